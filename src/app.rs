@@ -1,0 +1,218 @@
+//! The composition root: builds the parts from the configuration, and ends them.
+//!
+//! Knows nothing of the parts' insides. The only place, with the configuration, that sees the whole of it.
+
+use std::{num::NonZeroUsize, sync::Arc};
+
+use anyhow::Context as _;
+use tokio::{join, net::TcpListener, select, sync::mpsc};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::{
+    admin::{self, Health, Pages, Query},
+    cli::{self, EmulatorArguments},
+    clock::Clock,
+    config::Config,
+    dead_letter::{DeadLetters, config::DeadLetterConfig, discard::Discard, kafka::KafkaDeadLetters},
+    destination::{
+        Destination as _,
+        pinpoint::{ENVELOPE, Pinpoint},
+    },
+    emulator::{self, Emulator},
+    event::Code,
+    exit::{Exit, Failure},
+    kafka::client::{Cluster, StartError},
+    map::Mapper,
+    metrics::Metrics,
+    pipeline::{Pipeline, PipelineConfig},
+    runner::{Ended, LetterOutcomes, Parts, Runner, Shutdown, report::Reporter},
+    schedule::Schedule,
+    source::kafka::KafkaSource,
+};
+
+pub(crate) mod signals;
+
+/// Both ends of the way of questions to the runner.
+pub type Queries = (mpsc::Sender<Query>, mpsc::Receiver<Query>);
+
+/// Questions of the admin pages that may wait for an answer.
+const QUERIES: usize = 16;
+
+/// Outcomes of dead letters that may wait for the runner.
+const LETTERS: usize = 1024;
+
+/// Delivers until a signal, then settles what was read.
+///
+/// # Errors
+/// When a part cannot be started; the failure says which, why, and what to do.
+pub async fn run(config: Config) -> Result<Exit, Failure> {
+    let pinpoint = Pinpoint::connect(&config.destination.pinpoint).await;
+    let pinpoint = pinpoint.map_err(|error| Failure::new(Exit::Configuration, error))?;
+    let drain = CancellationToken::new();
+    let ended = select! {
+        ended = deliver(&config, pinpoint, drain.clone(), queries()) => ended?,
+        exit = signals::drain_then_end(&drain) => return exit,
+    };
+    Ok(match ended {
+        Ended { failed: Some(_), .. } => Exit::Unreachable,
+        Ended { unsettled: 0, uncommitted: 0, .. } => Exit::Clean,
+        Ended { .. } => Exit::Unsettled,
+    })
+}
+
+/// The way of questions to the runner; who keeps a clone of the sender can ask beside the admin pages.
+#[must_use]
+pub fn queries() -> Queries {
+    mpsc::channel(QUERIES)
+}
+
+/// Delivers from Kafka to `destination` until `drain` is cancelled and what was read is settled.
+///
+/// # Errors
+/// When a part cannot be started.
+pub async fn deliver(
+    config: &Config,
+    destination: Pinpoint,
+    drain: CancellationToken,
+    (asking, queries): Queries,
+) -> Result<Ended, Failure> {
+    let clock = Clock::start();
+    let listener = listen(config).await?;
+    // A quarter of the memory reads ahead, the rest is for what is outstanding.
+    let queue_bytes = config.memory.max_bytes.0 / 4;
+    let source = KafkaSource::start(&config.source, queue_bytes, clock.origin().into_std());
+    let source = source.map_err(not_started)?;
+    let (letters, written) = letters(config)?;
+    let heartbeat = source.heartbeat();
+    let health = Arc::new(Health::new(move || heartbeat.last()));
+    let metrics = Metrics::new(Clock::wall()).map_err(|error| Failure::new(Exit::Bug, error))?;
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        topics = config.source.topics.join(","),
+        group = config.source.group,
+        destination = %destination,
+        admin = %config.admin.listen,
+        "pinpoint-sidecar started"
+    );
+    let pages = Pages {
+        health: Arc::clone(&health),
+        readiness: config.admin.readiness,
+        queries: asking,
+        clock: move || clock.now(),
+    };
+    let closed = CancellationToken::new();
+    let runner = Runner::new(Parts {
+        clock,
+        source,
+        letters,
+        written,
+        mapper: Mapper::new(&config.sessions),
+        pipeline: pipeline(config, destination.clone()),
+        destination,
+        reporter: Reporter::new(health, metrics),
+        queries,
+    });
+    let deadline = config.shutdown.deadline.0;
+    let run = async {
+        let ended = runner.run(Shutdown { drain, deadline }).await;
+        closed.cancel();
+        ended
+    };
+    let (ended, ()) = join!(run, admin::serve(listener, pages, closed.clone()));
+    Ok(ended)
+}
+
+/// Answers `PutEvents` until a signal.
+///
+/// # Errors
+/// When the address cannot be listened on.
+pub async fn emulator(arguments: EmulatorArguments) -> Result<Exit, Failure> {
+    let options = options(&arguments)?;
+    let listening = Emulator::bind(arguments.listen, options).await;
+    let emulator = listening.with_context(|| format!("cannot listen on {}", arguments.listen));
+    let help = "another process may listen there; choose another address with --listen";
+    let emulator = emulator.map_err(|cause| Failure::new(Exit::Unreachable, cause).with_help(help))?;
+    cli::print(&format!("{}\n", emulator.usage())).map_err(|error| Failure::new(Exit::Unreachable, error))?;
+    let shutdown = CancellationToken::new();
+    let serving = emulator.run(shutdown.clone());
+    let signalled = async {
+        let signalled = signals::first().await;
+        shutdown.cancel();
+        signalled
+    };
+    let ((), signalled) = join!(serving, signalled);
+    signalled.map(|()| Exit::Clean)
+}
+
+/// The emulator's options as the command line gives them; its faults have the names and values of
+/// `/_emulator/faults`.
+fn options(arguments: &EmulatorArguments) -> Result<emulator::Options, Failure> {
+    let faults: serde_json::Map<_, _> =
+        arguments.faults.iter().map(|fault| (fault.name.clone(), fault.value.clone())).collect();
+    let faults = serde_json::from_value(faults.into()).context("--fault: no such fault, or not its value");
+    let help = "GET /_emulator/faults of a running emulator shows all faults and their values";
+    let faults = faults.map_err(|cause| Failure::new(Exit::Usage, cause).with_help(help))?;
+    let quota = NonZeroUsize::new(arguments.requests_per_second).map(|_| emulator::Quota {
+        requests_per_second: arguments.requests_per_second,
+        in_flight: arguments.in_flight,
+    });
+    Ok(emulator::Options { quota, faults, seed: arguments.seed, ..emulator::Options::default() })
+}
+
+/// Resolves the AWS credentials, as a send would.
+///
+/// # Errors
+/// A code that says why there are none.
+pub async fn credentials(config: &Config) -> Result<(), Code> {
+    let pinpoint = Pinpoint::connect(&config.destination.pinpoint).await;
+    pinpoint.map_err(|_| Code("set_up"))?.credentials().await
+}
+
+fn pipeline(config: &Config, destination: Pinpoint) -> Pipeline {
+    let queue_bytes = config.memory.max_bytes.0 / 4;
+    Pipeline::new(PipelineConfig {
+        quota: config.quota.clone(),
+        batch: config.batch.clone(),
+        envelope: ENVELOPE,
+        schedule: Schedule::new(config.retry.initial.0, config.retry.max.0),
+        give_up: config.retry.give_up.map(|span| span.0),
+        brake: config.dead_letter.brake,
+        max_bytes: usize::try_from(config.memory.max_bytes.0 - queue_bytes).unwrap_or(usize::MAX),
+        commit_interval: config.commit.interval.0,
+        revoke_timeout: config.source.revoke_timeout.0,
+        measure: Box::new(move |delivery| destination.measure(delivery)),
+    })
+}
+
+/// Where dead letters go, and where what became of them comes from.
+fn letters(config: &Config) -> Result<(Box<dyn DeadLetters>, LetterOutcomes), Failure> {
+    let (outcomes, written) = mpsc::channel(LETTERS);
+    let letters: Box<dyn DeadLetters> = match &config.dead_letter.target {
+        DeadLetterConfig::Topic(topic) => {
+            let cluster = Cluster { brokers: &config.source.brokers, properties: &config.source.properties };
+            Box::new(KafkaDeadLetters::start(&cluster, topic, outcomes).map_err(not_started)?)
+        }
+        DeadLetterConfig::Discard => {
+            let letters = Discard::start(outcomes);
+            Box::new(letters.map_err(|error| Failure::new(Exit::Bug, error))?)
+        }
+    };
+    Ok((letters, written))
+}
+
+async fn listen(config: &Config) -> Result<TcpListener, Failure> {
+    let listen = config.admin.listen;
+    let listener = TcpListener::bind(listen).await;
+    listener.with_context(|| format!("admin.listen: cannot listen on {listen}")).map_err(|cause| {
+        Failure::new(Exit::Unreachable, cause).with_help("another process may listen there; set admin.listen")
+    })
+}
+
+fn not_started(error: StartError) -> Failure {
+    let exit = match error {
+        StartError::Thread(_) => Exit::Bug,
+        _ => Exit::Configuration,
+    };
+    Failure::new(exit, error)
+}

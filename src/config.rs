@@ -1,0 +1,156 @@
+//! The configuration: one YAML file, every key also by environment, any text also from a file of its own.
+//!
+//! The only place that composes the parts' own settings, and the only one that reads files and the
+//! environment, once, before anything starts. All problems are listed at once, each with its key, where it
+//! was written and what is allowed. What was written is never repeated, as it may be a secret: not in a
+//! problem, not in `Debug`, and not in the effective configuration unless it is known to hold none.
+//!
+//! ```text
+//! yaml ─► tree ◄─ environment          what was written, and where
+//!          └─► read ─► Config ─► rules  each key by the schema of its part's type, then what must agree
+//!                        └─► effective  what came out, for `check`
+//! ```
+
+use std::{ffi::OsString, fs, io, path::PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    admin::config::AdminConfig,
+    config::{
+        problem::{Origin, Problems},
+        sections::{DeadLetterSection, DestinationSection, ShutdownConfig},
+        tree::Node,
+    },
+    log::LogConfig,
+    map::config::SessionsConfig,
+    pipeline::config::{BatchConfig, CommitConfig, MemoryConfig, QuotaConfig, RetryConfig},
+    source::config::SourceConfig,
+};
+
+mod effective;
+mod environment;
+mod file;
+pub mod problem;
+mod read;
+mod rules;
+mod schema;
+pub mod sections;
+mod tree;
+mod yaml;
+
+pub use schema::published as schema;
+
+/// Everything that can be set; one that exists is valid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "pinpoint-sidecar", description = "The configuration of pinpoint-sidecar")]
+pub struct Config {
+    /// The Kafka topics that are read.
+    pub source: SourceConfig,
+    /// Where events go.
+    pub destination: DestinationSection,
+    /// How much of the destination's quota this service may use, all its replicas together.
+    pub quota: QuotaConfig,
+    /// How events are put together into requests.
+    pub batch: BatchConfig,
+    /// How long to wait before sending again.
+    pub retry: RetryConfig,
+    /// How many sessions are remembered, and for how long.
+    pub sessions: SessionsConfig,
+    /// What becomes of records that can never be delivered.
+    pub dead_letter: DeadLetterSection,
+    /// How much the records that are not settled may take.
+    pub memory: MemoryConfig,
+    /// How often settled positions are committed.
+    pub commit: CommitConfig,
+    /// How the service ends.
+    pub shutdown: ShutdownConfig,
+    /// Liveness, readiness, metrics and status.
+    pub admin: AdminConfig,
+    /// What is logged, and how.
+    pub log: LogConfig,
+}
+
+/// Where a configuration is read from.
+#[derive(Default)]
+pub struct Sources {
+    /// The YAML file, where there is one.
+    pub file: Option<PathBuf>,
+    /// The environment; only variables that start with `PINPOINT_SIDECAR__` are looked at.
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("the configuration file {} cannot be read", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// There is something wrong with what is written.
+    #[error(transparent)]
+    Invalid(#[from] Problems),
+}
+
+/// Reads the configuration.
+///
+/// # Errors
+/// When the file cannot be read, or with all that is wrong with what is written.
+pub fn load(sources: &Sources) -> Result<Config, LoadError> {
+    let mut problems = Problems::default();
+    let mut tree = Node::default();
+    if let Some(path) = &sources.file {
+        let unreadable = |cause| LoadError::Unreadable { path: path.clone(), cause };
+        let text = fs::read_to_string(path).map_err(unreadable)?;
+        match yaml::parse(&text, &Origin::file(path), &[], &mut problems) {
+            Some(written) => tree = written,
+            // Without the file all that it says would be missing, which says nothing new.
+            None => return Err(problems.into()),
+        }
+    }
+    let schema = schema::published();
+    let schema = schema::Schema::new(&schema);
+    environment::lay_over(&mut tree, &sources.environment, schema, &mut problems);
+    let config = read::read(&tree, schema, &mut problems);
+    rules::check(&config, &tree, &mut problems);
+    if problems.is_empty() { Ok(config) } else { Err(problems.into()) }
+}
+
+impl Config {
+    /// The effective configuration as YAML, secrets masked.
+    #[must_use]
+    pub fn effective(&self) -> String {
+        effective::yaml(self)
+    }
+}
+
+impl Default for Config {
+    /// All that has a default. The application and what becomes of dead letters have none: what stands in
+    /// for them here never leaves this module without a problem.
+    fn default() -> Self {
+        Self {
+            source: SourceConfig::default(),
+            destination: DestinationSection::default(),
+            quota: QuotaConfig::default(),
+            batch: BatchConfig::default(),
+            retry: RetryConfig::default(),
+            sessions: SessionsConfig::default(),
+            dead_letter: DeadLetterSection::default(),
+            memory: MemoryConfig::default(),
+            commit: CommitConfig::default(),
+            shutdown: ShutdownConfig::default(),
+            admin: AdminConfig::default(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! The effective configuration, printed as YAML that can be read back where nothing is masked.
+//!
+//! Knows nothing of secrets: the parts serialise them masked.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use crate::config::Config;
+
+/// The configuration as YAML, sections in the order of the documentation.
+pub(super) fn yaml(config: &Config) -> String {
+    let json = serde_json::to_value(config).unwrap_or_default();
+    let mut text = String::new();
+    for section in SECTIONS {
+        entry(&mut text, 0, section, &json[section]);
+    }
+    text
+}
+
+const SECTIONS: [&str; 12] = [
+    "source",
+    "destination",
+    "quota",
+    "batch",
+    "retry",
+    "sessions",
+    "dead_letter",
+    "memory",
+    "commit",
+    "shutdown",
+    "admin",
+    "log",
+];
+
+fn entry(text: &mut String, depth: usize, key: &str, value: &Value) {
+    let indent = "  ".repeat(depth);
+    let key = scalar(&Value::from(key));
+    match value {
+        Value::Object(entries) if !entries.is_empty() => {
+            put(text, format_args!("{indent}{key}:\n"));
+            entries.iter().for_each(|(key, value)| entry(text, depth + 1, key, value));
+        }
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(scalar).collect();
+            put(text, format_args!("{indent}{key}: [{}]\n", items.join(", ")));
+        }
+        value => put(text, format_args!("{indent}{key}: {}\n", scalar(value))),
+    }
+}
+
+/// A text that cannot be taken for anything else is written plain; all else is JSON, which is YAML too.
+fn scalar(value: &Value) -> String {
+    let legal = |letter: char| letter.is_ascii_alphanumeric() || "._-/:".contains(letter);
+    match value {
+        Value::String(text)
+            if text.starts_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '/')
+                && text.chars().all(legal)
+                && !text.ends_with(':')
+                && !matches!(&**text, "null" | "true" | "false") =>
+        {
+            text.clone()
+        }
+        value => value.to_string(),
+    }
+}
+
+fn put(text: &mut String, line: std::fmt::Arguments<'_>) {
+    // Writing into a `String` does not fail.
+    let _ = text.write_fmt(line);
+}

@@ -1,0 +1,78 @@
+//! The environment, laid over what the file says.
+//!
+//! A variable's name is `PINPOINT_SIDECAR` and the parts of the key, joined by `__`, in capitals; its value
+//! is YAML and replaces the whole key. A property of librdkafka is written with `_` for each dot, as many
+//! shells take no dot: `PINPOINT_SIDECAR__SOURCE__PROPERTIES__SASL_PASSWORD`.
+
+use std::ffi::OsString;
+
+use crate::config::{
+    problem::{Origin, Problems, WHOLE},
+    schema::Schema,
+    tree::Node,
+    yaml,
+};
+
+const PREFIX: &str = "PINPOINT_SIDECAR__";
+
+/// Lays the variables over `tree`: a section's first, then its keys'.
+pub(super) fn lay_over(
+    tree: &mut Node,
+    environment: &[(OsString, OsString)],
+    schema: Schema<'_>,
+    problems: &mut Problems,
+) {
+    let mut variables: Vec<_> = (environment.iter())
+        .map(|(name, value)| (name.to_string_lossy(), value))
+        .filter(|(name, _)| name.starts_with(PREFIX))
+        .map(|(name, value)| (name[PREFIX.len()..].split("__").map(str::to_owned).collect::<Vec<_>>(), value))
+        .collect();
+    variables.sort_by_key(|(parts, _)| (parts.len(), parts.clone()));
+    for (parts, value) in variables {
+        let name = format!("{PREFIX}{}", parts.join("__"));
+        let origin = Origin::Variable(name.as_str().into());
+        match (key(&parts, schema), value.to_str()) {
+            (None, _) => problems.add(WHOLE, Some(origin), unknown(&name, schema)),
+            (Some(key), None) => problems.add(&key, Some(origin), "is not UTF-8"),
+            (Some(key), Some(value)) => {
+                if let Some(node) = yaml::parse(value, &origin, &key, problems) {
+                    tree.set(&key, node);
+                }
+            }
+        }
+    }
+}
+
+/// The key that a variable's parts name.
+fn key(parts: &[String], mut schema: Schema<'_>) -> Option<Vec<String>> {
+    let mut key = Vec::new();
+    for part in parts {
+        let name = match schema.keys().find(|name| name.to_uppercase() == **part) {
+            Some(name) => name.to_owned(),
+            None if schema.has_any_keys() && !part.is_empty() => part.to_lowercase().replace('_', "."),
+            None => return None,
+        };
+        schema = schema.child(&name)?;
+        key.push(name);
+    }
+    Some(key)
+}
+
+fn unknown(name: &str, schema: Schema<'_>) -> String {
+    let known: Vec<_> = schema.paths().iter().map(|path| variable(path)).collect();
+    match nearest(name, known.iter().map(String::as_str)) {
+        Some(nearest) => format!("is an unknown variable; did you mean {nearest}?"),
+        None => "is an unknown variable; `--help` says how variables are named".to_owned(),
+    }
+}
+
+fn variable(path: &[String]) -> String {
+    format!("{PREFIX}{}", path.join("__").to_uppercase())
+}
+
+/// The nearest of `known` to `name`, where one is near enough to be meant.
+pub(super) fn nearest<'known>(name: &str, known: impl Iterator<Item = &'known str>) -> Option<&'known str> {
+    let near = |known| (strsim::damerau_levenshtein(name, known), known);
+    let enough = 1 + name.len() / 4;
+    known.map(near).filter(|(distance, _)| *distance <= enough.min(4)).min().map(|(_, known)| known)
+}

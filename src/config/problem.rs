@@ -1,0 +1,113 @@
+//! What is wrong with a configuration, in words that repeat nothing of what was written.
+
+use std::{fmt, path::Path, sync::Arc};
+
+/// Where something was written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// In the configuration file.
+    File {
+        /// The file's name, as it was given.
+        name: Arc<str>,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// In a variable of the environment, of this name.
+    Variable(Arc<str>),
+}
+
+/// The path of the whole.
+pub const WHOLE: &[&str] = &[];
+
+/// One problem.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Where it was written; none when it was not written at all.
+    pub origin: Option<Origin>,
+    /// The key, its parts joined by dots; empty when it is about the whole.
+    pub key: String,
+    /// What is wrong and what is allowed.
+    pub text: String,
+}
+
+/// All problems of a configuration.
+#[derive(Debug, Default, thiserror::Error)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// Adds a problem of the key at `path`; of the whole where it is empty. The first about a key stands:
+    /// what follows from it says nothing new.
+    pub fn add(&mut self, path: &[impl AsRef<str>], origin: Option<Origin>, text: impl Into<String>) {
+        let key = path.iter().map(|part| told(part.as_ref())).collect::<Vec<_>>().join(".");
+        if key.is_empty() || !self.0.iter().any(|known| known.key == key) {
+            self.0.push(Problem { origin, key, text: text.into() });
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// A part of a key, or a question mark where it does not look like one: it may be a value that was written
+/// in the wrong place.
+fn told(part: &str) -> &str {
+    let legal = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.');
+    if part.len() <= 64 && part.chars().all(legal) { part } else { "?" }
+}
+
+impl Origin {
+    /// The start of a file.
+    #[must_use]
+    pub fn file(path: &Path) -> Self {
+        Self::File { name: path.display().to_string().into(), line: 1 }
+    }
+
+    /// The same place, in another line where it has lines.
+    #[must_use]
+    pub fn at(&self, line: usize) -> Self {
+        match self {
+            Self::File { name, .. } => Self::File { name: Arc::clone(name), line },
+            variable @ Self::Variable(_) => variable.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { name, line } => write!(f, "{name}:{line}"),
+            Self::Variable(name) => f.write_str(name),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.key.is_empty() {
+            write!(f, "{} ", self.key)?;
+        }
+        match &self.origin {
+            Some(origin) if self.key.is_empty() => write!(f, "{origin}: ")?,
+            Some(origin) => write!(f, "({origin}): ")?,
+            None => f.write_str("(not written): ")?,
+        }
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.len() {
+            1 => f.write_str("the configuration has a problem")?,
+            number => write!(f, "the configuration has {number} problems")?,
+        }
+        // In the order of the lines, then the variables; what was not written comes first in the order of
+        // `Option` and last here, as it is often due to a key before it that is misspelt.
+        let mut problems: Vec<_> = self.0.iter().collect();
+        problems.sort_by_key(|problem| (problem.origin.is_none(), *problem));
+        problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}

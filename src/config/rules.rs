@@ -1,0 +1,127 @@
+//! What needs more than one look: the form of names, and settings that must agree with one another.
+//!
+//! Knows nothing of how a configuration was written, save where.
+
+use crate::{
+    config::{Config, problem::Problems, tree::Node},
+    dead_letter::config::DeadLetterConfig,
+    source::config::properties,
+};
+
+/// Adds what is wrong with `config`, which was read from `tree`.
+pub(super) fn check(config: &Config, tree: &Node, problems: &mut Problems) {
+    let mut rules = Rules { tree, problems };
+    rules.source(config);
+    rules.pinpoint(config);
+    rules.dead_letters(config);
+    rules.times(config);
+}
+
+struct Rules<'a> {
+    tree: &'a Node,
+    problems: &'a mut Problems,
+}
+
+impl Rules<'_> {
+    fn source(&mut self, config: &Config) {
+        let source = &config.source;
+        let broker = |broker: &str| !broker.trim().is_empty() && !broker.trim().contains(char::is_whitespace);
+        if !source.brokers.split(',').all(broker) {
+            self.problem(&["source", "brokers"], "must be host:port, several separated by commas");
+        }
+        if source.group.is_empty() || source.group.len() > 255 {
+            self.problem(&["source", "group"], "must be a name of 1 to 255 characters");
+        }
+        if source.topics.is_empty() {
+            self.problem(&["source", "topics"], "must be a list of at least one topic");
+        }
+        for (index, topic) in source.topics.iter().enumerate() {
+            let path = ["source", "topics", &index.to_string()];
+            if !is_topic(topic) {
+                self.problem(&path, TOPIC);
+            } else if source.topics[..index].contains(topic) {
+                self.problem(&path, "is a topic that the list has already");
+            }
+        }
+        for (name, value) in &source.properties {
+            if let Err(refused) = properties::check(name, value) {
+                self.problem(&["source", "properties", name], &refused.to_string());
+            }
+        }
+    }
+
+    fn pinpoint(&mut self, config: &Config) {
+        let pinpoint = &config.destination.pinpoint;
+        let path = ["destination", "pinpoint", "application"];
+        let is_id = |id: &str| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if self.tree.at(&path).is_none() {
+            self.problem(&path, "must be given: the id of a Pinpoint application (project), 32 hex digits");
+        } else if !is_id(&pinpoint.application) {
+            self.problem(&path, "must be the id of a Pinpoint application (project), 32 hex digits");
+        }
+        let is_region = |name: &str| {
+            !name.is_empty()
+                && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        };
+        if pinpoint.region.as_deref().is_some_and(|region| !is_region(region)) {
+            self.problem(&["destination", "pinpoint", "region"], "must be an AWS region such as us-east-1");
+        }
+        if pinpoint.endpoint_url.as_deref().is_some_and(|url| !is_address(url)) {
+            self.problem(
+                &["destination", "pinpoint", "endpoint_url"],
+                "must be an address such as http://127.0.0.1:8081, without user and password",
+            );
+        }
+    }
+
+    fn dead_letters(&mut self, config: &Config) {
+        let DeadLetterConfig::Topic(topic) = &config.dead_letter.target else { return };
+        let path = ["dead_letter", "topic"];
+        if !is_topic(topic) {
+            self.problem(&path, TOPIC);
+        } else if config.source.topics.contains(topic) {
+            self.problem(&path, "must not be one of `source.topics`: dead letters would be read as records");
+        }
+    }
+
+    fn times(&mut self, config: &Config) {
+        if config.retry.initial > config.retry.max {
+            self.problem(&["retry", "initial"], "must not be longer than `retry.max`");
+        }
+        let properties = &config.source.properties;
+        let poll = properties.get("max.poll.interval.ms").and_then(|millis| millis.parse().ok());
+        if config.source.revoke_timeout.0.as_millis() >= poll.unwrap_or(MAX_POLL_INTERVAL_MS) {
+            self.problem(
+                &["source", "revoke_timeout"],
+                "must be shorter than the property `max.poll.interval.ms` (5 minutes where it is not set), \
+                 after which the group gives a member up",
+            );
+        }
+    }
+
+    fn problem(&mut self, path: &[&str], text: &str) {
+        self.problems.add(path, self.tree.origin_of(path), text);
+    }
+}
+
+/// librdkafka's default.
+const MAX_POLL_INTERVAL_MS: u128 = 300_000;
+
+const TOPIC: &str = "must be the name of a Kafka topic: 1 to 249 letters, digits, dots, underscores and \
+                     hyphens (names are literal, there are no patterns)";
+
+fn is_topic(name: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=249).contains(&name.len()) && name.bytes().all(legal) && name != "." && name != ".."
+}
+
+/// Whether `url` is `http` or `https` with a host, and without user, password and query, which would be
+/// secrets in a place that is shown.
+fn is_address(url: &str) -> bool {
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    rest.is_some_and(|rest| {
+        let host = rest.split('/').next().unwrap_or_default();
+        let legal = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'@' | b'?' | b'#' | b'\\');
+        !host.is_empty() && rest.bytes().all(legal)
+    })
+}

@@ -1,0 +1,179 @@
+//! The JSON Schema of the configuration, generated from the parts' types, and questions to it: which keys
+//! there are, of which kind a key is, and in words what it allows.
+//!
+//! Beside the standard's keywords there are three of our own: `x-allowed` says in words what is allowed;
+//! `x-from` and `x-to` bound a value of the formats `span` and `size`.
+
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
+use crate::{
+    config::Config,
+    setting::{Size, Span},
+};
+
+/// The JSON Schema of the configuration.
+#[must_use]
+pub fn published() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    let mut schema = settings.into_generator().into_root_schema_for::<Config>().into();
+    drop_section_defaults(&mut schema);
+    schema
+}
+
+/// Takes out the defaults of sections, which repeat those of their keys, and the empty texts that stand
+/// for "must be given".
+fn drop_section_defaults(schema: &mut Value) {
+    let Some(keys) = schema.as_object_mut() else { return };
+    if keys.get("default").is_some_and(|default| default.is_object() || default == "") {
+        keys.remove("default");
+    }
+    if let Some(properties) = keys.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.values_mut().for_each(drop_section_defaults);
+    }
+}
+
+/// The schema of one key.
+#[derive(Clone, Copy)]
+pub(super) struct Schema<'a>(&'a Value);
+
+impl<'a> Schema<'a> {
+    pub(super) const fn new(schema: &'a Value) -> Self {
+        Self(schema)
+    }
+
+    /// The schema of the key `name` below this one.
+    pub(super) fn child(self, name: &str) -> Option<Self> {
+        let named = |schema: Self| schema.0.get("properties").and_then(|keys| keys.get(name));
+        let any = |schema: Self| schema.0.get("additionalProperties").filter(|any| any.is_object());
+        let found = self.alternatives().find_map(|schema| named(schema).or_else(|| any(schema)));
+        found.map(Self)
+    }
+
+    /// The schema of each item of a list.
+    pub(super) fn item(self) -> Option<Self> {
+        self.alternatives().find_map(|schema| schema.0.get("items")).map(Self)
+    }
+
+    /// The schema at `path`; a part that is a number goes into a list.
+    pub(super) fn at(self, path: &[String]) -> Option<Self> {
+        path.iter().try_fold(self, |schema, part| schema.child(part).or_else(|| schema.item()))
+    }
+
+    /// The names of the keys below this one.
+    pub(super) fn keys(self) -> impl Iterator<Item = &'a str> {
+        let keys = |schema: Self| schema.0.get("properties").and_then(Value::as_object);
+        self.alternatives().filter_map(keys).flat_map(|keys| keys.keys().map(String::as_str))
+    }
+
+    /// Whether keys of any name may be written below this one.
+    pub(super) fn has_any_keys(self) -> bool {
+        self.alternatives().any(|schema| schema.0.get("additionalProperties").is_some_and(Value::is_object))
+    }
+
+    /// Whether a value of the JSON Schema type `kind` may be written here.
+    pub(super) fn takes(self, kind: &str) -> bool {
+        let named = |value: &Value| value == kind;
+        self.alternatives().any(|schema| match schema.0.get("type") {
+            Some(Value::Array(kinds)) => kinds.iter().any(named),
+            Some(one) => named(one),
+            None => kind == "string" && schema.0.get("enum").is_some(),
+        })
+    }
+
+    /// Whether `number` lies within the bounds.
+    pub(super) fn admits_number(self, number: f64) -> bool {
+        let bound = |name: &str| self.0.get(name).and_then(Value::as_f64);
+        number.is_finite()
+            && bound("minimum").is_none_or(|least| number >= least)
+            && bound("maximum").is_none_or(|most| number <= most)
+            && bound("exclusiveMinimum").is_none_or(|below| number > below)
+    }
+
+    /// Whether `text` is of the format and within the bounds, as far as the schema says.
+    pub(super) fn admits_text(self, text: &str) -> bool {
+        // `false` stands beside `off` in the schema and arrives as a text like all others.
+        let is = |word: Self| word.0 == text || word.0.as_bool().is_some_and(|word| text.parse() == Ok(word));
+        let listed = |schema: Self| schema.parts("enum").any(is);
+        let format = self.alternatives().find_map(|schema| schema.word("format"));
+        match format {
+            _ if self.alternatives().any(listed) => true,
+            Some("span") => self.bounds::<Span>(text),
+            Some("size") => self.bounds::<Size>(text),
+            _ => true,
+        }
+    }
+
+    /// In words, what is allowed.
+    pub(super) fn allowed(self) -> String {
+        let kind = match self.word("x-allowed") {
+            Some(words) => words.to_owned(),
+            None => self.kind(),
+        };
+        match (self.word("x-from"), self.word("x-to")) {
+            (Some(from), Some(to)) => format!("{kind}, from {from} to {to}"),
+            _ => kind,
+        }
+    }
+
+    /// The paths of all keys and sections.
+    pub(super) fn paths(self) -> Vec<Vec<String>> {
+        let below = |key: &'a str| {
+            let paths = self.child(key).map(Self::paths).unwrap_or_default();
+            let longer = move |path: Vec<String>| std::iter::once(key.to_owned()).chain(path).collect();
+            std::iter::once(vec![key.to_owned()]).chain(paths.into_iter().map(longer))
+        };
+        self.keys().flat_map(below).collect()
+    }
+
+    fn kind(self) -> String {
+        let bound = |name: &str| self.0.get(name).and_then(Value::as_f64);
+        let number = if self.takes("integer") { "a whole number" } else { "a number" };
+        match (bound("minimum"), bound("exclusiveMinimum"), bound("maximum")) {
+            (Some(least), _, Some(most)) => format!("{number} from {least} to {most}"),
+            (_, Some(below), Some(most)) => format!("{number} over {below} and up to {most}"),
+            _ if self.parts("anyOf").next().is_some() => self.either(),
+            _ if self.takes("object") => format!("a mapping with the keys {}", self.listed_keys()),
+            _ if self.takes("boolean") => "true or false".to_owned(),
+            _ if self.takes("array") => "a list".to_owned(),
+            _ => "a text".to_owned(),
+        }
+    }
+
+    fn either(self) -> String {
+        let one = |schema: Self| match schema.0.get("enum") {
+            Some(_) => schema.words("enum").collect::<Vec<_>>().join(" or "),
+            None => schema.allowed(),
+        };
+        self.parts("anyOf").map(one).collect::<Vec<_>>().join(", or ")
+    }
+
+    /// The names of the keys below this one, for a sentence.
+    pub(super) fn listed_keys(self) -> String {
+        self.keys().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
+    }
+
+    fn bounds<T: std::str::FromStr + PartialOrd>(self, text: &str) -> bool {
+        let bound = |name: &str| self.word(name).and_then(|word| word.parse::<T>().ok());
+        text.parse::<T>().is_ok_and(|value| {
+            bound("x-from").is_none_or(|from| value >= from) && bound("x-to").is_none_or(|to| value <= to)
+        })
+    }
+
+    /// This schema and those of which one must hold.
+    fn alternatives(self) -> impl Iterator<Item = Self> {
+        std::iter::once(self).chain(self.parts("anyOf")).chain(self.parts("oneOf"))
+    }
+
+    fn parts(self, name: &str) -> impl Iterator<Item = Self> + use<'a> {
+        self.0.get(name).and_then(Value::as_array).into_iter().flatten().map(Self)
+    }
+
+    fn words(self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.parts(name).filter_map(|word| word.0.as_str())
+    }
+
+    fn word(self, name: &str) -> Option<&'a str> {
+        self.0.get(name).and_then(Value::as_str)
+    }
+}

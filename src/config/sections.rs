@@ -1,0 +1,99 @@
+//! The sections that put settings of several parts together, and that of the composition itself.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    dead_letter::config::DeadLetterConfig,
+    destination::pinpoint::config::PinpointConfig,
+    pipeline::config::BrakeConfig,
+    setting::{Malformed, Span, or_off},
+};
+
+/// `destination`: where events go.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DestinationSection {
+    /// An Amazon Pinpoint application.
+    pub pinpoint: PinpointConfig,
+}
+
+/// `dead_letter`: what becomes of records that can never be delivered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "Written", into = "Written")]
+pub struct DeadLetterSection {
+    /// Where they go.
+    pub target: DeadLetterConfig,
+    /// When to stop rather than write most of a topic there; none when it is off.
+    pub brake: Option<BrakeConfig>,
+}
+
+/// `shutdown`: how the service ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ShutdownConfig {
+    /// How long what was read may take to be settled, before the process ends without.
+    #[schemars(extend("x-from" = "1s", "x-to" = "1h"))]
+    pub deadline: Span,
+}
+
+/// The dead letters' section as it is written.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("x-allowed" = "a mapping with either `topic` or `discard: true`, and `brake`"))]
+struct Written {
+    /// The topic that dead letters are written to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-allowed" = "the name of a Kafka topic that is not read"))]
+    topic: Option<String>,
+    /// Whether dead letters are counted and dropped instead.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    discard: bool,
+    /// When to stop rather than write most of a topic to the dead letters.
+    #[serde(with = "or_off")]
+    #[schemars(schema_with = "or_off::schema::<BrakeConfig>")]
+    brake: Option<BrakeConfig>,
+}
+
+impl TryFrom<Written> for DeadLetterSection {
+    type Error = Malformed;
+
+    fn try_from(written: Written) -> Result<Self, Malformed> {
+        let target = match (written.topic, written.discard) {
+            (Some(topic), false) => DeadLetterConfig::Topic(topic),
+            (None, true) => DeadLetterConfig::Discard,
+            _ => return Err(Malformed),
+        };
+        Ok(Self { target, brake: written.brake })
+    }
+}
+
+impl From<DeadLetterSection> for Written {
+    fn from(section: DeadLetterSection) -> Self {
+        let (topic, discard) = match section.target {
+            DeadLetterConfig::Topic(topic) => (Some(topic), false),
+            DeadLetterConfig::Discard => (None, true),
+        };
+        Self { topic, discard, brake: section.brake }
+    }
+}
+
+impl Default for Written {
+    fn default() -> Self {
+        Self { topic: None, discard: false, brake: Some(BrakeConfig::default()) }
+    }
+}
+
+impl Default for DeadLetterSection {
+    fn default() -> Self {
+        Self { target: DeadLetterConfig::Discard, brake: Some(BrakeConfig::default()) }
+    }
+}
+
+impl Default for ShutdownConfig {
+    fn default() -> Self {
+        Self { deadline: Span(Duration::from_secs(25)) }
+    }
+}

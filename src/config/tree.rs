@@ -1,0 +1,81 @@
+//! What was written, as a tree that remembers where each value was written.
+//!
+//! Knows nothing of which keys there are. A scalar keeps its text: whether `0123` is a number is for the
+//! key to say. Has no `Debug`, because it holds secrets.
+
+use std::collections::BTreeMap;
+
+use crate::config::problem::Origin;
+
+/// A value and where it was written.
+#[derive(Default)]
+pub(super) struct Node {
+    /// None for what nobody wrote: the root without a file.
+    pub origin: Option<Origin>,
+    pub value: Value,
+}
+
+/// A value as it was written.
+pub(super) enum Value {
+    Scalar(Scalar),
+    List(Vec<Node>),
+    Mapping(BTreeMap<String, Node>),
+}
+
+/// The text of a scalar; one that is not plain was quoted or tagged and is a text whatever it says.
+pub(super) struct Scalar {
+    pub text: String,
+    pub plain: bool,
+}
+
+impl Node {
+    /// Where the value at `path` was written, or the nearest section around it; none when it is neither.
+    pub(super) fn origin_of(&self, path: &[impl AsRef<str>]) -> Option<Origin> {
+        let (key, rest) = path.split_first()?;
+        let child = self.child(key.as_ref())?;
+        child.origin_of(rest).or_else(|| child.origin.clone())
+    }
+
+    /// The value at `path`.
+    pub(super) fn at(&self, path: &[impl AsRef<str>]) -> Option<&Self> {
+        match path.split_first() {
+            Some((key, rest)) => self.child(key.as_ref())?.at(rest),
+            None => Some(self),
+        }
+    }
+
+    /// Replaces the value at `path` and makes the mappings that lead there.
+    pub(super) fn set(&mut self, path: &[String], node: Self) {
+        let Some((key, rest)) = path.split_first() else {
+            *self = node;
+            return;
+        };
+        if !matches!(self.value, Value::Mapping(_)) {
+            *self = Self { origin: node.origin.clone(), value: Value::default() };
+        }
+        if let Value::Mapping(entries) = &mut self.value {
+            entries.entry(key.clone()).or_default().set(rest, node);
+        }
+    }
+
+    fn child(&self, key: &str) -> Option<&Self> {
+        match &self.value {
+            Value::Mapping(entries) => entries.get(key),
+            Value::List(items) => items.get(key.parse::<usize>().ok()?),
+            Value::Scalar(_) => None,
+        }
+    }
+}
+
+impl Scalar {
+    /// Whether it says that there is no value.
+    pub(super) fn is_null(&self) -> bool {
+        self.plain && matches!(&*self.text, "" | "~" | "null" | "Null" | "NULL")
+    }
+}
+
+impl Default for Value {
+    fn default() -> Self {
+        Self::Mapping(BTreeMap::new())
+    }
+}

@@ -1,0 +1,126 @@
+//! YAML text → tree.
+//!
+//! Knows nothing of which keys there are. A text that is no YAML, a key that is written twice and what is
+//! not supported (aliases, several documents, keys that are no plain names) are problems. They are told by
+//! their place and in our own words: the parser's text may quote what was written.
+
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput};
+
+use crate::config::{
+    problem::{Origin, Problems},
+    tree::{Node, Scalar, Value},
+};
+
+/// Parses `text`, which starts at `origin` and is the value of the key at `path`. None, and a problem, when
+/// it cannot be parsed.
+pub(super) fn parse(text: &str, origin: &Origin, path: &[String], problems: &mut Problems) -> Option<Node> {
+    let mut reader = Reader { parser: Parser::new_from_str(text), origin, path: path.to_vec(), problems };
+    match reader.document() {
+        Ok(node) => {
+            Some(node.unwrap_or_else(|| Node { origin: Some(origin.clone()), value: Value::default() }))
+        }
+        Err(Broken { line, text }) => {
+            problems.add(path, Some(origin.at(line)), text);
+            None
+        }
+    }
+}
+
+struct Reader<'text, 'out> {
+    parser: Parser<'text, StrInput<'text>>,
+    origin: &'out Origin,
+    path: Vec<String>,
+    problems: &'out mut Problems,
+}
+
+/// Nothing after this can be understood.
+struct Broken {
+    line: usize,
+    text: String,
+}
+
+/// Deeper than any key lies; keeps the recursion bounded.
+const DEEPEST: usize = 16;
+
+impl<'text> Reader<'text, '_> {
+    fn document(&mut self) -> Result<Option<Node>, Broken> {
+        let mut root = None;
+        loop {
+            match self.next()? {
+                (Event::StreamEnd, _) => return Ok(root),
+                (Event::DocumentStart(_), span) if root.is_some() => {
+                    return Err(broken(span.start.line(), "only one YAML document is read"));
+                }
+                (Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing, _) => {}
+                (event, span) => root = Some(self.node(event, span, 0)?),
+            }
+        }
+    }
+
+    fn node(&mut self, event: Event<'text>, span: Span, depth: usize) -> Result<Node, Broken> {
+        let line = span.start.line();
+        let value = match event {
+            _ if depth > DEEPEST => return Err(broken(line, "is nested deeper than any key lies")),
+            Event::Scalar(text, style, _, tag) => {
+                let plain = style == ScalarStyle::Plain && tag.is_none();
+                Value::Scalar(Scalar { text: text.into_owned(), plain })
+            }
+            Event::SequenceStart(..) => self.list(depth)?,
+            Event::MappingStart(..) => self.mapping(depth)?,
+            _ => return Err(broken(line, "aliases (*name) are not read: write the value out")),
+        };
+        Ok(Node { origin: Some(self.origin.at(line)), value })
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Value, Broken> {
+        let mut items = Vec::new();
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, _) => return Ok(Value::List(items)),
+                (event, span) => items.push(self.node(event, span, depth + 1)?),
+            }
+        }
+    }
+
+    fn mapping(&mut self, depth: usize) -> Result<Value, Broken> {
+        let mut entries = BTreeMap::new();
+        loop {
+            let (name, origin) = match self.next()? {
+                (Event::MappingEnd, _) => return Ok(Value::Mapping(entries)),
+                (Event::Scalar(text, ..), span) => (text.into_owned(), self.origin.at(span.start.line())),
+                (_, span) => {
+                    return Err(broken(span.start.line(), "a key must be a plain name"));
+                }
+            };
+            self.path.push(name.clone());
+            let (event, span) = self.next()?;
+            let mut value = self.node(event, span, depth + 1)?;
+            value.origin = Some(origin.clone());
+            match entries.entry(name) {
+                Entry::Vacant(entry) => _ = entry.insert(value),
+                Entry::Occupied(_) => self.problems.add(&self.path, Some(origin), "is written twice"),
+            }
+            self.path.pop();
+        }
+    }
+
+    fn next(&mut self) -> Result<(Event<'text>, Span), Broken> {
+        match self.parser.next_event() {
+            Some(Ok(next)) => Ok(next),
+            Some(Err(error)) => Err(Broken {
+                line: error.marker().line(),
+                text: format!("is not YAML from column {} on: {LOOK}", error.marker().col() + 1),
+            }),
+            None => Err(broken(1, "ends too early")),
+        }
+    }
+}
+
+fn broken(line: usize, text: &str) -> Broken {
+    Broken { line, text: text.to_owned() }
+}
+
+const LOOK: &str = "look at the indentation, at a missing colon, quote or bracket, and quote texts that start \
+                    with a sign such as @, %, *, & or !";

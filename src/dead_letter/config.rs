@@ -1,0 +1,10 @@
+//! What can be set of the dead letters.
+
+/// Where dead letters go; one of the two must be written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeadLetterConfig {
+    /// To this topic.
+    Topic(String),
+    /// Nowhere: they are counted and dropped.
+    Discard,
+}

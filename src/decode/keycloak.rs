@@ -1,0 +1,304 @@
+//! Keycloak's user events, whichever publisher wrote them; its admin events are recognised and ignored.
+//!
+//! Knows nothing of Pinpoint and of other records. The types it reads (of some seventy, an open set, each
+//! with an `_ERROR` twin; see Keycloak's `EventType`):
+//!
+//! | type | is |
+//! |---|---|
+//! | `LOGIN` | a sign-in, with the session it opened or joined |
+//! | `REGISTER` | a sign-up; a `LOGIN` follows and has the session |
+//! | `LOGIN_ERROR` | a failed sign-in, or ignored when a client is at fault ([`CLIENT_FAILURES`]) |
+//! | `LOGOUT` | the end of a session, reason `logout` |
+//! | `USER_SESSION_DELETED` (26.5 and later) | the end of a session, reason `details.reason` |
+//! | `REFRESH_TOKEN`, `CODE_TO_TOKEN`, `USER_INFO_REQUEST`, `INTROSPECT_TOKEN` | use of a session |
+//! | all else, the other `_ERROR` twins among it | ignored |
+//!
+//! A field may have one of several names; the first in this order that has a value counts:
+//!
+//! | what | names |
+//! |---|---|
+//! | id | `id`, `uid`, `eventId` |
+//! | time | `time`, `timestamp`, `dateTime`, `event_time`: the first that can be read |
+//! | type | `type`, `eventType`, less an `access.` prefix |
+//! | user | `userId`, `authDetails.userId` (of `access.` types only), `user_id` |
+//! | session | `sessionId`, `authDetails.sessionId`, `session_id`; for `LOGIN` and `CODE_TO_TOKEN` `details.code_id` |
+//! | user name | `details.username`, `username`, `userName`, `authDetails.username` |
+//! | realm | `realmId`, `realm_id` |
+//! | client | `clientId`, `authDetails.clientId` (of `access.` types only), `client_id` |
+//!
+//! The texts `"null"` and `""` are null; `details` may be an object or a text that holds one. An id that
+//! is a whole number is read as its digits; one of any other type refuses the record, because an event
+//! about nobody would pass unseen. Fields that only add to an event count as absent when their type is
+//! wrong.
+
+use std::borrow::Cow;
+
+use crate::{
+    decode::{
+        json::{Scalar, first_id, first_text, read},
+        time::first_time,
+    },
+    identity::{
+        IdentityEvent, Kind,
+        reason::{Ignored, Refused, Unmapped},
+    },
+};
+
+mod fields;
+
+use fields::Fields;
+
+/// The provider's name, as it goes into endpoint ids.
+pub const PROVIDER: &str = "keycloak";
+
+/// The errors of a `LOGIN_ERROR` that say that a client is broken or a page was old, and not that a person
+/// failed. Any other error is a person's failure.
+pub const CLIENT_FAILURES: [&str; 10] = [
+    "invalid_redirect_uri",
+    "client_not_found",
+    "client_disabled",
+    "invalid_client",
+    "invalid_client_credentials",
+    "unauthorized_client",
+    "expired_code",
+    "cookie_not_found",
+    "session_expired",
+    "not_allowed",
+];
+
+/// Reads a Keycloak event.
+///
+/// # Errors
+///
+/// Says why there is none: it is of no interest, or it cannot be read.
+pub fn decode(value: &[u8]) -> Result<IdentityEvent<'_>, Unmapped> {
+    let mut fields = Fields::default();
+    read(value, &mut fields)?;
+    if is_admin_event(&fields) {
+        return Err(Ignored::AdminEvent.into());
+    }
+    let written = first_id(&mut [&mut fields.r#type, &mut fields.event_type])?;
+    let written = written.ok_or(Refused::NoType)?;
+    let (name, access) = match written.strip_prefix("access.") {
+        Some(name) => (name, true),
+        None => (&*written, false),
+    };
+    let error = fields.error.take_text();
+    let kind = kind(name, error.as_deref())?;
+    if !access {
+        fields.auth.user = Scalar::Null;
+        fields.auth.client = Scalar::Null;
+    }
+    if !matches!(name, "LOGIN" | "CODE_TO_TOKEN") {
+        fields.details.code_id = Scalar::Null;
+    }
+    let reason = match name {
+        "LOGIN_ERROR" => error,
+        "LOGOUT" => Some("logout".into()),
+        "USER_SESSION_DELETED" => fields.details.reason.take_text(),
+        _ => None,
+    };
+    Ok(event(&mut fields, kind, reason)?)
+}
+
+/// The event, each of its fields from the first of its names that has a value.
+fn event<'a>(
+    fields: &mut Fields<'a>,
+    kind: Kind,
+    reason: Option<Cow<'a, str>>,
+) -> Result<IdentityEvent<'a>, Refused> {
+    let (details, auth) = (&mut fields.details, &mut fields.auth);
+    Ok(IdentityEvent {
+        kind,
+        provider: PROVIDER,
+        id: first_id(&mut [&mut fields.id, &mut fields.uid, &mut fields.event_id])?,
+        time: first_time(&[&fields.time, &fields.timestamp, &fields.date_time, &fields.event_time]),
+        realm: first_id(&mut [&mut fields.realm, &mut fields.realm_column])?,
+        user: first_id(&mut [&mut fields.user, &mut auth.user, &mut fields.user_column])?,
+        user_name: first_text(&mut [
+            &mut details.username,
+            &mut fields.username,
+            &mut fields.user_name,
+            &mut auth.username,
+        ]),
+        session: first_id(&mut [
+            &mut fields.session,
+            &mut auth.session,
+            &mut fields.session_column,
+            &mut details.code_id,
+        ])?,
+        client: first_text(&mut [&mut fields.client, &mut auth.client, &mut fields.client_column]),
+        reason,
+    })
+}
+
+/// An admin event has an operation and a resource, and most publishers give it no type.
+fn is_admin_event(fields: &Fields<'_>) -> bool {
+    matches!((&fields.operation_type, &fields.resource_type), (Scalar::Text(_), Scalar::Text(_)))
+}
+
+fn kind(name: &str, error: Option<&str>) -> Result<Kind, Ignored> {
+    match name {
+        "LOGIN" => Ok(Kind::SignIn),
+        "REGISTER" => Ok(Kind::SignUp),
+        "LOGIN_ERROR" if error.is_some_and(|error| CLIENT_FAILURES.contains(&error)) => {
+            Err(Ignored::ClientFailure)
+        }
+        "LOGIN_ERROR" => Ok(Kind::SignInFailed),
+        "LOGOUT" | "USER_SESSION_DELETED" => Ok(Kind::SessionStopped),
+        "REFRESH_TOKEN" | "CODE_TO_TOKEN" | "USER_INFO_REQUEST" | "INTROSPECT_TOKEN" => Ok(Kind::Activity),
+        _ => Err(Ignored::TypeNotMapped),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::moment::Timestamp;
+
+    const T: i64 = 1_795_382_428_244;
+
+    /// What `value` says, as `field=value` in the order of their declaration; or why it says nothing.
+    fn read_line(value: &str) -> String {
+        let event = match decode(value.as_bytes()) {
+            Ok(event) => event,
+            Err(Unmapped::Ignored(reason)) => return format!("ignored: {}", reason.code()),
+            Err(Unmapped::Refused(reason)) => return format!("refused: {}", reason.code()),
+        };
+        let mut words = vec![format!("{:?}", event.kind)];
+        let mut add = |name: &str, text: &Option<Cow<'_, str>>| {
+            words.extend(text.as_deref().map(|text| format!("{name}={text}")));
+        };
+        add("id", &event.id);
+        add("realm", &event.realm);
+        add("user", &event.user);
+        add("name", &event.user_name);
+        add("session", &event.session);
+        add("client", &event.client);
+        add("reason", &event.reason);
+        words.extend(event.time.map(|time| format!("time={}", time.0)));
+        words.join(" ")
+    }
+
+    #[track_caller]
+    fn check(value: &str, expected: &str) {
+        assert_eq!(read_line(value), expected);
+    }
+
+    /// A `LOGIN` with `fields`.
+    #[track_caller]
+    fn login(fields: &str, expected: &str) {
+        check(&format!(r#"{{"type":"LOGIN",{fields}}}"#), &format!("SignIn{expected}"));
+    }
+
+    #[test]
+    fn keycloaks_own_json() {
+        check(
+            r#"{"id":"i","time":1795382428244,"type":"LOGIN","realmId":"r","realmName":"shop","clientId":"web",
+                "userId":"u","sessionId":"s","ipAddress":"127.0.0.1","error":null,
+                "details":{"auth_method":"openid-connect","code_id":"s","username":"anna"}}"#,
+            &format!("SignIn id=i realm=r user=u name=anna session=s client=web time={T}"),
+        );
+    }
+
+    #[test]
+    fn each_alias_in_its_order() {
+        login(r#""eventId":"c","uid":"b","id":"a""#, " id=a");
+        login(r#""eventId":"c","uid":"b""#, " id=b");
+        login(r#""eventId":"c""#, " id=c");
+        login(r#""session_id":"b","sessionId":"a""#, " session=a");
+        login(r#""details":{"code_id":"d"},"session_id":"c","authDetails":{"sessionId":"b"}"#, " session=b");
+        login(r#""details":{"code_id":"d"},"session_id":"c""#, " session=c");
+        login(r#""details":{"code_id":"d"}"#, " session=d");
+        login(r#""user_id":"b","userId":"a""#, " user=a");
+        login(r#""realm_id":"b","realmId":"a""#, " realm=a");
+        login(r#""client_id":"b""#, " client=b");
+        login(r#""authDetails":{"username":"d"},"userName":"c","username":"b""#, " name=b");
+        login(r#""username":"b","details":{"username":"a"}"#, " name=a");
+        login(r#""authDetails":{"username":"d"},"userName":"c""#, " name=c");
+        login(r#""authDetails":{"username":"d"}"#, " name=d");
+        login(&format!(r#""event_time":1,"timestamp":{T}"#), &format!(" time={T}"));
+        login(&format!(r#""time":"soon","dateTime":{T}"#), &format!(" time={T}"));
+        login(r#""timestamp":"2026-11-22T21:20:28.244Z""#, &format!(" time={T}"));
+        check(r#"{"eventType":"LOGIN"}"#, "SignIn");
+        check(r#"{"eventType":"LOGIN","type":"LOGOUT"}"#, "SessionStopped reason=logout");
+    }
+
+    #[test]
+    fn the_users_own_auth_details_count_in_access_events_only() {
+        let auth = r#""authDetails":{"userId":"a","clientId":"c"}"#;
+        check(&format!(r#"{{"type":"access.LOGIN",{auth},"user_id":"b"}}"#), "SignIn user=a client=c");
+        check(&format!(r#"{{"type":"LOGIN",{auth},"user_id":"b"}}"#), "SignIn user=b");
+    }
+
+    #[test]
+    fn the_code_id_is_a_session_in_two_types_only() {
+        check(r#"{"type":"CODE_TO_TOKEN","details":{"code_id":"s"}}"#, "Activity session=s");
+        check(r#"{"type":"REGISTER","details":{"code_id":"s"}}"#, "SignUp");
+        check(r#"{"type":"LOGIN_ERROR","details":{"code_id":"s"}}"#, "SignInFailed");
+    }
+
+    #[test]
+    fn details_are_an_object_or_a_text_that_holds_one() {
+        login(r#""details":null"#, "");
+        login(r#""details":"null""#, "");
+        login(r#""details":"""#, "");
+        login(r#""details":"{\"username\":\"a\",\"code_id\":\"s\"}""#, " name=a session=s");
+        login(r#""details":"{\"username\":\"a\"""#, "");
+        login(r#""details":"[{\"username\":\"a\"}]""#, "");
+        login(r#""details":[{"username":"a"}]"#, "");
+        login(r#""details":17"#, "");
+        login(r#""details":{"username":["a"],"reason":{}}"#, "");
+    }
+
+    #[test]
+    fn of_a_key_that_occurs_twice_the_last_value_counts() {
+        login(r#""userId":"a","userId":"b""#, " user=b");
+        login(r#""userId":"a","userId":null"#, "");
+        login(r#""details":{"username":"a","code_id":"s"},"details":{"username":"b"}"#, " name=b");
+        login(r#""details":{"username":"a"},"details":null"#, "");
+    }
+
+    #[test]
+    fn null_is_written_in_three_ways() {
+        login(r#""userId":null,"user_id":"b""#, " user=b");
+        login(r#""userId":"null","user_id":"b""#, " user=b");
+        login(r#""userId":"","user_id":"b""#, " user=b");
+        login(r#""userId":"\u006eull","user_id":"b""#, " user=b");
+    }
+
+    #[test]
+    fn escapes_are_read_in_keys_and_values() {
+        login(r#""user\u0049d":"\u00fc\ud83d\ude00""#, " user=ü😀");
+    }
+
+    #[test]
+    fn a_whole_number_is_an_id_and_another_type_is_not() {
+        login(r#""userId":42"#, " user=42");
+        login(r#""userId":[],"user_id":"b""#, " user=b");
+        check(r#"{"type":"LOGIN","userId":[]}"#, "refused: field_not_text");
+        check(r#"{"type":"LOGIN","userId":1.5}"#, "refused: field_not_text");
+        check(r#"{"type":"LOGIN","sessionId":{}}"#, "refused: field_not_text");
+        check(r#"{"type":"LOGIN","details":{"code_id":[]}}"#, "refused: field_not_text");
+        check(r#"{"type":"LOGIN","sessionId":18446744073709551615}"#, "refused: field_not_text");
+        check(r#"{"type":"VIEW","userId":[]}"#, "ignored: type_not_mapped");
+        login(r#""clientId":false,"username":{"a":[1]}"#, "");
+    }
+
+    #[test]
+    fn admin_events_of_every_publisher_are_recognised() {
+        let operation = r#""operationType":"UPDATE","resourceType":"USER""#;
+        check(&format!(r#"{{{operation},"time":1596951200408,"error":null}}"#), "ignored: admin_event");
+        check(&format!(r#"{{{operation},"type":"admin.USER-UPDATE"}}"#), "ignored: admin_event");
+        check(r#"{"operationType":null,"resourceType":null,"type":"access.LOGIN"}"#, "SignIn");
+        check(r#"{"operationType":"UPDATE"}"#, "refused: no_type");
+    }
+
+    #[test]
+    fn ids_and_texts_are_borrowed_from_the_record() {
+        let event = decode(br#"{"type":"LOGIN","id":"i","time":1795382428244,"userId":"u"}"#).ok().unwrap();
+        assert!(matches!(event.id, Some(Cow::Borrowed("i"))));
+        assert!(matches!(event.user, Some(Cow::Borrowed("u"))));
+        assert_eq!(event.time, Some(Timestamp(T)));
+    }
+}

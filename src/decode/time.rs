@@ -1,0 +1,104 @@
+//! Reads the times that events state, in the spellings that are found.
+//!
+//! Knows nothing of records. A time that comes out is plausible: after 1970 and before the year 5138.
+
+use crate::{decode::json::Scalar, identity::PLAUSIBLE_TIMES, moment::Timestamp};
+
+/// The first of `aliases` that can be read: a number (its unit told by its magnitude), the same as text,
+/// or RFC 3339. A date and time without an offset cannot: it could mean any of a day's hours.
+pub(super) fn first_time<const N: usize>(aliases: &[&Scalar<'_>; N]) -> Option<Timestamp> {
+    aliases.iter().find_map(|value| time(value))
+}
+
+fn time(value: &Scalar<'_>) -> Option<Timestamp> {
+    let milliseconds = match value {
+        Scalar::Integer(number) => from_integer(*number)?,
+        Scalar::Float(number) => from_float(*number)?,
+        Scalar::Text(text) => match text.parse() {
+            Ok(number) => from_integer(number)?,
+            Err(_) => text.parse::<jiff::Timestamp>().ok()?.as_millisecond(),
+        },
+        Scalar::Null | Scalar::Other => return None,
+    };
+    PLAUSIBLE_TIMES.contains(&milliseconds).then_some(Timestamp(milliseconds))
+}
+
+/// A number is seconds below 10¹¹, milliseconds below 10¹⁴ and microseconds below 10¹⁷.
+fn from_integer(number: i64) -> Option<i64> {
+    match number {
+        1..100_000_000_000 => Some(number * 1000),
+        100_000_000_000..100_000_000_000_000 => Some(number),
+        100_000_000_000_000..100_000_000_000_000_000 => Some(number / 1000),
+        _ => None,
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "every value up to 10¹⁷ fits; a fraction is cut off")]
+fn from_float(number: f64) -> Option<i64> {
+    match number {
+        // Seconds are taken to milliseconds first, or their fraction would be lost.
+        1.0..1e11 => Some((number * 1000.0).round() as i64),
+        1e11..1e17 => from_integer(number as i64),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(value: &Scalar<'_>, expected: Option<i64>) {
+        assert_eq!(first_time(&[value]), expected.map(Timestamp));
+    }
+
+    fn text(text: &str) -> Scalar<'_> {
+        Scalar::Text(text.into())
+    }
+
+    #[test]
+    fn a_number_has_its_unit_by_its_magnitude() {
+        check(&Scalar::Integer(1_795_382_428), Some(1_795_382_428_000));
+        check(&Scalar::Integer(1_795_382_428_244), Some(1_795_382_428_244));
+        check(&Scalar::Integer(1_795_382_428_244_999), Some(1_795_382_428_244));
+        check(&Scalar::Integer(99_999_999_999), Some(99_999_999_999_000));
+        check(&Scalar::Integer(100_000_000_000), Some(100_000_000_000));
+        check(&Scalar::Integer(99_999_999_999_999), Some(99_999_999_999_999));
+        check(&Scalar::Integer(100_000_000_000_000), Some(100_000_000_000));
+        check(&Scalar::Integer(99_999_999_999_999_999), Some(99_999_999_999_999));
+        check(&Scalar::Float(1_795_382_428.244), Some(1_795_382_428_244));
+        check(&Scalar::Float(1.795_382_428_244e12), Some(1_795_382_428_244));
+        check(&text("1795382428244"), Some(1_795_382_428_244));
+    }
+
+    #[test]
+    fn rfc_3339_is_read_with_any_offset_and_any_fraction() {
+        check(&text("2026-11-22T21:20:28Z"), Some(1_795_382_428_000));
+        check(&text("2026-11-22T21:20:28.2449999Z"), Some(1_795_382_428_244));
+        check(&text("2026-11-22T22:20:28.244+01:00"), Some(1_795_382_428_244));
+        check(&text("2026-11-22T21:20:28.244+0000"), Some(1_795_382_428_244));
+    }
+
+    #[test]
+    fn what_is_no_time_is_none() {
+        check(&Scalar::Null, None);
+        check(&Scalar::Other, None);
+        check(&Scalar::Integer(0), None);
+        check(&Scalar::Integer(-1), None);
+        check(&Scalar::Integer(100_000_000_000_000_000), None);
+        check(&Scalar::Float(f64::NAN), None);
+        check(&Scalar::Float(f64::INFINITY), None);
+        check(&Scalar::Float(-1e300), None);
+        check(&text("yesterday"), None);
+        check(&text("2026-11-22T21:20:28"), None);
+        check(&text("1969-12-31T23:59:59Z"), None);
+        check(&text("9999-12-30T23:59:59Z"), None);
+        check(&text("99999999999999999999999"), None);
+    }
+
+    #[test]
+    fn an_alias_that_cannot_be_read_gives_way_to_the_next() {
+        let aliases = [&text("soon"), &Scalar::Null, &Scalar::Integer(1_795_382_428), &Scalar::Integer(5)];
+        assert_eq!(first_time(&aliases), Some(Timestamp(1_795_382_428_000)));
+    }
+}

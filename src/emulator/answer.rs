@@ -1,0 +1,120 @@
+//! Answers as the service writes them.
+//!
+//! Knows nothing of why an answer is given.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Response, StatusCode,
+    header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER},
+};
+use serde::Serialize;
+
+/// What a request is answered with, or that its connection is closed without an answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Reply {
+    Answer(Answer),
+    Close,
+}
+
+/// An answer before it is written.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    code: Option<String>,
+    content_type: &'static str,
+    retry_after: Option<Duration>,
+    pub(super) body: Bytes,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ErrorBody<'a> {
+    message: &'a str,
+    #[serde(rename = "RequestID")]
+    request_id: &'a str,
+}
+
+impl Answer {
+    pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Self {
+        // Our own types, with text for keys: this cannot fail, and an empty body would be seen.
+        let body = serde_json::to_vec(value).unwrap_or_default();
+        Self { body: body.into(), ..Self::text(status, "application/json", Bytes::new()) }
+    }
+
+    pub(super) fn text(status: StatusCode, content_type: &'static str, body: Bytes) -> Self {
+        Self { status, code: None, content_type, retry_after: None, body }
+    }
+
+    /// An error with one of the service's codes.
+    pub(super) fn error(status: StatusCode, code: &str, message: &str) -> Self {
+        let body = ErrorBody { message, request_id: REQUEST_ID_VALUE };
+        Self { code: Some(code.to_owned()), ..Self::json(status, &body) }
+    }
+
+    /// An error that comes from before the service, as a load balancer's does: no code, no JSON.
+    pub(super) fn bare(status: StatusCode) -> Self {
+        Self::text(status, "text/html", Bytes::from_static(b"<html></html>"))
+    }
+
+    pub(super) fn bad_request(message: &str) -> Self {
+        Self::error(StatusCode::BAD_REQUEST, "BadRequestException", message)
+    }
+
+    pub(super) fn forbidden(code: &str, message: &str) -> Self {
+        Self::error(StatusCode::FORBIDDEN, code, message)
+    }
+
+    pub(super) fn not_found() -> Self {
+        Self::error(StatusCode::NOT_FOUND, "NotFoundException", "Resource not found.")
+    }
+
+    pub(super) fn method_not_allowed() -> Self {
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        Self::error(status, "MethodNotAllowedException", "The method is not allowed.")
+    }
+
+    pub(super) fn too_large(message: &str) -> Self {
+        Self::error(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLargeException", message)
+    }
+
+    pub(super) fn too_many_requests(retry_after: Option<Duration>) -> Self {
+        let error =
+            Self::error(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "Too many requests.");
+        Self { retry_after, ..error }
+    }
+
+    pub(super) fn internal_error() -> Self {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Self::error(status, "InternalServerErrorException", "Internal server error.")
+    }
+
+    /// The same answer with the second half of its body cut off.
+    pub(super) fn broken(self) -> Self {
+        Self { body: self.body.slice(..self.body.len() / 2), ..self }
+    }
+}
+
+/// Real ids would be of no use here; clients only look whether there is one.
+const REQUEST_ID_VALUE: &str = "00000000-0000-4000-8000-000000000000";
+
+impl From<Answer> for Response<Full<Bytes>> {
+    fn from(answer: Answer) -> Self {
+        let mut response = Self::new(Full::new(answer.body));
+        *response.status_mut() = answer.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+        headers
+            .insert(HeaderName::from_static("x-amzn-requestid"), HeaderValue::from_static(REQUEST_ID_VALUE));
+        // A code that was asked for may be no header's value; it is left out then.
+        if let Some(code) = answer.code.and_then(|code| HeaderValue::try_from(code).ok()) {
+            headers.insert(HeaderName::from_static("x-amzn-errortype"), code);
+        }
+        if let Some(wait) = answer.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+        }
+        response
+    }
+}

@@ -1,0 +1,113 @@
+//! Why a record becomes no app event: the closed set of codes, each with its meaning.
+//!
+//! The codes are labels of metrics and headers of dead letters, so they are a public contract. The
+//! messages are ours and never quote a record.
+
+use thiserror::Error;
+
+use crate::event::{Code, Mapped, Refusal};
+
+/// Why a record becomes no app event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmapped {
+    /// On purpose: there is nothing to deliver.
+    Ignored(Ignored),
+    /// Because it cannot be read; it goes to the dead letters.
+    Refused(Refused),
+}
+
+/// Why there is nothing to deliver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ignored {
+    /// `tombstone`: the record has no value, or an empty one.
+    Tombstone,
+    /// `admin_event`: what an administrator did, not what a person did.
+    AdminEvent,
+    /// `type_not_mapped`: an event of a type that becomes nothing.
+    TypeNotMapped,
+    /// `client_failure`: a sign-in that failed because of a broken client or an old page.
+    ClientFailure,
+    /// `activity`: a session was used, which is remembered and not sent.
+    Activity,
+    /// `no_user`: an event about a user that does not say which; a failed sign-in without a name either.
+    NoUser,
+    /// `session_already_closed`: the session was stopped by another event before.
+    SessionAlreadyClosed,
+}
+
+/// Why a record cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Refused {
+    /// `not_json`
+    #[error("the value is not JSON in UTF-8, or holds a text or number that cannot be read")]
+    NotJson,
+    /// `not_an_event`
+    #[error("the value is JSON, but not an object")]
+    NotAnEvent,
+    /// `no_type`
+    #[error("the event has neither `type` nor `eventType`")]
+    NoType,
+    /// `field_not_text`
+    #[error("an id or the type is neither text nor a whole number")]
+    FieldNotText,
+    /// `user_id_not_allowed`
+    #[error("the user id is longer than 255 characters or holds `$`, `{{`, `}}` or a control character")]
+    UserIdNotAllowed,
+    /// `no_time`
+    #[error("neither the event nor the record says when it happened")]
+    NoTime,
+}
+
+impl Ignored {
+    /// The code, for labels and logs.
+    #[must_use]
+    pub const fn code(self) -> Code {
+        Code(match self {
+            Self::Tombstone => "tombstone",
+            Self::AdminEvent => "admin_event",
+            Self::TypeNotMapped => "type_not_mapped",
+            Self::ClientFailure => "client_failure",
+            Self::Activity => "activity",
+            Self::NoUser => "no_user",
+            Self::SessionAlreadyClosed => "session_already_closed",
+        })
+    }
+}
+
+impl Refused {
+    /// The code, for labels, logs and dead letters.
+    #[must_use]
+    pub const fn code(self) -> Code {
+        Code(match self {
+            Self::NotJson => "not_json",
+            Self::NotAnEvent => "not_an_event",
+            Self::NoType => "no_type",
+            Self::FieldNotText => "field_not_text",
+            Self::UserIdNotAllowed => "user_id_not_allowed",
+            Self::NoTime => "no_time",
+        })
+    }
+}
+
+impl From<Ignored> for Unmapped {
+    fn from(reason: Ignored) -> Self {
+        Self::Ignored(reason)
+    }
+}
+
+impl From<Refused> for Unmapped {
+    fn from(reason: Refused) -> Self {
+        Self::Refused(reason)
+    }
+}
+
+impl From<Unmapped> for Mapped {
+    fn from(reason: Unmapped) -> Self {
+        match reason {
+            Unmapped::Ignored(reason) => Self::Ignored(reason.code()),
+            Unmapped::Refused(reason) => {
+                Self::Refused(Refusal { code: reason.code(), message: reason.to_string() })
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Panics of rdkafka's that a record could cause, caught.
+//!
+//! A panic anywhere ends the process, by a hook; but no record may end it. The hook asks
+//! [`are_caught`], and leaves those alone that are.
+
+use std::{
+    cell::Cell,
+    panic::{self, AssertUnwindSafe},
+};
+
+thread_local! {
+    static CAUGHT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What `read` says, or nothing where it panics. It must leave nothing half done.
+pub fn caught<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
+    CAUGHT.set(true);
+    let read = panic::catch_unwind(AssertUnwindSafe(read));
+    CAUGHT.set(false);
+    read.ok().flatten()
+}
+
+/// Whether a panic of this thread, now, would be caught.
+#[must_use]
+pub fn are_caught() -> bool {
+    CAUGHT.get()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_nothing_that_was_read() {
+        assert_eq!(caught(|| Some(are_caught())), Some(true));
+        assert_eq!(caught(|| -> Option<()> { panic!("as rdkafka does") }), None);
+        assert!(!are_caught());
+    }
+}

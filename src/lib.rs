@@ -1,0 +1,134 @@
+//! `pinpoint-sidecar` reads an identity provider's sign-in and session events from Kafka and delivers them
+//! with `PutEvents`, at least once. This page is its architecture; README.md is for those who run it.
+//!
+//! # Bird's eye
+//!
+//! One idea: decide in pure code, act at the edges. Everything that can lose an event (what is outstanding,
+//! what goes into which request, what is tried again, what may be committed) is a state machine without
+//! I/O, clock, randomness, environment and logging. It is told what happened and answers what to do; time
+//! and random numbers are arguments. Around it, thin edges talk to Kafka, AWS and the operator.
+//!
+//! ```text
+//!                  pure: no tokio, no rdkafka, no HTTP, no clock, no environment, no logging
+//!                ┌──────────────────────────────────────────────────────────────────────────┐
+//!                │  decode ─► map ─► pipeline ─► ledger · offsets · outlet · quota · letters│
+//!                └────────▲──────────────────────────────────────────┬──────────────────────┘
+//!                   Input │ Record · SendFinished · LetterFinished   │ Action
+//!                         │ Assigned · Revoking · Lost · Tick · Drain▼ Send · Write · Commit · Release · Stopped
+//!  ┌────────┐      ┌──────┴──────────────────────────────────────────────┐        ┌───────────────┐
+//!  │ source ├─────►│ runner: one task, one select!, owns all the state   ├───────►│ destination   ├──► AWS
+//!  │ kafka  │◄─────┤ (sends live in its JoinSet)                         │◄───────┤ pinpoint      │◄──
+//!  └────────┘      └──────┬──────────────────────────────────────────────┘        └───────────────┘
+//!       ▲                 └──► dead_letter
+//!       └── Kafka     main ─► cli · config ─► app (composition root) ─► runner · admin
+//! ```
+//!
+//! Data flows one way: read, decode, map, group by endpoint, batch, send, settle, commit. A record is settled
+//! when every event of it was accepted, or its dead letter was acknowledged, or it was ignored on purpose.
+//! What must be sent again goes back through the pipeline and not into a loop around the send: it joins the
+//! next request, at the front, so that three failed events do not take a request of their own. Backpressure
+//! is a state ([`source::Intake`]) and not a channel: what is outstanding is bounded, and the source pauses
+//! and resumes while it goes on polling.
+//!
+//! Three kinds of threads: the runtime's, which runs everything but Kafka; the source's poll loop, which
+//! must never wait for longer than the group allows, with a commit thread beside it; and those that serve
+//! the dead letters.
+//!
+//! # Code map
+//!
+//! The pure part, each line may use those above it:
+//!
+//! | module | decides |
+//! |---|---|
+//! | [`moment`] | points in time, as arguments |
+//! | [`setting`] | lengths of time and sizes, as they are written in a configuration |
+//! | [`schedule`] | how long to wait before something is tried again; alone knows `backoff` |
+//! | [`record`] | a record as it was read, and the ownership under which it was |
+//! | [`event`] | app events and endpoints, and the codes that may be shown |
+//! | [`identity`] | what happened at an identity provider, whoever it is |
+//! | [`decode`] | a record's bytes → what happened; a file for each format |
+//! | [`map`] | what happened → app events on an endpoint, or why not; the index of sessions |
+//! | [`source`], [`destination`], [`dead_letter`] | the edges' traits, in the pipeline's words |
+//! | [`pipeline`] | what to send, dead-letter, commit and release |
+//!
+//! The edges and what puts them together:
+//!
+//! | module | does |
+//! |---|---|
+//! | [`clock`] | reads the clock |
+//! | [`kafka`] | what all clients of librdkafka share |
+//! | [`source::kafka`] | the poll loop, rebalances, commits |
+//! | [`dead_letter::kafka`], [`dead_letter::discard`] | writes dead letters, or drops them |
+//! | [`destination::pinpoint`] | one attempt at `PutEvents`; alone knows the SDK and its shapes |
+//! | [`admin`], [`metrics`] | liveness, readiness, status; the metrics and their names |
+//! | [`runner`] | turns what happened into an input, carries out each action, decides nothing |
+//! | [`log`], [`exit`] | what is logged; how the process ends |
+//! | [`config`] | reads the configuration, once; each part has its own, this one composes them |
+//! | [`check`] | tries what the configuration names |
+//! | [`cli`] | the command line and its words |
+//! | [`emulator`] | a server that answers `PutEvents`, with the quota and with faults |
+//! | [`app`] | the composition root |
+//! | [`demo`] | the service with a broker, a server and many users of its own |
+//!
+//! Imports point one way, from `main` down to [`moment`]; `tests/it/source_tree.rs` has the whole table and
+//! checks each `use` against it.
+//!
+//! # What always holds
+//!
+//! "Simulation" is `pipeline/simulation.rs`: 100,000 schedules of faults, revocations, lost answers and
+//! restarts, the invariants checked by number after each step. The scenarios in `tests/it` check the same
+//! from outside, by what was produced and what arrived.
+//!
+//! | | invariant | checked by |
+//! |---|---|---|
+//! | 1 | The committed position of a partition is never past a record that is not settled. | simulation; `invariant_1_…` in `pipeline/offsets.rs` |
+//! | 2 | Within one ownership the position never goes back; nothing is committed for a partition not owned, and a completion from an earlier ownership changes nothing. | simulation |
+//! | 3 | A record is outstanding from before anything else can see it until it is settled. | simulation |
+//! | 4 | No endpoint is in two requests in flight, and its events are first sent in the order in which they came; while one waits to be sent again, later ones wait. What is sent again carries the newest snapshot of its endpoint. | simulation |
+//! | 5 | No request holds more than 100 events or 4 MB; no quota domain exceeds its rate or its cap in flight. | simulation; `invariant_5_…` in `pipeline/quota.rs` |
+//! | 6 | Records, bytes and events outstanding stay within their budget plus one fetch, however long a destination is down. | simulation |
+//! | 7 | With a destination that answers in the end every record is settled in the end, save where a hold asks for a person. | simulation |
+//! | 8 | After a drain everything that can be settled is, and the process ends before its deadline; what was not settled is not committed. | simulation |
+//! | 9 | The poll loop is never blocked for longer than the group allows. | `invariant_9_…` in `source/kafka/tests.rs` |
+//! | 10 | Records consumed = accepted + dead-lettered + ignored + released + outstanding, in every state. | simulation; `invariant_10_…` in `metrics/tests.rs` |
+//! | 11 | Event ids depend on the record alone. Type and content are the same on every delivery as long as the session index holds the session; where it does not, they say so. | `invariant_11_…` in `map/tests/redelivery.rs` |
+//!
+//! And one of privacy: nothing that a record, an answer or a parser said reaches a log line, a label, the
+//! status or an error's `Display`. A [`event::Code`] is the only text that travels there, and it is
+//! `&'static`. Types that hold personal data have no derived `Debug`.
+//!
+//! # What is absent on purpose
+//!
+//! - State on disk: positions are Kafka's, and sessions are a cache whose loss is said in what is sent.
+//! - Coordination between replicas: the share of the quota is the share of the partitions.
+//! - Giving up: there is no number of attempts after which an event is dropped.
+//! - The SDK's own retries, and librdkafka's own commits: both would decide behind the pipeline's back.
+//! - Locks around state, global state and detached tasks: one task owns everything that changes.
+//! - A reload of the configuration: a restart is cheap, and what runs is what was checked.
+//! - A second destination, admin events, idle pauses and time-outs of sessions: not yet.
+
+pub mod admin;
+pub mod app;
+pub mod check;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod dead_letter;
+pub mod decode;
+pub mod demo;
+pub mod destination;
+pub mod emulator;
+pub mod event;
+pub mod exit;
+pub mod identity;
+pub mod kafka;
+pub mod log;
+pub mod map;
+pub mod metrics;
+pub mod moment;
+pub mod pipeline;
+pub mod record;
+pub mod runner;
+pub mod schedule;
+pub mod setting;
+pub mod source;

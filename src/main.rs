@@ -1,0 +1,93 @@
+//! The `pinpoint-sidecar` binary: asks the library for what the command line says, and ends as it went.
+
+use std::{env, path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+use pinpoint_sidecar::{
+    app, check,
+    cli::{self, CheckArguments, Cli, Command},
+    config::{self, Config, LoadError, Sources},
+    demo,
+    exit::{self, Exit, Failure},
+    log::{self, Format, Level, LogConfig},
+};
+use tokio::runtime::{self, Runtime};
+
+fn main() -> ExitCode {
+    exit::on_panic();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return cli::explain(&error),
+    };
+    match carry_out(cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.report(),
+    }
+}
+
+fn carry_out(cli: Cli) -> Result<Exit, Failure> {
+    let Cli { command, config } = cli;
+    match command {
+        Command::Run => {
+            let config = load(config)?;
+            start_log(&config.log)?;
+            runtime()?.block_on(app::run(config))
+        }
+        Command::Check(arguments) => check(&arguments, config),
+        Command::Demo(arguments) => {
+            start_log(&LogConfig { format: Format::Text, level: Level::Warn })?;
+            runtime()?.block_on(demo::run(arguments))
+        }
+        Command::Emulator(arguments) => {
+            start_log(&LogConfig { format: Format::Text, level: Level::Info })?;
+            runtime()?.block_on(app::emulator(arguments))
+        }
+    }
+}
+
+fn check(arguments: &CheckArguments, file: Option<PathBuf>) -> Result<Exit, Failure> {
+    if arguments.schema {
+        return print(&format!("{:#}\n", config::schema()));
+    }
+    let config = load(file)?;
+    print(&config.effective())?;
+    if arguments.offline {
+        return Ok(Exit::Clean);
+    }
+    let mut findings = check::kafka(&config);
+    findings.push(check::credentials(runtime()?.block_on(app::credentials(&config))));
+    print(&check::report(&findings))?;
+    Ok(if check::all_well(&findings) { Exit::Clean } else { Exit::Unreachable })
+}
+
+fn load(file: Option<PathBuf>) -> Result<Config, Failure> {
+    let sources = Sources { file, environment: env::vars_os().collect() };
+    config::load(&sources).map_err(|error| {
+        let help = match error {
+            LoadError::Unreadable { .. } => "`--config` names the file; without it, the defaults and the environment count",
+            LoadError::Invalid(_) => {
+                "write it in the file that `--config` names or in a variable, such as \
+                 PINPOINT_SIDECAR__DESTINATION__PINPOINT__APPLICATION; `pinpoint-sidecar check --schema` prints all keys"
+            }
+        };
+        Failure::new(Exit::Configuration, error).with_help(help)
+    })
+}
+
+fn print(result: &str) -> Result<Exit, Failure> {
+    let closed =
+        |error| Failure::new(Exit::Unreachable, anyhow::Error::new(error).context("the output is closed"));
+    cli::print(result).map(|()| Exit::Clean).map_err(closed)
+}
+
+fn start_log(config: &LogConfig) -> Result<(), Failure> {
+    log::start(config).map_err(|error| Failure::new(Exit::Bug, error))
+}
+
+/// One thread runs everything but the Kafka edges, which have their own.
+fn runtime() -> Result<Runtime, Failure> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| {
+        Failure::new(Exit::Bug, anyhow::Error::new(error).context("cannot start the runtime"))
+    })
+}

@@ -1,0 +1,237 @@
+//! From what happened to app events on endpoints: the second of the two steps.
+//!
+//! Knows nothing of vendors, batches, offsets and the wire. Holds the rule that a record always becomes
+//! the same events: their ids and endpoints depend on the record alone, and their content beside it only
+//! on what the session index holds of the session (invariant 11).
+//!
+//! | what happened | becomes |
+//! |---|---|
+//! | sign-in | `_userauth.sign_in`, and with a session `_session.start` if it opened it, else `_session.resume` |
+//! | sign-up | `_userauth.sign_up` |
+//! | failed sign-in | `_userauth.auth_fail`, attribute `error` |
+//! | session stopped | `_session.stop`, attribute `reason`; nothing if another event had stopped it |
+//! | activity | nothing; the session stays remembered |
+//!
+//! Of a session whose start is not known none is invented: the stop has no session object, but the
+//! attributes `session_id` and `session_start_unknown`. So has, without `session_id`, the end of a session
+//! that the source does not name. A person signing in into a session that began before this process, or
+//! that it has forgotten, is taken for its start.
+
+use std::borrow::Cow;
+
+use crate::{
+    decode::decode,
+    event::{Delivery, EventType, Mapped, Session},
+    identity::{
+        IdentityEvent, Kind, PLAUSIBLE_TIMES,
+        reason::{Ignored, Refused, Unmapped},
+    },
+    map::{
+        config::SessionsConfig,
+        ids::{Fingerprint, Whose},
+        outputs::Outputs,
+        sessions::{Cause, Closed, Opened, Sessions},
+    },
+    moment::{Moment, Timestamp},
+    record::Record,
+};
+
+pub mod config;
+mod ids;
+mod outputs;
+mod sessions;
+
+/// Maps records one by one, in the order in which they were read.
+pub struct Mapper {
+    sessions: Sessions,
+    session_start_unknown: u64,
+    time_fallback: u64,
+    attributes_shortened: u64,
+}
+
+/// What the mapping counts; all but `sessions` only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MappingCounts {
+    /// Sessions that are remembered now.
+    pub sessions: u64,
+    /// Sessions forgotten because there were too many.
+    pub sessions_evicted_by_number: u64,
+    /// Sessions forgotten because nothing was heard of them for too long.
+    pub sessions_evicted_by_age: u64,
+    /// Stops whose session's start was not known.
+    pub session_start_unknown: u64,
+    /// Records whose own time could not be read, so that the record's timestamp stands in for it.
+    pub time_fallback: u64,
+    /// Attribute values that were too long.
+    pub attributes_shortened: u64,
+}
+
+impl Mapper {
+    /// A mapper that knows of no session.
+    #[must_use]
+    pub fn new(config: &SessionsConfig) -> Self {
+        Self {
+            sessions: Sessions::new(config),
+            session_start_unknown: 0,
+            time_fallback: 0,
+            attributes_shortened: 0,
+        }
+    }
+
+    /// What `record` becomes. `now` must not go back from call to call.
+    pub fn map(&mut self, record: &Record, now: Moment) -> Mapped {
+        self.sessions.forget_aged(now);
+        match decode(record).and_then(|event| self.deliveries(&event, record, now)) {
+            Ok(deliveries) => Mapped::Deliver(deliveries),
+            Err(reason) => reason.into(),
+        }
+    }
+
+    /// What was counted until now.
+    #[must_use]
+    pub fn counts(&self) -> MappingCounts {
+        let lost = self.sessions.counts();
+        MappingCounts {
+            sessions: self.sessions.len() as u64,
+            sessions_evicted_by_number: lost.evicted_by_number,
+            sessions_evicted_by_age: lost.evicted_by_age,
+            session_start_unknown: self.session_start_unknown,
+            time_fallback: self.time_fallback,
+            attributes_shortened: self.attributes_shortened,
+        }
+    }
+
+    fn deliveries(
+        &mut self,
+        event: &IdentityEvent<'_>,
+        record: &Record,
+        now: Moment,
+    ) -> Result<Vec<Delivery>, Unmapped> {
+        let outputs = match event.kind {
+            Kind::SignIn => self.sign_in(event, record, now)?,
+            Kind::SignUp => self.userauth(event, record, EventType::SignUp)?,
+            Kind::SignInFailed => self.userauth(event, record, EventType::AuthFail)?,
+            Kind::SessionStopped => self.stop(event, record, now)?,
+            Kind::Activity => return Err(self.activity(event, now).into()),
+        };
+        let (deliveries, shortened) = outputs.finish();
+        self.attributes_shortened += shortened;
+        Ok(deliveries)
+    }
+
+    fn sign_in<'a>(
+        &mut self,
+        event: &'a IdentityEvent<'a>,
+        record: &Record,
+        now: Moment,
+    ) -> Result<Outputs<'a>, Unmapped> {
+        let mut outputs = self.outputs(event, record)?;
+        outputs.push(EventType::SignIn, None, &[]);
+        if let Some((id, session)) = session(event) {
+            let (event_type, start) = match self.sessions.open(session, cause(&outputs), now) {
+                Opened::Started(start) => (EventType::SessionStart, start),
+                Opened::Resumed(start) => (EventType::SessionResume, start),
+            };
+            outputs.push(event_type, Some(Session { id: id.into(), start, stop: None }), &[]);
+        }
+        Ok(outputs)
+    }
+
+    fn userauth<'a>(
+        &mut self,
+        event: &'a IdentityEvent<'a>,
+        record: &Record,
+        event_type: EventType,
+    ) -> Result<Outputs<'a>, Unmapped> {
+        let mut outputs = self.outputs(event, record)?;
+        outputs.push(event_type, None, &[("error", reason(event))]);
+        Ok(outputs)
+    }
+
+    fn stop<'a>(
+        &mut self,
+        event: &'a IdentityEvent<'a>,
+        record: &Record,
+        now: Moment,
+    ) -> Result<Outputs<'a>, Unmapped> {
+        let mut outputs = self.outputs(event, record)?;
+        let (id, closed) = match session(event) {
+            Some((id, session)) => {
+                let closed = self.sessions.close(session, cause(&outputs), now);
+                (id, closed.ok_or(Ignored::SessionAlreadyClosed)?)
+            }
+            None => (Cow::default(), Closed { start: None, stop: outputs.time() }),
+        };
+        let reason = ("reason", reason(event));
+        if let Some(start) = closed.start {
+            let stop = duration(start, closed.stop).map(|duration| (closed.stop, duration));
+            outputs.push(EventType::SessionStop, Some(Session { id: id.into(), start, stop }), &[reason]);
+        } else {
+            self.session_start_unknown += 1;
+            let unknown = [reason, ("session_id", &*id), ("session_start_unknown", "true")];
+            outputs.push(EventType::SessionStop, None, &unknown);
+        }
+        Ok(outputs)
+    }
+
+    fn activity(&mut self, event: &IdentityEvent<'_>, now: Moment) -> Ignored {
+        if let Some((_, session)) = session(event) {
+            self.sessions.touch(session, now);
+        }
+        Ignored::Activity
+    }
+
+    fn outputs<'a>(
+        &mut self,
+        event: &'a IdentityEvent<'a>,
+        record: &Record,
+    ) -> Result<Outputs<'a>, Unmapped> {
+        let whose = whose(event)?;
+        Ok(Outputs::new(event, record, &whose, self.time(event, record)?))
+    }
+
+    /// When it happened; the record's timestamp where the event does not say so readably.
+    fn time(&mut self, event: &IdentityEvent<'_>, record: &Record) -> Result<Timestamp, Refused> {
+        if let Some(time) = event.time {
+            return Ok(time);
+        }
+        let time = record.timestamp.filter(|time| PLAUSIBLE_TIMES.contains(&time.0));
+        self.time_fallback += u64::from(time.is_some());
+        time.ok_or(Refused::NoTime)
+    }
+}
+
+/// Whose endpoint the event goes to. Only of a failed sign-in may the user be unknown.
+fn whose<'a>(event: &'a IdentityEvent<'_>) -> Result<Whose<'a>, Unmapped> {
+    if let Some(user) = &event.user {
+        return Ok(Whose::User(ids::user_id(user)?));
+    }
+    match event.user_name.as_deref() {
+        Some(name) if event.kind == Kind::SignInFailed && !name.trim().is_empty() => Ok(Whose::Failed(name)),
+        _ => Err(Ignored::NoUser.into()),
+    }
+}
+
+/// The session's id as it is delivered, and what it is remembered under.
+fn session<'a>(event: &'a IdentityEvent<'_>) -> Option<(Cow<'a, str>, Fingerprint)> {
+    let id = event.session.as_deref()?;
+    let realm = event.realm.as_deref().unwrap_or_default();
+    Some((ids::session_id(id), Fingerprint::of(&[event.provider, realm, id])))
+}
+
+fn cause(outputs: &Outputs<'_>) -> Cause {
+    Cause { event: Fingerprint::of(&[outputs.source_key()]), time: outputs.time() }
+}
+
+fn reason<'a>(event: &'a IdentityEvent<'_>) -> &'a str {
+    event.reason.as_deref().unwrap_or_default()
+}
+
+/// How long a session lasted, in milliseconds. Clocks that disagree make it no less than nothing; none
+/// over the 24.8 days that the wire's 32 bits hold.
+fn duration(start: Timestamp, stop: Timestamp) -> Option<i32> {
+    i32::try_from((stop.0 - start.0).max(0)).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,29 @@
+//! What can be set of the mapping.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::setting::Span;
+
+/// `sessions`: how many sessions are remembered, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SessionsConfig {
+    /// How many, at most.
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub max: NonZeroUsize,
+    /// How long after they were last heard of.
+    #[schemars(extend("x-from" = "1m", "x-to" = "8760h"))]
+    pub max_age: Span,
+}
+
+impl Default for SessionsConfig {
+    fn default() -> Self {
+        Self {
+            max: NonZeroUsize::new(100_000).unwrap_or(NonZeroUsize::MIN),
+            max_age: Span(Duration::from_hours(24)),
+        }
+    }
+}

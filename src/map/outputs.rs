@@ -1,0 +1,119 @@
+//! Writes the app events of one record: their ids, attributes and sessions, within PutEvents' limits.
+//!
+//! Knows nothing of the session index and of vendors. What is personal (address, user name, e-mail, agent)
+//! is not sent. No attribute is empty or longer than 200 characters: PutEvents refuses an empty one, and
+//! drops the event of a longer one without a word.
+
+use std::{borrow::Cow, sync::Arc};
+
+use crate::{
+    event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Session},
+    identity::IdentityEvent,
+    map::ids::{self, Whose},
+    moment::Timestamp,
+    record::Record,
+};
+
+/// The longest value of an event attribute, in characters.
+const LONGEST_VALUE: usize = 200;
+
+/// The app events of one record, all of them on one endpoint.
+pub(super) struct Outputs<'a> {
+    event: &'a IdentityEvent<'a>,
+    source_key: Cow<'a, str>,
+    time: Timestamp,
+    endpoint_id: EndpointId,
+    endpoint: Arc<Endpoint>,
+    deliveries: Vec<Delivery>,
+    shortened: u64,
+}
+
+impl<'a> Outputs<'a> {
+    /// No events yet, for what `record` says happened to `whose` endpoint at `time`.
+    pub(super) fn new(
+        event: &'a IdentityEvent<'a>,
+        record: &Record,
+        whose: &Whose<'_>,
+        time: Timestamp,
+    ) -> Self {
+        let user_id = match whose {
+            Whose::User(id) => Some((*id).into()),
+            Whose::Failed(_) => None,
+        };
+        Self {
+            event,
+            source_key: ids::source_key(event, record),
+            time,
+            endpoint_id: ids::endpoint_id(event, whose),
+            endpoint: Arc::new(Endpoint { user_id, ..Endpoint::default() }),
+            deliveries: Vec::with_capacity(2),
+            shortened: 0,
+        }
+    }
+
+    /// What distinguishes the source event from others.
+    pub(super) fn source_key(&self) -> &str {
+        &self.source_key
+    }
+
+    /// When it happened.
+    pub(super) fn time(&self) -> Timestamp {
+        self.time
+    }
+
+    /// Adds an event, with attributes of its own beside those that all events have.
+    pub(super) fn push(
+        &mut self,
+        event_type: EventType,
+        session: Option<Session>,
+        own: &[(&'static str, &str)],
+    ) {
+        let id = ids::event_id(&self.source_key, event_type).into_boxed_str();
+        let event =
+            AppEvent { attributes: self.attributes(&id, own), id, event_type, timestamp: self.time, session };
+        self.deliveries.push(Delivery {
+            endpoint_id: self.endpoint_id.clone(),
+            endpoint: Arc::clone(&self.endpoint),
+            event: Arc::new(event),
+        });
+    }
+
+    /// The events, and how many attribute values had to be shortened.
+    pub(super) fn finish(self) -> (Vec<Delivery>, u64) {
+        (self.deliveries, self.shortened)
+    }
+
+    /// The event's id is an attribute too: the stream that people read downstream has no event ids, and
+    /// this is what its readers can de-duplicate by.
+    fn attributes(&mut self, event_id: &str, own: &[(&'static str, &str)]) -> Vec<(&'static str, Box<str>)> {
+        let event = self.event;
+        let text = |field: &'a Option<Cow<'a, str>>| field.as_deref().unwrap_or_default();
+        let common = [
+            ("event_id", event_id),
+            ("source_event_id", text(&event.id)),
+            ("realm", text(&event.realm)),
+            ("client_id", text(&event.client)),
+        ];
+        let with_value = common.iter().chain(own).filter(|(_, value)| !value.is_empty());
+        // Many events may wait for long: no room is kept for what is not there.
+        let mut attributes = Vec::with_capacity(with_value.clone().count());
+        for (key, value) in with_value {
+            attributes.push((*key, self.shorten(value).into()));
+        }
+        attributes
+    }
+
+    fn shorten<'v>(&mut self, value: &'v str) -> &'v str {
+        // Fewer bytes than characters allowed need no counting.
+        if value.len() <= LONGEST_VALUE {
+            return value;
+        }
+        match value.char_indices().nth(LONGEST_VALUE) {
+            Some((end, _)) => {
+                self.shortened += 1;
+                &value[..end]
+            }
+            None => value,
+        }
+    }
+}

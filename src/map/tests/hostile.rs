@@ -1,0 +1,144 @@
+//! Input that means harm, or makes no sense: an answer always, within PutEvents' limits, and no panic.
+
+use super::{samples::SAMPLES, *};
+
+/// What goes into a record at some place.
+const FRAGMENTS: [&[u8]; 20] = [
+    b"\"\\ud800\"",
+    b"\\udfff",
+    b"null",
+    b"\"null\"",
+    b"\"\"",
+    b"1e999",
+    b"-0.0",
+    b"18446744073709551615",
+    b"99999999999999999999999999",
+    b"true",
+    b"{}",
+    b"[]",
+    b"[[[[[[[[",
+    b"\"details\":\"{\\\"username\\\":\\\"x\\\"}\",",
+    b"\"userId\":{\"userId\":[1]},",
+    b"\"type\":\"access.LOGIN\",",
+    b"\"authDetails\":[],",
+    b"\"userId\":\"${a}\",",
+    b"\x00",
+    b"\xff\xfe",
+];
+
+/// Changes `value` in one place: a byte, a piece out, a piece of `other` or a fragment in.
+fn mutate(random: &mut fastrand::Rng, value: &mut Vec<u8>, other: &[u8]) {
+    let from = random.usize(..=value.len());
+    let to = random.usize(from..=value.len().min(from + 40));
+    match random.u8(..8) {
+        0 => value.iter_mut().skip(from).take(1).for_each(|byte| *byte = random.u8(..)),
+        1 => drop(value.drain(from..to)),
+        2 => {
+            let start = random.usize(..other.len());
+            let end = random.usize(start..=other.len().min(start + 200));
+            value.splice(from..to, other[start..end].iter().copied());
+        }
+        3 => drop(value.splice(from..from, random.choice(FRAGMENTS).unwrap_or_default().iter().copied())),
+        // A fragment in place of a value: what a field of another type looks like.
+        _ => {
+            let Some(colon) = value.iter().skip(from).position(|byte| *byte == b':') else { return };
+            let start = from + colon + 1;
+            let length = value[start..].iter().position(|byte| matches!(byte, b',' | b'}')).unwrap_or(0);
+            let fragment = random.choice(FRAGMENTS).unwrap_or_default();
+            value.splice(start..start + length, fragment.iter().copied());
+        }
+    }
+}
+
+/// What PutEvents demands of every event.
+#[track_caller]
+fn check_limits(mapped: &Mapped) {
+    let Mapped::Deliver(deliveries) = mapped else { return };
+    assert!(!deliveries.is_empty());
+    for Delivery { endpoint_id, endpoint, event } in deliveries {
+        assert_eq!(endpoint_id.0.len(), 32);
+        assert!(endpoint.user_id.as_ref().is_none_or(|id| !id.is_empty() && !id.contains(['$', '{', '}'])));
+        assert!((1..=110).contains(&event.id.len()));
+        assert!(PLAUSIBLE_TIMES.contains(&event.timestamp.0));
+        assert!(event.attributes.len() <= 40);
+        for (key, value) in &event.attributes {
+            assert!(key.len() <= 50 && (1..=200).contains(&value.chars().count()));
+        }
+        if let Some(session) = &event.session {
+            assert!((1..=200).contains(&session.id.chars().count()));
+            assert!(session.stop.is_none_or(|(_, duration)| duration >= 0));
+        }
+    }
+}
+
+#[test]
+fn mutated_records_never_panic_and_keep_the_limits() {
+    let samples: Vec<_> = SAMPLES.lines().collect();
+    let mut mapper = mapper();
+    let mut delivered = 0_u32;
+    for seed in 0..20_000 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut value = samples[random.usize(..samples.len())].as_bytes().to_vec();
+        for _ in 0..random.u8(1..4) {
+            let other = samples[random.usize(..samples.len())];
+            mutate(&mut random, &mut value, other.as_bytes());
+        }
+        let outcome = mapper.map(&record(value), at(seed));
+        check_limits(&outcome);
+        delivered += u32::from(matches!(outcome, Mapped::Deliver(_)));
+    }
+    // The mutations are mild enough to reach past the parser.
+    assert!(delivered > 1000, "{delivered}");
+}
+
+#[test]
+fn depth_and_length_are_no_danger() {
+    let deep = "[".repeat(1_000_000);
+    check(&record(&deep), "refused: not_an_event");
+    check(&record(format!(r#"{{"x":{deep}"#)), "refused: not_json");
+    check(&record(format!(r#"{{"userId":{deep}"#)), "refused: not_json");
+    check(&record(format!(r#"{{"details":{deep}"#)), "refused: not_json");
+    let (open, close) = (r#"{"a":"#.repeat(100_000), "}".repeat(100_000));
+    for key in ["x", "clientId", "details", "authDetails"] {
+        check(
+            &event("e", 0, "LOGIN", &format!(r#""userId":"u","{key}":{open}1{close}"#)),
+            "_userauth.sign_in",
+        );
+    }
+    let nested = serde_json::to_string(&format!(r#"{{"a":{open}1{close}}}"#)).unwrap();
+    check(&event("e", 0, "LOGIN", &format!(r#""userId":"u","details":{nested}"#)), "_userauth.sign_in");
+    let long = "x".repeat(2_000_000);
+    check(&event(&long, 0, "LOGIN", r#""userId":"u""#), "_userauth.sign_in");
+    check(&event("e", 0, &long, r#""userId":"u""#), "ignored: type_not_mapped");
+    check(&event("e", 0, "LOGIN", &format!(r#""userId":"{long}""#)), "refused: user_id_not_allowed");
+    check(&event("e", 0, "LOGIN", &format!(r#""userId":"u","clientId":"{long}""#)), "_userauth.sign_in");
+    check(&event("e", 0, "LOGIN_ERROR", &format!(r#""userName":"{long}""#)), "_userauth.auth_fail");
+}
+
+#[test]
+fn what_is_no_event_is_refused_with_a_reason_of_our_own() {
+    #[track_caller]
+    fn refused(value: &[u8], code: &str) {
+        let mapped = mapper().map(&record(value), Moment::START);
+        let Mapped::Refused(refusal) = mapped else { panic!("{}", line(&mapped)) };
+        assert_eq!(refusal.code.0, code);
+        assert!(!refusal.message.contains("secret"));
+    }
+    refused(b"secret", "not_json");
+    refused(b"\x00\x00\x00\x00\x01{}", "not_json");
+    refused(b"{\"type\":\"secret", "not_json");
+    refused(b"{\"type\":\"LOGIN\",\"userId\":\"\xff\"}", "not_json");
+    refused(b"{\"type\":\"LOGIN\",\"userId\":\"\\ud800\"}", "not_json");
+    refused(b"{\"type\":\"LOGIN\",\"userId\":1e999}", "not_json");
+    refused(b"{\"type\":\"LOGIN\"} {\"secret\":1}", "not_json");
+    refused(b"\"secret\"", "not_an_event");
+    refused(b"[{\"type\":\"secret\"}]", "not_an_event");
+    refused(b"null", "not_an_event");
+    refused(b"17", "not_an_event");
+    refused(b"{}", "no_type");
+    refused(b"{\"type\":\"null\",\"secret\":1}", "no_type");
+    refused(b"{\"operationType\":\"secret\"}", "no_type");
+    refused(b"{\"type\":{\"secret\":1}}", "field_not_text");
+    refused(b"{\"type\":\"LOGIN\",\"userId\":[\"secret\"]}", "field_not_text");
+    refused(b"{\"type\":\"LOGIN\",\"userId\":\"u\",\"id\":true}", "field_not_text");
+}

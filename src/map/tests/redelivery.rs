@@ -1,0 +1,90 @@
+//! Invariant 11: a record always becomes the same events, in whatever order records come and come again.
+
+use std::{collections::HashMap, time::Duration};
+
+use proptest::{collection::vec, prelude::*};
+
+use super::*;
+
+/// Records of a few sessions: sign-ins, logouts, deletions and use, each with an id of its own.
+fn records() -> impl Strategy<Value = Vec<Record>> {
+    let kinds = prop_oneof![
+        4 => Just("LOGIN"),
+        3 => Just("LOGOUT"),
+        1 => Just("USER_SESSION_DELETED"),
+        1 => Just("REFRESH_TOKEN"),
+    ];
+    vec((kinds, 0..3_u8, -5..50_i64), 1..12).prop_map(|events| {
+        let record = |(number, (kind, session, seconds)): (usize, (&str, u8, i64))| {
+            let fields = format!(r#""userId":"u","sessionId":"s{session}""#);
+            event(&format!("e{number}"), seconds, kind, &fields)
+        };
+        events.into_iter().enumerate().map(record).collect()
+    })
+}
+
+/// Everything that is said of a record, ids and timestamps included.
+fn content(mapped: &Mapped) -> String {
+    let mut content = line(mapped);
+    if let Mapped::Deliver(deliveries) = mapped {
+        for Delivery { endpoint_id, event, .. } in deliveries {
+            write!(content, "\n{} {} {:?}", endpoint_id.0, event.id, event.timestamp).unwrap();
+            for (key, value) in &event.attributes {
+                write!(content, " {key}={value}").unwrap();
+            }
+        }
+    }
+    content
+}
+
+fn ids(mapped: &Mapped) -> Vec<String> {
+    match mapped {
+        Mapped::Deliver(deliveries) => {
+            deliveries.iter().map(|delivery| delivery.event.id.to_string()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn invariant_11_a_record_becomes_the_same_on_every_delivery(
+        records in records(),
+        deliveries in vec(any::<prop::sample::Index>(), 1..60),
+    ) {
+        let mut mapper = mapper();
+        let mut first = HashMap::new();
+        for (number, delivery) in deliveries.iter().enumerate() {
+            let which = delivery.index(records.len());
+            let now = at(number as u64);
+            let content = content(&mapper.map(&records[which], now));
+            let before = first.entry(which).or_insert_with(|| content.clone());
+            prop_assert_eq!(&content, before);
+        }
+    }
+
+    #[test]
+    fn invariant_11_ids_depend_on_the_record_alone(
+        records in records(),
+        deliveries in vec((any::<prop::sample::Index>(), 0..4_u64, prop::bool::weighted(0.1)), 1..60),
+    ) {
+        let config =
+            SessionsConfig { max: NonZeroUsize::new(2).unwrap(), max_age: Span(Duration::from_secs(5)) };
+        let mut mapper = Mapper::new(&config);
+        let mut now = 0;
+        for (delivery, wait, restart) in deliveries {
+            if restart {
+                mapper = Mapper::new(&config);
+            }
+            now += wait;
+            let which = delivery.index(records.len());
+            let mapped = mapper.map(&records[which], at(now));
+            let (sign_in, session) = (format!("e{which}:sign_in"), format!("e{which}:session"));
+            match line(&mapped).split(' ').next() {
+                Some("_userauth.sign_in") => prop_assert_eq!(ids(&mapped), [sign_in, session]),
+                Some("_session.stop") => prop_assert_eq!(ids(&mapped), [session]),
+                _ => prop_assert!(matches!(mapped, Mapped::Ignored(_))),
+            }
+        }
+    }
+}

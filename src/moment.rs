@@ -1,0 +1,42 @@
+//! Points in time, as arguments: the pure part never reads a clock.
+
+use std::{ops::Add, time::Duration};
+
+/// A point on the process's monotonic clock, counted from its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(Duration);
+
+impl Moment {
+    /// The start of the process.
+    pub const START: Self = Self(Duration::ZERO);
+
+    /// The point `elapsed` after the start.
+    #[must_use]
+    pub const fn after_start(elapsed: Duration) -> Self {
+        Self(elapsed)
+    }
+
+    /// How long after `earlier` this is; zero when it is not after it.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// How long after the start this is.
+    #[must_use]
+    pub const fn elapsed(self) -> Duration {
+        self.0
+    }
+}
+
+impl Add<Duration> for Moment {
+    type Output = Self;
+
+    fn add(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(by))
+    }
+}
+
+/// A point in wall-clock time: milliseconds since 1970-01-01T00:00:00Z, UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);

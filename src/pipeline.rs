@@ -1,0 +1,248 @@
+//! The pipeline: told what happened, it answers what to do. Everything that can lose an event is decided
+//! here, as a state machine without I/O, clock, randomness and logging.
+//!
+//! ```text
+//! Record ─► ledger (outstanding) ─► outlet: lanes ─► request ─► answer ─► verdicts ─► ledger (settled)
+//!                 │                                                         │              │
+//!                 └──────────── refused ─► letters (brake) ─► dead letter ◄─┘              ▼
+//!                                                                                  position to commit
+//! ```
+//!
+//! Knows nothing of tokio, rdkafka and AWS. What always holds: the invariants that its simulation checks
+//! by name (see `pipeline/simulation.rs`).
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    event::{Code, Delivery, Mapped, Refusal},
+    moment::Moment,
+    record::{Ownership, Record},
+    schedule::Schedule,
+    source::Intake,
+};
+
+mod batcher;
+mod brake;
+pub mod config;
+mod hold;
+mod intake;
+mod lane;
+mod ledger;
+mod letters;
+mod message;
+mod notice;
+mod offsets;
+mod outlet;
+mod ownership;
+mod quota;
+mod settlement;
+#[cfg(test)]
+mod simulation;
+mod snapshot;
+mod split;
+#[cfg(test)]
+mod tests;
+
+pub use ledger::RecordCounts;
+pub use message::{Action, Input, Summary};
+pub use notice::Notice;
+pub use outlet::SendCounts;
+pub use snapshot::{HOLD_CAUSES, HoldStatus, PartitionStatus, QuotaStatus, Snapshot};
+
+use batcher::Limits;
+use config::{BatchConfig, BrakeConfig, QuotaConfig};
+use lane::{Item, Past};
+use ledger::{Ledger, RecordId};
+use letters::Letters;
+use outlet::{Outlet, OutletConfig};
+
+/// What the pipeline is made with.
+pub struct PipelineConfig {
+    /// The quota of the destination.
+    pub quota: QuotaConfig,
+    /// How requests are put together.
+    pub batch: BatchConfig,
+    /// Bytes of a request's body that are no event's.
+    pub envelope: usize,
+    /// The waits before something is tried again.
+    pub schedule: Schedule,
+    /// After how long an event that alone keeps failing is refused; never, without.
+    pub give_up: Option<Duration>,
+    /// The brake; none when it is off.
+    pub brake: Option<BrakeConfig>,
+    /// Bytes outstanding, at most (plus one fetch).
+    pub max_bytes: usize,
+    /// How often positions are committed.
+    pub commit_interval: Duration,
+    /// How long a partition that is revoked may take to be drained.
+    pub revoke_timeout: Duration,
+    /// How many bytes of a request an event takes at most, its endpoint included.
+    pub measure: Box<dyn Fn(&Delivery) -> usize>,
+}
+
+/// What it takes to hold an event besides its text, in bytes: its item, its part of a lane and of the
+/// lane's places in the batcher, and what the allocator adds to each of a dozen parts. Measured: the
+/// growth of the process for each outstanding record (`tests/bench/end_to_end.rs`).
+const HOLDING: usize = 700;
+
+/// The state machine.
+pub struct Pipeline {
+    config: PipelineConfig,
+    ledger: Ledger,
+    outlet: Outlet,
+    letters: Letters,
+    /// Ownerships that are being given up, and until when they may be drained.
+    revoking: Vec<(Ownership, Moment)>,
+    total_partitions: usize,
+    next_item: u64,
+    next_commit: Moment,
+    intake: Intake,
+    draining: bool,
+    stopped: bool,
+}
+
+impl Pipeline {
+    /// A pipeline that owns nothing yet.
+    #[must_use]
+    pub fn new(config: PipelineConfig) -> Self {
+        let max_bytes = usize::try_from(config.batch.max_bytes.0).unwrap_or(usize::MAX);
+        let limits = Limits {
+            events: config.batch.max_events.get(),
+            bytes: max_bytes.saturating_sub(config.envelope),
+            linger: config.batch.linger.0,
+        };
+        let outlet = OutletConfig {
+            limits,
+            quota: config.quota.clone(),
+            schedule: config.schedule.clone(),
+            give_up: config.give_up,
+        };
+        Self {
+            ledger: Ledger::default(),
+            outlet: Outlet::new(outlet),
+            letters: Letters::new(config.brake, config.schedule.clone()),
+            revoking: Vec::new(),
+            total_partitions: 0,
+            next_item: 0,
+            next_commit: Moment::START,
+            intake: Intake::default(),
+            draining: false,
+            stopped: false,
+            config,
+        }
+    }
+
+    /// Takes in what happened, and appends what is to be done to `actions`, in that order.
+    pub fn handle(&mut self, now: Moment, input: Input, actions: &mut Vec<Action>) {
+        match input {
+            Input::Assigned(assignments) => self.assign(now, assignments, actions),
+            Input::Total(total) => {
+                self.total_partitions = total;
+                self.share(now);
+            }
+            Input::Record(record, mapped) => self.record(now, record, mapped, actions),
+            Input::Revoking(ownerships) => self.revoke(now, ownerships),
+            Input::Lost(ownerships) => self.lose(now, ownerships, actions),
+            Input::SendFinished(id, answer, jitter) => {
+                let outcomes = self.outlet.finish(now, id, answer, jitter);
+                self.conclude(now, outcomes, actions);
+            }
+            Input::LetterFinished(id, outcome, jitter) => self.letter(now, id, outcome, jitter, actions),
+            Input::Committed(positions, acknowledged) => self.ledger.committed(&positions, acknowledged),
+            Input::Tick => {}
+            Input::Drain => self.draining = true,
+        }
+        self.advance(now, actions);
+    }
+
+    /// When [`Input::Tick`] is due, if nothing happens before.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Moment> {
+        let commit = self.ledger.has_moved().then_some(self.next_commit);
+        let revoked = self.revoking.iter().map(|(_, deadline)| *deadline).min();
+        let send = self.outlet.next_wake(self.draining);
+        [commit, revoked, send, self.letters.next_wake()].into_iter().flatten().min()
+    }
+
+    /// Ends it: what is not settled is given up.
+    #[must_use]
+    pub fn finish(&mut self) -> Summary {
+        let unsettled = self.ledger.outstanding();
+        let owned: Vec<_> = self.ledger.partitions().keys().copied().collect();
+        let release = |id| Some((id, self.ledger.release(id)?));
+        let positions = owned.into_iter().filter_map(release).collect();
+        Summary { positions, unsettled }
+    }
+
+    fn record(&mut self, now: Moment, record: Record, mapped: Mapped, actions: &mut Vec<Action>) {
+        let (ownership, topic) = (record.ownership, Arc::clone(&record.topic));
+        let Some(id) = self.ledger.read(record, now) else { return };
+        match mapped {
+            Mapped::Ignored(code) => {
+                self.ledger.ignore(id, code);
+                self.pass(now, &topic, actions);
+            }
+            Mapped::Refused(refusal) => {
+                self.ledger.oblige(id, 1, 0);
+                self.refuse(now, id, refusal, None, actions);
+            }
+            Mapped::Deliver(deliveries) => {
+                self.ledger.oblige(id, deliveries.len(), 0);
+                for delivery in deliveries {
+                    self.deliver(now, id, ownership, delivery, actions);
+                }
+            }
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        now: Moment,
+        record: RecordId,
+        ownership: Ownership,
+        delivery: Delivery,
+        actions: &mut Vec<Action>,
+    ) {
+        let bytes = (self.config.measure)(&delivery);
+        let Delivery { endpoint_id, endpoint, event } = delivery;
+        if bytes + self.config.envelope > usize::try_from(self.config.batch.max_bytes.0).unwrap_or(usize::MAX)
+        {
+            let message = "the event is larger than a request may be".to_owned();
+            let refusal = Refusal { code: Code("event_too_large"), message };
+            return self.refuse(now, record, refusal, Some(event.id.clone()), actions);
+        }
+        // What is kept of an event's text is about as large as what is sent of it.
+        self.ledger.oblige(record, 0, bytes + HOLDING);
+        let order = self.next_item;
+        self.next_item += 1;
+        let item = Item { order, record, ownership, event, bytes, arrived: now, past: Past::default() };
+        self.outlet.accept(&endpoint_id, &endpoint, item);
+    }
+
+    /// Does what is due, whatever happened.
+    fn advance(&mut self, now: Moment, actions: &mut Vec<Action>) {
+        self.release_drained(now, actions);
+        actions.extend(self.letters.due(now).into_iter().map(Action::Write));
+        while let Some(request) = self.outlet.next_request(now, self.draining) {
+            actions.push(Action::Send(request));
+        }
+        self.commit(now, actions);
+        self.regulate(actions);
+        if self.draining && !self.stopped && !self.is_moving() {
+            self.stopped = true;
+            actions.push(Action::Stopped);
+        }
+    }
+
+    fn commit(&mut self, now: Moment, actions: &mut Vec<Action>) {
+        if self.ledger.has_moved() && now >= self.next_commit {
+            self.next_commit = now + self.config.commit_interval;
+            actions.push(Action::Commit(self.ledger.take_moved()));
+        }
+    }
+
+    /// Whether anything will come of waiting without a person.
+    fn is_moving(&self) -> bool {
+        self.ledger.outstanding() > 0 && (self.outlet.is_moving() || self.letters.is_moving())
+    }
+}

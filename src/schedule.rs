@@ -1,0 +1,85 @@
+//! The schedule of waits before something is tried again.
+//!
+//! The only file that names `backoff` (unmaintained, RUSTSEC-2025-0012; chosen by the product's owner).
+//! Its `ExponentialBackoff` reads a clock and a random number whenever it is asked, so it is asked once,
+//! here, before anything starts, with the random part switched off. The pure part indexes what came out
+//! and multiplies by the random number it is handed ("full jitter").
+
+use std::time::Duration;
+
+use backoff::{ExponentialBackoff, ExponentialBackoffBuilder, backoff::Backoff};
+
+/// The longest waits before the first, second, … time that something is tried again; the last one holds
+/// for all that follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    waits: Vec<Duration>,
+}
+
+impl Schedule {
+    /// The schedule that starts at `initial` and doubles until it reaches `max`.
+    #[must_use]
+    pub fn new(initial: Duration, max: Duration) -> Self {
+        let mut backoff: ExponentialBackoff = ExponentialBackoffBuilder::new()
+            .with_initial_interval(initial.min(max))
+            .with_multiplier(2.0)
+            .with_randomization_factor(0.0)
+            .with_max_interval(max)
+            .with_max_elapsed_time(None)
+            .build();
+        let mut waits: Vec<Duration> = Vec::new();
+        // 64 doublings take a nanosecond past a thousand years, so the loop ends at `max` long before.
+        while waits.len() < 64 && waits.last().is_none_or(|last| *last < max) {
+            waits.extend(backoff.next_backoff());
+        }
+        Self { waits }
+    }
+
+    /// How long to wait after `failures` failures in a row (1 is the first), with `jitter` (0 to 1)
+    /// drawn by the caller: a random part of the longest wait.
+    #[must_use]
+    pub fn wait(&self, failures: u32, jitter: f64) -> Duration {
+        self.longest(failures).mul_f64(jitter.clamp(0.0, 1.0))
+    }
+
+    /// The longest wait after `failures` failures in a row.
+    #[must_use]
+    pub fn longest(&self, failures: u32) -> Duration {
+        let index = usize::try_from(failures.saturating_sub(1)).unwrap_or(usize::MAX);
+        (self.waits.get(index).or(self.waits.last())).copied().unwrap_or_default()
+    }
+
+    /// The longest wait of all.
+    #[must_use]
+    pub fn max(&self) -> Duration {
+        self.waits.last().copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(initial_ms: u64, max_ms: u64, expected_ms: &[u64]) {
+        let schedule = Schedule::new(Duration::from_millis(initial_ms), Duration::from_millis(max_ms));
+        let waits: Vec<_> = schedule.waits.iter().map(Duration::as_millis).collect();
+        assert_eq!(waits, expected_ms.iter().map(|ms| u128::from(*ms)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn doubles_up_to_the_longest() {
+        check(500, 30_000, &[500, 1000, 2000, 4000, 8000, 16_000, 30_000]);
+        check(500, 500, &[500]);
+        check(1000, 500, &[500]);
+    }
+
+    #[test]
+    fn jitter_takes_a_part_and_the_last_wait_repeats() {
+        let schedule = Schedule::new(Duration::from_secs(1), Duration::from_secs(4));
+        assert_eq!(schedule.wait(1, 0.5), Duration::from_millis(500));
+        assert_eq!(schedule.wait(3, 1.0), Duration::from_secs(4));
+        assert_eq!(schedule.wait(u32::MAX, 1.0), Duration::from_secs(4));
+        assert_eq!(schedule.wait(0, 0.0), Duration::ZERO);
+    }
+}

@@ -1,0 +1,254 @@
+//! The properties of librdkafka that can be set: which the service owns and why, which librdkafka knows,
+//! and which may be shown.
+//!
+//! Knows nothing of where a property was written. A value is shown only when its property is known to hold
+//! no secret: a list of what may be shown fails safe when librdkafka gains a property.
+
+use std::collections::BTreeMap;
+
+use rdkafka::{ClientConfig, error::KafkaError, types::RDKafkaConfRes};
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde::{Serialize, Serializer};
+
+/// What stands for a value that is not shown.
+pub const MASK: &str = "***";
+
+/// Why a property cannot be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The service sets it itself.
+    #[error("is the service's own: {0}")]
+    Owned(&'static str),
+    /// librdkafka does not know it.
+    #[error("is not a property of librdkafka{}", nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
+    Unknown {
+        /// The known property whose name is nearest.
+        nearest: Option<&'static str>,
+    },
+    /// librdkafka does not take the value.
+    #[error("has a value that librdkafka does not take; CONFIGURATION.md of librdkafka says which it takes")]
+    Value,
+}
+
+/// Whether the property `name` can be set to `value`; librdkafka itself is asked, and does nothing else.
+///
+/// # Errors
+/// Why it cannot.
+pub fn check(name: &str, value: &str) -> Result<(), Refused> {
+    if let Some((_, why)) = OWNED.iter().find(|(owned, _)| *owned == name) {
+        return Err(Refused::Owned(why));
+    }
+    match ClientConfig::new().set(name, value).create_native_config() {
+        Ok(_) => Ok(()),
+        Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => {
+            Err(Refused::Unknown { nearest: nearest(name) })
+        }
+        Err(_) => Err(Refused::Value),
+    }
+}
+
+/// The properties with their values masked, save those that hold no secret.
+#[must_use]
+pub fn shown(properties: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
+    let value = |name: &str| SHOWN.contains(&name);
+    properties.iter().map(|(name, text)| (&**name, if value(name) { &**text } else { MASK })).collect()
+}
+
+/// Serialises the properties as [`shown`].
+///
+/// # Errors
+/// Whatever the serializer fails with.
+pub fn masked<S: Serializer>(properties: &BTreeMap<String, String>, to: S) -> Result<S::Ok, S::Error> {
+    shown(properties).serialize(to)
+}
+
+/// The schema: any names, with texts, numbers or booleans as values.
+#[must_use]
+pub fn schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "additionalProperties": {
+            "type": ["string", "number", "boolean"],
+            "x-allowed": "a text, a number, true or false",
+        },
+        "x-allowed": "a mapping with properties of librdkafka",
+    })
+}
+
+fn nearest(name: &str) -> Option<&'static str> {
+    let known = || SHOWN.iter().chain(SECRET).copied();
+    let near = |known: &'static str| (strsim::damerau_levenshtein(name, known), known);
+    known().map(near).filter(|(distance, _)| *distance <= 3).min().map(|(_, known)| known)
+}
+
+/// The properties that the service owns, each with the reason why it cannot be set.
+pub const OWNED: &[(&str, &str)] = &[
+    ("bootstrap.servers", "set `source.brokers`"),
+    ("metadata.broker.list", "set `source.brokers`"),
+    ("group.id", "set `source.group`"),
+    ("group.protocol", "it answers rebalances in the classic protocol"),
+    ("group.remote.assignor", "it answers rebalances in the classic protocol"),
+    ("auto.offset.reset", "set `source.start`"),
+    ("enable.auto.commit", COMMITS),
+    ("auto.commit.enable", COMMITS),
+    ("auto.commit.interval.ms", "set `commit.interval`"),
+    ("enable.auto.offset.store", COMMITS),
+    ("offset.store.method", COMMITS),
+    ("offset.store.path", COMMITS),
+    ("offset.store.sync.interval.ms", COMMITS),
+    ("queued.max.messages.kbytes", MEMORY),
+    ("queued.min.messages", MEMORY),
+    ("fetch.max.bytes", MEMORY),
+    ("fetch.message.max.bytes", MEMORY),
+    ("max.partition.fetch.bytes", MEMORY),
+    ("queue.buffering.max.kbytes", MEMORY),
+    ("queue.buffering.max.messages", MEMORY),
+    ("message.max.bytes", "it reads and writes records of any size"),
+    ("receive.message.max.bytes", "it reads and writes records of any size"),
+    ("enable.partition.eof", "it asks for the ends of the partitions itself"),
+    ("statistics.interval.ms", "it asks for the ends of the partitions itself"),
+    ("allow.auto.create.topics", "a topic that does not exist yet is waited for, not created"),
+    ("debug", "librdkafka's debugging lines could quote what is read"),
+    ("log_level", "set `log.level`"),
+    ("log.queue", "set `log.level`"),
+    ("acks", LETTERS),
+    ("request.required.acks", LETTERS),
+    ("enable.idempotence", LETTERS),
+    ("enable.gapless.guarantee", LETTERS),
+    ("transactional.id", LETTERS),
+    ("transaction.timeout.ms", LETTERS),
+    ("delivery.report.only.error", LETTERS),
+    ("message.timeout.ms", LETTERS),
+    ("delivery.timeout.ms", LETTERS),
+    ("message.send.max.retries", LETTERS),
+    ("retries", LETTERS),
+    ("plugin.library.paths", "it loads no foreign code"),
+    ("interceptors", "it loads no foreign code"),
+    ("enabled_events", PROGRAMS),
+    ("opaque", PROGRAMS),
+    ("default_topic_conf", PROGRAMS),
+    ("internal.termination.signal", PROGRAMS),
+];
+
+const COMMITS: &str = "it commits what is settled and nothing else";
+const MEMORY: &str = "set `memory.max_bytes`";
+const LETTERS: &str = "a dead letter counts when all replicas have acknowledged it";
+const PROGRAMS: &str = "it is for programs, not for operators";
+
+/// What holds no secret.
+const SHOWN: &[&str] = &[
+    "broker.address.family",
+    "broker.address.ttl",
+    "check.crcs",
+    "client.dns.lookup",
+    "client.id",
+    "client.rack",
+    "compression.codec",
+    "compression.type",
+    "connections.max.idle.ms",
+    "enable.metrics.push",
+    "enable.ssl.certificate.verification",
+    "fetch.error.backoff.ms",
+    "fetch.min.bytes",
+    "fetch.queue.backoff.ms",
+    "fetch.wait.max.ms",
+    "group.instance.id",
+    "heartbeat.interval.ms",
+    "isolation.level",
+    "max.poll.interval.ms",
+    "metadata.max.age.ms",
+    "partition.assignment.strategy",
+    "reconnect.backoff.max.ms",
+    "reconnect.backoff.ms",
+    "retry.backoff.max.ms",
+    "retry.backoff.ms",
+    "sasl.mechanism",
+    "sasl.mechanisms",
+    "sasl.oauthbearer.method",
+    "security.protocol",
+    "session.timeout.ms",
+    "socket.connection.setup.timeout.ms",
+    "socket.keepalive.enable",
+    "socket.nagle.disable",
+    "socket.timeout.ms",
+    "ssl.ca.location",
+    "ssl.endpoint.identification.algorithm",
+    "topic.metadata.refresh.interval.ms",
+];
+
+/// What is not shown and is still often set, for the nearest name to one that is not known.
+const SECRET: &[&str] = &[
+    "sasl.kerberos.keytab",
+    "sasl.kerberos.principal",
+    "sasl.oauthbearer.client.id",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.config",
+    "sasl.oauthbearer.scope",
+    "sasl.oauthbearer.token.endpoint.url",
+    "sasl.password",
+    "sasl.username",
+    "ssl.ca.pem",
+    "ssl.certificate.location",
+    "ssl.certificate.pem",
+    "ssl.key.location",
+    "ssl.key.password",
+    "ssl.key.pem",
+    "ssl.keystore.location",
+    "ssl.keystore.password",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(name: &str, value: &str, expected: Refused) {
+        assert_eq!(check(name, value), Err(expected));
+    }
+
+    #[test]
+    fn librdkafka_says_what_it_takes() {
+        assert_eq!(check("security.protocol", "SASL_SSL"), Ok(()));
+        assert_eq!(check("sasl.mechanism", "SCRAM-SHA-512"), Ok(()));
+        assert_eq!(check("sasl.password", "anything: {at} all"), Ok(()));
+        assert_eq!(check("session.timeout.ms", "45000"), Ok(()));
+        assert_eq!(check("enable.ssl.certificate.verification", "true"), Ok(()));
+        refused("security.protocol", "TLS", Refused::Value);
+        refused("session.timeout.ms", "soon", Refused::Value);
+        refused("sasl.pasword", "x", Refused::Unknown { nearest: Some("sasl.password") });
+        refused("no.such.thing.at.all", "x", Refused::Unknown { nearest: None });
+        refused("rebalance_cb", "x", Refused::Value);
+    }
+
+    #[test]
+    fn what_the_service_owns_is_refused_with_the_reason() {
+        refused("group.id", "x", Refused::Owned("set `source.group`"));
+        refused("queued.max.messages.kbytes", "1", Refused::Owned(MEMORY));
+    }
+
+    #[test]
+    fn every_property_that_is_named_here_exists() {
+        let exists = |name: &str| {
+            let config = ClientConfig::new().set(name, "\u{1}").create_native_config();
+            !matches!(config, Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)))
+        };
+        // Merely setting a plugin loads it.
+        let owned = OWNED.iter().map(|(name, _)| name).filter(|name| !name.starts_with("plugin"));
+        for name in owned.chain(SHOWN).chain(SECRET) {
+            assert!(exists(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn only_what_holds_no_secret_is_shown() {
+        let properties = ["sasl.password", "security.protocol", "a.property.to.come"]
+            .map(|name| (name.to_owned(), format!("value of {name}")))
+            .into();
+        let expected = [
+            ("a.property.to.come", MASK),
+            ("sasl.password", MASK),
+            ("security.protocol", "value of security.protocol"),
+        ];
+        assert_eq!(shown(&properties), expected.into());
+    }
+}

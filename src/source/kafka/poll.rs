@@ -1,0 +1,132 @@
+//! The poll loop: serves the group, reads records, follows orders, and hears reports.
+//!
+//! A turn does each of these once and never waits for longer than a moment.
+
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, mpsc::Receiver},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rdkafka::error::KafkaResult;
+
+use super::{
+    Heartbeat, Report,
+    closing::Closing,
+    commits::Commits,
+    group::GroupConsumer,
+    lookups::{Lookups, Question},
+    now,
+    orders::Orders,
+    outbox::Outbox,
+    partitions::Partitions,
+    rebalance::Rebalance,
+    recovery::Recovery,
+    steering::Steering,
+    watch::Watch,
+};
+use crate::{kafka::codes, record::Ownership, source::SourceEvent};
+
+/// How long a poll waits for a record when nothing else is going on.
+const IDLE: Duration = Duration::from_millis(50);
+/// How long it waits while the group, a commit or the close waits for the next turn.
+const BUSY: Duration = Duration::from_millis(5);
+
+/// The state of the source, all of it.
+pub(super) struct PollLoop {
+    pub(super) consumer: Arc<GroupConsumer>,
+    pub(super) orders: Arc<Orders>,
+    pub(super) heartbeat: Arc<Heartbeat>,
+    pub(super) reports: Receiver<Report>,
+    pub(super) commits: Commits,
+    pub(super) lookups: Lookups,
+    pub(super) outbox: Outbox,
+    pub(super) partitions: Partitions,
+    pub(super) rebalance: Rebalance,
+    pub(super) recovery: Recovery,
+    pub(super) watch: Watch,
+    pub(super) closing: Closing,
+    pub(super) steering: Steering,
+    pub(super) batch_bytes: usize,
+}
+
+impl PollLoop {
+    /// Polls until the source is closed, and says so.
+    pub(super) fn run(mut self) {
+        while self.turn(now()).is_continue() {}
+        self.finish();
+    }
+
+    fn turn(&mut self, now: Instant) -> ControlFlow<()> {
+        self.heartbeat.beat(now);
+        self.follow_orders(now);
+        self.hear_reports(now);
+        self.step_rebalance(now);
+        self.ask_ranges(now);
+        self.ask_survey(now);
+        self.commits.advance(&self.partitions, now);
+        self.step_closing(now)?;
+        self.steer(now);
+        self.outbox.flush(now);
+        if self.outbox.is_blocked() && !self.outbox.is_jammed(now) {
+            // The runner unparks this thread when it takes an event.
+            thread::park_timeout(BUSY);
+        } else {
+            let is_busy = self.rebalance.is_pending() || self.closing.has_begun() || !self.commits.are_done();
+            self.read(if is_busy { BUSY } else { IDLE });
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn follow_orders(&mut self, now: Instant) {
+        let waiting = self.orders.take();
+        if let Some(intake) = waiting.intake {
+            self.steering.want(intake);
+        }
+        self.commits.want(waiting.commit.unwrap_or_default());
+        self.release(waiting.release);
+        if let Some(positions) = waiting.close {
+            self.close(positions, now);
+        }
+    }
+
+    fn hear_reports(&mut self, now: Instant) {
+        while let Ok(report) = self.reports.try_recv() {
+            match report {
+                Report::Committed { positions, result } => self.committed(positions, result, now),
+                Report::Beginnings(beginnings) => self.begin(beginnings, now),
+                Report::Ranges(ranges) => self.mend(ranges, now),
+                Report::Survey(survey) => {
+                    let current = |ownership| self.partitions.place(ownership).is_some();
+                    for event in self.watch.learn(survey, current, now) {
+                        self.outbox.push(event);
+                    }
+                }
+            }
+        }
+        if let Some(news) = self.watch.connection.news() {
+            self.outbox.push(news);
+        }
+    }
+
+    fn committed(&mut self, positions: Vec<(Ownership, i64)>, result: KafkaResult<()>, now: Instant) {
+        self.commits.ended();
+        // A last commit is not ordered again.
+        let is_last = self.rebalance.is_committing() || self.closing.has_begun();
+        if is_last && result.as_ref().is_err_and(codes::passes) {
+            self.commits.again(&positions, now);
+        }
+        let result = result.map_err(|error| codes::code(&error));
+        self.outbox.push(SourceEvent::Committed { positions, result });
+    }
+
+    fn ask_survey(&mut self, now: Instant) {
+        if self.watch.is_due(now) {
+            let owned = self.partitions.iter().map(|owned| (owned.ownership, owned.place.clone()));
+            if self.lookups.ask(Question::Survey(owned.collect())) {
+                self.watch.asked();
+            }
+        }
+    }
+}

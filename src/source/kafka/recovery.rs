@@ -1,0 +1,149 @@
+//! Positions that the log does not hold any more: its oldest records expired, or the topic was deleted
+//! and made anew.
+//!
+//! librdkafka stops reading such a partition and says that there is one, not which. So all that are
+//! owned are compared with their logs, and all are started again where they belong.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::{
+    consumer::{Consumer as _, RebalanceProtocol},
+    error::KafkaResult,
+};
+
+use super::{
+    lookups::{Question, Range},
+    partitions::Place,
+    poll::PollLoop,
+    rebalance,
+};
+use crate::{event::Code, source::SourceEvent};
+
+/// How long to wait before the brokers are asked again.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Whether a position may be out of range.
+#[derive(Debug, Default)]
+pub(super) struct Recovery {
+    is_wanted: bool,
+    is_asked: bool,
+    not_before: Option<Instant>,
+}
+
+impl Recovery {
+    /// Notes that some position is out of range.
+    pub(super) fn want(&mut self) {
+        self.is_wanted = true;
+    }
+}
+
+/// What a position says of its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finding {
+    /// It is within the log, or nothing was read yet.
+    Within,
+    /// The log starts so many offsets after it: they expired before they were read.
+    Expired(u64),
+    /// The log ends before it: this is not the log that was read.
+    Another,
+}
+
+impl PollLoop {
+    /// Asks for the ranges of all logs when a position is out of range and nothing else is going on.
+    pub(super) fn ask_ranges(&mut self, now: Instant) {
+        let Recovery { is_wanted, is_asked, not_before } = self.recovery;
+        if !is_wanted || is_asked || self.rebalance.is_pending() || not_before.is_some_and(|at| now < at) {
+            return;
+        }
+        let places = self.partitions.iter().map(|owned| (owned.place.clone(), owned.next)).collect();
+        self.recovery.is_asked = self.lookups.ask(Question::Ranges(places));
+        self.recovery.is_wanted = !self.recovery.is_asked;
+    }
+
+    /// Puts each position where its log allows it, and starts all partitions again.
+    pub(super) fn mend(&mut self, ranges: Result<Vec<Range>, Code>, now: Instant) {
+        self.recovery.is_asked = false;
+        self.recovery.not_before = Some(now + PAUSE);
+        // The group waits for an answer, and what it asks for may be about these partitions.
+        let Ok(ranges) = ranges.map_err(|_| ()).and_then(|ranges| self.idle(ranges)) else {
+            return self.recovery.want();
+        };
+        for range in ranges {
+            match judge(&range) {
+                Finding::Within => {}
+                Finding::Expired(records) => self.skip(&range, records),
+                Finding::Another => self.renew(&range),
+            }
+        }
+        if let Err(error) = self.restart() {
+            self.be_refused(&error);
+        }
+    }
+
+    fn idle<T>(&self, answer: T) -> Result<T, ()> {
+        if self.rebalance.is_pending() { Err(()) } else { Ok(answer) }
+    }
+
+    fn skip(&mut self, range: &Range, records: u64) {
+        let Place { topic, partition } = &range.place;
+        let Some(ownership) = self.partitions.jump(&range.place, range.start) else { return };
+        tracing::error!(%topic, partition, records, "records expired before they were read");
+        self.outbox.push(SourceEvent::LostToRetention { ownership, records });
+    }
+
+    fn renew(&mut self, range: &Range) {
+        let Place { topic, partition } = &range.place;
+        let Some(old) = self.partitions.end(&range.place) else { return };
+        tracing::warn!(%topic, partition, "the topic was made anew: it is read from its beginning");
+        let assignment = self.partitions.begin(range.place.clone(), Some(range.start));
+        self.outbox.push(SourceEvent::Lost(vec![old]));
+        self.outbox.push(SourceEvent::Assigned(vec![assignment]));
+    }
+
+    /// Takes all partitions away and gives them back at their positions; a seek would not do, because
+    /// librdkafka does not read a partition again that it stopped with an error.
+    fn restart(&mut self) -> KafkaResult<()> {
+        let places: Vec<_> = self.partitions.iter().map(|owned| owned.place.clone()).collect();
+        self.resume(&places);
+        self.steering.partitions_changed();
+        let positions = self.partitions.iter().map(|owned| (&owned.place, owned.next));
+        let list = rebalance::starting_list(positions)?;
+        match self.consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => {
+                self.consumer.incremental_unassign(&list)?;
+                self.consumer.incremental_assign(&list)
+            }
+            RebalanceProtocol::Eager | RebalanceProtocol::None => self.consumer.assign(&list),
+        }
+    }
+}
+
+fn judge(range: &Range) -> Finding {
+    match range.next {
+        Some(next) if next < range.start => Finding::Expired(next.abs_diff(range.start)),
+        Some(next) if next > range.end => Finding::Another,
+        _ => Finding::Within,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(next: Option<i64>, start: i64, end: i64, expected: Finding) {
+        let place = Place { topic: "topic".into(), partition: 0 };
+        assert_eq!(judge(&Range { place, next, start, end }), expected);
+    }
+
+    #[test]
+    fn a_position_outside_its_log_says_why() {
+        check(None, 5, 9, Finding::Within);
+        check(Some(5), 5, 9, Finding::Within);
+        check(Some(9), 5, 9, Finding::Within);
+        check(Some(4), 5, 9, Finding::Expired(1));
+        check(Some(0), 5, 5, Finding::Expired(5));
+        check(Some(10), 5, 9, Finding::Another);
+        check(Some(1), 0, 0, Finding::Another);
+    }
+}

@@ -1,0 +1,138 @@
+//! What an event costs in the pure part: decoding and mapping its record, putting it into a request,
+//! writing the request down, settling and committing it. And what the metrics page costs.
+//!
+//! The figures are for one event (one partition, for the commit), and flat is the goal: neither the number
+//! of endpoints nor that of partitions should matter. `cargo bench --bench core` takes two minutes.
+
+#![allow(missing_docs, reason = "criterion's macros write functions without a word")]
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
+
+use std::{hint::black_box, num::NonZeroUsize, time::Duration};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use pinpoint_sidecar::{
+    admin::{Overview, RecentErrors, SourceReport, Stage},
+    decode::decode,
+    destination::pinpoint,
+    map::{Mapper, config::SessionsConfig},
+    metrics::Metrics,
+    moment::{Moment, Timestamp},
+    record::{Ownership, Record},
+};
+
+use crate::steps::Steps;
+
+mod load;
+mod steps;
+
+/// Endpoints and partitions of the pipeline: one of the two varies at a time.
+const SIZES: [(usize, usize); 5] =
+    [(100, 64), (100_000, 64), (1_000_000, 64), (100_000, 1), (100_000, 1_000)];
+
+/// Records that are read in turn: more than the processor keeps at hand.
+const RECORDS: usize = 10_000;
+
+criterion_group! {
+    name = core;
+    config = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(500));
+    targets = decode_a_record, map_a_record, pipeline, write_a_request, write_the_metrics
+}
+criterion_main!(core);
+
+fn decode_a_record(criterion: &mut Criterion) {
+    let records = records(RECORDS);
+    let mut next = records.iter().cycle();
+    criterion.bench_function("decode/record", |bencher| {
+        bencher.iter(|| black_box(decode(next.next().unwrap()).is_ok()));
+    });
+}
+
+/// Decodes and maps sign-ins of known sessions, with as many sessions in the index as there are endpoints.
+fn map_a_record(criterion: &mut Criterion) {
+    for endpoints in [100, 100_000, 1_000_000] {
+        let max = NonZeroUsize::new(endpoints).unwrap();
+        let mut mapper = Mapper::new(&SessionsConfig { max, ..SessionsConfig::default() });
+        let stride = (endpoints / RECORDS).max(1);
+        let mut known = Vec::new();
+        for number in 0..endpoints {
+            let record = record(number, number);
+            mapper.map(&record, Moment::START);
+            if number % stride == 0 {
+                known.push(record);
+            }
+        }
+        let mut next = known.iter().cycle();
+        criterion.bench_function(&format!("decode and map/record/{endpoints} sessions"), |bencher| {
+            bencher.iter(|| black_box(mapper.map(next.next().unwrap(), Moment::START)));
+        });
+    }
+}
+
+/// A pipeline with an event waiting on each of its endpoints, in steps: a request's worth of events is
+/// read, a request is put together, answered, and now and then all positions are committed.
+fn pipeline(criterion: &mut Criterion) {
+    for (endpoints, partitions) in SIZES {
+        let mut steps = Steps::new(endpoints, partitions);
+        let size = format!("{endpoints} endpoints, {partitions} partitions");
+        let mut step = |name: &str, measured: fn(&mut Steps, u64) -> Duration| {
+            criterion.bench_function(&format!("{name}/{size}"), |bencher| {
+                bencher.iter_custom(|iterations| measured(&mut steps, iterations));
+            });
+        };
+        step("read/event", Steps::read);
+        step("batch/event", Steps::batch);
+        step("settle/event", Steps::settle);
+        step("commit/partition", Steps::commit);
+    }
+}
+
+/// Writes a request of 100 events on 100 endpoints down, and measures it as the batcher does.
+fn write_a_request(criterion: &mut Criterion) {
+    let request = steps::request();
+    criterion.bench_function("write/request of 100 events", |bencher| {
+        bencher.iter(|| black_box(pinpoint::write_body(&request).len()));
+    });
+    let deliveries = steps::deliveries(100);
+    let mut next = deliveries.iter().cycle();
+    criterion.bench_function("measure/event", |bencher| {
+        bencher.iter(|| black_box(pinpoint::measure(next.next().unwrap())));
+    });
+}
+
+fn write_the_metrics(criterion: &mut Criterion) {
+    for partitions in [1, 64, 1_000] {
+        let steps = Steps::new(1_000, partitions);
+        let metrics = Metrics::new(Timestamp(0)).unwrap();
+        let mapping = Mapper::new(&SessionsConfig::default()).counts();
+        let (source, errors) = (SourceReport::default(), RecentErrors::default());
+        criterion.bench_function(&format!("metrics/page/{partitions} partitions"), |bencher| {
+            bencher.iter(|| {
+                let snapshot = steps.pipeline.snapshot();
+                let (now, stage) = (Moment::START, Stage::Running);
+                let overview =
+                    Overview { now, stage, snapshot: &snapshot, mapping, source: &source, errors: &errors };
+                black_box(metrics.render(&overview).unwrap().len())
+            });
+        });
+    }
+}
+
+fn records(number: usize) -> Vec<Record> {
+    (0..number).map(|number| record(number, number)).collect()
+}
+
+fn record(number: usize, user: usize) -> Record {
+    Record {
+        ownership: Ownership(0),
+        topic: "keycloak-events".into(),
+        partition: 0,
+        offset: i64::try_from(number).unwrap(),
+        timestamp: Some(Timestamp(1_795_382_400_000)),
+        key: None,
+        value: Some(load::sign_in(number, user).into()),
+        headers: Vec::new(),
+    }
+}

@@ -1,0 +1,257 @@
+//! A pipeline in a steady state, one step of whose cycle is measured at a time.
+//!
+//! On each endpoint an event waits; a cycle reads 100 records of one event each, puts the oldest 100
+//! events into a request, and has it answered. So the number of what waits stays the same.
+
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use pinpoint_sidecar::{
+    destination::{Answer, EndpointBatch, Outcome, Request, RequestId, pinpoint},
+    event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Mapped, Session},
+    moment::{Moment, Timestamp},
+    pipeline::{
+        Action, Input, Pipeline, PipelineConfig,
+        config::{BatchConfig, BrakeConfig, QuotaConfig, Share},
+    },
+    record::{Assignment, Ownership, Record},
+    schedule::Schedule,
+};
+
+use crate::load::id;
+
+/// Events in a request.
+const FULL: usize = 100;
+
+/// From one request to the next, by the pace of the quota: so that answering one and putting the next
+/// together are two steps.
+const PAUSE: Duration = Duration::from_millis(100);
+
+const COMMIT_INTERVAL: Duration = Duration::from_hours(1);
+
+/// The pipeline and what its inputs are made of.
+pub(crate) struct Steps {
+    pub(crate) pipeline: Pipeline,
+    deliveries: Vec<Delivery>,
+    partitions: usize,
+    /// The next record's number, over all partitions.
+    next: usize,
+    now: Moment,
+    actions: Vec<Action>,
+    in_flight: Option<RequestId>,
+}
+
+impl Steps {
+    pub(crate) fn new(endpoints: usize, partitions: usize) -> Self {
+        let mut steps = Self {
+            pipeline: Pipeline::new(config()),
+            deliveries: deliveries(endpoints),
+            partitions,
+            next: 0,
+            now: Moment::START,
+            actions: Vec::new(),
+            in_flight: None,
+        };
+        let assigned = (0..partitions).map(assignment).collect();
+        steps.handle(Input::Assigned(assigned));
+        steps.handle(Input::Total(partitions));
+        for _ in 0..endpoints.div_ceil(FULL) {
+            steps.take_in();
+        }
+        steps.send();
+        steps
+    }
+
+    /// The time to read so many events.
+    pub(crate) fn read(&mut self, events: u64) -> Duration {
+        self.cycles(events, |steps| {
+            let took = steps.take_in();
+            steps.answer();
+            steps.send();
+            took
+        })
+    }
+
+    /// The time to put so many events into requests.
+    pub(crate) fn batch(&mut self, events: u64) -> Duration {
+        self.cycles(events, |steps| {
+            steps.take_in();
+            steps.answer();
+            steps.send()
+        })
+    }
+
+    /// The time to settle so many events.
+    pub(crate) fn settle(&mut self, events: u64) -> Duration {
+        self.cycles(events, |steps| {
+            steps.take_in();
+            let took = steps.answer();
+            steps.send();
+            took
+        })
+    }
+
+    /// The time to commit the positions of so many partitions, all of which have moved.
+    pub(crate) fn commit(&mut self, partitions: u64) -> Duration {
+        let rounds = partitions.div_ceil(self.partitions as u64);
+        let mut total = Duration::ZERO;
+        for _ in 0..rounds {
+            for _ in 0..self.partitions.div_ceil(FULL) {
+                self.take_in();
+                self.answer();
+                self.send();
+            }
+            self.now = self.now + COMMIT_INTERVAL;
+            self.note();
+            let start = now();
+            self.handle(Input::Tick);
+            while let Some(action) = self.actions.pop() {
+                if let Action::Commit(positions) = action {
+                    self.handle(Input::Committed(positions, true));
+                }
+            }
+            total += start.elapsed();
+        }
+        part(total, partitions, rounds * self.partitions as u64)
+    }
+
+    fn cycles(&mut self, events: u64, mut cycle: impl FnMut(&mut Self) -> Duration) -> Duration {
+        let cycles = events.div_ceil(FULL as u64);
+        let total = (0..cycles).map(|_| cycle(self)).sum();
+        part(total, events, cycles * FULL as u64)
+    }
+
+    fn take_in(&mut self) -> Duration {
+        let inputs: Vec<_> = (self.next..self.next + FULL).map(|number| self.input(number)).collect();
+        self.next += FULL;
+        let start = now();
+        for input in inputs {
+            self.handle(input);
+        }
+        let took = start.elapsed();
+        self.note();
+        took
+    }
+
+    /// Answers what is in flight; the pace keeps the next request back.
+    fn answer(&mut self) -> Duration {
+        let Some(id) = self.in_flight.take() else { return Duration::ZERO };
+        let outcomes = vec![Outcome::Accepted; FULL];
+        let answer = Answer::Results { outcomes, endpoints_refused: Vec::new() };
+        let start = now();
+        self.handle(Input::SendFinished(id, answer, 0.5));
+        start.elapsed()
+    }
+
+    /// Lets the next request start.
+    fn send(&mut self) -> Duration {
+        self.now = self.now + PAUSE;
+        let start = now();
+        self.handle(Input::Tick);
+        let took = start.elapsed();
+        self.note();
+        assert!(self.in_flight.is_some(), "the steady state is lost");
+        took
+    }
+
+    /// Notes which request is in flight.
+    fn note(&mut self) {
+        for action in self.actions.drain(..) {
+            if let Action::Send(request) = action {
+                self.in_flight = Some(request.id);
+            }
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        self.pipeline.handle(self.now, input, &mut self.actions);
+    }
+
+    fn input(&self, number: usize) -> Input {
+        let Assignment { ownership, topic, partition } = assignment(number % self.partitions);
+        let record = Record {
+            ownership,
+            topic,
+            partition,
+            offset: i64::try_from(number).unwrap(),
+            timestamp: None,
+            key: None,
+            value: Some([0; 600].into()),
+            headers: Vec::new(),
+        };
+        let delivery = self.deliveries[number % self.deliveries.len()].clone();
+        Input::Record(record, Mapped::Deliver(vec![delivery]))
+    }
+}
+
+/// A request of 100 events on 100 endpoints.
+pub(crate) fn request() -> Request {
+    let batch = |delivery: Delivery| {
+        let Delivery { endpoint_id, endpoint, event } = delivery;
+        EndpointBatch { endpoint_id, endpoint, events: vec![event] }
+    };
+    Request { id: RequestId(0), endpoints: deliveries(FULL).into_iter().map(batch).collect() }
+}
+
+/// An event for each of so many endpoints, with what the mapping gives it.
+pub(crate) fn deliveries(endpoints: usize) -> Vec<Delivery> {
+    (0..endpoints).map(delivery).collect()
+}
+
+fn delivery(number: usize) -> Delivery {
+    let attributes = [
+        ("event_id", id(1, number) + ":session"),
+        ("source_event_id", id(1, number)),
+        ("realm", id(2, 0)),
+        ("client_id", "web".to_owned()),
+    ];
+    let event = AppEvent {
+        id: (id(1, number) + ":session").into(),
+        event_type: EventType::SessionStart,
+        timestamp: Timestamp(1_795_382_400_000),
+        session: Some(Session { id: id(4, number).into(), start: Timestamp(1_795_382_400_000), stop: None }),
+        attributes: attributes.into_iter().map(|(key, value)| (key, value.into())).collect(),
+    };
+    let endpoint = Endpoint { user_id: Some(id(3, number).into()), ..Endpoint::default() };
+    let endpoint_id = EndpointId(id(5, number).replace('-', "").into());
+    Delivery { endpoint_id, endpoint: Arc::new(endpoint), event: Arc::new(event) }
+}
+
+fn assignment(number: usize) -> Assignment {
+    let partition = i32::try_from(number).unwrap();
+    Assignment { ownership: Ownership(number as u64), topic: "keycloak-events".into(), partition }
+}
+
+/// One request in flight, no shortage of memory, and nothing that waits for anything but the pace.
+fn config() -> PipelineConfig {
+    PipelineConfig {
+        quota: QuotaConfig {
+            requests_per_second: 1.0 / PAUSE.as_secs_f64(),
+            in_flight: NonZeroU32::MIN,
+            share: Share::Fixed(1.0),
+        },
+        batch: BatchConfig { max_events: NonZeroUsize::new(FULL).unwrap(), ..BatchConfig::default() },
+        envelope: pinpoint::ENVELOPE,
+        schedule: Schedule::new(Duration::from_millis(500), Duration::from_secs(30)),
+        give_up: None,
+        brake: Some(BrakeConfig::default()),
+        max_bytes: usize::MAX,
+        commit_interval: COMMIT_INTERVAL,
+        revoke_timeout: Duration::from_secs(10),
+        measure: Box::new(pinpoint::measure),
+    }
+}
+
+/// The part of `total`, which `done` took, that `asked` would have taken.
+fn part(total: Duration, asked: u64, done: u64) -> Duration {
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    total.mul_f64(asked as f64 / done as f64)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark looks at the clock")]
+fn now() -> Instant {
+    Instant::now()
+}

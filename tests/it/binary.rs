@@ -1,0 +1,108 @@
+//! The binary as a person starts it: what it says, where it says it, and its exit codes.
+//!
+//! Needs nothing but the binary; every service that it names is one that does not answer.
+
+use std::{
+    fs,
+    process::{Command, Output},
+};
+
+/// Starts the binary with `arguments` and `environment` and waits for its end.
+fn started(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pinpoint-sidecar"));
+    command.args(arguments).env_clear().envs(environment.iter().copied()).output().unwrap()
+}
+
+/// Checks the exit code, and that the two outputs hold a text each; an empty text stands for an empty output.
+#[track_caller]
+fn check(arguments: &[&str], environment: &[(&str, &str)], code: i32, stdout: &str, stderr: &str) {
+    let output = started(arguments, environment);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let holds =
+        |output: &str, text: &str| if text.is_empty() { output.is_empty() } else { output.contains(text) };
+    assert_eq!(output.status.code(), Some(code), "{out}\n{err}");
+    assert!(holds(&out, stdout), "stdout: {out}");
+    assert!(holds(&err, stderr), "stderr: {err}");
+}
+
+const ENOUGH: [(&str, &str); 2] = [
+    ("PINPOINT_SIDECAR__DESTINATION__PINPOINT__APPLICATION", "0123456789abcdef0123456789abcdef"),
+    ("PINPOINT_SIDECAR__DEAD_LETTER__DISCARD", "true"),
+];
+
+#[test]
+fn help_and_version_are_results() {
+    check(&["--help"], &[], 0, "Exit codes:", "");
+    check(&["help", "run"], &[], 0, "Usage: pinpoint-sidecar run", "");
+    check(&["-V"], &[], 0, concat!("pinpoint-sidecar ", env!("CARGO_PKG_VERSION")), "");
+    check(&["--version"], &[], 0, "librdkafka", "");
+}
+
+#[test]
+fn a_command_line_that_is_not_understood_is_64() {
+    check(&[], &[], 64, "", "Usage:");
+    check(&["rnu"], &[], 64, "", "error: unrecognized subcommand");
+    check(&["run", "--confg", "x"], &[], 64, "", "--config");
+    check(&["demo", "--records", "many"], &[], 64, "", "error: invalid value");
+}
+
+#[test]
+fn a_configuration_with_problems_is_78() {
+    check(&["run"], &[], 78, "", "destination.pinpoint.application (not written): must be given");
+    check(&["check", "--offline"], &[], 78, "", "dead_letter (not written): needs either `topic`");
+    check(
+        &["run", "--config", "nowhere.yaml"],
+        &[],
+        78,
+        "",
+        "error: the configuration file nowhere.yaml cannot be read\ncaused by: ",
+    );
+    let misspelt = [ENOUGH[0], ENOUGH[1], ("PINPOINT_SIDECAR__LOG__LEVLE", "info")];
+    check(&["run"], &misspelt, 78, "", "did you mean PINPOINT_SIDECAR__LOG__LEVEL?");
+}
+
+#[test]
+fn all_problems_of_a_configuration_are_told_at_once_and_no_value() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.yaml");
+    let wrong =
+        "sorce: {}\nbatch: { linger: s3cret }\nsource: { properties: { enable.auto.commit: s3cret } }\n";
+    fs::write(&file, wrong).unwrap();
+    let environment = [ENOUGH[0], ("PINPOINT_SIDECAR__LOG__LEVEL", "s3cret")];
+    let output = started(&["run", "--config", &file.to_string_lossy()], &environment);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{told}");
+    for problem in [
+        "sorce",
+        "did you mean",
+        "batch.linger",
+        "enable.auto.commit",
+        "PINPOINT_SIDECAR__LOG__LEVEL",
+        "dead_letter",
+    ] {
+        assert!(told.contains(problem), "no {problem} in {told}");
+    }
+    assert!(!told.contains("s3cret"), "{told}");
+}
+
+#[test]
+fn check_prints_the_effective_configuration_without_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, secret) = (folder.path().join("config.yaml"), folder.path().join("secret"));
+    fs::write(&secret, "s3cret\n").unwrap();
+    fs::write(
+        &file,
+        format!("source: {{ properties: {{ sasl.password: {{ file: {} }} }} }}", secret.display()),
+    )
+    .unwrap();
+    let file = file.to_string_lossy();
+    check(&["check", "--offline", "--config", &file], &ENOUGH, 0, "sasl.password: \"***\"", "");
+    let output = started(&["--config", &file, "check", "--offline"], &ENOUGH);
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("s3cret"));
+}
+
+#[test]
+fn a_service_that_does_not_answer_is_69() {
+    let environment = [ENOUGH[0], ENOUGH[1], ("PINPOINT_SIDECAR__SOURCE__BROKERS", "127.0.0.1:1")];
+    check(&["check"], &environment, 69, "FAILS  brokers: no broker answers", "");
+}

@@ -1,0 +1,15 @@
+//! Scenarios on the embedded broker: records on a topic, the service as a process, the PutEvents server in
+//! the test process, and the oracle. Need no other installation.
+//!
+//! What they have in common is in `scene` and `load`; each other module is one kind of scenario.
+
+mod check;
+mod delivery;
+mod faults;
+mod holds;
+mod hostile_server;
+mod load;
+mod privacy;
+mod rebalance;
+mod restart;
+mod scene;

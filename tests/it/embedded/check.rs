@@ -1,0 +1,38 @@
+//! `check` tries what the configuration names, changes nothing, and says what is missing.
+
+use std::fs;
+
+use super::scene::{LETTERS, Scene, TOPIC};
+use crate::support::service;
+
+#[track_caller]
+fn check(config: &str, code: i32, expected: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.yaml");
+    fs::write(&file, config).unwrap();
+    let output = service::run(&["check", "--config", file.to_str().unwrap()]);
+    let found = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(code), "{found}");
+    for line in expected {
+        assert!(found.lines().any(|it| it.starts_with(line)), "no {line:?} in {found}");
+    }
+}
+
+#[test]
+fn check_says_what_is_there_and_what_is_missing() {
+    let scene = Scene::start();
+    let config = &scene.setup.config;
+    let well = [
+        "ok     brokers: 1 broker in the cluster".to_owned(),
+        format!("ok     topic {TOPIC}: 4 partitions"),
+        format!("ok     dead letters {LETTERS}: 1 partition"),
+        "ok     AWS credentials: found".to_owned(),
+    ];
+    let well: Vec<_> = well.iter().map(String::as_str).collect();
+    check(config, 0, &well);
+    let missing = config.replace(LETTERS, "nowhere");
+    check(&missing, 69, &[well[0], well[1], "FAILS  dead letters nowhere: it does not exist"]);
+    let missing = config.replace(TOPIC, "nowhere");
+    check(&missing, 69, &[well[0], "FAILS  topic nowhere: it does not exist", well[2]]);
+    assert!(scene.committed().is_empty() && scene.letters().is_empty(), "nothing is changed");
+}

@@ -1,0 +1,141 @@
+//! Delivery without anything going wrong at either end, and what becomes of records that are not delivered.
+
+use pinpoint_sidecar::emulator::{Effect, Faults, Matching, Options, Quota};
+
+use super::{
+    load::Load,
+    scene::{LETTERS, SOON, Scene, TOPIC, wait_metrics},
+};
+use crate::support::{client::Message, wait::eventually};
+
+#[test]
+fn everything_arrives_once_or_is_a_dead_letter_or_ignored() {
+    let scene = Scene::start();
+    let load = Load::generate(2000, 0.05);
+    scene.produce(&load, 0..load.len());
+    let service = scene.setup.start();
+    scene.wait_committed();
+    let all = load.len() as u64;
+    let metrics = wait_metrics(&service, "the lag is known to be none", |metrics| {
+        metrics.count("records_consumed_total") == all && metrics.count("consumer_lag") == 0
+    });
+    assert_eq!(metrics.count("records_outstanding") + metrics.count("bytes_outstanding"), 0);
+    assert_eq!(metrics.count("records_ignored_total"), load.ignored() as u64);
+    assert_eq!(metrics.count("records_dead_lettered_total"), load.dead_letters().len() as u64);
+    assert_eq!(metrics.count("events_accepted_total"), load.event_ids().count() as u64);
+
+    load.assert_exact(&scene.arrived());
+    assert_eq!(scene.dead_lettered(), load.dead_letters());
+    let counts = scene.putevents.control.counts();
+    assert_eq!((counts.endpoints_in_two_requests, counts.violations.len()), (0, 0), "{counts:?}");
+    assert!(counts.max_events_per_request <= 100 && counts.events_per_request > 20.0, "{counts:?}");
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn the_quota_is_kept_and_used() {
+    // A server that counts a sliding second, and a service that knows the same quota.
+    let scene = Scene::with(Options { quota: Some(Quota::default()), ..Options::default() })
+        .set("batch.max_events", "20");
+    let load = Load::generate(1500, 0.0);
+    scene.produce(&load, 0..load.len());
+    let service = scene.setup.start();
+    scene.wait_committed();
+    load.assert_exact(&scene.arrived());
+    let counts = scene.putevents.control.counts();
+    assert!(counts.requests > 30, "{counts:?}");
+    assert_eq!((counts.over_quota, service.metrics().count("throttled_total")), (0, 0), "{counts:?}");
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn a_dead_letter_is_the_record_and_says_why() {
+    let scene = Scene::start();
+    let record = Message {
+        partition: Some(2),
+        timestamp: Some(1_795_382_400_000),
+        key: Some(b"key".to_vec()),
+        headers: vec![("trace".into(), Some(b"1".to_vec()))],
+        ..Message::of("no JSON")
+    };
+    scene.kafka.client.produce(TOPIC, [record.clone()]);
+    let service = scene.setup.start();
+    scene.wait_committed();
+    let letters = scene.letters();
+    let [letter] = &letters[..] else { panic!("{} dead letters", letters.len()) };
+    assert_eq!(
+        (&letter.key, &letter.value, letter.timestamp),
+        (&record.key, &record.value, record.timestamp)
+    );
+    for (name, value) in [
+        ("trace", "1"),
+        ("__connect.errors.topic", TOPIC),
+        ("__connect.errors.partition", "2"),
+        ("__connect.errors.offset", "0"),
+        ("__connect.errors.exception.class.name", "pinpoint_sidecar.not_json"),
+        ("pinpoint_sidecar.topic", TOPIC),
+        ("pinpoint_sidecar.partition", "2"),
+        ("pinpoint_sidecar.offset", "0"),
+        ("pinpoint_sidecar.reason", "not_json"),
+    ] {
+        assert_eq!(letter.header(name), Some(value), "{name}");
+    }
+    for name in ["__connect.errors.exception.message", "pinpoint_sidecar.message"] {
+        assert!(letter.header(name).is_some_and(|text| !text.is_empty()), "{name}");
+    }
+    assert_eq!(letter.header("pinpoint_sidecar.event_id"), None, "the whole record was refused");
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn an_event_that_spoils_its_whole_call_is_the_only_dead_letter() {
+    let scene = Scene::start();
+    let load = Load::generate(400, 0.0);
+    let poison = load.event_ids().nth(100).unwrap().clone();
+    let matching = vec![Matching { text: poison.clone(), effect: Effect::RefuseCall }];
+    scene.fault(Faults { matching, ..Faults::default() });
+    scene.produce(&load, 0..load.len());
+    let service = scene.setup.start();
+    scene.wait_committed();
+
+    let letters = scene.letters();
+    let [letter] = &letters[..] else { panic!("{} dead letters", letters.len()) };
+    assert_eq!(letter.header("pinpoint_sidecar.event_id"), Some(poison.as_str()));
+    let mut arrived = scene.arrived();
+    arrived.push(poison);
+    load.assert_exact(&arrived);
+    assert_eq!(service.metrics().count("records_dead_lettered_total"), 1);
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn a_refused_event_is_a_dead_letter_and_its_sister_is_delivered() {
+    let scene = Scene::start();
+    let load = Load::generate(200, 0.0);
+    let refused = load.event_ids().find(|id| id.ends_with(":session")).unwrap().clone();
+    let matching = vec![Matching { text: refused.clone(), effect: Effect::RefuseEvent }];
+    scene.fault(Faults { matching, ..Faults::default() });
+    scene.produce(&load, 0..load.len());
+    let service = scene.setup.start();
+    scene.wait_committed();
+    let letters = scene.letters();
+    let [letter] = &letters[..] else { panic!("{} dead letters", letters.len()) };
+    assert_eq!(letter.header("pinpoint_sidecar.event_id"), Some(refused.as_str()));
+    let mut arrived = scene.arrived();
+    arrived.push(refused);
+    load.assert_exact(&arrived);
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn a_topic_that_is_made_late_is_waited_for_visibly() {
+    let scene = Scene::start().set("source.topics", "[made-late]");
+    let service = scene.setup.start();
+    wait_metrics(&service, "the topic is missing", |metrics| metrics.count("topics_missing") == 1);
+    scene.kafka.create_topic("made-late", 1);
+    scene.kafka.client.produce("made-late", [Message::of("no JSON")]);
+    let dead_lettered = || (scene.kafka.client.ends(LETTERS)[&0] == 1).then_some(());
+    eventually(SOON, "the record becomes a dead letter", dead_lettered);
+    wait_metrics(&service, "the topic is there", |metrics| metrics.count("topics_missing") == 0);
+    assert_eq!(service.stop(), Some(0));
+}

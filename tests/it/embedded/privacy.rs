@@ -1,0 +1,121 @@
+//! Nothing that a record or an answer says comes out of the service but through deliveries and dead letters.
+//!
+//! Every text of the records and of the answers is marked, and the marks are looked for in all that an
+//! operator can see, at the most talkative level.
+
+use serde_json::{Value, json};
+
+use super::{
+    hostile_server::HostileServer,
+    scene::{Scene, TOPIC, assert_balanced, wait_metrics},
+};
+use crate::support::{client::Message, service::Service};
+
+/// Stands in every text.
+pub(super) const MARK: &str = "xq7mark";
+/// An address cannot hold a word: these are looked for as well.
+const ADDRESS: &str = "198.51.100.77";
+
+#[test]
+fn nothing_that_records_and_answers_say_is_told() {
+    let scene = Scene::start();
+    let server = HostileServer::start();
+    let scene = scene
+        .set("destination.pinpoint.endpoint_url", &server.url)
+        .set("log", "{ format: json, level: trace }");
+    let service = scene.setup.start();
+    let records = records();
+    let all = records.len() as u64;
+    scene.kafka.client.produce(TOPIC, records);
+    let during = pages(&service);
+    // Every event is refused in the end, so that also the dead letters' path has seen everything.
+    wait_metrics(&service, "everything is settled", |metrics| {
+        metrics.count("records_consumed_total") == all && metrics.count("records_outstanding") == 0
+    });
+    let letters = scene.letters();
+    let quoted = |letter: &Message| {
+        letter.header("pinpoint_sidecar.message").is_some_and(|message| message.contains(MARK))
+    };
+    assert!(letters.iter().any(quoted), "the answers' words reach the dead letters");
+    assert_eq!(service.status()["records"]["accepted"], 0);
+
+    for page in during.into_iter().chain(pages(&service)) {
+        assert_silent(&page);
+    }
+    assert_balanced(&service.metrics());
+    let log = service.log();
+    for line in &log {
+        assert_silent(line);
+        let line: Value = serde_json::from_str(line).expect("a line of JSON");
+        let ours = line["target"].as_str().is_some_and(|target| target.starts_with("pinpoint_sidecar"));
+        assert!(ours || matches!(line["level"].as_str(), Some("WARN" | "ERROR")), "{line}");
+    }
+    assert!(log.len() > 3, "there is a log: {log:?}");
+    assert_eq!(service.stop(), Some(0));
+}
+
+fn pages(service: &Service) -> Vec<String> {
+    let pages = ["/livez", "/readyz", "/metrics", "/status"];
+    pages.into_iter().map(|path| service.page(path).expect("a page").body).collect()
+}
+
+#[track_caller]
+fn assert_silent(text: &str) {
+    let lower = text.to_lowercase();
+    assert!(!lower.contains(MARK) && !lower.contains(ADDRESS), "a mark is told: {text}");
+}
+
+/// Records of every kind that the decoder tells apart, marked wherever they hold a text.
+fn records() -> Vec<Message> {
+    let mut values: Vec<Vec<u8>> = Vec::new();
+    let types = ["LOGIN", "REGISTER", "LOGOUT", "LOGIN_ERROR", "CODE_TO_TOKEN", "USER_SESSION_DELETED"];
+    for (number, name) in types.iter().chain(&["XQ7MARK_TYPE"]).enumerate() {
+        values.push(event(name, number).to_string().into());
+    }
+    let changed = |field: &str, value: Value| {
+        let mut event = event("LOGIN", 9);
+        event[field] = value;
+        event.to_string().into_bytes()
+    };
+    values.extend([
+        changed("time", json!(MARK)),
+        changed("userId", json!(format!("${{{MARK}}}"))),
+        changed("userId", json!([MARK])),
+        changed("type", json!({ MARK: MARK })),
+        changed("userId", json!(null)),
+        admin_event("ACTION", &format!("users/{MARK}/logout")).to_string().into(),
+        admin_event(MARK, MARK).to_string().into(),
+        format!("{MARK} is no JSON").into(),
+        format!("{{\"type\":\"LOGIN\",\"userId\":\"{MARK}").into(),
+        format!("{{\"{MARK}\":\"{MARK}\"}}").into(),
+        format!("[\"{MARK}\"]").into(),
+        [MARK.as_bytes(), b"\xff\xfe"].concat(),
+    ]);
+    values.into_iter().map(record).collect()
+}
+
+fn record(value: Vec<u8>) -> Message {
+    Message { key: Some(MARK.into()), headers: vec![(MARK.into(), Some(MARK.into()))], ..Message::of(value) }
+}
+
+fn event(name: &str, number: usize) -> Value {
+    let text = |field: &str| format!("{MARK}-{field}-{number}");
+    json!({
+        "id": text("id"), "time": 1_795_382_400_000_i64, "type": name, "realmId": text("realm"),
+        "realmName": text("realm-name"), "clientId": text("client"), "userId": text("user"),
+        "sessionId": text("session"), "ipAddress": ADDRESS, "error": text("error"),
+        "details": {
+            "username": text("name"), "email": format!("{MARK}@example.com"), "first_name": text("first"),
+            "reason": text("reason"), "user_agent": text("agent"), MARK: MARK,
+        },
+    })
+}
+
+fn admin_event(operation: &str, path: &str) -> Value {
+    json!({
+        "id": MARK, "time": 1_795_382_400_000_i64, "realmId": MARK, "operationType": operation,
+        "resourceType": "USER", "resourcePath": path,
+        "authDetails": { "realmId": MARK, "clientId": MARK, "userId": MARK, "ipAddress": ADDRESS },
+        "representation": format!("{{\"email\":\"{MARK}@example.com\"}}"), "error": MARK,
+    })
+}

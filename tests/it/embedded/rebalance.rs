@@ -1,0 +1,80 @@
+//! Members join and leave the group while there is more to send than the quota lets through.
+
+use std::time::Duration;
+
+use pinpoint_sidecar::{emulator::Faults, setting::Span};
+
+use super::{
+    load::Load,
+    scene::{SOON, Scene, assert_balanced},
+};
+use crate::support::{service::Service, wait::eventually};
+
+/// Produces as much as it takes that members have a backlog.
+struct Feed<'a> {
+    scene: &'a Scene,
+    load: Load,
+    produced: usize,
+    /// What was produced becomes so many events.
+    events: usize,
+}
+
+impl Feed<'_> {
+    /// So many events are waiting at least; a second's worth and more.
+    const BACKLOG: u64 = 300;
+
+    /// Keeps the backlog up until `done`.
+    #[track_caller]
+    fn until(&mut self, what: &str, done: impl Fn() -> bool) {
+        eventually(SOON, what, || {
+            let accepted = self.scene.putevents.control.counts().events_accepted;
+            if (self.events as u64) < accepted + Self::BACKLOG {
+                let next = (self.produced + 200).min(self.load.len());
+                self.scene.produce(&self.load, self.produced..next);
+                self.produced = next;
+                self.events = self.load.first(next).event_ids().count();
+            }
+            done().then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_member_that_joins_and_leaves_under_load_makes_nothing_be_sent_twice() {
+    // A hundred events a second, of which two and a half seconds' worth may be outstanding.
+    let scene = Scene::start()
+        .set("batch.max_events", "10")
+        .set("quota", "{ requests_per_second: 10, in_flight: 4 }");
+    scene.fault(Faults { latency: Some(Span(Duration::from_millis(50))), ..Faults::default() });
+    let mut feed = Feed { scene: &scene, load: Load::generate(10_000, 0.0), produced: 0, events: 0 };
+    let first = scene.setup.start();
+    feed.until("the first delivers", || delivers(&first));
+
+    let second = scene.setup.start();
+    feed.until("each owns half", || half(&first) && half(&second));
+    feed.until("both deliver", || delivers(&second));
+
+    let metrics = first.metrics();
+    assert_eq!(metrics.count("records_released_total"), 0, "what it gave up was settled");
+    assert!(metrics.count("records_outstanding") > 0, "it leaves under load");
+    assert_eq!(first.stop(), Some(0));
+    feed.until("the second owns everything", || owned(&second) == 4);
+    scene.wait_committed();
+    feed.load.first(feed.produced).assert_exact(&scene.arrived());
+    assert_balanced(&second.metrics());
+    assert_eq!((scene.letters().len(), second.stop()), (0, Some(0)));
+}
+
+fn owned(member: &Service) -> u64 {
+    member.metrics().count("partitions_owned")
+}
+
+/// Whether it owns half of the partitions, and with them half of the quota.
+fn half(member: &Service) -> bool {
+    let metrics = member.metrics();
+    metrics.count("partitions_owned") == 2 && (metrics.value("quota_share") - 0.5).abs() < 1e-9
+}
+
+fn delivers(member: &Service) -> bool {
+    member.metrics().count("events_accepted_total") > 0
+}

@@ -1,0 +1,64 @@
+//! The generator of records against the mapping: two readings of the same rules that know nothing of one
+//! another must agree on every record.
+
+use std::time::Duration;
+
+use pinpoint_sidecar::{
+    demo::generate::{Expected, Generator, GeneratorOptions, Produced},
+    event::Mapped,
+    map::{Mapper, config::SessionsConfig},
+    moment::{Moment, Timestamp},
+    record::{Ownership, Record},
+};
+
+const START: Timestamp = Timestamp(1_795_382_400_000);
+
+/// Maps what the generator makes and checks each record against what the generator expects of it.
+#[track_caller]
+fn check(seed: u64, users: u32, hostile: f64) {
+    let options = GeneratorOptions { users, records: 5000, seed, hostile, start_time: START };
+    let mut mapper = Mapper::new(&SessionsConfig::default());
+    let mut now = Moment::START;
+    for (offset, produced) in (0..).zip(Generator::new(&options)) {
+        let elapsed = u64::try_from(produced.timestamp.0 - START.0).unwrap();
+        now = now.max(Moment::after_start(Duration::from_millis(elapsed)));
+        let Produced { timestamp, key, value, expected } = produced;
+        let shown = String::from_utf8_lossy(value.as_deref().unwrap_or_default()).into_owned();
+        let record = Record {
+            ownership: Ownership(0),
+            topic: "keycloak-events".into(),
+            partition: 0,
+            offset,
+            timestamp: Some(timestamp),
+            key: key.map(Into::into),
+            value: value.map(Into::into),
+            headers: Vec::new(),
+        };
+        let outcome = outcome(mapper.map(&record, now));
+        let expected = match expected {
+            Expected::Repeated { event_ids } => Expected::Delivered { event_ids },
+            other => other,
+        };
+        assert_eq!(outcome, expected, "seed {seed}, record {offset}: {shown:.300}");
+    }
+}
+
+fn outcome(mapped: Mapped) -> Expected {
+    match mapped {
+        Mapped::Deliver(deliveries) => {
+            let event_ids = deliveries.iter().map(|delivery| delivery.event.id.to_string()).collect();
+            Expected::Delivered { event_ids }
+        }
+        Mapped::Ignored(_) => Expected::Ignored,
+        Mapped::Refused(_) => Expected::DeadLetter,
+    }
+}
+
+#[test]
+fn the_mapping_makes_of_each_record_what_the_generator_expects() {
+    for seed in 0..4 {
+        check(seed, 200, 0.0);
+        check(seed, 50, 0.1);
+    }
+    check(9, 10, 1.0);
+}

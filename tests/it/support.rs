@@ -1,0 +1,15 @@
+//! What the tests stand on: brokers, a PutEvents server, the service as a process, and the oracle, which
+//! compares what was produced with what arrived.
+//!
+//! Nothing here outlives the test process, however that ends, and nothing waits without a deadline.
+
+pub(crate) mod client;
+pub(crate) mod http;
+pub(crate) mod kafka;
+pub(crate) mod mock;
+pub(crate) mod oracle;
+pub(crate) mod port;
+pub(crate) mod process;
+pub(crate) mod putevents;
+pub(crate) mod service;
+pub(crate) mod wait;

@@ -1,0 +1,196 @@
+//! A plain client of a cluster, real or embedded: produces, reads back, looks at ends and commits.
+//!
+//! Knows nothing of the service: what it says is what any other client would see.
+
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
+
+use rdkafka::{
+    ClientConfig, ClientContext, Message as _, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::{KafkaError, RDKafkaErrorCode},
+    message::{BorrowedMessage, Header, Headers, OwnedHeaders},
+    producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext},
+};
+
+use super::wait::eventually;
+
+/// Longer than any one operation takes on a loaded machine, a broker's restart included.
+const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// A message to produce, or one that was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Message {
+    /// Where it lies; to produce without one leaves the choice to the key.
+    pub(crate) partition: Option<i32>,
+    /// Its offset, when it was read.
+    pub(crate) offset: Option<i64>,
+    /// Milliseconds since 1970; to produce without one takes the time of producing.
+    pub(crate) timestamp: Option<i64>,
+    /// The key.
+    pub(crate) key: Option<Vec<u8>>,
+    /// The value; none makes a tombstone.
+    pub(crate) value: Option<Vec<u8>>,
+    /// The headers, in their order.
+    pub(crate) headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl Message {
+    /// A message without a key, as the most used publisher of identity events writes them.
+    pub(crate) fn of(value: impl Into<Vec<u8>>) -> Self {
+        Self { value: Some(value.into()), ..Self::default() }
+    }
+
+    /// The value of the first header of that name, as text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.headers.iter().find(|(header, _)| header == name)?;
+        std::str::from_utf8(value.as_deref()?).ok()
+    }
+}
+
+/// A client of the cluster at `bootstrap`.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    /// The brokers, `host:port` separated by commas.
+    pub(crate) bootstrap: String,
+}
+
+impl Client {
+    /// Produces messages in order and waits until the brokers have acknowledged all of them.
+    #[track_caller]
+    pub(crate) fn produce(&self, topic: &str, messages: impl IntoIterator<Item = Message>) {
+        let mut config = self.config();
+        config.set("enable.idempotence", "true").set("linger.ms", "5");
+        let producer: BaseProducer<Failures> =
+            config.create_with_context(Failures::default()).expect("a producer");
+        for message in messages {
+            enqueue(&producer, topic, &message);
+        }
+        producer.flush(TIMEOUT).expect("everything is acknowledged");
+        let failures = producer.context().0.lock().unwrap();
+        assert!(failures.is_empty(), "not acknowledged: {failures:?}");
+    }
+
+    /// All that a topic holds now, partition by partition.
+    pub(crate) fn read_all(&self, topic: &str) -> Vec<Message> {
+        let consumer = self.consumer("reads-without-a-group");
+        let mut open: BTreeMap<i32, i64> = BTreeMap::new();
+        let mut start = TopicPartitionList::new();
+        for (partition, (low, high)) in watermarks(&consumer, topic) {
+            start.add_partition_offset(topic, partition, Offset::Offset(low)).expect("a valid offset");
+            open.insert(partition, high);
+        }
+        open.retain(|_, end| *end > 0);
+        consumer.assign(&start).expect("partitions can be assigned");
+        let mut messages = Vec::new();
+        eventually(TIMEOUT, "the topic is read to its end", || {
+            while let Some(event) = consumer.poll(Duration::from_millis(10)) {
+                match event {
+                    Ok(message) => messages.push(owned(&message)),
+                    // Offsets have gaps: the end is where the broker says, not at a certain message.
+                    Err(KafkaError::PartitionEOF(partition)) => drop(open.remove(&partition)),
+                    Err(_) => {}
+                }
+            }
+            open.is_empty().then_some(())
+        });
+        messages.sort_by_key(|message| (message.partition, message.offset));
+        messages
+    }
+
+    /// Where each partition of a topic ends: the offset of the next message.
+    pub(crate) fn ends(&self, topic: &str) -> BTreeMap<i32, i64> {
+        let consumer = self.consumer("looks-at-ends");
+        watermarks(&consumer, topic).into_iter().map(|(partition, (_, high))| (partition, high)).collect()
+    }
+
+    /// What a group has committed: the next offset it would read, of each partition that has a commit.
+    pub(crate) fn committed(&self, group: &str, topic: &str) -> BTreeMap<i32, i64> {
+        let consumer = self.consumer(group);
+        let mut list = TopicPartitionList::new();
+        for partition in watermarks(&consumer, topic).into_keys() {
+            list.add_partition(topic, partition);
+        }
+        let committed = eventually(TIMEOUT, "the group's commits are told", || {
+            consumer.committed_offsets(list.clone(), Duration::from_secs(5)).ok()
+        });
+        let position = |offset: Offset| offset.to_raw().filter(|offset| *offset >= 0);
+        let positions = committed.elements().into_iter();
+        positions.filter_map(|element| Some((element.partition(), position(element.offset())?))).collect()
+    }
+
+    /// What every client of this cluster is made from.
+    pub(crate) fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.bootstrap);
+        // Soon again after a broker's restart.
+        config.set("reconnect.backoff.max.ms", "500");
+        config
+    }
+
+    /// A consumer that joins no group: it only asks, or reads what it assigns to itself.
+    fn consumer(&self, group: &str) -> BaseConsumer {
+        let mut config = self.config();
+        config.set("group.id", group).set("enable.auto.commit", "false").set("enable.partition.eof", "true");
+        config.create().expect("a consumer")
+    }
+}
+
+/// Remembers which messages were not acknowledged.
+#[derive(Default)]
+struct Failures(Mutex<Vec<KafkaError>>);
+
+impl ClientContext for Failures {}
+
+impl ProducerContext for Failures {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            self.0.lock().unwrap().push(error.clone());
+        }
+    }
+}
+
+fn enqueue(producer: &BaseProducer<Failures>, topic: &str, message: &Message) {
+    let mut record = BaseRecord::<[u8], [u8]>::to(topic);
+    record.partition = message.partition;
+    record.timestamp = message.timestamp;
+    record.key = message.key.as_deref();
+    record.payload = message.value.as_deref();
+    if !message.headers.is_empty() {
+        let headers = message.headers.iter().map(|(key, value)| Header { key, value: value.as_ref() });
+        record.headers = Some(headers.fold(OwnedHeaders::new(), OwnedHeaders::insert));
+    }
+    while let Err((error, refused)) = producer.send(record) {
+        let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
+        assert!(full, "the message cannot be produced: {error}");
+        producer.poll(Duration::from_millis(100));
+        record = refused;
+    }
+}
+
+fn owned(message: &BorrowedMessage<'_>) -> Message {
+    let headers = message.headers().into_iter().flat_map(Headers::iter);
+    Message {
+        partition: Some(message.partition()),
+        offset: Some(message.offset()),
+        timestamp: message.timestamp().to_millis(),
+        key: message.key().map(<[u8]>::to_vec),
+        value: message.payload().map(<[u8]>::to_vec),
+        headers: headers.map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect(),
+    }
+}
+
+/// The first and the next offset of each partition; waits for a topic that is being made.
+fn watermarks(consumer: &BaseConsumer, topic: &str) -> BTreeMap<i32, (i64, i64)> {
+    let short = Duration::from_secs(5);
+    eventually(TIMEOUT, "the topic's partitions are told", || {
+        let metadata = consumer.fetch_metadata(Some(topic), short).ok()?;
+        let partitions = metadata.topics().first()?.partitions();
+        let bounds = partitions.iter().map(|partition| {
+            let bounds = consumer.fetch_watermarks(topic, partition.id(), short).ok()?;
+            Some((partition.id(), bounds))
+        });
+        bounds.collect::<Option<BTreeMap<_, _>>>().filter(|bounds| !bounds.is_empty())
+    })
+}

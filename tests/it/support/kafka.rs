@@ -1,0 +1,165 @@
+//! A real Apache Kafka of one node on free ports of this machine, without Docker.
+//!
+//! It can be stopped, killed, paused and started again with its data and ports; what it left is removed
+//! when it is dropped or the test process ends.
+
+use std::{
+    env, fs,
+    io::{self, Write},
+    sync::OnceLock,
+    thread,
+    time::Duration,
+};
+
+use rdkafka::{
+    Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication},
+    client::DefaultClientContext,
+};
+use tempfile::TempDir;
+
+use self::installation::Installation;
+use super::{
+    client::Client,
+    port,
+    process::{Process, Signal},
+};
+
+mod installation;
+
+/// A broker is up in 4 s on an idle machine.
+const START: Duration = Duration::from_secs(90);
+
+/// A broker that is asked to stop ends its controller first.
+const STOP: Duration = Duration::from_mins(1);
+
+/// A running (or stopped) Apache Kafka.
+pub(crate) struct Kafka {
+    /// A client of it.
+    pub(crate) client: Client,
+    installation: &'static Installation,
+    // Before the folder: fields are dropped in their order.
+    process: Option<Process>,
+    scratch: TempDir,
+}
+
+impl Kafka {
+    /// A broker of the test's own, to be stopped and killed at will; `None` where the machine cannot run
+    /// one, which is then said aloud.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start, and when the machine cannot run one although it is CI's.
+    pub(crate) fn start() -> Option<Self> {
+        let installation = Installation::find().map_err(leave_out).ok()?;
+        let scratch = TempDir::with_prefix("pinpoint-sidecar-kafka-").expect("a folder for the broker");
+        let data = scratch.path().join("data");
+        fs::create_dir(&data).expect("a folder for the broker");
+        for file in fs::read_dir(installation.formatted()).expect("the formatted folder") {
+            let file = file.expect("the formatted folder");
+            fs::copy(file.path(), data.join(file.file_name())).expect("a file for the broker");
+        }
+        let (listen, control) = (port::free(), port::free());
+        let properties = installation::properties(listen, control, &data);
+        fs::write(scratch.path().join("server.properties"), properties).expect("a file for the broker");
+        let client = Client { bootstrap: format!("127.0.0.1:{listen}") };
+        let mut kafka = Self { client, installation, process: None, scratch };
+        kafka.restart();
+        Some(kafka)
+    }
+
+    /// The broker that tests of this process share, for those that leave it as it is and use topics and
+    /// groups of their own; `None` as for [`Kafka::start`].
+    pub(crate) fn shared() -> Option<&'static Self> {
+        static SHARED: OnceLock<Option<Kafka>> = OnceLock::new();
+        // Asked for each test, so that each one that is left out is named.
+        Installation::find().map_err(leave_out).ok()?;
+        SHARED.get_or_init(Self::start).as_ref()
+    }
+
+    /// Starts it (again) with the data and the ports it had, and waits until it serves.
+    #[track_caller]
+    pub(crate) fn restart(&mut self) {
+        self.process = None;
+        let mut command = self.installation.java("kafka.Kafka");
+        command.arg(self.scratch.path().join("server.properties"));
+        let process = self.process.insert(Process::start(&mut command, self.scratch.path()));
+        assert!(process.says(START, "Kafka Server started"), "the broker does not start");
+    }
+
+    /// Stops it as an operator would, and waits until it has ended.
+    #[track_caller]
+    pub(crate) fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.signal(Signal::Term);
+            process.wait(STOP);
+        }
+    }
+
+    /// Ends it as a power failure would.
+    pub(crate) fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Sends its process a signal: stopped (`Stop`), it holds connections open and answers nothing.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.as_ref().expect("the broker runs").signal(signal);
+    }
+
+    /// Makes a topic.
+    #[track_caller]
+    pub(crate) fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
+        let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        let topic = settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
+        let made = self.administer(async |admin, options| admin.create_topics([&topic], options).await);
+        assert!(made.iter().all(Result::is_ok), "the topic cannot be made: {made:?}");
+    }
+
+    /// Deletes a topic.
+    #[track_caller]
+    pub(crate) fn delete_topic(&self, name: &str) {
+        let deleted = self.administer(async |admin, options| admin.delete_topics(&[name], options).await);
+        assert!(deleted.iter().all(Result::is_ok), "the topic cannot be deleted: {deleted:?}");
+    }
+
+    /// Changes settings of a topic; those that are not given go back to the broker's.
+    #[track_caller]
+    pub(crate) fn alter_topic(&self, name: &str, settings: &[(&str, &str)]) {
+        let topic = AlterConfig::new(ResourceSpecifier::Topic(name));
+        let topic = settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
+        let altered = self.administer(async |admin, options| admin.alter_configs([&topic], options).await);
+        assert!(altered.iter().all(Result::is_ok), "the topic cannot be changed: {altered:?}");
+    }
+
+    /// Deletes the records before these offsets, as retention does in its time.
+    #[track_caller]
+    pub(crate) fn delete_records(&self, topic: &str, before: &[(i32, i64)]) {
+        let mut offsets = TopicPartitionList::new();
+        for (partition, offset) in before {
+            offsets.add_partition_offset(topic, *partition, Offset::Offset(*offset)).expect("a valid offset");
+        }
+        let deleted = self.administer(async |admin, options| admin.delete_records(&offsets, options).await);
+        assert!(deleted.elements().iter().all(|element| element.error().is_ok()), "not deleted: {deleted:?}");
+    }
+
+    #[track_caller]
+    fn administer<T>(
+        &self,
+        operation: impl AsyncFnOnce(
+            &AdminClient<DefaultClientContext>,
+            &AdminOptions,
+        ) -> Result<T, rdkafka::error::KafkaError>,
+    ) -> T {
+        let admin = self.client.config().create().expect("an administrator");
+        let options = AdminOptions::new().operation_timeout(Some(START));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(operation(&admin, &options)).expect("the broker answers")
+    }
+}
+
+/// Says which test is left out, past the test runner, which shows nothing of a test that passes.
+fn leave_out(missing: &str) {
+    let test = thread::current().name().unwrap_or("a test").to_owned();
+    assert!(env::var_os("CI").is_none(), "{test} needs {missing} for a real Kafka");
+    let _ = writeln!(io::stderr(), "LEFT OUT: {test}: a real Kafka needs {missing} on the PATH");
+}

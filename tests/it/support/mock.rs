@@ -1,0 +1,30 @@
+//! The embedded broker: librdkafka's mock cluster, a real TCP server inside the test process.
+//!
+//! It keeps the last 5 MB of a partition, and stays on the thread that made it.
+
+use rdkafka::{mocking::MockCluster, producer::DefaultProducerContext};
+
+use super::client::Client;
+
+/// An embedded cluster of one broker.
+pub(crate) struct MockKafka {
+    /// A client of it.
+    pub(crate) client: Client,
+    /// The cluster itself, to inject errors and to take the broker down.
+    pub(crate) cluster: MockCluster<'static, DefaultProducerContext>,
+}
+
+impl MockKafka {
+    /// Starts it.
+    #[track_caller]
+    pub(crate) fn start() -> Self {
+        let cluster = MockCluster::new(1).expect("an embedded cluster");
+        Self { client: Client { bootstrap: cluster.bootstrap_servers() }, cluster }
+    }
+
+    /// Makes a topic.
+    #[track_caller]
+    pub(crate) fn create_topic(&self, name: &str, partitions: i32) {
+        self.cluster.create_topic(name, partitions, 1).expect("a topic");
+    }
+}

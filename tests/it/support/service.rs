@@ -1,0 +1,198 @@
+//! The service as a process: started with a configuration, watched through its admin pages and its log,
+//! ended by signals.
+//!
+//! Knows nothing of the crate's insides: what it sees is what an operator sees.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    process::{Command, ExitStatus, Output},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{
+    http, port,
+    process::{Process, Signal},
+    wait::eventually,
+};
+
+/// The service is up in well under a second on an idle machine.
+const START: Duration = Duration::from_secs(30);
+
+/// What the service is started with; the same for each of its replicas and restarts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Setup {
+    /// The configuration file's text.
+    pub(crate) config: String,
+    /// Settings by environment variable: they replace what the file says.
+    pub(crate) environment: BTreeMap<String, String>,
+}
+
+impl Setup {
+    /// The set-up of a configuration file.
+    pub(crate) fn new(config: impl Into<String>) -> Self {
+        Self { config: config.into(), environment: BTreeMap::new() }
+    }
+
+    /// The same with the setting `key`, such as `batch.linger`, replaced.
+    pub(crate) fn with(mut self, key: &str, value: &str) -> Self {
+        let name = format!("PINPOINT_SIDECAR__{}", key.to_uppercase().replace('.', "__"));
+        self.environment.insert(name, value.to_owned());
+        self
+    }
+
+    /// Starts a replica and waits until it is ready.
+    ///
+    /// # Panics
+    ///
+    /// When it is not ready in time, with the end of its log.
+    #[track_caller]
+    pub(crate) fn start(&self) -> Service {
+        let admin = SocketAddr::from(([127, 0, 0, 1], port::free()));
+        let scratch = TempDir::with_prefix("pinpoint-sidecar-service-").expect("a folder for the service");
+        let file = scratch.path().join("config.yaml");
+        fs::write(&file, &self.config).expect("a file for the service");
+        let mut command = binary();
+        command.arg("run").arg("--config").arg(file).envs(&self.environment);
+        command.env("PINPOINT_SIDECAR__ADMIN__LISTEN", admin.to_string());
+        let process = Process::start(&mut command, scratch.path());
+        let mut service = Service { process, admin, _scratch: scratch };
+        eventually(START, "the service is ready", || {
+            let ready = http::get(service.admin, "/readyz").is_some_and(|page| page.status == 200);
+            let ended = service.process.status();
+            assert!(ended.is_none(), "the service ended instead of getting ready: {ended:?}");
+            ready.then_some(())
+        });
+        service
+    }
+}
+
+/// A replica of the service. Dropped, it is killed.
+pub(crate) struct Service {
+    // Before the folder: fields are dropped in their order.
+    process: Process,
+    admin: SocketAddr,
+    _scratch: TempDir,
+}
+
+impl Service {
+    /// The number of its process.
+    #[allow(dead_code, reason = "the benchmarks ask for it")]
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// An admin page, such as `/livez`; `None` when nobody answers.
+    pub(crate) fn page(&self, path: &str) -> Option<http::Page> {
+        http::get(self.admin, path)
+    }
+
+    /// The metrics as they are now.
+    #[track_caller]
+    pub(crate) fn metrics(&self) -> Metrics {
+        Metrics::parse(&self.page("/metrics").expect("the metrics page").body)
+    }
+
+    /// The status page as it is now.
+    #[track_caller]
+    pub(crate) fn status(&self) -> Value {
+        serde_json::from_str(&self.page("/status").expect("the status page").body).expect("JSON")
+    }
+
+    /// What it has logged so far, line by line.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.process.lines()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// Waits until it has ended.
+    #[track_caller]
+    pub(crate) fn wait(&mut self, within: Duration) -> ExitStatus {
+        self.process.wait(within)
+    }
+
+    /// Asks it to stop, as Kubernetes would, and waits until it has; gives its exit code.
+    #[track_caller]
+    pub(crate) fn stop(mut self) -> Option<i32> {
+        self.signal(Signal::Term);
+        self.wait(Duration::from_secs(40)).code()
+    }
+}
+
+/// A page of metrics: each series with its labels, as it is written, and its value.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Metrics(BTreeMap<String, f64>);
+
+impl Metrics {
+    /// Reads the Prometheus text format.
+    pub(crate) fn parse(page: &str) -> Self {
+        let lines = page.lines().filter(|line| !line.starts_with('#'));
+        let series = lines.filter_map(|line| line.rsplit_once(' '));
+        Self(series.filter_map(|(series, value)| Some((series.to_owned(), value.parse().ok()?))).collect())
+    }
+
+    /// The sum of a metric's series, named without the prefix `pinpoint_sidecar_`, or of those of them
+    /// with the label `key="value"`; 0 when there is none.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts are small and whole")]
+    pub(crate) fn count(&self, name: &str) -> u64 {
+        self.value(name) as u64
+    }
+
+    /// The same with its fraction.
+    pub(crate) fn value(&self, name: &str) -> f64 {
+        let (name, label) = name.split_once('{').unwrap_or((name, ""));
+        let label = label.trim_end_matches('}');
+        let name = format!("pinpoint_sidecar_{name}");
+        let of_metric = |series: &str| series.split('{').next() == Some(&name);
+        let series = self.0.iter().filter(|(series, _)| of_metric(series) && series.contains(label));
+        series.map(|(_, value)| value).sum()
+    }
+}
+
+/// Runs the binary to its end, without the environment of whoever runs the tests.
+#[track_caller]
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    binary().args(arguments).output().expect("the binary starts")
+}
+
+/// The binary with nothing in its environment but credentials that are good for an emulator.
+fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pinpoint-sidecar"));
+    command.env_clear();
+    command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    command.env("AWS_EC2_METADATA_DISABLED", "true");
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, expected: u64) {
+        let page = "# TYPE pinpoint_sidecar_a_total counter\n\
+                    pinpoint_sidecar_a_total{reason=\"x\"} 2\n\
+                    pinpoint_sidecar_a_total{reason=\"y\",topic=\"t u\"} 3\n\
+                    pinpoint_sidecar_a_totals 7\n\
+                    pinpoint_sidecar_b 4\n";
+        assert_eq!(Metrics::parse(page).count(name), expected);
+    }
+
+    #[test]
+    fn metrics_are_summed_over_their_labels() {
+        check("a_total", 5);
+        check(r#"a_total{reason="x"}"#, 2);
+        check(r#"a_total{topic="t u"}"#, 3);
+        check(r#"a_total{topic="z"}"#, 0);
+        check("b", 4);
+        check("c", 0);
+    }
+}
