@@ -15,6 +15,7 @@ use crate::{
     clock::Clock,
     config::Config,
     dead_letter::{DeadLetters, config::DeadLetterConfig, discard::Discard, kafka::KafkaDeadLetters},
+    decode::Decoder,
     destination::{
         Destination as _,
         pinpoint::{ENVELOPE, Pinpoint},
@@ -107,7 +108,7 @@ pub async fn deliver(
         source,
         letters,
         written,
-        mapper: Mapper::new(&config.sessions),
+        mapper: Mapper::new(Decoder::default(), &config.sessions),
         pipeline: pipeline(config, destination.clone()),
         destination,
         reporter: Reporter::new(health, metrics),

@@ -11,18 +11,46 @@ use crate::{
     record::Record,
 };
 
+mod auth0;
+mod authentik;
+mod caep;
+mod cognito;
+mod entra;
+mod format;
+mod fusionauth;
+mod identity_event;
 mod json;
 pub mod keycloak;
+mod okta;
+mod ory;
 mod time;
+mod tree;
+mod wso2;
 
-/// Reads the event that a record holds.
-///
-/// # Errors
-///
-/// Says why there is none: the record is of no interest, or it cannot be read.
-pub fn decode(record: &Record) -> Result<IdentityEvent<'_>, Unmapped> {
-    match record.value.as_deref() {
-        None | Some([]) => Err(Ignored::Tombstone.into()),
-        Some(value) => keycloak::decode(value),
+pub use format::Format;
+
+/// What a record says happened: an event, or why there is none, for each that it carries; at least one.
+pub struct Decoded<'a> {
+    /// What it was taken for; none when it was not even looked at.
+    pub format: Option<Format>,
+    /// What it says.
+    pub events: Vec<Item<'a>>,
+}
+
+/// One event, or why it is none.
+pub type Item<'a> = Result<IdentityEvent<'a>, Unmapped>;
+
+/// Reads records, each in the format of its topic.
+#[derive(Default)]
+pub struct Decoder {}
+
+impl Decoder {
+    /// Reads what a record holds.
+    #[must_use]
+    pub fn decode<'a>(&self, record: &'a Record) -> Decoded<'a> {
+        match record.value.as_deref() {
+            None | Some([]) => Decoded { format: None, events: vec![Err(Ignored::Tombstone.into())] },
+            Some(value) => Decoded { format: Some(Format::Keycloak), events: vec![keycloak::decode(value)] },
+        }
     }
 }

@@ -182,6 +182,8 @@ pub struct Delivery {
 pub enum Mapped {
     /// App events, at least one, in the order in which they are to be sent.
     Deliver(Vec<Delivery>),
+    /// The same of a part of it; another part is no event that can be read.
+    Partly(Vec<Delivery>, Refusal),
     /// Nothing, on purpose.
     Ignored(Code),
     /// Nothing, because it is no event that can be read.

@@ -15,28 +15,47 @@ pub mod reason;
 pub const PLAUSIBLE_TIMES: Range<i64> = 1..100_000_000_000_000;
 
 /// What happened to a person or to a session. Not `Debug`: it holds personal data.
-#[derive(Clone, PartialEq, Eq)]
+///
+/// Its public form, which any program can publish, is the document of `schemas/identity-event.json`.
+#[derive(Clone, PartialEq)]
 pub struct IdentityEvent<'a> {
     /// What happened.
     pub kind: Kind,
     /// The provider's name, as it goes into the ids of endpoints.
-    pub provider: &'static str,
+    pub provider: Cow<'a, str>,
     /// The event's id at the provider; the same in each copy of the event.
     pub id: Option<Cow<'a, str>>,
     /// When it happened, where the record says so readably.
     pub time: Option<Timestamp>,
     /// The id of the realm or tenant (not its name, which can change).
     pub realm: Option<Cow<'a, str>>,
+    /// The name of the realm or tenant.
+    pub realm_name: Option<Cow<'a, str>>,
     /// The user's stable id.
     pub user: Option<Cow<'a, str>>,
     /// The name that was typed to sign in: personal, and perhaps nobody's.
     pub user_name: Option<Cow<'a, str>>,
     /// The session's id, opaque, unique within the realm.
     pub session: Option<Cow<'a, str>>,
+    /// When the session started, where the event states it beside its own time.
+    pub session_start: Option<Timestamp>,
     /// The client (application) that the person used.
     pub client: Option<Cow<'a, str>>,
     /// Why a sign-in failed or a session stopped: a code of the provider's.
     pub reason: Option<Cow<'a, str>>,
+    /// The address that the person came from: personal.
+    pub ip: Option<Cow<'a, str>>,
+    /// The raw user agent: personal.
+    pub user_agent: Option<Cow<'a, str>>,
+    /// The device, where the provider says what it is.
+    pub device: Option<Box<Device<'a>>>,
+    /// The place, where the provider says where it is.
+    pub place: Option<Box<Place<'a>>>,
+    /// What is said of the person, under the names of OpenID Connect's standard claims where there is one
+    /// (`email`, `phone_number`, `given_name`, `family_name`, `locale`, `zoneinfo`, …): personal.
+    pub person: Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>,
+    /// What else the event says, under the provider's own names.
+    pub attributes: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
 /// What happened.
@@ -48,8 +67,75 @@ pub enum Kind {
     SignUp,
     /// A person tried to sign in and failed.
     SignInFailed,
-    /// A session ended, by its user or by itself.
+    /// A session began, without a word of a sign-in.
+    SessionStarted,
+    /// A session that was there already was used again to sign in, or was prolonged.
+    SessionResumed,
+    /// A session rests.
+    SessionPaused,
+    /// A session ended, by its user or by itself. The user may be unknown where the session is named.
     SessionStopped,
+    /// All sessions of a user ended.
+    SessionsStopped,
     /// A session was used.
     Activity,
+}
+
+/// The device and its software, as the provider states them.
+#[derive(Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Device<'a> {
+    pub id: Option<Cow<'a, str>>,
+    pub make: Option<Cow<'a, str>>,
+    pub model: Option<Cow<'a, str>>,
+    pub platform: Option<Cow<'a, str>>,
+    pub platform_version: Option<Cow<'a, str>>,
+    pub browser: Option<Cow<'a, str>>,
+    pub app_version: Option<Cow<'a, str>>,
+    pub locale: Option<Cow<'a, str>>,
+    pub timezone: Option<Cow<'a, str>>,
+}
+
+/// Where it happened, as the provider states it.
+#[derive(Clone, Default, PartialEq)]
+pub struct Place<'a> {
+    /// The city's name.
+    pub city: Option<Cow<'a, str>>,
+    /// The country: a code or a name, as the provider has it.
+    pub country: Option<Cow<'a, str>>,
+    /// The region's or state's name.
+    pub region: Option<Cow<'a, str>>,
+    /// The postal code.
+    pub postal_code: Option<Cow<'a, str>>,
+    /// Degrees north; not checked.
+    pub latitude: Option<f64>,
+    /// Degrees east; not checked.
+    pub longitude: Option<f64>,
+}
+
+impl<'a> IdentityEvent<'a> {
+    /// An event of which nothing more is known.
+    #[must_use]
+    pub fn new(kind: Kind, provider: impl Into<Cow<'a, str>>) -> Self {
+        Self {
+            kind,
+            provider: provider.into(),
+            id: None,
+            time: None,
+            realm: None,
+            realm_name: None,
+            user: None,
+            user_name: None,
+            session: None,
+            session_start: None,
+            client: None,
+            reason: None,
+            ip: None,
+            user_agent: None,
+            device: None,
+            place: None,
+            person: Vec::new(),
+            attributes: Vec::new(),
+        }
+    }
 }

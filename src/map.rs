@@ -20,15 +20,15 @@
 use std::borrow::Cow;
 
 use crate::{
-    decode::decode,
-    event::{Delivery, EventType, Mapped, Session},
+    decode::Decoder,
+    event::{Delivery, EventType, Mapped, Refusal, Session},
     identity::{
         IdentityEvent, Kind, PLAUSIBLE_TIMES,
         reason::{Ignored, Refused, Unmapped},
     },
     map::{
         config::SessionsConfig,
-        ids::{Fingerprint, Whose},
+        ids::{Fingerprint, SourceKeys, Whose},
         outputs::Outputs,
         sessions::{Cause, Closed, Opened, Sessions},
     },
@@ -43,6 +43,7 @@ mod sessions;
 
 /// Maps records one by one, in the order in which they were read.
 pub struct Mapper {
+    decoder: Decoder,
     sessions: Sessions,
     session_start_unknown: u64,
     time_fallback: u64,
@@ -69,8 +70,9 @@ pub struct MappingCounts {
 impl Mapper {
     /// A mapper that knows of no session.
     #[must_use]
-    pub fn new(config: &SessionsConfig) -> Self {
+    pub fn new(decoder: Decoder, config: &SessionsConfig) -> Self {
         Self {
+            decoder,
             sessions: Sessions::new(config),
             session_start_unknown: 0,
             time_fallback: 0,
@@ -81,9 +83,26 @@ impl Mapper {
     /// What `record` becomes. `now` must not go back from call to call.
     pub fn map(&mut self, record: &Record, now: Moment) -> Mapped {
         self.sessions.forget_aged(now);
-        match decode(record).and_then(|event| self.deliveries(&event, record, now)) {
-            Ok(deliveries) => Mapped::Deliver(deliveries),
-            Err(reason) => reason.into(),
+        let decoded = self.decoder.decode(record);
+        let mut keys = SourceKeys::new(record, decoded.events.len());
+        let (mut deliveries, mut ignored, mut refused) = (Vec::new(), None, None);
+        for item in &decoded.events {
+            let mapped = item.as_ref().map_err(|reason| *reason).and_then(|event| {
+                let key = keys.key(event);
+                self.deliveries(event, key, record, now)
+            });
+            match mapped {
+                Ok(events) if deliveries.is_empty() => deliveries = events,
+                Ok(events) => deliveries.extend(events),
+                Err(Unmapped::Ignored(reason)) => ignored = ignored.or(Some(reason)),
+                Err(Unmapped::Refused(reason)) => refused = refused.or(Some(reason)),
+            }
+        }
+        match refused.map(Refusal::from) {
+            None if deliveries.is_empty() => Mapped::Ignored(ignored.unwrap_or(Ignored::Empty).code()),
+            None => Mapped::Deliver(deliveries),
+            Some(refusal) if deliveries.is_empty() => Mapped::Refused(refusal),
+            Some(refusal) => Mapped::Partly(deliveries, refusal),
         }
     }
 
@@ -104,14 +123,17 @@ impl Mapper {
     fn deliveries(
         &mut self,
         event: &IdentityEvent<'_>,
+        key: Cow<'_, str>,
         record: &Record,
         now: Moment,
     ) -> Result<Vec<Delivery>, Unmapped> {
         let outputs = match event.kind {
-            Kind::SignIn => self.sign_in(event, record, now)?,
-            Kind::SignUp => self.userauth(event, record, EventType::SignUp)?,
-            Kind::SignInFailed => self.userauth(event, record, EventType::AuthFail)?,
-            Kind::SessionStopped => self.stop(event, record, now)?,
+            Kind::SignIn | Kind::SessionStarted | Kind::SessionResumed | Kind::SessionPaused => {
+                self.sign_in(event, key, record, now)?
+            }
+            Kind::SignUp => self.userauth(event, key, record, EventType::SignUp)?,
+            Kind::SignInFailed => self.userauth(event, key, record, EventType::AuthFail)?,
+            Kind::SessionStopped | Kind::SessionsStopped => self.stop(event, key, record, now)?,
             Kind::Activity => return Err(self.activity(event, now).into()),
         };
         let (deliveries, shortened) = outputs.finish();
@@ -122,10 +144,11 @@ impl Mapper {
     fn sign_in<'a>(
         &mut self,
         event: &'a IdentityEvent<'a>,
+        key: Cow<'a, str>,
         record: &Record,
         now: Moment,
     ) -> Result<Outputs<'a>, Unmapped> {
-        let mut outputs = self.outputs(event, record)?;
+        let mut outputs = self.outputs(event, key, record)?;
         outputs.push(EventType::SignIn, None, &[]);
         if let Some((id, session)) = session(event) {
             let (event_type, start) = match self.sessions.open(session, cause(&outputs), now) {
@@ -140,10 +163,11 @@ impl Mapper {
     fn userauth<'a>(
         &mut self,
         event: &'a IdentityEvent<'a>,
+        key: Cow<'a, str>,
         record: &Record,
         event_type: EventType,
     ) -> Result<Outputs<'a>, Unmapped> {
-        let mut outputs = self.outputs(event, record)?;
+        let mut outputs = self.outputs(event, key, record)?;
         outputs.push(event_type, None, &[("error", reason(event))]);
         Ok(outputs)
     }
@@ -151,10 +175,11 @@ impl Mapper {
     fn stop<'a>(
         &mut self,
         event: &'a IdentityEvent<'a>,
+        key: Cow<'a, str>,
         record: &Record,
         now: Moment,
     ) -> Result<Outputs<'a>, Unmapped> {
-        let mut outputs = self.outputs(event, record)?;
+        let mut outputs = self.outputs(event, key, record)?;
         let (id, closed) = match session(event) {
             Some((id, session)) => {
                 let closed = self.sessions.close(session, cause(&outputs), now);
@@ -184,10 +209,11 @@ impl Mapper {
     fn outputs<'a>(
         &mut self,
         event: &'a IdentityEvent<'a>,
+        key: Cow<'a, str>,
         record: &Record,
     ) -> Result<Outputs<'a>, Unmapped> {
         let whose = whose(event)?;
-        Ok(Outputs::new(event, record, &whose, self.time(event, record)?))
+        Ok(Outputs::new(event, key, &whose, self.time(event, record)?))
     }
 
     /// When it happened; the record's timestamp where the event does not say so readably.
@@ -216,7 +242,7 @@ fn whose<'a>(event: &'a IdentityEvent<'_>) -> Result<Whose<'a>, Unmapped> {
 fn session<'a>(event: &'a IdentityEvent<'_>) -> Option<(Cow<'a, str>, Fingerprint)> {
     let id = event.session.as_deref()?;
     let realm = event.realm.as_deref().unwrap_or_default();
-    Some((ids::session_id(id), Fingerprint::of(&[event.provider, realm, id])))
+    Some((ids::session_id(id), Fingerprint::of(&[&event.provider, realm, id])))
 }
 
 fn cause(outputs: &Outputs<'_>) -> Cause {

@@ -188,10 +188,26 @@ impl Pipeline {
             }
             Mapped::Deliver(deliveries) => {
                 self.ledger.oblige(id, deliveries.len(), 0);
-                for delivery in deliveries {
-                    self.deliver(now, id, ownership, delivery, actions);
-                }
+                self.deliver_all(now, id, ownership, deliveries, actions);
             }
+            Mapped::Partly(deliveries, refusal) => {
+                self.ledger.oblige(id, deliveries.len() + 1, 0);
+                self.refuse(now, id, refusal, None, actions);
+                self.deliver_all(now, id, ownership, deliveries, actions);
+            }
+        }
+    }
+
+    fn deliver_all(
+        &mut self,
+        now: Moment,
+        record: RecordId,
+        ownership: Ownership,
+        deliveries: Vec<Delivery>,
+        actions: &mut Vec<Action>,
+    ) {
+        for delivery in deliveries {
+            self.deliver(now, record, ownership, delivery, actions);
         }
     }
 

@@ -35,8 +35,10 @@ use std::borrow::Cow;
 
 use crate::{
     decode::{
+        Item,
         json::{Scalar, first_id, first_text, read},
         time::first_time,
+        tree::Node,
     },
     identity::{
         IdentityEvent, Kind,
@@ -74,6 +76,22 @@ pub const CLIENT_FAILURES: [&str; 10] = [
 pub fn decode(value: &[u8]) -> Result<IdentityEvent<'_>, Unmapped> {
     let mut fields = Fields::default();
     read(value, &mut fields)?;
+    event_of(fields)
+}
+
+/// Whether the value has the shape of this format.
+pub(super) fn recognises(_: &Node<'_>) -> bool {
+    false
+}
+
+/// What the value says.
+pub(super) fn decode_node<'a>(node: &Node<'a>) -> Vec<Item<'a>> {
+    let mut fields = Fields::default();
+    node.fill(&mut fields);
+    vec![event_of(fields)]
+}
+
+fn event_of(mut fields: Fields<'_>) -> Result<IdentityEvent<'_>, Unmapped> {
     if is_admin_event(&fields) {
         return Err(Ignored::AdminEvent.into());
     }
@@ -109,8 +127,6 @@ fn event<'a>(
 ) -> Result<IdentityEvent<'a>, Refused> {
     let (details, auth) = (&mut fields.details, &mut fields.auth);
     Ok(IdentityEvent {
-        kind,
-        provider: PROVIDER,
         id: first_id(&mut [&mut fields.id, &mut fields.uid, &mut fields.event_id])?,
         time: first_time(&[&fields.time, &fields.timestamp, &fields.date_time, &fields.event_time]),
         realm: first_id(&mut [&mut fields.realm, &mut fields.realm_column])?,
@@ -129,6 +145,7 @@ fn event<'a>(
         ])?,
         client: first_text(&mut [&mut fields.client, &mut auth.client, &mut fields.client_column]),
         reason,
+        ..IdentityEvent::new(kind, PROVIDER)
     })
 }
 

@@ -5,7 +5,7 @@
 
 use thiserror::Error;
 
-use crate::event::{Code, Mapped, Refusal};
+use crate::event::{Code, Refusal};
 
 /// Why a record becomes no app event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,14 @@ pub enum Ignored {
     NoUser,
     /// `session_already_closed`: the session was stopped by another event before.
     SessionAlreadyClosed,
+    /// `session_not_known`: the end of a session that does not say whose it was, and that is not remembered.
+    SessionNotKnown,
+    /// `no_open_session`: the end of all sessions of a user of whom none is known to be open.
+    NoOpenSession,
+    /// `deleted_row`: a row of a table was deleted, which is no event.
+    DeletedRow,
+    /// `empty`: a record that may carry many events and carries none.
+    Empty,
 }
 
 /// Why a record cannot be read.
@@ -44,8 +52,17 @@ pub enum Refused {
     /// `not_an_event`
     #[error("the value is JSON, but not an object")]
     NotAnEvent,
+    /// `too_large`
+    #[error("the value has more parts, or is nested deeper, than any event")]
+    TooLarge,
+    /// `unrecognised`
+    #[error("the value has the shape of no format that is known; see source.format")]
+    Unrecognised,
+    /// `not_the_format`
+    #[error("the value has not the shape of the format that source.format or source.formats names")]
+    NotTheFormat,
     /// `no_type`
-    #[error("the event has neither `type` nor `eventType`")]
+    #[error("the event does not say of what type it is")]
     NoType,
     /// `field_not_text`
     #[error("an id or the type is neither text nor a whole number")]
@@ -70,6 +87,10 @@ impl Ignored {
             Self::Activity => "activity",
             Self::NoUser => "no_user",
             Self::SessionAlreadyClosed => "session_already_closed",
+            Self::SessionNotKnown => "session_not_known",
+            Self::NoOpenSession => "no_open_session",
+            Self::DeletedRow => "deleted_row",
+            Self::Empty => "empty",
         })
     }
 }
@@ -81,6 +102,9 @@ impl Refused {
         Code(match self {
             Self::NotJson => "not_json",
             Self::NotAnEvent => "not_an_event",
+            Self::TooLarge => "too_large",
+            Self::Unrecognised => "unrecognised",
+            Self::NotTheFormat => "not_the_format",
             Self::NoType => "no_type",
             Self::FieldNotText => "field_not_text",
             Self::UserIdNotAllowed => "user_id_not_allowed",
@@ -101,13 +125,8 @@ impl From<Refused> for Unmapped {
     }
 }
 
-impl From<Unmapped> for Mapped {
-    fn from(reason: Unmapped) -> Self {
-        match reason {
-            Unmapped::Ignored(reason) => Self::Ignored(reason.code()),
-            Unmapped::Refused(reason) => {
-                Self::Refused(Refusal { code: reason.code(), message: reason.to_string() })
-            }
-        }
+impl From<Refused> for Refusal {
+    fn from(reason: Refused) -> Self {
+        Self { code: reason.code(), message: reason.to_string() }
     }
 }

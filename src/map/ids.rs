@@ -4,7 +4,7 @@
 //! delivered again becomes the same events on the same endpoints. The ids of endpoints are a public
 //! contract: a change of [`digest`] or of what goes into it makes every user a new endpoint.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 use sha2::{Digest, Sha256};
 
@@ -57,7 +57,7 @@ pub(super) fn endpoint_id(event: &IdentityEvent<'_>, whose: &Whose<'_>) -> Endpo
         Whose::User(id) => ("user", Cow::Borrowed(*id)),
         Whose::Failed(name) => ("failed", failed_bucket(name).to_string().into()),
     };
-    let digest = digest(&["v1", kind, event.provider, event.realm.as_deref().unwrap_or_default(), &id]);
+    let digest = digest(&["v1", kind, &event.provider, event.realm.as_deref().unwrap_or_default(), &id]);
     EndpointId(hex(&digest[..16]).into())
 }
 
@@ -76,15 +76,36 @@ pub(super) fn session_id(id: &str) -> Cow<'_, str> {
     if fits(id, LONGEST_SESSION_ID) { id.into() } else { hex(&digest(&[id])).into() }
 }
 
-/// What the ids of all events of a record begin with: the source event's id; `topic-partition-offset`
-/// where it has none; the digest of either when it is long or has characters that ids usually have not.
-pub(super) fn source_key<'a>(event: &'a IdentityEvent<'_>, record: &Record) -> Cow<'a, str> {
-    let key = match &event.id {
-        Some(id) => Cow::Borrowed(&**id),
-        None => format!("{}-{}-{}", record.topic, record.partition, record.offset).into(),
-    };
-    let usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
-    if key.len() <= LONGEST_SOURCE_ID && key.bytes().all(usual) { key } else { hex(&digest(&[&key])).into() }
+/// What the ids of the app events of each event of a record begin with.
+pub(super) struct SourceKeys<'a> {
+    record: &'a Record,
+    /// How many events of the record had the same id before; none where it has only one event.
+    seen: Option<HashMap<Option<&'a str>, u32>>,
+}
+
+impl<'a> SourceKeys<'a> {
+    /// For a record with so many events.
+    pub(super) fn new(record: &'a Record, events: usize) -> Self {
+        Self { record, seen: (events > 1).then(HashMap::new) }
+    }
+
+    /// The source event's id; `topic-partition-offset` where it has none; the digest of either when it is
+    /// long or has characters that ids usually have not. Of a record's events with one id the second has
+    /// `.1` after it, the third `.2`, and so on.
+    pub(super) fn key(&mut self, event: &'a IdentityEvent<'_>) -> Cow<'a, str> {
+        let Record { topic, partition, offset, .. } = self.record;
+        let key = match &event.id {
+            Some(id) => Cow::Borrowed(&**id),
+            None => format!("{topic}-{partition}-{offset}").into(),
+        };
+        let usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+        let usual = key.len() <= LONGEST_SOURCE_ID && key.bytes().all(usual);
+        let key = if usual { key } else { hex(&digest(&[&key])).into() };
+        let Some(seen) = &mut self.seen else { return key };
+        let before = seen.entry(event.id.as_deref()).or_default();
+        *before += 1;
+        if *before == 1 { key } else { format!("{key}.{}", *before - 1).into() }
+    }
 }
 
 /// The id of an event: what its record's events begin with, and the slot. Start, resume, pause and stop
@@ -163,18 +184,8 @@ mod tests {
     /// The expected ids were computed with Python's hashlib.
     #[track_caller]
     fn check(realm: Option<&str>, whose: &Whose<'_>, expected: &str) {
-        let event = IdentityEvent {
-            kind: Kind::SignIn,
-            provider: "keycloak",
-            id: None,
-            time: None,
-            realm: realm.map(Cow::from),
-            user: None,
-            user_name: None,
-            session: None,
-            client: None,
-            reason: None,
-        };
+        let realm = realm.map(Cow::from);
+        let event = IdentityEvent { realm, ..IdentityEvent::new(Kind::SignIn, "keycloak") };
         assert_eq!(&*endpoint_id(&event, whose).0, expected);
     }
 

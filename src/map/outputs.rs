@@ -11,7 +11,6 @@ use crate::{
     identity::IdentityEvent,
     map::ids::{self, Whose},
     moment::Timestamp,
-    record::Record,
 };
 
 /// The longest value of an event attribute, in characters.
@@ -29,10 +28,10 @@ pub(super) struct Outputs<'a> {
 }
 
 impl<'a> Outputs<'a> {
-    /// No events yet, for what `record` says happened to `whose` endpoint at `time`.
+    /// No events yet, for what happened to `whose` endpoint at `time`; their ids begin with `source_key`.
     pub(super) fn new(
         event: &'a IdentityEvent<'a>,
-        record: &Record,
+        source_key: Cow<'a, str>,
         whose: &Whose<'_>,
         time: Timestamp,
     ) -> Self {
@@ -42,7 +41,7 @@ impl<'a> Outputs<'a> {
         };
         Self {
             event,
-            source_key: ids::source_key(event, record),
+            source_key,
             time,
             endpoint_id: ids::endpoint_id(event, whose),
             endpoint: Arc::new(Endpoint { user_id, ..Endpoint::default() }),

@@ -42,7 +42,7 @@ fn logout(id: &str, seconds: i64, session: &str) -> Record {
 }
 
 fn mapper() -> Mapper {
-    Mapper::new(&SessionsConfig::default())
+    Mapper::new(Decoder::default(), &SessionsConfig::default())
 }
 
 fn at(seconds: u64) -> Moment {
@@ -56,13 +56,18 @@ fn map(mapper: &mut Mapper, record: &Record) -> String {
 /// What a record became, without what all events have. Times of sessions count from [`T`].
 fn line(mapped: &Mapped) -> String {
     match mapped {
-        Mapped::Deliver(deliveries) => {
-            let events: Vec<_> = deliveries.iter().map(|delivery| words(&delivery.event)).collect();
-            events.join(" + ")
+        Mapped::Deliver(deliveries) => all_words(deliveries),
+        Mapped::Partly(deliveries, refusal) => {
+            format!("{}; refused: {}", all_words(deliveries), refusal.code)
         }
         Mapped::Ignored(code) => format!("ignored: {code}"),
         Mapped::Refused(refusal) => format!("refused: {}", refusal.code),
     }
+}
+
+fn all_words(deliveries: &[Delivery]) -> String {
+    let events: Vec<_> = deliveries.iter().map(|delivery| words(&delivery.event)).collect();
+    events.join(" + ")
 }
 
 fn words(event: &AppEvent) -> String {
@@ -237,7 +242,7 @@ fn durations_stay_within_what_the_wire_holds() {
 fn sessions_are_bounded_by_number_and_by_age() {
     let config =
         SessionsConfig { max: NonZeroUsize::new(2).unwrap(), max_age: Span(Duration::from_secs(10)) };
-    let mut mapper = Mapper::new(&config);
+    let mut mapper = Mapper::new(Decoder::default(), &config);
     let mut map = |record, now| line(&mapper.map(&record, at(now)));
     for (number, session) in ["s", "t", "v"].into_iter().enumerate() {
         map(login(session, 0, session), number as u64);

@@ -12,7 +12,7 @@ use std::{hint::black_box, num::NonZeroUsize, time::Duration};
 use criterion::{Criterion, criterion_group, criterion_main};
 use pinpoint_sidecar::{
     admin::{Overview, RecentErrors, SourceReport, Stage},
-    decode::decode,
+    decode::Decoder,
     destination::pinpoint,
     map::{Mapper, config::SessionsConfig},
     metrics::Metrics,
@@ -46,7 +46,7 @@ fn decode_a_record(criterion: &mut Criterion) {
     let records = records(RECORDS);
     let mut next = records.iter().cycle();
     criterion.bench_function("decode/record", |bencher| {
-        bencher.iter(|| black_box(decode(next.next().unwrap()).is_ok()));
+        bencher.iter(|| black_box(Decoder::default().decode(next.next().unwrap()).events.len()));
     });
 }
 
@@ -54,7 +54,8 @@ fn decode_a_record(criterion: &mut Criterion) {
 fn map_a_record(criterion: &mut Criterion) {
     for endpoints in [100, 100_000, 1_000_000] {
         let max = NonZeroUsize::new(endpoints).unwrap();
-        let mut mapper = Mapper::new(&SessionsConfig { max, ..SessionsConfig::default() });
+        let mut mapper =
+            Mapper::new(Decoder::default(), &SessionsConfig { max, ..SessionsConfig::default() });
         let stride = (endpoints / RECORDS).max(1);
         let mut known = Vec::new();
         for number in 0..endpoints {
@@ -106,7 +107,7 @@ fn write_the_metrics(criterion: &mut Criterion) {
     for partitions in [1, 64, 1_000] {
         let steps = Steps::new(1_000, partitions);
         let metrics = Metrics::new(Timestamp(0)).unwrap();
-        let mapping = Mapper::new(&SessionsConfig::default()).counts();
+        let mapping = Mapper::new(Decoder::default(), &SessionsConfig::default()).counts();
         let (source, errors) = (SourceReport::default(), RecentErrors::default());
         criterion.bench_function(&format!("metrics/page/{partitions} partitions"), |bencher| {
             bencher.iter(|| {

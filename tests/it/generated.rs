@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use pinpoint_sidecar::{
+    decode::Decoder,
     demo::generate::{Expected, Generator, GeneratorOptions, Produced},
     event::Mapped,
     map::{Mapper, config::SessionsConfig},
@@ -17,7 +18,7 @@ const START: Timestamp = Timestamp(1_795_382_400_000);
 #[track_caller]
 fn check(seed: u64, users: u32, hostile: f64) {
     let options = GeneratorOptions { users, records: 5000, seed, hostile, start_time: START };
-    let mut mapper = Mapper::new(&SessionsConfig::default());
+    let mut mapper = Mapper::new(Decoder::default(), &SessionsConfig::default());
     let mut now = Moment::START;
     for (offset, produced) in (0..).zip(Generator::new(&options)) {
         let elapsed = u64::try_from(produced.timestamp.0 - START.0).unwrap();
@@ -50,7 +51,7 @@ fn outcome(mapped: Mapped) -> Expected {
             Expected::Delivered { event_ids }
         }
         Mapped::Ignored(_) => Expected::Ignored,
-        Mapped::Refused(_) => Expected::DeadLetter,
+        Mapped::Partly(..) | Mapped::Refused(_) => Expected::DeadLetter,
     }
 }
 

@@ -70,11 +70,11 @@ proptest! {
     ) {
         let config =
             SessionsConfig { max: NonZeroUsize::new(2).unwrap(), max_age: Span(Duration::from_secs(5)) };
-        let mut mapper = Mapper::new(&config);
+        let mut mapper = Mapper::new(Decoder::default(), &config);
         let mut now = 0;
         for (delivery, wait, restart) in deliveries {
             if restart {
-                mapper = Mapper::new(&config);
+                mapper = Mapper::new(Decoder::default(), &config);
             }
             now += wait;
             let which = delivery.index(records.len());
