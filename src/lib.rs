@@ -132,3 +132,4 @@ pub mod runner;
 pub mod schedule;
 pub mod setting;
 pub mod source;
+pub mod table;

@@ -34,6 +34,7 @@ use crate::{
     },
     moment::{Moment, Timestamp},
     record::Record,
+    table::Entry,
 };
 
 pub mod config;
@@ -48,6 +49,14 @@ pub struct Mapper {
     session_start_unknown: u64,
     time_fallback: u64,
     attributes_shortened: u64,
+}
+
+/// What a record becomes.
+pub struct Mapping {
+    /// What is to be delivered, or why nothing is.
+    pub mapped: Mapped,
+    /// What must be in the sessions' table before.
+    pub entries: Vec<Entry>,
 }
 
 /// What the mapping counts; all but `sessions` only grow.
@@ -81,7 +90,12 @@ impl Mapper {
     }
 
     /// What `record` becomes. `now` must not go back from call to call.
-    pub fn map(&mut self, record: &Record, now: Moment) -> Mapped {
+    pub fn map(&mut self, record: &Record, now: Moment) -> Mapping {
+        let mapped = self.mapped(record, now);
+        Mapping { mapped, entries: Vec::new() }
+    }
+
+    fn mapped(&mut self, record: &Record, now: Moment) -> Mapped {
         self.sessions.forget_aged(now);
         let decoded = self.decoder.decode(record);
         let mut keys = SourceKeys::new(record, decoded.events.len());
@@ -104,6 +118,13 @@ impl Mapper {
             Some(refusal) if deliveries.is_empty() => Mapped::Refused(refusal),
             Some(refusal) => Mapped::Partly(deliveries, refusal),
         }
+    }
+
+    /// Takes over what an entry of the sessions' table says; returns the joined value where it must be
+    /// written again, because the table has another one.
+    pub fn learn(&mut self, entry: &Entry, now: Moment) -> Option<Entry> {
+        let _ = (entry, now);
+        None
     }
 
     /// What was counted until now.

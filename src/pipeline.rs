@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! Record ─► ledger (outstanding) ─► outlet: lanes ─► request ─► answer ─► verdicts ─► ledger (settled)
+//!      (gate: while its entries of the sessions' table are written)         │              │
 //!                 │                                                         │              │
 //!                 └──────────── refused ─► letters (brake) ─► dead letter ◄─┘              ▼
 //!                                                                                  position to commit
@@ -19,11 +20,13 @@ use crate::{
     record::{Ownership, Record},
     schedule::Schedule,
     source::Intake,
+    table::Entry,
 };
 
 mod batcher;
 mod brake;
 pub mod config;
+mod gate;
 mod hold;
 mod intake;
 mod lane;
@@ -51,6 +54,7 @@ pub use snapshot::{HOLD_CAUSES, HoldStatus, PartitionStatus, QuotaStatus, Snapsh
 
 use batcher::Limits;
 use config::{BatchConfig, BrakeConfig, QuotaConfig};
+use gate::{Gate, Waiting};
 use lane::{Item, Past};
 use ledger::{Ledger, RecordId};
 use letters::Letters;
@@ -89,6 +93,7 @@ const HOLDING: usize = 700;
 pub struct Pipeline {
     config: PipelineConfig,
     ledger: Ledger,
+    gate: Gate,
     outlet: Outlet,
     letters: Letters,
     /// Ownerships that are being given up, and until when they may be drained.
@@ -119,6 +124,7 @@ impl Pipeline {
         };
         Self {
             ledger: Ledger::default(),
+            gate: Gate::new(config.schedule.clone()),
             outlet: Outlet::new(outlet),
             letters: Letters::new(config.brake, config.schedule.clone()),
             revoking: Vec::new(),
@@ -140,7 +146,7 @@ impl Pipeline {
                 self.total_partitions = total;
                 self.share(now);
             }
-            Input::Record(record, mapped) => self.record(now, record, mapped, actions),
+            Input::Record(record, mapped, entries) => self.record(now, record, mapped, entries, actions),
             Input::Revoking(ownerships) => self.revoke(now, ownerships),
             Input::Lost(ownerships) => self.lose(now, ownerships, actions),
             Input::SendFinished(id, answer, jitter) => {
@@ -148,6 +154,12 @@ impl Pipeline {
                 self.conclude(now, outcomes, actions);
             }
             Input::LetterFinished(id, outcome, jitter) => self.letter(now, id, outcome, jitter, actions),
+            Input::EntriesFinished(id, outcome, jitter) => {
+                let mut notices = Vec::new();
+                self.gate.finish(now, id, outcome, jitter, &mut notices);
+                actions.extend(notices.into_iter().map(Action::Notice));
+                self.let_through(now, actions);
+            }
             Input::Committed(positions, acknowledged) => self.ledger.committed(&positions, acknowledged),
             Input::Tick => {}
             Input::Drain => self.draining = true,
@@ -161,7 +173,7 @@ impl Pipeline {
         let commit = self.ledger.has_moved().then_some(self.next_commit);
         let revoked = self.revoking.iter().map(|(_, deadline)| *deadline).min();
         let send = self.outlet.next_wake(self.draining);
-        [commit, revoked, send, self.letters.next_wake()].into_iter().flatten().min()
+        [commit, revoked, send, self.letters.next_wake(), self.gate.next_wake()].into_iter().flatten().min()
     }
 
     /// Ends it: what is not settled is given up.
@@ -174,13 +186,63 @@ impl Pipeline {
         Summary { positions, unsettled }
     }
 
-    fn record(&mut self, now: Moment, record: Record, mapped: Mapped, actions: &mut Vec<Action>) {
-        let (ownership, topic) = (record.ownership, Arc::clone(&record.topic));
+    fn record(
+        &mut self,
+        now: Moment,
+        record: Record,
+        mapped: Mapped,
+        entries: Vec<Entry>,
+        actions: &mut Vec<Action>,
+    ) {
+        let ownership = record.ownership;
         let Some(id) = self.ledger.read(record, now) else { return };
+        if entries.is_empty() && self.gate.is_open() {
+            return self.become_of(now, id, ownership, mapped, actions);
+        }
+        let bytes = self.weight(&mapped) + entries.iter().map(Entry::weight).sum::<usize>();
+        self.ledger.oblige(id, 1, bytes);
+        let waiting = Waiting { record: id, ownership, mapped, bytes, entries };
+        actions.extend(self.gate.enter(waiting).map(|(id, entries)| Action::WriteEntries(id, entries)));
+        self.let_through(now, actions);
+    }
+
+    /// Lets those records through whose entries are acknowledged: that obligation is fulfilled.
+    fn let_through(&mut self, now: Moment, actions: &mut Vec<Action>) {
+        while let Some(Waiting { record, ownership, mapped, bytes, .. }) = self.gate.leave() {
+            self.ledger.relieve(record, bytes);
+            let ignored = matches!(mapped, Mapped::Ignored(_));
+            self.become_of(now, record, ownership, mapped, actions);
+            if !ignored {
+                self.fulfil(now, record, actions);
+            }
+        }
+    }
+
+    /// What it takes to keep what a record becomes, in bytes.
+    fn weight(&self, mapped: &Mapped) -> usize {
+        match mapped {
+            Mapped::Deliver(deliveries) | Mapped::Partly(deliveries, _) => {
+                deliveries.iter().map(|delivery| (self.config.measure)(delivery) + HOLDING).sum()
+            }
+            Mapped::Ignored(_) | Mapped::Refused(_) => 0,
+        }
+    }
+
+    fn become_of(
+        &mut self,
+        now: Moment,
+        id: RecordId,
+        ownership: Ownership,
+        mapped: Mapped,
+        actions: &mut Vec<Action>,
+    ) {
         match mapped {
             Mapped::Ignored(code) => {
+                let topic = self.ledger.record(id).map(|record| Arc::clone(&record.topic));
                 self.ledger.ignore(id, code);
-                self.pass(now, &topic, actions);
+                if let Some(topic) = topic {
+                    self.pass(now, &topic, actions);
+                }
             }
             Mapped::Refused(refusal) => {
                 self.ledger.oblige(id, 1, 0);
@@ -238,6 +300,8 @@ impl Pipeline {
     /// Does what is due, whatever happened.
     fn advance(&mut self, now: Moment, actions: &mut Vec<Action>) {
         self.release_drained(now, actions);
+        let writes = self.gate.due(now).into_iter();
+        actions.extend(writes.map(|(id, entries)| Action::WriteEntries(id, entries)));
         actions.extend(self.letters.due(now).into_iter().map(Action::Write));
         while let Some(request) = self.outlet.next_request(now, self.draining) {
             actions.push(Action::Send(request));
@@ -259,6 +323,7 @@ impl Pipeline {
 
     /// Whether anything will come of waiting without a person.
     fn is_moving(&self) -> bool {
-        self.ledger.outstanding() > 0 && (self.outlet.is_moving() || self.letters.is_moving())
+        let moving = self.outlet.is_moving() || self.letters.is_moving() || self.gate.is_moving();
+        self.ledger.outstanding() > 0 && moving
     }
 }

@@ -209,8 +209,8 @@ impl<S: Source, D: Destination, L: DeadLetters> Runner<S, D, L> {
         match event {
             SourceEvent::Records(records) => {
                 for record in records {
-                    let mapped = self.parts.mapper.map(&record, now);
-                    self.handle(now, Input::Record(record, mapped));
+                    let mapping = self.parts.mapper.map(&record, now);
+                    self.handle(now, Input::Record(record, mapping.mapped, mapping.entries));
                 }
             }
             SourceEvent::Assigned(assignments) => self.handle(now, Input::Assigned(assignments)),
@@ -270,6 +270,7 @@ impl<S: Source, D: Destination, L: DeadLetters> Runner<S, D, L> {
             Action::Release(released) => self.parts.source.command(SourceCommand::Release(released)),
             Action::Intake(intake) => self.parts.source.command(SourceCommand::Intake(intake)),
             Action::Notice(notice) => self.parts.reporter.notice(now, &notice),
+            Action::WriteEntries(..) => {}
             Action::Stopped => self.close(now),
         }
     }

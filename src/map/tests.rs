@@ -50,7 +50,7 @@ fn at(seconds: u64) -> Moment {
 }
 
 fn map(mapper: &mut Mapper, record: &Record) -> String {
-    line(&mapper.map(record, Moment::START))
+    line(&mapper.map(record, Moment::START).mapped)
 }
 
 /// What a record became, without what all events have. Times of sessions count from [`T`].
@@ -104,7 +104,7 @@ fn check_all(steps: &[(Record, &str)]) {
 /// The deliveries of a record that an empty mapper delivers.
 #[track_caller]
 fn deliver(record: &Record) -> Vec<Delivery> {
-    match mapper().map(record, Moment::START) {
+    match mapper().map(record, Moment::START).mapped {
         Mapped::Deliver(deliveries) => deliveries,
         other => panic!("{}", line(&other)),
     }
@@ -229,7 +229,7 @@ fn durations_stay_within_what_the_wire_holds() {
     #[track_caller]
     fn check(stop: i64, expected: &str) {
         let mut mapper = mapper();
-        mapper.map(&login("a", 0, "s"), Moment::START);
+        mapper.map(&login("a", 0, "s"), Moment::START).mapped;
         assert_eq!(map(&mut mapper, &logout("b", stop, "s")), expected);
     }
     check(-5, "_session.stop s 0..-5000 = 0 reason=logout");
@@ -243,7 +243,7 @@ fn sessions_are_bounded_by_number_and_by_age() {
     let config =
         SessionsConfig { max: NonZeroUsize::new(2).unwrap(), max_age: Span(Duration::from_secs(10)) };
     let mut mapper = Mapper::new(Decoder::default(), &config);
-    let mut map = |record, now| line(&mapper.map(&record, at(now)));
+    let mut map = |record, now| line(&mapper.map(&record, at(now)).mapped);
     for (number, session) in ["s", "t", "v"].into_iter().enumerate() {
         map(login(session, 0, session), number as u64);
     }

@@ -21,8 +21,8 @@ impl Pipeline {
         let part = if self.intake.paused { RESUME_AT } else { 1.0 };
         #[expect(clippy::cast_precision_loss, reason = "a comparison of sizes far below 2^52")]
         let over = |amount: usize, limit: usize| amount as f64 >= limit as f64 * part;
-        let full =
-            over(self.ledger.bytes(), self.config.max_bytes) || over(self.outlet.events(), self.max_events());
+        let full = over(self.ledger.bytes(), self.config.max_bytes)
+            || over(self.outlet.events() + self.gate.events(), self.max_events());
         let paused = self.draining || full;
         if paused == self.intake.paused && self.letters.is_calm() && self.intake.held.is_empty() {
             return;

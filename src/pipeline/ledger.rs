@@ -119,6 +119,14 @@ impl Ledger {
         }
     }
 
+    /// Takes back what [`Ledger::oblige`] added for keeping a record, in bytes.
+    pub(super) fn relieve(&mut self, id: RecordId, bytes: usize) {
+        if let Some(entry) = self.records.get_mut(&id) {
+            entry.weight -= bytes;
+            self.bytes -= bytes;
+        }
+    }
+
     /// Notes that something of a record was refused; its first reason is the one that is counted.
     /// Returns whether it was the first.
     pub(super) fn refuse(&mut self, id: RecordId, code: Code) -> bool {

@@ -9,6 +9,7 @@ use crate::{
     pipeline::notice::Notice,
     record::{Assignment, Ownership, Record},
     source::Intake,
+    table::{Entry, WriteId, WriteOutcome},
 };
 
 /// What happened.
@@ -17,8 +18,8 @@ pub enum Input {
     Assigned(Vec<Assignment>),
     /// All the subscribed topics have so many partitions.
     Total(usize),
-    /// A record was read, and what it becomes.
-    Record(Record, Mapped),
+    /// A record was read, what it becomes, and what must be in the sessions' table before that is sent.
+    Record(Record, Mapped, Vec<Entry>),
     /// These ownerships are to be given up, once they are drained.
     Revoking(Vec<Ownership>),
     /// These ownerships are gone.
@@ -27,6 +28,8 @@ pub enum Input {
     SendFinished(RequestId, Answer, f64),
     /// A dead letter was written, or not; with a random number of 0 to 1.
     LetterFinished(LetterId, LetterOutcome, f64),
+    /// A write to the sessions' table ended; with a random number of 0 to 1.
+    EntriesFinished(WriteId, WriteOutcome, f64),
     /// A commit ended: its positions, and whether they were acknowledged.
     Committed(Vec<(Ownership, i64)>, bool),
     /// Time has passed.
@@ -42,6 +45,8 @@ pub enum Action {
     Send(Request),
     /// Write this dead letter.
     Write(DeadLetter),
+    /// Write these entries of the sessions' table.
+    WriteEntries(WriteId, Vec<Entry>),
     /// Commit these positions.
     Commit(Vec<(Ownership, i64)>),
     /// Give these ownerships up, with a commit of their positions.

@@ -50,6 +50,16 @@ pub enum Notice {
         /// The partition's number.
         partition: i32,
     },
+    /// The broker refuses to write to the sessions' table: a person must act.
+    TableHeld {
+        /// Why.
+        code: Code,
+    },
+    /// The sessions' table is written to again.
+    TableResumed {
+        /// Why it had not been.
+        code: Code,
+    },
     /// A partition was given up with records that were not settled; they will be delivered again.
     ReleasedUnsettled {
         /// The topic.

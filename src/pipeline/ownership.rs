@@ -77,6 +77,7 @@ impl Pipeline {
             let Assignment { topic, partition, .. } = assignment;
             actions.push(Action::Notice(Notice::ReleasedUnsettled { topic, partition, records }));
         }
+        self.gate.release(ownership);
         self.letters.release(ownership);
         let mut notices = Vec::new();
         self.outlet.release(now, ownership, &mut notices);

@@ -79,7 +79,7 @@ pub struct QuotaStatus {
 /// Something that is held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HoldStatus {
-    /// What kind: `destination`, `brake`, `dead_letter` or `event`.
+    /// What kind: one of [`HOLD_CAUSES`].
     pub cause: &'static str,
     /// Why.
     pub code: Code,
@@ -94,7 +94,7 @@ pub struct HoldStatus {
 }
 
 /// Every kind of hold, so that a metric can show those that are not there.
-pub const HOLD_CAUSES: [&str; 4] = ["destination", "brake", "dead_letter", "event"];
+pub const HOLD_CAUSES: [&str; 5] = ["destination", "brake", "dead_letter", "table", "event"];
 
 impl Pipeline {
     /// The pipeline as it is now.
@@ -107,7 +107,7 @@ impl Pipeline {
             sends: self.outlet.counts().clone(),
             records_outstanding: self.ledger.outstanding(),
             bytes_outstanding: self.ledger.bytes(),
-            events_outstanding: self.outlet.events(),
+            events_outstanding: self.outlet.events() + self.gate.events(),
             requests_in_flight: self.outlet.in_flight(),
             oldest: partitions.iter().filter_map(|partition| partition.as_ref()?.oldest).min(),
             partitions: partitions.into_iter().flatten().collect(),
@@ -161,8 +161,10 @@ impl Pipeline {
                 ..hold("dead_letter", held.code)
             }
         });
+        let table =
+            self.gate.hold().map(|(code, since)| HoldStatus { since: Some(since), ..hold("table", code) });
         let stuck = self.outlet.stuck();
         let events = (stuck > 0).then(|| HoldStatus { count: stuck, ..hold("event", Code("keeps_failing")) });
-        destination.into_iter().chain(brakes).chain(partitions).chain(events).collect()
+        destination.into_iter().chain(brakes).chain(partitions).chain(table).chain(events).collect()
     }
 }

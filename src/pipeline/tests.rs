@@ -81,6 +81,7 @@ impl Bench {
                 Action::Release(released) => self.released.extend(released),
                 Action::Intake(intake) => self.intake = intake,
                 Action::Notice(_) => {}
+                Action::WriteEntries(..) => {}
                 Action::Stopped => self.stopped = true,
             }
         }
@@ -98,7 +99,7 @@ impl Bench {
     fn read_as(&mut self, ownership: Ownership, mapped: Mapped) -> i64 {
         let offset = self.next_offset;
         self.next_offset += 1;
-        self.handle(Input::Record(record(ownership, offset), mapped));
+        self.handle(Input::Record(record(ownership, offset), mapped, Vec::new()));
         offset
     }
 
@@ -564,7 +565,7 @@ fn a_partition_assigned_anew_ends_its_earlier_ownership() {
     bench.answer(accept);
     bench.pass(Duration::from_secs(10));
     assert_eq!(bench.commits, [], "a completion of the earlier ownership changes nothing");
-    bench.handle(Input::Record(record(A, 5), Mapped::Ignored(Code("x"))));
+    bench.handle(Input::Record(record(A, 5), Mapped::Ignored(Code("x")), Vec::new()));
     assert_eq!(bench.pipeline.snapshot().records.stale, 1);
 }
 

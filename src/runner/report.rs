@@ -151,6 +151,10 @@ impl Reporter {
                 );
             }
             Notice::PartitionResumed { topic, partition } => info!(%topic, partition, "partition goes on"),
+            Notice::TableHeld { code } => {
+                error!(%code, "the broker refuses to write to the sessions' table: nothing more is delivered; {}", remedy(*code));
+            }
+            Notice::TableResumed { code } => info!(%code, "sessions' table is written to again"),
             Notice::ReleasedUnsettled { topic, partition, records } => {
                 warn!(%topic, partition, records, "partition given up with unsettled records; they are delivered again");
             }

@@ -183,7 +183,7 @@ impl Steps {
             headers: Vec::new(),
         };
         let delivery = self.deliveries[number % self.deliveries.len()].clone();
-        Input::Record(record, Mapped::Deliver(vec![delivery]))
+        Input::Record(record, Mapped::Deliver(vec![delivery]), Vec::new())
     }
 }
 

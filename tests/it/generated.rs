@@ -35,7 +35,7 @@ fn check(seed: u64, users: u32, hostile: f64) {
             value: value.map(Into::into),
             headers: Vec::new(),
         };
-        let outcome = outcome(mapper.map(&record, now));
+        let outcome = outcome(mapper.map(&record, now).mapped);
         let expected = match expected {
             Expected::Repeated { event_ids } => Expected::Delivered { event_ids },
             other => other,

@@ -24,8 +24,9 @@ const PARTS: &[(&str, &[&str])] = &[
     ("event", &["moment"]),
     ("identity", &["event", "moment"]),
     ("decode", &["identity", "moment", "record"]),
+    ("table", &["event"]),
     ("map/config", &["setting"]),
-    ("map", &["decode", "event", "identity", "map/config", "moment", "record"]),
+    ("map", &["decode", "event", "identity", "map/config", "moment", "record", "table"]),
     ("source", &["event", "record"]),
     ("destination", &["event"]),
     ("dead_letter", &["event", "record"]),
@@ -42,6 +43,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "schedule",
             "setting",
             "source",
+            "table",
         ],
     ),
     // The pure part ends here.

@@ -83,7 +83,7 @@ fn mutated_records_never_panic_and_keep_the_limits() {
             let other = samples[random.usize(..samples.len())];
             mutate(&mut random, &mut value, other.as_bytes());
         }
-        let outcome = mapper.map(&record(value), at(seed));
+        let outcome = mapper.map(&record(value), at(seed)).mapped;
         check_limits(&outcome);
         delivered += u32::from(matches!(outcome, Mapped::Deliver(_)));
     }
@@ -119,7 +119,7 @@ fn depth_and_length_are_no_danger() {
 fn what_is_no_event_is_refused_with_a_reason_of_our_own() {
     #[track_caller]
     fn refused(value: &[u8], code: &str) {
-        let mapped = mapper().map(&record(value), Moment::START);
+        let mapped = mapper().map(&record(value), Moment::START).mapped;
         let Mapped::Refused(refusal) = mapped else { panic!("{}", line(&mapped)) };
         assert_eq!(refusal.code.0, code);
         assert!(!refusal.message.contains("secret"));

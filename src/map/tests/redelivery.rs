@@ -57,7 +57,7 @@ proptest! {
         for (number, delivery) in deliveries.iter().enumerate() {
             let which = delivery.index(records.len());
             let now = at(number as u64);
-            let content = content(&mapper.map(&records[which], now));
+            let content = content(&mapper.map(&records[which], now).mapped);
             let before = first.entry(which).or_insert_with(|| content.clone());
             prop_assert_eq!(&content, before);
         }
@@ -78,7 +78,7 @@ proptest! {
             }
             now += wait;
             let which = delivery.index(records.len());
-            let mapped = mapper.map(&records[which], at(now));
+            let mapped = mapper.map(&records[which], at(now)).mapped;
             let (sign_in, session) = (format!("e{which}:sign_in"), format!("e{which}:session"));
             match line(&mapped).split(' ').next() {
                 Some("_userauth.sign_in") => prop_assert_eq!(ids(&mapped), [sign_in, session]),

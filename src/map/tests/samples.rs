@@ -63,7 +63,7 @@ fn the_users_of_the_samples_have_their_golden_endpoints() {
     let nobody = "6bad69f100fd62cc784dba627b9544d1";
     let mut found = Vec::new();
     for value in SAMPLES.lines() {
-        if let Mapped::Deliver(deliveries) = mapper().map(&record(value), Moment::START) {
+        if let Mapped::Deliver(deliveries) = mapper().map(&record(value), Moment::START).mapped {
             let id = deliveries[0].endpoint_id.0.to_string();
             if !found.contains(&id) {
                 found.push(id);

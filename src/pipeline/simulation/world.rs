@@ -373,7 +373,7 @@ impl World {
                 }
             }
             let record = record_of(&self.logs[log], ownership, offset);
-            self.handle(Input::Record(record, mapped(&content, ownership)));
+            self.handle(Input::Record(record, mapped(&content, ownership), Vec::new()));
         }
     }
 
@@ -388,6 +388,7 @@ impl World {
             let input = Input::Record(
                 record_of(&self.logs[log], ownership, record.offset),
                 mapped(&record.content, ownership),
+                Vec::new(),
             );
             self.handle(input);
             let after = self.pipeline.snapshot().records;
@@ -614,6 +615,7 @@ impl World {
                 Action::Release(released) => self.release(released),
                 Action::Intake(intake) => self.intake = intake,
                 Action::Notice(_) => {}
+                Action::WriteEntries(..) => {}
                 Action::Stopped => self.stopped = true,
             }
         }
