@@ -30,7 +30,7 @@ use crate::{
         config::SessionsConfig,
         ids::{Fingerprint, SourceKeys, Whose},
         outputs::Outputs,
-        sessions::{Cause, Closed, Opened, Sessions},
+        sessions::{Cause, Closed, Opened, Owner, Sessions},
     },
     moment::{Moment, Timestamp},
     record::Record,
@@ -68,8 +68,14 @@ pub struct MappingCounts {
     pub sessions_evicted_by_number: u64,
     /// Sessions forgotten because nothing was heard of them for too long.
     pub sessions_evicted_by_age: u64,
-    /// Stops whose session's start was not known.
+    /// Events of sessions whose start was not known.
     pub session_start_unknown: u64,
+    /// Openings of sessions for which another replica's earlier one stands now: both went out as starts.
+    pub openings_replaced: u64,
+    /// Closings of sessions for which another replica's earlier one stands now: both went out as stops.
+    pub closings_replaced: u64,
+    /// Entries of the sessions' table that this version cannot read.
+    pub entries_unreadable: u64,
     /// Records whose own time could not be read, so that the record's timestamp stands in for it.
     pub time_fallback: u64,
     /// Attribute values that were too long.
@@ -89,10 +95,18 @@ impl Mapper {
         }
     }
 
+    /// The same, sharing its sessions with other replicas: what they must hear of comes with what a record
+    /// becomes, and what they say goes to [`Mapper::learn`].
+    #[must_use]
+    pub fn sharing(mut self) -> Self {
+        self.sessions.share();
+        self
+    }
+
     /// What `record` becomes. `now` must not go back from call to call.
     pub fn map(&mut self, record: &Record, now: Moment) -> Mapping {
         let mapped = self.mapped(record, now);
-        Mapping { mapped, entries: Vec::new() }
+        Mapping { mapped, entries: self.sessions.take_unwritten() }
     }
 
     fn mapped(&mut self, record: &Record, now: Moment) -> Mapped {
@@ -123,8 +137,8 @@ impl Mapper {
     /// Takes over what an entry of the sessions' table says; returns the joined value where it must be
     /// written again, because the table has another one.
     pub fn learn(&mut self, entry: &Entry, now: Moment) -> Option<Entry> {
-        let _ = (entry, now);
-        None
+        self.sessions.forget_aged(now);
+        self.sessions.learn(entry, now)
     }
 
     /// What was counted until now.
@@ -136,6 +150,9 @@ impl Mapper {
             sessions_evicted_by_number: lost.evicted_by_number,
             sessions_evicted_by_age: lost.evicted_by_age,
             session_start_unknown: self.session_start_unknown,
+            openings_replaced: lost.openings_replaced,
+            closings_replaced: lost.closings_replaced,
+            entries_unreadable: lost.unreadable,
             time_fallback: self.time_fallback,
             attributes_shortened: self.attributes_shortened,
         }
@@ -149,17 +166,28 @@ impl Mapper {
         now: Moment,
     ) -> Result<Vec<Delivery>, Unmapped> {
         let outputs = match event.kind {
-            Kind::SignIn | Kind::SessionStarted | Kind::SessionResumed | Kind::SessionPaused => {
-                self.sign_in(event, key, record, now)?
-            }
+            Kind::SignIn => self.sign_in(event, key, record, now)?,
             Kind::SignUp => self.userauth(event, key, record, EventType::SignUp)?,
             Kind::SignInFailed => self.userauth(event, key, record, EventType::AuthFail)?,
-            Kind::SessionStopped | Kind::SessionsStopped => self.stop(event, key, record, now)?,
+            Kind::SessionStarted => self.start(event, key, record, now)?,
+            Kind::SessionResumed => self.go_on(event, key, record, now)?,
+            Kind::SessionPaused => self.pause(event, key, record, now)?,
+            Kind::SessionStopped if event.user.is_none() => {
+                let whole = self.completed(event)?;
+                let outputs = self.stop(&whole, key, record, now)?;
+                return Ok(self.finish(outputs));
+            }
+            Kind::SessionStopped => self.stop(event, key, record, now)?,
+            Kind::SessionsStopped => return self.stop_all(event, &key, record),
             Kind::Activity => return Err(self.activity(event, now).into()),
         };
+        Ok(self.finish(outputs))
+    }
+
+    fn finish(&mut self, outputs: Outputs<'_>) -> Vec<Delivery> {
         let (deliveries, shortened) = outputs.finish();
         self.attributes_shortened += shortened;
-        Ok(deliveries)
+        deliveries
     }
 
     fn sign_in<'a>(
@@ -171,13 +199,64 @@ impl Mapper {
     ) -> Result<Outputs<'a>, Unmapped> {
         let mut outputs = self.outputs(event, key, record)?;
         outputs.push(EventType::SignIn, None, &[]);
-        if let Some((id, session)) = session(event) {
-            let (event_type, start) = match self.sessions.open(session, cause(&outputs), now) {
-                Opened::Started(start) => (EventType::SessionStart, start),
-                Opened::Resumed(start) => (EventType::SessionResume, start),
-            };
-            outputs.push(event_type, Some(Session { id: id.into(), start, stop: None }), &[]);
+        self.open(event, &mut outputs, now);
+        Ok(outputs)
+    }
+
+    fn start<'a>(
+        &mut self,
+        event: &'a IdentityEvent<'a>,
+        key: Cow<'a, str>,
+        record: &Record,
+        now: Moment,
+    ) -> Result<Outputs<'a>, Unmapped> {
+        let mut outputs = self.outputs(event, key, record)?;
+        if self.open(event, &mut outputs, now) { Ok(outputs) } else { Err(Ignored::NoSession.into()) }
+    }
+
+    /// Says that the session of the event began, or goes on where another event opened it; says whether
+    /// the event has one.
+    fn open<'a>(&mut self, event: &'a IdentityEvent<'a>, outputs: &mut Outputs<'a>, now: Moment) -> bool {
+        let Some((id, session)) = session(event) else { return false };
+        let (event_type, start) = match self.sessions.open(session, event, opening(event, outputs), now) {
+            Opened::Started(start) => (EventType::SessionStart, start),
+            Opened::Resumed(start) => (EventType::SessionResume, start),
+        };
+        outputs.push(event_type, Some(Session { id: id.into(), start, stop: None }), &[]);
+        true
+    }
+
+    /// A session goes on, which does not open it: its start is known or is not.
+    fn go_on<'a>(
+        &mut self,
+        event: &'a IdentityEvent<'a>,
+        key: Cow<'a, str>,
+        record: &Record,
+        now: Moment,
+    ) -> Result<Outputs<'a>, Unmapped> {
+        let mut outputs = self.outputs(event, key, record)?;
+        let (id, session) = session(event).ok_or(Ignored::NoSession)?;
+        match self.sessions.start(session, now).or(event.session_start) {
+            Some(start) => {
+                let session = Session { id: id.into(), start, stop: None };
+                outputs.push(EventType::SessionResume, Some(session), &[]);
+            }
+            None => self.without_start(EventType::SessionResume, &id, "", &mut outputs),
         }
+        Ok(outputs)
+    }
+
+    fn pause<'a>(
+        &mut self,
+        event: &'a IdentityEvent<'a>,
+        key: Cow<'a, str>,
+        record: &Record,
+        now: Moment,
+    ) -> Result<Outputs<'a>, Unmapped> {
+        let mut outputs = self.outputs(event, key, record)?;
+        let (id, session) = session(event).ok_or(Ignored::NoSession)?;
+        let start = self.sessions.start(session, now).or(event.session_start);
+        self.end(EventType::SessionPause, &id, start, outputs.time(), reason(event), &mut outputs);
         Ok(outputs)
     }
 
@@ -208,16 +287,63 @@ impl Mapper {
             }
             None => (Cow::default(), Closed { start: None, stop: outputs.time() }),
         };
-        let reason = ("reason", reason(event));
-        if let Some(start) = closed.start {
-            let stop = duration(start, closed.stop).map(|duration| (closed.stop, duration));
-            outputs.push(EventType::SessionStop, Some(Session { id: id.into(), start, stop }), &[reason]);
-        } else {
-            self.session_start_unknown += 1;
-            let unknown = [reason, ("session_id", &*id), ("session_start_unknown", "true")];
-            outputs.push(EventType::SessionStop, None, &unknown);
-        }
+        let start = closed.start.or(event.session_start);
+        self.end(EventType::SessionStop, &id, start, closed.stop, reason(event), &mut outputs);
         Ok(outputs)
+    }
+
+    /// The end of each session that the user has open.
+    fn stop_all(
+        &mut self,
+        event: &IdentityEvent<'_>,
+        key: &str,
+        record: &Record,
+    ) -> Result<Vec<Delivery>, Unmapped> {
+        if event.user.is_none() {
+            return Err(Ignored::NoUser.into());
+        }
+        let time = self.time(event, record)?;
+        let mut deliveries = Vec::new();
+        for (owner, closed) in self.sessions.close_all(event, Cause { event: Fingerprint::of(&[key]), time })
+        {
+            let stopped = completed(event, &owner);
+            let mut outputs = Outputs::new(&stopped, key.into(), &whose(&stopped)?, time).for_each_session();
+            if let Some((id, _)) = session(&stopped) {
+                let reason = reason(&stopped);
+                self.end(EventType::SessionStop, &id, closed.start, closed.stop, reason, &mut outputs);
+            }
+            deliveries.extend(self.finish(outputs));
+        }
+        if deliveries.is_empty() { Err(Ignored::NoOpenSession.into()) } else { Ok(deliveries) }
+    }
+
+    /// The end of a session that does not say whose it was, with what is remembered of that.
+    fn completed(&self, event: &IdentityEvent<'_>) -> Result<IdentityEvent<'static>, Ignored> {
+        let (_, session) = session(event).ok_or(Ignored::NoUser)?;
+        let owner = self.sessions.owner(session).ok_or(Ignored::SessionNotKnown)?;
+        Ok(completed(event, owner))
+    }
+
+    /// The rest or the end of a session at `stop`.
+    fn end(
+        &mut self,
+        event_type: EventType,
+        id: &str,
+        start: Option<Timestamp>,
+        stop: Timestamp,
+        reason: &str,
+        outputs: &mut Outputs<'_>,
+    ) {
+        let Some(start) = start else { return self.without_start(event_type, id, reason, outputs) };
+        let stop = duration(start, stop).map(|duration| (stop, duration));
+        outputs.push(event_type, Some(Session { id: id.into(), start, stop }), &[("reason", reason)]);
+    }
+
+    /// An event of a session whose start is not known: none is invented.
+    fn without_start(&mut self, event_type: EventType, id: &str, reason: &str, outputs: &mut Outputs<'_>) {
+        self.session_start_unknown += 1;
+        let unknown = [("reason", reason), ("session_id", id), ("session_start_unknown", "true")];
+        outputs.push(event_type, None, &unknown);
     }
 
     fn activity(&mut self, event: &IdentityEvent<'_>, now: Moment) -> Ignored {
@@ -268,6 +394,23 @@ fn session<'a>(event: &'a IdentityEvent<'_>) -> Option<(Cow<'a, str>, Fingerprin
 
 fn cause(outputs: &Outputs<'_>) -> Cause {
     Cause { event: Fingerprint::of(&[outputs.source_key()]), time: outputs.time() }
+}
+
+/// What opened the session: the event, at the time that it states for that or at its own.
+fn opening(event: &IdentityEvent<'_>, outputs: &Outputs<'_>) -> Cause {
+    let cause = cause(outputs);
+    Cause { time: event.session_start.map_or(cause.time, |start| start.min(cause.time)), ..cause }
+}
+
+/// An event about a session, with what is remembered of whose the session is.
+fn completed(event: &IdentityEvent<'_>, owner: &Owner) -> IdentityEvent<'static> {
+    let owned = |text: &Option<Cow<'_, str>>| text.as_ref().map(|text| Cow::Owned(text.clone().into_owned()));
+    IdentityEvent {
+        id: owned(&event.id),
+        reason: owned(&event.reason),
+        time: event.time,
+        ..owner.whose().event(Kind::SessionStopped)
+    }
 }
 
 fn reason<'a>(event: &'a IdentityEvent<'_>) -> &'a str {

@@ -37,6 +37,8 @@ pub enum Ignored {
     SessionNotKnown,
     /// `no_open_session`: the end of all sessions of a user of whom none is known to be open.
     NoOpenSession,
+    /// `no_session`: the beginning, rest or return of a session that does not say which.
+    NoSession,
     /// `deleted_row`: a row of a table was deleted, which is no event.
     DeletedRow,
     /// `empty`: a record that may carry many events and carries none.
@@ -89,6 +91,7 @@ impl Ignored {
             Self::SessionAlreadyClosed => "session_already_closed",
             Self::SessionNotKnown => "session_not_known",
             Self::NoOpenSession => "no_open_session",
+            Self::NoSession => "no_session",
             Self::DeletedRow => "deleted_row",
             Self::Empty => "empty",
         })

@@ -28,7 +28,7 @@ const LONGEST_SESSION_ID: usize = 200;
 const LONGEST_SOURCE_ID: usize = 100;
 
 /// The first 128 bits of a [`digest`]: stands for an id where only equality matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Fingerprint([u8; 16]);
 
 /// Whose endpoint an event goes to.
@@ -45,6 +45,31 @@ impl Fingerprint {
         let mut first = [0; 16];
         first.copy_from_slice(&digest(parts)[..16]);
         Self(first)
+    }
+
+    /// Half of it, where there may be very many.
+    pub(super) fn part(self) -> u64 {
+        u64::from_be_bytes(std::array::from_fn(|index| self.0[index]))
+    }
+
+    /// In 32 hex digits.
+    pub(super) fn hex(self) -> String {
+        hex(&self.0)
+    }
+
+    /// From 32 hex digits in lower case.
+    pub(super) fn from_hex(text: &str) -> Option<Self> {
+        let digits: &[u8; 32] = text.as_bytes().try_into().ok()?;
+        let digit = |digit: u8| match digit {
+            b'0'..=b'9' => Some(digit - b'0'),
+            b'a'..=b'f' => Some(digit - b'a' + 10),
+            _ => None,
+        };
+        let mut bytes = [0; 16];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+        }
+        Some(Self(bytes))
     }
 }
 
@@ -98,9 +123,7 @@ impl<'a> SourceKeys<'a> {
             Some(id) => Cow::Borrowed(&**id),
             None => format!("{topic}-{partition}-{offset}").into(),
         };
-        let usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
-        let usual = key.len() <= LONGEST_SOURCE_ID && key.bytes().all(usual);
-        let key = if usual { key } else { hex(&digest(&[&key])).into() };
+        let key = plain(key);
         let Some(seen) = &mut self.seen else { return key };
         let before = seen.entry(event.id.as_deref()).or_default();
         *before += 1;
@@ -109,8 +132,9 @@ impl<'a> SourceKeys<'a> {
 }
 
 /// The id of an event: what its record's events begin with, and the slot. Start, resume, pause and stop
-/// share a slot, because which one a record becomes can depend on what the session index knows.
-pub(super) fn event_id(source_key: &str, event_type: EventType) -> String {
+/// share a slot, because which one a record becomes can depend on what the session index knows. `of` is
+/// the session, where a source event ends several.
+pub(super) fn event_id(source_key: &str, event_type: EventType, of: Option<&str>) -> String {
     let slot = match event_type {
         EventType::SignIn => "sign_in",
         EventType::SignUp => "sign_up",
@@ -124,7 +148,17 @@ pub(super) fn event_id(source_key: &str, event_type: EventType) -> String {
     id.push_str(source_key);
     id.push(':');
     id.push_str(slot);
+    if let Some(session) = of {
+        id.push(':');
+        id.push_str(&plain(session.into()));
+    }
     id
+}
+
+/// An id as it is; its digest where it is long or has characters that ids usually have not.
+fn plain(id: Cow<'_, str>) -> Cow<'_, str> {
+    let usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    if id.len() <= LONGEST_SOURCE_ID && id.bytes().all(usual) { id } else { hex(&digest(&[&id])).into() }
 }
 
 fn failed_bucket(name: &str) -> u64 {

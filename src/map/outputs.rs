@@ -25,6 +25,8 @@ pub(super) struct Outputs<'a> {
     endpoint: Arc<Endpoint>,
     deliveries: Vec<Delivery>,
     shortened: u64,
+    /// Whether the events are about one session each of several.
+    for_each_session: bool,
 }
 
 impl<'a> Outputs<'a> {
@@ -47,7 +49,13 @@ impl<'a> Outputs<'a> {
             endpoint: Arc::new(Endpoint { user_id, ..Endpoint::default() }),
             deliveries: Vec::with_capacity(2),
             shortened: 0,
+            for_each_session: false,
         }
+    }
+
+    /// Their ids name the session, because the source event is about several.
+    pub(super) fn for_each_session(self) -> Self {
+        Self { for_each_session: true, ..self }
     }
 
     /// What distinguishes the source event from others.
@@ -67,7 +75,8 @@ impl<'a> Outputs<'a> {
         session: Option<Session>,
         own: &[(&'static str, &str)],
     ) {
-        let id = ids::event_id(&self.source_key, event_type).into_boxed_str();
+        let of = self.event.session.as_deref().filter(|_| self.for_each_session);
+        let id = ids::event_id(&self.source_key, event_type, of).into_boxed_str();
         let event =
             AppEvent { attributes: self.attributes(&id, own), id, event_type, timestamp: self.time, session };
         self.deliveries.push(Delivery {

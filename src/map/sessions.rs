@@ -3,38 +3,60 @@
 //! Knows nothing of records and of what becomes of the answers. A logout does not carry the start of its
 //! session, so the start is remembered; and so is which source event opened and which one closed a
 //! session, and what was said of the start then, so that an event that is delivered again is answered as
-//! it was the first time (invariant 11), in whatever order events come and come again. An opening, once
-//! recorded, is never replaced, and a closing is final. Bounded by number and by age: what was evicted is
-//! as good as never seen.
+//! it was the first time (invariant 11), in whatever order events come and come again. What was recorded
+//! here is not replaced by what is read later, and a closing is final. Bounded by number and by age: what
+//! was evicted is as good as never seen.
+//!
+//! The index may be shared: then each opening and closing becomes an entry of a table that all replicas
+//! follow ([`Sessions::learn`]). Two replicas may record two openings (or closings) of one session before
+//! either hears of the other: both join them to the earlier one (by time, then by the fingerprint of the
+//! source event), and whoever reads the other one last writes the joined one.
 
-use std::time::Duration;
+use std::{cmp::Ordering, time::Duration};
 
 use crate::{
+    identity::IdentityEvent,
     map::{config::SessionsConfig, ids::Fingerprint},
     moment::{Moment, Timestamp},
+    table::Entry,
 };
 
+mod entries;
+mod owner;
 mod recent;
 
+pub(super) use owner::Owner;
+
+use entries::Said;
 use recent::Recent;
 
 /// The index.
 pub(super) struct Sessions {
     sessions: Recent<Session>,
+    /// Whether it is shared through a table.
+    shared: bool,
+    /// What the table does not hold yet of what was recorded since they were last taken.
+    unwritten: Vec<Entry>,
     counts: SessionCounts,
 }
 
-/// What the index lost.
+/// What the index lost, and what it joined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct SessionCounts {
     /// Sessions that had to go because there were too many.
     pub(super) evicted_by_number: u64,
     /// Sessions that nothing was heard of for too long.
     pub(super) evicted_by_age: u64,
+    /// Openings recorded here that an earlier one of another replica replaced.
+    pub(super) openings_replaced: u64,
+    /// Closings recorded here that an earlier one of another replica replaced.
+    pub(super) closings_replaced: u64,
+    /// Entries of the table that this version cannot read.
+    pub(super) unreadable: u64,
 }
 
 /// A source event, as the index sees it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cause {
     /// What distinguishes the source event from others.
     pub(super) event: Fingerprint,
@@ -62,42 +84,152 @@ pub(super) struct Closed {
 
 #[derive(Default)]
 struct Session {
-    opening: Option<Cause>,
-    closing: Option<Closing>,
+    opening: Option<Recorded<Whose>>,
+    /// With when the session had been opened, as far as that was known then.
+    closing: Option<Recorded<Option<Timestamp>>>,
 }
 
-struct Closing {
-    event: Fingerprint,
-    closed: Closed,
+/// What caused an opening or a closing, and what else is remembered of it.
+struct Recorded<T> {
+    cause: Cause,
+    what: T,
+    told: Told,
+}
+
+/// Whose a session is.
+struct Whose {
+    /// Part of the user's fingerprint, to find the sessions of a user by.
+    user: u64,
+    owner: Option<Owner>,
+}
+
+/// What the table knows of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Recorded here, and not seen in the table yet.
+    Unwritten,
+    /// Recorded here, and seen in the table.
+    Ours,
+    /// Read from the table.
+    Theirs,
 }
 
 impl Sessions {
     /// An empty index.
     pub(super) fn new(config: &SessionsConfig) -> Self {
         let max_age: Duration = config.max_age.0;
-        Self { sessions: Recent::new(config.max, max_age), counts: SessionCounts::default() }
+        Self {
+            sessions: Recent::new(config.max, max_age),
+            shared: false,
+            unwritten: Vec::new(),
+            counts: SessionCounts::default(),
+        }
     }
 
-    /// A sign-in into a session. It opens the session unless another event did, also when the session was
-    /// closed meanwhile by an event that did not know of an opening: it stays closed.
-    pub(super) fn open(&mut self, session: Fingerprint, by: Cause, now: Moment) -> Opened {
-        let session = self.sessions.touch_or_insert(session, now, &mut self.counts.evicted_by_number);
-        let opening = session.opening.get_or_insert(by);
-        if opening.event == by.event { Opened::Started(opening.time) } else { Opened::Resumed(opening.time) }
+    /// Shares the index through a table.
+    pub(super) fn share(&mut self) {
+        self.shared = true;
+    }
+
+    /// A sign-in into the session of `event`. It opens the session unless another event did, also when the
+    /// session was closed meanwhile by an event that did not know of an opening: it stays closed.
+    pub(super) fn open(
+        &mut self,
+        session: Fingerprint,
+        event: &IdentityEvent<'_>,
+        by: Cause,
+        now: Moment,
+    ) -> Opened {
+        let known = self.sessions.touch_or_insert(session, now, &mut self.counts.evicted_by_number);
+        let opening = known.opening.get_or_insert_with(|| Recorded::new(by, Whose::of(event)));
+        if opening.cause.event != by.event {
+            return Opened::Resumed(opening.cause.time);
+        }
+        if self.shared && opening.told == Told::Unwritten {
+            self.unwritten.push(entries::opened(session, opening.cause, opening.what.owner.as_ref()));
+        }
+        Opened::Started(opening.cause.time)
     }
 
     /// The end of a session, known or not; none when another event has closed it before.
     pub(super) fn close(&mut self, session: Fingerprint, by: Cause, now: Moment) -> Option<Closed> {
-        let session = self.sessions.touch_or_insert(session, now, &mut self.counts.evicted_by_number);
-        let start = session.opening.map(|opening| opening.time);
-        let closed = Closed { start, stop: by.time };
-        let closing = session.closing.get_or_insert(Closing { event: by.event, closed });
-        (closing.event == by.event).then_some(closing.closed)
+        let known = self.sessions.touch_or_insert(session, now, &mut self.counts.evicted_by_number);
+        let closed = known.close(by)?;
+        self.tell_closing(session);
+        Some(closed)
+    }
+
+    /// The end of all sessions that a user has had open at that time, and whose each was; those again that
+    /// this event had closed before. Takes time in proportion to all sessions.
+    pub(super) fn close_all(&mut self, event: &IdentityEvent<'_>, by: Cause) -> Vec<(Owner, Closed)> {
+        let user = owner::Whose::of(event).user();
+        let mut ended = Vec::new();
+        for (session, known) in self.sessions.iter_mut() {
+            let Some(opening) = &known.opening else { continue };
+            let was_open = known
+                .closing
+                .as_ref()
+                .map_or(opening.cause.time <= by.time, |closing| closing.cause.event == by.event);
+            if opening.what.user == user
+                && was_open
+                && let Some(owner) = opening.what.owner.clone()
+                && let Some(closed) = known.close(by)
+            {
+                ended.push((session, owner, closed));
+            }
+        }
+        // The same order each time.
+        ended.sort_by_key(|(session, ..)| *session);
+        ended.iter().for_each(|(session, ..)| self.tell_closing(*session));
+        ended.into_iter().map(|(_, owner, closed)| (owner, closed)).collect()
+    }
+
+    /// When a session started, as far as that is known; it was used.
+    pub(super) fn start(&mut self, session: Fingerprint, now: Moment) -> Option<Timestamp> {
+        let known = self.sessions.touch(session, now)?;
+        known.opening.as_ref().map(|opening| opening.cause.time)
+    }
+
+    /// Whose a session is.
+    pub(super) fn owner(&self, session: Fingerprint) -> Option<&Owner> {
+        self.sessions.peek(session)?.opening.as_ref()?.what.owner.as_ref()
     }
 
     /// A session was used, which keeps it from being forgotten if it is known.
     pub(super) fn touch(&mut self, session: Fingerprint, now: Moment) {
         self.sessions.touch(session, now);
+    }
+
+    /// Takes what the table must hold before what was said since is sent.
+    pub(super) fn take_unwritten(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.unwritten)
+    }
+
+    /// Takes over what the table says; returns what it must say instead, where that is something else.
+    pub(super) fn learn(&mut self, entry: &Entry, now: Moment) -> Option<Entry> {
+        let Some((session, said)) = entries::read(entry) else {
+            self.counts.unreadable += 1;
+            return None;
+        };
+        let known = self.sessions.touch_or_insert(session, now, &mut self.counts.evicted_by_number);
+        match said {
+            Said::Opened(cause, owner) => {
+                let user = owner.as_ref().map_or(0, |owner| owner.whose().user());
+                let whose = Whose { user, owner };
+                let theirs = Recorded { cause, what: whose, told: Told::Theirs };
+                let stands = learn(&mut known.opening, theirs, |_| 0, &mut self.counts.openings_replaced);
+                let opening = known.opening.as_ref().filter(|_| stands)?;
+                Some(entries::opened(session, opening.cause, opening.what.owner.as_ref()))
+            }
+            Said::Closed(cause, start) => {
+                let theirs = Recorded { cause, what: start, told: Told::Theirs };
+                // Two replicas may read one closing, and only one of them know the start.
+                let tie = |start: &Option<Timestamp>| start.map_or(i64::MAX, |start| start.0);
+                let stands = learn(&mut known.closing, theirs, tie, &mut self.counts.closings_replaced);
+                let closing = known.closing.as_ref().filter(|_| stands)?;
+                Some(entries::closed(session, closing.cause, closing.what))
+            }
+        }
     }
 
     /// Forgets the sessions that nothing was heard of for too long.
@@ -113,5 +245,60 @@ impl Sessions {
     /// What was lost until now.
     pub(super) fn counts(&self) -> SessionCounts {
         self.counts
+    }
+
+    fn tell_closing(&mut self, session: Fingerprint) {
+        let closing = self.sessions.peek(session).and_then(|known| known.closing.as_ref());
+        if let Some(Recorded { cause, what, told: Told::Unwritten }) = closing
+            && self.shared
+        {
+            self.unwritten.push(entries::closed(session, *cause, *what));
+        }
+    }
+}
+
+impl Session {
+    /// Closes it; none when another event has.
+    fn close(&mut self, by: Cause) -> Option<Closed> {
+        let start = self.opening.as_ref().map(|opening| opening.cause.time);
+        let closing = self.closing.get_or_insert(Recorded::new(by, start));
+        let closed = Closed { start: closing.what, stop: closing.cause.time };
+        (closing.cause.event == by.event).then_some(closed)
+    }
+}
+
+impl<T> Recorded<T> {
+    fn new(cause: Cause, what: T) -> Self {
+        Self { cause, what, told: Told::Unwritten }
+    }
+}
+
+/// Takes over what the table says; returns whether it must say what is recorded here instead. Of two that
+/// have one cause the one with the lesser `tie` stands.
+fn learn<T>(
+    ours: &mut Option<Recorded<T>>,
+    theirs: Recorded<T>,
+    tie: impl Fn(&T) -> i64,
+    replaced: &mut u64,
+) -> bool {
+    let rank = |recorded: &Recorded<T>| (recorded.cause.time, recorded.cause.event, tie(&recorded.what));
+    let order = ours.as_ref().map_or(Ordering::Greater, |ours| rank(ours).cmp(&rank(&theirs)));
+    match (order, ours) {
+        (Ordering::Less, _) => return true,
+        (Ordering::Equal, Some(ours)) if ours.told == Told::Unwritten => ours.told = Told::Ours,
+        (Ordering::Equal, _) => {}
+        (Ordering::Greater, ours) => {
+            let other = |ours: &Recorded<T>| ours.told != Told::Theirs && ours.cause != theirs.cause;
+            *replaced += u64::from(ours.as_ref().is_some_and(other));
+            *ours = Some(theirs);
+        }
+    }
+    false
+}
+
+impl Whose {
+    fn of(event: &IdentityEvent<'_>) -> Self {
+        let whose = owner::Whose::of(event);
+        Self { user: whose.user(), owner: Some(whose.pack()) }
     }
 }

@@ -6,8 +6,10 @@ use super::*;
 use crate::{event::AppEvent, record::Ownership, setting::Span};
 
 mod hostile;
+mod kinds;
 mod redelivery;
 mod samples;
+mod shared;
 
 const T: i64 = 1_795_382_428_000;
 
@@ -130,8 +132,12 @@ fn each_row_of_the_keycloak_table() {
     for kind in ["CLIENT_LOGIN", "IMPERSONATE", "TOKEN_EXCHANGE", "IDENTITY_PROVIDER_LOGIN", "LOGOUT_ERROR"] {
         check(&event("e", 0, kind, session), "ignored: type_not_mapped");
     }
-    for kind in ["LOGIN", "REGISTER", "LOGOUT", "USER_SESSION_DELETED"] {
+    for kind in ["LOGIN", "REGISTER"] {
         check(&event("e", 0, kind, r#""sessionId":"s""#), "ignored: no_user");
+    }
+    for kind in ["LOGOUT", "USER_SESSION_DELETED"] {
+        check(&event("e", 0, kind, r#""sessionId":"s""#), "ignored: session_not_known");
+        check(&event("e", 0, kind, r#""error":null"#), "ignored: no_user");
     }
 }
 

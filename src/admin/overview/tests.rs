@@ -63,6 +63,9 @@ impl Parts {
             sessions_evicted_by_number: 3,
             sessions_evicted_by_age: 4,
             session_start_unknown: 5,
+            openings_replaced: 8,
+            closings_replaced: 9,
+            entries_unreadable: 10,
             time_fallback: 6,
             attributes_shortened: 7,
         };

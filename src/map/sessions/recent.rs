@@ -78,6 +78,22 @@ impl<V: Default> Recent<V> {
         &mut self.entries[at as usize].value
     }
 
+    /// The value of `key`, which is not touched, if there is one.
+    pub(super) fn peek(&self, key: Fingerprint) -> Option<&V> {
+        Some(&self.entries[*self.index.get(&key)? as usize].value)
+    }
+
+    /// All values with their keys, in no order; takes time in proportion to how many there are.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Fingerprint, &mut V)> {
+        let index = &self.index;
+        let entries = self.entries.iter_mut().enumerate();
+        // The place of an entry that is gone may still be there, under a key that is not or is elsewhere.
+        let live = move |(at, entry): &(usize, &mut Entry<V>)| {
+            index.get(&entry.key).is_some_and(|place| *place as usize == *at)
+        };
+        entries.filter(live).map(|(_, entry)| (entry.key, &mut entry.value))
+    }
+
     /// Removes what has not been touched for longer than the greatest age; says how many went.
     pub(super) fn remove_aged(&mut self, now: Moment) -> u64 {
         let mut removed = 0;

@@ -1,0 +1,239 @@
+//! Sessions that replicas share through a table: mappers that read one log of entries, each in its time.
+
+use std::collections::HashMap;
+
+use proptest::{collection::vec, prelude::*};
+
+use super::*;
+
+/// Replicas, the table's log, and how far each has read it.
+struct Group {
+    replicas: Vec<(Mapper, usize)>,
+    log: Vec<Entry>,
+}
+
+impl Group {
+    fn new(replicas: usize) -> Self {
+        let replica = |_| (mapper().sharing(), 0);
+        Self { replicas: (0..replicas).map(replica).collect(), log: Vec::new() }
+    }
+
+    /// A replica reads a record; its entries are acknowledged at once.
+    fn read(&mut self, replica: usize, record: &Record) -> String {
+        let Mapping { mapped, entries } = self.replicas[replica].0.map(record, Moment::START);
+        self.log.extend(entries);
+        line(&mapped)
+    }
+
+    /// A replica reads the table to its end, and writes what must be written again.
+    fn follow(&mut self, replica: usize) {
+        let (mapper, read) = &mut self.replicas[replica];
+        while *read < self.log.len() {
+            let again = mapper.learn(&self.log[*read], Moment::START);
+            *read += 1;
+            self.log.extend(again);
+        }
+    }
+
+    fn restart(&mut self, replica: usize) {
+        self.replicas[replica] = (mapper().sharing(), 0);
+        self.follow(replica);
+    }
+
+    /// All replicas read the table until nothing is written any more.
+    fn settle(&mut self) {
+        for _ in 0..4 {
+            (0..self.replicas.len()).for_each(|replica| self.follow(replica));
+        }
+        let read_all = self.replicas.iter().all(|(_, read)| *read == self.log.len());
+        assert!(read_all, "the replicas write to each other without end");
+    }
+
+    /// The newest value of each key.
+    fn compacted(&self) -> HashMap<&str, &str> {
+        self.log.iter().map(|entry| (&*entry.key, &*entry.value)).collect()
+    }
+}
+
+#[test]
+fn a_logout_on_another_replica_knows_the_start() {
+    let mut group = Group::new(2);
+    assert_eq!(group.read(0, &login("a", 0, "s")), "_userauth.sign_in + _session.start s 0");
+    group.follow(1);
+    assert_eq!(group.read(1, &login("b", 4, "s")), "_userauth.sign_in + _session.resume s 0");
+    assert_eq!(group.read(1, &logout("c", 9, "s")), "_session.stop s 0..9000 = 9000 reason=logout");
+    group.follow(0);
+    assert_eq!(group.read(0, &logout("d", 9, "s")), "ignored: session_already_closed");
+    assert_eq!(group.read(0, &logout("c", 9, "s")), "_session.stop s 0..9000 = 9000 reason=logout");
+}
+
+#[test]
+fn a_restart_forgets_nothing() {
+    let mut group = Group::new(1);
+    group.read(0, &login("a", 0, "s"));
+    group.restart(0);
+    assert_eq!(group.read(0, &login("b", 4, "s")), "_userauth.sign_in + _session.resume s 0");
+    assert_eq!(group.read(0, &login("a", 0, "s")), "_userauth.sign_in + _session.start s 0");
+    assert_eq!(group.read(0, &logout("c", 9, "s")), "_session.stop s 0..9000 = 9000 reason=logout");
+    group.restart(0);
+    assert_eq!(group.read(0, &logout("c", 9, "s")), "_session.stop s 0..9000 = 9000 reason=logout");
+}
+
+#[test]
+fn the_end_of_a_session_that_another_replica_opened_says_whose_it_was() {
+    let mut group = Group::new(2);
+    group.read(0, &login("a", 0, "s\\\"ü"));
+    group.follow(1);
+    let deleted = IdentityEvent {
+        id: Some("x".into()),
+        time: Some(Timestamp(T + 1000)),
+        realm: Some("r".into()),
+        session: Some("s\"ü".into()),
+        ..IdentityEvent::new(Kind::SessionStopped, "keycloak")
+    };
+    let stop = group.replicas[1].0.deliveries(&deleted, "x".into(), &record(""), Moment::START);
+    assert_eq!(stop.ok().unwrap()[0].endpoint.user_id.as_deref(), Some("u"));
+}
+
+#[test]
+fn of_two_openings_the_earlier_one_stands_and_both_went_out() {
+    let mut group = Group::new(3);
+    assert_eq!(group.read(0, &login("a", 5, "s")), "_userauth.sign_in + _session.start s 5000");
+    assert_eq!(group.read(1, &login("b", 3, "s")), "_userauth.sign_in + _session.start s 3000");
+    group.settle();
+    for replica in 0..3 {
+        assert_eq!(group.read(replica, &login("b", 3, "s")), "_userauth.sign_in + _session.start s 3000");
+        assert_eq!(group.read(replica, &login("c", 9, "s")), "_userauth.sign_in + _session.resume s 3000");
+    }
+    let replaced = |replica: usize| group.replicas[replica].0.counts().openings_replaced;
+    assert_eq!([replaced(0), replaced(1), replaced(2)], [1, 0, 0]);
+    group.restart(2);
+    assert_eq!(group.read(2, &login("c", 9, "s")), "_userauth.sign_in + _session.resume s 3000");
+}
+
+#[test]
+fn of_two_closings_the_earlier_one_stands() {
+    let mut group = Group::new(2);
+    group.read(0, &logout("a", 5, "s"));
+    group.read(1, &logout("b", 3, "s"));
+    group.settle();
+    let unknown = "_session.stop reason=logout session_id=s session_start_unknown=true";
+    for replica in 0..2 {
+        assert_eq!(group.read(replica, &logout("a", 5, "s")), "ignored: session_already_closed");
+        assert_eq!(group.read(replica, &logout("b", 3, "s")), unknown);
+    }
+    assert_eq!(group.replicas[0].0.counts().closings_replaced, 1);
+}
+
+#[test]
+fn an_entry_is_written_again_until_it_was_seen_in_the_table() {
+    let mut mapper = mapper().sharing();
+    let mut written = |record: &Record| mapper.map(record, Moment::START).entries;
+    let [entry] = written(&login("a", 0, "s")).try_into().ok().unwrap();
+    assert!(written(&login("a", 0, "s")) == [entry.clone()], "its write may have been given up");
+    assert!(written(&login("b", 1, "s")).is_empty());
+    assert!(mapper.learn(&entry, Moment::START).is_none());
+    assert!(mapper.map(&login("a", 0, "s"), Moment::START).entries.is_empty());
+}
+
+#[test]
+fn without_a_table_nothing_is_written() {
+    assert!(mapper().map(&login("a", 0, "s"), Moment::START).entries.is_empty());
+}
+
+#[test]
+fn what_a_table_holds_is_a_contract() {
+    let mut group = Group::new(1);
+    group.read(0, &login("a", 0, "s"));
+    group.read(0, &logout("b", 1, "s"));
+    let lines: Vec<_> = group.log.iter().map(|entry| format!("{} {}", entry.key, entry.value)).collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn entries_that_cannot_be_read_are_counted_and_change_nothing() {
+    let mut mapper = mapper().sharing();
+    let mut learn = |key: &str, value: &str| {
+        assert!(mapper.learn(&Entry { key: key.into(), value: value.into() }, Moment::START).is_none());
+    };
+    let session = "00112233445566778899aabbccddeeff";
+    let event = "ffeeddccbbaa99887766554433221100";
+    learn("", "");
+    learn("o:", "{}");
+    learn(&format!("x:{session}"), "{}");
+    learn(&format!("o:{session}"), "not json");
+    learn(&format!("ü:{session}"), "{}");
+    learn(&format!("o:{session}"), &format!(r#"{{"v":2,"t":1,"e":"{event}"}}"#));
+    assert_eq!(mapper.counts().entries_unreadable, 6);
+    assert_eq!(mapper.counts().sessions, 0);
+    learn2(&mut mapper, &format!("o:{session}"), &format!(r#"{{"v":1,"t":1,"e":"{event}","new":[1]}}"#));
+    assert_eq!((mapper.counts().entries_unreadable, mapper.counts().sessions), (6, 1));
+}
+
+fn learn2(mapper: &mut Mapper, key: &str, value: &str) {
+    mapper.learn(&Entry { key: key.into(), value: value.into() }, Moment::START);
+}
+
+/// What happens in a group of three.
+#[derive(Clone, Debug)]
+enum Step {
+    Read(usize, prop::sample::Index),
+    Follow(usize),
+    Restart(usize),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => (0..3_usize, any::<prop::sample::Index>()).prop_map(|(replica, record)| Step::Read(replica, record)),
+        2 => (0..3_usize).prop_map(Step::Follow),
+        1 => (0..3_usize).prop_map(Step::Restart),
+    ];
+    vec(step, 1..60)
+}
+
+proptest! {
+    #[test]
+    fn invariant_11_replicas_agree_in_the_end_and_nothing_changes_afterwards(
+        events in vec((prop::bool::ANY, 0..2_u8, 0..20_i64), 1..8),
+        steps in steps(),
+    ) {
+        let record = |(number, (opens, session, seconds)): (usize, &(bool, u8, i64))| {
+            let (id, session) = (format!("e{number}"), format!("s{session}"));
+            if *opens { login(&id, *seconds, &session) } else { logout(&id, *seconds, &session) }
+        };
+        let records: Vec<_> = events.iter().enumerate().map(record).collect();
+        let mut group = Group::new(3);
+        for step in steps {
+            match step {
+                Step::Read(replica, which) => {
+                    group.read(replica, &records[which.index(records.len())]);
+                }
+                Step::Follow(replica) => group.follow(replica),
+                Step::Restart(replica) => group.restart(replica),
+            }
+        }
+        group.settle();
+        let table = group.log.len();
+        let said: Vec<_> = records.iter().map(|record| group.read(0, record)).collect();
+        group.settle();
+        for replica in 1..3 {
+            for (record, said) in records.iter().zip(&said) {
+                prop_assert_eq!(&group.read(replica, record), said);
+            }
+        }
+        // A replica that starts from the compacted table says the same.
+        let compacted: Vec<_> = group
+            .compacted()
+            .into_iter()
+            .map(|(key, value)| Entry { key: key.into(), value: value.into() })
+            .collect();
+        let mut fresh = mapper().sharing();
+        for entry in &compacted {
+            prop_assert!(fresh.learn(entry, Moment::START).is_none());
+        }
+        for (record, said) in records.iter().zip(&said) {
+            prop_assert_eq!(&line(&fresh.map(record, Moment::START).mapped), said);
+        }
+        prop_assert!(group.log.len() - table <= 2 * records.len(), "what is known is not written again");
+    }
+}
