@@ -20,7 +20,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    decode::Decoder,
+    decode::{Decoder, Item},
     event::{Delivery, EventType, Mapped, Refusal, Session},
     identity::{
         IdentityEvent, Kind, PLAUSIBLE_TIMES,
@@ -30,7 +30,7 @@ use crate::{
         config::SessionsConfig,
         ids::{Fingerprint, SourceKeys, Whose},
         outputs::Outputs,
-        sessions::{Cause, Closed, Opened, Owner, Sessions},
+        sessions::{Cause, Closed, Opened, Owner, Rest, Sessions},
     },
     moment::{Moment, Timestamp},
     record::Record,
@@ -126,6 +126,7 @@ impl Mapper {
                 Err(Unmapped::Refused(reason)) => refused = refused.or(Some(reason)),
             }
         }
+        deliveries.extend(self.rest(record, &decoded.events));
         match refused.map(Refusal::from) {
             None if deliveries.is_empty() => Mapped::Ignored(ignored.unwrap_or(Ignored::Empty).code()),
             None => Mapped::Deliver(deliveries),
@@ -179,7 +180,7 @@ impl Mapper {
             }
             Kind::SessionStopped => self.stop(event, key, record, now)?,
             Kind::SessionsStopped => return self.stop_all(event, &key, record),
-            Kind::Activity => return Err(self.activity(event, now).into()),
+            Kind::Activity => return self.activity(event, &key, record, now),
         };
         Ok(self.finish(outputs))
     }
@@ -199,7 +200,7 @@ impl Mapper {
     ) -> Result<Outputs<'a>, Unmapped> {
         let mut outputs = self.outputs(event, key, record)?;
         outputs.push(EventType::SignIn, None, &[]);
-        self.open(event, &mut outputs, now);
+        self.open(event, &mut outputs, record, now);
         Ok(outputs)
     }
 
@@ -211,18 +212,27 @@ impl Mapper {
         now: Moment,
     ) -> Result<Outputs<'a>, Unmapped> {
         let mut outputs = self.outputs(event, key, record)?;
-        if self.open(event, &mut outputs, now) { Ok(outputs) } else { Err(Ignored::NoSession.into()) }
+        if self.open(event, &mut outputs, record, now) { Ok(outputs) } else { Err(Ignored::NoSession.into()) }
     }
 
     /// Says that the session of the event began, or goes on where another event opened it; says whether
     /// the event has one.
-    fn open<'a>(&mut self, event: &'a IdentityEvent<'a>, outputs: &mut Outputs<'a>, now: Moment) -> bool {
+    fn open<'a>(
+        &mut self,
+        event: &'a IdentityEvent<'a>,
+        outputs: &mut Outputs<'a>,
+        record: &Record,
+        now: Moment,
+    ) -> bool {
         let Some((id, session)) = session(event) else { return false };
-        let (event_type, start) = match self.sessions.open(session, event, opening(event, outputs), now) {
-            Opened::Started(start) => (EventType::SessionStart, start),
-            Opened::Resumed(start) => (EventType::SessionResume, start),
-        };
+        let (event_type, start) =
+            match self.sessions.open(session, event, opening(event, outputs), record, now) {
+                Opened::Started(start) => (EventType::SessionStart, start),
+                Opened::Resumed(start) => (EventType::SessionResume, start),
+            };
         outputs.push(event_type, Some(Session { id: id.into(), start, stop: None }), &[]);
+        // What is said already ends a pause too.
+        self.sessions.used(session, cause(outputs));
         true
     }
 
@@ -235,14 +245,15 @@ impl Mapper {
         now: Moment,
     ) -> Result<Outputs<'a>, Unmapped> {
         let mut outputs = self.outputs(event, key, record)?;
-        let (id, session) = session(event).ok_or(Ignored::NoSession)?;
-        match self.sessions.start(session, now).or(event.session_start) {
+        let (id, fingerprint) = session(event).ok_or(Ignored::NoSession)?;
+        match self.sessions.start(fingerprint, now).or(event.session_start) {
             Some(start) => {
                 let session = Session { id: id.into(), start, stop: None };
                 outputs.push(EventType::SessionResume, Some(session), &[]);
             }
             None => self.without_start(EventType::SessionResume, &id, "", &mut outputs),
         }
+        self.sessions.used(fingerprint, cause(&outputs));
         Ok(outputs)
     }
 
@@ -346,11 +357,51 @@ impl Mapper {
         outputs.push(event_type, None, &unknown);
     }
 
-    fn activity(&mut self, event: &IdentityEvent<'_>, now: Moment) -> Ignored {
-        if let Some((_, session)) = session(event) {
-            self.sessions.touch(session, now);
+    /// A session was used: nothing is said of that, unless it had been said to pause.
+    fn activity(
+        &mut self,
+        event: &IdentityEvent<'_>,
+        key: &str,
+        record: &Record,
+        now: Moment,
+    ) -> Result<Vec<Delivery>, Unmapped> {
+        let (id, session) = session(event).ok_or(Ignored::Activity)?;
+        self.sessions.touch(session, now);
+        if !self.sessions.may_rest() {
+            return Err(Ignored::Activity.into());
         }
-        Ignored::Activity
+        let time = self.time(event, record)?;
+        let by = Cause { event: Fingerprint::of(&[key]), time };
+        let start = self.sessions.used(session, by).ok_or(Ignored::Activity)?;
+        let owner = self.sessions.owner(session).ok_or(Ignored::Activity)?;
+        let resumed = completed(event, owner);
+        let mut outputs = Outputs::new(&resumed, key.into(), &whose(&resumed)?, time);
+        let session = Session { id: id.into(), start, stop: None };
+        outputs.push(EventType::SessionResume, Some(session), &[]);
+        Ok(self.finish(outputs))
+    }
+
+    /// What the record says of sessions that have rested for too long, by the latest time that it states
+    /// or, where it states none, by its own.
+    fn rest(&mut self, record: &Record, events: &[Item<'_>]) -> Vec<Delivery> {
+        let times = events.iter().flatten().filter_map(|event| event.time);
+        let latest = times.max().or(record.timestamp).filter(|_| self.sessions.may_rest());
+        let rests = latest.map(|time| self.sessions.rest(record, time)).unwrap_or_default();
+        rests.iter().flat_map(|rest| self.rested(rest)).collect()
+    }
+
+    fn rested(&mut self, rest: &Rest) -> Vec<Delivery> {
+        let (event_type, word) = if rest.stopped {
+            (EventType::SessionStop, "timeout")
+        } else {
+            (EventType::SessionPause, "idle")
+        };
+        let key = format!("{word}-{}-{}", rest.session.hex(), rest.at.0);
+        let event = rest.owner.whose().event(Kind::SessionStopped);
+        let (Ok(whose), Some((id, _))) = (whose(&event), session(&event)) else { return Vec::new() };
+        let mut outputs = Outputs::new(&event, key.into(), &whose, rest.at);
+        self.end(event_type, &id, Some(rest.start), rest.at, word, &mut outputs);
+        self.finish(outputs)
     }
 
     fn outputs<'a>(
@@ -404,10 +455,10 @@ fn opening(event: &IdentityEvent<'_>, outputs: &Outputs<'_>) -> Cause {
 
 /// An event about a session, with what is remembered of whose the session is.
 fn completed(event: &IdentityEvent<'_>, owner: &Owner) -> IdentityEvent<'static> {
-    let owned = |text: &Option<Cow<'_, str>>| text.as_ref().map(|text| Cow::Owned(text.clone().into_owned()));
+    let own = |text: &Cow<'_, str>| Cow::Owned(text.clone().into_owned());
     IdentityEvent {
-        id: owned(&event.id),
-        reason: owned(&event.reason),
+        id: event.id.as_ref().map(own),
+        reason: event.reason.as_ref().map(own),
         time: event.time,
         ..owner.whose().event(Kind::SessionStopped)
     }

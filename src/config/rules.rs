@@ -88,6 +88,16 @@ impl Rules<'_> {
         if config.retry.initial > config.retry.max {
             self.problem(&["retry", "initial"], "must not be longer than `retry.max`");
         }
+        let sessions = &config.sessions;
+        if sessions.timeout.is_some_and(|timeout| sessions.pause_after.is_some_and(|pause| timeout <= pause))
+        {
+            self.problem(&["sessions", "timeout"], "must be longer than `sessions.pause_after`");
+        }
+        let longest = sessions.timeout.max(sessions.pause_after);
+        if longest.is_some_and(|longest| longest > sessions.max_age) {
+            let text = "must not be shorter than `sessions.pause_after` and `sessions.timeout`";
+            self.problem(&["sessions", "max_age"], text);
+        }
         let properties = &config.source.properties;
         let poll = properties.get("max.poll.interval.ms").and_then(|millis| millis.parse().ok());
         if config.source.revoke_timeout.0.as_millis() >= poll.unwrap_or(MAX_POLL_INTERVAL_MS) {

@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::setting::Span;
+use crate::setting::{Span, or_off};
 
 /// `sessions`: how many sessions are remembered, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -17,6 +17,14 @@ pub struct SessionsConfig {
     /// How long after they were last heard of.
     #[schemars(extend("x-from" = "1m", "x-to" = "8760h"))]
     pub max_age: Span,
+    /// Without activity for so long a session pauses, told by the times of events and not by the clock.
+    #[serde(with = "or_off")]
+    #[schemars(schema_with = "or_off::schema::<Span>", extend("x-from" = "1m", "x-to" = "8760h"))]
+    pub pause_after: Option<Span>,
+    /// Without activity for so long a session stops, with the reason `timeout`.
+    #[serde(with = "or_off")]
+    #[schemars(schema_with = "or_off::schema::<Span>", extend("x-from" = "1m", "x-to" = "8760h"))]
+    pub timeout: Option<Span>,
 }
 
 impl Default for SessionsConfig {
@@ -24,6 +32,8 @@ impl Default for SessionsConfig {
         Self {
             max: NonZeroUsize::new(100_000).unwrap_or(NonZeroUsize::MIN),
             max_age: Span(Duration::from_hours(24)),
+            pause_after: None,
+            timeout: None,
         }
     }
 }

@@ -40,6 +40,9 @@ pub(super) enum Whose<'a> {
 }
 
 impl Fingerprint {
+    /// No fingerprint is less than this.
+    pub(super) const LEAST: Self = Self([0; 16]);
+
     /// The fingerprint of `parts`.
     pub(super) fn of(parts: &[&str]) -> Self {
         let mut first = [0; 16];

@@ -18,25 +18,30 @@ use crate::{
     identity::IdentityEvent,
     map::{config::SessionsConfig, ids::Fingerprint},
     moment::{Moment, Timestamp},
+    record::Record,
     table::Entry,
 };
 
 mod entries;
+mod idle;
 mod owner;
 mod recent;
 
 pub(super) use owner::Owner;
 
 use entries::Said;
+use idle::{Idle, Rested, Use};
 use recent::Recent;
 
 /// The index.
 pub(super) struct Sessions {
-    sessions: Recent<Session>,
+    known: Recent<Session>,
     /// Whether it is shared through a table.
     shared: bool,
     /// What the table does not hold yet of what was recorded since they were last taken.
     unwritten: Vec<Entry>,
+    /// None where sessions may rest for ever.
+    idle: Option<Idle>,
     counts: SessionCounts,
 }
 
@@ -85,8 +90,30 @@ pub(super) struct Closed {
 #[derive(Default)]
 struct Session {
     opening: Option<Recorded<Whose>>,
-    /// With when the session had been opened, as far as that was known then.
-    closing: Option<Recorded<Option<Timestamp>>>,
+    closing: Option<Recorded<Ending>>,
+}
+
+/// What is said of the end of a session.
+#[derive(Clone, Copy)]
+struct Ending {
+    /// When it had been opened, as far as that was known then.
+    start: Option<Timestamp>,
+    /// Whether it had rested for too long, which no event says.
+    idle: bool,
+}
+
+/// A session that has rested for long enough to be said to pause or to stop.
+pub(super) struct Rest {
+    /// Whose it is.
+    pub(super) owner: Owner,
+    /// The session, as an id.
+    pub(super) session: Fingerprint,
+    /// When it started.
+    pub(super) start: Timestamp,
+    /// When it paused or stopped.
+    pub(super) at: Timestamp,
+    /// Whether it stopped.
+    pub(super) stopped: bool,
 }
 
 /// What caused an opening or a closing, and what else is remembered of it.
@@ -119,9 +146,10 @@ impl Sessions {
     pub(super) fn new(config: &SessionsConfig) -> Self {
         let max_age: Duration = config.max_age.0;
         Self {
-            sessions: Recent::new(config.max, max_age),
+            known: Recent::new(config.max, max_age),
             shared: false,
             unwritten: Vec::new(),
+            idle: Idle::new(config),
             counts: SessionCounts::default(),
         }
     }
@@ -138,24 +166,32 @@ impl Sessions {
         session: Fingerprint,
         event: &IdentityEvent<'_>,
         by: Cause,
+        record: &Record,
         now: Moment,
     ) -> Opened {
-        let known = self.sessions.touch_or_insert(session, now, &mut self.counts.evicted_by_number);
+        let (topic, partition) = (&record.topic, record.partition);
+        self.insert(session, now);
+        let Some(known) = self.known.peek_mut(session) else { return Opened::Started(by.time) };
+        let is_new = known.opening.is_none();
         let opening = known.opening.get_or_insert_with(|| Recorded::new(by, Whose::of(event)));
         if opening.cause.event != by.event {
             return Opened::Resumed(opening.cause.time);
         }
-        if self.shared && opening.told == Told::Unwritten {
-            self.unwritten.push(entries::opened(session, opening.cause, opening.what.owner.as_ref()));
+        let (start, unwritten) = (opening.cause.time, opening.told == Told::Unwritten);
+        let entry =
+            || entries::opened(session, opening.cause, opening.what.owner.as_ref(), Some((topic, partition)));
+        let entry = unwritten.then(entry);
+        self.unwritten.extend(entry.filter(|_| self.shared));
+        if let Some(idle) = self.idle.as_mut().filter(|_| is_new) {
+            idle.opened(session, topic, partition, start);
         }
-        Opened::Started(opening.cause.time)
+        Opened::Started(start)
     }
 
     /// The end of a session, known or not; none when another event has closed it before.
     pub(super) fn close(&mut self, session: Fingerprint, by: Cause, now: Moment) -> Option<Closed> {
-        let known = self.sessions.touch_or_insert(session, now, &mut self.counts.evicted_by_number);
-        let closed = known.close(by)?;
-        self.tell_closing(session);
+        let closed = self.insert(session, now).close(by, false)?;
+        self.end(session);
         Some(closed)
     }
 
@@ -164,7 +200,7 @@ impl Sessions {
     pub(super) fn close_all(&mut self, event: &IdentityEvent<'_>, by: Cause) -> Vec<(Owner, Closed)> {
         let user = owner::Whose::of(event).user();
         let mut ended = Vec::new();
-        for (session, known) in self.sessions.iter_mut() {
+        for (session, known) in self.known.iter_mut() {
             let Some(opening) = &known.opening else { continue };
             let was_open = known
                 .closing
@@ -173,31 +209,101 @@ impl Sessions {
             if opening.what.user == user
                 && was_open
                 && let Some(owner) = opening.what.owner.clone()
-                && let Some(closed) = known.close(by)
+                && let Some(closed) = known.close(by, false)
             {
                 ended.push((session, owner, closed));
             }
         }
         // The same order each time.
         ended.sort_by_key(|(session, ..)| *session);
-        ended.iter().for_each(|(session, ..)| self.tell_closing(*session));
+        for (session, ..) in &ended {
+            self.end(*session);
+        }
         ended.into_iter().map(|(_, owner, closed)| (owner, closed)).collect()
     }
 
     /// When a session started, as far as that is known; it was used.
     pub(super) fn start(&mut self, session: Fingerprint, now: Moment) -> Option<Timestamp> {
-        let known = self.sessions.touch(session, now)?;
+        let known = self.known.touch(session, now)?;
         known.opening.as_ref().map(|opening| opening.cause.time)
     }
 
     /// Whose a session is.
     pub(super) fn owner(&self, session: Fingerprint) -> Option<&Owner> {
-        self.sessions.peek(session)?.opening.as_ref()?.what.owner.as_ref()
+        self.known.peek(session)?.opening.as_ref()?.what.owner.as_ref()
     }
 
     /// A session was used, which keeps it from being forgotten if it is known.
     pub(super) fn touch(&mut self, session: Fingerprint, now: Moment) {
-        self.sessions.touch(session, now);
+        self.known.touch(session, now);
+    }
+
+    /// Whether the use of sessions is watched.
+    pub(super) fn may_rest(&self) -> bool {
+        self.idle.is_some()
+    }
+
+    /// A session was used by a source event; returns its start where that ends a pause.
+    pub(super) fn used(&mut self, session: Fingerprint, by: Cause) -> Option<Timestamp> {
+        let idle = self.idle.as_mut()?;
+        let known = self.known.peek(session).filter(|known| known.closing.is_none())?;
+        let used = idle.used(session, by.event, by.time);
+        let entry = idle.of(session).filter(|_| used.tell && self.shared);
+        self.unwritten.extend(entry.map(|of| entries::used(session, of)));
+        let start = known.opening.as_ref().map(|opening| opening.cause.time);
+        start.filter(|_| used.resumes)
+    }
+
+    /// A record with an event at `time` was read: the sessions that it says to rest, those again that it
+    /// had said before.
+    pub(super) fn rest(&mut self, record: &Record, time: Timestamp) -> Vec<Rest> {
+        let Record { topic, partition, offset, .. } = record;
+        let by = Fingerprint::of(&["rest", topic, &partition.to_string(), &offset.to_string()]);
+        let mut all = self.rested_before(by);
+        let advanced = self.idle.as_mut().map(|idle| idle.advance(record, by, time));
+        for rested in advanced.unwrap_or_default() {
+            let (session, at, stopped) = match rested {
+                Rested::Paused(session, at) => (session, at, false),
+                Rested::TimedOut(session, at) => (session, at, true),
+            };
+            let Some(known) = self.known.peek_mut(session).filter(|known| known.closing.is_none()) else {
+                continue;
+            };
+            if stopped {
+                known.close(Cause { event: by, time: at }, true);
+                self.tell_closing(session);
+            } else if let Some(of) = self.idle.as_ref().and_then(|idle| idle.of(session))
+                && self.shared
+            {
+                self.unwritten.push(entries::used(session, of));
+            }
+            all.extend(self.rest_of(session, at, stopped));
+        }
+        all
+    }
+
+    /// What a record had said before of sessions that rested.
+    fn rested_before(&self, by: Fingerprint) -> Vec<Rest> {
+        let Some(idle) = &self.idle else { return Vec::new() };
+        let mut all = Vec::new();
+        for session in idle.said(by) {
+            if let Some(Use { pause: Some((seen, said_by)), .. }) = idle.of(session)
+                && said_by == by
+            {
+                all.extend(self.rest_of(session, idle.paused_at(seen), false));
+            }
+            let closing = self.known.peek(session).and_then(|known| known.closing.as_ref());
+            if let Some(closing) = closing.filter(|closing| closing.what.idle && closing.cause.event == by) {
+                all.extend(self.rest_of(session, closing.cause.time, true));
+            }
+        }
+        all
+    }
+
+    fn rest_of(&self, session: Fingerprint, at: Timestamp, stopped: bool) -> Option<Rest> {
+        let opening = self.known.peek(session)?.opening.as_ref()?;
+        let owner = opening.what.owner.clone()?;
+        Some(Rest { owner, session, start: opening.cause.time, at, stopped })
     }
 
     /// Takes what the table must hold before what was said since is sent.
@@ -211,35 +317,79 @@ impl Sessions {
             self.counts.unreadable += 1;
             return None;
         };
-        let known = self.sessions.touch_or_insert(session, now, &mut self.counts.evicted_by_number);
+        self.insert(session, now);
+        let known = self.known.peek_mut(session)?;
         match said {
-            Said::Opened(cause, owner) => {
+            Said::Opened(cause, owner, home) => {
                 let user = owner.as_ref().map_or(0, |owner| owner.whose().user());
                 let whose = Whose { user, owner };
                 let theirs = Recorded { cause, what: whose, told: Told::Theirs };
                 let stands = learn(&mut known.opening, theirs, |_| 0, &mut self.counts.openings_replaced);
-                let opening = known.opening.as_ref().filter(|_| stands)?;
-                Some(entries::opened(session, opening.cause, opening.what.owner.as_ref()))
+                let opening = known.opening.as_ref()?;
+                let home = home.as_ref().map(|(topic, partition)| (&**topic, *partition));
+                if let (Some(idle), Some((topic, partition))) = (&mut self.idle, home) {
+                    idle.opened(session, &topic.into(), partition, opening.cause.time);
+                }
+                let entry = || entries::opened(session, opening.cause, opening.what.owner.as_ref(), home);
+                stands.then(entry)
             }
-            Said::Closed(cause, start) => {
-                let theirs = Recorded { cause, what: start, told: Told::Theirs };
+            Said::Closed(cause, ending) => {
+                let theirs = Recorded { cause, what: ending, told: Told::Theirs };
                 // Two replicas may read one closing, and only one of them know the start.
-                let tie = |start: &Option<Timestamp>| start.map_or(i64::MAX, |start| start.0);
+                let tie = |ending: &Ending| ending.start.map_or(i64::MAX, |start| start.0);
                 let stands = learn(&mut known.closing, theirs, tie, &mut self.counts.closings_replaced);
-                let closing = known.closing.as_ref().filter(|_| stands)?;
-                Some(entries::closed(session, closing.cause, closing.what))
+                let Recorded { cause, what, .. } = known.closing.as_ref()?;
+                if let Some(idle) = &mut self.idle {
+                    idle.closed(session);
+                    if what.idle {
+                        idle.says(cause.event, session);
+                    }
+                }
+                stands.then(|| entries::closed(session, *cause, *what))
+            }
+            Said::Used(of) => {
+                if let Some(idle) = &mut self.idle {
+                    idle.learn(session, of);
+                }
+                None
             }
         }
     }
 
     /// Forgets the sessions that nothing was heard of for too long.
     pub(super) fn forget_aged(&mut self, now: Moment) {
-        self.counts.evicted_by_age += self.sessions.remove_aged(now);
+        let aged = self.known.remove_aged(now);
+        self.counts.evicted_by_age += aged.len() as u64;
+        self.forget(&aged);
+    }
+
+    fn insert(&mut self, session: Fingerprint, now: Moment) -> &mut Session {
+        if let Some(evicted) = self.known.make_room(session) {
+            self.counts.evicted_by_number += 1;
+            self.forget(&[evicted]);
+        }
+        self.known.touch_or_insert(session, now)
+    }
+
+    fn forget(&mut self, sessions: &[Fingerprint]) {
+        if let Some(idle) = &mut self.idle {
+            for session in sessions {
+                idle.forget(*session);
+            }
+        }
+    }
+
+    /// A session was closed.
+    fn end(&mut self, session: Fingerprint) {
+        self.tell_closing(session);
+        if let Some(idle) = &mut self.idle {
+            idle.closed(session);
+        }
     }
 
     /// How many sessions are remembered.
     pub(super) fn len(&self) -> usize {
-        self.sessions.len()
+        self.known.len()
     }
 
     /// What was lost until now.
@@ -248,7 +398,7 @@ impl Sessions {
     }
 
     fn tell_closing(&mut self, session: Fingerprint) {
-        let closing = self.sessions.peek(session).and_then(|known| known.closing.as_ref());
+        let closing = self.known.peek(session).and_then(|known| known.closing.as_ref());
         if let Some(Recorded { cause, what, told: Told::Unwritten }) = closing
             && self.shared
         {
@@ -259,10 +409,10 @@ impl Sessions {
 
 impl Session {
     /// Closes it; none when another event has.
-    fn close(&mut self, by: Cause) -> Option<Closed> {
+    fn close(&mut self, by: Cause, idle: bool) -> Option<Closed> {
         let start = self.opening.as_ref().map(|opening| opening.cause.time);
-        let closing = self.closing.get_or_insert(Recorded::new(by, start));
-        let closed = Closed { start: closing.what, stop: closing.cause.time };
+        let closing = self.closing.get_or_insert(Recorded::new(by, Ending { start, idle }));
+        let closed = Closed { start: closing.what.start, stop: closing.cause.time };
         (closing.cause.event == by.event).then_some(closed)
     }
 }

@@ -6,6 +6,7 @@ use super::*;
 use crate::{event::AppEvent, record::Ownership, setting::Span};
 
 mod hostile;
+mod idle;
 mod kinds;
 mod redelivery;
 mod samples;
@@ -246,8 +247,11 @@ fn durations_stay_within_what_the_wire_holds() {
 
 #[test]
 fn sessions_are_bounded_by_number_and_by_age() {
-    let config =
-        SessionsConfig { max: NonZeroUsize::new(2).unwrap(), max_age: Span(Duration::from_secs(10)) };
+    let config = SessionsConfig {
+        max: NonZeroUsize::new(2).unwrap(),
+        max_age: Span(Duration::from_secs(10)),
+        ..SessionsConfig::default()
+    };
     let mut mapper = Mapper::new(Decoder::default(), &config);
     let mut map = |record, now| line(&mapper.map(&record, at(now)).mapped);
     for (number, session) in ["s", "t", "v"].into_iter().enumerate() {

@@ -7,8 +7,9 @@
 //!
 //! | key | value |
 //! |---|---|
-//! | `o:` and the session's fingerprint | `v` 1, `t` when it was opened (ms), `e` the fingerprint of the source event that opened it, `o` whose it is |
-//! | `c:` and the session's fingerprint | `v` 1, `t` when it was closed (ms), `e` by which source event, `s` when it had been opened as far as that was known then |
+//! | `o:` and the session's fingerprint | `v` 1, `t` when it was opened (ms), `e` the fingerprint of the source event that opened it, `o` whose it is, `h` the topic and the partition of its record |
+//! | `c:` and the session's fingerprint | `v` 1, `t` when it was closed (ms), `e` by which source event, `s` when it had been opened as far as that was known then, `i` that it rested for too long |
+//! | `u:` and the session's fingerprint | `v` 1, `t` when it was last used (ms), `p` when it had last been used at its last pause and the record that said so, `r` the source event that ended that |
 
 use std::borrow::Cow;
 
@@ -18,7 +19,8 @@ use crate::{
     map::{
         ids::Fingerprint,
         sessions::{
-            Cause,
+            Cause, Ending,
+            idle::Use,
             owner::{self, Owner},
         },
     },
@@ -31,10 +33,12 @@ const VERSION: u8 = 1;
 
 /// What an entry says.
 pub(super) enum Said {
-    /// A session was opened; whose it is.
-    Opened(Cause, Option<Owner>),
-    /// A session was closed; when it had been opened.
-    Closed(Cause, Option<Timestamp>),
+    /// A session was opened; whose it is; the topic and the partition where that was read.
+    Opened(Cause, Option<Owner>, Option<(Box<str>, i32)>),
+    /// A session was closed.
+    Closed(Cause, Ending),
+    /// A session was used.
+    Used(Use),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -44,6 +48,8 @@ struct Opened<'a> {
     e: &'a str,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     o: Option<Whose<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    h: Option<(Cow<'a, str>, i32)>,
 }
 
 /// Whose the session is; what is not known is left out.
@@ -76,10 +82,32 @@ struct Closed<'a> {
     e: &'a str,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     s: Option<i64>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    i: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Used<'a> {
+    v: u8,
+    t: i64,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    p: Option<(i64, Cow<'a, str>)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    r: Option<&'a str>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// The entry that says that a session was opened.
-pub(super) fn opened(session: Fingerprint, by: Cause, owner: Option<&Owner>) -> Entry {
+pub(super) fn opened(
+    session: Fingerprint,
+    by: Cause,
+    owner: Option<&Owner>,
+    home: Option<(&str, i32)>,
+) -> Entry {
     let whose = owner.map(Owner::whose);
     let o = whose.as_ref().map(|whose| Whose {
         p: whose.provider.into(),
@@ -89,14 +117,30 @@ pub(super) fn opened(session: Fingerprint, by: Cause, owner: Option<&Owner>) -> 
         c: whose.client.into(),
         d: whose.device.into(),
     });
-    let value = Opened { v: VERSION, t: by.time.0, e: &by.event.hex(), o };
+    let value = Opened {
+        v: VERSION,
+        t: by.time.0,
+        e: &by.event.hex(),
+        o,
+        h: home.map(|(topic, partition)| (topic.into(), partition)),
+    };
     entry("o:", session, serde_json::to_string(&value))
 }
 
 /// The entry that says that a session was closed.
-pub(super) fn closed(session: Fingerprint, by: Cause, start: Option<Timestamp>) -> Entry {
-    let value = Closed { v: VERSION, t: by.time.0, e: &by.event.hex(), s: start.map(|start| start.0) };
+pub(super) fn closed(session: Fingerprint, by: Cause, ending: Ending) -> Entry {
+    let Ending { start, idle } = ending;
+    let value =
+        Closed { v: VERSION, t: by.time.0, e: &by.event.hex(), s: start.map(|start| start.0), i: idle };
     entry("c:", session, serde_json::to_string(&value))
+}
+
+/// The entry that says how a session was used.
+pub(super) fn used(session: Fingerprint, of: Use) -> Entry {
+    let resumed = of.resumed.map(Fingerprint::hex);
+    let p = of.pause.map(|(seen, by)| (seen, by.hex().into()));
+    let value = Used { v: VERSION, t: of.seen, p, r: resumed.as_deref() };
+    entry("u:", session, serde_json::to_string(&value))
 }
 
 /// What an entry says, and of which session; none where this version cannot read it.
@@ -109,12 +153,20 @@ pub(super) fn read(entry: &Entry) -> Option<(Fingerprint, Said)> {
     };
     let said = match kind {
         "o:" => {
-            let Opened { v, t, e, o } = serde_json::from_str(&entry.value).ok()?;
-            Said::Opened(cause(v, e, t)?, o.map(|whose| owner(&whose)))
+            let Opened { v, t, e, o, h } = serde_json::from_str(&entry.value).ok()?;
+            let home = h.map(|(topic, partition)| (topic.into(), partition));
+            Said::Opened(cause(v, e, t)?, o.map(|whose| owner(&whose)), home)
         }
         "c:" => {
-            let Closed { v, t, e, s } = serde_json::from_str(&entry.value).ok()?;
-            Said::Closed(cause(v, e, t)?, s.map(Timestamp))
+            let Closed { v, t, e, s, i } = serde_json::from_str(&entry.value).ok()?;
+            Said::Closed(cause(v, e, t)?, Ending { start: s.map(Timestamp), idle: i })
+        }
+        "u:" => {
+            let Used { v, t, p, r } = serde_json::from_str(&entry.value).ok()?;
+            let read = |text: &str| Fingerprint::from_hex(text);
+            let pause = p.map(|(seen, by)| Some((seen, read(&by)?)));
+            let of = Use { seen: t, pause: pause.flatten(), resumed: r.and_then(read) };
+            Said::Used((v == VERSION).then_some(of)?)
         }
         _ => return None,
     };

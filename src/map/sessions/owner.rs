@@ -27,16 +27,13 @@ pub(in crate::map) struct Owner(Box<str>);
 impl<'a> Whose<'a> {
     /// What an event says of the session it is about.
     pub(super) fn of(event: &'a IdentityEvent<'_>) -> Self {
-        fn text<'t>(text: &'t Option<Cow<'_, str>>) -> &'t str {
-            text.as_deref().unwrap_or_default()
-        }
         Self {
             provider: &event.provider,
-            session: text(&event.session),
-            user: text(&event.user),
-            realm: text(&event.realm),
-            client: text(&event.client),
-            device: event.device.as_ref().map_or("", |device| text(&device.id)),
+            session: event.session.as_deref().unwrap_or_default(),
+            user: event.user.as_deref().unwrap_or_default(),
+            realm: event.realm.as_deref().unwrap_or_default(),
+            client: event.client.as_deref().unwrap_or_default(),
+            device: event.device.as_ref().and_then(|device| device.id.as_deref()).unwrap_or_default(),
         }
     }
 
@@ -48,11 +45,14 @@ impl<'a> Whose<'a> {
     /// Packs it.
     pub(super) fn pack(&self) -> Owner {
         let Self { provider, session, user, realm, client, device } = self;
-        let [p, s, u, r, c] = [provider, session, user, realm, client].map(|text| text.len());
-        let texts = [provider, session, user, realm, client, device];
-        let texts = texts.iter().flat_map(|text| text.chars());
-        let mut packed = format!("{p}:{s}:{u}:{r}:{c}:");
-        packed.extend(texts);
+        let mut packed = String::new();
+        for text in [provider, session, user, realm, client] {
+            packed.push_str(&text.len().to_string());
+            packed.push(':');
+        }
+        for text in [provider, session, user, realm, client, device] {
+            packed.push_str(text);
+        }
         Owner(packed.into())
     }
 

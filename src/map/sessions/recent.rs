@@ -58,18 +58,20 @@ impl<V: Default> Recent<V> {
         Some(&mut self.entries[at as usize].value)
     }
 
-    /// The value of `key`, which is touched; a default one if there was none, and then the oldest entry
-    /// may have had to go: how many went is added to `evicted`.
-    pub(super) fn touch_or_insert(&mut self, key: Fingerprint, now: Moment, evicted: &mut u64) -> &mut V {
+    /// Removes the oldest entry if there is no room for `key`; returns its key.
+    pub(super) fn make_room(&mut self, key: Fingerprint) -> Option<Fingerprint> {
+        let full = self.len() >= self.max && !self.index.contains_key(&key);
+        full.then(|| self.remove_oldest())
+    }
+
+    /// The value of `key`, which is touched; a default one if there was none: there must be room for it,
+    /// see [`Recent::make_room`].
+    pub(super) fn touch_or_insert(&mut self, key: Fingerprint, now: Moment) -> &mut V {
         let at = if let Some(at) = self.index.get(&key) {
             let at = *at;
             self.unlink(at);
             at
         } else {
-            if self.len() >= self.max {
-                self.remove_oldest();
-                *evicted += 1;
-            }
             let at = self.place(key);
             self.index.insert(key, at);
             at
@@ -83,6 +85,11 @@ impl<V: Default> Recent<V> {
         Some(&self.entries[*self.index.get(&key)? as usize].value)
     }
 
+    /// The same, to be changed.
+    pub(super) fn peek_mut(&mut self, key: Fingerprint) -> Option<&mut V> {
+        Some(&mut self.entries[*self.index.get(&key)? as usize].value)
+    }
+
     /// All values with their keys, in no order; takes time in proportion to how many there are.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Fingerprint, &mut V)> {
         let index = &self.index;
@@ -94,21 +101,22 @@ impl<V: Default> Recent<V> {
         entries.filter(live).map(|(_, entry)| (entry.key, &mut entry.value))
     }
 
-    /// Removes what has not been touched for longer than the greatest age; says how many went.
-    pub(super) fn remove_aged(&mut self, now: Moment) -> u64 {
-        let mut removed = 0;
+    /// Removes what has not been touched for longer than the greatest age; returns the keys that went.
+    pub(super) fn remove_aged(&mut self, now: Moment) -> Vec<Fingerprint> {
+        let mut removed = Vec::new();
         while self.oldest != NONE && now.since(self.entries[self.oldest as usize].touched) > self.max_age {
-            self.remove_oldest();
-            removed += 1;
+            removed.push(self.remove_oldest());
         }
         removed
     }
 
-    fn remove_oldest(&mut self) {
+    fn remove_oldest(&mut self) -> Fingerprint {
         let at = self.oldest;
         self.unlink(at);
-        self.index.remove(&self.entries[at as usize].key);
+        let key = self.entries[at as usize].key;
+        self.index.remove(&key);
         self.free.push(at);
+        key
     }
 
     /// Where an entry for `key` is put: in a place that another left, or a new one.
@@ -182,18 +190,18 @@ mod tests {
         ) {
             let mut recent = Recent::<u32>::new(NonZeroUsize::new(max).unwrap(), Duration::from_secs(5));
             let mut model = Model::default();
-            let (mut now, mut evicted) = (0, 0);
+            let mut now = 0;
             for (number, (name, wait, insert)) in (1..).zip(steps) {
                 now += wait;
                 let before = model.0.len();
                 model.0.retain(|entry| now - entry.1 <= 5);
-                prop_assert_eq!(recent.remove_aged(at(now)), (before - model.0.len()) as u64);
+                prop_assert_eq!(recent.remove_aged(at(now)).len(), before - model.0.len());
                 let mut expected = model.touch(name, now);
                 let found = if insert {
-                    let before = evicted;
-                    let value = recent.touch_or_insert(key(name), at(now), &mut evicted);
+                    let evicted = recent.make_room(key(name)).is_some();
+                    let value = recent.touch_or_insert(key(name), at(now));
                     if expected.is_none() {
-                        prop_assert_eq!(evicted - before, u64::from(model.0.len() == max));
+                        prop_assert_eq!(evicted, model.0.len() == max);
                         model.0.drain(..model.0.len().saturating_sub(max - 1));
                         model.0.push((name, now, number));
                         *value = number;

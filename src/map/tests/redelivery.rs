@@ -69,7 +69,7 @@ proptest! {
         deliveries in vec((any::<prop::sample::Index>(), 0..4_u64, prop::bool::weighted(0.1)), 1..60),
     ) {
         let config =
-            SessionsConfig { max: NonZeroUsize::new(2).unwrap(), max_age: Span(Duration::from_secs(5)) };
+            SessionsConfig { max: NonZeroUsize::new(2).unwrap(), max_age: Span(Duration::from_secs(5)), ..SessionsConfig::default() };
         let mut mapper = Mapper::new(Decoder::default(), &config);
         let mut now = 0;
         for (delivery, wait, restart) in deliveries {
