@@ -46,6 +46,7 @@ struct Faults {
     natures: f64,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the world")]
 pub(super) struct World {
     rng: Rng,
     faults: Faults,

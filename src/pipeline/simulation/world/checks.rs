@@ -55,7 +55,9 @@ impl World {
         let lane = self.lanes.get(&endpoint).map(Vec::as_slice).unwrap_or_default();
         let waits = |tag: &&String| !self.refused_alone.contains(*tag);
         let tags: Vec<&str> = batch.events.iter().map(|event| tag(event)).collect();
-        tags.iter().for_each(|tag| self.check_gate(tag));
+        for tag in &tags {
+            self.check_gate(tag);
+        }
         let place = |tag: &str| lane.iter().position(|other| other == tag);
         let places: Vec<Option<usize>> = tags.iter().map(|tag| place(tag)).collect();
         assert!(places.iter().all(Option::is_some), "an event was sent after its verdict");
