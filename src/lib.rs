@@ -11,10 +11,11 @@
 //! ```text
 //!                  pure: no tokio, no rdkafka, no HTTP, no clock, no environment, no logging
 //!                ┌──────────────────────────────────────────────────────────────────────────┐
-//!                │  decode ─► map ─► pipeline ─► ledger · offsets · outlet · quota · letters│
+//!                │  decode ─► map ─► pipeline ─► ledger · gate · outlet · quota · letters   │
 //!                └────────▲──────────────────────────────────────────┬──────────────────────┘
 //!                   Input │ Record · SendFinished · LetterFinished   │ Action
-//!                         │ Assigned · Revoking · Lost · Tick · Drain▼ Send · Write · Commit · Release · Stopped
+//!                         │ EntriesFinished · Assigned · Revoking    │ Send · Write · WriteEntries
+//!                         │ Lost · Tick · Drain                      ▼ Commit · Release · Stopped
 //!  ┌────────┐      ┌──────┴──────────────────────────────────────────────┐        ┌───────────────┐
 //!  │ source ├─────►│ runner: one task, one select!, owns all the state   ├───────►│ destination   ├──► AWS
 //!  │ kafka  │◄─────┤ (sends live in its JoinSet)                         │◄───────┤ pinpoint      │◄──
@@ -23,8 +24,11 @@
 //!       └── Kafka     main ─► cli · config ─► app (composition root) ─► runner · admin
 //! ```
 //!
-//! Data flows one way: read, decode, map, group by endpoint, batch, send, settle, commit. A record is settled
-//! when every event of it was accepted, or its dead letter was acknowledged, or it was ignored on purpose.
+//! Data flows one way: read, decode, map, wait at the gate, group by endpoint, batch, send, settle, commit. A
+//! record is settled when all its obligations are fulfilled: each event of it was accepted, or the dead letter
+//! for it was acknowledged; and what the record says of sessions was acknowledged by their table. One that is
+//! ignored on purpose has that last obligation alone. Until the table acknowledges, nothing of the record is
+//! sent, and nothing that was read after it: whoever reads of a session finds it in the table.
 //! What must be sent again goes back through the pipeline and not into a loop around the send: it joins the
 //! next request, at the front, so that three failed events do not take a request of their own. Backpressure
 //! is a state ([`source::Intake`]) and not a channel: what is outstanding is bounded, and the source pauses
@@ -83,7 +87,7 @@
 //! |---|---|---|
 //! | 1 | The committed position of a partition is never past a record that is not settled. | simulation; `invariant_1_…` in `pipeline/offsets.rs` |
 //! | 2 | Within one ownership the position never goes back; nothing is committed for a partition not owned, and a completion from an earlier ownership changes nothing. | simulation |
-//! | 3 | A record is outstanding from before anything else can see it until it is settled. | simulation |
+//! | 3 | A record is outstanding from before anything else can see it until it is settled; nothing of it is sent before its entries of the sessions' table, and those of all that was read before it, are acknowledged. | simulation |
 //! | 4 | No endpoint is in two requests in flight, and its events are first sent in the order in which they came; while one waits to be sent again, later ones wait. What is sent again carries the newest snapshot of its endpoint. | simulation |
 //! | 5 | No request holds more than 100 events or 4 MB; no quota domain exceeds its rate or its cap in flight. | simulation; `invariant_5_…` in `pipeline/quota.rs` |
 //! | 6 | Records, bytes and events outstanding stay within their budget plus one fetch, however long a destination is down. | simulation |

@@ -2,12 +2,15 @@
 //! here, as a state machine without I/O, clock, randomness and logging.
 //!
 //! ```text
-//! Record ─► ledger (outstanding) ─► outlet: lanes ─► request ─► answer ─► verdicts ─► ledger (settled)
-//!      (gate: while its entries of the sessions' table are written)         │              │
-//!                 │                                                         │              │
-//!                 └──────────── refused ─► letters (brake) ─► dead letter ◄─┘              ▼
-//!                                                                                  position to commit
+//! Record ─► ledger (outstanding) ─► gate ─► outlet: lanes ─► request ─► answer ─► verdicts ─► ledger (settled)
+//!                                    │                                                │              │
+//!                                    └─── refused ─► letters (brake) ─► dead letter ◄─┘              ▼
+//!                                                                                            position to commit
 //! ```
+//!
+//! At the gate a record waits while its entries of the sessions' table, or those of a record read before it,
+//! are not acknowledged; without such entries there is no waiting. That write is an obligation of the record
+//! like its events and its dead letters.
 //!
 //! Knows nothing of tokio, rdkafka and AWS. What always holds: the invariants that its simulation checks
 //! by name (see `pipeline/simulation.rs`).
@@ -158,7 +161,6 @@ impl Pipeline {
                 let mut notices = Vec::new();
                 self.gate.finish(now, id, outcome, jitter, &mut notices);
                 actions.extend(notices.into_iter().map(Action::Notice));
-                self.let_through(now, actions);
             }
             Input::Committed(positions, acknowledged) => self.ledger.committed(&positions, acknowledged),
             Input::Tick => {}
@@ -181,7 +183,10 @@ impl Pipeline {
     pub fn finish(&mut self) -> Summary {
         let unsettled = self.ledger.outstanding();
         let owned: Vec<_> = self.ledger.partitions().keys().copied().collect();
-        let release = |id| Some((id, self.ledger.release(id)?));
+        let release = |id| {
+            self.gate.release(id);
+            Some((id, self.ledger.release(id)?))
+        };
         let positions = owned.into_iter().filter_map(release).collect();
         Summary { positions, unsettled }
     }
@@ -199,22 +204,20 @@ impl Pipeline {
         if entries.is_empty() && self.gate.is_open() {
             return self.become_of(now, id, ownership, mapped, actions);
         }
-        let bytes = self.weight(&mapped) + entries.iter().map(Entry::weight).sum::<usize>();
+        let entries_weight: usize = entries.iter().map(Entry::weight).sum();
+        let bytes = Gate::PLACE + self.weight(&mapped) + entries_weight;
         self.ledger.oblige(id, 1, bytes);
         let waiting = Waiting { record: id, ownership, mapped, bytes, entries };
         actions.extend(self.gate.enter(waiting).map(|(id, entries)| Action::WriteEntries(id, entries)));
-        self.let_through(now, actions);
     }
 
-    /// Lets those records through whose entries are acknowledged: that obligation is fulfilled.
+    /// Lets those records through that need wait no more: that obligation is fulfilled, after what they
+    /// become has added its own. Of a record that is ignored nothing is left to fulfil.
     fn let_through(&mut self, now: Moment, actions: &mut Vec<Action>) {
         while let Some(Waiting { record, ownership, mapped, bytes, .. }) = self.gate.leave() {
             self.ledger.relieve(record, bytes);
-            let ignored = matches!(mapped, Mapped::Ignored(_));
             self.become_of(now, record, ownership, mapped, actions);
-            if !ignored {
-                self.fulfil(now, record, actions);
-            }
+            self.fulfil(now, record, actions);
         }
     }
 
@@ -299,7 +302,11 @@ impl Pipeline {
 
     /// Does what is due, whatever happened.
     fn advance(&mut self, now: Moment, actions: &mut Vec<Action>) {
-        self.release_drained(now, actions);
+        self.let_through(now, actions);
+        // What is released may have stood before others at the gate, and what is let through may settle.
+        while self.release_drained(now, actions) {
+            self.let_through(now, actions);
+        }
         let writes = self.gate.due(now).into_iter();
         actions.extend(writes.map(|(id, entries)| Action::WriteEntries(id, entries)));
         actions.extend(self.letters.due(now).into_iter().map(Action::Write));

@@ -100,6 +100,14 @@ impl Batcher {
             self.lanes.insert(endpoint_id.clone(), lane);
             return self.index(endpoint_id);
         };
+        // What waited at the gate may be of a partition that is being given up by now.
+        if lane.place.is_some_and(|place| place.patient) && self.urgent.contains(&item.ownership) {
+            self.unindex(endpoint_id);
+            if let Some(lane) = self.lanes.get_mut(endpoint_id) {
+                lane.push(item, endpoint);
+            }
+            return self.index(endpoint_id);
+        }
         if lane.place.is_some() {
             self.ready_events += 1;
             self.ready_bytes += item.bytes;

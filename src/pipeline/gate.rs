@@ -5,10 +5,7 @@
 //! each after its own entries were acknowledged, so that no event tells of a session that no replica could
 //! read of. While nothing waits, records pass without stopping.
 
-use std::{
-    collections::{BTreeSet, VecDeque},
-    time::Duration,
-};
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::{
     event::{Code, Mapped},
@@ -36,9 +33,11 @@ pub(super) struct Gate {
     queue: VecDeque<Place>,
     /// The writes that failed, and when each is due again.
     again: BTreeSet<(Moment, WriteId)>,
-    events: usize,
+    /// The writes that the broker refused and has not acknowledged since: while there are any, it is a hold.
+    refused: BTreeSet<WriteId>,
     /// Why the broker refuses to write, and since when.
     hold: Option<(Code, Moment)>,
+    events: usize,
 }
 
 /// A place in the queue; ids grow from front to back.
@@ -60,8 +59,19 @@ enum State {
 }
 
 impl Gate {
+    /// What keeping a place costs, in bytes, beside what is in it.
+    pub(super) const PLACE: usize = size_of::<Place>();
+
     pub(super) fn new(schedule: Schedule) -> Self {
-        Self { schedule, next: 0, queue: VecDeque::new(), again: BTreeSet::new(), events: 0, hold: None }
+        Self {
+            schedule,
+            next: 0,
+            queue: VecDeque::new(),
+            again: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            hold: None,
+            events: 0,
+        }
     }
 
     /// Whether a record without entries may pass.
@@ -80,7 +90,7 @@ impl Gate {
         (!entries.is_empty()).then_some((id, entries))
     }
 
-    /// Takes out the record that has waited longest, if it waits no more.
+    /// Takes out the record that has waited longest, if it need wait no more.
     pub(super) fn leave(&mut self) -> Option<Waiting> {
         if self.queue.front()?.state != State::Written {
             return None;
@@ -105,26 +115,37 @@ impl Gate {
             return;
         }
         place.failures = place.failures.saturating_add(1);
-        let wait: Duration = match outcome {
+        let wait = match outcome {
             WriteOutcome::Written => {
                 place.state = State::Written;
                 place.waiting.entries = Vec::new();
-                if let Some((code, _)) = self.hold.take() {
-                    notices.push(Notice::TableResumed { code });
-                }
-                return;
+                return self.resume(id, notices);
             }
             WriteOutcome::Again(_) => self.schedule.wait(place.failures, jitter),
-            WriteOutcome::Refused(code) => {
-                if self.hold.is_none() {
-                    notices.push(Notice::TableHeld { code });
-                }
-                self.hold = Some((code, self.hold.map_or(now, |(_, since)| since)));
-                self.schedule.max()
-            }
+            WriteOutcome::Refused(_) => self.schedule.max(),
         };
-        place.state = State::Again(now + wait);
-        self.again.insert((now + wait, id));
+        let until = now + wait;
+        place.state = State::Again(until);
+        self.again.insert((until, id));
+        if let WriteOutcome::Refused(code) = outcome {
+            self.refuse(now, id, code, notices);
+        }
+    }
+
+    fn refuse(&mut self, now: Moment, id: WriteId, code: Code, notices: &mut Vec<Notice>) {
+        self.refused.insert(id);
+        if self.hold.is_none() {
+            notices.push(Notice::TableHeld { code });
+        }
+        let since = self.hold.map_or(now, |(_, since)| since);
+        self.hold = Some((code, since));
+    }
+
+    fn resume(&mut self, id: WriteId, notices: &mut Vec<Notice>) {
+        self.refused.remove(&id);
+        if let Some((code, _)) = self.hold.take_if(|_| self.refused.is_empty()) {
+            notices.push(Notice::TableResumed { code });
+        }
     }
 
     /// What is due to be written again.
@@ -140,21 +161,20 @@ impl Gate {
         due
     }
 
-    /// Forgets the records of an ownership that has ended.
+    /// Forgets the records of an ownership that has ended, and a hold that was theirs alone.
     pub(super) fn release(&mut self, ownership: Ownership) {
-        let (mut gone, again) = (0, &mut self.again);
         self.queue.retain(|place| {
-            let stays = place.waiting.ownership != ownership;
-            if !stays {
-                gone += events(&place.waiting.mapped);
-                if let State::Again(until) = place.state {
-                    again.remove(&(until, place.id));
-                }
+            if place.waiting.ownership != ownership {
+                return true;
             }
-            stays
+            self.events -= events(&place.waiting.mapped);
+            self.refused.remove(&place.id);
+            if let State::Again(until) = place.state {
+                self.again.remove(&(until, place.id));
+            }
+            false
         });
-        self.events -= gone;
-        if self.queue.is_empty() {
+        if self.refused.is_empty() {
             self.hold = None;
         }
     }
@@ -169,9 +189,11 @@ impl Gate {
         self.again.first().map(|(until, _)| *until)
     }
 
-    /// Whether anything will come of waiting without a person.
+    /// Whether anything will come of waiting without a person: all depends on the record that has waited
+    /// longest. A write under way is waited for even if it was refused before: the person may have acted.
     pub(super) fn is_moving(&self) -> bool {
-        !self.queue.is_empty() && self.hold.is_none()
+        let moves = |place: &Place| place.state == State::Writing || !self.refused.contains(&place.id);
+        self.queue.front().is_some_and(moves)
     }
 
     /// Why the broker refuses to write, and since when.

@@ -41,9 +41,10 @@ impl Pipeline {
     }
 
     /// Gives up what is revoked once it is settled, once its time is over, or once waiting is in vain.
-    pub(super) fn release_drained(&mut self, now: Moment, actions: &mut Vec<Action>) {
+    /// Returns whether there was any.
+    pub(super) fn release_drained(&mut self, now: Moment, actions: &mut Vec<Action>) -> bool {
         if self.revoking.is_empty() {
-            return;
+            return false;
         }
         let in_vain = !self.is_moving();
         let settled = |id: &Ownership| {
@@ -56,10 +57,12 @@ impl Pipeline {
         let (done, rest) = self.revoking.iter().copied().partition(|(_, deadline)| !open.contains(deadline));
         self.revoking = rest;
         let done: Vec<(Ownership, Moment)> = done;
-        if !done.is_empty() {
-            let released = done.into_iter().map(|(id, _)| (id, self.release(now, id, actions))).collect();
-            actions.push(Action::Release(released));
+        if done.is_empty() {
+            return false;
         }
+        let released = done.into_iter().map(|(id, _)| (id, self.release(now, id, actions))).collect();
+        actions.push(Action::Release(released));
+        true
     }
 
     /// Ends an ownership; returns the position it had reached.

@@ -1,5 +1,7 @@
 //! A seeded simulation of the whole pipeline against a model of the world: a log per partition, a group
 //! that assigns, revokes and loses them, a destination and a broker with every fault, restarts at any step.
+//! In half of the schedules there is a table of sessions, with faults of its own, and no event may be sent
+//! before what its record, or one read before it, says of sessions is acknowledged.
 //!
 //! After each step the invariants are checked by name; at the end of each schedule the world heals and
 //! everything must settle. A schedule is one seed. A failing one prints itself:

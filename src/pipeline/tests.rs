@@ -11,7 +11,10 @@ use crate::{
     moment::Timestamp,
     record::Assignment,
     setting::Span,
+    table::WriteId,
 };
+
+mod gate;
 
 const BAD: Code = Code("bad_request");
 const DOWN: Code = Code("http_503");
@@ -23,6 +26,8 @@ struct Bench {
     next_offset: i64,
     requests: Vec<Request>,
     letters: Vec<DeadLetter>,
+    writes: Vec<(WriteId, Vec<Entry>)>,
+    notices: Vec<Notice>,
     commits: Vec<(Ownership, i64)>,
     released: Vec<(Ownership, Option<i64>)>,
     intake: Intake,
@@ -57,6 +62,8 @@ impl Bench {
             next_offset: 0,
             requests: Vec::new(),
             letters: Vec::new(),
+            writes: Vec::new(),
+            notices: Vec::new(),
             commits: Vec::new(),
             released: Vec::new(),
             intake: Intake::default(),
@@ -80,8 +87,8 @@ impl Bench {
                 Action::Commit(positions) => self.commits.extend(positions),
                 Action::Release(released) => self.released.extend(released),
                 Action::Intake(intake) => self.intake = intake,
-                Action::Notice(_) => {}
-                Action::WriteEntries(..) => {}
+                Action::Notice(notice) => self.notices.push(notice),
+                Action::WriteEntries(id, entries) => self.writes.push((id, entries)),
                 Action::Stopped => self.stopped = true,
             }
         }
@@ -97,9 +104,13 @@ impl Bench {
     }
 
     fn read_as(&mut self, ownership: Ownership, mapped: Mapped) -> i64 {
+        self.read_with(ownership, mapped, Vec::new())
+    }
+
+    fn read_with(&mut self, ownership: Ownership, mapped: Mapped, entries: Vec<Entry>) -> i64 {
         let offset = self.next_offset;
         self.next_offset += 1;
-        self.handle(Input::Record(record(ownership, offset), mapped, Vec::new()));
+        self.handle(Input::Record(record(ownership, offset), mapped, entries));
         offset
     }
 
