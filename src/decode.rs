@@ -18,9 +18,13 @@ mod cognito;
 mod entra;
 mod format;
 mod fusionauth;
+mod gather;
 mod identity_event;
 mod json;
 pub mod keycloak;
+#[cfg(test)]
+mod line;
+mod mail;
 mod okta;
 mod ory;
 mod time;
