@@ -16,16 +16,12 @@ const MOST_COPIED: usize = 16 << 20;
 
 /// The attributes that have a value: a text, a number, a truth value, or texts of a list with commas
 /// between.
-pub(super) fn attributes<'a>(
-    named: &[(&'static str, &Node<'a>)],
-) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
+pub(super) fn attributes<'a>(named: &[(&'static str, &Node<'a>)]) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
     named.iter().filter_map(|(name, node)| Some(((*name).into(), written(node)?))).collect()
 }
 
 /// What is said of the person, where something is.
-pub(super) fn person<'a>(
-    claims: &[(&'static str, &Node<'a>)],
-) -> Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)> {
+pub(super) fn person<'a>(claims: &[(&'static str, &Node<'a>)]) -> Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)> {
     claims.iter().filter_map(|(name, node)| Some(((*name).into(), vec![node.text()?]))).collect()
 }
 
@@ -57,8 +53,18 @@ impl Copies {
     ///
     /// The copies taken of the record's events are larger than any provider's.
     pub(super) fn of<'a>(&mut self, event: &IdentityEvent<'a>) -> Result<IdentityEvent<'a>, Refused> {
-        self.left = self.left.checked_sub(owned(event)).ok_or(Refused::TooLarge)?;
+        self.count(event)?;
         Ok(event.clone())
+    }
+
+    /// Counts `event`, of which much was copied.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::of`].
+    pub(super) fn count(&mut self, event: &IdentityEvent<'_>) -> Result<(), Refused> {
+        self.left = self.left.checked_sub(owned(event)).ok_or(Refused::TooLarge)?;
+        Ok(())
     }
 }
 

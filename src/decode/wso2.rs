@@ -140,11 +140,7 @@ fn kind(uri: &str, event: &Node<'_>) -> Result<Kind, Ignored> {
     }
 }
 
-fn read<'a>(
-    kind: Kind,
-    event: &Node<'a>,
-    shared: IdentityEvent<'a>,
-) -> Result<IdentityEvent<'a>, Refused> {
+fn read<'a>(kind: Kind, event: &Node<'a>, shared: IdentityEvent<'a>) -> Result<IdentityEvent<'a>, Refused> {
     let (user_name, person) = claims(event.at(&["user", "claims"]));
     let application = event.get("application");
     let initiator = event.get("initiatorType");

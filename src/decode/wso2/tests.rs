@@ -31,9 +31,13 @@ fn a_sign_in_has_no_session() {
     check(
         &token(
             "loginSuccess",
-            &format!(r#"{USER},{WHERE},"initiatorIpAddress":"192.0.2.1","authenticationMethods":["Basic","totp"]"#),
+            &format!(
+                r#"{USER},{WHERE},"initiatorIpAddress":"192.0.2.1","authenticationMethods":["Basic","totp"]"#
+            ),
         ),
-        &format!("SignIn {HEAD} user=u name=anna client=app ip=192.0.2.1 {SAYS} authenticationMethods:Basic,totp"),
+        &format!(
+            "SignIn {HEAD} user=u name=anna client=app ip=192.0.2.1 {SAYS} authenticationMethods:Basic,totp"
+        ),
     );
 }
 
@@ -52,7 +56,8 @@ fn a_failed_sign_in_says_why_and_may_have_no_user() {
 
 #[test]
 fn a_registration_is_a_sign_up_only_by_the_user() {
-    let registered = |initiator: &str| token("registrationSuccess", &format!(r#"{USER},"initiatorType":{initiator}"#));
+    let registered =
+        |initiator: &str| token("registrationSuccess", &format!(r#"{USER},"initiatorType":{initiator}"#));
     check(
         &registered(r#""USER""#),
         "SignUp id=j time=1795382428244 realm=https://idp.example.com/t/shop user=u name=anna \
@@ -80,15 +85,22 @@ fn only_the_first_login_time_is_a_sessions_start() {
 #[test]
 fn each_revoked_session_ends() {
     let ended = |session: &str| {
-        format!("SessionStopped id=j time=1795382428244 realm=https://idp.example.com/t/shop user=u{session} reason=USER rci:c")
+        format!(
+            "SessionStopped id=j time=1795382428244 realm=https://idp.example.com/t/shop user=u{session} reason=USER rci:c"
+        )
     };
-    let event = |sessions: &str| token("sessionRevoked", &format!(r#""user":{{"id":"u"}},"initiatorType":"USER",{sessions}"#));
+    let event = |sessions: &str| {
+        token("sessionRevoked", &format!(r#""user":{{"id":"u"}},"initiatorType":"USER",{sessions}"#))
+    };
     let two = r#""sessions":[{"id":"s","loginTime":1795382428240},{"id":"t"}]"#;
     check(&event(two), &[ended(" session=s"), ended(" session=t")].join("\n"));
     check(&event(r#""sessionId":"s""#), &ended(" session=s"));
     check(&event(r#""sessions":null"#), &ended(""));
     check(&event(r#""sessions":[]"#), "ignored: empty");
-    check(&event(r#""sessions":[{"id":"s"},{"id":[]}]"#), &format!("{}\nrefused: field_not_text", ended(" session=s")));
+    check(
+        &event(r#""sessions":[{"id":"s"},{"id":[]}]"#),
+        &format!("{}\nrefused: field_not_text", ended(" session=s")),
+    );
 }
 
 #[test]
@@ -143,7 +155,10 @@ fn recognised(value: &str, expected: bool) {
 #[test]
 fn its_uris_are_its_shape() {
     recognised(&token("anything", ""), true);
-    recognised(r#"{"events":{"https://schemas.openid.net/secevent/caep/event-type/session-revoked":{}}}"#, false);
+    recognised(
+        r#"{"events":{"https://schemas.openid.net/secevent/caep/event-type/session-revoked":{}}}"#,
+        false,
+    );
     recognised(r#"{"events":{"https://schemas.identity.wso2.org.example.com/event-type/a":{}}}"#, false);
     recognised(r#"{"events":{}}"#, false);
     recognised(r#"{"events":[]}"#, false);
