@@ -27,6 +27,8 @@ mod line;
 mod mail;
 mod okta;
 mod ory;
+#[cfg(test)]
+mod pages;
 mod time;
 mod tree;
 mod wso2;

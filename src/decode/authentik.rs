@@ -31,10 +31,12 @@
 //! `user.pk` is a small number, unique in one instance only: the events of two instances must not be
 //! delivered to one application.
 
-use std::borrow::Cow;
-
 use crate::{
-    decode::{Item, gather, tree::Node},
+    decode::{
+        Item,
+        gather::{self, Person},
+        tree::Node,
+    },
     identity::{
         IdentityEvent, Kind, Place,
         reason::{Ignored, Refused},
@@ -135,13 +137,7 @@ fn event<'a>(kind: Kind, node: &Node<'a>) -> Result<IdentityEvent<'a>, Refused> 
     })
 }
 
-#[expect(clippy::type_complexity, reason = "it is a field of an event")]
-fn person<'a>(
-    kind: Kind,
-    known: bool,
-    user: &Node<'a>,
-    context: &Node<'a>,
-) -> Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)> {
+fn person<'a>(kind: Kind, known: bool, user: &Node<'a>, context: &Node<'a>) -> Person<'a> {
     match kind {
         Kind::SignUp => gather::person(&[("email", context.get("email")), ("name", context.get("name"))]),
         _ if known => gather::person(&[("email", user.get("email"))]),

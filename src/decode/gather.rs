@@ -10,6 +10,9 @@ use crate::{
     identity::{Device, IdentityEvent, Place, reason::Refused},
 };
 
+/// What is said of a person: claims, each with its values.
+pub(super) type Person<'a> = Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>;
+
 /// How many bytes the copies of one record's shared texts may take: many times those of any batch that a
 /// provider writes.
 const MOST_COPIED: usize = 16 << 20;
@@ -21,7 +24,7 @@ pub(super) fn attributes<'a>(named: &[(&'static str, &Node<'a>)]) -> Vec<(Cow<'a
 }
 
 /// What is said of the person, where something is.
-pub(super) fn person<'a>(claims: &[(&'static str, &Node<'a>)]) -> Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)> {
+pub(super) fn person<'a>(claims: &[(&'static str, &Node<'a>)]) -> Person<'a> {
     claims.iter().filter_map(|(name, node)| Some(((*name).into(), vec![node.text()?]))).collect()
 }
 

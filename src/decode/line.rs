@@ -16,9 +16,14 @@ use crate::{
 #[track_caller]
 pub(super) fn lines(value: &str, decode: for<'a> fn(&Node<'a>) -> Vec<Item<'a>>) -> String {
     match parse(value.as_bytes()) {
-        Ok(node) => decode(&node).iter().map(line).collect::<Vec<_>>().join("\n"),
+        Ok(node) => of(&decode(&node)),
         Err(reason) => format!("refused: {}", reason.code()),
     }
+}
+
+/// A line for each of `items`.
+pub(super) fn of(items: &[Item<'_>]) -> String {
+    items.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn line(item: &Item<'_>) -> String {

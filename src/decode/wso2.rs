@@ -42,7 +42,7 @@ use std::borrow::Cow;
 use crate::{
     decode::{
         Item,
-        gather::{self, Copies},
+        gather::{self, Copies, Person},
         tree::{Node, first},
     },
     identity::{
@@ -194,8 +194,7 @@ fn end<'a>(session: &Node<'a>, read: &IdentityEvent<'a>, copies: &mut Copies) ->
 }
 
 /// The user name, and what else the claims say of the person.
-#[expect(clippy::type_complexity, reason = "the parts are fields of an event")]
-fn claims<'a>(claims: &Node<'a>) -> (Option<Cow<'a, str>>, Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>) {
+fn claims<'a>(claims: &Node<'a>) -> (Option<Cow<'a, str>>, Person<'a>) {
     let mut user_name = &Node::Null;
     let mut person = CLAIMS.map(|(_, name)| (name, &Node::Null));
     for claim in claims.list() {

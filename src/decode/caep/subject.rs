@@ -25,7 +25,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    decode::{mail::is_mail, tree::Node},
+    decode::{gather::Person, mail::is_mail, tree::Node},
     identity::reason::Refused,
 };
 
@@ -47,7 +47,7 @@ pub(super) enum Named {
 pub(super) struct Subject<'a> {
     pub(super) user: Option<Cow<'a, str>>,
     pub(super) user_name: Option<Cow<'a, str>>,
-    pub(super) person: Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>,
+    pub(super) person: Person<'a>,
     pub(super) session: Option<Cow<'a, str>>,
     pub(super) tenant: Option<Cow<'a, str>>,
     pub(super) device: Option<Cow<'a, str>>,

@@ -103,6 +103,10 @@ fn the_sub_is_the_user_and_a_name_only_in_its_place() {
     check(&of(r#","Username":"anna""#), "SignIn user=anna name=anna");
     check(&of(r#","username":"anna@example.com""#), "SignIn name=anna@example.com");
     check(&of(r#","username":"anna@example.com","userSub":"u""#), "SignIn user=u name=anna@example.com");
+    check(
+        r#"{"triggerSource":"PostAuthentication_Authentication","userName":"anna@example.com"}"#,
+        "SignIn name=anna@example.com triggerSource:PostAuthentication_Authentication",
+    );
 }
 
 #[test]
