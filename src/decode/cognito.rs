@@ -56,7 +56,7 @@ mod trigger;
 /// The provider's name, as it goes into endpoint ids.
 const PROVIDER: &str = "cognito";
 
-/// The event source of CloudTrail's records.
+/// The event source of the records of `CloudTrail`.
 const CLOUD_TRAIL: &str = "cognito-idp.amazonaws.com";
 
 /// How the log writes a date: Java's `Date.toString`, always in UTC.

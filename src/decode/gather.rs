@@ -82,7 +82,8 @@ fn written<'a>(node: &Node<'a>) -> Option<Cow<'a, str>> {
     }
 }
 
-/// The bytes of the texts that are not borrowed. The device and the place hold few and short ones.
+/// The bytes of the texts that are not borrowed. Of the device only the id is ever shared, of the place
+/// nothing.
 fn owned(event: &IdentityEvent<'_>) -> usize {
     let texts = [
         &event.id,
@@ -99,11 +100,9 @@ fn owned(event: &IdentityEvent<'_>) -> usize {
     let texts = texts.into_iter().flatten();
     let person = event.person.iter().flat_map(|(_, values)| values);
     let attributes = event.attributes.iter().map(|(_, value)| value);
-    texts.chain(person).chain(attributes).map(length_if_owned).sum()
-}
-
-fn length_if_owned(text: &Cow<'_, str>) -> usize {
-    if let Cow::Owned(text) = text { text.len() } else { 0 }
+    let device = event.device.iter().filter_map(|device| device.id.as_ref());
+    let all = texts.chain(device).chain(person).chain(attributes);
+    all.map(|text| if let Cow::Owned(text) = text { text.len() } else { 0 }).sum()
 }
 
 #[cfg(test)]

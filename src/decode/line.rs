@@ -33,19 +33,19 @@ fn line(item: &Item<'_>) -> String {
         Err(Unmapped::Refused(reason)) => return format!("refused: {}", reason.code()),
     };
     let mut line = format!("{:?}", event.kind);
-    let time = |time: &Option<Timestamp>| time.map(|time| time.0.to_string().into());
-    add(&mut line, "id", &event.id);
-    add(&mut line, "time", &time(&event.time));
-    add(&mut line, "realm", &event.realm);
-    add(&mut line, "realm_name", &event.realm_name);
-    add(&mut line, "user", &event.user);
-    add(&mut line, "name", &event.user_name);
-    add(&mut line, "session", &event.session);
-    add(&mut line, "start", &time(&event.session_start));
-    add(&mut line, "client", &event.client);
-    add(&mut line, "reason", &event.reason);
-    add(&mut line, "ip", &event.ip);
-    add(&mut line, "agent", &event.user_agent);
+    let time = |time: Option<Timestamp>| time.map(|time| time.0.to_string().into());
+    add(&mut line, "id", event.id.as_ref());
+    add(&mut line, "time", time(event.time).as_ref());
+    add(&mut line, "realm", event.realm.as_ref());
+    add(&mut line, "realm_name", event.realm_name.as_ref());
+    add(&mut line, "user", event.user.as_ref());
+    add(&mut line, "name", event.user_name.as_ref());
+    add(&mut line, "session", event.session.as_ref());
+    add(&mut line, "start", time(event.session_start).as_ref());
+    add(&mut line, "client", event.client.as_ref());
+    add(&mut line, "reason", event.reason.as_ref());
+    add(&mut line, "ip", event.ip.as_ref());
+    add(&mut line, "agent", event.user_agent.as_ref());
     if let Some(device) = &event.device {
         add_device(&mut line, device);
     }
@@ -62,21 +62,21 @@ fn line(item: &Item<'_>) -> String {
 }
 
 fn add_device(line: &mut String, device: &Device<'_>) {
-    add(line, "device.id", &device.id);
-    add(line, "device.model", &device.model);
-    add(line, "device.timezone", &device.timezone);
+    add(line, "device.id", device.id.as_ref());
+    add(line, "device.model", device.model.as_ref());
+    add(line, "device.timezone", device.timezone.as_ref());
 }
 
 fn add_place(line: &mut String, place: &Place<'_>) {
     let degrees = |degrees: Option<f64>| degrees.map(|degrees| degrees.to_string().into());
-    add(line, "city", &place.city);
-    add(line, "country", &place.country);
-    add(line, "region", &place.region);
-    add(line, "lat", &degrees(place.latitude));
-    add(line, "long", &degrees(place.longitude));
+    add(line, "city", place.city.as_ref());
+    add(line, "country", place.country.as_ref());
+    add(line, "region", place.region.as_ref());
+    add(line, "lat", degrees(place.latitude).as_ref());
+    add(line, "long", degrees(place.longitude).as_ref());
 }
 
-fn add(line: &mut String, name: &str, text: &Option<Cow<'_, str>>) {
+fn add(line: &mut String, name: &str, text: Option<&Cow<'_, str>>) {
     if let Some(text) = text {
         let _ = write!(line, " {name}={text}");
     }

@@ -60,7 +60,7 @@ const EVENTS: &str = "schemas.identity.wso2.org/events/";
 /// What the URIs of the claims begin with.
 const CLAIM: &str = "http://wso2.org/claims/";
 
-/// WSO2's claims that say who the person is, and OpenID Connect's names for them.
+/// WSO2's claims that say who the person is, and the standard claims that they are.
 const CLAIMS: [(&str, &str); 8] = [
     ("emailaddress", "email"),
     ("mobile", "phone_number"),

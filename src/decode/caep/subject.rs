@@ -147,7 +147,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// By this address or number, under the name of OpenID Connect's claim.
+    /// By this address or number; `claim` is the standard claim for it.
     fn reached(&mut self, claim: &'static str, by: Option<Cow<'a, str>>) {
         self.person.extend(by.iter().map(|by| (claim.into(), vec![by.clone()])));
         self.called(by);
