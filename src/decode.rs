@@ -18,11 +18,17 @@ mod cognito;
 mod entra;
 mod format;
 mod fusionauth;
+mod gather;
 mod identity_event;
 mod json;
 pub mod keycloak;
+#[cfg(test)]
+mod line;
+mod mail;
 mod okta;
 mod ory;
+#[cfg(test)]
+mod pages;
 mod time;
 mod tree;
 mod wso2;

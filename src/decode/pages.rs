@@ -1,0 +1,23 @@
+//! For tests: the example record on each provider's page under `deploy/providers` is what the page says.
+
+use crate::decode::{Format, line::of, tree::parse};
+
+#[track_caller]
+fn check(format: Format, page: &str, expected: &str) {
+    let (_, after) = page.split_once("```json\n").unwrap();
+    let (example, _) = after.split_once("```").unwrap();
+    let node = parse(example.as_bytes()).ok().unwrap();
+    let taken: Vec<_> = Format::ALL.into_iter().filter(|format| format.recognises(&node)).collect();
+    assert_eq!(taken, [format], "what the example is taken for");
+    let line = of(&format.decode(&node));
+    assert!(line.starts_with(expected) && !line.contains('\n'), "{line}");
+}
+
+#[test]
+fn an_example_is_taken_for_its_format_alone_and_becomes_an_event() {
+    check(Format::Wso2, include_str!("../../deploy/providers/wso2.md"), "SessionStarted id=");
+    check(Format::Caep, include_str!("../../deploy/providers/caep.md"), "SessionStarted id=");
+    check(Format::Cognito, include_str!("../../deploy/providers/cognito.md"), "SignIn id=");
+    check(Format::Ory, include_str!("../../deploy/providers/ory.md"), "SessionStarted realm=");
+    check(Format::Authentik, include_str!("../../deploy/providers/authentik.md"), "SignIn id=");
+}
