@@ -6,8 +6,11 @@
 use std::borrow::Cow;
 
 use crate::{
-    decode::tree::Node,
-    identity::{Device, IdentityEvent, Place, reason::Refused},
+    decode::{Item, tree::Node},
+    identity::{
+        Device, IdentityEvent, Place,
+        reason::{Ignored, Refused},
+    },
 };
 
 /// What is said of a person: claims, each with its values.
@@ -16,6 +19,16 @@ pub(super) type Person<'a> = Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>;
 /// How many bytes the copies of one record's shared texts may take: many times those of any batch that a
 /// provider writes.
 const MOST_COPIED: usize = 16 << 20;
+
+/// What `read` makes of each record of a batch; a batch of none is ignored.
+pub(super) fn batch<'a>(records: &[Node<'a>], read: fn(&Node<'a>) -> Item<'a>) -> Vec<Item<'a>> {
+    if records.is_empty() { vec![Err(Ignored::Empty.into())] } else { records.iter().map(read).collect() }
+}
+
+/// The text, unless it is the word `unknown`, which some providers write for null.
+pub(super) fn known<'a>(node: &Node<'a>) -> Option<Cow<'a, str>> {
+    node.text().filter(|text| !text.eq_ignore_ascii_case("unknown"))
+}
 
 /// The attributes that have a value: a text, a number, a truth value, or texts of a list with commas
 /// between.

@@ -64,6 +64,9 @@ fn line(item: &Item<'_>) -> String {
 fn add_device(line: &mut String, device: &Device<'_>) {
     add(line, "device.id", device.id.as_ref());
     add(line, "device.model", device.model.as_ref());
+    add(line, "device.platform", device.platform.as_ref());
+    add(line, "device.platform_version", device.platform_version.as_ref());
+    add(line, "device.browser", device.browser.as_ref());
     add(line, "device.timezone", device.timezone.as_ref());
 }
 
@@ -72,6 +75,7 @@ fn add_place(line: &mut String, place: &Place<'_>) {
     add(line, "city", place.city.as_ref());
     add(line, "country", place.country.as_ref());
     add(line, "region", place.region.as_ref());
+    add(line, "postal_code", place.postal_code.as_ref());
     add(line, "lat", degrees(place.latitude).as_ref());
     add(line, "long", degrees(place.longitude).as_ref());
 }

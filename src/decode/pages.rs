@@ -20,4 +20,8 @@ fn an_example_is_taken_for_its_format_alone_and_becomes_an_event() {
     check(Format::Cognito, include_str!("../../deploy/providers/cognito.md"), "SignIn id=");
     check(Format::Ory, include_str!("../../deploy/providers/ory.md"), "SessionStarted realm=");
     check(Format::Authentik, include_str!("../../deploy/providers/authentik.md"), "SignIn id=");
+    check(Format::Fusionauth, include_str!("../../deploy/providers/fusionauth.md"), "SignIn id=");
+    check(Format::Auth0, include_str!("../../deploy/providers/auth0.md"), "SignIn id=");
+    check(Format::Okta, include_str!("../../deploy/providers/okta.md"), "SignIn id=");
+    check(Format::Entra, include_str!("../../deploy/providers/entra.md"), "SignIn id=");
 }

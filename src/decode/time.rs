@@ -10,6 +10,19 @@ pub(super) fn first_time<const N: usize>(aliases: &[&Scalar<'_>; N]) -> Option<T
     aliases.iter().find_map(|value| time(value))
 }
 
+/// A date and time without an offset, read as UTC: for the fields of which a provider says that they are.
+/// A space may stand for the `T`.
+pub(super) fn in_utc(text: &str) -> Option<Timestamp> {
+    // A date alone would be read too, and so would the name of a time zone, which is then passed over.
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"-:. T".contains(&byte));
+    if !is_plain || text.len() < "2026-11-22T21:20".len() {
+        return None;
+    }
+    let civil = text.parse::<jiff::civil::DateTime>().ok()?;
+    let milliseconds = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond();
+    PLAUSIBLE_TIMES.contains(&milliseconds).then_some(Timestamp(milliseconds))
+}
+
 fn time(value: &Scalar<'_>) -> Option<Timestamp> {
     let milliseconds = match value {
         Scalar::Integer(number) => from_integer(*number)?,
@@ -94,6 +107,20 @@ mod tests {
         check(&text("1969-12-31T23:59:59Z"), None);
         check(&text("9999-12-30T23:59:59Z"), None);
         check(&text("99999999999999999999999"), None);
+    }
+
+    #[test]
+    fn a_providers_utc_is_read_without_an_offset_and_nothing_else_is() {
+        let check = |text, expected: Option<i64>| assert_eq!(in_utc(text), expected.map(Timestamp), "{text}");
+        check("2026-11-22T21:20:28.2449999", Some(1_795_382_428_244));
+        check("2026-11-22 21:20:28.244999900", Some(1_795_382_428_244));
+        check("2026-11-22 21:20:28", Some(1_795_382_428_000));
+        check("2026-11-22", None);
+        check("2026-11-22T21:20:28+01:00", None);
+        check("2026-11-22T21:20:28[Europe/Berlin]", None);
+        check("2026-13-22T21:20:28", None);
+        check("1969-12-31T23:59:59", None);
+        check("", None);
     }
 
     #[test]

@@ -188,6 +188,18 @@ pub(super) fn first<'a>(nodes: &[&Node<'a>]) -> Option<Cow<'a, str>> {
     nodes.iter().find_map(|node| node.text())
 }
 
+/// The same for a field that an event stands on, see [`Node::id`].
+///
+/// # Errors
+///
+/// None has a text, and one has something else.
+pub(super) fn first_id<'a>(nodes: &[&Node<'a>]) -> Result<Option<Cow<'a, str>>, Refused> {
+    match first(nodes) {
+        None => nodes.iter().try_for_each(|node| node.id().map(drop)).map(|()| None),
+        text => Ok(text),
+    }
+}
+
 /// One value on its way into the tree, with what is left of the bounds.
 #[derive(Clone, Copy)]
 struct Part<'c> {
