@@ -1,5 +1,5 @@
 //! Records such as a running Keycloak 26 writes through the most used publisher (SnuK87/keycloak-kafka,
-//! which writes no key), and for each of them what must become of it.
+//! which writes no key), and such as other providers write, and for each of them what must become of it.
 //!
 //! Many users live whole session lives at the same time, interleaved in time order; some hostile records
 //! lie between. Knows nothing of how this service reads records: what is expected follows from the
@@ -12,12 +12,14 @@ use fastrand::Rng;
 use self::{
     keycloak::{Realm, uuid},
     life::{Happening, Life},
+    others::{Vendor, Written, cloud_event},
 };
 use crate::moment::Timestamp;
 
 mod hostile;
 mod keycloak;
 mod life;
+mod others;
 
 /// Users begin their first visit within this time of the start, in milliseconds.
 const FIRST_VISITS: i64 = 10 * 60 * 1000;
@@ -35,6 +37,17 @@ pub struct GeneratorOptions {
     pub hostile: f64,
     /// When the first user comes.
     pub start_time: Timestamp,
+    /// Whose records there are.
+    pub providers: Providers,
+}
+
+/// Whose records are generated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Providers {
+    /// Keycloak's alone.
+    Keycloak,
+    /// Half of the users have other providers.
+    Several,
 }
 
 /// A record, and what is expected of it.
@@ -48,6 +61,8 @@ pub struct Produced {
     pub value: Option<Vec<u8>>,
     /// What must become of it.
     pub expected: Expected,
+    /// Whose it is, for people.
+    pub from: &'static str,
 }
 
 /// What must become of a record.
@@ -77,6 +92,7 @@ pub struct Generator {
     /// The users by the time of what they do next.
     next: BinaryHeap<Reverse<(i64, usize)>>,
     hostile: f64,
+    providers: Providers,
     remaining: usize,
     /// The last record that became app events, to be repeated.
     last_delivered: Option<Produced>,
@@ -91,8 +107,8 @@ impl Generator {
         let lives: Vec<_> = (0..options.users.max(1)).map(|number| Life::new(number, &mut rng)).collect();
         let first = options.start_time.0;
         let next = (0..lives.len()).map(|user| Reverse((first + rng.i64(0..FIRST_VISITS), user))).collect();
-        let (hostile, remaining) = (options.hostile, options.records);
-        Self { rng, realm, lives, next, hostile, remaining, last_delivered: None }
+        let GeneratorOptions { hostile, records: remaining, providers, .. } = *options;
+        Self { rng, realm, lives, next, hostile, providers, remaining, last_delivered: None }
     }
 
     /// The next thing that any user does.
@@ -101,15 +117,39 @@ impl Generator {
         let happening = self.lives[user].live(&mut self.rng);
         self.next.push(Reverse((time + self.lives[user].pause(&mut self.rng), user)));
         let id = uuid(&mut self.rng);
-        let value = self.realm.record(&id, time, &self.lives[user].person, happening);
-        let event_ids: Vec<_> = happening.slots().iter().map(|slot| format!("{id}:{slot}")).collect();
+        let (from, value, slots) = self.write(&id, time, user, happening);
+        let event_ids: Vec<_> = slots.iter().map(|slot| format!("{id}:{slot}")).collect();
         let delivered = !event_ids.is_empty();
         let expected = if delivered { Expected::Delivered { event_ids } } else { Expected::Ignored };
-        let produced = Produced { timestamp: Timestamp(time), key: None, value: Some(value), expected };
+        let produced = Produced { timestamp: Timestamp(time), key: None, value: Some(value), expected, from };
         if delivered && self.hostile > 0.0 {
             self.last_delivered = Some(produced.clone());
         }
         Some(produced)
+    }
+
+    /// What the user's provider writes, and the slots of the app events that become of it.
+    fn write(
+        &self,
+        id: &str,
+        time: i64,
+        user: usize,
+        happening: Happening,
+    ) -> (&'static str, Vec<u8>, &'static [&'static str]) {
+        let person = &self.lives[user].person;
+        let vendor = match self.providers {
+            Providers::Keycloak => Vendor::Keycloak,
+            Providers::Several => Vendor::of(person),
+        };
+        if let Some(Written { value, slots }) = vendor.write(id, time, person, happening) {
+            return (vendor.name(), value.to_string().into_bytes(), slots);
+        }
+        let record = self.realm.record(id, time, person, happening);
+        let value = match vendor {
+            Vendor::CloudEvents => cloud_event(id, time, &record).to_string().into_bytes(),
+            _ => record,
+        };
+        (vendor.name(), value, happening.slots())
     }
 
     /// Something hostile, at the time of the next ordinary thing.
@@ -118,13 +158,13 @@ impl Generator {
             && let Some(last) = self.last_delivered.take()
             && let Expected::Delivered { event_ids } = last.expected
         {
-            return Some(Produced { expected: Expected::Repeated { event_ids }, ..last });
+            return Some(Produced { expected: Expected::Repeated { event_ids }, from: "repeated", ..last });
         }
         let Reverse((time, user)) = *self.next.peek()?;
         let id = uuid(&mut self.rng);
         let ordinary = self.realm.record(&id, time, &self.lives[user].person, Happening::Login);
         let (key, value, expected) = hostile::record(&ordinary, time, &mut self.rng);
-        Some(Produced { timestamp: Timestamp(time), key, value, expected })
+        Some(Produced { timestamp: Timestamp(time), key, value, expected, from: "hostile" })
     }
 }
 
@@ -147,7 +187,14 @@ mod tests {
 
     fn generate(users: u32, records: usize, seed: u64, hostile: f64) -> Vec<Produced> {
         let start_time = Timestamp(1_795_382_400_000);
-        Generator::new(&GeneratorOptions { users, records, seed, hostile, start_time }).collect()
+        Generator::new(&GeneratorOptions {
+            users,
+            records,
+            seed,
+            hostile,
+            start_time,
+            providers: Providers::Keycloak,
+        }).collect()
     }
 
     fn event(produced: &Produced) -> Value {

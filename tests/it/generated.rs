@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pinpoint_sidecar::{
     decode::Decoder,
-    demo::generate::{Expected, Generator, GeneratorOptions, Produced},
+    demo::generate::{Expected, Generator, GeneratorOptions, Produced, Providers},
     event::Mapped,
     map::{Mapper, config::SessionsConfig},
     moment::{Moment, Timestamp},
@@ -17,13 +17,20 @@ const START: Timestamp = Timestamp(1_795_382_400_000);
 /// Maps what the generator makes and checks each record against what the generator expects of it.
 #[track_caller]
 fn check(seed: u64, users: u32, hostile: f64) {
-    let options = GeneratorOptions { users, records: 5000, seed, hostile, start_time: START };
+    for providers in [Providers::Keycloak, Providers::Several] {
+        check_of(providers, seed, users, hostile);
+    }
+}
+
+#[track_caller]
+fn check_of(providers: Providers, seed: u64, users: u32, hostile: f64) {
+    let options = GeneratorOptions { users, records: 5000, seed, hostile, start_time: START, providers };
     let mut mapper = Mapper::new(Decoder::default(), &SessionsConfig::default());
     let mut now = Moment::START;
     for (offset, produced) in (0..).zip(Generator::new(&options)) {
         let elapsed = u64::try_from(produced.timestamp.0 - START.0).unwrap();
         now = now.max(Moment::after_start(Duration::from_millis(elapsed)));
-        let Produced { timestamp, key, value, expected } = produced;
+        let Produced { timestamp, key, value, expected, .. } = produced;
         let shown = String::from_utf8_lossy(value.as_deref().unwrap_or_default()).into_owned();
         let record = Record {
             ownership: Ownership(0),

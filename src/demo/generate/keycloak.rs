@@ -62,7 +62,9 @@ impl Realm {
     pub(super) fn record(&self, id: &str, time: i64, person: &Person, happening: Happening) -> Vec<u8> {
         match happening {
             Happening::AdminLogout | Happening::AdminUpdate => {
-                self.admin_event(id, time, &person.user_id(), happening == Happening::AdminLogout)
+                let logout = happening == Happening::AdminLogout;
+                let user_id = if logout { person.somebody() } else { person.user_id() };
+                self.admin_event(id, time, &user_id, logout)
             }
             _ => self.user_event(id, time, person, happening),
         }
@@ -116,8 +118,14 @@ impl Person {
         uuid(&mut Rng::with_seed(self.id))
     }
 
+    /// The id of another user, who has no session open: which sessions an end of all of them finds open
+    /// depends on what was read before, and that is not the same in every run.
+    fn somebody(&self) -> String {
+        uuid(&mut Rng::with_seed(!self.id))
+    }
+
     /// The id of the present session: 24 characters as 26.7 writes them, or a UUID as 26.4 does.
-    fn session_id(&self) -> String {
+    pub(super) fn session_id(&self) -> String {
         let mut rng = Rng::with_seed(self.session);
         if self.number.is_multiple_of(2) {
             return uuid(&mut rng);
@@ -134,11 +142,15 @@ impl Person {
         LAST_NAMES[self.number as usize / FIRST_NAMES.len() % LAST_NAMES.len()]
     }
 
-    fn user_name(&self) -> String {
+    pub(super) fn email(&self) -> String {
+        format!("{}@example.com", self.user_name())
+    }
+
+    pub(super) fn user_name(&self) -> String {
         format!("{}.{}", self.first_name().to_lowercase(), self.number)
     }
 
-    fn address(&self) -> String {
+    pub(super) fn address(&self) -> String {
         format!("203.0.113.{}", self.number % 256)
     }
 }

@@ -54,7 +54,7 @@ pub(super) enum Happening {
     Other(&'static str),
     /// A service account signs in.
     ClientLogin,
-    /// An administrator ends all sessions of the user.
+    /// An administrator ends all sessions of another user, who has none.
     AdminLogout,
     /// An administrator changes the user.
     AdminUpdate,
@@ -106,8 +106,8 @@ impl Happening {
             Self::LoginWithoutSession => &["sign_in"],
             Self::Logout | Self::SessionDeleted => &["session"],
             Self::Failed(_) | Self::FailedUnknown => &["auth_fail"],
-            // Use of a session becomes an event only where it was paused, which is off by default;
-            // admin events are recognised and left alone for now.
+            // Use of a session becomes an event only where it was paused, which is off by default; and the
+            // user whose sessions an administrator ends has none.
             Self::CodeToToken
             | Self::Refresh
             | Self::FailedNobody

@@ -1,0 +1,174 @@
+//! Records of other identity providers than Keycloak, and of Keycloak's in an envelope: each as its provider
+//! writes it, with the fields that matter and some that do not.
+//!
+//! Knows nothing of how this service reads them. Every value that would be personal data in a real record is
+//! made up.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::life::{Happening, Person};
+
+/// Whose records a user's are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Vendor {
+    /// Keycloak's own JSON.
+    Keycloak,
+    /// The same within a structured `CloudEvents` event.
+    CloudEvents,
+    Okta,
+    Auth0,
+    FusionAuth,
+    /// Our own public format, as a program that we know nothing of would publish it.
+    Document,
+}
+
+/// What a vendor writes of something: the record and the slots of the app events that become of it.
+pub(super) struct Written {
+    pub(super) value: Value,
+    pub(super) slots: &'static [&'static str],
+}
+
+impl Vendor {
+    /// The vendor of a user: half of them have Keycloak's.
+    pub(super) fn of(person: &Person) -> Self {
+        match person.number % 10 {
+            5 => Self::CloudEvents,
+            6 => Self::Okta,
+            7 => Self::Auth0,
+            8 => Self::FusionAuth,
+            9 => Self::Document,
+            _ => Self::Keycloak,
+        }
+    }
+
+    /// The name, for people.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Keycloak => "keycloak",
+            Self::CloudEvents => "keycloak in CloudEvents",
+            Self::Okta => "okta",
+            Self::Auth0 => "auth0",
+            Self::FusionAuth => "fusionauth",
+            Self::Document => "identity-event",
+        }
+    }
+
+    /// What the vendor writes of what happened to a person at a time (milliseconds since 1970), under the
+    /// event id `id`; none where Keycloak's record is meant.
+    pub(super) fn write(self, id: &str, time: i64, person: &Person, happening: Happening) -> Option<Written> {
+        match self {
+            Self::Keycloak | Self::CloudEvents => None,
+            Self::Okta => Some(okta(id, time, person, happening)),
+            Self::Auth0 => Some(auth0(id, time, person, happening)),
+            Self::FusionAuth => Some(fusionauth(id, time, person, happening)),
+            Self::Document => Some(document(id, time, person, happening)),
+        }
+    }
+}
+
+/// Keycloak's record within a structured event.
+pub(super) fn cloud_event(id: &str, time: i64, record: &[u8]) -> Value {
+    json!({
+        "specversion": "1.0", "id": id, "source": "https://sso.example.com/realms/shop",
+        "type": "org.keycloak.event", "time": iso(time), "datacontenttype": "application/json",
+        "data": serde_json::from_slice::<Value>(record).unwrap_or_default(),
+    })
+}
+
+fn okta(id: &str, time: i64, person: &Person, happening: Happening) -> Written {
+    let (event_type, slots): (_, &[&str]) = match happening {
+        Happening::Register => ("user.lifecycle.create", &["sign_up"]),
+        Happening::Login => ("user.session.start", &["sign_in", "session"]),
+        Happening::SingleSignOn => ("user.authentication.sso", &["session"]),
+        Happening::Logout => ("user.session.end", &["session"]),
+        Happening::SessionDeleted => ("user.session.expire", &["session"]),
+        Happening::Failed(_) => ("user.session.start", &["auth_fail"]),
+        _ => ("policy.evaluate_sign_on", &[]),
+    };
+    let failed = matches!(happening, Happening::Failed(_));
+    let outcome = if failed {
+        json!({ "result": "FAILURE", "reason": "INVALID_CREDENTIALS" })
+    } else {
+        json!({ "result": "SUCCESS", "reason": null })
+    };
+    let user = person.user_id();
+    let target = json!([{ "id": user, "type": "User", "alternateId": person.email() }]);
+    let value = json!({
+        "actor": {
+            "id": user, "type": "User", "alternateId": person.email(), "displayName": person.user_name(),
+        },
+        "client": {
+            "userAgent": { "rawUserAgent": AGENT, "os": "Linux", "browser": "FIREFOX" },
+            "ipAddress": person.address(), "geographicalContext": { "city": "Bern", "country": "Switzerland" },
+        },
+        "authenticationContext": { "externalSessionId": person.session_id(), "authenticationStep": 0 },
+        "displayMessage": "made up", "eventType": event_type, "outcome": outcome, "severity": "INFO",
+        "published": iso(time), "uuid": id, "version": "0",
+        "target": if happening == Happening::Register { target } else { Value::Null },
+    });
+    Written { value, slots }
+}
+
+fn auth0(id: &str, time: i64, person: &Person, happening: Happening) -> Written {
+    let (code, slots): (_, &[&str]) = match happening {
+        Happening::Register => ("ss", &["sign_up"]),
+        Happening::Login => ("s", &["sign_in", "session"]),
+        Happening::SingleSignOn => ("ssa", &["session"]),
+        Happening::Logout => ("slo", &["session"]),
+        Happening::Failed(_) => ("fp", &["auth_fail"]),
+        _ => ("seccft", &[]),
+    };
+    let value = json!({
+        "log_id": id,
+        "data": {
+            "date": iso(time), "type": code, "description": "made up", "connection": "users",
+            "client_id": "web", "client_name": "Shop", "ip": person.address(), "user_agent": AGENT,
+            "details": { "session_id": person.session_id(), "initiatedAt": time - 5000 },
+            "hostname": "shop.example.com", "user_id": format!("auth0|{}", person.user_id()),
+            "user_name": person.email(), "tenant_name": "shop", "log_id": id,
+        },
+    });
+    Written { value, slots }
+}
+
+fn fusionauth(id: &str, time: i64, person: &Person, happening: Happening) -> Written {
+    let (event_type, slots): (_, &[&str]) = match happening {
+        Happening::Register => ("user.create.complete", &["sign_up"]),
+        Happening::Login | Happening::LoginWithoutSession => ("user.login.success", &["sign_in"]),
+        Happening::Failed(_) => ("user.login.failed", &["auth_fail"]),
+        _ => ("user.update.complete", &[]),
+    };
+    let value = json!({
+        "event": {
+            "id": id, "createInstant": time, "type": event_type, "tenantId": TENANT, "applicationId": "web",
+            "info": { "ipAddress": person.address(), "userAgent": AGENT },
+            "user": { "id": person.user_id(), "email": person.email(), "active": true },
+        },
+    });
+    Written { value, slots }
+}
+
+fn document(id: &str, time: i64, person: &Person, happening: Happening) -> Written {
+    let (event_type, slots): (_, &[&str]) = match happening {
+        Happening::Register => ("sign_up", &["sign_up"]),
+        Happening::Login => ("sign_in", &["sign_in", "session"]),
+        Happening::SingleSignOn => ("session_resumed", &["session"]),
+        Happening::Logout | Happening::SessionDeleted => ("session_stopped", &["session"]),
+        Happening::Failed(_) => ("sign_in_failed", &["auth_fail"]),
+        _ => ("activity", &[]),
+    };
+    let value = json!({
+        "version": 1, "type": event_type, "id": id, "time": iso(time), "provider": "example",
+        "realm": "shop", "user": person.user_id(), "session": person.session_id(), "client": "web",
+    });
+    Written { value, slots }
+}
+
+const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
+const TENANT: &str = "f1d9a6f0-9d3b-4c5e-8a7b-2c1d0e9f8a7b";
+
+/// A time as ISO 8601 writes it, in milliseconds.
+fn iso(time: i64) -> String {
+    Timestamp::from_millisecond(time).map(|time| format!("{time:.3}")).unwrap_or_default()
+}
