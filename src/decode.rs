@@ -3,6 +3,8 @@
 //! Knows nothing of Pinpoint, of endpoints and of what else was read. Any bytes at all give an answer, in
 //! time and memory proportional to their length, and never a panic.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use crate::{
     identity::{
         IdentityEvent,
@@ -13,9 +15,11 @@ use crate::{
 
 mod auth0;
 mod authentik;
+mod auto;
 mod caep;
 mod cognito;
 mod entra;
+mod envelope;
 mod format;
 mod fusionauth;
 mod gather;
@@ -46,17 +50,61 @@ pub struct Decoded<'a> {
 /// One event, or why it is none.
 pub type Item<'a> = Result<IdentityEvent<'a>, Unmapped>;
 
+/// What the records of a topic are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// Each what its shape says.
+    #[default]
+    Auto,
+    /// All of this format.
+    Named(Format),
+}
+
+/// What is read only if somebody asks for it, because it costs time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The attributes that no field of an identity event has.
+    pub attributes: bool,
+}
+
 /// Reads records, each in the format of its topic.
-#[derive(Default)]
-pub struct Decoder {}
+#[derive(Clone, Debug, Default)]
+pub struct Decoder {
+    topics: BTreeMap<Arc<str>, Choice>,
+    otherwise: Choice,
+    wanted: Wanted,
+}
+
+impl Choice {
+    /// Whether a record may be of this format.
+    fn allows(self, format: Format) -> bool {
+        match self {
+            Self::Auto => true,
+            Self::Named(named) => named == format,
+        }
+    }
+}
 
 impl Decoder {
+    /// A decoder of records that are `otherwise` where `topics` says nothing.
+    #[must_use]
+    pub fn new(otherwise: Choice, topics: BTreeMap<Arc<str>, Choice>) -> Self {
+        Self { topics, otherwise, wanted: Wanted::default() }
+    }
+
+    /// The same, reading what is wanted beside what every event has.
+    #[must_use]
+    pub fn wanting(self, wanted: Wanted) -> Self {
+        Self { wanted, ..self }
+    }
+
     /// Reads what a record holds.
     #[must_use]
     pub fn decode<'a>(&self, record: &'a Record) -> Decoded<'a> {
+        let choice = self.topics.get(&record.topic).copied().unwrap_or(self.otherwise);
         match record.value.as_deref() {
             None | Some([]) => Decoded { format: None, events: vec![Err(Ignored::Tombstone.into())] },
-            Some(value) => Decoded { format: Some(Format::Keycloak), events: vec![keycloak::decode(value)] },
+            Some(value) => auto::decode(choice, self.wanted, record, value),
         }
     }
 }

@@ -20,7 +20,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    decode::{Decoder, Item},
+    decode::{Decoder, Format, Item},
     event::{Delivery, EventType, Mapped, Refusal, Session},
     identity::{
         IdentityEvent, Kind, PLAUSIBLE_TIMES,
@@ -49,6 +49,7 @@ pub struct Mapper {
     session_start_unknown: u64,
     time_fallback: u64,
     attributes_shortened: u64,
+    recognised: [u64; Format::ALL.len()],
 }
 
 /// What a record becomes.
@@ -80,6 +81,15 @@ pub struct MappingCounts {
     pub time_fallback: u64,
     /// Attribute values that were too long.
     pub attributes_shortened: u64,
+    /// Records by what they were taken for, in the order of [`Format::ALL`].
+    pub recognised: [u64; Format::ALL.len()],
+}
+
+impl MappingCounts {
+    /// Records by the name of the format that they were taken for.
+    pub fn formats(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Format::ALL.map(Format::name).into_iter().zip(self.recognised)
+    }
 }
 
 impl Mapper {
@@ -92,6 +102,7 @@ impl Mapper {
             session_start_unknown: 0,
             time_fallback: 0,
             attributes_shortened: 0,
+            recognised: [0; Format::ALL.len()],
         }
     }
 
@@ -112,6 +123,7 @@ impl Mapper {
     fn mapped(&mut self, record: &Record, now: Moment) -> Mapped {
         self.sessions.forget_aged(now);
         let decoded = self.decoder.decode(record);
+        self.count(decoded.format);
         let mut keys = SourceKeys::new(record, decoded.events.len());
         let (mut deliveries, mut ignored, mut refused) = (Vec::new(), None, None);
         for item in &decoded.events {
@@ -156,6 +168,13 @@ impl Mapper {
             entries_unreadable: lost.unreadable,
             time_fallback: self.time_fallback,
             attributes_shortened: self.attributes_shortened,
+            recognised: self.recognised,
+        }
+    }
+
+    fn count(&mut self, format: Option<Format>) {
+        for (count, each) in self.recognised.iter_mut().zip(Format::ALL) {
+            *count += u64::from(format == Some(each));
         }
     }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::decode::{
-    Item, auth0, authentik, caep, cognito, entra, fusionauth, identity_event, keycloak, okta, ory,
+    Item, Wanted, auth0, authentik, caep, cognito, entra, fusionauth, identity_event, keycloak, okta, ory,
     tree::Node, wso2,
 };
 
@@ -90,9 +90,9 @@ impl Format {
     }
 
     /// What the value says: an event, or why there is none, for each that it carries.
-    pub(super) fn decode<'a>(self, node: &Node<'a>) -> Vec<Item<'a>> {
+    pub(super) fn decode<'a>(self, node: &Node<'a>, wanted: Wanted) -> Vec<Item<'a>> {
         match self {
-            Self::Keycloak => keycloak::decode_node(node),
+            Self::Keycloak => keycloak::decode_node(node, wanted),
             Self::Fusionauth => fusionauth::decode(node),
             Self::Auth0 => auth0::decode(node),
             Self::Okta => okta::decode(node),

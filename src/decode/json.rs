@@ -64,6 +64,11 @@ pub(super) fn read<'a>(value: &'a [u8], keys: &mut dyn Keys<'a>) -> Result<(), R
 }
 
 impl<'a> Scalar<'a> {
+    /// The text as it is written, if it is one.
+    pub(super) fn text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
     /// Takes the text, or the digits of a whole number; none for anything else.
     pub(super) fn take_text(&mut self) -> Option<Cow<'a, str>> {
         match std::mem::take(self) {

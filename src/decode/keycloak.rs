@@ -1,4 +1,4 @@
-//! Keycloak's user events, whichever publisher wrote them; its admin events are recognised and ignored.
+//! Keycloak's user events, whichever publisher wrote them, and those of its admin events that end sessions.
 //!
 //! Knows nothing of Pinpoint and of other records. The types it reads (of some seventy, an open set, each
 //! with an `_ERROR` twin; see Keycloak's `EventType`):
@@ -11,6 +11,7 @@
 //! | `LOGOUT` | the end of a session, reason `logout` |
 //! | `USER_SESSION_DELETED` (26.5 and later) | the end of a session, reason `details.reason` |
 //! | `REFRESH_TOKEN`, `CODE_TO_TOKEN`, `USER_INFO_REQUEST`, `INTROSPECT_TOKEN` | use of a session |
+//! | admin events | see `keycloak/admin.rs` |
 //! | all else, the other `_ERROR` twins among it | ignored |
 //!
 //! A field may have one of several names; the first in this order that has a value counts:
@@ -24,7 +25,11 @@
 //! | session | `sessionId`, `authDetails.sessionId`, `session_id`; for `LOGIN` and `CODE_TO_TOKEN` `details.code_id` |
 //! | user name | `details.username`, `username`, `userName`, `authDetails.username` |
 //! | realm | `realmId`, `realm_id` |
+//! | realm's name | `realmName` |
 //! | client | `clientId`, `authDetails.clientId` (of `access.` types only), `client_id` |
+//! | ip | `ipAddress`, `authDetails.ipAddress` (of `access.` types only), `ip_address` |
+//! | user agent | `userAgent`, `details.user_agent`, `details.userAgent` |
+//! | details | `details`, `details_json_long_value`, `details_json`; see `keycloak/details.rs` |
 //!
 //! The texts `"null"` and `""` are null; `details` may be an object or a text that holds one. An id that
 //! is a whole number is read as its digits; one of any other type refuses the record, because an event
@@ -35,7 +40,7 @@ use std::borrow::Cow;
 
 use crate::{
     decode::{
-        Item,
+        Item, Wanted,
         json::{Scalar, first_id, first_text, read},
         time::first_time,
         tree::Node,
@@ -46,9 +51,12 @@ use crate::{
     },
 };
 
+mod admin;
+mod details;
 mod fields;
+mod shape;
 
-use fields::Fields;
+use fields::{Fields, Rare};
 
 /// The provider's name, as it goes into endpoint ids.
 pub const PROVIDER: &str = "keycloak";
@@ -79,22 +87,39 @@ pub fn decode(value: &[u8]) -> Result<IdentityEvent<'_>, Unmapped> {
     event_of(fields)
 }
 
+/// Reads a value in one pass if it has the shape of a Keycloak event, and is not in an envelope.
+///
+/// # Errors
+///
+/// The value is no JSON.
+pub(super) fn decode_own(value: &[u8], wanted: Wanted) -> Result<Option<Item<'_>>, Refused> {
+    let mut fields = Fields::wanting(wanted);
+    match read(value, &mut fields) {
+        Ok(()) if !fields.enveloped && shape::fits(&fields) => Ok(Some(event_of(fields))),
+        Ok(()) | Err(Refused::NotAnEvent) => Ok(None),
+        Err(reason) => Err(reason),
+    }
+}
+
 /// Whether the value has the shape of this format.
-pub(super) fn recognises(_: &Node<'_>) -> bool {
-    false
+pub(super) fn recognises(node: &Node<'_>) -> bool {
+    let mut fields = Fields::default();
+    node.fill(&mut fields);
+    shape::fits(&fields)
 }
 
 /// What the value says.
-pub(super) fn decode_node<'a>(node: &Node<'a>) -> Vec<Item<'a>> {
-    let mut fields = Fields::default();
+pub(super) fn decode_node<'a>(node: &Node<'a>, wanted: Wanted) -> Vec<Item<'a>> {
+    let mut fields = Fields::wanting(wanted);
     node.fill(&mut fields);
     vec![event_of(fields)]
 }
 
-fn event_of(mut fields: Fields<'_>) -> Result<IdentityEvent<'_>, Unmapped> {
-    if is_admin_event(&fields) {
-        return Err(Ignored::AdminEvent.into());
+fn event_of(mut fields: Fields<'_>) -> Item<'_> {
+    if admin::is_admin_event(&fields) {
+        return admin::event_of(fields);
     }
+    fields.settle_details();
     let written = first_id(&mut [&mut fields.r#type, &mut fields.event_type])?;
     let written = written.ok_or(Refused::NoType)?;
     let (name, access) = match written.strip_prefix("access.") {
@@ -103,9 +128,10 @@ fn event_of(mut fields: Fields<'_>) -> Result<IdentityEvent<'_>, Unmapped> {
     };
     let error = fields.error.take_text();
     let kind = kind(name, error.as_deref())?;
-    if !access {
-        fields.auth.user = Scalar::Null;
-        fields.auth.client = Scalar::Null;
+    if let Some(auth) = fields.auth.as_mut().filter(|_| !access) {
+        auth.user = Scalar::Null;
+        auth.client = Scalar::Null;
+        auth.ip = Scalar::Null;
     }
     if !matches!(name, "LOGIN" | "CODE_TO_TOKEN") {
         fields.details.code_id = Scalar::Null;
@@ -125,11 +151,15 @@ fn event<'a>(
     kind: Kind,
     reason: Option<Cow<'a, str>>,
 ) -> Result<IdentityEvent<'a>, Refused> {
-    let (details, auth) = (&mut fields.details, &mut fields.auth);
+    let mut ip_column = fields.take(Rare::IpColumn);
+    let mut user_agent = fields.take(Rare::UserAgent);
+    let mut auth = fields.auth.take().map(|auth| *auth).unwrap_or_default();
+    let details = &mut fields.details;
     Ok(IdentityEvent {
         id: first_id(&mut [&mut fields.id, &mut fields.uid, &mut fields.event_id])?,
         time: first_time(&[&fields.time, &fields.timestamp, &fields.date_time, &fields.event_time]),
         realm: first_id(&mut [&mut fields.realm, &mut fields.realm_column])?,
+        realm_name: fields.realm_name.take_text(),
         user: first_id(&mut [&mut fields.user, &mut auth.user, &mut fields.user_column])?,
         user_name: first_text(&mut [
             &mut details.username,
@@ -145,13 +175,14 @@ fn event<'a>(
         ])?,
         client: first_text(&mut [&mut fields.client, &mut auth.client, &mut fields.client_column]),
         reason,
+        ip: first_text(&mut [&mut fields.ip, &mut auth.ip, &mut ip_column]),
+        user_agent: first_text(&mut [&mut user_agent, &mut details.take_user_agent()]),
+        device: details.take_device(),
+        place: details.take_place(),
+        person: details.take_person(),
+        attributes: details.take_attributes(),
         ..IdentityEvent::new(kind, PROVIDER)
     })
-}
-
-/// An admin event has an operation and a resource, and most publishers give it no type.
-fn is_admin_event(fields: &Fields<'_>) -> bool {
-    matches!((&fields.operation_type, &fields.resource_type), (Scalar::Text(_), Scalar::Text(_)))
 }
 
 fn kind(name: &str, error: Option<&str>) -> Result<Kind, Ignored> {
@@ -300,6 +331,140 @@ mod tests {
         check(r#"{"type":"LOGIN","sessionId":18446744073709551615}"#, "refused: field_not_text");
         check(r#"{"type":"VIEW","userId":[]}"#, "ignored: type_not_mapped");
         login(r#""clientId":false,"username":{"a":[1]}"#, "");
+    }
+
+    /// What only some configurations use.
+    fn rest_line(value: &str) -> String {
+        let item = decode_own(value.as_bytes(), Wanted { attributes: true }).ok().flatten().unwrap();
+        let event = item.ok().unwrap();
+        let place = event.place.unwrap_or_default();
+        let device = event.device.unwrap_or_default();
+        let mut words = Vec::new();
+        let mut add =
+            |name: &str, text: Option<&str>| words.extend(text.map(|text| format!("{name}={text}")));
+        add("realm", event.realm_name.as_deref());
+        add("ip", event.ip.as_deref());
+        add("agent", event.user_agent.as_deref());
+        add("city", place.city.as_deref());
+        add("country", place.country.as_deref());
+        add("region", place.region.as_deref());
+        add("latitude", place.latitude.map(|it| it.to_string()).as_deref());
+        add("longitude", place.longitude.map(|it| it.to_string()).as_deref());
+        add("browser", device.browser.as_deref());
+        add("platform", device.platform.as_deref());
+        add("model", device.model.as_deref());
+        event.person.iter().for_each(|(name, values)| add(name, Some(&values.join("+"))));
+        event.attributes.iter().for_each(|(name, value)| add(&format!("@{name}"), Some(value)));
+        words.join(" ")
+    }
+
+    #[track_caller]
+    fn rest(fields: &str, expected: &str) {
+        assert_eq!(rest_line(&format!(r#"{{"type":"LOGIN",{fields}}}"#)), expected);
+    }
+
+    #[test]
+    fn the_address_and_the_realms_name_are_read() {
+        rest(
+            r#""realmName":"shop","ipAddress":"192.0.2.1","ip_address":"192.0.2.2""#,
+            "realm=shop ip=192.0.2.1",
+        );
+        rest(r#""ip_address":"192.0.2.2","ipAddress":null"#, "ip=192.0.2.2");
+        let auth = r#""authDetails":{"ipAddress":"192.0.2.3"},"ip_address":"192.0.2.2""#;
+        rest(auth, "ip=192.0.2.2");
+        assert_eq!(rest_line(&format!(r#"{{"type":"access.LOGIN",{auth}}}"#)), "ip=192.0.2.3");
+        rest(r#""ipAddress":["x"]"#, "");
+    }
+
+    #[test]
+    fn what_an_enricher_wrote_is_place_and_device() {
+        rest(
+            r#""details":{"geo_country":"DE","geo_region":"BE","geo_city":"Berlin","geo_lat":"52.52","geo_lon":13.4,
+                "ua_browser":"Firefox","ua_os":"Linux","ua_device_type":"desktop","user_agent":"a"}"#,
+            "agent=a city=Berlin country=DE region=BE latitude=52.52 longitude=13.4 browser=Firefox \
+             platform=Linux model=desktop",
+        );
+        rest(r#""details":{"geo_lat":"north","geo_lon":"NaN"}"#, "");
+        rest(r#""userAgent":"a","details":{"userAgent":"b"}"#, "agent=a");
+    }
+
+    #[test]
+    fn the_person_is_read_from_a_registration() {
+        rest(
+            r#""details":{"email":"anna@example.com","first_name":"Anna","last_name":"A"}"#,
+            "email=anna@example.com given_name=Anna family_name=A",
+        );
+        rest(r#""details":{"updated_email":"b@example.com","email":"a@example.com"}"#, "email=b@example.com");
+        rest(r#""details":{"email":"a@example.com","email":null}"#, "");
+    }
+
+    #[test]
+    fn other_details_are_attributes_when_they_are_wanted() {
+        rest(
+            r#""details":{"auth_method":"x","username":"a","n":17,"none":null,"list":[]}"#,
+            "@auth_method=x @n=17",
+        );
+        let event = decode(br#"{"type":"LOGIN","details":{"auth_method":"x"}}"#).ok().unwrap();
+        assert!(event.attributes.is_empty());
+    }
+
+    #[test]
+    fn details_of_a_table_are_in_one_of_two_columns() {
+        login(r#""details_json":"{\"code_id\":\"s\"}","details_json_long_value":null"#, " session=s");
+        login(r#""details_json_long_value":"{\"code_id\":\"s\"}","details_json":null"#, " session=s");
+        login(
+            r#""details_json":"{\"code_id\":\"a\"}","details_json_long_value":"{\"code_id\":\"b\"}""#,
+            " session=b",
+        );
+    }
+
+    /// An admin event in realm `r` with the administrator of another.
+    #[track_caller]
+    fn admin(operation: &str, resource: &str, path: &str, expected: &str) {
+        let auth = r#""authDetails":{"realmId":"master","userId":"boss","clientId":"console"}"#;
+        let what = format!(r#""operationType":"{operation}","resourceType":"{resource}""#);
+        let value = format!(r#"{{"id":"i","realmId":"r",{auth},{what},"resourcePath":"{path}"}}"#);
+        check(&value, expected);
+    }
+
+    #[test]
+    fn an_administrator_ends_the_sessions_of_a_user() {
+        admin("ACTION", "USER", "users/u/logout", "SessionsStopped id=i realm=r user=u reason=admin_logout");
+        admin("ACTION", "USER", "users/u/logout/x", "ignored: admin_event");
+        admin("ACTION", "USER", "users//logout", "ignored: admin_event");
+        admin("ACTION", "USER", "users/u/x/logout", "ignored: admin_event");
+        admin("ACTION", "USER", "users/u/reset-password", "ignored: admin_event");
+        admin("UPDATE", "USER", "users/u/logout", "ignored: admin_event");
+        admin("ACTION", "USER", "", "ignored: admin_event");
+    }
+
+    #[test]
+    fn an_administrator_ends_a_session() {
+        let stopped = "SessionStopped id=i realm=r session=s reason=admin_logout";
+        admin("DELETE", "USER_SESSION", "sessions/s", stopped);
+        admin("DELETE", "USER_SESSION", "sessions/", "ignored: admin_event");
+        admin("CREATE", "USER_SESSION", "sessions/s", "ignored: admin_event");
+        admin("DELETE", "USER", "sessions/s", "ignored: admin_event");
+    }
+
+    #[test]
+    fn admin_events_are_read_in_every_spelling() {
+        let expected = "SessionStopped session=s reason=admin_logout";
+        let path = r#""resourcePath":"sessions/s""#;
+        let of = |what: &str| format!("{{{what},{path}}}");
+        check(&of(r#""operationType":"DELETE","resourceTypeAsString":"USER_SESSION""#), expected);
+        check(
+            &of(r#""operationType":"DELETE","resourceType":null,"resourceTypeAsString":"USER_SESSION""#),
+            expected,
+        );
+        check(&of(r#""type":"admin.USER_SESSION-DELETE""#), expected);
+        check(&of(r#""type":"admin.USER_SESSION-DELETE","operationType":"DELETE""#), expected);
+        check(&of(r#""type":"admin.REALM""#), "ignored: admin_event");
+        check(
+            r#"{"id":"i","admin_event_time":1795382428244,"realm_id":"r","operation_type":"ACTION",
+                "auth_realm_id":"master","auth_user_id":"boss","resource_path":"users/u/logout","resource_type":"USER"}"#,
+            &format!("SessionsStopped id=i realm=r user=u reason=admin_logout time={T}"),
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! For tests: the example record on each provider's page under `deploy/providers` is what the page says.
 
-use crate::decode::{Format, line::of, tree::parse};
+use crate::decode::{Format, Wanted, line::of, tree::parse};
 
 #[track_caller]
 fn check(format: Format, page: &str, expected: &str) {
@@ -9,7 +9,7 @@ fn check(format: Format, page: &str, expected: &str) {
     let node = parse(example.as_bytes()).ok().unwrap();
     let taken: Vec<_> = Format::ALL.into_iter().filter(|format| format.recognises(&node)).collect();
     assert_eq!(taken, [format], "what the example is taken for");
-    let line = of(&format.decode(&node));
+    let line = of(&format.decode(&node, Wanted::default()));
     assert!(line.starts_with(expected) && !line.contains('\n'), "{line}");
 }
 

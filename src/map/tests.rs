@@ -270,6 +270,7 @@ fn sessions_are_bounded_by_number_and_by_age() {
         sessions_evicted_by_number: 1,
         sessions_evicted_by_age: 1,
         session_start_unknown: 1,
+        recognised: std::array::from_fn(|format| if format == 0 { 7 } else { 0 }),
         ..MappingCounts::default()
     };
     assert_eq!(mapper.counts(), expected);

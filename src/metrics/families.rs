@@ -262,6 +262,12 @@ impl Families<'_> {
 
     fn mapping(&mut self) {
         let (page, counts) = (&mut *self.page, self.overview.mapping);
+        page.counters(
+            "pinpoint_sidecar_records_recognised_total",
+            "Records by the format that they were taken for; those of no known shape are dead letters.",
+            "format",
+            labelled(counts.formats()),
+        );
         page.gauge(
             "pinpoint_sidecar_sessions",
             "Sessions whose start is remembered, lately closed ones included.",

@@ -24,7 +24,7 @@ pub(super) fn record(
         2 => (ordinary[..rng.usize(1..ordinary.len())].to_vec(), Expected::DeadLetter),
         3 => ((0..64).map(|_| rng.u8(0x80..)).collect(), Expected::DeadLetter),
         4 => (b"{\"type\":\"LOGIN\",\"userId\":\"\xff\xfe\"}".to_vec(), Expected::DeadLetter),
-        5 => ([b"[", ordinary, b"]"].concat(), Expected::DeadLetter),
+        5 => ([b"{\"unknown\":", ordinary, b"}"].concat(), Expected::DeadLetter),
         6 => (b"\"LOGIN\"".to_vec(), Expected::DeadLetter),
         7 => (b"{}".to_vec(), Expected::DeadLetter),
         8 => ("[".repeat(LARGE).into_bytes(), Expected::DeadLetter),

@@ -94,7 +94,7 @@ fn mutated_records_never_panic_and_keep_the_limits() {
 #[test]
 fn depth_and_length_are_no_danger() {
     let deep = "[".repeat(1_000_000);
-    check(&record(&deep), "refused: not_an_event");
+    check(&record(&deep), "refused: too_large");
     check(&record(format!(r#"{{"x":{deep}"#)), "refused: not_json");
     check(&record(format!(r#"{{"userId":{deep}"#)), "refused: not_json");
     check(&record(format!(r#"{{"details":{deep}"#)), "refused: not_json");
@@ -125,20 +125,22 @@ fn what_is_no_event_is_refused_with_a_reason_of_our_own() {
         assert!(!refusal.message.contains("secret"));
     }
     refused(b"secret", "not_json");
-    refused(b"\x00\x00\x00\x00\x01{}", "not_json");
+    refused(b"\x00\x00\x00\x00\x01secret", "not_json");
+    refused(b"\x00\x00\x00\x00\x01{}", "unrecognised");
     refused(b"{\"type\":\"secret", "not_json");
     refused(b"{\"type\":\"LOGIN\",\"userId\":\"\xff\"}", "not_json");
     refused(b"{\"type\":\"LOGIN\",\"userId\":\"\\ud800\"}", "not_json");
     refused(b"{\"type\":\"LOGIN\",\"userId\":1e999}", "not_json");
     refused(b"{\"type\":\"LOGIN\"} {\"secret\":1}", "not_json");
     refused(b"\"secret\"", "not_an_event");
-    refused(b"[{\"type\":\"secret\"}]", "not_an_event");
+    refused(b"[{\"type\":\"secret\"}]", "unrecognised");
     refused(b"null", "not_an_event");
     refused(b"17", "not_an_event");
-    refused(b"{}", "no_type");
-    refused(b"{\"type\":\"null\",\"secret\":1}", "no_type");
-    refused(b"{\"operationType\":\"secret\"}", "no_type");
-    refused(b"{\"type\":{\"secret\":1}}", "field_not_text");
+    refused(b"{}", "unrecognised");
+    refused(b"{\"type\":\"null\",\"secret\":1}", "unrecognised");
+    refused(b"{\"operationType\":\"secret\"}", "unrecognised");
+    refused(b"{\"type\":\"null\",\"realmId\":\"secret\"}", "no_type");
+    refused(b"{\"type\":{\"secret\":1},\"realmId\":\"r\"}", "field_not_text");
     refused(b"{\"type\":\"LOGIN\",\"userId\":[\"secret\"]}", "field_not_text");
     refused(b"{\"type\":\"LOGIN\",\"userId\":\"u\",\"id\":true}", "field_not_text");
 }

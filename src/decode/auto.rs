@@ -1,0 +1,119 @@
+//! Takes a record for what its shape says it is, or reads it as the format that its topic is said to have.
+//!
+//! Knows the formats only by name. Keycloak's own shape is tried first, in one pass over the bytes without
+//! a tree, because most records have it. For all else a tree is built, its envelopes are opened, and the
+//! formats are asked in the order of [`Format::ALL`]; the first that knows the shape reads it. An array
+//! that no format knows as a whole is a batch: each of its parts is opened and recognised for itself.
+
+use crate::{
+    decode::{
+        Choice, Decoded, Item, Wanted,
+        envelope::{Outside, payload},
+        format::Format,
+        keycloak,
+        tree::{Node, parse},
+    },
+    identity::reason::{Ignored, Refused, Unmapped},
+    record::Record,
+};
+
+/// Reads the value of a record.
+pub(super) fn decode<'a>(choice: Choice, wanted: Wanted, record: &'a Record, value: &'a [u8]) -> Decoded<'a> {
+    let value = payload(value);
+    let outside = Outside::of(record);
+    if choice.allows(Format::Keycloak) {
+        match keycloak::decode_own(value, wanted) {
+            Ok(Some(item)) => {
+                return Decoded {
+                    format: Some(Format::Keycloak),
+                    events: vec![item.map(|it| outside.fill(it))],
+                };
+            }
+            Ok(None) => {}
+            Err(reason) => return refused(reason),
+        }
+    }
+    match parse(value) {
+        Ok(node) => Reading { choice, wanted }.value(node, outside),
+        Err(reason) => refused(reason),
+    }
+}
+
+fn refused<'a>(reason: impl Into<Unmapped>) -> Decoded<'a> {
+    Decoded { format: None, events: vec![Err(reason.into())] }
+}
+
+/// How the values of a topic are read.
+#[derive(Clone, Copy)]
+struct Reading {
+    choice: Choice,
+    wanted: Wanted,
+}
+
+impl Reading {
+    /// A whole value: one part, or a batch of them.
+    fn value<'a>(self, node: Node<'a>, mut outside: Outside<'a>) -> Decoded<'a> {
+        let node = match outside.open(node) {
+            Ok(node) => node,
+            Err(reason) => return refused(reason),
+        };
+        let Node::List(parts) = node else { return self.bare(&node, &outside) };
+        if parts.is_empty() {
+            return refused(Ignored::Empty);
+        }
+        let list = Node::List(parts);
+        if !outside.is_batch(&list)
+            && let Some(format) = self.format(&list)
+        {
+            return self.read(format, &list, &outside);
+        }
+        let Node::List(parts) = list else { return refused(Refused::NotAnEvent) };
+        self.batch(parts, &outside)
+    }
+
+    fn batch<'a>(self, parts: Vec<Node<'a>>, outside: &Outside<'a>) -> Decoded<'a> {
+        let mut all = Decoded { format: None, events: Vec::with_capacity(parts.len()) };
+        for part in parts {
+            let mut outside = outside.clone();
+            let decoded = match outside.open(part) {
+                Ok(part) => self.bare(&part, &outside),
+                Err(reason) => refused(reason),
+            };
+            all.format = all.format.or(decoded.format);
+            all.events.extend(decoded.events);
+        }
+        all
+    }
+
+    /// A part without envelopes.
+    fn bare<'a>(self, node: &Node<'a>, outside: &Outside<'a>) -> Decoded<'a> {
+        match (self.format(node), self.choice) {
+            (Some(format), _) => self.read(format, node, outside),
+            (None, _) if !matches!(node, Node::Object(_) | Node::List(_)) => refused(Refused::NotAnEvent),
+            (None, Choice::Auto) => refused(Refused::Unrecognised),
+            (None, Choice::Named(format)) => self.forced(format, node, outside),
+        }
+    }
+
+    /// A part that has not the shape of the format it is said to have: what the format makes of it, unless
+    /// that is a refusal.
+    fn forced<'a>(self, format: Format, node: &Node<'a>, outside: &Outside<'a>) -> Decoded<'a> {
+        let decoded = self.read(format, node, outside);
+        let is_refused = |item: &Item<'_>| matches!(item, Err(Unmapped::Refused(_)));
+        if decoded.events.iter().any(is_refused) { refused(Refused::NotTheFormat) } else { decoded }
+    }
+
+    fn format(self, node: &Node<'_>) -> Option<Format> {
+        let mut formats = Format::ALL.into_iter();
+        formats.find(|format| self.choice.allows(*format) && format.recognises(node))
+    }
+
+    fn read<'a>(self, format: Format, node: &Node<'a>, outside: &Outside<'a>) -> Decoded<'a> {
+        let items = format.decode(node, self.wanted).into_iter();
+        let events: Vec<Item<'a>> = items.map(|item| item.map(|it| outside.fill(it))).collect();
+        Decoded { format: Some(format), events }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,243 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::*;
+use crate::{decode::Decoder, record::Ownership};
+
+const T: i64 = 1_795_382_428_244;
+
+/// The least of a record that each format knows; every format is asked about every row.
+const MATRIX: [(Format, &str); 4] = [
+    (Format::Keycloak, r#"{"type":"LOGIN"}"#),
+    (Format::Keycloak, r#"{"eventType":"access.LOGIN"}"#),
+    (Format::Keycloak, r#"{"operationType":"UPDATE","resourceType":"USER"}"#),
+    (Format::Keycloak, r#"{"realmId":"r","clientId":"c"}"#),
+];
+
+fn record(value: impl AsRef<[u8]>, headers: &[(&str, &str)]) -> Record {
+    Record {
+        ownership: Ownership(0),
+        topic: "events".into(),
+        partition: 0,
+        offset: 0,
+        timestamp: None,
+        key: None,
+        value: Some(value.as_ref().into()),
+        headers: headers
+            .iter()
+            .map(|(name, value)| ((*name).into(), Some(value.as_bytes().into())))
+            .collect(),
+    }
+}
+
+fn line(decoder: &Decoder, record: &Record) -> String {
+    let decoded = decoder.decode(record);
+    let mut words = vec![decoded.format.map_or("-", Format::name).to_owned()];
+    words.extend(decoded.events.iter().map(|item| match item {
+        Ok(event) => {
+            let mut word = format!("{:?}", event.kind);
+            let fields =
+                [("id", &event.id), ("user", &event.user), ("session", &event.session), ("ip", &event.ip)];
+            for (name, text) in fields {
+                word.extend(text.iter().map(|text| format!(" {name}={text}")));
+            }
+            word.extend(event.user_name.iter().map(|text| format!(" name={text}")));
+            word.extend(event.time.map(|time| format!(" time={}", time.0)));
+            word
+        }
+        Err(Unmapped::Ignored(reason)) => format!("ignored: {}", reason.code()),
+        Err(Unmapped::Refused(reason)) => format!("refused: {}", reason.code()),
+    }));
+    words.join("; ")
+}
+
+#[track_caller]
+fn check(value: impl AsRef<[u8]>, expected: &str) {
+    assert_eq!(line(&Decoder::default(), &record(value, &[])), expected);
+}
+
+#[track_caller]
+fn with_headers(headers: &[(&str, &str)], value: &str, expected: &str) {
+    assert_eq!(line(&Decoder::default(), &record(value, headers)), expected);
+}
+
+#[track_caller]
+fn named(format: Format, value: &str, expected: &str) {
+    let decoder = Decoder::new(Choice::Named(format), BTreeMap::new());
+    assert_eq!(line(&decoder, &record(value, &[])), expected);
+}
+
+/// A JSON text that holds `value`.
+fn quoted(value: &str) -> String {
+    serde_json::to_string(value).unwrap()
+}
+
+const LOGIN: &str = r#"{"type":"LOGIN","userId":"u"}"#;
+
+#[test]
+fn every_format_knows_its_own_records_and_no_other() {
+    for (format, value) in MATRIX {
+        let node = parse(value.as_bytes()).ok().unwrap();
+        let found: Vec<_> = Format::ALL.into_iter().filter(|format| format.recognises(&node)).collect();
+        assert_eq!(found, [format], "{value}");
+        assert_eq!(Decoder::default().decode(&record(value, &[])).format, Some(format), "{value}");
+    }
+}
+
+#[test]
+fn what_no_format_knows_is_refused() {
+    check("{}", "-; refused: unrecognised");
+    check(r#"{"type":"something.else","id":"i"}"#, "-; refused: unrecognised");
+    check(r#"{"type":"ORDER_PLACED","id":"i"}"#, "-; refused: unrecognised");
+    check(r#"{"a":{"type":"LOGIN"}}"#, "-; refused: unrecognised");
+    check("[[{}]]", "-; refused: unrecognised");
+    check("17", "-; refused: not_an_event");
+    check("null", "-; refused: not_an_event");
+    check(r#""LOGIN""#, "-; refused: not_an_event");
+    check("LOGIN", "-; refused: not_json");
+    check("\u{0}", "-; refused: not_json");
+    check("[".repeat(100) + &"]".repeat(100), "-; refused: too_large");
+}
+
+#[test]
+fn a_keycloak_event_without_its_type_is_told_so() {
+    check(r#"{"realmId":"r","userId":"u"}"#, "keycloak; refused: no_type");
+    check(r#"{"realmId":"r","type":{}}"#, "keycloak; refused: field_not_text");
+    check(r#"{"type":"UPDATE_TOTP","userId":"u"}"#, "keycloak; ignored: type_not_mapped");
+    check(r#"{"type":"of-an-extension","realmId":"r"}"#, "keycloak; ignored: type_not_mapped");
+}
+
+#[test]
+fn a_format_that_is_named_is_the_only_one() {
+    named(Format::Keycloak, LOGIN, "keycloak; SignIn user=u");
+    named(Format::Keycloak, r#"{"type":"of-an-extension"}"#, "keycloak; ignored: type_not_mapped");
+    named(Format::Keycloak, "{}", "-; refused: not_the_format");
+    named(Format::Keycloak, "17", "-; refused: not_an_event");
+    named(Format::Keycloak, &quoted(LOGIN), "keycloak; SignIn user=u");
+    named(Format::Okta, LOGIN, "-; refused: not_the_format");
+}
+
+#[test]
+fn a_topic_has_a_choice_of_its_own() {
+    let topics = BTreeMap::from([(Arc::from("events"), Choice::Named(Format::Okta))]);
+    assert_eq!(line(&Decoder::new(Choice::Auto, topics), &record(LOGIN, &[])), "-; refused: not_the_format");
+    let topics = BTreeMap::from([(Arc::from("other"), Choice::Named(Format::Okta))]);
+    assert_eq!(line(&Decoder::new(Choice::Auto, topics), &record(LOGIN, &[])), "keycloak; SignIn user=u");
+}
+
+#[test]
+fn an_array_is_a_batch() {
+    check("[]", "-; ignored: empty");
+    check(
+        format!("[{LOGIN},{{}},17]"),
+        "keycloak; SignIn user=u; refused: unrecognised; refused: not_an_event",
+    );
+    check(format!("[{0},{0}]", quoted(LOGIN)), "keycloak; SignIn user=u; SignIn user=u");
+}
+
+#[test]
+fn a_text_that_holds_json_is_opened() {
+    check(quoted(LOGIN), "keycloak; SignIn user=u");
+    check(quoted(&quoted(&quoted(LOGIN))), "keycloak; SignIn user=u");
+    check(quoted(&quoted(&quoted(&quoted(LOGIN)))), "-; refused: not_an_event");
+}
+
+#[test]
+fn confluents_wire_format_is_opened() {
+    check(format!("\0\0\0\u{1}\u{2}{LOGIN}"), "keycloak; SignIn user=u");
+    check([b"\0\xff\xff\xff\xff".as_slice(), LOGIN.as_bytes()].concat(), "keycloak; SignIn user=u");
+    check("\0\0\0\0\u{1}\u{2}Obj", "-; refused: not_json");
+    check("\0\0\0\0\u{1}", "-; refused: not_json");
+}
+
+/// A structured CloudEvent around `fields`.
+fn cloud_event(fields: &str) -> String {
+    format!(
+        r#"{{"specversion":"1.0","type":"LOGIN","source":"/idp","id":"ce","time":"2026-11-22T21:20:28.244Z",{fields}}}"#
+    )
+}
+
+#[test]
+fn a_structured_cloud_event_is_opened() {
+    let filled = format!("keycloak; SignIn id=ce user=u time={T}");
+    check(cloud_event(&format!(r#""data":{LOGIN}"#)), &filled);
+    check(cloud_event(&format!(r#""data":{}"#, quoted(LOGIN))), &filled);
+    check(cloud_event(r#""data_base64":"eyJ0eXBlIjoiTE9HSU4iLCJ1c2VySWQiOiJ1In0=""#), &filled);
+    check(cloud_event(r#""data_base64":"!""#), "-; refused: not_an_event");
+    check(cloud_event(r#""data":null"#), "-; ignored: empty");
+    check(cloud_event(r#""data":{"type":"LOGIN","id":"own","time":1}"#), "keycloak; SignIn id=own time=1000");
+    let batch = format!("[{0},{0}]", cloud_event(&format!(r#""data":{LOGIN}"#)));
+    check(batch, &format!("{filled}; SignIn id=ce user=u time={T}"));
+}
+
+#[test]
+fn the_content_type_says_that_a_value_is_a_cloud_event() {
+    let bare = format!(r#"{{"specversion":"1.0","id":"ce","data":{LOGIN}}}"#);
+    let structured = [("content-type", "application/cloudevents+json; charset=UTF-8")];
+    with_headers(&structured, &bare, "keycloak; SignIn id=ce user=u");
+    with_headers(&[("content-type", "application/json")], &bare, "-; refused: unrecognised");
+    let batch = [("content-type", "application/cloudevents-batch+json")];
+    with_headers(&batch, &format!("[{bare}]"), "keycloak; SignIn id=ce user=u");
+}
+
+#[test]
+fn a_binary_cloud_event_has_its_id_and_time_in_the_headers() {
+    let headers = [("ce_specversion", "1.0"), ("ce_id", "ce"), ("ce_time", "2026-11-22T21:20:28.244Z")];
+    with_headers(&headers, LOGIN, &format!("keycloak; SignIn id=ce user=u time={T}"));
+    with_headers(&headers, r#"{"type":"LOGIN","id":"own","time":1}"#, "keycloak; SignIn id=own time=1000");
+    with_headers(&headers[1..], LOGIN, "keycloak; SignIn user=u");
+    with_headers(&headers, &format!("[{LOGIN}]"), &format!("keycloak; SignIn id=ce user=u time={T}"));
+}
+
+/// A row of `EVENT_ENTITY` in the envelope of Debezium.
+fn change(op: &str, row: &str) -> String {
+    format!(r#"{{"before":null,"after":{row},"source":{{"table":"event_entity"}},"op":"{op}","ts_ms":{T}}}"#)
+}
+
+const ROW: &str = r#"{"id":"e","client_id":"web","details_json":null,
+    "details_json_long_value":"{\"username\":\"anna\",\"code_id\":\"c\"}","error":null,"ip_address":"192.0.2.1",
+    "realm_id":"r","session_id":null,"event_time":1795382428244,"type":"LOGIN","user_id":"u"}"#;
+
+#[test]
+fn a_row_of_change_data_is_opened() {
+    let expected = format!("keycloak; SignIn id=e user=u session=c ip=192.0.2.1 name=anna time={T}");
+    check(change("c", ROW), &expected);
+    check(change("r", ROW), &expected);
+    check(change("u", ROW), &expected);
+    check(format!(r#"{{"schema":{{"type":"struct"}},"payload":{}}}"#, change("c", ROW)), &expected);
+    check(change("d", "null"), "-; ignored: deleted_row");
+    check(change("t", "null"), "-; ignored: deleted_row");
+    check(change("c", "null"), "-; ignored: empty");
+    check(ROW, &expected);
+    check(ROW.replace("type", "TYPE").replace("user_id", "USER_ID"), "keycloak; refused: no_type");
+    let capitals = r#"{"ID":"e","TYPE":"LOGIN","USER_ID":"u","DETAILS_JSON":"{\"code_id\":\"c\"}"}"#;
+    check(change("c", capitals), "keycloak; SignIn id=e user=u session=c");
+}
+
+#[test]
+fn a_flattened_row_of_change_data_is_read_unless_it_was_deleted() {
+    check(r#"{"type":"LOGIN","user_id":"u","__op":"c","__deleted":"false"}"#, "keycloak; SignIn user=u");
+    check(r#"{"type":"LOGIN","user_id":"u","__op":"d"}"#, "-; ignored: deleted_row");
+    check(r#"{"type":"LOGIN","user_id":"u","__deleted":"true"}"#, "-; ignored: deleted_row");
+    check(r#"{"type":"LOGIN","user_id":"u","__deleted":true}"#, "-; ignored: deleted_row");
+    check(r#"{"TYPE":"LOGIN","USER_ID":"u","__op":"c"}"#, "keycloak; SignIn user=u");
+}
+
+#[test]
+fn envelopes_lie_in_one_another_three_deep() {
+    let changed = change("c", LOGIN);
+    let wrapped = format!(r#"{{"schema":null,"payload":{changed}}}"#);
+    let filled = format!("keycloak; SignIn id=ce user=u time={T}");
+    check(cloud_event(&format!(r#""data":{wrapped}"#)), &filled);
+    check(cloud_event(&format!(r#""data":{}"#, quoted(&changed))), &filled);
+    check(cloud_event(&format!(r#""data":{}"#, quoted(&wrapped))), "-; refused: unrecognised");
+}
+
+#[test]
+fn the_one_pass_and_the_tree_say_the_same() {
+    for value in include_str!("../../../tests/data/keycloak-26.4.7.jsonl").lines() {
+        let (own, tree) = (record(value, &[]), record(quoted(value), &[]));
+        let decoder = Decoder::default().wanting(Wanted { attributes: true });
+        let (own, tree) = (decoder.decode(&own), decoder.decode(&tree));
+        assert!(own.format == Some(Format::Keycloak) && own.events == tree.events, "{value}");
+    }
+}
