@@ -3,6 +3,12 @@
 //! Knows nothing of Pinpoint, of endpoints and of what else was read. Any bytes at all give an answer, in
 //! time and memory proportional to their length, and never a panic.
 
+use std::collections::BTreeMap;
+
+use self::{
+    config::{Choice, FormatsConfig},
+    custom::{Filter, NotAFilter},
+};
 use crate::{
     identity::{
         IdentityEvent,
@@ -15,6 +21,8 @@ mod auth0;
 mod authentik;
 mod caep;
 mod cognito;
+pub mod config;
+pub mod custom;
 mod entra;
 mod format;
 mod fusionauth;
@@ -48,15 +56,44 @@ pub type Item<'a> = Result<IdentityEvent<'a>, Unmapped>;
 
 /// Reads records, each in the format of its topic.
 #[derive(Default)]
-pub struct Decoder {}
+pub struct Decoder {
+    format: Choice,
+    formats: BTreeMap<String, Choice>,
+    custom: Option<Filter>,
+}
 
 impl Decoder {
+    /// A reader of records in these formats.
+    ///
+    /// # Errors
+    ///
+    /// The filter of the format `custom` is none.
+    pub fn new(config: &FormatsConfig) -> Result<Self, NotAFilter> {
+        let custom = config.custom.as_deref().map(Filter::compile).transpose()?;
+        Ok(Self { format: config.format, formats: config.formats.clone(), custom })
+    }
+
     /// Reads what a record holds.
     #[must_use]
     pub fn decode<'a>(&self, record: &'a Record) -> Decoded<'a> {
         match record.value.as_deref() {
             None | Some([]) => Decoded { format: None, events: vec![Err(Ignored::Tombstone.into())] },
-            Some(value) => Decoded { format: Some(Format::Keycloak), events: vec![keycloak::decode(value)] },
+            Some(value) => match self.formats.get(&*record.topic).unwrap_or(&self.format) {
+                Choice::Auto | Choice::Named(Format::Keycloak) => {
+                    Decoded { format: Some(Format::Keycloak), events: vec![keycloak::decode(value)] }
+                }
+                Choice::Named(format) => {
+                    Decoded { format: Some(*format), events: self.named(*format, value) }
+                }
+            },
+        }
+    }
+
+    fn named<'a>(&self, format: Format, value: &'a [u8]) -> Vec<Item<'a>> {
+        match (tree::parse(value), format, &self.custom) {
+            (Err(reason), ..) => vec![Err(reason.into())],
+            (Ok(node), Format::Custom, Some(filter)) => filter.decode(&node),
+            (Ok(node), format, _) => format.decode(&node),
         }
     }
 }
