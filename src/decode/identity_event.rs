@@ -70,6 +70,9 @@ fn item<'a>(node: &Node<'a>) -> Item<'a> {
     Ok(event?)
 }
 
+/// A value under a name.
+type Named<'a, T> = (Cow<'a, str>, T);
+
 /// The fields of an object; the names given to it are those of the document, with the object's own name.
 struct Fields<'n, 'a>(&'n Node<'a>);
 
@@ -132,7 +135,7 @@ impl<'a> Fields<'_, 'a> {
         }))
     }
 
-    fn person(&self) -> Result<Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>, Refused> {
+    fn person(&self) -> Result<Vec<Named<'a, Vec<Cow<'a, str>>>>, Refused> {
         let Some(person) = self.object("person")? else { return Ok(Vec::new()) };
         let text = |node: &Node<'a>| node.id().map_err(|_| invalid("person", TEXTS));
         let mut read = Vec::new();
@@ -148,7 +151,7 @@ impl<'a> Fields<'_, 'a> {
         Ok(read)
     }
 
-    fn attributes(&self) -> Result<Vec<(Cow<'a, str>, Cow<'a, str>)>, Refused> {
+    fn attributes(&self) -> Result<Vec<Named<'a, Cow<'a, str>>>, Refused> {
         let Some(attributes) = self.object("attributes")? else { return Ok(Vec::new()) };
         let mut read = Vec::new();
         for (name, node) in attributes.0.entries() {

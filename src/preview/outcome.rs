@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{NO_TOPIC, outline::outline, requests::Requests};
 use crate::{
-    decode::{Decoded, Item},
+    decode::{Decoded, Format, Item},
     destination::pinpoint::write_body,
     event::{Mapped, Refusal},
     identity::{document::Document, reason::Unmapped},
@@ -65,7 +65,7 @@ impl Outcome<'_> {
         };
         let mut json = json!({
             "record": self.number,
-            "format": self.decoded.format.map(|format| format.name()),
+            "format": self.decoded.format.map(Format::name),
             "identity_events": self.decoded.events.iter().map(document).collect::<Vec<_>>(),
             "outcome": outcome,
             "requests": self.bodies(),
@@ -102,7 +102,7 @@ impl Outcome<'_> {
     }
 
     fn format(&self) -> &'static str {
-        self.decoded.format.map_or("not recognised", |format| format.name())
+        self.decoded.format.map_or("not recognised", Format::name)
     }
 }
 

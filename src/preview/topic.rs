@@ -81,20 +81,20 @@ fn consumer(cluster: &Cluster<'_>, group: &str) -> KafkaResult<BaseConsumer<Sile
 
 /// Assigns the partitions that have records; returns their ends.
 fn assign(consumer: &BaseConsumer<Silent>, last: Last<'_>) -> Result<BTreeMap<i32, i64>, Failure> {
-    let failed = |error: KafkaError| failed(last.topic, &error);
-    let metadata = consumer.fetch_metadata(Some(last.topic), PATIENCE).map_err(failed)?;
+    let told = |error: KafkaError| failed(last.topic, &error);
+    let metadata = consumer.fetch_metadata(Some(last.topic), PATIENCE).map_err(told)?;
     let topic = metadata.topics().first().filter(|topic| topic.error().is_none());
     let topic = topic.ok_or_else(|| unreachable(anyhow!("the topic {} cannot be read", last.topic)))?;
-    let (mut list, mut ends) = (TopicPartitionList::new(), BTreeMap::new());
+    let (mut assigned, mut ends) = (TopicPartitionList::new(), BTreeMap::new());
     for partition in topic.partitions() {
-        let (start, end) = consumer.fetch_watermarks(last.topic, partition.id(), PATIENCE).map_err(failed)?;
-        let from = start.max(end - i64::from(last.records));
+        let (oldest, end) = consumer.fetch_watermarks(last.topic, partition.id(), PATIENCE).map_err(told)?;
+        let from = oldest.max(end - i64::from(last.records));
         if from < end {
-            list.add_partition_offset(last.topic, partition.id(), Offset::Offset(from)).map_err(failed)?;
+            assigned.add_partition_offset(last.topic, partition.id(), Offset::Offset(from)).map_err(told)?;
             ends.insert(partition.id(), end);
         }
     }
-    consumer.assign(&list).map_err(failed)?;
+    consumer.assign(&assigned).map_err(told)?;
     Ok(ends)
 }
 
