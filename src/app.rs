@@ -108,7 +108,7 @@ pub async fn deliver(
         source,
         letters,
         written,
-        mapper: Mapper::new(Decoder::default(), &config.sessions),
+        mapper: Mapper::new(decoder(config)?, &config.sessions),
         pipeline: pipeline(config, destination.clone()),
         destination,
         reporter: Reporter::new(health, metrics),
@@ -168,6 +168,15 @@ fn options(arguments: &EmulatorArguments) -> Result<emulator::Options, Failure> 
 pub async fn credentials(config: &Config) -> Result<(), Code> {
     let pinpoint = Pinpoint::connect(&config.destination.pinpoint).await;
     pinpoint.map_err(|_| Code("set_up"))?.credentials().await
+}
+
+/// The reader of records in the configured formats.
+///
+/// # Errors
+/// When the filter of the format `custom` is none, which the configuration has found before.
+pub fn decoder(config: &Config) -> Result<Decoder, Failure> {
+    let decoder = Decoder::new(&config.source.formats()).context("source.custom");
+    decoder.map_err(|error| Failure::new(Exit::Configuration, error))
 }
 
 fn pipeline(config: &Config, destination: Pinpoint) -> Pipeline {

@@ -13,7 +13,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
-use crate::exit::Exit;
+use crate::{decode::config::Choice, exit::Exit};
 
 mod help;
 
@@ -42,6 +42,12 @@ pub enum Command {
     /// Print the effective configuration without secrets, then try what it names.
     #[command(after_help = help::CHECK)]
     Check(CheckArguments),
+    /// See what records become, and why: from files, the standard input or a topic.
+    #[command(after_help = help::MAP)]
+    Map(MapArguments),
+    /// Print a JSON Schema.
+    #[command(after_help = help::SCHEMA)]
+    Schema(SchemaArguments),
     /// See it work, without Kafka and AWS: an embedded broker, PutEvents server and many users.
     #[command(after_help = help::DEMO)]
     Demo(DemoArguments),
@@ -59,6 +65,53 @@ pub struct CheckArguments {
     /// Print the JSON Schema of the configuration instead, for editors and tools.
     #[arg(long)]
     pub schema: bool,
+}
+
+/// What `map` takes.
+#[derive(Debug, Args)]
+pub struct MapArguments {
+    /// What holds the records; `-`, or none, is the standard input.
+    #[arg(value_name = "FILE", conflicts_with = "topic")]
+    pub files: Vec<PathBuf>,
+    /// The format of all records, whatever the configuration says.
+    #[arg(long, value_name = "NAME")]
+    pub format: Option<Choice>,
+    /// How the outcome is written.
+    #[arg(long, default_value = "text", value_name = "FORM")]
+    pub output: MapOutput,
+    /// Read the last records of this Kafka topic instead.
+    #[arg(long, value_name = "TOPIC")]
+    pub topic: Option<String>,
+    /// How many records of each of its partitions are read.
+    #[arg(long, requires = "topic", default_value_t = 10, value_name = "NUMBER", value_parser = value_parser!(u32).range(1..))]
+    pub last: u32,
+}
+
+/// How the outcome of `map` is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MapOutput {
+    /// An outline for people.
+    Text,
+    /// A JSON object to a line for each record.
+    Json,
+    /// The bodies of PutEvents, each on a line.
+    Request,
+}
+
+/// What `schema` takes.
+#[derive(Debug, Args)]
+pub struct SchemaArguments {
+    /// Of what.
+    pub name: SchemaName,
+}
+
+/// What there is a schema of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaName {
+    /// The configuration.
+    Config,
+    /// The format identity-event.
+    IdentityEvent,
 }
 
 /// What `demo` takes.

@@ -73,6 +73,9 @@ pub struct Config {
     pub log: LogConfig,
 }
 
+/// Stands for the application where nothing is delivered.
+const NO_APPLICATION: &str = "00000000000000000000000000000000";
+
 /// Where a configuration is read from.
 #[derive(Default)]
 pub struct Sources {
@@ -104,6 +107,30 @@ pub enum LoadError {
 /// # Errors
 /// When the file cannot be read, or with all that is wrong with what is written.
 pub fn load(sources: &Sources) -> Result<Config, LoadError> {
+    load_with(sources, |_| {})
+}
+
+/// Reads the configuration for a use that delivers nothing: what must be given for a delivery (the
+/// application, and what becomes of dead letters) may be missing.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_for_mapping(sources: &Sources) -> Result<Config, LoadError> {
+    load_with(sources, |tree| {
+        let placeholders =
+            [("destination.pinpoint.application", NO_APPLICATION), ("dead_letter.discard", "true")];
+        for (key, text) in placeholders {
+            let path: Vec<_> = key.split('.').map(str::to_owned).collect();
+            // A dead letters' section that is there is held to its rules.
+            let given = if path[0] == "dead_letter" { &path[..1] } else { &path[..] };
+            if tree.at(given).is_none() {
+                tree.set(&path, Node::scalar(text));
+            }
+        }
+    })
+}
+
+fn load_with(sources: &Sources, complete: impl FnOnce(&mut Node)) -> Result<Config, LoadError> {
     let mut problems = Problems::default();
     let mut tree = Node::default();
     if let Some(path) = &sources.file {
@@ -118,6 +145,7 @@ pub fn load(sources: &Sources) -> Result<Config, LoadError> {
     let schema = schema::published();
     let schema = schema::Schema::new(&schema);
     environment::lay_over(&mut tree, &sources.environment, schema, &mut problems);
+    complete(&mut tree);
     let config = read::read(&tree, schema, &mut problems);
     rules::check(&config, &tree, &mut problems);
     if problems.is_empty() { Ok(config) } else { Err(problems.into()) }

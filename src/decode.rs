@@ -3,8 +3,12 @@
 //! Knows nothing of Pinpoint, of endpoints and of what else was read. Any bytes at all give an answer, in
 //! time and memory proportional to their length, and never a panic.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
+use self::{
+    config::FormatsConfig,
+    custom::{Filter, NotAFilter},
+};
 use crate::{
     identity::{
         IdentityEvent,
@@ -18,6 +22,8 @@ mod authentik;
 mod auto;
 mod caep;
 mod cognito;
+pub mod config;
+pub mod custom;
 mod entra;
 mod envelope;
 mod format;
@@ -37,7 +43,10 @@ mod time;
 mod tree;
 mod wso2;
 
+pub use config::Choice;
 pub use format::Format;
+
+use auto::Reading;
 
 /// What a record says happened: an event, or why there is none, for each that it carries; at least one.
 pub struct Decoded<'a> {
@@ -50,16 +59,6 @@ pub struct Decoded<'a> {
 /// One event, or why it is none.
 pub type Item<'a> = Result<IdentityEvent<'a>, Unmapped>;
 
-/// What the records of a topic are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Choice {
-    /// Each what its shape says.
-    #[default]
-    Auto,
-    /// All of this format.
-    Named(Format),
-}
-
 /// What is read only if somebody asks for it, because it costs time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
@@ -68,10 +67,11 @@ pub struct Wanted {
 }
 
 /// Reads records, each in the format of its topic.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub struct Decoder {
-    topics: BTreeMap<Arc<str>, Choice>,
-    otherwise: Choice,
+    format: Choice,
+    formats: BTreeMap<String, Choice>,
+    custom: Option<Filter>,
     wanted: Wanted,
 }
 
@@ -86,10 +86,15 @@ impl Choice {
 }
 
 impl Decoder {
-    /// A decoder of records that are `otherwise` where `topics` says nothing.
-    #[must_use]
-    pub fn new(otherwise: Choice, topics: BTreeMap<Arc<str>, Choice>) -> Self {
-        Self { topics, otherwise, wanted: Wanted::default() }
+    /// A reader of records in these formats.
+    ///
+    /// # Errors
+    ///
+    /// The filter of the format `custom` is none.
+    pub fn new(config: &FormatsConfig) -> Result<Self, NotAFilter> {
+        let custom = config.custom.as_deref().map(Filter::compile).transpose()?;
+        let (format, formats) = (config.format, config.formats.clone());
+        Ok(Self { format, formats, custom, wanted: Wanted::default() })
     }
 
     /// The same, reading what is wanted beside what every event has.
@@ -101,10 +106,13 @@ impl Decoder {
     /// Reads what a record holds.
     #[must_use]
     pub fn decode<'a>(&self, record: &'a Record) -> Decoded<'a> {
-        let choice = self.topics.get(&record.topic).copied().unwrap_or(self.otherwise);
+        let choice = *self.formats.get(&*record.topic).unwrap_or(&self.format);
         match record.value.as_deref() {
             None | Some([]) => Decoded { format: None, events: vec![Err(Ignored::Tombstone.into())] },
-            Some(value) => auto::decode(choice, self.wanted, record, value),
+            Some(value) => {
+                let reading = Reading { choice, filter: self.custom.as_ref(), wanted: self.wanted };
+                reading.record(record, value)
+            }
         }
     }
 }

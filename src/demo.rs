@@ -24,7 +24,7 @@ use crate::{
     clock::Clock,
     demo::{
         collect::Collector,
-        generate::{Generator, GeneratorOptions},
+        generate::{Generator, GeneratorOptions, Providers},
         produce::Allowance,
         progress::Progress,
         report::report,
@@ -142,6 +142,7 @@ fn records(arguments: &DemoArguments) -> Generator {
         seed: arguments.seed,
         hostile: HOSTILE,
         start_time: BEGINNING,
+        providers: Providers::Several,
     })
 }
 

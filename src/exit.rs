@@ -12,7 +12,7 @@ use std::{
 
 use tracing::dispatcher;
 
-use crate::kafka::panics;
+use crate::panics;
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub enum Exit {
     Unsettled = 1,
     /// The command line is not understood.
     Usage = 64,
+    /// A record was refused (`map`).
+    Refused = 65,
     /// A needed service is unreachable (`check`), or Kafka failed for good (`run`).
     Unreachable = 69,
     /// A bug: a panic anywhere ends the process.

@@ -6,8 +6,12 @@
 
 use std::{borrow::Cow, ops::Range};
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::moment::Timestamp;
 
+pub mod document;
 pub mod reason;
 
 /// The times, in milliseconds since 1970, at which something can have happened: those that a number can
@@ -16,7 +20,7 @@ pub const PLAUSIBLE_TIMES: Range<i64> = 1..100_000_000_000_000;
 
 /// What happened to a person or to a session. Not `Debug`: it holds personal data.
 ///
-/// Its public form, which any program can publish, is the document of `schemas/identity-event.json`.
+/// Its public form, which any program can publish, is [`document::Document`], `schemas/identity-event.json`.
 #[derive(Clone, PartialEq)]
 pub struct IdentityEvent<'a> {
     /// What happened.
@@ -59,7 +63,8 @@ pub struct IdentityEvent<'a> {
 }
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A person signed in; with a session id, into a session that is new or that goes on.
     SignIn,

@@ -1,9 +1,8 @@
 //! What the consumer and the producer share of librdkafka: how a client is made, its errors as codes,
-//! its log lines, and its panics.
+//! and its log lines.
 //!
 //! Knows nothing of what is read and written.
 
 pub mod client;
 pub mod codes;
 pub mod log;
-pub mod panics;

@@ -45,6 +45,7 @@
 //! | module | decides |
 //! |---|---|
 //! | [`moment`] | points in time, as arguments |
+//! | [`panics`] | catches those of others' code that a record could cause |
 //! | [`setting`] | lengths of time and sizes, as they are written in a configuration |
 //! | [`schedule`] | how long to wait before something is tried again; alone knows `backoff` |
 //! | [`record`] | a record as it was read, and the ownership under which it was |
@@ -69,6 +70,7 @@
 //! | [`log`], [`exit`] | what is logged; how the process ends |
 //! | [`config`] | reads the configuration, once; each part has its own, this one composes them |
 //! | [`check`] | tries what the configuration names |
+//! | [`preview`] | shows what records become, and sends nothing |
 //! | [`cli`] | the command line and its words |
 //! | [`emulator`] | a server that answers `PutEvents`, with the quota and with faults |
 //! | [`app`] | the composition root |
@@ -130,7 +132,9 @@ pub mod log;
 pub mod map;
 pub mod metrics;
 pub mod moment;
+pub mod panics;
 pub mod pipeline;
+pub mod preview;
 pub mod record;
 pub mod runner;
 pub mod schedule;

@@ -5,11 +5,13 @@ use std::{env, path::PathBuf, process::ExitCode};
 use clap::Parser;
 use pinpoint_sidecar::{
     app, check,
-    cli::{self, CheckArguments, Cli, Command},
+    cli::{self, CheckArguments, Cli, Command, SchemaName},
     config::{self, Config, LoadError, Sources},
     demo,
     exit::{self, Exit, Failure},
+    identity::document,
     log::{self, Format, Level, LogConfig},
+    preview,
 };
 use tokio::runtime::{self, Runtime};
 
@@ -34,6 +36,8 @@ fn carry_out(cli: Cli) -> Result<Exit, Failure> {
             runtime()?.block_on(app::run(config))
         }
         Command::Check(arguments) => check(&arguments, config),
+        Command::Map(arguments) => preview::run(&arguments, &load_by(config, config::load_for_mapping)?),
+        Command::Schema(arguments) => print(&format!("{:#}\n", schema(arguments.name))),
         Command::Demo(arguments) => {
             start_log(&LogConfig { format: Format::Text, level: Level::Warn })?;
             runtime()?.block_on(demo::run(arguments))
@@ -60,9 +64,23 @@ fn check(arguments: &CheckArguments, file: Option<PathBuf>) -> Result<Exit, Fail
     Ok(if check::all_well(&findings) { Exit::Clean } else { Exit::Unreachable })
 }
 
+fn schema(name: SchemaName) -> serde_json::Value {
+    match name {
+        SchemaName::Config => config::schema(),
+        SchemaName::IdentityEvent => document::schema(),
+    }
+}
+
 fn load(file: Option<PathBuf>) -> Result<Config, Failure> {
+    load_by(file, config::load)
+}
+
+fn load_by(
+    file: Option<PathBuf>,
+    load: fn(&Sources) -> Result<Config, LoadError>,
+) -> Result<Config, Failure> {
     let sources = Sources { file, environment: env::vars_os().collect() };
-    config::load(&sources).map_err(|error| {
+    load(&sources).map_err(|error| {
         let help = match error {
             LoadError::Unreadable { .. } => "`--config` names the file; without it, the defaults and the environment count",
             LoadError::Invalid(_) => {

@@ -13,12 +13,14 @@ pub(super) static VERSION: LazyLock<String> = LazyLock::new(|| {
 pub(super) const EXAMPLES: &str = "\
 Examples:
   pinpoint-sidecar demo                               see it work; needs nothing
+  pinpoint-sidecar map record.json                    see what a record becomes
   pinpoint-sidecar check --config config.yaml         is everything there?
   pinpoint-sidecar run --config config.yaml           deliver";
 
 pub(super) const WHOLE: &str = "\
 Examples:
   pinpoint-sidecar demo                               see it work; needs nothing
+  pinpoint-sidecar map record.json                    see what a record becomes
   pinpoint-sidecar check --config config.yaml         is everything there?
   pinpoint-sidecar run --config config.yaml           deliver
 
@@ -33,7 +35,8 @@ Environment:
 Exit codes:
   0    finished cleanly
   1    the shutdown deadline passed with records unsettled; they are delivered again
-  64   the command line is not understood
+  64   the command line is not understood, or a file cannot be read (map)
+  65   a record was refused (map)
   69   a needed service is unreachable (check), or Kafka failed for good (run)
   70   a bug
   78   there is something wrong with the configuration
@@ -54,6 +57,26 @@ of each what is wrong and what to do. Reads no record and sends no event.
 Examples:
   pinpoint-sidecar check --config config.yaml
   pinpoint-sidecar check --offline --config config.yaml   in a build, without Kafka and AWS";
+
+pub(super) const SCHEMA: &str = "\
+Names:
+  config           the configuration, for editors and tools
+  identity-event   the format identity-event, for those who publish it
+
+Example:
+  pinpoint-sidecar schema identity-event > identity-event.schema.json";
+
+pub(super) const MAP: &str = "\
+Maps as `run` does, with the configuration's formats, filter and endpoint, and remembers sessions from one \
+record to the next. Connects to nothing but to Kafka with --topic; joins no group, commits nothing and sends \
+nothing. Needs no configuration. Shows what would be sent, personal data included.
+
+A file holds a record to a line, or records in a JSON array, or a record over many lines.
+
+Examples:
+  pinpoint-sidecar map record.json
+  pinpoint-sidecar map --format okta --output json < records.jsonl
+  pinpoint-sidecar map --config config.yaml --topic keycloak-events --last 5";
 
 pub(super) const DEMO: &str = "\
 Ends with a table and a verdict from comparing what was produced with what arrived; the exit code is 1 \

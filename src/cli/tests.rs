@@ -29,6 +29,8 @@ fn help_is_worth_reading() {
     assert_snapshot!("help", help(""));
     assert_snapshot!("help_run", help("run"));
     assert_snapshot!("help_check", help("check"));
+    assert_snapshot!("help_map", help("map"));
+    assert_snapshot!("help_schema", help("schema"));
     assert_snapshot!("help_demo", help("demo"));
     assert_snapshot!("help_emulator", help("emulator"));
 }
@@ -47,6 +49,10 @@ fn mistakes_are_explained() {
         "p demo --faults rain",
         "p emulator --fault throttled",
         "p demo --users x",
+        "p map --format ldap",
+        "p map --last 3",
+        "p map --topic t file",
+        "p schema record",
     ];
     assert_snapshot!(mistakes.map(|line| parsed(line).unwrap_err()).join("\n"));
 }

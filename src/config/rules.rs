@@ -5,6 +5,7 @@
 use crate::{
     config::{Config, problem::Problems, tree::Node},
     dead_letter::config::DeadLetterConfig,
+    decode::{Format, config::Choice, custom::Filter},
     source::config::properties,
 };
 
@@ -12,6 +13,7 @@ use crate::{
 pub(super) fn check(config: &Config, tree: &Node, problems: &mut Problems) {
     let mut rules = Rules { tree, problems };
     rules.source(config);
+    rules.formats(config);
     rules.pinpoint(config);
     rules.dead_letters(config);
     rules.times(config);
@@ -47,6 +49,22 @@ impl Rules<'_> {
             if let Err(refused) = properties::check(name, value) {
                 self.problem(&["source", "properties", name], &refused.to_string());
             }
+        }
+    }
+
+    fn formats(&mut self, config: &Config) {
+        let source = &config.source;
+        for topic in source.formats.keys().filter(|topic| !source.topics.contains(topic)) {
+            self.problem(&["source", "formats", topic], "is not one of `source.topics`");
+        }
+        let path = ["source", "custom"];
+        let custom = Choice::Named(Format::Custom);
+        let is_custom = source.format == custom || source.formats.values().any(|format| *format == custom);
+        match source.custom.as_deref().map(Filter::compile) {
+            None if is_custom => self.problem(&path, "must be given with the format `custom`: a jq filter"),
+            Some(Ok(_)) if !is_custom => self.problem(&path, "is used by the format `custom` alone"),
+            Some(Err(refused)) => self.problem(&path, &refused.to_string()),
+            None | Some(Ok(_)) => {}
         }
     }
 

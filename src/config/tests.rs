@@ -281,6 +281,45 @@ fn what_does_not_agree_is_refused() {
 }
 
 #[test]
+fn a_topic_has_its_format() {
+    let yaml = "source: { topics: [a, b], format: okta, formats: { b: custom }, custom: 'empty' }";
+    reads(yaml, |config| {
+        let source = &config.source;
+        let b = source.formats["b"];
+        (source.format.name(), b.name(), source.custom.as_deref()) == ("okta", "custom", Some("empty"))
+    });
+    reads("source: { format: keycloak }", |config| config.source.formats().custom.is_none());
+}
+
+#[test]
+fn a_format_that_cannot_be_is_refused() {
+    let formats = "auto, keycloak, fusionauth, auth0, okta, entra, wso2, caep, cognito, ory, authentik, \
+                   identity-event or custom";
+    refused("source: { format: ldap }", &format!("source.format (config.yaml:3): must be {formats}"));
+    refused(
+        "source: { formats: { keycloak-events: ldap } }",
+        &format!("source.formats.keycloak-events (config.yaml:3): must be {formats}"),
+    );
+    refused(
+        "source: { formats: { b: okta } }",
+        "source.formats.b (config.yaml:3): is not one of `source.topics`",
+    );
+    refused(
+        "source: { format: custom }",
+        "source.custom (config.yaml:3): must be given with the format `custom`: a jq filter",
+    );
+    refused("source: { custom: . }", "source.custom (config.yaml:3): is used by the format `custom` alone");
+    refused(
+        "source: { format: custom, custom: '{type: s3cret(1)}' }",
+        "source.custom (config.yaml:3): is no jq filter: line 1, column 8: expected a filter that is defined",
+    );
+    refused(
+        "source:\n  format: custom\n  custom: |\n    {type: .t}\n    | .user = @s3cret",
+        "source.custom (config.yaml:5): is no jq filter: line 2, column 11: expected a filter that is defined",
+    );
+}
+
+#[test]
 fn what_is_no_yaml_is_refused_by_its_place() {
     let refused = |yaml: &str| loaded(yaml, &[], &[]).unwrap_err().lines().nth(1).unwrap().to_owned();
     assert_snapshot!(

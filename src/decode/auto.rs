@@ -8,6 +8,7 @@
 use crate::{
     decode::{
         Choice, Decoded, Item, Wanted,
+        custom::Filter,
         envelope::{Outside, payload},
         format::Format,
         keycloak,
@@ -17,40 +18,40 @@ use crate::{
     record::Record,
 };
 
-/// Reads the value of a record.
-pub(super) fn decode<'a>(choice: Choice, wanted: Wanted, record: &'a Record, value: &'a [u8]) -> Decoded<'a> {
-    let value = payload(value);
-    let outside = Outside::of(record);
-    if choice.allows(Format::Keycloak) {
-        match keycloak::decode_own(value, wanted) {
-            Ok(Some(item)) => {
-                return Decoded {
-                    format: Some(Format::Keycloak),
-                    events: vec![item.map(|it| outside.fill(it))],
-                };
-            }
-            Ok(None) => {}
-            Err(reason) => return refused(reason),
-        }
-    }
-    match parse(value) {
-        Ok(node) => Reading { choice, wanted }.value(node, outside),
-        Err(reason) => refused(reason),
-    }
-}
-
 fn refused<'a>(reason: impl Into<Unmapped>) -> Decoded<'a> {
     Decoded { format: None, events: vec![Err(reason.into())] }
 }
 
 /// How the values of a topic are read.
 #[derive(Clone, Copy)]
-struct Reading {
-    choice: Choice,
-    wanted: Wanted,
+pub(super) struct Reading<'f> {
+    pub(super) choice: Choice,
+    /// The filter of the format `custom`.
+    pub(super) filter: Option<&'f Filter>,
+    pub(super) wanted: Wanted,
 }
 
-impl Reading {
+impl Reading<'_> {
+    /// Reads the value of a record.
+    pub(super) fn record<'a>(self, record: &'a Record, value: &'a [u8]) -> Decoded<'a> {
+        let value = payload(value);
+        let outside = Outside::of(record);
+        if self.choice.allows(Format::Keycloak) {
+            match keycloak::decode_own(value, self.wanted) {
+                Ok(Some(item)) => {
+                    let events = vec![item.map(|it| outside.fill(it))];
+                    return Decoded { format: Some(Format::Keycloak), events };
+                }
+                Ok(None) => {}
+                Err(reason) => return refused(reason),
+            }
+        }
+        match parse(value) {
+            Ok(node) => self.value(node, outside),
+            Err(reason) => refused(reason),
+        }
+    }
+
     /// A whole value: one part, or a batch of them.
     fn value<'a>(self, node: Node<'a>, mut outside: Outside<'a>) -> Decoded<'a> {
         let node = match outside.open(node) {
@@ -104,13 +105,20 @@ impl Reading {
     }
 
     fn format(self, node: &Node<'_>) -> Option<Format> {
+        if self.choice == Choice::Named(Format::Custom) {
+            // What the operator's filter makes of it is the filter's affair.
+            return Some(Format::Custom);
+        }
         let mut formats = Format::ALL.into_iter();
         formats.find(|format| self.choice.allows(*format) && format.recognises(node))
     }
 
     fn read<'a>(self, format: Format, node: &Node<'a>, outside: &Outside<'a>) -> Decoded<'a> {
-        let items = format.decode(node, self.wanted).into_iter();
-        let events: Vec<Item<'a>> = items.map(|item| item.map(|it| outside.fill(it))).collect();
+        let items = match (format, self.filter) {
+            (Format::Custom, Some(filter)) => filter.decode(node),
+            _ => format.decode(node, self.wanted),
+        };
+        let events: Vec<Item<'a>> = items.into_iter().map(|item| item.map(|it| outside.fill(it))).collect();
         Decoded { format: Some(format), events }
     }
 }

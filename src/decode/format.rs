@@ -5,12 +5,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::decode::{
-    Item, Wanted, auth0, authentik, caep, cognito, entra, fusionauth, identity_event, keycloak, okta, ory,
-    tree::Node, wso2,
+use crate::{
+    decode::{
+        Item, Wanted, auth0, authentik, caep, cognito, entra, fusionauth, identity_event, keycloak, okta, ory,
+        tree::Node, wso2,
+    },
+    identity::reason::Refused,
 };
 
-/// A format whose records can be recognised by their shape.
+/// A format that records can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
@@ -36,11 +39,13 @@ pub enum Format {
     Authentik,
     /// Our own public format.
     IdentityEvent,
+    /// The operator's own, by a filter in the configuration; recognised by nothing.
+    Custom,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Keycloak,
         Self::Fusionauth,
         Self::Auth0,
@@ -52,6 +57,7 @@ impl Format {
         Self::Ory,
         Self::Authentik,
         Self::IdentityEvent,
+        Self::Custom,
     ];
 
     /// The name, as it is configured and counted.
@@ -69,6 +75,7 @@ impl Format {
             Self::Ory => "ory",
             Self::Authentik => "authentik",
             Self::IdentityEvent => "identity-event",
+            Self::Custom => "custom",
         }
     }
 
@@ -86,6 +93,7 @@ impl Format {
             Self::Ory => ory::recognises(node),
             Self::Authentik => authentik::recognises(node),
             Self::IdentityEvent => identity_event::recognises(node),
+            Self::Custom => false,
         }
     }
 
@@ -103,6 +111,8 @@ impl Format {
             Self::Ory => ory::decode(node),
             Self::Authentik => authentik::decode(node),
             Self::IdentityEvent => identity_event::decode(node),
+            // Its filter belongs to the decoder.
+            Self::Custom => vec![Err(Refused::NotTheFormat.into())],
         }
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Sent {
     /// What must become of it.
     pub(super) expected: Expected,
     pub(super) fingerprint: Fingerprint,
+    /// Whose it is.
+    pub(super) from: &'static str,
 }
 
 /// Tells whether two records are the same: a hash of timestamp, key and value.

@@ -76,9 +76,9 @@ pub(super) fn producer(
 }
 
 fn write(to: &BaseProducer<Told>, record: Produced, number: u64) {
-    let Produced { timestamp, key, value, expected } = record;
+    let Produced { timestamp, key, value, expected, from } = record;
     let fingerprint = Fingerprint::of(Some(timestamp.0), key.as_deref(), value.as_deref());
-    let told = Box::new((expected, fingerprint));
+    let told = Box::new((expected, fingerprint, from));
     let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(TOPIC, told);
     record.partition = i32::try_from(number % u64::from(PARTITIONS.unsigned_abs())).ok();
     record.timestamp = Some(timestamp.0);
@@ -101,14 +101,14 @@ struct Told(Sender<Sent>);
 impl ClientContext for Told {}
 
 impl ProducerContext for Told {
-    type DeliveryOpaque = Box<(Expected, Fingerprint)>;
+    type DeliveryOpaque = Box<(Expected, Fingerprint, &'static str)>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, told: Box<(Expected, Fingerprint)>) {
+    fn delivery(&self, result: &DeliveryResult<'_>, told: Self::DeliveryOpaque) {
         if let Ok(message) = result {
             let place = Place { partition: message.partition(), offset: message.offset() };
-            let (expected, fingerprint) = *told;
+            let (expected, fingerprint, from) = *told;
             // Nobody listens any more when the demo has ended.
-            let _ = self.0.blocking_send(Sent { place, expected, fingerprint });
+            let _ = self.0.blocking_send(Sent { place, expected, fingerprint, from });
         }
     }
 }

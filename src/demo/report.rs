@@ -37,7 +37,7 @@ struct Table(String);
 
 impl Table {
     fn records(&mut self, tally: &Tally, run: &Circumstances<'_>) {
-        self.number("records produced", tally.produced, "");
+        self.number("records produced", tally.produced, &listed(&tally.from));
         self.number("  delivered", tally.delivered, "every event of them accepted");
         self.number("  ignored", tally.ignored, &listed(&run.service.ignored));
         self.number("  in the dead letters", tally.dead_lettered, &listed(&tally.letters));
@@ -128,6 +128,7 @@ mod tests {
         let letters = ["not_json", "not_an_event", "field_not_text", "user_id_not_allowed", "event_400"];
         let tally = Tally {
             produced: 20_000,
+            from: [("keycloak", 10_000), ("okta", 9_400), ("hostile", 600)].into(),
             delivered: 9_084,
             ignored: 10_330,
             dead_lettered: 586,

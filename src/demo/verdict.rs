@@ -43,6 +43,8 @@ pub(super) struct Verdict {
 pub(super) struct Tally {
     /// Records that the broker has taken.
     pub(super) produced: u64,
+    /// The same, by whose they are.
+    pub(super) from: BTreeMap<&'static str, u64>,
     /// Those of them of which every event arrived.
     pub(super) delivered: u64,
     /// Those of which nothing was to become.
@@ -92,6 +94,7 @@ impl Judge<'_> {
         }
         for sent in evidence.sent.values() {
             self.verdict.tally.produced += 1;
+            *self.verdict.tally.from.entry(sent.from).or_default() += 1;
             let letters = self.letters.remove(&sent.place).unwrap_or_default();
             let altered = letters.iter().filter(|letter| letter.fingerprint != sent.fingerprint).count();
             self.note(Problem::LetterAltered, altered);

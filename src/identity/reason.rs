@@ -69,6 +69,20 @@ pub enum Refused {
     /// `field_not_text`
     #[error("an id or the type is neither text nor a whole number")]
     FieldNotText,
+    /// `field_invalid`: of our own format alone, which can say what it expects.
+    #[error("the field `{field}` must be {expected}")]
+    FieldInvalid {
+        /// The field's name, with that of the object it lies in.
+        field: &'static str,
+        /// What may stand there.
+        expected: &'static str,
+    },
+    /// `filter_failed`
+    #[error("the filter of source.custom failed on the record, or did not yield identity events")]
+    FilterFailed,
+    /// `too_many_events`
+    #[error("the record becomes more events than one record may")]
+    TooManyEvents,
     /// `user_id_not_allowed`
     #[error("the user id is longer than 255 characters or holds `$`, `{{`, `}}` or a control character")]
     UserIdNotAllowed,
@@ -110,6 +124,9 @@ impl Refused {
             Self::NotTheFormat => "not_the_format",
             Self::NoType => "no_type",
             Self::FieldNotText => "field_not_text",
+            Self::FieldInvalid { .. } => "field_invalid",
+            Self::FilterFailed => "filter_failed",
+            Self::TooManyEvents => "too_many_events",
             Self::UserIdNotAllowed => "user_id_not_allowed",
             Self::NoTime => "no_time",
         })

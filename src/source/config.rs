@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
+    decode::config::{Choice, FormatsConfig},
     moment::Timestamp,
     setting::{self, Malformed, Span},
 };
@@ -29,6 +30,15 @@ pub struct SourceConfig {
     /// The consumer group.
     #[schemars(extend("x-allowed" = "a name of 1 to 255 characters"))]
     pub group: String,
+    /// The format of the records; `auto` recognises each by its shape.
+    pub format: Choice,
+    /// The formats of single topics, where they are not in `format`.
+    #[schemars(extend("x-allowed" = "a mapping with topics of `source.topics` and the format of each"))]
+    pub formats: BTreeMap<String, Choice>,
+    /// The jq filter of the format `custom`, which makes identity events of a record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-allowed" = "a jq filter that yields identity events"))]
+    pub custom: Option<String>,
     /// Where to start a partition that has no commit.
     pub start: Start,
     /// How long a partition that is revoked may take to be drained, before the group goes on without.
@@ -51,12 +61,24 @@ pub enum Start {
     At(Timestamp),
 }
 
+impl SourceConfig {
+    /// What the decoder is told of it.
+    #[must_use]
+    pub fn formats(&self) -> FormatsConfig {
+        let Self { format, formats, custom, .. } = self;
+        FormatsConfig { format: *format, formats: formats.clone(), custom: custom.clone() }
+    }
+}
+
 impl Default for SourceConfig {
     fn default() -> Self {
         Self {
             brokers: "kafka:9092".into(),
             topics: vec!["keycloak-events".into()],
             group: "pinpoint-sidecar".into(),
+            format: Choice::Auto,
+            formats: BTreeMap::new(),
+            custom: None,
             start: Start::Earliest,
             revoke_timeout: Span(Duration::from_secs(10)),
             properties: BTreeMap::new(),
@@ -70,6 +92,9 @@ impl fmt::Debug for SourceConfig {
             .field("brokers", &self.brokers)
             .field("topics", &self.topics)
             .field("group", &self.group)
+            .field("format", &self.format)
+            .field("formats", &self.formats)
+            .field("custom", &self.custom.is_some())
             .field("start", &self.start)
             .field("revoke_timeout", &self.revoke_timeout)
             .field("properties", &properties::shown(&self.properties))

@@ -11,6 +11,8 @@ mod deploy;
 mod embedded;
 mod generated;
 mod harness;
+mod map;
+mod providers;
 mod readme;
 mod real;
 mod source_tree;

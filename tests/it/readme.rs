@@ -80,7 +80,7 @@ fn every_command_is_understood() {
     let shell = blocks("sh").join("\n");
     let commands = shell.lines().filter_map(|line| line.strip_prefix("pinpoint-sidecar "));
     let subcommands: Vec<_> = commands.filter_map(|arguments| arguments.split(' ').next()).collect();
-    assert_eq!(subcommands, ["emulator", "check", "run"]);
+    assert_eq!(subcommands, ["emulator", "check", "run", "map", "map"]);
     for subcommand in subcommands {
         assert!(service::run(&[subcommand, "--help"]).status.success(), "{subcommand}");
     }

@@ -18,12 +18,13 @@ use paths::{Named, paths};
 /// the folders, and after the pipeline here.
 const PARTS: &[(&str, &[&str])] = &[
     ("moment", &[]),
+    ("panics", &[]),
     ("setting", &[]),
     ("schedule", &[]),
     ("record", &["moment"]),
     ("event", &["moment"]),
     ("identity", &["event", "moment"]),
-    ("decode", &["identity", "moment", "record"]),
+    ("decode", &["identity", "moment", "panics", "record"]),
     ("table", &["event"]),
     ("map/config", &["setting"]),
     ("map", &["decode", "event", "identity", "map/config", "moment", "record", "table"]),
@@ -52,10 +53,10 @@ const PARTS: &[(&str, &[&str])] = &[
     ("admin/config", &[]),
     ("dead_letter/config", &[]),
     ("destination/pinpoint/config", &["setting"]),
-    ("source/config", &["moment", "setting"]),
+    ("source/config", &["decode", "moment", "setting"]),
     ("kafka", &["event", "source/config"]),
-    ("exit", &["kafka"]),
-    ("source/kafka", &["event", "kafka", "moment", "record", "source", "source/config"]),
+    ("exit", &["panics"]),
+    ("source/kafka", &["event", "kafka", "moment", "panics", "record", "source", "source/config"]),
     ("dead_letter/outcomes", &["dead_letter", "event"]),
     ("dead_letter/discard", &["dead_letter", "dead_letter/outcomes"]),
     ("dead_letter/kafka", &["dead_letter", "dead_letter/outcomes", "event", "kafka", "source/config"]),
@@ -83,6 +84,7 @@ const PARTS: &[(&str, &[&str])] = &[
         &[
             "admin/config",
             "dead_letter/config",
+            "decode",
             "destination/pinpoint/config",
             "log",
             "map/config",
@@ -92,7 +94,26 @@ const PARTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("check", &["config", "dead_letter/config", "event", "kafka", "source/config", "source/kafka"]),
-    ("cli", &["exit"]),
+    ("cli", &["decode", "exit"]),
+    (
+        "preview",
+        &[
+            "cli",
+            "clock",
+            "config",
+            "decode",
+            "destination",
+            "destination/pinpoint",
+            "event",
+            "exit",
+            "identity",
+            "kafka",
+            "map",
+            "moment",
+            "panics",
+            "record",
+        ],
+    ),
     ("emulator", &["clock", "event", "moment", "setting"]),
     (
         "app",
@@ -105,6 +126,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "dead_letter/config",
             "dead_letter/discard",
             "dead_letter/kafka",
+            "decode",
             "destination",
             "destination/pinpoint",
             "emulator",
@@ -140,28 +162,43 @@ const PARTS: &[(&str, &[&str])] = &[
             "setting",
         ],
     ),
-    ("main", &["app", "check", "cli", "config", "demo", "exit", "log"]),
+    ("main", &["app", "check", "cli", "config", "demo", "exit", "identity", "log", "preview"]),
 ];
 
 /// The last of the parts without I/O, clock, randomness, environment and logging.
 const LAST_PURE: &str = "pipeline";
 
 /// The dependencies that the pure part may name. `schedule` alone may name `backoff`, see there.
-const PURE_CRATES: &[&str] =
-    &["backoff", "bytesize", "jiff", "schemars", "serde", "serde_json", "sha2", "thiserror"];
+const PURE_CRATES: &[&str] = &[
+    "backoff",
+    "bytesize",
+    "jaq_core",
+    "jaq_json",
+    "jaq_std",
+    "jiff",
+    "schemars",
+    "serde",
+    "serde_json",
+    "sha2",
+    "thiserror",
+];
 
 /// What of the standard library the pure part may not name.
 const IMPURE_STD: &[&str] = &["env", "fs", "io", "net", "os", "process", "thread"];
 
 /// Dependencies (by the first letters of their names) that only some parts may name.
 const KNOWN_TO: &[(&str, &[&str])] = &[
-    ("anyhow", &["app", "demo", "exit", "main"]),
+    ("anyhow", &["app", "demo", "exit", "main", "preview"]),
     ("aws_", &["destination/pinpoint"]),
     ("backoff", &["schedule"]),
     ("clap", &["cli", "main"]),
+    ("jaq_", &["decode"]),
     ("hyper", &["admin", "destination/pinpoint", "emulator"]),
     ("prometheus", &["metrics"]),
-    ("rdkafka", &["check", "cli", "dead_letter/kafka", "demo", "kafka", "source/config", "source/kafka"]),
+    (
+        "rdkafka",
+        &["check", "cli", "dead_letter/kafka", "demo", "kafka", "preview", "source/config", "source/kafka"],
+    ),
     ("saphyr_parser", &["config"]),
     ("tracing_subscriber", &["log"]),
 ];

@@ -67,7 +67,7 @@ impl Parts {
             closings_replaced: 9,
             entries_unreadable: 10,
             time_fallback: 6,
-            recognised: [900, 0, 30, 20, 0, 0, 0, 0, 0, 0, 4],
+            recognised: [900, 0, 30, 20, 0, 0, 0, 0, 0, 0, 4, 0],
             attributes_shortened: 7,
         };
         parts.source = source();

@@ -27,7 +27,7 @@ fn run(records: &str) -> Run {
             'i' => Expected::Ignored,
             _ => Expected::DeadLetter,
         };
-        evidence.send(Sent { place: place(offset), expected, fingerprint: fingerprint(offset) });
+        evidence.send(Sent { place: place(offset), expected, fingerprint: fingerprint(offset), from: "keycloak" });
     }
     let committed = [(0, i64::try_from(records.len()).unwrap())].into();
     evidence.positions = Positions { committed, letters: 0 };

@@ -10,8 +10,9 @@ use rdkafka::{
 
 use super::poll::PollLoop;
 use crate::{
-    kafka::{codes, panics},
+    kafka::codes,
     moment::Timestamp,
+    panics,
     record::{Header, Record},
     source::SourceEvent,
 };

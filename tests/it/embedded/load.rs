@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pinpoint_sidecar::{
-    demo::generate::{Expected, Generator, GeneratorOptions, Produced},
+    demo::generate::{Expected, Generator, GeneratorOptions, Produced, Providers},
     moment::Timestamp,
 };
 

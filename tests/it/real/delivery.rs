@@ -65,7 +65,7 @@ fn sample(line: &str) -> Produced {
     };
     let event_ids: Vec<_> = slots.iter().map(|slot| format!("{}:{slot}", text("id"))).collect();
     let expected = if slots.is_empty() { Expected::Ignored } else { Expected::Delivered { event_ids } };
-    Produced { timestamp: Timestamp(0), key: None, value: Some(line.into()), expected }
+    Produced { timestamp: Timestamp(0), key: None, value: Some(line.into()), expected, from: "keycloak" }
 }
 
 /// That no user, session, address or name of the samples is in a text.

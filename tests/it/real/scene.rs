@@ -9,7 +9,7 @@ use std::{
 };
 
 use pinpoint_sidecar::{
-    demo::generate::{Expected, Generator, GeneratorOptions, Produced},
+    demo::generate::{Expected, Generator, GeneratorOptions, Produced, Providers},
     emulator::{Options, Quota},
     moment::Timestamp,
 };
@@ -69,6 +69,7 @@ impl Scene {
             seed: 1,
             hostile: 0.01,
             start_time: Timestamp(1_795_341_600_000),
+            providers: Providers::Keycloak,
         });
         let options = Options { quota: Some(Quota::default()), keep_events: 1_000_000, ..Options::default() };
         let put_events = PutEvents::start(options);

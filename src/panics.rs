@@ -1,4 +1,4 @@
-//! Panics of rdkafka's that a record could cause, caught.
+//! Panics of others' code that a record could cause, caught.
 //!
 //! A panic anywhere ends the process, by a hook; but no record may end it. The hook asks
 //! [`are_caught`], and leaves those alone that are.
@@ -33,7 +33,7 @@ mod tests {
     #[test]
     fn a_panic_is_nothing_that_was_read() {
         assert_eq!(caught(|| Some(are_caught())), Some(true));
-        assert_eq!(caught(|| -> Option<()> { panic!("as rdkafka does") }), None);
+        assert_eq!(caught(|| -> Option<()> { panic!("as others do") }), None);
         assert!(!are_caught());
     }
 }

@@ -1,0 +1,108 @@
+//! `map` as a person uses it: what it shows of records, and how it ends.
+
+use std::{
+    fs,
+    io::Write as _,
+    process::{Command, Output, Stdio},
+};
+
+use insta::assert_snapshot;
+
+use super::support::{client::Message, mock::MockKafka};
+
+/// A sign-in, its session's end, and one record each that is ignored and refused.
+const RECORDS: &str = r#"{"version":1,"type":"sign_in","id":"e1","time":"2026-11-22T21:20:28.244Z","user":"u1","session":"s1","person":{"email":"anna@example.com"}}
+{"version":1,"type":"session_stopped","id":"e2","time":1795382488244,"user":"u1","session":"s1","reason":"logout"}
+[]
+{"version":1,"type":"sign_in","user":["s3cret"]}
+{"type":"s3cret
+"#;
+
+/// Starts `map` with `arguments` and `input`, and waits for its end.
+fn started(arguments: &[&str], input: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pinpoint-sidecar"));
+    command.arg("map").args(arguments).env_clear();
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    // What does not read its input to the end has said why.
+    let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
+    process.wait_with_output().unwrap()
+}
+
+/// What `map` says, both outputs together, with its exit code.
+fn told(arguments: &[&str], input: &str) -> String {
+    let output = started(arguments, input);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    format!("{out}{err}exit code {}", output.status.code().unwrap())
+}
+
+#[test]
+fn what_records_become_is_shown() {
+    let format = ["--format", "identity-event"];
+    let shown = |output: &str| told(&[&format[..], &["--output", output]].concat(), RECORDS);
+    assert_snapshot!("text", shown("text"));
+    assert_snapshot!("json", shown("json"));
+    assert_snapshot!("request", shown("request"));
+}
+
+#[test]
+fn lines_an_array_and_one_record_over_many_lines_are_the_same() {
+    let lines = r#"{"type":"sign_up","id":"e1","time":1795382428244,"user":"u1"}"#;
+    let array = format!("[\n{lines}\n]");
+    let pretty = format!("{:#}\n", serde_json::from_str::<serde_json::Value>(lines).unwrap());
+    let map = |input: &str| told(&["--format", "identity-event"], input);
+    assert!(map(lines).contains("_userauth.sign_up"), "{}", map(lines));
+    assert_eq!(map(&array), map(lines));
+    assert_eq!(map(&pretty), map(lines));
+}
+
+#[test]
+fn the_configuration_says_the_format_and_the_filter() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, records) = (folder.path().join("config.yaml"), folder.path().join("records.jsonl"));
+    fs::write(
+        &config,
+        "source:\n  format: custom\n  custom: |\n    {type: \"sign_up\", id: .i, time: .t, user: .u}\n",
+    )
+    .unwrap();
+    fs::write(&records, r#"{"i":"e1","t":1795382428,"u":"u1"}"#).unwrap();
+    let (config, records) = (config.to_str().unwrap(), records.to_str().unwrap());
+    let shown = told(&["--config", config, records], "");
+    assert!(shown.starts_with("record 1: custom\n") && shown.contains("_userauth.sign_up"), "{shown}");
+    assert!(shown.ends_with("exit code 0"), "{shown}");
+}
+
+#[test]
+fn what_cannot_be_is_told() {
+    let custom = told(&["--format", "custom"], "");
+    assert!(custom.contains("error: the format custom needs a filter") && custom.ends_with("exit code 64"));
+    let missing = told(&["nowhere.json"], "");
+    assert!(missing.contains("error: nowhere.json cannot be read") && missing.ends_with("exit code 64"));
+    let wrong = started(&["--config", "nowhere.yaml"], "");
+    assert_eq!(wrong.status.code(), Some(78));
+}
+
+#[test]
+fn the_last_records_of_a_topic_are_read_and_nothing_is_committed() {
+    let kafka = MockKafka::start();
+    kafka.create_topic("events", 1);
+    let record = |number: usize| Message {
+        value: Some(
+            format!(r#"{{"type":"sign_up","id":"e{number}","time":1795382428244,"user":"u{number}"}}"#)
+                .into(),
+        ),
+        ..Message::default()
+    };
+    kafka.client.produce("events", (1..=5).map(record).collect::<Vec<_>>());
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.yaml");
+    let source = format!("source: {{ brokers: '{}', format: identity-event }}", kafka.client.bootstrap);
+    fs::write(&config, source).unwrap();
+    let shown = told(&["--config", config.to_str().unwrap(), "--topic", "events", "--last", "2"], "");
+    let heads: Vec<_> = shown.lines().filter(|line| line.starts_with("record")).collect();
+    let expected = [
+        "record 1 (events, partition 0, offset 3): identity-event",
+        "record 2 (events, partition 0, offset 4): identity-event",
+    ];
+    assert_eq!(heads, expected, "{shown}");
+}

@@ -1,0 +1,64 @@
+//! The pages of `deploy/providers`: each example record, mapped with the page's configuration, becomes what
+//! the page says.
+//!
+//! A page has a `yaml` block that begins with `source:` (the first counts), and `json` blocks each with the
+//! `text` block that follows it. `INSTA_UPDATE=always` writes the `text` blocks anew, as it does snapshots.
+
+use std::{env, fs, path::Path};
+
+use super::support::service;
+
+#[test]
+fn each_example_becomes_what_its_page_says() {
+    let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/providers");
+    let update = env::var_os("INSTA_UPDATE").is_some_and(|how| how == "always");
+    let mut examples = 0;
+    for page in fs::read_dir(pages).expect("the pages") {
+        let page = page.expect("a page").path();
+        let text = fs::read_to_string(&page).expect("a page in UTF-8");
+        let (expected, count) = mapped(&text);
+        assert!(count > 0, "{} has no example", page.display());
+        examples += count;
+        if update && text != expected {
+            fs::write(&page, expected).expect("the page can be written");
+        } else {
+            assert_eq!(text, expected, "{}: INSTA_UPDATE=always writes it anew", page.display());
+        }
+    }
+    assert!(examples >= 2, "the pages are found");
+}
+
+/// The page with what its examples become, and how many there are.
+fn mapped(page: &str) -> (String, usize) {
+    let mut parts: Vec<_> = page.split("```").map(str::to_owned).collect();
+    let (mut config, mut record, mut count) = (None, None, 0);
+    // What is between two marks is a block, its language on its first line.
+    for block in parts.iter_mut().skip(1).step_by(2) {
+        let Some((language, body)) = block.split_once('\n') else { continue };
+        match language {
+            "yaml" if config.is_none() && body.starts_with("source:") => config = Some(body.to_owned()),
+            "json" => record = Some(body.to_owned()),
+            "text" => {
+                let Some(record) = record.take() else { continue };
+                let config = config.as_deref().expect("a configuration before the example");
+                *block = format!("text\n{}", map(config, &record));
+                count += 1;
+            }
+            _ => {}
+        }
+    }
+    (parts.join("```"), count)
+}
+
+fn map(config: &str, record: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        fs::write(&file, text).expect("a file");
+        file.to_str().expect("a path in UTF-8").to_owned()
+    };
+    let output = service::run(&["map", "--config", &write("c.yaml", config), &write("r.json", record)]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.is_empty(), "{config}{record}{error}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
