@@ -24,7 +24,7 @@ pub enum Exit {
     Unsettled = 1,
     /// The command line is not understood.
     Usage = 64,
-    /// A needed service is unreachable (`check`), or Kafka failed for good (`run`).
+    /// A needed service is unreachable (`check`); Kafka failed for good, or the sessions' table was not read in time (`run`).
     Unreachable = 69,
     /// A bug: a panic anywhere ends the process.
     Bug = 70,
