@@ -21,6 +21,7 @@ mod pages;
 mod server;
 mod source_report;
 mod status;
+mod table_report;
 
 pub use self::{
     errors::RecentErrors,
@@ -30,6 +31,7 @@ pub use self::{
     server::serve,
     source_report::SourceReport,
     status::Status,
+    table_report::{TableReport, WriteCounts},
 };
 
 /// A question that only the owner of all state can answer. One that is dropped is answered with 503.

@@ -30,6 +30,7 @@ use crate::{
     runner::{Ended, LetterOutcomes, Parts, Runner, Shutdown, report::Reporter},
     schedule::Schedule,
     source::kafka::KafkaSource,
+    table::kafka::KafkaTable,
 };
 
 pub(crate) mod signals;
@@ -84,6 +85,11 @@ pub async fn deliver(
     let queue_bytes = config.memory.max_bytes.0 / 4;
     let source = KafkaSource::start(&config.source, queue_bytes, clock.origin().into_std());
     let source = source.map_err(not_started)?;
+    let table = config.sessions.table.as_ref();
+    let table = table.map(|table| KafkaTable::start(table, &config.source, config.sessions.max_age.0));
+    let table = table.transpose().map_err(not_started)?;
+    let mapper = Mapper::new(decoder(config)?, &config.sessions);
+    let mapper = if table.is_some() { mapper.sharing() } else { mapper };
     let (letters, written) = letters(config)?;
     let heartbeat = source.heartbeat();
     let health = Arc::new(Health::new(move || heartbeat.last()));
@@ -108,7 +114,8 @@ pub async fn deliver(
         source,
         letters,
         written,
-        mapper: Mapper::new(decoder(config)?, &config.sessions),
+        table,
+        mapper,
         pipeline: pipeline(config, destination.clone()),
         destination,
         reporter: Reporter::new(health, metrics),
@@ -200,7 +207,7 @@ fn letters(config: &Config) -> Result<(Box<dyn DeadLetters>, LetterOutcomes), Fa
     let (outcomes, written) = mpsc::channel(LETTERS);
     let letters: Box<dyn DeadLetters> = match &config.dead_letter.target {
         DeadLetterConfig::Topic(topic) => {
-            let cluster = Cluster { brokers: &config.source.brokers, properties: &config.source.properties };
+            let cluster = Cluster::from(&config.source);
             Box::new(KafkaDeadLetters::start(&cluster, topic, outcomes).map_err(not_started)?)
         }
         DeadLetterConfig::Discard => {

@@ -18,6 +18,8 @@ use crate::{
     source::config::SourceConfig,
 };
 
+mod table;
+
 /// What came of trying one thing.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -61,6 +63,9 @@ pub fn kafka(config: &Config) -> Vec<Finding> {
                 finding("dead letters", "none", Ok("they are counted and dropped".to_owned()))
             }
         });
+        let table = config.sessions.table.as_ref();
+        findings
+            .extend(table.map(|it| finding("sessions' table", &it.topic, table::look(&cluster, it, config))));
     }
     findings
 }
@@ -134,14 +139,18 @@ impl Cluster {
     }
 
     fn topic(&self, name: &str) -> Result<String, Trouble> {
-        let metadata = self.0.fetch_metadata(Some(name), PATIENCE).map_err(|error| trouble(&error))?;
+        let partitions = self.partitions(name).map_err(|error| trouble(&error))?;
+        Ok(count(partitions, "partition"))
+    }
+
+    /// How many partitions a topic has; that it is not there is an error.
+    fn partitions(&self, name: &str) -> KafkaResult<usize> {
+        let metadata = self.0.fetch_metadata(Some(name), PATIENCE)?;
         let topic = metadata.topics().iter().find(|topic| topic.name() == name);
         let partitions = topic.map_or(0, |topic| topic.partitions().len());
-        match topic.and_then(rdkafka::metadata::MetadataTopic::error) {
-            Some(error) => Err(explained(error.into())),
-            None if partitions == 0 => Err(explained(RDKafkaErrorCode::UnknownTopicOrPartition)),
-            None => Ok(count(partitions, "partition")),
-        }
+        let missing = || (partitions == 0).then_some(RDKafkaErrorCode::UnknownTopicOrPartition);
+        let error = topic.and_then(rdkafka::metadata::MetadataTopic::error).map(RDKafkaErrorCode::from);
+        error.or_else(missing).map_or(Ok(partitions), |error| Err(KafkaError::MetadataFetch(error)))
     }
 
     fn group(&self, topics: &[String]) -> Result<String, Trouble> {
@@ -229,7 +238,8 @@ fn explained(error: RDKafkaErrorCode) -> Trouble {
         ),
         Error::TopicAuthorizationFailed => (
             "the brokers do not allow its use",
-            "allow the user to describe and read the topics, and to describe and write that of the dead letters",
+            "allow the user to describe and read the topics, to describe and write that of the dead letters, and to \
+             describe, read and write that of the sessions' table",
         ),
         Error::GroupAuthorizationFailed => {
             ("the brokers do not allow its use", "allow the user to describe and read the group")

@@ -13,7 +13,6 @@ use crate::{
 pub mod config;
 pub mod discard;
 pub mod kafka;
-mod outcomes;
 
 /// Identifies a dead letter that is being written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

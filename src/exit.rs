@@ -26,7 +26,7 @@ pub enum Exit {
     Usage = 64,
     /// A record was refused (`map`).
     Refused = 65,
-    /// A needed service is unreachable (`check`), or Kafka failed for good (`run`).
+    /// A needed service is unreachable (`check`); Kafka failed for good, or the sessions' table was not read in time (`run`).
     Unreachable = 69,
     /// A bug: a panic anywhere ends the process.
     Bug = 70,

@@ -36,7 +36,7 @@
 //!
 //! Three kinds of threads: the runtime's, which runs everything but Kafka; the source's poll loop, which
 //! must never wait for longer than the group allows, with a commit thread beside it; and those that serve
-//! the dead letters.
+//! the dead letters and the sessions' table.
 //!
 //! # Code map
 //!
@@ -53,7 +53,7 @@
 //! | [`identity`] | what happened at an identity provider, whoever it is |
 //! | [`decode`] | a record's bytes → what happened; a file for each format |
 //! | [`map`] | what happened → app events on an endpoint, or why not; the index of sessions |
-//! | [`source`], [`destination`], [`dead_letter`] | the edges' traits, in the pipeline's words |
+//! | [`source`], [`destination`], [`dead_letter`], [`table`] | the edges' traits, in the pipeline's words |
 //! | [`pipeline`] | what to send, dead-letter, commit and release |
 //!
 //! The edges and what puts them together:
@@ -61,8 +61,10 @@
 //! | module | does |
 //! |---|---|
 //! | [`clock`] | reads the clock |
+//! | [`outcomes`] | the way back of what became of writes |
 //! | [`kafka`] | what all clients of librdkafka share |
 //! | [`source::kafka`] | the poll loop, rebalances, commits |
+//! | [`table::kafka`] | the sessions' table: reads it whole, follows it, writes to it |
 //! | [`dead_letter::kafka`], [`dead_letter::discard`] | writes dead letters, or drops them |
 //! | [`destination::pinpoint`] | one attempt at `PutEvents`; alone knows the SDK and its shapes |
 //! | [`admin`], [`metrics`] | liveness, readiness, status; the metrics and their names |
@@ -105,7 +107,8 @@
 //!
 //! # What is absent on purpose
 //!
-//! - State on disk: positions are Kafka's, and sessions are a cache whose loss is said in what is sent.
+//! - State on disk: positions are Kafka's, and so is the table of sessions; without one they are a cache
+//!   whose loss is said in what is sent.
 //! - Coordination between replicas: the share of the quota is the share of the partitions.
 //! - Giving up: there is no number of attempts after which an event is dropped.
 //! - The SDK's own retries, and librdkafka's own commits: both would decide behind the pipeline's back.
@@ -132,6 +135,7 @@ pub mod log;
 pub mod map;
 pub mod metrics;
 pub mod moment;
+pub mod outcomes;
 pub mod panics;
 pub mod pipeline;
 pub mod preview;

@@ -26,9 +26,11 @@ use crate::{
     record::Ownership,
     runner::report::Reporter,
     source::{Source, SourceCommand, SourceEvent},
+    table::{Table, TableEvent},
 };
 
 pub mod report;
+mod tabled;
 
 /// How much of the time for a shutdown is kept for the last commit and for leaving the group.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -40,7 +42,7 @@ const BEAT: Duration = Duration::from_secs(10);
 pub type LetterOutcomes = mpsc::Receiver<(LetterId, LetterOutcome)>;
 
 /// The parts that a runner works with.
-pub struct Parts<S, D, L> {
+pub struct Parts<S, D, L, T> {
     /// The process's clock.
     pub clock: Clock,
     /// Where records come from.
@@ -51,6 +53,8 @@ pub struct Parts<S, D, L> {
     pub letters: L,
     /// What became of them.
     pub written: LetterOutcomes,
+    /// What sessions are shared by, where they are; it is read whole before the source begins.
+    pub table: Option<T>,
     /// What records become.
     pub mapper: Mapper,
     /// What decides.
@@ -85,8 +89,8 @@ pub struct Ended {
 }
 
 /// The task.
-pub struct Runner<S, D, L> {
-    parts: Parts<S, D, L>,
+pub struct Runner<S, D, L, T> {
+    parts: Parts<S, D, L, T>,
     sends: JoinSet<Sent>,
     phase: Phase,
     /// When the shutdown is to be over, once it has begun.
@@ -118,6 +122,7 @@ enum Phase {
 /// What happened.
 enum Happened {
     Source(SourceEvent),
+    Table(TableEvent),
     Sent(Result<Sent, JoinError>),
     Written(LetterId, LetterOutcome),
     Asked(Query),
@@ -126,9 +131,9 @@ enum Happened {
     Deadline,
 }
 
-impl<S: Source, D: Destination, L: DeadLetters> Runner<S, D, L> {
+impl<S: Source, D: Destination, L: DeadLetters, T: Table> Runner<S, D, L, T> {
     /// A runner that has not begun.
-    pub fn new(parts: Parts<S, D, L>) -> Self {
+    pub fn new(parts: Parts<S, D, L, T>) -> Self {
         Self {
             parts,
             sends: JoinSet::new(),
@@ -145,7 +150,7 @@ impl<S: Source, D: Destination, L: DeadLetters> Runner<S, D, L> {
     /// Runs until the source is closed after a drain, until the deadline of the drain, or until Kafka fails
     /// for good.
     pub async fn run(mut self, shutdown: Shutdown) -> Ended {
-        self.parts.reporter.running();
+        self.begin();
         loop {
             let happened = self.next(&shutdown).await;
             let now = self.parts.clock.now();
@@ -153,6 +158,7 @@ impl<S: Source, D: Destination, L: DeadLetters> Runner<S, D, L> {
             match happened {
                 Happened::Source(SourceEvent::Closed) => break,
                 Happened::Source(event) => self.source(now, event),
+                Happened::Table(event) => self.table(now, event),
                 Happened::Sent(sent) => self.sent(now, sent),
                 Happened::Written(id, outcome) => {
                     self.parts.reporter.letter(now, outcome);
@@ -182,7 +188,7 @@ impl<S: Source, D: Destination, L: DeadLetters> Runner<S, D, L> {
 
     /// Waits for what happens next. Every arm may be cancelled without losing anything.
     async fn next(&mut self, shutdown: &Shutdown) -> Happened {
-        let Parts { clock, source, written, queries, pipeline, .. } = &mut self.parts;
+        let Parts { clock, source, table, written, queries, pipeline, .. } = &mut self.parts;
         let beat = clock.now() + BEAT;
         // Of a pipeline that has given everything up nothing is due any more.
         let wake = pipeline.next_wake().filter(|_| !matches!(self.phase, Phase::Closing(_)));
@@ -193,14 +199,59 @@ impl<S: Source, D: Destination, L: DeadLetters> Runner<S, D, L> {
                 Phase::Draining(until) | Phase::Closing(until) => sleep_until(clock.instant(until)).await,
             }
         };
+        let tabled = async {
+            match table {
+                Some(table) => table.next().await,
+                None => pending().await,
+            }
+        };
         select! {
             event = source.next() => Happened::Source(event),
+            event = tabled => Happened::Table(event),
             Some(sent) = self.sends.join_next() => Happened::Sent(sent),
             Some((id, outcome)) = written.recv() => Happened::Written(id, outcome),
             Some(query) = queries.recv() => Happened::Asked(query),
             () = due => Happened::Due,
             () = shutdown.drain.cancelled(), if self.phase == Phase::Running => Happened::Drain,
             () = deadline => Happened::Deadline,
+        }
+    }
+
+    /// Begins to read: records, or before them the sessions that they may be about.
+    fn begin(&mut self) {
+        self.parts.reporter.running();
+        match self.parts.table {
+            Some(_) => self.parts.reporter.loading(self.parts.clock.now()),
+            None => self.parts.source.command(SourceCommand::Begin),
+        }
+    }
+
+    fn table(&mut self, now: Moment, event: TableEvent) {
+        self.parts.reporter.table(now, &event);
+        match event {
+            TableEvent::Entries(entries) => {
+                let Parts { mapper, table, .. } = &mut self.parts;
+                let joined: Vec<_> = entries.iter().filter_map(|entry| mapper.learn(entry, now)).collect();
+                if let Some(table) = table.as_mut().filter(|_| !joined.is_empty()) {
+                    table.write(None, joined);
+                }
+            }
+            TableEvent::Loaded if self.phase == Phase::Running => {
+                self.parts.source.command(SourceCommand::Begin);
+            }
+            TableEvent::Written(id, outcome) => {
+                let jitter = self.rng.f64();
+                self.handle(now, Input::EntriesFinished(id, outcome, jitter));
+            }
+            TableEvent::Failed(_) if matches!(self.phase, Phase::Closing(_)) => {}
+            TableEvent::Failed(code) => {
+                self.failed = Some(code);
+                self.close(now);
+            }
+            TableEvent::Loaded
+            | TableEvent::Loading { .. }
+            | TableEvent::Ignored(_)
+            | TableEvent::Connection(_) => {}
         }
     }
 
@@ -270,7 +321,11 @@ impl<S: Source, D: Destination, L: DeadLetters> Runner<S, D, L> {
             Action::Release(released) => self.parts.source.command(SourceCommand::Release(released)),
             Action::Intake(intake) => self.parts.source.command(SourceCommand::Intake(intake)),
             Action::Notice(notice) => self.parts.reporter.notice(now, &notice),
-            Action::WriteEntries(..) => {}
+            Action::WriteEntries(id, entries) => {
+                if let Some(table) = &mut self.parts.table {
+                    table.write(Some(id), entries);
+                }
+            }
             Action::Stopped => self.close(now),
         }
     }

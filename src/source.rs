@@ -60,6 +60,8 @@ pub enum SourceEvent {
 /// What the source is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceCommand {
+    /// Join the group and read from now on; until then nothing is.
+    Begin,
     /// Commit these positions (the next offset to read); a newer command replaces one that waits.
     Commit(Vec<(Ownership, i64)>),
     /// Give these ownerships up, after a commit of their positions where there is one to commit.

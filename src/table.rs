@@ -7,6 +7,9 @@ use std::future::Future;
 
 use crate::event::Code;
 
+pub mod config;
+pub mod kafka;
+
 /// One key of the table and its newest value, both in the mapping's own words.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -35,6 +38,8 @@ pub enum WriteOutcome {
 pub enum TableEvent {
     /// Entries that were read, in the order in which they were written; other replicas' and our own.
     Entries(Vec<Entry>),
+    /// So many records were read that are no entries: without a key, without a value, or no text.
+    Ignored(u64),
     /// The first reading goes on: so many records of the log are read, of so many.
     Loading {
         /// Read until now.
@@ -48,7 +53,7 @@ pub enum TableEvent {
     Written(WriteId, WriteOutcome),
     /// The connection to the brokers changed: a code says what is wrong, none that it is well.
     Connection(Option<Code>),
-    /// It cannot be read, or was not read in time: nothing will follow.
+    /// It cannot be read, or was not read in time: nothing more will be read.
     Failed(Code),
 }
 
@@ -60,17 +65,6 @@ pub trait Table {
     /// Begins to write `entries`; never blocks. Without an id the outcome is not reported: it is a
     /// repetition of what is known already.
     fn write(&mut self, id: Option<WriteId>, entries: Vec<Entry>);
-}
-
-/// No table: sessions are kept in memory alone.
-pub struct NoTable;
-
-impl Table for NoTable {
-    async fn next(&mut self) -> TableEvent {
-        std::future::pending().await
-    }
-
-    fn write(&mut self, _: Option<WriteId>, _: Vec<Entry>) {}
 }
 
 impl Entry {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::{
-    admin::{RecentErrors, SourceReport, Stage},
+    admin::{RecentErrors, SourceReport, Stage, TableReport},
     map::MappingCounts,
     moment::Moment,
     pipeline::{PartitionStatus, Snapshot},
@@ -25,6 +25,8 @@ pub struct Overview<'a> {
     pub mapping: MappingCounts,
     /// What the source said of itself.
     pub source: &'a SourceReport,
+    /// What the sessions' table said of itself, where there is one.
+    pub table: Option<&'a TableReport>,
     /// The last errors.
     pub errors: &'a RecentErrors,
 }

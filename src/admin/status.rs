@@ -16,7 +16,7 @@ use crate::{
 
 mod counts;
 
-use counts::{Events, Records, Requests, Sessions, Source};
+use counts::{Events, Records, Requests, Sessions, Source, Table};
 
 /// Counts by code or name.
 type Counts = BTreeMap<&'static str, u64>;
@@ -38,6 +38,8 @@ pub struct Status {
     events: Events,
     requests: Requests,
     sessions: Sessions,
+    /// The sessions' table; `null` where sessions are kept in memory alone.
+    table: Option<Table>,
     partitions: Vec<OwnedPartition>,
     last_errors: Vec<LastError>,
 }
@@ -112,6 +114,7 @@ impl Status {
             events: Events::new(snapshot),
             requests: Requests::new(snapshot),
             sessions: Sessions::new(overview.mapping),
+            table: overview.table.map(|table| Table::new(overview, table)),
             partitions: partitions(overview),
             last_errors: last_errors(overview),
         }

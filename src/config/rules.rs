@@ -16,6 +16,7 @@ pub(super) fn check(config: &Config, tree: &Node, problems: &mut Problems) {
     rules.formats(config);
     rules.pinpoint(config);
     rules.dead_letters(config);
+    rules.table(config);
     rules.times(config);
 }
 
@@ -99,6 +100,18 @@ impl Rules<'_> {
             self.problem(&path, TOPIC);
         } else if config.source.topics.contains(topic) {
             self.problem(&path, "must not be one of `source.topics`: dead letters would be read as records");
+        }
+    }
+
+    fn table(&mut self, config: &Config) {
+        let Some(table) = &config.sessions.table else { return };
+        let path = ["sessions", "table", "topic"];
+        if !is_topic(&table.topic) {
+            self.problem(&path, TOPIC);
+        } else if config.source.topics.contains(&table.topic) {
+            self.problem(&path, "must not be one of `source.topics`: sessions would be read as records");
+        } else if config.dead_letter.target == DeadLetterConfig::Topic(table.topic.clone()) {
+            self.problem(&path, "must not be `dead_letter.topic`: dead letters would be compacted away");
         }
     }
 

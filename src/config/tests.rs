@@ -10,6 +10,7 @@ use crate::{
     pipeline::config::Share,
     setting::{Size, Span},
     source::config::Start,
+    table::config::TableConfig,
 };
 
 /// What has no default.
@@ -98,6 +99,11 @@ fn each_kind_of_value_is_read() {
     reads("retry: { give_up: off }", |config| config.retry.give_up.is_none());
     reads("retry: { give_up: false }", |config| config.retry.give_up.is_none());
     reads("retry: { give_up: 24h }", |config| config.retry.give_up == Some(seconds(86_400)));
+    reads("sessions: { table: ~ }", |config| config.sessions.table.is_none());
+    reads("sessions: { table: {} }", |config| config.sessions.table == Some(TableConfig::default()));
+    reads("sessions: { table: { topic: s, load_timeout: 5s } }", |config| {
+        config.sessions.table == Some(TableConfig { topic: "s".into(), load_timeout: seconds(5) })
+    });
     reads("memory: { max_bytes: 67108864 }", |config| config.memory.max_bytes == Size(64 << 20));
     reads("memory: { max_bytes: 64MiB }", |config| config.memory.max_bytes == Size(64 << 20));
     reads("admin: { readiness: delivery }", |config| config.admin.readiness == Readiness::Delivery);
@@ -267,6 +273,14 @@ fn what_does_not_agree_is_refused() {
     refused(
         "source: { topics: [pinpoint-sidecar-dead-letters] }",
         "dead_letter.topic (config.yaml:2): must not be one of `source.topics`: dead letters would be read as records",
+    );
+    refused(
+        "sessions: { table: { topic: keycloak-events } }",
+        "sessions.table.topic (config.yaml:3): must not be one of `source.topics`: sessions would be read as records",
+    );
+    refused(
+        "sessions: { table: { topic: pinpoint-sidecar-dead-letters } }",
+        "sessions.table.topic (config.yaml:3): must not be `dead_letter.topic`: dead letters would be compacted away",
     );
     refused(
         "source: { revoke_timeout: 1m, properties: { max.poll.interval.ms: 60000 } }",

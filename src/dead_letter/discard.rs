@@ -9,7 +9,8 @@ use std::{
 
 use tokio::sync::mpsc::Sender;
 
-use super::{DeadLetter, DeadLetters, LetterId, LetterOutcome, outcomes::Outcomes};
+use super::{DeadLetter, DeadLetters, LetterId, LetterOutcome};
+use crate::outcomes::Outcomes;
 
 /// How long to wait for room in the channel.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -17,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// Drops each letter, and says that it was written.
 #[derive(Debug)]
 pub struct Discard {
-    outcomes: Arc<Outcomes>,
+    outcomes: Arc<Outcomes<(LetterId, LetterOutcome)>>,
     reporter: Thread,
 }
 
@@ -37,7 +38,7 @@ impl Discard {
 
 impl DeadLetters for Discard {
     fn write(&mut self, letter: DeadLetter) {
-        self.outcomes.report(letter.id, LetterOutcome::Written);
+        self.outcomes.report((letter.id, LetterOutcome::Written));
         self.reporter.unpark();
     }
 }
@@ -49,7 +50,7 @@ impl Drop for Discard {
 }
 
 /// Reports what did not fit into the channel, as long as there are letters to come.
-fn report(outcomes: &Weak<Outcomes>) {
+fn report(outcomes: &Weak<Outcomes<(LetterId, LetterOutcome)>>) {
     while let Some(outcomes) = outcomes.upgrade() {
         let is_all = outcomes.flush();
         drop(outcomes);

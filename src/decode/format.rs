@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     decode::{
-        Item, Wanted, auth0, authentik, caep, cognito, entra, fusionauth, identity_event, keycloak, okta, ory,
-        tree::Node, wso2,
+        Item, Wanted, auth0, authentik, caep, cognito, entra, fusionauth, identity_event, keycloak, okta,
+        ory, tree::Node, wso2,
     },
     identity::reason::Refused,
 };

@@ -194,7 +194,8 @@ mod tests {
             hostile,
             start_time,
             providers: Providers::Keycloak,
-        }).collect()
+        })
+        .collect()
     }
 
     fn event(produced: &Produced) -> Value {

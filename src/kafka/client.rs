@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, io};
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel, error::KafkaError};
 use thiserror::Error;
 
+use crate::source::config::SourceConfig;
+
 /// A cluster, and how its brokers are reached.
 #[derive(Clone, Copy)]
 pub struct Cluster<'a> {
@@ -29,12 +31,6 @@ pub enum StartError {
         /// In librdkafka's words.
         reason: String,
     },
-    /// librdkafka refuses a topic's name.
-    #[error("librdkafka refuses the subscription to {topics}")]
-    Subscription {
-        /// The topics, separated by commas.
-        topics: String,
-    },
     /// No thread could be started.
     #[error("a thread could not be started")]
     Thread(#[source] io::Error),
@@ -52,6 +48,12 @@ impl From<KafkaError> for StartError {
 /// `ssl.ca.location` where the configuration has none: the OpenSSL that is built in does not know where the
 /// system keeps its certificates, and librdkafka looks for them only when it is told to.
 pub const SYSTEM_CERTIFICATES: &str = "probe";
+
+impl<'a> From<&'a SourceConfig> for Cluster<'a> {
+    fn from(source: &'a SourceConfig) -> Self {
+        Self { brokers: &source.brokers, properties: &source.properties }
+    }
+}
 
 impl Cluster<'_> {
     /// The properties of a client that begins with `proposed`, hears those of the configuration that are

@@ -1,11 +1,14 @@
-//! What can be set of the mapping.
+//! What can be set of the mapping, the table of its sessions included.
 
 use std::{num::NonZeroUsize, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::setting::{Span, or_off};
+use crate::{
+    setting::{Span, or_off},
+    table::config::TableConfig,
+};
 
 /// `sessions`: how many sessions are remembered, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +28,9 @@ pub struct SessionsConfig {
     #[serde(with = "or_off")]
     #[schemars(schema_with = "or_off::schema::<Span>", extend("x-from" = "1m", "x-to" = "8760h"))]
     pub timeout: Option<Span>,
+    /// The topic that replicas share their sessions by, and that a restart reads them from; without it
+    /// they are kept in memory alone.
+    pub table: Option<TableConfig>,
 }
 
 impl Default for SessionsConfig {
@@ -34,6 +40,7 @@ impl Default for SessionsConfig {
             max_age: Span(Duration::from_hours(24)),
             pause_after: None,
             timeout: None,
+            table: None,
         }
     }
 }

@@ -236,7 +236,7 @@ fn durations_stay_within_what_the_wire_holds() {
     #[track_caller]
     fn check(stop: i64, expected: &str) {
         let mut mapper = mapper();
-        mapper.map(&login("a", 0, "s"), Moment::START).mapped;
+        mapper.map(&login("a", 0, "s"), Moment::START);
         assert_eq!(map(&mut mapper, &logout("b", stop, "s")), expected);
     }
     check(-5, "_session.stop s 0..-5000 = 0 reason=logout");

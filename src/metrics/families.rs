@@ -57,6 +57,7 @@ impl Families<'_> {
         self.holds();
         self.source();
         self.mapping();
+        self.table();
         self.process();
     }
 
@@ -296,6 +297,46 @@ impl Families<'_> {
             "pinpoint_sidecar_attributes_shortened_total",
             "Attribute values cut to the 200 characters that the destination takes.",
             counts.attributes_shortened,
+        );
+    }
+
+    /// Nothing where sessions are kept in memory alone.
+    fn table(&mut self) {
+        let Some(table) = self.overview.table else { return };
+        let (page, counts) = (&mut *self.page, self.overview.mapping);
+        page.gauge(
+            "pinpoint_sidecar_table_loaded",
+            "1 once the sessions' table is read to the end that it had at the start; nothing is read before.",
+            flag(table.is_loaded()),
+        );
+        page.gauge(
+            "pinpoint_sidecar_table_trouble",
+            "1 while something is wrong with the sessions' table or the way to it; /status has the code.",
+            flag(table.trouble().is_some()),
+        );
+        page.counter(
+            "pinpoint_sidecar_table_entries_read_total",
+            "Entries of the sessions' table that were read, those that this replica wrote included.",
+            table.entries(),
+        );
+        page.counters(
+            "pinpoint_sidecar_table_entries_unread_total",
+            "Records of the sessions' table that are no entries, and entries that this version cannot read.",
+            "cause",
+            labelled([("no_entry", table.ignored()), ("unreadable", counts.entries_unreadable)]),
+        );
+        let writes = table.writes();
+        page.counters(
+            "pinpoint_sidecar_table_writes_total",
+            "Attempts to write a record's entries to the sessions' table, by outcome.",
+            "outcome",
+            labelled([("failed", writes.failed), ("refused", writes.refused), ("written", writes.written)]),
+        );
+        page.counters(
+            "pinpoint_sidecar_table_replaced_total",
+            "Openings and closings of sessions for which another replica's earlier one stands: both went out.",
+            "kind",
+            labelled([("closing", counts.closings_replaced), ("opening", counts.openings_replaced)]),
         );
     }
 

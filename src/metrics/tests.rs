@@ -97,6 +97,7 @@ fn what_can_be_known_beforehand_is_there_from_the_start() {
     assert!(all("hold", "cause", &["brake", "dead_letter", "destination", "event"]));
     let outcomes = ["answered", "hold", "refused", "throttled", "unknown"];
     assert!(all("requests_total", "outcome", &outcomes));
+    assert!(!series.keys().any(|name| name.contains("_table_")), "there is none");
     assert!(all("commits_total", "outcome", &["ok", "failed"]));
     assert!(all("dead_letters_total", "outcome", &["written", "failed", "refused"]));
     assert!(all("events_accepted_total", "type", &["_session.start", "_session.pause", "_userauth.sign_in"]));

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use tracing::{error, info, warn};
 
 use crate::{
-    admin::{Health, Overview, Query, RecentErrors, SourceReport, Stage, Status},
+    admin::{Health, Overview, Query, RecentErrors, SourceReport, Stage, Status, TableReport},
     dead_letter::LetterOutcome,
     destination::{Answer, Request},
     event::Code,
@@ -16,8 +16,12 @@ use crate::{
     metrics::Metrics,
     moment::Moment,
     pipeline::{HoldStatus, Notice, Pipeline},
-    runner::Ended,
+    runner::{
+        Ended,
+        tabled::{self, TableLog},
+    },
     source::SourceEvent,
+    table::{TableEvent, WriteOutcome},
 };
 
 /// How often the log says how it goes while records come.
@@ -28,6 +32,9 @@ pub struct Reporter {
     health: Arc<Health>,
     metrics: Metrics,
     source: SourceReport,
+    /// None where sessions are kept in memory alone.
+    table: Option<TableReport>,
+    table_log: TableLog,
     errors: RecentErrors,
     holds: Vec<HoldStatus>,
     progress: Progress,
@@ -48,6 +55,8 @@ impl Reporter {
             health,
             metrics,
             source: SourceReport::default(),
+            table: None,
+            table_log: TableLog::default(),
             errors: RecentErrors::default(),
             holds: Vec::new(),
             progress: Progress::default(),
@@ -57,6 +66,25 @@ impl Reporter {
     /// The runner has begun.
     pub(super) fn running(&mut self) {
         self.health.enter(Stage::Running);
+    }
+
+    /// The sessions' table is being read.
+    pub(super) fn loading(&mut self, now: Moment) {
+        info!("reading the sessions' table; records are read after it");
+        self.table = Some(TableReport::begun(now));
+    }
+
+    /// Something happened at the sessions' table.
+    pub(super) fn table(&mut self, now: Moment, event: &TableEvent) {
+        let report = self.table.get_or_insert_with(|| TableReport::begun(now));
+        report.observe(now, event);
+        self.table_log.tell(now, event, report);
+        if let TableEvent::Connection(Some(code))
+        | TableEvent::Failed(code)
+        | TableEvent::Written(_, WriteOutcome::Again(code) | WriteOutcome::Refused(code)) = event
+        {
+            self.errors.note(now, "table", *code);
+        }
     }
 
     /// The runner lives.
@@ -152,7 +180,7 @@ impl Reporter {
             }
             Notice::PartitionResumed { topic, partition } => info!(%topic, partition, "partition goes on"),
             Notice::TableHeld { code } => {
-                error!(%code, "the broker refuses to write to the sessions' table: nothing more is delivered; {}", remedy(*code));
+                error!(%code, "the broker refuses to write to the sessions' table: nothing more is delivered; {}", tabled::remedy_of_hold(*code));
             }
             Notice::TableResumed { code } => info!(%code, "sessions' table is written to again"),
             Notice::ReleasedUnsettled { topic, partition, records } => {
@@ -210,6 +238,7 @@ impl Reporter {
             snapshot: &snapshot,
             mapping: mapper.counts(),
             source: &self.source,
+            table: self.table.as_ref(),
             errors: &self.errors,
         };
         // Whoever asked may have gone; nobody is told then.

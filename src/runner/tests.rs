@@ -33,6 +33,7 @@ use crate::{
     },
     record::{Assignment, Ownership, Record},
     schedule::Schedule,
+    table::{Entry, WriteId, WriteOutcome},
 };
 
 const DEADLINE: Duration = Duration::from_secs(8);
@@ -45,6 +46,7 @@ const OWNED: Ownership = Ownership(1);
 #[derive(Clone)]
 struct Script {
     line: Rc<Line>,
+    sheet: Rc<Sheet>,
     mood: Arc<Mutex<Mood>>,
     requests: Arc<Mutex<Vec<usize>>>,
     health: Arc<Health>,
@@ -83,6 +85,18 @@ struct Scripted {
     requests: Arc<Mutex<Vec<usize>>>,
 }
 
+/// The table's side: what it is going to say, and what it was told to write.
+#[derive(Default)]
+struct Sheet {
+    events: RefCell<VecDeque<TableEvent>>,
+    writes: RefCell<Vec<(Option<WriteId>, usize)>>,
+    /// How writes end; without one they wait for a word.
+    outcome: Cell<Option<WriteOutcome>>,
+    changed: Notify,
+}
+
+struct Tabled(Rc<Sheet>);
+
 struct Letters(mpsc::Sender<(LetterId, LetterOutcome)>);
 
 impl Source for Memory {
@@ -108,6 +122,26 @@ impl Source for Memory {
         self.0.events.borrow_mut().extend(answer);
         self.0.commands.borrow_mut().push(command);
         self.0.changed.notify_one();
+    }
+}
+
+impl Table for Tabled {
+    async fn next(&mut self) -> TableEvent {
+        loop {
+            let changed = self.0.changed.notified();
+            if let Some(event) = self.0.events.borrow_mut().pop_front() {
+                return event;
+            }
+            changed.await;
+        }
+    }
+
+    fn write(&mut self, id: Option<WriteId>, entries: Vec<Entry>) {
+        self.0.writes.borrow_mut().push((id, entries.len()));
+        if let (Some(id), Some(outcome)) = (id, self.0.outcome.get()) {
+            self.0.events.borrow_mut().push_back(TableEvent::Written(id, outcome));
+            self.0.changed.notify_one();
+        }
     }
 }
 
@@ -150,6 +184,20 @@ impl Script {
         self.line.changed.notify_one();
     }
 
+    /// The table says this next.
+    fn table_says(&self, event: TableEvent) {
+        self.sheet.events.borrow_mut().push_back(event);
+        self.sheet.changed.notify_one();
+    }
+
+    /// Waits until the table was told to write so often, and gives the id of the last write.
+    async fn wrote(&self, times: usize) -> Option<WriteId> {
+        while self.sheet.writes.borrow().len() < times {
+            sleep(Duration::from_millis(10)).await;
+        }
+        self.sheet.writes.borrow().last().and_then(|(id, _)| *id)
+    }
+
     /// The one partition is assigned, and these values are read from it.
     fn read(&self, values: &[Option<&str>]) {
         let (topic, partition): (Arc<str>, _) = ("logins".into(), 0);
@@ -183,6 +231,13 @@ impl Script {
         }
     }
 
+    /// What is held.
+    async fn holds(&self) -> Vec<&'static str> {
+        let (reply, snapshot) = oneshot::channel();
+        self.queries.send(Query::Snapshot(reply)).await.unwrap();
+        snapshot.await.unwrap().holds.iter().map(|hold| hold.cause).collect()
+    }
+
     /// Waits until so many requests were sent.
     async fn sent(&self, requests: usize) {
         while self.requests.lock().unwrap().len() < requests {
@@ -190,20 +245,37 @@ impl Script {
         }
     }
 
-    /// What the source was told but for what it is to read.
+    /// What the source was told but for beginning and for what it is to read.
     fn commands(&self) -> Vec<SourceCommand> {
         let commands = self.line.commands.borrow();
-        commands.iter().filter(|command| !matches!(command, SourceCommand::Intake(_))).cloned().collect()
+        commands
+            .iter()
+            .filter(|command| !matches!(command, SourceCommand::Begin | SourceCommand::Intake(_)))
+            .cloned()
+            .collect()
     }
 }
 
 /// Runs a runner beside `play`, and gives how it ended, how long after the start, and the script.
 async fn run<F: Future<Output = ()>>(play: impl FnOnce(Script) -> F) -> (Ended, Duration, Script) {
+    run_with(|_| None, play).await
+}
+
+/// The same with a table that says nothing but what the script lets it say.
+async fn run_sharing<F: Future<Output = ()>>(play: impl FnOnce(Script) -> F) -> (Ended, Duration, Script) {
+    run_with(|script| Some(Tabled(Rc::clone(&script.sheet))), play).await
+}
+
+async fn run_with<F: Future<Output = ()>>(
+    table: impl FnOnce(&Script) -> Option<Tabled>,
+    play: impl FnOnce(Script) -> F,
+) -> (Ended, Duration, Script) {
     let clock = Clock::start();
     let (letters, written) = mpsc::channel(16);
     let (asking, queries) = mpsc::channel(1);
     let script = Script {
         line: Rc::default(),
+        sheet: Rc::default(),
         mood: Arc::new(Mutex::new(Mood::Accepts(Duration::from_millis(100)))),
         requests: Arc::default(),
         // Of a poll loop that never hangs.
@@ -213,12 +285,16 @@ async fn run<F: Future<Output = ()>>(play: impl FnOnce(Script) -> F) -> (Ended, 
         clock,
     };
     let destination = Scripted { mood: Arc::clone(&script.mood), requests: Arc::clone(&script.requests) };
+    let table = table(&script);
+    let mapper = Mapper::new(Decoder::default(), &SessionsConfig::default());
+    let mapper = if table.is_some() { mapper.sharing() } else { mapper };
     let runner = Runner::new(Parts {
         clock,
         source: Memory(Rc::clone(&script.line)),
         letters: Letters(letters),
         written,
-        mapper: Mapper::new(Decoder::default(), &SessionsConfig::default()),
+        table,
+        mapper,
         pipeline: pipeline(),
         destination,
         reporter: Reporter::new(Arc::clone(&script.health), Metrics::new(Timestamp(0)).unwrap()),
@@ -461,4 +537,95 @@ async fn a_panic_in_a_send_is_not_swallowed() {
         script.read(&[LOGIN]);
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_table_the_source_begins_at_once() {
+    let (_, _, script) = run(async |script: Script| {
+        script.told(|command| *command == SourceCommand::Begin).await;
+        script.drain.cancel();
+    })
+    .await;
+    assert_eq!(script.line.commands.borrow().first(), Some(&SourceCommand::Begin));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_source_begins_when_the_table_is_loaded_and_not_before() {
+    let begins = |command: &SourceCommand| *command == SourceCommand::Begin;
+    let (ended, _, _) = run_sharing(async |script: Script| {
+        script.table_says(TableEvent::Loading { read: 0, of: 2 });
+        sleep(Duration::from_mins(1)).await;
+        assert!(!script.line.commands.borrow().iter().any(begins), "the table is being read");
+        assert!(script.health.is_alive(script.clock.now()), "and the runner lives all the while");
+        script.table_says(TableEvent::Loaded);
+        script.told(begins).await;
+        script.drain.cancel();
+    })
+    .await;
+    assert_eq!((ended.unsettled, ended.failed), (0, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_are_sent_after_their_entries_are_acknowledged_and_not_before() {
+    let (ended, _, script) = run_sharing(async |script: Script| {
+        script.table_says(TableEvent::Loaded);
+        script.read(&[LOGIN]);
+        let id = script.wrote(1).await.expect("its outcome is waited for");
+        sleep(Duration::from_mins(1)).await;
+        assert!(script.requests.lock().unwrap().is_empty(), "nobody could read of the session");
+        script.table_says(TableEvent::Written(id, WriteOutcome::Written));
+        script.sent(1).await;
+        script.told(|command| matches!(command, SourceCommand::Commit(_))).await;
+        script.drain.cancel();
+    })
+    .await;
+    assert_eq!((ended.unsettled, ended.uncommitted, ended.failed), (0, 0, None));
+    assert_eq!(*script.requests.lock().unwrap(), [2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_write_is_a_hold_and_goes_on_when_it_is_mended() {
+    let (ended, _, script) = run_sharing(async |script: Script| {
+        script.table_says(TableEvent::Loaded);
+        script.sheet.outcome.set(Some(WriteOutcome::Refused(Code("topic_authorization_failed"))));
+        script.read(&[LOGIN]);
+        script.wrote(3).await;
+        assert_eq!(script.holds().await, ["table"]);
+        assert!(script.requests.lock().unwrap().is_empty());
+        script.sheet.outcome.set(Some(WriteOutcome::Written));
+        script.sent(1).await;
+        assert!(script.holds().await.is_empty());
+        script.drain.cancel();
+    })
+    .await;
+    assert_eq!((ended.unsettled, ended.failed), (0, None));
+    assert_eq!(*script.requests.lock().unwrap(), [2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_while_the_table_is_read_ends_it_at_once() {
+    let (ended, took, script) = run_sharing(async |script: Script| {
+        script.table_says(TableEvent::Loading { read: 1, of: 1000 });
+        sleep(Duration::from_secs(1)).await;
+        script.drain.cancel();
+        script.told(|command| matches!(command, SourceCommand::Close(_))).await;
+        script.table_says(TableEvent::Loaded);
+    })
+    .await;
+    assert_eq!((ended.unsettled, ended.uncommitted, ended.failed), (0, 0, None));
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    let begun = script.line.commands.borrow().contains(&SourceCommand::Begin);
+    assert!(!begun, "a group is not joined to be left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_cannot_be_read_ends_it_with_the_reason() {
+    let (ended, took, script) = run_sharing(async |script: Script| {
+        script.table_says(TableEvent::Loading { read: 1, of: 1000 });
+        script.table_says(TableEvent::Failed(Code("table_load_timeout")));
+    })
+    .await;
+    assert_eq!((ended.unsettled, ended.failed), (0, Some(Code("table_load_timeout"))));
+    assert!(took < CLOSING, "nothing is waited for: {took:?}");
+    assert_eq!(script.commands(), [SourceCommand::Close(vec![])]);
 }

@@ -24,7 +24,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rdkafka::{config::FromClientConfigAndContext as _, consumer::Consumer as _, error::KafkaResult};
+use rdkafka::{config::FromClientConfigAndContext as _, error::KafkaResult};
 use tokio::sync::mpsc;
 
 use self::{
@@ -96,17 +96,18 @@ pub struct KafkaSource {
 }
 
 impl KafkaSource {
-    /// Subscribes to the topics and starts to poll. To close takes milliseconds, and 9 s when no broker
+    /// Starts to poll; the group is joined when it is told to begin. To close takes milliseconds, and 9 s when no broker
     /// answers any more. About `queue_bytes` are read ahead, in librdkafka
     /// and in the channel to the runner; ownerships are numbered from 0; `origin` is the start of the
     /// process, from which [`Heartbeat`] counts.
     ///
     /// # Errors
     ///
-    /// If librdkafka refuses a property or a topic's name, or no thread can be started. Brokers that
+    /// If librdkafka refuses a property, or no thread can be started. Brokers that
     /// cannot be reached are no error here: they are waited for, and reported.
     pub fn start(config: &SourceConfig, queue_bytes: u64, origin: Instant) -> Result<Self, StartError> {
-        let consumer = subscribed(config, queue_bytes - queue_bytes / 8)?;
+        let client = properties::consumer(config, queue_bytes - queue_bytes / 8);
+        let consumer = Arc::new(GroupConsumer::from_config_and_context(&client, Group::default())?);
         let (events_in, events) = mpsc::channel(EVENTS);
         let (reports_in, reports) = sync_channel(REPORTS);
         let orders = Arc::new(Orders::default());
@@ -118,6 +119,7 @@ impl KafkaSource {
             commits: Commits::start(Arc::clone(&consumer), reports_in).map_err(StartError::Thread)?,
             reports,
             consumer,
+            topics: config.topics.clone(),
             orders: Arc::clone(&orders),
             heartbeat: Arc::clone(&heartbeat),
             outbox: Outbox::new(events_in),
@@ -170,15 +172,6 @@ enum Report {
     Ranges(Result<Vec<Range>, Code>),
     /// What there is.
     Survey(Result<Survey, Code>),
-}
-
-fn subscribed(config: &SourceConfig, queue_bytes: u64) -> Result<Arc<GroupConsumer>, StartError> {
-    let client = properties::consumer(config, queue_bytes);
-    let consumer = GroupConsumer::from_config_and_context(&client, Group::default())?;
-    let topics: Vec<_> = config.topics.iter().map(String::as_str).collect();
-    let refused = |_| StartError::Subscription { topics: topics.join(",") };
-    consumer.subscribe(&topics).map_err(refused)?;
-    Ok(Arc::new(consumer))
 }
 
 /// How large a batch may be: an eighth of what is read ahead is for those in the channel and one more.

@@ -14,4 +14,5 @@ mod restart;
 mod rolling;
 mod scene;
 mod start;
+mod table;
 mod topics;

@@ -13,7 +13,7 @@ use paths::{Named, paths};
 /// `src` with all that is below it, save what is a part of its own. Each may import only parts that stand
 /// above it in this table, so there is no cycle.
 ///
-/// The traits of the edges (`source`, `destination`, `dead_letter`) are pure and belong to the pipeline's
+/// The traits of the edges (`source`, `destination`, `dead_letter`, `table`) are pure and belong to the pipeline's
 /// side: they say in its words what it is told and what it asks for. Their implementations lie below them in
 /// the folders, and after the pipeline here.
 const PARTS: &[(&str, &[&str])] = &[
@@ -26,8 +26,9 @@ const PARTS: &[(&str, &[&str])] = &[
     ("identity", &["event", "moment"]),
     ("decode", &["identity", "moment", "panics", "record"]),
     ("table", &["event"]),
-    ("map/config", &["setting"]),
-    ("map", &["decode", "event", "identity", "map/config", "moment", "record", "table"]),
+    ("table/config", &["setting"]),
+    ("map/config", &["setting", "table/config"]),
+    ("map", &["decode", "event", "identity", "map/config", "moment", "record", "setting", "table"]),
     ("source", &["event", "record"]),
     ("destination", &["event"]),
     ("dead_letter", &["event", "record"]),
@@ -57,11 +58,12 @@ const PARTS: &[(&str, &[&str])] = &[
     ("kafka", &["event", "source/config"]),
     ("exit", &["panics"]),
     ("source/kafka", &["event", "kafka", "moment", "panics", "record", "source", "source/config"]),
-    ("dead_letter/outcomes", &["dead_letter", "event"]),
-    ("dead_letter/discard", &["dead_letter", "dead_letter/outcomes"]),
-    ("dead_letter/kafka", &["dead_letter", "dead_letter/outcomes", "event", "kafka", "source/config"]),
+    ("outcomes", &[]),
+    ("dead_letter/discard", &["dead_letter", "outcomes"]),
+    ("dead_letter/kafka", &["dead_letter", "kafka", "outcomes"]),
+    ("table/kafka", &["event", "kafka", "outcomes", "panics", "source/config", "table", "table/config"]),
     ("destination/pinpoint", &["destination", "destination/pinpoint/config", "event", "moment"]),
-    ("admin", &["admin/config", "event", "map", "moment", "pipeline", "record", "source"]),
+    ("admin", &["admin/config", "event", "map", "moment", "pipeline", "record", "source", "table"]),
     ("metrics", &["admin", "dead_letter", "event", "moment", "pipeline"]),
     (
         "runner",
@@ -77,6 +79,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "pipeline",
             "record",
             "source",
+            "table",
         ],
     ),
     (
@@ -93,7 +96,10 @@ const PARTS: &[(&str, &[&str])] = &[
             "source/config",
         ],
     ),
-    ("check", &["config", "dead_letter/config", "event", "kafka", "source/config", "source/kafka"]),
+    (
+        "check",
+        &["config", "dead_letter/config", "event", "kafka", "source/config", "table/config", "table/kafka"],
+    ),
     ("cli", &["decode", "exit"]),
     (
         "preview",
@@ -139,6 +145,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "runner",
             "schedule",
             "source/kafka",
+            "table/kafka",
         ],
     ),
     (
@@ -197,7 +204,17 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("prometheus", &["metrics"]),
     (
         "rdkafka",
-        &["check", "cli", "dead_letter/kafka", "demo", "kafka", "preview", "source/config", "source/kafka"],
+        &[
+            "check",
+            "cli",
+            "dead_letter/kafka",
+            "demo",
+            "kafka",
+            "preview",
+            "source/config",
+            "source/kafka",
+            "table/kafka",
+        ],
     ),
     ("saphyr_parser", &["config"]),
     ("tracing_subscriber", &["log"]),

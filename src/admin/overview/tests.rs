@@ -8,6 +8,7 @@ use crate::{
     pipeline::{HoldStatus, QuotaStatus, RecordCounts, SendCounts},
     record::Ownership,
     source::SourceEvent,
+    table::{Entry, TableEvent, WriteId, WriteOutcome},
 };
 
 /// Everything that an [`Overview`] borrows.
@@ -15,6 +16,7 @@ pub(crate) struct Parts {
     pub(crate) snapshot: Snapshot,
     mapping: MappingCounts,
     source: SourceReport,
+    table: Option<TableReport>,
     errors: RecentErrors,
 }
 
@@ -38,6 +40,7 @@ impl Parts {
             },
             mapping: MappingCounts::default(),
             source: SourceReport::default(),
+            table: None,
             errors: RecentErrors::default(),
         }
     }
@@ -71,6 +74,7 @@ impl Parts {
             attributes_shortened: 7,
         };
         parts.source = source();
+        parts.table = Some(table());
         parts.errors.note(at(10_000), "destination", Code("connection_failed"));
         parts.errors.note(at(90_000), "dead_letters", Code("message_size_too_large"));
         parts.errors.note(at(99_000), "destination", Code("connection_failed"));
@@ -85,6 +89,7 @@ impl Parts {
             snapshot: &self.snapshot,
             mapping: self.mapping,
             source: &self.source,
+            table: self.table.as_ref(),
             errors: &self.errors,
         }
     }
@@ -182,6 +187,29 @@ fn source() -> SourceReport {
         source.observe(&event);
     }
     source
+}
+
+fn table() -> TableReport {
+    let mut table = TableReport::begun(at(1000));
+    let entry = || Entry { key: "key".into(), value: "value".into() };
+    let (again, refused) = (Code("message_timed_out"), Code("topic_authorization_failed"));
+    let written = |outcome| TableEvent::Written(WriteId(0), outcome);
+    for event in [
+        TableEvent::Loading { read: 40, of: 40 },
+        TableEvent::Entries(vec![entry(), entry(), entry()]),
+        TableEvent::Ignored(1),
+        TableEvent::Loaded,
+        written(WriteOutcome::Written),
+        written(WriteOutcome::Written),
+        written(WriteOutcome::Written),
+        written(WriteOutcome::Again(again)),
+        written(WriteOutcome::Again(again)),
+        written(WriteOutcome::Refused(refused)),
+        TableEvent::Connection(Some(Code("broker_transport_failure"))),
+    ] {
+        table.observe(at(3500), &event);
+    }
+    table
 }
 
 #[track_caller]

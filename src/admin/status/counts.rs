@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Counts, age, by_code, by_type};
+use super::{Counts, age, by_code, by_type, seconds};
 use crate::{
-    admin::{Overview, SourceReport},
+    admin::{Overview, SourceReport, TableReport},
     map::MappingCounts,
     pipeline::Snapshot,
 };
@@ -60,6 +60,30 @@ pub(super) struct Sessions {
     start_unknown: u64,
     time_fallback: u64,
     attributes_shortened: u64,
+}
+
+/// The sessions' table.
+#[derive(Debug, Serialize)]
+pub(super) struct Table {
+    loaded: bool,
+    /// How long the first reading took, or has taken until now.
+    loading_seconds: f64,
+    /// How far the first reading is, in offsets of the log, of how many there were at the start.
+    read: u64,
+    of: u64,
+    /// Since the start; also what this replica has written itself.
+    entries_read: u64,
+    /// Records of the log that are no entries, and entries that this version cannot read.
+    ignored: u64,
+    unreadable: u64,
+    /// What is wrong with the connection to the brokers, or with the topic.
+    trouble: Option<&'static str>,
+    writes_written: u64,
+    writes_failed: u64,
+    writes_refused: u64,
+    /// Another replica's earlier one stands: both went out.
+    openings_replaced: u64,
+    closings_replaced: u64,
 }
 
 /// The source.
@@ -121,6 +145,27 @@ impl Sessions {
             start_unknown: counts.session_start_unknown,
             time_fallback: counts.time_fallback,
             attributes_shortened: counts.attributes_shortened,
+        }
+    }
+}
+
+impl Table {
+    pub(super) fn new(overview: &Overview<'_>, report: &TableReport) -> Self {
+        let ((read, of), writes, counts) = (report.progress(), report.writes(), overview.mapping);
+        Self {
+            loaded: report.is_loaded(),
+            loading_seconds: seconds(report.loading_took(overview.now)),
+            read,
+            of,
+            entries_read: report.entries(),
+            ignored: report.ignored(),
+            unreadable: counts.entries_unreadable,
+            trouble: report.trouble().map(|code| code.0),
+            writes_written: writes.written,
+            writes_failed: writes.failed,
+            writes_refused: writes.refused,
+            openings_replaced: counts.openings_replaced,
+            closings_replaced: counts.closings_replaced,
         }
     }
 }

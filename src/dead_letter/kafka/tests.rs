@@ -27,11 +27,18 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::giving_up_after("15000")
+    }
+
+    /// One whose letters come back after so many milliseconds.
+    fn giving_up_after(milliseconds: &str) -> Self {
         let cluster = MockCluster::new(1).unwrap();
         let (brokers, properties) = (cluster.bootstrap_servers(), BTreeMap::new());
         let reached = Cluster { brokers: &brokers, properties: &properties };
         let (sender, outcomes) = mpsc::channel(2);
-        let letters = KafkaDeadLetters::start(&reached, TOPIC, sender).unwrap();
+        let mut client = producer::properties(&reached, &[]);
+        client.set("message.timeout.ms", milliseconds);
+        let letters = KafkaDeadLetters::of(client, TOPIC, sender).unwrap();
         Self { cluster, letters, outcomes }
     }
 
@@ -133,9 +140,7 @@ async fn what_the_broker_refuses_for_good_says_so() {
 
 #[tokio::test]
 async fn letters_of_an_outage_come_back() {
-    let mut bench = Bench::new();
-    bench.letters.client.set("message.timeout.ms", "1000");
-    bench.letters.producer = Serving::start(&bench.letters.client, &bench.letters.outcomes).unwrap();
+    let mut bench = Bench::giving_up_after("1000");
     bench.cluster.create_topic(TOPIC, 1, 1).unwrap();
     // On a busy machine a second may be too short for the first connection.
     let connected = async { while bench.outcome_of(1).await != LetterOutcome::Written {} };

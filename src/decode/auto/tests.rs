@@ -1,7 +1,8 @@
-use std::{collections::BTreeMap, sync::Arc};
-
 use super::*;
-use crate::{decode::Decoder, record::Ownership};
+use crate::{
+    decode::{Decoder, config::FormatsConfig},
+    record::Ownership,
+};
 
 const T: i64 = 1_795_382_428_244;
 
@@ -62,7 +63,7 @@ fn with_headers(headers: &[(&str, &str)], value: &str, expected: &str) {
 
 #[track_caller]
 fn named(format: Format, value: &str, expected: &str) {
-    let decoder = Decoder::new(Choice::Named(format), BTreeMap::new());
+    let decoder = decoder(FormatsConfig { format: Choice::Named(format), ..FormatsConfig::default() });
     assert_eq!(line(&decoder, &record(value, &[])), expected);
 }
 
@@ -118,10 +119,28 @@ fn a_format_that_is_named_is_the_only_one() {
 
 #[test]
 fn a_topic_has_a_choice_of_its_own() {
-    let topics = BTreeMap::from([(Arc::from("events"), Choice::Named(Format::Okta))]);
-    assert_eq!(line(&Decoder::new(Choice::Auto, topics), &record(LOGIN, &[])), "-; refused: not_the_format");
-    let topics = BTreeMap::from([(Arc::from("other"), Choice::Named(Format::Okta))]);
-    assert_eq!(line(&Decoder::new(Choice::Auto, topics), &record(LOGIN, &[])), "keycloak; SignIn user=u");
+    let with = |topic: &str| {
+        let formats = [(topic.to_owned(), Choice::Named(Format::Okta))].into();
+        line(&decoder(FormatsConfig { formats, ..FormatsConfig::default() }), &record(LOGIN, &[]))
+    };
+    assert_eq!(with("events"), "-; refused: not_the_format");
+    assert_eq!(with("other"), "keycloak; SignIn user=u");
+}
+
+#[test]
+fn a_filter_reads_what_is_in_an_envelope() {
+    let config = FormatsConfig {
+        format: Choice::Named(Format::Custom),
+        custom: Some(r#"{type: "sign_in", user: .who}"#.to_owned()),
+        ..FormatsConfig::default()
+    };
+    let decoder = decoder(config);
+    assert_eq!(line(&decoder, &record(r#"{"who":"u"}"#, &[])), "custom; SignIn user=u");
+    assert_eq!(line(&decoder, &record(&quoted(r#"{"who":"u"}"#), &[])), "custom; SignIn user=u");
+}
+
+fn decoder(config: FormatsConfig) -> Decoder {
+    Decoder::new(&config).ok().unwrap()
 }
 
 #[test]

@@ -27,7 +27,12 @@ fn run(records: &str) -> Run {
             'i' => Expected::Ignored,
             _ => Expected::DeadLetter,
         };
-        evidence.send(Sent { place: place(offset), expected, fingerprint: fingerprint(offset), from: "keycloak" });
+        evidence.send(Sent {
+            place: place(offset),
+            expected,
+            fingerprint: fingerprint(offset),
+            from: "keycloak",
+        });
     }
     let committed = [(0, i64::try_from(records.len()).unwrap())].into();
     evidence.positions = Positions { committed, letters: 0 };
@@ -200,6 +205,7 @@ fn everything_is_counted() {
     let run = run.letter(1, Some("1:sign_in")).letter(2, Some("1:sign_in")).letter(4, None).letter(5, None);
     let expected = Tally {
         produced: 7,
+        from: [("keycloak", 7)].into(),
         delivered: 1,
         ignored: 1,
         dead_lettered: 4,

@@ -160,7 +160,7 @@ fn the_events_of_a_rest_are_on_the_users_endpoint_and_have_ids_that_depend_on_th
 fn replicas_share_the_use_of_sessions() {
     let mut first = resting(Some(PAUSE), Some(STOP)).sharing();
     let mut second = resting(Some(PAUSE), Some(STOP)).sharing();
-    let mut tell = |from: &mut Mapper, to: &mut Mapper, record: &Record| {
+    let tell = |from: &mut Mapper, to: &mut Mapper, record: &Record| {
         let Mapping { mapped, entries } = from.map(record, Moment::START);
         for entry in &entries {
             assert!(to.learn(entry, Moment::START).is_none());

@@ -13,6 +13,8 @@ use crate::{
 /// Orders that wait, in the order in which they are to be followed.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
+    /// Join the group.
+    pub(super) begin: bool,
     /// What to read.
     pub(super) intake: Option<Intake>,
     /// Positions to commit.
@@ -33,6 +35,7 @@ impl Orders {
     pub(super) fn leave(&self, command: SourceCommand) {
         let mut waiting = self.waiting();
         match command {
+            SourceCommand::Begin => waiting.begin = true,
             SourceCommand::Commit(positions) => waiting.commit = Some(positions),
             SourceCommand::Release(released) => waiting.release.extend(released),
             SourceCommand::Intake(intake) => waiting.intake = Some(intake),

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rdkafka::error::KafkaResult;
+use rdkafka::{consumer::Consumer as _, error::KafkaResult};
 
 use super::{
     Heartbeat, Report,
@@ -36,6 +36,7 @@ const BUSY: Duration = Duration::from_millis(5);
 /// The state of the source, all of it.
 pub(super) struct PollLoop {
     pub(super) consumer: Arc<GroupConsumer>,
+    pub(super) topics: Vec<String>,
     pub(super) orders: Arc<Orders>,
     pub(super) heartbeat: Arc<Heartbeat>,
     pub(super) reports: Receiver<Report>,
@@ -81,6 +82,9 @@ impl PollLoop {
 
     fn follow_orders(&mut self, now: Instant) {
         let waiting = self.orders.take();
+        if waiting.begin {
+            self.join();
+        }
         if let Some(intake) = waiting.intake {
             self.steering.want(intake);
         }
@@ -88,6 +92,16 @@ impl PollLoop {
         self.release(waiting.release);
         if let Some(positions) = waiting.close {
             self.close(positions, now);
+        }
+    }
+
+    fn join(&mut self) {
+        let topics: Vec<_> = self.topics.iter().map(String::as_str).collect();
+        if self.closing.has_begun() {
+            return;
+        }
+        if let Err(error) = self.consumer.subscribe(&topics) {
+            self.fail(codes::code(&error));
         }
     }
 

@@ -30,8 +30,7 @@ pub(super) fn consumer(config: &SourceConfig, queue_bytes: u64) -> ClientConfig 
         ("statistics.interval.ms", "0"),
         ("allow.auto.create.topics", "false"),
     ];
-    let cluster = Cluster { brokers: &config.brokers, properties: &config.properties };
-    cluster.client(&proposed, |_| true, &owned)
+    Cluster::from(config).client(&proposed, |_| true, &owned)
 }
 
 /// Divides `queue_bytes`: a quarter may lie in the queue, a fetch that was sent before the queue was

@@ -48,6 +48,22 @@ async fn records_are_read_whole_and_a_restart_goes_on_at_the_commit() {
     member.until(|it| it.has_told(tells_ends)).await;
 }
 
+#[tokio::test]
+async fn the_group_is_joined_when_it_is_told_to_begin_and_not_before() {
+    let cluster = Cluster::with_partitions(2);
+    cluster.produce_numbers(2, 0..3);
+    let mut waiting = Member::waiting(&cluster.config());
+    waiting.until(|it| it.total == Some(2)).await;
+    let mut other = cluster.source();
+    other.until(|it| it.read.len() == 6).await;
+    assert_eq!((other.owned.len(), waiting.owned.len()), (2, 0), "the group has one member");
+    other.close(vec![]).await;
+    waiting.source.command(SourceCommand::Begin);
+    waiting.until(|it| it.read.len() == 6).await;
+    waiting.close(vec![]).await;
+    Member::waiting(&cluster.config()).close(vec![]).await;
+}
+
 async fn nothing_is_delivered_twice(strategy: &str) {
     let cluster = Cluster::with_partitions(4);
     cluster.produce_numbers(4, 0..50);

@@ -33,7 +33,14 @@ impl Load {
     /// So many records, of which about `hostile` (0 to 1) are hostile or repeated.
     pub(super) fn generate(records: usize, hostile: f64) -> Self {
         let users = u32::try_from(records / 8).unwrap();
-        let options = GeneratorOptions { users, records, seed: 7, hostile, start_time: START, providers: Providers::Several };
+        let options = GeneratorOptions {
+            users,
+            records,
+            seed: 7,
+            hostile,
+            start_time: START,
+            providers: Providers::Several,
+        };
         Self::of(Generator::new(&options))
     }
 

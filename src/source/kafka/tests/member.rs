@@ -22,6 +22,13 @@ pub(super) struct Member {
 
 impl Member {
     pub(super) fn start(config: &SourceConfig) -> Self {
+        let mut member = Self::waiting(config);
+        member.source.command(SourceCommand::Begin);
+        member
+    }
+
+    /// One that was not told to begin.
+    pub(super) fn waiting(config: &SourceConfig) -> Self {
         let source = KafkaSource::start(config, 8 << 20, now()).unwrap();
         let (owned, revoking) = (BTreeMap::new(), BTreeSet::new());
         Self { source, owned, read: Vec::new(), revoking, total: None, told: Vec::new() }

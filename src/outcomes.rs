@@ -1,7 +1,8 @@
-//! The way back of the dead letters' outcomes, through a bounded channel that nobody waits for.
+//! The way back of what became of writes, through a bounded channel that nobody waits for.
 //!
-//! What does not fit waits here. It is bounded by the letters that are being written, each of which has
-//! one outcome, and so by the pipeline, which keeps the record of each outstanding until then.
+//! What does not fit waits here. It is bounded by what is being written, each of which has one outcome,
+//! and so by the pipeline, which keeps the record of each outstanding until then. Knows nothing of what
+//! is written, and where to.
 
 use std::{
     collections::VecDeque,
@@ -10,30 +11,30 @@ use std::{
 
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
-use super::{LetterId, LetterOutcome};
-
 /// Outcomes on their way to the runner.
 #[derive(Debug)]
-pub(super) struct Outcomes {
-    channel: Sender<(LetterId, LetterOutcome)>,
+pub struct Outcomes<T> {
+    channel: Sender<T>,
     /// A lock, because outcomes come from the runner's thread and from the one that serves the
     /// producer; it is held to move values in or out, never longer.
-    waiting: Mutex<VecDeque<(LetterId, LetterOutcome)>>,
+    waiting: Mutex<VecDeque<T>>,
 }
 
-impl Outcomes {
-    pub(super) fn new(channel: Sender<(LetterId, LetterOutcome)>) -> Self {
-        Self { channel, waiting: Mutex::default() }
+impl<T> Outcomes<T> {
+    /// Outcomes that go to `channel`.
+    #[must_use]
+    pub fn new(channel: Sender<T>) -> Self {
+        Self { channel, waiting: Mutex::new(VecDeque::new()) }
     }
 
     /// Reports an outcome; never blocks.
-    pub(super) fn report(&self, id: LetterId, outcome: LetterOutcome) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back((id, outcome));
+    pub fn report(&self, outcome: T) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(outcome);
         self.flush();
     }
 
     /// Sends what the channel takes; says whether that was all.
-    pub(super) fn flush(&self) -> bool {
+    pub fn flush(&self) -> bool {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(outcome) = waiting.pop_front() {
             match self.channel.try_send(outcome) {
@@ -60,15 +61,15 @@ mod tests {
         let (sender, mut receiver) = mpsc::channel(1);
         let outcomes = Outcomes::new(sender);
         for id in 0..3 {
-            outcomes.report(LetterId(id), LetterOutcome::Written);
+            outcomes.report(id);
         }
         for id in 0..3 {
-            assert!(outcomes.flush() == (id == 2), "letter {id}");
-            assert_eq!(receiver.try_recv().unwrap().0, LetterId(id));
+            assert!(outcomes.flush() == (id == 2), "outcome {id}");
+            assert_eq!(receiver.try_recv().unwrap(), id);
         }
         assert!(outcomes.flush());
         drop(receiver);
-        outcomes.report(LetterId(3), LetterOutcome::Written);
+        outcomes.report(3);
         assert!(outcomes.flush(), "nothing waits for a listener that is gone");
     }
 }
