@@ -381,7 +381,7 @@ mod tests {
         refused(". |", "line 1, column 4: expected term");
         refused("", "line 1, column 1: expected term");
         refused("{type: \"sign_in\",\n  user: .u.}", "line 2, column 12: expected key");
-        refused("(.a", "line 1, column 1: expected closing parenthesis");
+        refused("(.a", "line 1, column 4: expected closing parenthesis");
         refused(".a | ü\n| s3cret", "line 1, column 6: expected token");
         refused(".a |\n  s3cret(1)", "line 2, column 3: expected a filter that is defined");
         refused("$s3cret", "line 1, column 1: expected a variable that is defined");

@@ -7,12 +7,12 @@
 #![allow(missing_docs, reason = "criterion's macros write functions without a word")]
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
-use std::{hint::black_box, num::NonZeroUsize, time::Duration};
+use std::{fs, hint::black_box, num::NonZeroUsize, time::Duration};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use pinpoint_sidecar::{
     admin::{Overview, RecentErrors, SourceReport, Stage},
-    decode::Decoder,
+    decode::{Choice, Decoder, Format, config::FormatsConfig},
     destination::pinpoint,
     map::{Mapper, config::SessionsConfig},
     metrics::Metrics,
@@ -38,16 +38,43 @@ criterion_group! {
         .sample_size(10)
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_millis(500));
-    targets = decode_a_record, map_a_record, pipeline, write_a_request, write_the_metrics
+    targets = decode_a_record, decode_each_format, map_a_record, pipeline, write_a_request, write_the_metrics
 }
 criterion_main!(core);
 
 fn decode_a_record(criterion: &mut Criterion) {
     let records = records(RECORDS);
-    let mut next = records.iter().cycle();
-    criterion.bench_function("decode/record", |bencher| {
-        bencher.iter(|| black_box(Decoder::default().decode(next.next().unwrap()).events.len()));
-    });
+    for choice in [Choice::Named(Format::Keycloak), Choice::Auto] {
+        let decoder = decoder(choice);
+        let mut next = records.iter().cycle();
+        criterion.bench_function(&format!("decode/record/{choice}"), |bencher| {
+            bencher.iter(|| black_box(decoder.decode(next.next().unwrap()).events.len()));
+        });
+    }
+}
+
+/// Decodes the example of each provider's page, as its format and as one that is to be recognised.
+fn decode_each_format(criterion: &mut Criterion) {
+    for format in Format::ALL.into_iter().filter(|format| *format != Format::Custom) {
+        let page = format!("{}/deploy/providers/{}.md", env!("CARGO_MANIFEST_DIR"), format.name());
+        let page = fs::read_to_string(page).unwrap();
+        let example = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let example = Record { value: Some(example.as_bytes().into()), ..record(0, 0) };
+        for choice in [Choice::Named(format), Choice::Auto] {
+            let decoder = decoder(choice);
+            let bytes = example.value.as_ref().map_or(0, |value| value.len());
+            criterion.bench_function(
+                &format!("decode/{} of {bytes} bytes/{choice}", format.name()),
+                |bencher| {
+                    bencher.iter(|| black_box(decoder.decode(&example).events.len()));
+                },
+            );
+        }
+    }
+}
+
+fn decoder(format: Choice) -> Decoder {
+    Decoder::new(&FormatsConfig { format, ..FormatsConfig::default() }).ok().unwrap()
 }
 
 /// Decodes and maps sign-ins of known sessions, with as many sessions in the index as there are endpoints.
@@ -60,7 +87,7 @@ fn map_a_record(criterion: &mut Criterion) {
         let mut known = Vec::new();
         for number in 0..endpoints {
             let record = record(number, number);
-            mapper.map(&record, Moment::START).mapped;
+            mapper.map(&record, Moment::START);
             if number % stride == 0 {
                 known.push(record);
             }
@@ -113,8 +140,15 @@ fn write_the_metrics(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let snapshot = steps.pipeline.snapshot();
                 let (now, stage) = (Moment::START, Stage::Running);
-                let overview =
-                    Overview { now, stage, snapshot: &snapshot, mapping, source: &source, errors: &errors };
+                let overview = Overview {
+                    now,
+                    stage,
+                    snapshot: &snapshot,
+                    mapping,
+                    source: &source,
+                    table: None,
+                    errors: &errors,
+                };
                 black_box(metrics.render(&overview).unwrap().len())
             });
         });
