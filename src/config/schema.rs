@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::{
     config::Config,
+    map::config::field::Field,
     setting::{Size, Span},
 };
 
@@ -96,12 +97,20 @@ impl<'a> Schema<'a> {
         let is = |word: Self| word.0 == text || word.0.as_bool().is_some_and(|word| text.parse() == Ok(word));
         let listed = |schema: Self| schema.parts("enum").any(is);
         let format = self.alternatives().find_map(|schema| schema.word("format"));
+        let mut words = self.alternatives().filter_map(|schema| schema.word("const")).peekable();
         match format {
             _ if self.alternatives().any(listed) => true,
+            _ if words.peek().is_some() => words.any(|word| word == text),
+            Some("field") => text.parse::<Field>().is_ok(),
             Some("span") => self.bounds::<Span>(text),
             Some("size") => self.bounds::<Size>(text),
             _ => true,
         }
+    }
+
+    /// Whether the name of a field of identity events may be written here.
+    pub(super) fn takes_field(self) -> bool {
+        self.alternatives().any(|schema| schema.word("format") == Some("field"))
     }
 
     /// In words, what is allowed.

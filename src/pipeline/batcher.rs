@@ -187,6 +187,7 @@ impl Batcher {
             let in_cohort = self.lanes.get(&endpoint_id).and_then(|lane| lane.place?.cohort).is_some();
             match (!in_cohort).then(|| self.take(&endpoint_id, room)).flatten() {
                 Some(picked) => {
+                    room.fill_endpoint(&picked.endpoint);
                     room.fill(&picked.items);
                     request.push(picked);
                 }
@@ -201,6 +202,7 @@ impl Batcher {
         let mut request = Vec::new();
         for endpoint_id in self.cohorts.get(&cohort).cloned().unwrap_or_default() {
             if let Some(picked) = self.take(&endpoint_id, room) {
+                room.fill_endpoint(&picked.endpoint);
                 room.fill(&picked.items);
                 request.push(picked);
             }

@@ -75,6 +75,11 @@ pub(super) struct Room {
 }
 
 impl Room {
+    /// Takes the place of an endpoint away, besides that of its items.
+    pub(super) fn fill_endpoint(&mut self, endpoint: &Endpoint) {
+        self.bytes = self.bytes.saturating_sub(endpoint.size());
+    }
+
     /// Takes the place of `items` away.
     pub(super) fn fill(&mut self, items: &[Item]) {
         self.events = self.events.saturating_sub(items.len());
@@ -138,9 +143,15 @@ impl Lane {
     }
 
     /// Adds a new event at the back, and what its record says of the endpoint.
+    ///
+    /// What the records of many events say may together be more than an endpoint may take; then the newest
+    /// counts alone.
     pub(super) fn push(&mut self, item: Item, endpoint: &Arc<Endpoint>) {
         if !Arc::ptr_eq(&self.snapshot, endpoint) && *self.snapshot != **endpoint {
             Arc::make_mut(&mut self.snapshot).update(endpoint);
+            if self.snapshot.size() > Endpoint::LARGEST {
+                self.snapshot = Arc::clone(endpoint);
+            }
         }
         self.bytes += item.bytes;
         self.queue.push_back(item);
@@ -157,7 +168,11 @@ impl Lane {
 
     /// Takes what may go into one request together: whole records while there is room, of one cohort,
     /// with or without the endpoint alike, and no event id twice.
+    ///
+    /// Each item was measured with what its own record says of the endpoint, and what is sent may have
+    /// grown since: its size is taken off the room on top of theirs.
     pub(super) fn take(&mut self, mut room: Room) -> Vec<Item> {
+        room.bytes = room.bytes.saturating_sub(self.snapshot.size());
         let mut taken: Vec<Item> = Vec::new();
         while let Some(unit) = self.next_unit(&taken, room) {
             let from = taken.len();

@@ -203,6 +203,8 @@ fn delivery(endpoint: u8, id: &str) -> Delivery {
             timestamp: Timestamp(0),
             session: None,
             attributes: Vec::new(),
+            metrics: Vec::new(),
+            app: None,
         }),
     }
 }
