@@ -171,3 +171,34 @@ fn shown(value: &Value) -> String {
 fn is_personal(value: &Value) -> bool {
     matches!(value, Value::Field(field) if field.is_personal())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::config::{self, Sources};
+
+    fn sent_by(yaml: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.yaml");
+        fs::write(folder.path().join("secret"), "0123456789abcdef").unwrap();
+        fs::write(&path, yaml.replace("FOLDER", folder.path().to_str().unwrap())).unwrap();
+        let sources = Sources { file: Some(path), environment: Vec::new() };
+        sent(&config::load(&sources).unwrap())
+    }
+
+    #[test]
+    fn what_is_always_sent_is_nothing_personal() {
+        let list = sent_by(include_str!("../config/tests/example.yaml"));
+        assert!(list.lines().skip(1).all(|line| line.starts_with(' ')), "{list}");
+        assert_snapshot!(list);
+    }
+
+    #[test]
+    fn all_that_a_configuration_asks_for_is_told() {
+        assert_snapshot!(sent_by(include_str!("../config/tests/endpoint.yaml")));
+    }
+}

@@ -8,6 +8,7 @@ use crate::{event::AppEvent, record::Ownership, setting::Span};
 mod hostile;
 mod idle;
 mod kinds;
+mod privacy;
 mod redelivery;
 mod samples;
 mod shared;

@@ -47,7 +47,7 @@ fn an_attribute_has_fifty_values() {
     let mut limits = Limits::default();
     let values = vec!["v"; 52];
     assert_eq!(limits.values(Limited::Attributes, values.into_iter()).len(), 50);
-    assert_eq!(limits.values(Limited::UserAttributes, ["", "a", ""].into_iter()), ["a".into()]);
+    assert_eq!(limits.values(Limited::UserAttributes, ["", "a", ""].into_iter()), [Box::from("a")]);
     assert_eq!(counted(&limits), "Endpoint.Attributes: 0/2");
 }
 
