@@ -120,7 +120,10 @@ impl Database {
                     Look::Reloaded => info!("the database of places was read anew"),
                     Look::Refused(cause) => {
                         let cause = code(&cause);
-                        error!(cause, "endpoint.location.database cannot be used as it is now; the last good one stays");
+                        error!(
+                            cause,
+                            "endpoint.location.database cannot be used as it is now; the last good one stays"
+                        );
                     }
                 }
             }

@@ -349,7 +349,9 @@ impl Mapper {
         for (owner, closed) in self.sessions.close_all(event, Cause { event: Fingerprint::of(&[key]), time })
         {
             let stopped = completed(event, &owner);
-            let mut outputs = Outputs::new(&stopped, key.into(), &whose(&stopped)?, time, &mut self.additions).for_each_session();
+            let mut outputs =
+                Outputs::new(&stopped, key.into(), &whose(&stopped)?, time, &mut self.additions)
+                    .for_each_session();
             if let Some((id, _)) = session(&stopped) {
                 let reason = reason(&stopped);
                 self.end(EventType::SessionStop, &id, closed.start, closed.stop, reason, &mut outputs);

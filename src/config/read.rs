@@ -35,7 +35,10 @@ pub(super) fn read(tree: &Node, schema: Schema<'_>, problems: &mut Problems) -> 
         let path: Vec<_> = error.path().iter().filter_map(key).collect();
         let taken = take_out(&mut json, &path);
         let allowed = schema.at(taken).map(Schema::allowed).unwrap_or_default();
-        problems.add(taken, tree.origin_of(taken), format!("must be {allowed}"));
+        // A section that lacks what was wrong in it is not told twice.
+        if !problems.has_below(taken) {
+            problems.add(taken, tree.origin_of(taken), format!("must be {allowed}"));
+        }
         if taken.is_empty() {
             return Config::default();
         }

@@ -6,7 +6,10 @@ use crate::{
     config::{Config, problem::Problems, tree::Node},
     dead_letter::config::DeadLetterConfig,
     decode::{Format, config::Choice, custom::Filter},
-    map::config::{endpoint::PlaceSource, event::OWN_ATTRIBUTES},
+    map::config::{
+        endpoint::PlaceSource,
+        event::{LONGEST_KEY, MOST_KEYS, OWN_ATTRIBUTES},
+    },
     source::config::properties,
 };
 
@@ -173,7 +176,7 @@ impl Rules<'_> {
         let event = &config.event;
         self.keys(&["event", "attributes"], event.attributes.keys(), &OWN_ATTRIBUTES);
         self.keys(&["event", "metrics"], event.metrics.keys(), &[]);
-        if event.attributes.len() + event.metrics.len() + OWN_ATTRIBUTES.len() > MOST_EVENT_KEYS {
+        if event.attributes.len() + event.metrics.len() + OWN_ATTRIBUTES.len() > MOST_KEYS {
             self.problem(
                 &["event"],
                 "may have 32 attributes and metrics together: an event takes 40, and 8 are the service's own",
@@ -197,12 +200,6 @@ impl Rules<'_> {
         self.problems.add(path, self.tree.origin_of(path), text);
     }
 }
-
-/// How many attributes and metrics an event may have together.
-const MOST_EVENT_KEYS: usize = 40;
-
-/// The longest name of an attribute or a metric, in characters.
-const LONGEST_KEY: usize = 50;
 
 /// librdkafka's default.
 const MAX_POLL_INTERVAL_MS: u128 = 300_000;

@@ -154,7 +154,8 @@ impl<'a> Schema<'a> {
             Some(_) => schema.words("enum").collect::<Vec<_>>().join(" or "),
             None => schema.allowed(),
         };
-        self.parts("anyOf").map(one).collect::<Vec<_>>().join(", or ")
+        let written = self.parts("anyOf").filter(|schema| schema.word("type") != Some("null"));
+        written.map(one).collect::<Vec<_>>().join(", or ")
     }
 
     /// The names of the keys below this one, for a sentence.
@@ -169,9 +170,15 @@ impl<'a> Schema<'a> {
         })
     }
 
-    /// This schema and those of which one must hold.
+    /// This schema and those of which one must hold, and theirs.
     fn alternatives(self) -> impl Iterator<Item = Self> {
-        std::iter::once(self).chain(self.parts("anyOf")).chain(self.parts("oneOf"))
+        let mut all = vec![self];
+        let mut next = 0;
+        while let Some(schema) = all.get(next).copied() {
+            all.extend(schema.parts("anyOf").chain(schema.parts("oneOf")));
+            next += 1;
+        }
+        all.into_iter()
     }
 
     fn parts(self, name: &str) -> impl Iterator<Item = Self> + use<'a> {

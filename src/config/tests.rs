@@ -410,12 +410,13 @@ fn the_published_schema_is_that_of_the_types() {
 
 #[test]
 fn what_is_said_of_endpoints_and_events_is_read() {
-    let config = loaded(include_str!("tests/endpoint.yaml"), &[], &[("secret", "0123456789abcdef\n")]).unwrap();
+    let config =
+        loaded(include_str!("tests/endpoint.yaml"), &[], &[("secret", "s3cret of many letters\n")]).unwrap();
     assert_snapshot!(config.effective());
     let secret = config.endpoint.secret.as_ref().map(|secret| secret.0.as_str());
-    assert_eq!(secret, Some("0123456789abcdef"));
-    assert!(!format!("{config:?}{}", config.effective()).contains("0123456789abcdef\""));
-    let again = loaded(&config.effective().replace("\"***\"", "0123456789abcdef"), &[], &[]).unwrap();
+    assert_eq!(secret, Some("s3cret of many letters"));
+    assert!(!format!("{config:?}{}", config.effective()).contains("s3cret"));
+    let again = loaded(&config.effective().replace("\"***\"", "s3cret of many letters"), &[], &[]).unwrap();
     assert_eq!(config, again);
 }
 
@@ -423,7 +424,9 @@ fn what_is_said_of_endpoints_and_events_is_read() {
 fn a_field_that_no_identity_event_has_is_refused_with_the_nearest() {
     let attribute = |field: &str| format!("event: {{ attributes: {{ a: {field} }} }}");
     let told = |nearest: &str| {
-        format!("event.attributes.a (config.yaml:3): is no field of an identity event; did you mean `{nearest}`?")
+        format!(
+            "event.attributes.a (config.yaml:3): is no field of an identity event; did you mean `{nearest}`?"
+        )
     };
     refused(&attribute("useragent"), &told("user_agent"));
     refused(&attribute("realm_nme"), &told("realm_name"));
@@ -477,7 +480,10 @@ fn what_is_said_of_endpoints_and_events_must_agree() {
     );
     refused(
         &format!("event: {{ attributes: {{ {}: client }} }}", "k".repeat(51)),
-        &format!("event.attributes.{} (config.yaml:3): must have a name of 1 to 50 characters", "k".repeat(51)),
+        &format!(
+            "event.attributes.{} (config.yaml:3): must have a name of 1 to 50 characters",
+            "k".repeat(51)
+        ),
     );
     let many = |number: usize| {
         let entries: Vec<_> = (0..number).map(|number| format!("a{number}: client")).collect();

@@ -7,13 +7,15 @@ use super::*;
 /// A value of the format (MaxMind DB 2.0).
 enum Value {
     Text(&'static str),
-    Number(u16),
+    Short(u16),
+    Number(u32),
+    Long(u64),
     Degrees(f64),
     Map(Vec<(&'static str, Value)>),
     List(Vec<Value>),
 }
 
-use Value::{Degrees, List, Map, Number, Text};
+use Value::{Degrees, List, Long, Map, Number, Short, Text};
 
 impl Value {
     fn write(&self, to: &mut Vec<u8>) {
@@ -31,8 +33,18 @@ impl Value {
                 head(3, 8);
                 to.extend(degrees.to_be_bytes());
             }
-            Number(number) => {
+            Short(number) => {
                 head(5, 2);
+                to.extend(number.to_be_bytes());
+            }
+            Number(number) => {
+                head(6, 4);
+                to.extend(number.to_be_bytes());
+            }
+            Long(number) => {
+                // A type over 7: its number less 7 follows.
+                head(0, 8);
+                to.push(9 - 7);
                 to.extend(number.to_be_bytes());
             }
             Map(entries) => {
@@ -43,7 +55,6 @@ impl Value {
                 }
             }
             List(items) => {
-                // A type over 7: its number less 7 follows.
                 head(0, items.len());
                 to.push(11 - 7);
                 items.iter().for_each(|item| item.write(to));
@@ -69,15 +80,15 @@ fn database(kind: &'static str, network: &[u8], data: &Value) -> Vec<u8> {
     data.write(&mut bytes);
     bytes.extend_from_slice(b"\xab\xcd\xefMaxMind.com");
     Map(vec![
-        ("binary_format_major_version", Number(2)),
-        ("binary_format_minor_version", Number(0)),
-        ("build_epoch", Number(1)),
+        ("binary_format_major_version", Short(2)),
+        ("binary_format_minor_version", Short(0)),
+        ("build_epoch", Long(1)),
         ("database_type", Text(kind)),
         ("description", Map(vec![("en", Text("a test"))])),
-        ("ip_version", Number(4)),
+        ("ip_version", Short(4)),
         ("languages", List(vec![Text("en")])),
-        ("node_count", Number(u16::try_from(nodes).unwrap())),
-        ("record_size", Number(24)),
+        ("node_count", Number(nodes)),
+        ("record_size", Short(24)),
     ])
     .write(&mut bytes);
     bytes

@@ -75,7 +75,10 @@ mod tests {
         for unknown in ["", "-", "an agent of tomorrow", "\u{0}\u{1}", "é"] {
             check(unknown, [""; 5]);
         }
-        check("Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0", ["Mozilla", "Firefox", "130.0", "Linux", ""]);
+        check(
+            "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0",
+            ["Mozilla", "Firefox", "130.0", "Linux", ""],
+        );
     }
 
     #[test]

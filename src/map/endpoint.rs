@@ -75,7 +75,8 @@ impl Additions {
             endpoint.address = address(asked, event, limits);
             endpoint.channel_type = endpoint.address.as_ref().map(|_| asked.channel.name().into());
         }
-        endpoint.user_attributes = attributes(&config.user_attributes, Limited::UserAttributes, event, limits);
+        endpoint.user_attributes =
+            attributes(&config.user_attributes, Limited::UserAttributes, event, limits);
         endpoint.attributes = attributes(&config.attributes, Limited::Attributes, event, limits);
         endpoint.opt_out = config.opt_out.as_ref().and_then(|asked| opt_out(asked, event)).map(Into::into);
         endpoint.demographic =
@@ -164,7 +165,9 @@ fn demographic(
         limits.text(field, text).map(Into::into)
     };
     let demographic = Demographic {
-        app_version: part(Limited::AppVersion, &asked.app_version, |known| known.device.app_version.as_deref()),
+        app_version: part(Limited::AppVersion, &asked.app_version, |known| {
+            known.device.app_version.as_deref()
+        }),
         locale: part(Limited::Locale, &asked.locale, |known| known.device.locale.as_deref()),
         make: part(Limited::Make, &asked.make, |known| known.device.make.as_deref()),
         model: part(Limited::Model, &asked.model, |known| {

@@ -2,7 +2,8 @@
 //! is cut between two characters, what cannot be mended is left out, and either is counted by field.
 //!
 //! Knows nothing of where values come from. No text that passes is empty. The number and the names of
-//! attributes and metrics are the configuration's, which is checked when it is read; the ids are in `ids`.
+//! attributes and metrics are the configuration's: `config::event` has their limits, which are checked when it
+//! is read. The ids are in `ids`.
 
 use std::fmt::Write;
 

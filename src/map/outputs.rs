@@ -116,8 +116,7 @@ impl<'a> Outputs<'a> {
         ];
         let with_value = common.iter().chain(own).filter(|(_, value)| !value.is_empty());
         // Many events may wait for long: no room is kept for what is not there.
-        let mut attributes =
-            Vec::with_capacity(with_value.clone().count() + self.common.attributes.len());
+        let mut attributes = Vec::with_capacity(with_value.clone().count() + self.common.attributes.len());
         for (key, value) in with_value {
             let text = self.limits.text(Limited::EventAttributes, value).unwrap_or_default();
             attributes.push(((*key).into(), text.into()));

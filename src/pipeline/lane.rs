@@ -75,11 +75,6 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// Takes the place of an endpoint away, besides that of its items.
-    pub(super) fn fill_endpoint(&mut self, endpoint: &Endpoint) {
-        self.bytes = self.bytes.saturating_sub(endpoint.size());
-    }
-
     /// Takes the place of `items` away.
     pub(super) fn fill(&mut self, items: &[Item]) {
         self.events = self.events.saturating_sub(items.len());
@@ -94,6 +89,8 @@ pub(super) struct Lane {
     bytes: usize,
     /// The newest that is known of the endpoint, field by field.
     pub(super) snapshot: Arc<Endpoint>,
+    /// Whether that may be more than some of its events were measured with.
+    grown: bool,
     /// Why nothing of it may be sent now.
     pub(super) block: Block,
     /// How many of its events were refused while it is not decided whether that was their fault: they are
@@ -135,6 +132,7 @@ impl Lane {
             queue: VecDeque::with_capacity(USUAL),
             bytes: 0,
             snapshot,
+            grown: false,
             block: Block::Free,
             undecided: 0,
             again_from: Moment::START,
@@ -149,6 +147,7 @@ impl Lane {
     pub(super) fn push(&mut self, item: Item, endpoint: &Arc<Endpoint>) {
         if !Arc::ptr_eq(&self.snapshot, endpoint) && *self.snapshot != **endpoint {
             Arc::make_mut(&mut self.snapshot).update(endpoint);
+            self.grown = true;
             if self.snapshot.size() > Endpoint::LARGEST {
                 self.snapshot = Arc::clone(endpoint);
             }
@@ -168,11 +167,8 @@ impl Lane {
 
     /// Takes what may go into one request together: whole records while there is room, of one cohort,
     /// with or without the endpoint alike, and no event id twice.
-    ///
-    /// Each item was measured with what its own record says of the endpoint, and what is sent may have
-    /// grown since: its size is taken off the room on top of theirs.
     pub(super) fn take(&mut self, mut room: Room) -> Vec<Item> {
-        room.bytes = room.bytes.saturating_sub(self.snapshot.size());
+        room.bytes = room.bytes.saturating_sub(self.growth());
         let mut taken: Vec<Item> = Vec::new();
         while let Some(unit) = self.next_unit(&taken, room) {
             let from = taken.len();
@@ -181,6 +177,18 @@ impl Lane {
         }
         self.bytes -= taken.iter().map(|item| item.bytes).sum::<usize>();
         taken
+    }
+
+    /// How much more than its events were measured with may be said of the endpoint, in bytes: each was
+    /// measured with what its own record says of it.
+    pub(super) fn growth(&self) -> usize {
+        if self.grown { self.snapshot.size() } else { 0 }
+    }
+
+    /// Says nothing of the endpoint but what comes from now on.
+    pub(super) fn forget_endpoint(&mut self) {
+        self.snapshot = Arc::default();
+        self.grown = false;
     }
 
     /// How many items at the front go next: the events of one record, if they fit.

@@ -92,7 +92,8 @@ fn each_event_type() {
         };
         let session =
             stop.map(|stop| Session { id: "Qm9vdHN0cmFwU2Vzc2lvbjEy".into(), start: Timestamp(AT), stop });
-        let attributes = vec![("source_event_id".into(), "8a4c\"\\\u{1}é".into()), ("reason".into(), "".into())];
+        let attributes =
+            vec![("source_event_id".into(), "8a4c\"\\\u{1}é".into()), ("reason".into(), "".into())];
         let timestamp = stop.flatten().map_or(Timestamp(AT), |(at, _)| at);
         let event = AppEvent { timestamp, session, attributes, ..event("8a4c:session", event_type) };
         let endpoint = Endpoint { user_id: Some("f1d2-user".into()), ..Endpoint::default() };

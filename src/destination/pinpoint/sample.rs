@@ -60,7 +60,9 @@ fn app_event(rng: &mut Rng, number: usize) -> AppEvent {
         timestamp: timestamp(rng),
         session: rng.bool().then(|| session(rng)),
         attributes,
-        metrics: (0..rng.usize(0..3)).map(|_| (text(rng).into_string().into(), f64::from_bits(rng.u64(..)))).collect(),
+        metrics: (0..rng.usize(0..3))
+            .map(|_| (text(rng).into_string().into(), f64::from_bits(rng.u64(..))))
+            .collect(),
         app: rng.bool().then(|| Arc::new(app(rng))),
     }
 }

@@ -165,6 +165,15 @@ pub enum PlaceSource {
 }
 
 impl EndpointConfig {
+    /// The fields that its keys name.
+    pub fn fields(&self) -> impl Iterator<Item = &Field> {
+        let from = self.address.iter().map(|address| &address.from);
+        let from = from.chain(self.opt_out.iter().map(|opt_out| &opt_out.from));
+        let values = self.attributes.values().chain(self.user_attributes.values());
+        let parts = self.demographic.iter().flat_map(DemographicConfig::parts);
+        from.chain(values.chain(parts).filter_map(Value::field))
+    }
+
     /// The file that the places of ip addresses are looked up in, where they are.
     #[must_use]
     pub fn database(&self) -> Option<&str> {
@@ -187,6 +196,13 @@ impl Default for EndpointConfig {
             demographic: None,
             location: None,
         }
+    }
+}
+
+impl DemographicConfig {
+    fn parts(&self) -> impl Iterator<Item = &Value> {
+        let device = [&self.make, &self.model, &self.model_version, &self.platform, &self.platform_version];
+        device.into_iter().chain([&self.app_version, &self.locale, &self.timezone]).flatten()
     }
 }
 

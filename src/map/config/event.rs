@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::map::config::{field::Field, value::Value};
 
+/// How many attributes and metrics an event may have together at the destination.
+pub const MOST_KEYS: usize = 40;
+
+/// The longest name of an attribute or a metric, of events and endpoints alike, in characters.
+pub const LONGEST_KEY: usize = 50;
+
 /// The attributes that events have of their own, where they apply.
 pub const OWN_ATTRIBUTES: [&str; 8] = [
     "client_id",
@@ -41,4 +47,13 @@ pub struct AppConfig {
     pub version_code: Option<Value>,
     /// The name of its package, such as `com.example.app`.
     pub package_name: Option<Value>,
+}
+
+impl EventConfig {
+    /// The fields that its keys name.
+    pub fn fields(&self) -> impl Iterator<Item = &Field> {
+        let app = [&self.app.title, &self.app.version_code, &self.app.package_name];
+        let values = self.attributes.values().chain(app.into_iter().flatten());
+        values.filter_map(Value::field).chain(self.metrics.values())
+    }
 }

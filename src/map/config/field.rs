@@ -100,8 +100,16 @@ impl Field {
             Self::Person(_) | Self::Attribute(_) => true,
             Self::Fixed(fixed) => matches!(
                 fixed,
-                DeviceId | Ip | UserAgent | UserName | PlaceCity | PlaceCountry | PlaceLatitude
-                    | PlaceLongitude | PlacePostalCode | PlaceRegion
+                DeviceId
+                    | Ip
+                    | UserAgent
+                    | UserName
+                    | PlaceCity
+                    | PlaceCountry
+                    | PlaceLatitude
+                    | PlaceLongitude
+                    | PlacePostalCode
+                    | PlaceRegion
             ),
         }
     }
@@ -187,7 +195,9 @@ mod tests {
         check("person.email", Some(true));
         check("person.a.b", Some(true));
         check("attributes.newsletter", Some(true));
-        for unknown in ["", "usr", "User", "person", "person.", "attributes.", "device.colour", "place.", ".x"] {
+        for unknown in
+            ["", "usr", "User", "person", "person.", "attributes.", "device.colour", "place.", ".x"]
+        {
             check(unknown, None);
         }
         check(&format!("person.{}", "x".repeat(201)), None);

@@ -31,6 +31,17 @@ pub struct Constant {
 #[serde(transparent)]
 pub struct Secret(pub String);
 
+impl Value {
+    /// The field, where it is one.
+    #[must_use]
+    pub const fn field(&self) -> Option<&Field> {
+        match self {
+            Self::Field(field) => Some(field),
+            Self::Constant(_) => None,
+        }
+    }
+}
+
 /// What stands for a secret.
 const MASK: &str = "***";
 

@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::map::config::{
-    endpoint::Channel,
-    value::Constant,
-};
+use crate::map::config::{endpoint::Channel, value::Constant};
 
 const SAFARI: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 \
                       (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1";
@@ -57,7 +54,10 @@ fn full(mark: &str) -> IdentityEvent<'static> {
             (Cow::Borrowed("groups"), vec![some("a").unwrap(), some("b").unwrap()]),
             said("opt_out", "True"),
         ],
-        attributes: vec![(Cow::Borrowed("score"), some("0.5").unwrap()), (Cow::Borrowed("note"), text("note").unwrap())],
+        attributes: vec![
+            (Cow::Borrowed("score"), some("0.5").unwrap()),
+            (Cow::Borrowed("note"), text("note").unwrap()),
+        ],
         ..IdentityEvent::new(Kind::SignIn, "keycloak")
     }
 }
@@ -115,7 +115,11 @@ fn an_address_comes_with_its_channel_or_not_at_all() {
 #[test]
 fn attributes_are_filled_from_fields_and_constants() {
     let config = EndpointConfig {
-        user_attributes: mapping(&[("FirstName", "person.given_name"), ("Plan", "=gold"), ("None", "person.x")]),
+        user_attributes: mapping(&[
+            ("FirstName", "person.given_name"),
+            ("Plan", "=gold"),
+            ("None", "person.x"),
+        ]),
         attributes: mapping(&[("Groups", "person.groups"), ("Empty", "="), ("Latitude", "place.latitude")]),
         ..EndpointConfig::default()
     };
@@ -147,8 +151,14 @@ fn demographic_of(config: DemographicConfig, event: &IdentityEvent<'_>) -> [Stri
     let endpoint = endpoint_of(EndpointConfig { demographic, ..EndpointConfig::default() }, event);
     let about = endpoint.demographic.map(|about| *about).unwrap_or_default();
     let parts = [
-        about.app_version, about.locale, about.make, about.model, about.model_version, about.platform,
-        about.platform_version, about.timezone,
+        about.app_version,
+        about.locale,
+        about.make,
+        about.model,
+        about.model_version,
+        about.platform,
+        about.platform_version,
+        about.timezone,
     ];
     parts.map(|part| part.unwrap_or_default().into())
 }
@@ -156,7 +166,8 @@ fn demographic_of(config: DemographicConfig, event: &IdentityEvent<'_>) -> [Stri
 #[test]
 fn a_device_is_described_by_keys_then_by_the_first_that_knows() {
     use DeviceSource::{Event, UserAgent};
-    let asked = |from: &[DeviceSource]| DemographicConfig { from: from.to_vec(), ..DemographicConfig::default() };
+    let asked =
+        |from: &[DeviceSource]| DemographicConfig { from: from.to_vec(), ..DemographicConfig::default() };
     let device = ["app version", "locale", "make", "model", "", "platform", "platform version", "timezone"];
     let agent = ["", "", "Apple", "Safari", "17.5", "iOS", "17.5", ""];
     assert_eq!(demographic_of(asked(&[Event]), &full("")), device);
@@ -192,7 +203,12 @@ fn a_place_is_that_of_the_first_that_knows_one() {
     check_city(&[Ip, Event], &full(""), "Springfield");
     check_city(&[Ip], &IdentityEvent { ip: None, ..full("") }, "");
     check_city(&[Event, Ip], &IdentityEvent { place: None, ..full("") }, "Springfield");
-    let nowhere = Place { country: some("Atlantis"), latitude: Some(123.0), longitude: Some(123.0), ..Place::default() };
+    let nowhere = Place {
+        country: some("Atlantis"),
+        latitude: Some(123.0),
+        longitude: Some(123.0),
+        ..Place::default()
+    };
     let event = IdentityEvent { place: Some(Box::new(nowhere)), ..full("") };
     check_city(&[Event, Ip], &event, "Springfield");
     check_city(&[Event], &event, "");
@@ -201,9 +217,16 @@ fn a_place_is_that_of_the_first_that_knows_one() {
 #[test]
 fn events_carry_attributes_metrics_and_the_application() {
     let config = EventConfig {
-        attributes: mapping(&[("tenant", "realm_name"), ("Source", "=keycloak"), ("groups", "person.groups")]),
-        metrics: [("score".to_owned(), "attributes.score".parse().unwrap()),
-            ("note".to_owned(), "attributes.note".parse().unwrap())].into(),
+        attributes: mapping(&[
+            ("tenant", "realm_name"),
+            ("Source", "=keycloak"),
+            ("groups", "person.groups"),
+        ]),
+        metrics: [
+            ("score".to_owned(), "attributes.score".parse().unwrap()),
+            ("note".to_owned(), "attributes.note".parse().unwrap()),
+        ]
+        .into(),
         app: crate::map::config::event::AppConfig {
             title: Some(of("=Shop")),
             version_code: Some(of("device.app_version")),

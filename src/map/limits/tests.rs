@@ -108,16 +108,32 @@ fn check_address(channel: Channel, text: &str, expected: Option<&str>) {
 
 #[test]
 fn an_email_address_is_plausible() {
-    for address in ["customer@example.com", "a.b+c@sub.example.com", "jürgen@müller.example", "o'neill@example.org"] {
+    for address in
+        ["customer@example.com", "a.b+c@sub.example.com", "jürgen@müller.example", "o'neill@example.org"]
+    {
         check_address(Channel::Email, address, Some(address));
     }
     check_address(Channel::Email, " customer@example.com\n", Some("customer@example.com"));
     let long = format!("{}@example.com", "a".repeat(65));
     let longer = format!("a@{}.com", "b.".repeat(126));
     for text in [
-        "", "@", "customer", "customer@", "@example.com", "a@b", "a@b@example.com", "a b@example.com",
-        "a@exam ple.com", "a@.com", "a@example.", "a@-example.com", "a,b@example.com", "<a@example.com>",
-        "+491701234567", &long, &longer,
+        "",
+        "@",
+        "customer",
+        "customer@",
+        "@example.com",
+        "a@b",
+        "a@b@example.com",
+        "a b@example.com",
+        "a@exam ple.com",
+        "a@.com",
+        "a@example.",
+        "a@-example.com",
+        "a,b@example.com",
+        "<a@example.com>",
+        "+491701234567",
+        &long,
+        &longer,
     ] {
         check_address(Channel::Email, text, None);
     }
@@ -132,8 +148,17 @@ fn a_telephone_number_is_in_e164() {
         check_address(channel, "+123456789012345", Some("+123456789012345"));
         check_address(channel, "+1234567", Some("+1234567"));
         for text in [
-            "", "+", "12065550142", "0012065550142", "+0123456789", "+123456", "+1234567890123456",
-            "+1206555014x", "+1 206 555 0142 ext 5", "customer@example.com", "++12065550142",
+            "",
+            "+",
+            "12065550142",
+            "0012065550142",
+            "+0123456789",
+            "+123456",
+            "+1234567890123456",
+            "+1206555014x",
+            "+1 206 555 0142 ext 5",
+            "customer@example.com",
+            "++12065550142",
         ] {
             check_address(channel, text, None);
         }

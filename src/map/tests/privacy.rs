@@ -120,6 +120,8 @@ fn a_failed_sign_in_of_an_unknown_user_can_be_dropped() {
     let additions = Additions::new(endpoint, Default::default(), Box::new(|_| None));
     let mut mapper = mapper().with(additions);
     let failed = |user| event("e", 0, "LOGIN_ERROR", &format!(r#""userId":{user},"username":"anna""#));
-    assert!(matches!(mapper.map(&failed("null"), Moment::START).mapped, Mapped::Ignored(code) if code.0 == "unknown_user"));
+    assert!(
+        matches!(mapper.map(&failed("null"), Moment::START).mapped, Mapped::Ignored(code) if code.0 == "unknown_user")
+    );
     assert!(matches!(mapper.map(&failed(r#""u""#), Moment::START).mapped, Mapped::Deliver(_)));
 }
