@@ -408,7 +408,8 @@ impl Mapper {
         let start = self.sessions.used(session, by).ok_or(Ignored::Activity)?;
         let owner = self.sessions.owner(session).ok_or(Ignored::Activity)?;
         let resumed = completed(event, owner);
-        let mut outputs = Outputs::new(&resumed, key.into(), &whose(&resumed)?, time);
+        let whose = whose(&resumed)?;
+        let mut outputs = Outputs::new(&resumed, key.into(), &whose, time, &mut self.additions);
         let session = Session { id: id.into(), start, stop: None };
         outputs.push(EventType::SessionResume, Some(session), &[]);
         Ok(self.finish(outputs))
@@ -432,7 +433,7 @@ impl Mapper {
         let key = format!("{word}-{}-{}", rest.session.hex(), rest.at.0);
         let event = rest.owner.whose().event(Kind::SessionStopped);
         let (Ok(whose), Some((id, _))) = (whose(&event), session(&event)) else { return Vec::new() };
-        let mut outputs = Outputs::new(&event, key.into(), &whose, rest.at);
+        let mut outputs = Outputs::new(&event, key.into(), &whose, rest.at, &mut self.additions);
         self.end(event_type, &id, Some(rest.start), rest.at, word, &mut outputs);
         self.finish(outputs)
     }

@@ -21,8 +21,8 @@ impl Value {
     fn write(&self, to: &mut Vec<u8>) {
         // The type in the upper three bits, the size in the others; sizes over 28 go on in another byte.
         let mut head = |kind: u8, size: usize| match u8::try_from(size) {
-            Ok(size @ ..29) => to.push(kind << 5 | size),
-            _ => to.extend([kind << 5 | 29, u8::try_from(size - 29).unwrap()]),
+            Ok(size @ ..29) => to.push(kind * 32 + size),
+            _ => to.extend([kind * 32 + 29, u8::try_from(size - 29).unwrap()]),
         };
         match self {
             Text(text) => {
@@ -57,7 +57,9 @@ impl Value {
             List(items) => {
                 head(0, items.len());
                 to.push(11 - 7);
-                items.iter().for_each(|item| item.write(to));
+                for item in items {
+                    item.write(to);
+                }
             }
         }
     }

@@ -138,7 +138,7 @@ impl Requests {
 }
 
 impl Sessions {
-    pub(super) fn new(counts: MappingCounts) -> Self {
+    pub(super) fn new(counts: &MappingCounts) -> Self {
         Self {
             remembered: counts.sessions,
             evicted_by_number: counts.sessions_evicted_by_number,

@@ -88,6 +88,7 @@ pub(super) enum Key<'a> {
 
 impl<'a> Key<'a> {
     /// A key that is written in the code, or one from elsewhere.
+    #[expect(clippy::ptr_arg, reason = "which of the two it is tells where it is from")]
     pub(super) fn of(key: &'a Cow<'static, str>) -> Self {
         match key {
             Cow::Borrowed(name) => (*name).into(),

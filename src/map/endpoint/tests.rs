@@ -10,6 +10,7 @@ use crate::map::config::{endpoint::Channel, value::Constant};
 const SAFARI: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 \
                       (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1";
 
+#[expect(clippy::unnecessary_wraps, reason = "most fields may be absent")]
 fn some(text: &str) -> Option<Cow<'static, str>> {
     Some(text.to_owned().into())
 }

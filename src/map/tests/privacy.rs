@@ -7,6 +7,7 @@ use crate::{
     destination::{EndpointBatch, Request, RequestId, pinpoint},
     event::Mapped,
     identity::{Device, Place},
+    map::config::{endpoint::EndpointConfig, event::EventConfig},
 };
 
 /// An event of this kind that says all that one can; what is personal has `mark` in it.
@@ -113,11 +114,8 @@ fn what_is_always_sent_is_no_more_than_it_was() {
 
 #[test]
 fn a_failed_sign_in_of_an_unknown_user_can_be_dropped() {
-    let endpoint = crate::map::config::endpoint::EndpointConfig {
-        failed_sign_in: FailedSignIn::Drop,
-        ..Default::default()
-    };
-    let additions = Additions::new(endpoint, Default::default(), Box::new(|_| None));
+    let endpoint = EndpointConfig { failed_sign_in: FailedSignIn::Drop, ..EndpointConfig::default() };
+    let additions = Additions::new(endpoint, EventConfig::default(), Box::new(|_| None));
     let mut mapper = mapper().with(additions);
     let failed = |user| event("e", 0, "LOGIN_ERROR", &format!(r#""userId":{user},"username":"anna""#));
     assert!(
