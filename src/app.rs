@@ -15,7 +15,7 @@ use crate::{
     clock::Clock,
     config::Config,
     dead_letter::{DeadLetters, config::DeadLetterConfig, discard::Discard, kafka::KafkaDeadLetters},
-    decode::Decoder,
+    decode::{Decoder, Wanted},
     destination::{
         Destination as _,
         pinpoint::{ENVELOPE, Pinpoint},
@@ -189,7 +189,8 @@ pub async fn credentials(config: &Config) -> Result<(), Code> {
 /// When the filter of the format `custom` is none, which the configuration has found before.
 pub fn decoder(config: &Config) -> Result<Decoder, Failure> {
     let decoder = Decoder::new(&config.source.formats()).context("source.custom");
-    decoder.map_err(|error| Failure::new(Exit::Configuration, error))
+    let decoder = decoder.map_err(|error| Failure::new(Exit::Configuration, error))?;
+    Ok(decoder.wanting(Wanted { attributes: config.wants_attributes() }))
 }
 
 fn pipeline(config: &Config, destination: Pinpoint) -> Pipeline {

@@ -24,7 +24,7 @@ use crate::{
         tree::Node,
     },
     log::LogConfig,
-    map::config::{SessionsConfig, endpoint::EndpointConfig, event::EventConfig},
+    map::config::{SessionsConfig, endpoint::EndpointConfig, event::EventConfig, field::Field},
     pipeline::config::{BatchConfig, CommitConfig, MemoryConfig, QuotaConfig, RetryConfig},
     source::config::SourceConfig,
 };
@@ -156,6 +156,12 @@ fn load_with(sources: &Sources, complete: impl FnOnce(&mut Node)) -> Result<Conf
 }
 
 impl Config {
+    /// Whether a key names an attribute of the provider's own.
+    #[must_use]
+    pub fn wants_attributes(&self) -> bool {
+        self.endpoint.fields().chain(self.event.fields()).any(|field| matches!(field, Field::Attribute(_)))
+    }
+
     /// The effective configuration as YAML, secrets masked.
     #[must_use]
     pub fn effective(&self) -> String {

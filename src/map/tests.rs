@@ -5,6 +5,7 @@ use std::{fmt::Write, num::NonZeroUsize, time::Duration};
 use super::*;
 use crate::{event::AppEvent, record::Ownership, setting::Span};
 
+mod acceptance;
 mod hostile;
 mod idle;
 mod kinds;

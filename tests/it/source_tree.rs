@@ -123,6 +123,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "destination/pinpoint",
             "event",
             "exit",
+            "geo",
             "identity",
             "kafka",
             "map",
