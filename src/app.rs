@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of the parts' insides. The only place, with the configuration, that sees the whole of it.
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{num::NonZeroUsize, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use tokio::{join, net::TcpListener, select, sync::mpsc};
@@ -15,7 +15,7 @@ use crate::{
     clock::Clock,
     config::Config,
     dead_letter::{DeadLetters, config::DeadLetterConfig, discard::Discard, kafka::KafkaDeadLetters},
-    decode::Decoder,
+    decode::{Decoder, Wanted},
     destination::{
         Destination as _,
         pinpoint::{ENVELOPE, Pinpoint},
@@ -23,8 +23,12 @@ use crate::{
     emulator::{self, Emulator},
     event::Code,
     exit::{Exit, Failure},
+    geo::{Database, Watch},
     kafka::client::{Cluster, StartError},
-    map::Mapper,
+    map::{
+        Mapper,
+        endpoint::{Additions, Locate},
+    },
     metrics::Metrics,
     pipeline::{Pipeline, PipelineConfig},
     runner::{Ended, LetterOutcomes, Parts, Runner, Shutdown, report::Reporter},
@@ -81,6 +85,8 @@ pub async fn deliver(
 ) -> Result<Ended, Failure> {
     let clock = Clock::start();
     let listener = listen(config).await?;
+    let (locate, _watch) = places(config)?;
+    let additions = Additions::new(config.endpoint.clone(), config.event.clone(), locate);
     // A quarter of the memory reads ahead, the rest is for what is outstanding.
     let queue_bytes = config.memory.max_bytes.0 / 4;
     let source = KafkaSource::start(&config.source, queue_bytes, clock.origin().into_std());
@@ -88,7 +94,7 @@ pub async fn deliver(
     let table = config.sessions.table.as_ref();
     let table = table.map(|table| KafkaTable::start(table, &config.source, config.sessions.max_age.0));
     let table = table.transpose().map_err(not_started)?;
-    let mapper = Mapper::new(decoder(config)?, &config.sessions);
+    let mapper = Mapper::new(decoder(config)?, &config.sessions).with(additions);
     let mapper = if table.is_some() { mapper.sharing() } else { mapper };
     let (letters, written) = letters(config)?;
     let heartbeat = source.heartbeat();
@@ -183,7 +189,8 @@ pub async fn credentials(config: &Config) -> Result<(), Code> {
 /// When the filter of the format `custom` is none, which the configuration has found before.
 pub fn decoder(config: &Config) -> Result<Decoder, Failure> {
     let decoder = Decoder::new(&config.source.formats()).context("source.custom");
-    decoder.map_err(|error| Failure::new(Exit::Configuration, error))
+    let decoder = decoder.map_err(|error| Failure::new(Exit::Configuration, error))?;
+    Ok(decoder.wanting(Wanted { attributes: config.wants_attributes() }))
 }
 
 fn pipeline(config: &Config, destination: Pinpoint) -> Pipeline {
@@ -200,6 +207,17 @@ fn pipeline(config: &Config, destination: Pinpoint) -> Pipeline {
         revoke_timeout: config.source.revoke_timeout.0,
         measure: Box::new(move |delivery| destination.measure(delivery)),
     })
+}
+
+/// How the places of ip addresses are found, and what keeps their database new.
+fn places(config: &Config) -> Result<(Locate, Option<Watch>), Failure> {
+    let Some(path) = config.endpoint.database() else { return Ok((Box::new(|_| None), None)) };
+    let database = Database::open(Path::new(path)).context("endpoint.location.database cannot be used");
+    let help = "it must name a MaxMind database file (.mmdb) with cities or countries";
+    let database = database.map_err(|cause| Failure::new(Exit::Configuration, cause).with_help(help))?;
+    let locate = Box::new(database.locate());
+    let watch = database.watch().context("the thread that keeps the database new cannot be started");
+    Ok((locate, Some(watch.map_err(|cause| Failure::new(Exit::Bug, cause))?)))
 }
 
 /// Where dead letters go, and where what became of them comes from.

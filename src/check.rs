@@ -3,7 +3,7 @@
 //! Reads no record, sends no event, joins no group and changes nothing. Knows nothing of how credentials
 //! are found: their outcome is handed in. What Kafka answers is told in our own words.
 
-use std::{fmt, fmt::Write, time::Duration};
+use std::{fmt, fmt::Write, path::Path, time::Duration};
 
 use rdkafka::{
     ClientConfig, ClientContext, Offset, TopicPartitionList,
@@ -14,11 +14,18 @@ use rdkafka::{
 };
 
 use crate::{
-    config::Config, dead_letter::config::DeadLetterConfig, event::Code, kafka::client::SYSTEM_CERTIFICATES,
+    config::Config,
+    dead_letter::config::DeadLetterConfig,
+    event::Code,
+    geo::{Database, GeoError},
+    kafka::client::SYSTEM_CERTIFICATES,
     source::config::SourceConfig,
 };
 
+mod sent;
 mod table;
+
+pub use sent::sent;
 
 /// What came of trying one thing.
 #[derive(Debug, PartialEq, Eq)]
@@ -79,6 +86,22 @@ pub fn credentials(outcome: Result<(), Code>) -> Finding {
                AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; it needs mobiletargeting:PutEvents",
     });
     Finding { what: "AWS credentials".to_owned(), result }
+}
+
+/// Tries the database of places, where one is asked for.
+#[must_use]
+pub fn places(config: &Config) -> Option<Finding> {
+    let result = match Database::open(Path::new(config.endpoint.database()?)) {
+        Ok(_) => Ok("found".to_owned()),
+        Err(error) => Err(Trouble {
+            why: match error {
+                GeoError::Unreadable(ref cause) => format!("{error}: {}", cause.kind()),
+                _ => error.to_string(),
+            },
+            help: "endpoint.location.database must name a MaxMind database file (.mmdb) with cities or countries",
+        }),
+    };
+    Some(Finding { what: "the database of places".to_owned(), result })
 }
 
 /// Whether all is as it should be.

@@ -24,7 +24,7 @@ use crate::{
         tree::Node,
     },
     log::LogConfig,
-    map::config::SessionsConfig,
+    map::config::{SessionsConfig, endpoint::EndpointConfig, event::EventConfig, field::Field},
     pipeline::config::{BatchConfig, CommitConfig, MemoryConfig, QuotaConfig, RetryConfig},
     source::config::SourceConfig,
 };
@@ -59,6 +59,10 @@ pub struct Config {
     pub retry: RetryConfig,
     /// How many sessions are remembered, and for how long.
     pub sessions: SessionsConfig,
+    /// Whose endpoint an event goes to, and what is said of it.
+    pub endpoint: EndpointConfig,
+    /// What events carry beside what they always do.
+    pub event: EventConfig,
     /// What becomes of records that can never be delivered.
     pub dead_letter: DeadLetterSection,
     /// How much the records that are not settled may take.
@@ -152,6 +156,12 @@ fn load_with(sources: &Sources, complete: impl FnOnce(&mut Node)) -> Result<Conf
 }
 
 impl Config {
+    /// Whether a key names an attribute of the provider's own.
+    #[must_use]
+    pub fn wants_attributes(&self) -> bool {
+        self.endpoint.fields().chain(self.event.fields()).any(|field| matches!(field, Field::Attribute(_)))
+    }
+
     /// The effective configuration as YAML, secrets masked.
     #[must_use]
     pub fn effective(&self) -> String {
@@ -170,6 +180,8 @@ impl Default for Config {
             batch: BatchConfig::default(),
             retry: RetryConfig::default(),
             sessions: SessionsConfig::default(),
+            endpoint: EndpointConfig::default(),
+            event: EventConfig::default(),
             dead_letter: DeadLetterSection::default(),
             memory: MemoryConfig::default(),
             commit: CommitConfig::default(),

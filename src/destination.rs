@@ -72,7 +72,8 @@ pub enum Outcome {
 
 /// Somewhere that events go.
 pub trait Destination: Clone + 'static {
-    /// How many bytes of a request `delivery` takes, its endpoint included: never less than it will.
+    /// How many bytes of a request `delivery` takes, with what its record says of its endpoint: never less
+    /// than it will. What is said of an endpoint never takes more than its [`size`](Endpoint::size).
     fn measure(&self, delivery: &Delivery) -> usize;
 
     /// Sends a request once. Never fails: whatever goes wrong is an [`Answer`].

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of identity providers, of Kafka, or of how a destination writes these down.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
 use crate::moment::Timestamp;
 
@@ -102,7 +102,22 @@ pub struct AppEvent {
     /// The session it belongs to, where its start is known.
     pub session: Option<Session>,
     /// Free attributes; keys of at most 50 characters, values of 1 to 200.
-    pub attributes: Vec<(&'static str, Box<str>)>,
+    pub attributes: Vec<(Cow<'static, str>, Box<str>)>,
+    /// Metrics; finite numbers under keys of at most 50 characters.
+    pub metrics: Vec<(Cow<'static, str>, f64)>,
+    /// The application it is reported for.
+    pub app: Option<Arc<App>>,
+}
+
+/// The application that an event is reported for.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct App {
+    /// Its name.
+    pub title: Option<Box<str>>,
+    /// Its version.
+    pub version_code: Option<Box<str>>,
+    /// The name of its package.
+    pub package_name: Option<Box<str>>,
 }
 
 /// The session an event belongs to.
@@ -191,6 +206,39 @@ pub enum Mapped {
 }
 
 impl Endpoint {
+    /// How many bytes an endpoint may take at the destination.
+    pub const LARGEST: usize = 15_000;
+
+    /// How many bytes it takes as JSON, at most.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let field = |text: &Option<Box<str>>| text.as_deref().map_or(0, |text| AROUND + escaped(text));
+        let mut size = AROUND;
+        size += field(&self.user_id) + field(&self.address);
+        size += field(&self.channel_type) + field(&self.opt_out);
+        for (key, values) in self.attributes.iter().chain(&self.user_attributes) {
+            size += Self::attribute_size(key, values);
+        }
+        if let Some(about) = &self.demographic {
+            size += AROUND + field(&about.app_version) + field(&about.locale) + field(&about.make);
+            size += field(&about.model) + field(&about.model_version) + field(&about.platform);
+            size += field(&about.platform_version) + field(&about.timezone);
+        }
+        if let Some(place) = &self.location {
+            size += AROUND + field(&place.city) + field(&place.country) + field(&place.postal_code);
+            size += field(&place.region) + place.coordinates.map_or(0, |_| 2 * (AROUND + NUMBER));
+        }
+        // The objects that hold the attributes and the user.
+        size + 3 * AROUND
+    }
+
+    /// How many bytes of its size an attribute takes.
+    #[must_use]
+    pub fn attribute_size(key: &str, values: &[Box<str>]) -> usize {
+        // Quotation marks and a comma each.
+        AROUND + escaped(key) + values.iter().map(|value| 3 + escaped(value)).sum::<usize>()
+    }
+
     /// Takes over each field that `newer` states; the newest snapshot wins field by field.
     pub fn update(&mut self, newer: &Self) {
         let text = |old: &mut Option<Box<str>>, new: &Option<Box<str>>| {
@@ -224,4 +272,20 @@ impl Endpoint {
             self.location = Some(newer.clone());
         }
     }
+}
+
+/// What stands around a value at most: its name, five quotation marks, braces, colons and commas.
+const AROUND: usize = "PlatformVersion".len() + 8;
+
+/// The longest number of degrees, in digits.
+const NUMBER: usize = 25;
+
+/// How many bytes a text takes within quotation marks.
+fn escaped(text: &str) -> usize {
+    let added = |byte: u8| match byte {
+        0..32 => 5,
+        b'"' | b'\\' => 1,
+        _ => 0,
+    };
+    text.len() + text.bytes().map(added).sum::<usize>()
 }

@@ -67,6 +67,7 @@
 //! | [`table::kafka`] | the sessions' table: reads it whole, follows it, writes to it |
 //! | [`dead_letter::kafka`], [`dead_letter::discard`] | writes dead letters, or drops them |
 //! | [`destination::pinpoint`] | one attempt at `PutEvents`; alone knows the SDK and its shapes |
+//! | [`geo`] | finds the places of ip addresses in a file; alone knows `maxminddb` |
 //! | [`admin`], [`metrics`] | liveness, readiness, status; the metrics and their names |
 //! | [`runner`] | turns what happened into an input, carries out each action, decides nothing |
 //! | [`log`], [`exit`] | what is logged; how the process ends |
@@ -129,6 +130,7 @@ pub mod destination;
 pub mod emulator;
 pub mod event;
 pub mod exit;
+pub mod geo;
 pub mod identity;
 pub mod kafka;
 pub mod log;

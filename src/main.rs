@@ -55,10 +55,12 @@ fn check(arguments: &CheckArguments, file: Option<PathBuf>) -> Result<Exit, Fail
     }
     let config = load(file)?;
     print(&config.effective())?;
+    print(&format!("\n{}\n", check::sent(&config)))?;
     if arguments.offline {
         return Ok(Exit::Clean);
     }
     let mut findings = check::kafka(&config);
+    findings.extend(check::places(&config));
     findings.push(check::credentials(runtime()?.block_on(app::credentials(&config))));
     print(&check::report(&findings))?;
     Ok(if check::all_well(&findings) { Exit::Clean } else { Exit::Unreachable })

@@ -27,8 +27,10 @@ use crate::{
         reason::{Ignored, Refused, Unmapped},
     },
     map::{
-        config::SessionsConfig,
+        config::{SessionsConfig, endpoint::FailedSignIn},
+        endpoint::Additions,
         ids::{Fingerprint, SourceKeys, Whose},
+        limits::Limits,
         outputs::Outputs,
         sessions::{Cause, Closed, Opened, Owner, Rest, Sessions},
     },
@@ -37,8 +39,12 @@ use crate::{
     table::Entry,
 };
 
+mod agent;
 pub mod config;
+pub mod endpoint;
+mod fields;
 mod ids;
+pub mod limits;
 mod outputs;
 mod sessions;
 
@@ -46,9 +52,9 @@ mod sessions;
 pub struct Mapper {
     decoder: Decoder,
     sessions: Sessions,
+    additions: Additions,
     session_start_unknown: u64,
     time_fallback: u64,
-    attributes_shortened: u64,
     recognised: [u64; Format::ALL.len()],
 }
 
@@ -79,8 +85,8 @@ pub struct MappingCounts {
     pub entries_unreadable: u64,
     /// Records whose own time could not be read, so that the record's timestamp stands in for it.
     pub time_fallback: u64,
-    /// Attribute values that were too long.
-    pub attributes_shortened: u64,
+    /// What the limits of fields cost.
+    pub limits: Limits,
     /// Records by what they were taken for, in the order of [`Format::ALL`].
     pub recognised: [u64; Format::ALL.len()],
 }
@@ -99,9 +105,9 @@ impl Mapper {
         Self {
             decoder,
             sessions: Sessions::new(config),
+            additions: Additions::default(),
             session_start_unknown: 0,
             time_fallback: 0,
-            attributes_shortened: 0,
             recognised: [0; Format::ALL.len()],
         }
     }
@@ -112,6 +118,12 @@ impl Mapper {
     pub fn sharing(mut self) -> Self {
         self.sessions.share();
         self
+    }
+
+    /// The same, with what the configuration adds to events and endpoints.
+    #[must_use]
+    pub fn with(self, additions: Additions) -> Self {
+        Self { additions, ..self }
     }
 
     /// What `record` becomes. `now` must not go back from call to call.
@@ -167,7 +179,7 @@ impl Mapper {
             closings_replaced: lost.closings_replaced,
             entries_unreadable: lost.unreadable,
             time_fallback: self.time_fallback,
-            attributes_shortened: self.attributes_shortened,
+            limits: self.additions.limits,
             recognised: self.recognised,
         }
     }
@@ -205,8 +217,8 @@ impl Mapper {
     }
 
     fn finish(&mut self, outputs: Outputs<'_>) -> Vec<Delivery> {
-        let (deliveries, shortened) = outputs.finish();
-        self.attributes_shortened += shortened;
+        let (deliveries, limits) = outputs.finish();
+        self.additions.limits.add(&limits);
         deliveries
     }
 
@@ -337,7 +349,9 @@ impl Mapper {
         for (owner, closed) in self.sessions.close_all(event, Cause { event: Fingerprint::of(&[key]), time })
         {
             let stopped = completed(event, &owner);
-            let mut outputs = Outputs::new(&stopped, key.into(), &whose(&stopped)?, time).for_each_session();
+            let mut outputs =
+                Outputs::new(&stopped, key.into(), &whose(&stopped)?, time, &mut self.additions)
+                    .for_each_session();
             if let Some((id, _)) = session(&stopped) {
                 let reason = reason(&stopped);
                 self.end(EventType::SessionStop, &id, closed.start, closed.stop, reason, &mut outputs);
@@ -394,7 +408,8 @@ impl Mapper {
         let start = self.sessions.used(session, by).ok_or(Ignored::Activity)?;
         let owner = self.sessions.owner(session).ok_or(Ignored::Activity)?;
         let resumed = completed(event, owner);
-        let mut outputs = Outputs::new(&resumed, key.into(), &whose(&resumed)?, time);
+        let whose = whose(&resumed)?;
+        let mut outputs = Outputs::new(&resumed, key.into(), &whose, time, &mut self.additions);
         let session = Session { id: id.into(), start, stop: None };
         outputs.push(EventType::SessionResume, Some(session), &[]);
         Ok(self.finish(outputs))
@@ -418,7 +433,7 @@ impl Mapper {
         let key = format!("{word}-{}-{}", rest.session.hex(), rest.at.0);
         let event = rest.owner.whose().event(Kind::SessionStopped);
         let (Ok(whose), Some((id, _))) = (whose(&event), session(&event)) else { return Vec::new() };
-        let mut outputs = Outputs::new(&event, key.into(), &whose, rest.at);
+        let mut outputs = Outputs::new(&event, key.into(), &whose, rest.at, &mut self.additions);
         self.end(event_type, &id, Some(rest.start), rest.at, word, &mut outputs);
         self.finish(outputs)
     }
@@ -430,7 +445,11 @@ impl Mapper {
         record: &Record,
     ) -> Result<Outputs<'a>, Unmapped> {
         let whose = whose(event)?;
-        Ok(Outputs::new(event, key, &whose, self.time(event, record)?))
+        if matches!(whose, Whose::Failed(_)) && self.additions.failed_sign_in() == FailedSignIn::Drop {
+            return Err(Ignored::UnknownUser.into());
+        }
+        let time = self.time(event, record)?;
+        Ok(Outputs::new(event, key, &whose, time, &mut self.additions))
     }
 
     /// When it happened; the record's timestamp where the event does not say so readably.

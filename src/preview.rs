@@ -18,12 +18,16 @@ use crate::{
     cli::{MapArguments, MapOutput},
     clock::Clock,
     config::Config,
-    decode::{Decoder, config::FormatsConfig},
+    decode::{Decoder, Wanted, config::FormatsConfig},
     destination::pinpoint,
     event::{Mapped, Refusal},
     exit::{Exit, Failure},
+    geo::Database,
     kafka::client::Cluster,
-    map::Mapper,
+    map::{
+        Mapper,
+        endpoint::{Additions, Locate},
+    },
     moment::Moment,
     record::{Ownership, Record},
 };
@@ -74,11 +78,13 @@ impl Preview {
         let formats = formats(arguments, config)?;
         let decoder = || {
             let decoder = Decoder::new(&formats).context("source.custom");
-            decoder.map_err(|error| Failure::new(Exit::Configuration, error))
+            let decoder = decoder.map_err(|error| Failure::new(Exit::Configuration, error))?;
+            Ok(decoder.wanting(Wanted { attributes: config.wants_attributes() }))
         };
+        let additions = Additions::new(config.endpoint.clone(), config.event.clone(), locate(config)?);
         Ok(Self {
             decoder: decoder()?,
-            mapper: Mapper::new(decoder()?, &config.sessions),
+            mapper: Mapper::new(decoder()?, &config.sessions).with(additions),
             output: arguments.output,
             requests: Requests::default(),
             records: 0,
@@ -155,6 +161,13 @@ impl Preview {
         }
         Ok(if self.refused { Exit::Refused } else { Exit::Clean })
     }
+}
+
+/// How the places of ip addresses are found.
+fn locate(config: &Config) -> Result<Locate, Failure> {
+    let Some(path) = config.endpoint.database() else { return Ok(Box::new(|_| None)) };
+    let database = Database::open(Path::new(path)).context("endpoint.location.database cannot be used");
+    Ok(Box::new(database.map_err(|cause| Failure::new(Exit::Configuration, cause))?.locate()))
 }
 
 /// The formats of the configuration, or the one of the command line for all.

@@ -18,13 +18,15 @@ pub(super) fn yaml(config: &Config) -> String {
     text
 }
 
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 14] = [
     "source",
     "destination",
     "quota",
     "batch",
     "retry",
     "sessions",
+    "endpoint",
+    "event",
     "dead_letter",
     "memory",
     "commit",

@@ -44,6 +44,14 @@ impl Problems {
         }
     }
 
+    /// Whether there is one of a key below `path`.
+    #[must_use]
+    pub fn has_below(&self, path: &[impl AsRef<str>]) -> bool {
+        let path: Vec<_> = path.iter().map(AsRef::as_ref).collect();
+        let section = path.join(".") + ".";
+        self.0.iter().any(|known| known.key.starts_with(&section))
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

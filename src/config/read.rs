@@ -10,13 +10,16 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json};
 use serde_path_to_error::Segment;
 
-use crate::config::{
-    Config,
-    environment::nearest,
-    file,
-    problem::Problems,
-    schema::Schema,
-    tree::{Node, Scalar, Value},
+use crate::{
+    config::{
+        Config,
+        environment::nearest,
+        file,
+        problem::Problems,
+        schema::Schema,
+        tree::{Node, Scalar, Value},
+    },
+    map::config::field::Field,
 };
 
 /// Reads the configuration out of `tree`.
@@ -32,7 +35,10 @@ pub(super) fn read(tree: &Node, schema: Schema<'_>, problems: &mut Problems) -> 
         let path: Vec<_> = error.path().iter().filter_map(key).collect();
         let taken = take_out(&mut json, &path);
         let allowed = schema.at(taken).map(Schema::allowed).unwrap_or_default();
-        problems.add(taken, tree.origin_of(taken), format!("must be {allowed}"));
+        // A section that lacks what was wrong in it is not told twice.
+        if !problems.has_below(taken) {
+            problems.add(taken, tree.origin_of(taken), format!("must be {allowed}"));
+        }
         if taken.is_empty() {
             return Config::default();
         }
@@ -142,7 +148,14 @@ impl Reader<'_> {
     }
 
     fn refuse(&mut self, node: &Node, schema: Schema<'_>) -> Option<Json> {
-        let text = format!("must be {}", schema.allowed());
+        let misspelt = match &node.value {
+            Value::Scalar(scalar) if schema.takes_field() => nearest_field(&scalar.text),
+            _ => None,
+        };
+        let text = match misspelt {
+            Some(nearest) => format!("is no field of an identity event; did you mean `{nearest}`?"),
+            None => format!("must be {}", schema.allowed()),
+        };
         self.problems.add(&self.path, node.origin.clone(), text);
         None
     }
@@ -155,6 +168,19 @@ impl Reader<'_> {
         self.problems.add(&self.path, node.origin.clone(), text);
     }
 }
+
+/// The nearest name of a field; the end of one that begins with `person` or `attributes` is free.
+fn nearest_field(text: &str) -> Option<&'static str> {
+    let beginning = text.split_once('.').and_then(|(beginning, _)| nearest(beginning, OPEN.into_iter()));
+    match beginning {
+        Some("person") => Some("person.NAME"),
+        Some(_) => Some("attributes.NAME"),
+        None => nearest(text, Field::names()),
+    }
+}
+
+/// The beginnings of fields whose end is free.
+const OPEN: [&str; 2] = ["person", "attributes"];
 
 /// A scalar as the kind that the schema asks for.
 fn scalar_of(scalar: &Scalar, schema: Schema<'_>) -> Option<Json> {

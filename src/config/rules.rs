@@ -6,6 +6,10 @@ use crate::{
     config::{Config, problem::Problems, tree::Node},
     dead_letter::config::DeadLetterConfig,
     decode::{Format, config::Choice, custom::Filter},
+    map::config::{
+        endpoint::PlaceSource,
+        event::{LONGEST_KEY, MOST_KEYS, OWN_ATTRIBUTES},
+    },
     source::config::properties,
 };
 
@@ -18,6 +22,8 @@ pub(super) fn check(config: &Config, tree: &Node, problems: &mut Problems) {
     rules.dead_letters(config);
     rules.table(config);
     rules.times(config);
+    rules.endpoint(config);
+    rules.event(config);
 }
 
 struct Rules<'a> {
@@ -137,6 +143,56 @@ impl Rules<'_> {
                 "must be shorter than the property `max.poll.interval.ms` (5 minutes where it is not set), \
                  after which the group gives a member up",
             );
+        }
+    }
+
+    fn endpoint(&mut self, config: &Config) {
+        let endpoint = &config.endpoint;
+        if endpoint.secret.as_ref().is_some_and(|secret| secret.0.chars().count() < 16) {
+            self.problem(&["endpoint", "secret"], "must be a text of at least 16 characters");
+        }
+        self.keys(&["endpoint", "attributes"], endpoint.attributes.keys(), &[]);
+        self.keys(&["endpoint", "user_attributes"], endpoint.user_attributes.keys(), &[]);
+        if let Some(opt_out) = &endpoint.opt_out {
+            let same = |one: &String| opt_out.none.iter().any(|other| other.eq_ignore_ascii_case(one));
+            if opt_out.all.is_empty() && opt_out.none.is_empty() || opt_out.all.iter().any(same) {
+                let text = "needs values in `all` or `none`, and none in both";
+                self.problem(&["endpoint", "opt_out"], text);
+            }
+        }
+        if let Some(location) = &endpoint.location {
+            let asked = location.from.contains(&PlaceSource::Ip);
+            let named = location.database.as_ref().is_some_and(|path| !path.is_empty());
+            let path = ["endpoint", "location", "database"];
+            match (asked, named) {
+                (true, false) => self.problem(&path, "must be given, because `from` has `ip`"),
+                (false, true) => self.problem(&path, "is of no use unless `from` has `ip`"),
+                _ => {}
+            }
+        }
+    }
+
+    fn event(&mut self, config: &Config) {
+        let event = &config.event;
+        self.keys(&["event", "attributes"], event.attributes.keys(), &OWN_ATTRIBUTES);
+        self.keys(&["event", "metrics"], event.metrics.keys(), &[]);
+        if event.attributes.len() + event.metrics.len() + OWN_ATTRIBUTES.len() > MOST_KEYS {
+            self.problem(
+                &["event"],
+                "may have 32 attributes and metrics together: an event takes 40, and 8 are the service's own",
+            );
+        }
+    }
+
+    /// The names of attributes and metrics, of which some are the service's `own`.
+    fn keys<'k>(&mut self, path: &[&str], keys: impl Iterator<Item = &'k String>, own: &[&str]) {
+        for key in keys {
+            let path: Vec<_> = path.iter().copied().chain([&**key]).collect();
+            if key.is_empty() || key.chars().count() > LONGEST_KEY {
+                self.problem(&path, "must have a name of 1 to 50 characters");
+            } else if own.contains(&&**key) {
+                self.problem(&path, "is the service's own: choose another name");
+            }
         }
     }
 

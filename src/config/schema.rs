@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::{
     config::Config,
+    map::config::field::Field,
     setting::{Size, Span},
 };
 
@@ -96,12 +97,20 @@ impl<'a> Schema<'a> {
         let is = |word: Self| word.0 == text || word.0.as_bool().is_some_and(|word| text.parse() == Ok(word));
         let listed = |schema: Self| schema.parts("enum").any(is);
         let format = self.alternatives().find_map(|schema| schema.word("format"));
+        let mut words = self.alternatives().filter_map(|schema| schema.word("const")).peekable();
         match format {
             _ if self.alternatives().any(listed) => true,
+            _ if words.peek().is_some() => words.any(|word| word == text),
+            Some("field") => text.parse::<Field>().is_ok(),
             Some("span") => self.bounds::<Span>(text),
             Some("size") => self.bounds::<Size>(text),
             _ => true,
         }
+    }
+
+    /// Whether the name of a field of identity events may be written here.
+    pub(super) fn takes_field(self) -> bool {
+        self.alternatives().any(|schema| schema.word("format") == Some("field"))
     }
 
     /// In words, what is allowed.
@@ -145,7 +154,8 @@ impl<'a> Schema<'a> {
             Some(_) => schema.words("enum").collect::<Vec<_>>().join(" or "),
             None => schema.allowed(),
         };
-        self.parts("anyOf").map(one).collect::<Vec<_>>().join(", or ")
+        let written = self.parts("anyOf").filter(|schema| schema.word("type") != Some("null"));
+        written.map(one).collect::<Vec<_>>().join(", or ")
     }
 
     /// The names of the keys below this one, for a sentence.
@@ -160,9 +170,15 @@ impl<'a> Schema<'a> {
         })
     }
 
-    /// This schema and those of which one must hold.
+    /// This schema and those of which one must hold, and theirs.
     fn alternatives(self) -> impl Iterator<Item = Self> {
-        std::iter::once(self).chain(self.parts("anyOf")).chain(self.parts("oneOf"))
+        let mut all = vec![self];
+        let mut next = 0;
+        while let Some(schema) = all.get(next).copied() {
+            all.extend(schema.parts("anyOf").chain(schema.parts("oneOf")));
+            next += 1;
+        }
+        all.into_iter()
     }
 
     fn parts(self, name: &str) -> impl Iterator<Item = Self> + use<'a> {

@@ -407,3 +407,92 @@ fn the_published_schema_is_that_of_the_types() {
     let current = format!("{}\n", serde_json::to_string_pretty(&schema()).unwrap());
     assert_eq!(published, current);
 }
+
+#[test]
+fn what_is_said_of_endpoints_and_events_is_read() {
+    let config =
+        loaded(include_str!("tests/endpoint.yaml"), &[], &[("secret", "s3cret of many letters\n")]).unwrap();
+    assert_snapshot!(config.effective());
+    let secret = config.endpoint.secret.as_ref().map(|secret| secret.0.as_str());
+    assert_eq!(secret, Some("s3cret of many letters"));
+    assert!(!format!("{config:?}{}", config.effective()).contains("s3cret"));
+    let again = loaded(&config.effective().replace("\"***\"", "s3cret of many letters"), &[], &[]).unwrap();
+    assert_eq!(config, again);
+}
+
+#[test]
+fn a_field_that_no_identity_event_has_is_refused_with_the_nearest() {
+    let attribute = |field: &str| format!("event: {{ attributes: {{ a: {field} }} }}");
+    let told = |nearest: &str| {
+        format!(
+            "event.attributes.a (config.yaml:3): is no field of an identity event; did you mean `{nearest}`?"
+        )
+    };
+    refused(&attribute("useragent"), &told("user_agent"));
+    refused(&attribute("realm_nme"), &told("realm_name"));
+    refused(&attribute("place.citty"), &told("place.city"));
+    refused(&attribute("persn.email"), &told("person.NAME"));
+    refused(&attribute("attribute.x"), &told("attributes.NAME"));
+    refused(
+        &attribute("s3cret"),
+        "event.attributes.a (config.yaml:3): must be a field such as user, person.email or attributes.newsletter, \
+         or { value: TEXT }",
+    );
+    refused(
+        "event: { metrics: { a: { value: 1 } } }",
+        "event.metrics.a (config.yaml:3): must be a field such as user, realm_name, person.email or attributes.newsletter",
+    );
+    refused(
+        "endpoint: { address: { from: person.email, channel: MAIL } }",
+        "endpoint.address.channel (config.yaml:3): must be EMAIL, SMS or VOICE",
+    );
+    refused(
+        "endpoint: { address: { channel: EMAIL } }",
+        "endpoint.address (config.yaml:3): must be off, or a mapping with the keys `from`, `channel`",
+    );
+    refused(
+        "event: { attributes: { a: { valu: x } } }",
+        "event.attributes.a.valu (config.yaml:3): is an unknown key; did you mean `value`?",
+    );
+}
+
+#[test]
+fn what_is_said_of_endpoints_and_events_must_agree() {
+    refused(
+        "endpoint: { location: { from: [ip] } }",
+        "endpoint.location.database (config.yaml:3): must be given, because `from` has `ip`",
+    );
+    refused(
+        "endpoint: { location: { database: /x } }",
+        "endpoint.location.database (config.yaml:3): is of no use unless `from` has `ip`",
+    );
+    refused(
+        "endpoint: { secret: s3cret }",
+        "endpoint.secret (config.yaml:3): must be a text of at least 16 characters",
+    );
+    refused(
+        "endpoint: { opt_out: { from: person.x, all: [a], none: [A] } }",
+        "endpoint.opt_out (config.yaml:3): needs values in `all` or `none`, and none in both",
+    );
+    refused(
+        "event: { attributes: { reason: client } }",
+        "event.attributes.reason (config.yaml:3): is the service's own: choose another name",
+    );
+    refused(
+        &format!("event: {{ attributes: {{ {}: client }} }}", "k".repeat(51)),
+        &format!(
+            "event.attributes.{} (config.yaml:3): must have a name of 1 to 50 characters",
+            "k".repeat(51)
+        ),
+    );
+    let many = |number: usize| {
+        let entries: Vec<_> = (0..number).map(|number| format!("a{number}: client")).collect();
+        format!("event: {{ attributes: {{ {} }}, metrics: {{ b: attributes.b }} }}", entries.join(", "))
+    };
+    reads(&many(31), |config| config.event.attributes.len() == 31);
+    refused(
+        &many(32),
+        "event (config.yaml:3): may have 32 attributes and metrics together: an event takes 40, and 8 are the \
+         service's own",
+    );
+}

@@ -31,6 +31,8 @@ pub enum Ignored {
     Activity,
     /// `no_user`: an event about a user that does not say which; a failed sign-in without a name either.
     NoUser,
+    /// `unknown_user`: a failed sign-in of a user who is not known, which the configuration drops.
+    UnknownUser,
     /// `session_already_closed`: the session was stopped by another event before.
     SessionAlreadyClosed,
     /// `session_not_known`: the end of a session that does not say whose it was, and that is not remembered.
@@ -102,6 +104,7 @@ impl Ignored {
             Self::ClientFailure => "client_failure",
             Self::Activity => "activity",
             Self::NoUser => "no_user",
+            Self::UnknownUser => "unknown_user",
             Self::SessionAlreadyClosed => "session_already_closed",
             Self::SessionNotKnown => "session_not_known",
             Self::NoOpenSession => "no_open_session",

@@ -10,6 +10,11 @@ use crate::{
     table::config::TableConfig,
 };
 
+pub mod endpoint;
+pub mod event;
+pub mod field;
+pub mod value;
+
 /// `sessions`: how many sessions are remembered, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -4,19 +4,16 @@
 //! delivered again becomes the same events on the same endpoints. The ids of endpoints are a public
 //! contract: a change of [`digest`] or of what goes into it makes every user a new endpoint.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, collections::HashMap, num::NonZeroU32};
 
 use sha2::{Digest, Sha256};
 
 use crate::{
     event::{EndpointId, EventType},
     identity::{IdentityEvent, reason::Refused},
+    map::config::endpoint::{EndpointConfig, IdOf},
     record::Record,
 };
-
-/// How many endpoints of a realm failed sign-ins without a known user are spread over: attackers spray
-/// names, and each endpoint stays at the destination for ever.
-pub(super) const FAILED_ENDPOINTS: u64 = 1000;
 
 /// The longest user id, in characters: the width of Keycloak's own column.
 const LONGEST_USER_ID: usize = 255;
@@ -76,17 +73,99 @@ impl Fingerprint {
     }
 }
 
-/// The id of an endpoint: the first 32 hex digits of the [`digest`] of `v1`, the kind (`user` or
-/// `failed`), the provider, the realm's id (empty when it is not known) and the user's id; for `failed`,
-/// in place of the user's id, the first eight bytes (big-endian) of the digest of the normalised user name
-/// (trimmed, in lower case) modulo [`FAILED_ENDPOINTS`], in decimal.
-pub(super) fn endpoint_id(event: &IdentityEvent<'_>, whose: &Whose<'_>) -> EndpointId {
-    let (kind, id) = match whose {
-        Whose::User(id) => ("user", Cow::Borrowed(*id)),
-        Whose::Failed(name) => ("failed", failed_bucket(name).to_string().into()),
-    };
-    let digest = digest(&["v1", kind, &event.provider, event.realm.as_deref().unwrap_or_default(), &id]);
-    EndpointId(hex(&digest[..16]).into())
+/// Makes the ids of endpoints.
+///
+/// An id is the first 32 hex digits of a [`digest`], or of the HMAC-SHA-256 of the same bytes where a
+/// secret is configured, over these parts:
+///
+/// | endpoint of | parts |
+/// |---|---|
+/// | a user | `v1`, `user`, provider, realm, user |
+/// | a user at a client | `v1`, `user_client`, provider, realm, user, client |
+/// | a user on a device | `v1`, `user_device`, provider, realm, user, device |
+/// | unknown users | `v1`, `failed`, provider, realm, number |
+///
+/// The realm is its id, empty when it is not known. What names no client or no device goes to the
+/// endpoint of the user. The number is that of the first eight bytes (big-endian) of the digest (or HMAC) of
+/// the normalised user name (trimmed, in lower case) modulo the configured number of endpoints, in
+/// decimal: attackers spray names, and each endpoint stays at the destination for ever.
+pub(super) struct EndpointIds {
+    of: IdOf,
+    unknown_users: u64,
+    key: Option<Hmac>,
+}
+
+impl EndpointIds {
+    pub(super) fn new(config: &EndpointConfig) -> Self {
+        Self {
+            of: config.id,
+            unknown_users: NonZeroU32::get(config.failed_sign_in_endpoints).into(),
+            key: config.secret.as_ref().map(|secret| Hmac::new(secret.0.as_bytes())),
+        }
+    }
+
+    /// The id of the endpoint that an event goes to.
+    pub(super) fn id(&self, event: &IdentityEvent<'_>, whose: &Whose<'_>) -> EndpointId {
+        let realm = event.realm.as_deref().unwrap_or_default();
+        let digest = match whose {
+            Whose::Failed(name) => {
+                let number = self.number(name).to_string();
+                self.digest(&["v1", "failed", &event.provider, realm, &number])
+            }
+            Whose::User(user) => {
+                let device = || event.device.as_ref().and_then(|device| device.id.as_deref());
+                let (kind, more) = match self.of {
+                    IdOf::User => ("user", None),
+                    IdOf::UserClient => ("user_client", event.client.as_deref()),
+                    IdOf::UserDevice => ("user_device", device()),
+                };
+                match more.filter(|more| !more.is_empty()) {
+                    None => self.digest(&["v1", "user", &event.provider, realm, user]),
+                    Some(more) => self.digest(&["v1", kind, &event.provider, realm, user, more]),
+                }
+            }
+        };
+        EndpointId(hex(&digest[..16]).into())
+    }
+
+    fn number(&self, name: &str) -> u64 {
+        let digest = self.digest(&[&name.trim().to_lowercase()]);
+        let first: [u8; 8] = std::array::from_fn(|index| digest[index]);
+        u64::from_be_bytes(first) % self.unknown_users
+    }
+
+    fn digest(&self, parts: &[&str]) -> [u8; 32] {
+        match &self.key {
+            Some(key) => key.digest(parts),
+            None => digest(parts),
+        }
+    }
+}
+
+/// HMAC-SHA-256 (RFC 2104) with a key that was taken in before.
+struct Hmac {
+    inner: Sha256,
+    outer: Sha256,
+}
+
+impl Hmac {
+    fn new(key: &[u8]) -> Self {
+        // A key that is longer than a block is replaced by its hash.
+        let hashed = Sha256::digest(key);
+        let key = if key.len() > 64 { &hashed[..] } else { key };
+        let keyed = |pad: u8| {
+            let mut block = [pad; 64];
+            block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
+            Sha256::new_with_prefix(block)
+        };
+        Self { inner: keyed(0x36), outer: keyed(0x5c) }
+    }
+
+    fn digest(&self, parts: &[&str]) -> [u8; 32] {
+        let mut inner = self.inner.clone();
+        take_in(&mut inner, parts);
+        self.outer.clone().chain_update(inner.finalize()).finalize().into()
+    }
 }
 
 /// The user's id.
@@ -164,21 +243,19 @@ fn plain(id: Cow<'_, str>) -> Cow<'_, str> {
     if id.len() <= LONGEST_SOURCE_ID && id.bytes().all(usual) { id } else { hex(&digest(&[&id])).into() }
 }
 
-fn failed_bucket(name: &str) -> u64 {
-    let digest = digest(&[&name.trim().to_lowercase()]);
-    let first: [u8; 8] = std::array::from_fn(|index| digest[index]);
-    u64::from_be_bytes(first) % FAILED_ENDPOINTS
-}
-
 /// SHA-256 over `parts`, each prefixed with its length in bytes, in decimal, and a colon (`2:v14:user…`),
 /// so that no two lists of parts are one text.
 fn digest(parts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
+    take_in(&mut hash, parts);
+    hash.finalize().into()
+}
+
+fn take_in(hash: &mut Sha256, parts: &[&str]) {
     for part in parts {
         hash.update(prefix(part.len(), &mut [0; 21]));
         hash.update(part);
     }
-    hash.finalize().into()
 }
 
 /// `length` in decimal and a colon, written at the end of `buffer`, which holds any.
@@ -214,33 +291,112 @@ fn fits(text: &str, most: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::Kind;
+    use crate::{
+        identity::{Device, Kind},
+        map::config::value::Secret,
+    };
 
     const REALM: &str = "09923c55-c2ca-40ab-8758-65020722d663";
+    const ANNA: Whose<'_> = Whose::User("73fba50c-e077-4737-b9cc-175c13da85eb");
+    const SHORT: &str = "0123456789abcdef";
 
-    /// The expected ids were computed with Python's hashlib.
+    /// The expected ids were computed with Python's hashlib and hmac.
+    #[track_caller]
+    fn check_of(config: &EndpointConfig, event: &IdentityEvent<'_>, whose: &Whose<'_>, expected: &str) {
+        assert_eq!(&*EndpointIds::new(config).id(event, whose).0, expected);
+    }
+
     #[track_caller]
     fn check(realm: Option<&str>, whose: &Whose<'_>, expected: &str) {
         let realm = realm.map(Cow::from);
         let event = IdentityEvent { realm, ..IdentityEvent::new(Kind::SignIn, "keycloak") };
-        assert_eq!(&*endpoint_id(&event, whose).0, expected);
+        check_of(&EndpointConfig::default(), &event, whose, expected);
     }
 
     #[test]
     fn golden_endpoint_ids() {
-        let anna = Whose::User("73fba50c-e077-4737-b9cc-175c13da85eb");
-        check(Some(REALM), &anna, "f92a0322ae133672786896c85e51cc5f");
+        check(Some(REALM), &ANNA, "f92a0322ae133672786896c85e51cc5f");
         check(None, &Whose::User("u"), "91f940d26844532f681b6e5aaa150ab7");
         check(Some("r"), &Whose::User("Jürgen"), "e91cdcfeb86a6a3b628305e852a507b4");
         check(Some(REALM), &Whose::Failed("nobody"), "6bad69f100fd62cc784dba627b9544d1");
         check(Some(REALM), &Whose::Failed(" JOSÉ\t"), "7341abf82fd8ca2713381f66bb78bac0");
     }
 
+    /// An event with a client and a device.
+    fn full() -> IdentityEvent<'static> {
+        IdentityEvent {
+            realm: Some(REALM.into()),
+            client: Some("web".into()),
+            device: Some(Box::new(Device { id: Some("d-1".into()), ..Device::default() })),
+            ..IdentityEvent::new(Kind::SignIn, "keycloak")
+        }
+    }
+
+    fn config(of: IdOf, secret: Option<&str>) -> EndpointConfig {
+        EndpointConfig {
+            id: of,
+            secret: secret.map(|secret| Secret(secret.to_owned())),
+            ..EndpointConfig::default()
+        }
+    }
+
+    #[test]
+    fn golden_ids_of_a_user_at_a_client_and_on_a_device() {
+        let long = "k".repeat(100);
+        for (secret, user, client, device) in [
+            (
+                None,
+                "f92a0322ae133672786896c85e51cc5f",
+                "941b0ff26089bcafb5a68d9898f0fb77",
+                "7707d104421e633b503830b29dbb0521",
+            ),
+            (
+                Some(SHORT),
+                "8603d2f61262643766954f34afdd9e07",
+                "9d5562795c1240afe99e81946072b532",
+                "ee54bfa822def112117c9e99cdefeb70",
+            ),
+            (
+                Some(&*long),
+                "f2704fb8626176b2451345dd7ebb06f9",
+                "449cc955fb2f7eb5a64926c982409666",
+                "0aac4d425ac3a23e0caf27347add1ad0",
+            ),
+        ] {
+            check_of(&config(IdOf::User, secret), &full(), &ANNA, user);
+            check_of(&config(IdOf::UserClient, secret), &full(), &ANNA, client);
+            check_of(&config(IdOf::UserDevice, secret), &full(), &ANNA, device);
+        }
+    }
+
+    #[test]
+    fn what_names_no_client_or_device_goes_to_the_endpoint_of_the_user() {
+        let bare = IdentityEvent { client: None, device: None, ..full() };
+        for of in [IdOf::User, IdOf::UserClient, IdOf::UserDevice] {
+            check_of(&config(of, None), &bare, &ANNA, "f92a0322ae133672786896c85e51cc5f");
+        }
+        let empty = IdentityEvent { client: Some("".into()), ..full() };
+        check_of(&config(IdOf::UserClient, None), &empty, &ANNA, "f92a0322ae133672786896c85e51cc5f");
+    }
+
+    #[test]
+    fn golden_ids_of_unknown_users() {
+        let (plain, secret) = (config(IdOf::UserClient, None), config(IdOf::UserDevice, Some(SHORT)));
+        let seven = NonZeroU32::new(7).unwrap();
+        let nobody = Whose::Failed("nobody");
+        check_of(&plain, &full(), &nobody, "6bad69f100fd62cc784dba627b9544d1");
+        check_of(&secret, &full(), &nobody, "f872745968404d93517459a56ea9b309");
+        let fewer = |config| EndpointConfig { failed_sign_in_endpoints: seven, ..config };
+        check_of(&fewer(plain), &full(), &nobody, "e5b8404d052780d182e2aa66ed626b14");
+        check_of(&fewer(secret), &full(), &nobody, "fd664431f108681aa9a50745b4fa64ad");
+    }
+
     #[test]
     fn unknown_users_share_a_thousand_endpoints() {
-        let buckets: Vec<_> = (0..5000).map(|number| failed_bucket(&format!("user{number}"))).collect();
-        assert!(buckets.iter().all(|bucket| *bucket < FAILED_ENDPOINTS));
-        assert_eq!(failed_bucket("nobody"), 147);
+        let ids = EndpointIds::new(&EndpointConfig::default());
+        let numbers: Vec<_> = (0..5000).map(|number| ids.number(&format!("user{number}"))).collect();
+        assert!(numbers.iter().all(|number| *number < 1000));
+        assert_eq!(ids.number("nobody"), 147);
     }
 
     #[test]

@@ -1,20 +1,21 @@
 //! Writes the app events of one record: their ids, attributes and sessions, within PutEvents' limits.
 //!
 //! Knows nothing of the session index and of vendors. What is personal (address, user name, e-mail, agent)
-//! is not sent. No attribute is empty or longer than 200 characters: PutEvents refuses an empty one, and
-//! drops the event of a longer one without a word.
+//! is not sent, save where the configuration adds it. No attribute is empty or longer than 200 characters:
+//! PutEvents refuses an empty one, and drops the event of a longer one without a word.
 
 use std::{borrow::Cow, sync::Arc};
 
 use crate::{
     event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Session},
     identity::IdentityEvent,
-    map::ids::{self, Whose},
+    map::{
+        endpoint::{Additions, Common},
+        ids::{self, Whose},
+        limits::{Limited, Limits},
+    },
     moment::Timestamp,
 };
-
-/// The longest value of an event attribute, in characters.
-const LONGEST_VALUE: usize = 200;
 
 /// The app events of one record, all of them on one endpoint.
 pub(super) struct Outputs<'a> {
@@ -23,32 +24,32 @@ pub(super) struct Outputs<'a> {
     time: Timestamp,
     endpoint_id: EndpointId,
     endpoint: Arc<Endpoint>,
+    common: Common,
     deliveries: Vec<Delivery>,
-    shortened: u64,
+    limits: Limits,
     /// Whether the events are about one session each of several.
     for_each_session: bool,
 }
 
 impl<'a> Outputs<'a> {
-    /// No events yet, for what happened to `whose` endpoint at `time`; their ids begin with `source_key`.
+    /// No events yet, for what happened to `whose` endpoint at `time`; their ids begin with `source_key`,
+    /// and they carry what the configuration adds.
     pub(super) fn new(
         event: &'a IdentityEvent<'a>,
         source_key: Cow<'a, str>,
         whose: &Whose<'_>,
         time: Timestamp,
+        additions: &mut Additions,
     ) -> Self {
-        let user_id = match whose {
-            Whose::User(id) => Some((*id).into()),
-            Whose::Failed(_) => None,
-        };
         Self {
             event,
             source_key,
             time,
-            endpoint_id: ids::endpoint_id(event, whose),
-            endpoint: Arc::new(Endpoint { user_id, ..Endpoint::default() }),
+            endpoint_id: additions.endpoint_id(event, whose),
+            endpoint: Arc::new(additions.endpoint(event, whose)),
+            common: additions.common(event),
             deliveries: Vec::with_capacity(2),
-            shortened: 0,
+            limits: Limits::default(),
             for_each_session: false,
         }
     }
@@ -77,8 +78,15 @@ impl<'a> Outputs<'a> {
     ) {
         let of = self.event.session.as_deref().filter(|_| self.for_each_session);
         let id = ids::event_id(&self.source_key, event_type, of).into_boxed_str();
-        let event =
-            AppEvent { attributes: self.attributes(&id, own), id, event_type, timestamp: self.time, session };
+        let event = AppEvent {
+            attributes: self.attributes(&id, own),
+            id,
+            event_type,
+            timestamp: self.time,
+            session,
+            metrics: self.common.metrics.clone(),
+            app: self.common.app.clone(),
+        };
         self.deliveries.push(Delivery {
             endpoint_id: self.endpoint_id.clone(),
             endpoint: Arc::clone(&self.endpoint),
@@ -86,14 +94,18 @@ impl<'a> Outputs<'a> {
         });
     }
 
-    /// The events, and how many attribute values had to be shortened.
-    pub(super) fn finish(self) -> (Vec<Delivery>, u64) {
-        (self.deliveries, self.shortened)
+    /// The events, and what their limits cost.
+    pub(super) fn finish(self) -> (Vec<Delivery>, Limits) {
+        (self.deliveries, self.limits)
     }
 
     /// The event's id is an attribute too: the stream that people read downstream has no event ids, and
     /// this is what its readers can de-duplicate by.
-    fn attributes(&mut self, event_id: &str, own: &[(&'static str, &str)]) -> Vec<(&'static str, Box<str>)> {
+    fn attributes(
+        &mut self,
+        event_id: &str,
+        own: &[(&'static str, &str)],
+    ) -> Vec<(Cow<'static, str>, Box<str>)> {
         let event = self.event;
         let text = |field: &'a Option<Cow<'a, str>>| field.as_deref().unwrap_or_default();
         let common = [
@@ -104,24 +116,12 @@ impl<'a> Outputs<'a> {
         ];
         let with_value = common.iter().chain(own).filter(|(_, value)| !value.is_empty());
         // Many events may wait for long: no room is kept for what is not there.
-        let mut attributes = Vec::with_capacity(with_value.clone().count());
+        let mut attributes = Vec::with_capacity(with_value.clone().count() + self.common.attributes.len());
         for (key, value) in with_value {
-            attributes.push((*key, self.shorten(value).into()));
+            let text = self.limits.text(Limited::EventAttributes, value).unwrap_or_default();
+            attributes.push(((*key).into(), text.into()));
         }
+        attributes.extend_from_slice(&self.common.attributes);
         attributes
-    }
-
-    fn shorten<'v>(&mut self, value: &'v str) -> &'v str {
-        // Fewer bytes than characters allowed need no counting.
-        if value.len() <= LONGEST_VALUE {
-            return value;
-        }
-        match value.char_indices().nth(LONGEST_VALUE) {
-            Some((end, _)) => {
-                self.shortened += 1;
-                &value[..end]
-            }
-            None => value,
-        }
     }
 }

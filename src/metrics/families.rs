@@ -293,10 +293,17 @@ impl Families<'_> {
             "Records that say no readable time of their event, so that the record's own stands in for it.",
             counts.time_fallback,
         );
-        page.counter(
-            "pinpoint_sidecar_attributes_shortened_total",
-            "Attribute values cut to the 200 characters that the destination takes.",
-            counts.attributes_shortened,
+        page.counters(
+            "pinpoint_sidecar_fields_shortened_total",
+            "Values cut to what the destination takes, by field.",
+            "field",
+            labelled(counts.limits.shortened()),
+        );
+        page.counters(
+            "pinpoint_sidecar_fields_left_out_total",
+            "Values left out because the destination would not take them, by field.",
+            "field",
+            labelled(counts.limits.left_out()),
         );
     }
 

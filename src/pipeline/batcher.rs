@@ -185,11 +185,8 @@ impl Batcher {
             && passed < LOOK_PAST
         {
             let in_cohort = self.lanes.get(&endpoint_id).and_then(|lane| lane.place?.cohort).is_some();
-            match (!in_cohort).then(|| self.take(&endpoint_id, room)).flatten() {
-                Some(picked) => {
-                    room.fill(&picked.items);
-                    request.push(picked);
-                }
+            match (!in_cohort).then(|| self.take(&endpoint_id, &mut room)).flatten() {
+                Some(picked) => request.push(picked),
                 None => passed += 1,
             }
             next = self.ready.range((Bound::Excluded(rank), Bound::Unbounded)).next().map(owned);
@@ -200,23 +197,28 @@ impl Batcher {
     fn pick_cohort(&mut self, cohort: u64, mut room: Room) -> Vec<Picked> {
         let mut request = Vec::new();
         for endpoint_id in self.cohorts.get(&cohort).cloned().unwrap_or_default() {
-            if let Some(picked) = self.take(&endpoint_id, room) {
-                room.fill(&picked.items);
-                request.push(picked);
-            }
+            request.extend(self.take(&endpoint_id, &mut room));
         }
         request
     }
 
-    fn take(&mut self, endpoint_id: &EndpointId, room: Room) -> Option<Picked> {
+    /// Takes what a lane has out of it, as far as there is room, and its place from the room.
+    fn take(&mut self, endpoint_id: &EndpointId, room: &mut Room) -> Option<Picked> {
         self.unindex(endpoint_id);
         let lane = self.lanes.get_mut(endpoint_id)?;
-        let items = lane.take(room);
+        let mut items = lane.take(*room);
+        if items.is_empty() && room.empty && lane.growth() > 0 {
+            // An event that fills a request alone, with what its own record says of the endpoint.
+            lane.forget_endpoint();
+            items = lane.take(*room);
+        }
         let Some(first) = items.first() else {
             self.index(endpoint_id);
             return None;
         };
         let endpoint = if first.past.bare { &self.nothing } else { &lane.snapshot };
+        room.bytes = room.bytes.saturating_sub(lane.growth());
+        room.fill(&items);
         let picked = Picked { endpoint_id: endpoint_id.clone(), endpoint: Arc::clone(endpoint), items };
         lane.block = Block::InFlight;
         Some(picked)

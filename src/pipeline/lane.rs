@@ -89,6 +89,8 @@ pub(super) struct Lane {
     bytes: usize,
     /// The newest that is known of the endpoint, field by field.
     pub(super) snapshot: Arc<Endpoint>,
+    /// Whether that may be more than some of its events were measured with.
+    grown: bool,
     /// Why nothing of it may be sent now.
     pub(super) block: Block,
     /// How many of its events were refused while it is not decided whether that was their fault: they are
@@ -130,6 +132,7 @@ impl Lane {
             queue: VecDeque::with_capacity(USUAL),
             bytes: 0,
             snapshot,
+            grown: false,
             block: Block::Free,
             undecided: 0,
             again_from: Moment::START,
@@ -138,9 +141,16 @@ impl Lane {
     }
 
     /// Adds a new event at the back, and what its record says of the endpoint.
+    ///
+    /// What the records of many events say may together be more than an endpoint may take; then the newest
+    /// counts alone.
     pub(super) fn push(&mut self, item: Item, endpoint: &Arc<Endpoint>) {
         if !Arc::ptr_eq(&self.snapshot, endpoint) && *self.snapshot != **endpoint {
             Arc::make_mut(&mut self.snapshot).update(endpoint);
+            self.grown = true;
+            if self.snapshot.size() > Endpoint::LARGEST {
+                self.snapshot = Arc::clone(endpoint);
+            }
         }
         self.bytes += item.bytes;
         self.queue.push_back(item);
@@ -158,6 +168,7 @@ impl Lane {
     /// Takes what may go into one request together: whole records while there is room, of one cohort,
     /// with or without the endpoint alike, and no event id twice.
     pub(super) fn take(&mut self, mut room: Room) -> Vec<Item> {
+        room.bytes = room.bytes.saturating_sub(self.growth());
         let mut taken: Vec<Item> = Vec::new();
         while let Some(unit) = self.next_unit(&taken, room) {
             let from = taken.len();
@@ -166,6 +177,18 @@ impl Lane {
         }
         self.bytes -= taken.iter().map(|item| item.bytes).sum::<usize>();
         taken
+    }
+
+    /// How much more than its events were measured with may be said of the endpoint, in bytes: each was
+    /// measured with what its own record says of it.
+    pub(super) fn growth(&self) -> usize {
+        if self.grown { self.snapshot.size() } else { 0 }
+    }
+
+    /// Says nothing of the endpoint but what comes from now on.
+    pub(super) fn forget_endpoint(&mut self) {
+        self.snapshot = Arc::default();
+        self.grown = false;
     }
 
     /// How many items at the front go next: the events of one record, if they fit.

@@ -6,11 +6,11 @@ use std::num::NonZeroUsize;
 use super::*;
 use crate::{
     dead_letter::{DeadLetter, LetterOutcome},
-    destination::{Answer, Outcome, Request},
+    destination::{Answer, Outcome, Request, pinpoint},
     event::{AppEvent, Endpoint, EndpointId, EventType},
     moment::Timestamp,
     record::Assignment,
-    setting::Span,
+    setting::{Size, Span},
     table::WriteId,
 };
 
@@ -203,6 +203,8 @@ fn delivery(endpoint: u8, id: &str) -> Delivery {
             timestamp: Timestamp(0),
             session: None,
             attributes: Vec::new(),
+            metrics: Vec::new(),
+            app: None,
         }),
     }
 }
@@ -691,4 +693,71 @@ fn an_outage_does_not_count_against_an_event_that_is_missing_once() {
     bench.answer(|_| Answer::Results { outcomes: vec![Outcome::Accepted], endpoints_refused: Vec::new() });
     assert_eq!(bench.holds(), []);
     assert!(bench.wait_for_request() <= Duration::from_millis(500), "as after a first failure");
+}
+
+/// A delivery whose record says so many attributes of 100 characters of its endpoint.
+fn telling(endpoint: u8, id: &str, attributes: usize) -> Delivery {
+    let attribute = |number| (format!("{id}-{number}").into(), vec!["v".repeat(100).into()]);
+    let known = Endpoint { attributes: (0..attributes).map(attribute).collect(), ..Endpoint::default() };
+    Delivery { endpoint: Arc::new(known), ..delivery(endpoint, id) }
+}
+
+fn measured(max_bytes: u64) -> Bench {
+    Bench::with(|config| {
+        config.batch = BatchConfig { max_bytes: Size(max_bytes), ..BatchConfig::default() };
+        config.measure = Box::new(pinpoint::measure);
+        config.envelope = pinpoint::ENVELOPE;
+    })
+}
+
+#[test]
+fn invariant_5_an_endpoint_that_grew_since_its_events_were_measured_has_its_place() {
+    for attributes in [0, 1, 60, 105] {
+        let mut bench = measured(20_000);
+        for endpoint in 0..9 {
+            bench.read_as(A, Mapped::Deliver(vec![telling(endpoint, &format!("{endpoint}a"), 0)]));
+            bench.read_as(A, Mapped::Deliver(vec![telling(endpoint, &format!("{endpoint}b"), attributes)]));
+            bench.read_as(A, Mapped::Deliver(vec![telling(endpoint, &format!("{endpoint}c"), 1)]));
+        }
+        let mut sent = 0;
+        for _ in 0..60 {
+            bench.pass(Duration::from_secs(1));
+            for request in std::mem::take(&mut bench.requests) {
+                let body = pinpoint::write_body(&request);
+                assert!(body.len() <= 20_000, "{attributes} attributes: {} bytes", body.len());
+                sent += ids(&request).len();
+                bench.handle(Input::SendFinished(request.id, each(Outcome::Accepted)(&request), 0.5));
+            }
+        }
+        assert_eq!(sent, 27, "{attributes} attributes");
+    }
+}
+
+#[test]
+fn what_is_known_of_an_endpoint_never_outgrows_it() {
+    let mut bench = Bench::patient();
+    bench.read_as(A, Mapped::Deliver(vec![telling(1, "a", 80)]));
+    bench.read_as(A, Mapped::Deliver(vec![telling(1, "b", 80)]));
+    bench.pass(Duration::from_secs(1));
+    let endpoint = &bench.requests[0].endpoints[0].endpoint;
+    assert!(endpoint.size() <= Endpoint::LARGEST);
+    assert!(endpoint.attributes.keys().all(|key| key.starts_with('b')), "the newest counts");
+}
+
+#[test]
+fn an_event_that_fills_a_request_alone_is_sent_all_the_same() {
+    let mut bench = measured(20_000);
+    let large = |id: &str| {
+        let mut delivery = telling(1, id, 0);
+        Arc::make_mut(&mut delivery.event).attributes.push(("a".into(), "v".repeat(15_000).into()));
+        Mapped::Deliver(vec![delivery])
+    };
+    bench.read_as(A, large("a"));
+    bench.read_as(A, Mapped::Deliver(vec![telling(1, "b", 60)]));
+    for _ in 0..20 {
+        bench.pass(Duration::from_secs(1));
+    }
+    let sent: Vec<_> = bench.requests.iter().flat_map(ids).collect();
+    assert!(sent.contains(&"a"), "{sent:?}");
+    assert!(bench.requests.iter().all(|request| pinpoint::write_body(request).len() <= 20_000));
 }

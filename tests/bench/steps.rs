@@ -213,7 +213,9 @@ fn delivery(number: usize) -> Delivery {
         event_type: EventType::SessionStart,
         timestamp: Timestamp(1_795_382_400_000),
         session: Some(Session { id: id(4, number).into(), start: Timestamp(1_795_382_400_000), stop: None }),
-        attributes: attributes.into_iter().map(|(key, value)| (key, value.into())).collect(),
+        attributes: attributes.into_iter().map(|(key, value)| (key.into(), value.into())).collect(),
+        metrics: Vec::new(),
+        app: None,
     };
     let endpoint = Endpoint { user_id: Some(id(3, number).into()), ..Endpoint::default() };
     let endpoint_id = EndpointId(id(5, number).replace('-', "").into());

@@ -13,7 +13,7 @@ fn every_configuration_passes_the_check() {
         fs::write(folder.path().join(secret), "secret\n").expect("a secret's file");
     }
     let configurations = blocks("yaml");
-    assert_eq!(configurations.len(), 2, "the short one and the one for production");
+    assert_eq!(configurations.len(), 3, "the short one, the one for production, and one of endpoints");
     for configuration in configurations {
         let file = folder.path().join("config.yaml");
         let secrets = folder.path().to_str().expect("a path in UTF-8");

@@ -51,6 +51,7 @@ const PARTS: &[(&str, &[&str])] = &[
     // The pure part ends here.
     ("clock", &["moment"]),
     ("log", &[]),
+    ("geo", &["identity"]),
     ("admin/config", &[]),
     ("dead_letter/config", &[]),
     ("destination/pinpoint/config", &["setting"]),
@@ -98,7 +99,17 @@ const PARTS: &[(&str, &[&str])] = &[
     ),
     (
         "check",
-        &["config", "dead_letter/config", "event", "kafka", "source/config", "table/config", "table/kafka"],
+        &[
+            "config",
+            "dead_letter/config",
+            "event",
+            "geo",
+            "kafka",
+            "map/config",
+            "source/config",
+            "table/config",
+            "table/kafka",
+        ],
     ),
     ("cli", &["decode", "exit"]),
     (
@@ -112,6 +123,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "destination/pinpoint",
             "event",
             "exit",
+            "geo",
             "identity",
             "kafka",
             "map",
@@ -138,6 +150,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "emulator",
             "event",
             "exit",
+            "geo",
             "kafka",
             "map",
             "metrics",
@@ -188,6 +201,7 @@ const PURE_CRATES: &[&str] = &[
     "serde_json",
     "sha2",
     "thiserror",
+    "woothee",
 ];
 
 /// What of the standard library the pure part may not name.
@@ -201,6 +215,7 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main"]),
     ("jaq_", &["decode"]),
     ("hyper", &["admin", "destination/pinpoint", "emulator"]),
+    ("maxminddb", &["geo"]),
     ("prometheus", &["metrics"]),
     (
         "rdkafka",
@@ -218,6 +233,7 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ),
     ("saphyr_parser", &["config"]),
     ("tracing_subscriber", &["log"]),
+    ("woothee", &["map"]),
 ];
 
 #[test]

@@ -92,7 +92,8 @@ fn each_event_type() {
         };
         let session =
             stop.map(|stop| Session { id: "Qm9vdHN0cmFwU2Vzc2lvbjEy".into(), start: Timestamp(AT), stop });
-        let attributes = vec![("source_event_id", "8a4c\"\\\u{1}é".into()), ("reason", "".into())];
+        let attributes =
+            vec![("source_event_id".into(), "8a4c\"\\\u{1}é".into()), ("reason".into(), "".into())];
         let timestamp = stop.flatten().map_or(Timestamp(AT), |(at, _)| at);
         let event = AppEvent { timestamp, session, attributes, ..event("8a4c:session", event_type) };
         let endpoint = Endpoint { user_id: Some("f1d2-user".into()), ..Endpoint::default() };
@@ -123,7 +124,15 @@ const ACCEPTED: &str =
     "HTTP/1.1 202 Accepted\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
 
 fn event(id: &str, event_type: EventType) -> AppEvent {
-    AppEvent { id: id.into(), event_type, timestamp: Timestamp(AT), session: None, attributes: Vec::new() }
+    AppEvent {
+        id: id.into(),
+        event_type,
+        timestamp: Timestamp(AT),
+        session: None,
+        attributes: Vec::new(),
+        metrics: Vec::new(),
+        app: None,
+    }
 }
 
 fn batch(endpoint: Endpoint, events: Vec<AppEvent>) -> EndpointBatch {

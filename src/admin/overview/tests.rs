@@ -71,7 +71,7 @@ impl Parts {
             entries_unreadable: 10,
             time_fallback: 6,
             recognised: [900, 0, 30, 20, 0, 0, 0, 0, 0, 0, 4, 0],
-            attributes_shortened: 7,
+            ..MappingCounts::default()
         };
         parts.source = source();
         parts.table = Some(table());

@@ -59,7 +59,8 @@ pub(super) struct Sessions {
     evicted_by_age: u64,
     start_unknown: u64,
     time_fallback: u64,
-    attributes_shortened: u64,
+    fields_shortened: u64,
+    fields_left_out: u64,
 }
 
 /// The sessions' table.
@@ -137,14 +138,15 @@ impl Requests {
 }
 
 impl Sessions {
-    pub(super) fn new(counts: MappingCounts) -> Self {
+    pub(super) fn new(counts: &MappingCounts) -> Self {
         Self {
             remembered: counts.sessions,
             evicted_by_number: counts.sessions_evicted_by_number,
             evicted_by_age: counts.sessions_evicted_by_age,
             start_unknown: counts.session_start_unknown,
             time_fallback: counts.time_fallback,
-            attributes_shortened: counts.attributes_shortened,
+            fields_shortened: counts.limits.shortened().map(|(_, count)| count).sum(),
+            fields_left_out: counts.limits.left_out().map(|(_, count)| count).sum(),
         }
     }
 }

@@ -116,12 +116,23 @@ fn location<S: Sink>(fields: &mut Object<'_, S>, location: &Location) {
 }
 
 fn app_event<S: Sink>(fields: &mut Object<'_, S>, event: &AppEvent) {
+    if let Some(app) = &event.app {
+        fields.text_if_any("AppPackageName", app.package_name.as_deref());
+        fields.text_if_any("AppTitle", app.title.as_deref());
+        fields.text_if_any("AppVersionCode", app.version_code.as_deref());
+    }
     fields.object_if_any("Attributes", |attributes| {
         for (key, value) in &event.attributes {
-            attributes.text(*key, value);
+            attributes.text(Key::of(key), value);
         }
     });
     fields.text("EventType", event.event_type.name());
+    fields.object_if_any("Metrics", |metrics| {
+        // JSON has no others.
+        for (key, value) in event.metrics.iter().filter(|(_, value)| value.is_finite()) {
+            metrics.formatted(Key::of(key), format_args!("{value:?}"));
+        }
+    });
     if let Some(its) = &event.session {
         fields.object("Session", |fields| session(fields, its));
     }
@@ -201,6 +212,15 @@ mod tests {
         fn is_never_longer_than_measured(seed: u64) {
             let request = sample::arbitrary(seed, 3);
             prop_assert!(write(&request).len() <= ENVELOPE + measured(&request));
+        }
+
+        #[test]
+        fn an_endpoint_is_never_larger_than_its_size(seed: u64) {
+            for batch in sample::arbitrary(seed, 1).endpoints {
+                let mut length = Length::default();
+                Object::write(&mut length, |fields| endpoint(fields, &batch.endpoint));
+                prop_assert!(length.len() <= batch.endpoint.size());
+            }
         }
 
         #[test]
@@ -312,10 +332,17 @@ mod tests {
     fn typed_event(event: &AppEvent) -> Event {
         let attributes = event.attributes.iter().filter(|(_, value)| !value.is_empty());
         let attributes: HashMap<_, _> =
-            attributes.map(|(key, value)| ((*key).to_owned(), value.to_string())).collect();
+            attributes.map(|(key, value)| (key.to_string(), value.to_string())).collect();
+        let metrics = event.metrics.iter().filter(|(_, value)| value.is_finite());
+        let metrics: HashMap<_, _> = metrics.map(|(key, value)| (key.to_string(), *value)).collect();
+        let app = event.app.clone().unwrap_or_default();
         Event::builder()
             .event_type(event.event_type.name())
             .timestamp(iso(event.timestamp))
+            .set_app_title(some(app.title.as_deref()))
+            .set_app_version_code(some(app.version_code.as_deref()))
+            .set_app_package_name(some(app.package_name.as_deref()))
+            .set_metrics((!metrics.is_empty()).then_some(metrics))
             .set_attributes((!attributes.is_empty()).then_some(attributes))
             .set_session(event.session.as_ref().map(typed_session))
             .build()

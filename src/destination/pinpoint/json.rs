@@ -3,7 +3,10 @@
 //! Knows nothing of what is written. The same code writes and counts, so that a length that was counted
 //! is the length that is written.
 
-use std::fmt::{self, Write};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write},
+};
 
 /// Where JSON text goes.
 pub(super) trait Sink {
@@ -81,6 +84,17 @@ pub(super) enum Key<'a> {
     Name(&'static str),
     /// Any text.
     Any(&'a str),
+}
+
+impl<'a> Key<'a> {
+    /// A key that is written in the code, or one from elsewhere.
+    #[expect(clippy::ptr_arg, reason = "which of the two it is tells where it is from")]
+    pub(super) fn of(key: &'a Cow<'static, str>) -> Self {
+        match key {
+            Cow::Borrowed(name) => (*name).into(),
+            Cow::Owned(text) => Self::Any(text),
+        }
+    }
 }
 
 impl From<&'static str> for Key<'_> {

@@ -9,7 +9,7 @@ use fastrand::Rng;
 
 use crate::{
     destination::{EndpointBatch, Request, RequestId},
-    event::{AppEvent, Demographic, Endpoint, EndpointId, EventType, Location, Session},
+    event::{App, AppEvent, Demographic, Endpoint, EndpointId, EventType, Location, Session},
     moment::Timestamp,
 };
 
@@ -22,6 +22,8 @@ pub(super) fn request(endpoints: &[(&str, &[&str])]) -> Request {
             timestamp: Timestamp(1_795_341_600_000),
             session: None,
             attributes: Vec::new(),
+            metrics: Vec::new(),
+            app: None,
         })
     };
     let batch = |(id, events): &(&str, &[&str])| EndpointBatch {
@@ -49,15 +51,24 @@ pub(super) fn arbitrary(seed: u64, events: usize) -> Request {
 
 fn app_event(rng: &mut Rng, number: usize) -> AppEvent {
     let mut attributes: Vec<_> =
-        ["realm", "reason", "source_event_id"].into_iter().map(|key| (key, text(rng))).collect();
-    attributes.truncate(rng.usize(0..=3));
+        ["realm", "reason", "source_event_id"].into_iter().map(|key| (key.into(), text(rng))).collect();
+    attributes.push((format!("a{}", text(rng)).into(), text(rng)));
+    attributes.truncate(rng.usize(0..=4));
     AppEvent {
         id: format!("{number}:{}", text(rng)).into(),
         event_type: EventType::ALL[rng.usize(0..EventType::ALL.len())],
         timestamp: timestamp(rng),
         session: rng.bool().then(|| session(rng)),
         attributes,
+        metrics: (0..rng.usize(0..3))
+            .map(|_| (text(rng).into_string().into(), f64::from_bits(rng.u64(..))))
+            .collect(),
+        app: rng.bool().then(|| Arc::new(app(rng))),
     }
+}
+
+fn app(rng: &mut Rng) -> App {
+    App { title: field(rng), version_code: field(rng), package_name: field(rng) }
 }
 
 fn session(rng: &mut Rng) -> Session {

@@ -170,7 +170,12 @@ fn delivery(event: &Event, ownership: Ownership) -> Delivery {
             event_type: EventType::SignIn,
             timestamp: Timestamp(0),
             session: None,
-            attributes: vec![("tag", owned_tag(event, ownership).into()), ("nature", nature.into())],
+            attributes: vec![
+                ("tag".into(), owned_tag(event, ownership).into()),
+                ("nature".into(), nature.into()),
+            ],
+            metrics: Vec::new(),
+            app: None,
         }),
     }
 }
