@@ -31,9 +31,9 @@ fn record(value: impl AsRef<[u8]>, headers: &[(&str, &str)]) -> Record {
 }
 
 fn line(decoder: &Decoder, record: &Record) -> String {
-    let decoded = decoder.decode(record);
-    let mut words = vec![decoded.format.map_or("-", Format::name).to_owned()];
-    words.extend(decoded.events.iter().map(|item| match item {
+    let all = decoder.decode(record);
+    let mut words = vec![all.format.map_or("-", Format::name).to_owned()];
+    words.extend(all.events.iter().map(|item| match item {
         Ok(event) => {
             let mut word = format!("{:?}", event.kind);
             let fields =
@@ -63,7 +63,7 @@ fn with_headers(headers: &[(&str, &str)], value: &str, expected: &str) {
 
 #[track_caller]
 fn named(format: Format, value: &str, expected: &str) {
-    let decoder = decoder(FormatsConfig { format: Choice::Named(format), ..FormatsConfig::default() });
+    let decoder = decoder(&FormatsConfig { format: Choice::Named(format), ..FormatsConfig::default() });
     assert_eq!(line(&decoder, &record(value, &[])), expected);
 }
 
@@ -121,7 +121,7 @@ fn a_format_that_is_named_is_the_only_one() {
 fn a_topic_has_a_choice_of_its_own() {
     let with = |topic: &str| {
         let formats = [(topic.to_owned(), Choice::Named(Format::Okta))].into();
-        line(&decoder(FormatsConfig { formats, ..FormatsConfig::default() }), &record(LOGIN, &[]))
+        line(&decoder(&FormatsConfig { formats, ..FormatsConfig::default() }), &record(LOGIN, &[]))
     };
     assert_eq!(with("events"), "-; refused: not_the_format");
     assert_eq!(with("other"), "keycloak; SignIn user=u");
@@ -134,13 +134,13 @@ fn a_filter_reads_what_is_in_an_envelope() {
         custom: Some(r#"{type: "sign_in", user: .who}"#.to_owned()),
         ..FormatsConfig::default()
     };
-    let decoder = decoder(config);
+    let decoder = decoder(&config);
     assert_eq!(line(&decoder, &record(r#"{"who":"u"}"#, &[])), "custom; SignIn user=u");
-    assert_eq!(line(&decoder, &record(&quoted(r#"{"who":"u"}"#), &[])), "custom; SignIn user=u");
+    assert_eq!(line(&decoder, &record(quoted(r#"{"who":"u"}"#), &[])), "custom; SignIn user=u");
 }
 
-fn decoder(config: FormatsConfig) -> Decoder {
-    Decoder::new(&config).ok().unwrap()
+fn decoder(config: &FormatsConfig) -> Decoder {
+    Decoder::new(config).ok().unwrap()
 }
 
 #[test]
