@@ -100,7 +100,7 @@
 //! | 8 | After a drain everything that can be settled is, and the process ends before its deadline; what was not settled is not committed. | simulation |
 //! | 9 | The poll loop is never blocked for longer than the group allows. | `invariant_9_…` in `source/kafka/tests.rs` |
 //! | 10 | Records consumed = accepted + dead-lettered + ignored + released + outstanding, in every state. | simulation; `invariant_10_…` in `metrics/tests.rs` |
-//! | 11 | Event ids depend on the record alone. Type and content are the same on every delivery as long as the session index holds the session; where it does not, they say so. | `invariant_11_…` in `map/tests/redelivery.rs` |
+//! | 11 | Event ids depend on the record alone. Type and content are the same on every delivery as long as the session index holds the session; where it does not, they say so. | `invariant_11_…` in `map/tests/redelivery.rs` and, of replicas that share a table, `map/tests/shared.rs` |
 //!
 //! And one of privacy: nothing that a record, an answer or a parser said reaches a log line, a label, the
 //! status or an error's `Display`. A [`event::Code`] is the only text that travels there, and it is
@@ -115,7 +115,7 @@
 //! - The SDK's own retries, and librdkafka's own commits: both would decide behind the pipeline's back.
 //! - Locks around state, global state and detached tasks: one task owns everything that changes.
 //! - A reload of the configuration: a restart is cheap, and what runs is what was checked.
-//! - A second destination, admin events, idle pauses and time-outs of sessions: not yet.
+//! - A second destination: not yet.
 
 pub mod admin;
 pub mod app;

@@ -1,6 +1,7 @@
 //! Sessions that rest: paused and stopped by the time of the events of the partition that opened them.
 
 use super::*;
+use crate::map::ids::Fingerprint;
 
 const PAUSE: i64 = 600;
 const STOP: i64 = 3600;
