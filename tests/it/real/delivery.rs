@@ -63,7 +63,7 @@ fn sample(line: &str) -> Produced {
         ("LOGIN_ERROR", _) => &["auth_fail"],
         // An administrator ends a session, and all those that a user has: one.
         _ if text("resourcePath").starts_with("sessions/") => &["session"],
-        _ if text("resourcePath").ends_with("/logout") => &["session:064b5e17-7320-0560-3ab5-c97fb25879ce"],
+        _ if text("resourcePath").ends_with("/logout") => &["session:a0f0d6d8-a1a2-60ee-80e8-83642b9b674a"],
         _ => &[],
     };
     let event_ids: Vec<_> = slots.iter().map(|slot| format!("{}:{slot}", text("id"))).collect();
