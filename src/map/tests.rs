@@ -6,6 +6,7 @@ use super::*;
 use crate::{event::AppEvent, record::Ownership, setting::Span};
 
 mod acceptance;
+mod fuzz;
 mod hostile;
 mod idle;
 mod kinds;

@@ -27,7 +27,7 @@ const FRAGMENTS: [&[u8]; 20] = [
 ];
 
 /// Changes `value` in one place: a byte, a piece out, a piece of `other` or a fragment in.
-fn mutate(random: &mut fastrand::Rng, value: &mut Vec<u8>, other: &[u8]) {
+pub(super) fn mutate(random: &mut fastrand::Rng, value: &mut Vec<u8>, other: &[u8]) {
     let from = random.usize(..=value.len());
     let to = random.usize(from..=value.len().min(from + 40));
     match random.u8(..8) {
@@ -52,8 +52,8 @@ fn mutate(random: &mut fastrand::Rng, value: &mut Vec<u8>, other: &[u8]) {
 
 /// What PutEvents demands of every event.
 #[track_caller]
-fn check_limits(mapped: &Mapped) {
-    let Mapped::Deliver(deliveries) = mapped else { return };
+pub(super) fn check_limits(mapped: &Mapped) {
+    let (Mapped::Deliver(deliveries) | Mapped::Partly(deliveries, _)) = mapped else { return };
     assert!(!deliveries.is_empty());
     for Delivery { endpoint_id, endpoint, event } in deliveries {
         assert_eq!(endpoint_id.0.len(), 32);
