@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of where the filter was written. The filter is the operator's and trusted like it: how
 //! long it runs and how deep it recurs cannot be bounded from within. What a record holds is not trusted:
-//! it is read by [`tree::parse`](crate::decode::tree::parse), bounded in depth and parts, and so is what
+//! it is read by `decode::tree`, bounded in depth and parts, and so is what
 //! `fromjson` reads. Nothing is there that looks outside or ends the process (`env`, `input`, `halt`,
 //! `debug`, `stderr`, `now`), so that a record always becomes the same events.
 //!

@@ -13,7 +13,7 @@ use crate::setting::{self, Malformed};
 /// Something that an identity event says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Field {
-    /// One that each event may have, by its place in [`FIXED`].
+    /// One that each event may have, by its place in `FIXED`.
     Fixed(Fixed),
     /// `person.NAME`: what is said of the person.
     Person(Box<str>),
