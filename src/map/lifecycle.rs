@@ -51,8 +51,16 @@ impl Mapper {
             };
         outputs.push(event_type, Some(Session { id: id.into(), start, stop: None }), &[]);
         // What is said already ends a pause too.
-        self.sessions.used(session, cause(outputs));
+        self.used(session, outputs);
         true
+    }
+
+    /// A session was used, by an event that is said already.
+    fn used(&mut self, session: Fingerprint, outputs: &Outputs<'_>) {
+        // A cause takes time to be made.
+        if self.sessions.may_rest() {
+            self.sessions.used(session, cause(outputs));
+        }
     }
 
     /// A session goes on, which does not open it: its start is known or is not.
@@ -72,7 +80,7 @@ impl Mapper {
             }
             None => self.without_start(EventType::SessionResume, &id, "", &mut outputs),
         }
-        self.sessions.used(fingerprint, cause(&outputs));
+        self.used(fingerprint, &outputs);
         Ok(outputs)
     }
 

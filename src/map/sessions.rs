@@ -170,8 +170,8 @@ impl Sessions {
         now: Moment,
     ) -> Opened {
         let (topic, partition) = (&record.topic, record.partition);
-        self.insert(session, now);
-        let Some(known) = self.known.peek_mut(session) else { return Opened::Started(by.time) };
+        self.make_room(session);
+        let known = self.known.touch_or_insert(session, now);
         let is_new = known.opening.is_none();
         let opening = known.opening.get_or_insert_with(|| Recorded::new(by, Whose::of(event)));
         if opening.cause.event != by.event {
@@ -317,8 +317,8 @@ impl Sessions {
             self.counts.unreadable += 1;
             return None;
         };
-        self.insert(session, now);
-        let known = self.known.peek_mut(session)?;
+        self.make_room(session);
+        let known = self.known.touch_or_insert(session, now);
         match said {
             Said::Opened(cause, owner, home) => {
                 let user = owner.as_ref().map_or(0, |owner| owner.whose().user());
@@ -364,11 +364,15 @@ impl Sessions {
     }
 
     fn insert(&mut self, session: Fingerprint, now: Moment) -> &mut Session {
+        self.make_room(session);
+        self.known.touch_or_insert(session, now)
+    }
+
+    fn make_room(&mut self, session: Fingerprint) {
         if let Some(evicted) = self.known.make_room(session) {
             self.counts.evicted_by_number += 1;
             self.forget(&[evicted]);
         }
-        self.known.touch_or_insert(session, now)
     }
 
     fn forget(&mut self, sessions: &[Fingerprint]) {
