@@ -141,7 +141,9 @@ impl Mapper {
     fn mapped(&mut self, record: &Record, now: Moment) -> Mapped {
         self.sessions.forget_aged(now);
         let decoded = self.decoder.decode(record);
-        self.count(decoded.format);
+        if let Some(format) = decoded.format {
+            self.recognised[format as usize] += 1;
+        }
         let mut keys = SourceKeys::new(record, decoded.events.len());
         let (mut deliveries, mut ignored, mut refused) = (Vec::new(), None, None);
         for item in &decoded.events {
@@ -187,12 +189,6 @@ impl Mapper {
             time_fallback: self.time_fallback,
             limits: self.additions.limits,
             recognised: self.recognised,
-        }
-    }
-
-    fn count(&mut self, format: Option<Format>) {
-        for (count, each) in self.recognised.iter_mut().zip(Format::ALL) {
-            *count += u64::from(format == Some(each));
         }
     }
 

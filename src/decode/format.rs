@@ -44,7 +44,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// All of them.
+    /// All of them, in the order of their declaration.
     pub const ALL: [Self; 12] = [
         Self::Keycloak,
         Self::Fusionauth,

@@ -44,23 +44,15 @@ impl Mapper {
         now: Moment,
     ) -> bool {
         let Some((id, session)) = session(event) else { return false };
-        let (event_type, start) =
-            match self.sessions.open(session, event, opening(event, outputs), record, now) {
-                Opened::Started(start) => (EventType::SessionStart, start),
-                Opened::Resumed(start) => (EventType::SessionResume, start),
-            };
+        let by = cause(outputs);
+        let (event_type, start) = match self.sessions.open(session, event, opening(event, by), record, now) {
+            Opened::Started(start) => (EventType::SessionStart, start),
+            Opened::Resumed(start) => (EventType::SessionResume, start),
+        };
         outputs.push(event_type, Some(Session { id: id.into(), start, stop: None }), &[]);
         // What is said already ends a pause too.
-        self.used(session, outputs);
+        self.sessions.used(session, by);
         true
-    }
-
-    /// A session was used, by an event that is said already.
-    fn used(&mut self, session: Fingerprint, outputs: &Outputs<'_>) {
-        // A cause takes time to be made.
-        if self.sessions.may_rest() {
-            self.sessions.used(session, cause(outputs));
-        }
     }
 
     /// A session goes on, which does not open it: its start is known or is not.
@@ -80,7 +72,10 @@ impl Mapper {
             }
             None => self.without_start(EventType::SessionResume, &id, "", &mut outputs),
         }
-        self.used(fingerprint, &outputs);
+        // A cause takes time to be made.
+        if self.sessions.may_rest() {
+            self.sessions.used(fingerprint, cause(&outputs));
+        }
         Ok(outputs)
     }
 
@@ -235,9 +230,8 @@ fn cause(outputs: &Outputs<'_>) -> Cause {
 }
 
 /// What opened the session: the event, at the time that it states for that or at its own.
-fn opening(event: &IdentityEvent<'_>, outputs: &Outputs<'_>) -> Cause {
-    let cause = cause(outputs);
-    Cause { time: event.session_start.map_or(cause.time, |start| start.min(cause.time)), ..cause }
+fn opening(event: &IdentityEvent<'_>, by: Cause) -> Cause {
+    Cause { time: event.session_start.map_or(by.time, |start| start.min(by.time)), ..by }
 }
 
 /// An event about a session, with what is remembered of whose the session is.

@@ -54,9 +54,9 @@ fn a_member_that_joins_and_leaves_under_load_makes_nothing_be_sent_twice() {
     feed.until("each owns half", || half(&first) && half(&second));
     feed.until("both deliver", || delivers(&second));
 
-    let metrics = first.metrics();
-    assert_eq!(metrics.count("records_released_total"), 0, "what it gave up was settled");
-    assert!(metrics.count("records_outstanding") > 0, "it leaves under load");
+    assert_eq!(first.metrics().count("records_released_total"), 0, "what it gave up was settled");
+    // The backlog may all be the second's, which read nothing until it owned its half.
+    feed.until("it leaves under load", || first.metrics().count("records_outstanding") > 0);
     assert_eq!(first.stop(), Some(0));
     feed.until("the second owns everything", || owned(&second) == 4);
     scene.wait_committed();
