@@ -35,7 +35,7 @@ use crate::{
         endpoint::Additions,
         ids::{SourceKeys, Whose},
         lifecycle::reason,
-        limits::Limits,
+        limits::{Limited, Limits},
         outputs::Outputs,
         sessions::Sessions,
     },
@@ -219,8 +219,8 @@ impl Mapper {
     }
 
     fn finish(&mut self, outputs: Outputs<'_>) -> Vec<Delivery> {
-        let (deliveries, limits) = outputs.finish();
-        self.additions.limits.add(&limits);
+        let (deliveries, shortened) = outputs.finish();
+        self.additions.limits.add_shortened(Limited::EventAttributes, shortened);
         deliveries
     }
 

@@ -1,9 +1,10 @@
 //! Takes a record for what its shape says it is, or reads it as the format that its topic is said to have.
 //!
 //! Knows the formats only by name. Keycloak's own shape is tried first, in one pass over the bytes without
-//! a tree, because most records have it. For all else a tree is built, its envelopes are opened, and the
-//! formats are asked in the order of [`Format::ALL`]; the first that knows the shape reads it. An array
-//! that no format knows as a whole is a batch: each of its parts is opened and recognised for itself.
+//! a tree, because most records have it; the pass gives up on what begins unlike most of them. For all
+//! else a tree is built, its envelopes are opened, and the formats are asked in the order of
+//! [`Format::ALL`], Keycloak's once more; the first that knows the shape reads it. An array that no format
+//! knows as a whole is a batch: each of its parts is opened and recognised for itself.
 
 use crate::{
     decode::{
@@ -36,19 +37,25 @@ impl Reading<'_> {
     pub(super) fn record<'a>(self, record: &'a Record, value: &'a [u8]) -> Decoded<'a> {
         let value = payload(value);
         let outside = Outside::of(record);
-        if self.choice.allows(Format::Keycloak) {
-            match keycloak::decode_own(value, self.wanted) {
-                Ok(Some(item)) => {
-                    let events = vec![item.map(|it| outside.fill(it))];
-                    return Decoded { format: Some(Format::Keycloak), events };
-                }
-                Ok(None) => {}
-                Err(reason) => return refused(reason),
-            }
+        let likely = match self.choice {
+            Choice::Auto => keycloak::decode_likely(value, self.wanted),
+            Choice::Named(Format::Keycloak) => keycloak::decode_own(value, self.wanted),
+            Choice::Named(_) => Ok(None),
+        };
+        match likely {
+            Ok(Some(events)) => return filled(Format::Keycloak, events, &outside),
+            Ok(None) => {}
+            Err(reason) => return refused(reason),
         }
-        match parse(value) {
-            Ok(node) => self.value(node, outside),
-            Err(reason) => refused(reason),
+        match (parse(value), self.choice) {
+            (Ok(node), _) => self.value(node, outside),
+            // A tree has bounds that one pass has not.
+            (Err(reason), Choice::Auto) => match keycloak::decode_own(value, self.wanted) {
+                Ok(Some(events)) => filled(Format::Keycloak, events, &outside),
+                Ok(None) => refused(reason),
+                Err(reason) => refused(reason),
+            },
+            (Err(reason), Choice::Named(_)) => refused(reason),
         }
     }
 
@@ -114,13 +121,17 @@ impl Reading<'_> {
     }
 
     fn read<'a>(self, format: Format, node: &Node<'a>, outside: &Outside<'a>) -> Decoded<'a> {
-        let items = match (format, self.filter) {
+        let events = match (format, self.filter) {
             (Format::Custom, Some(filter)) => filter.decode(node),
             _ => format.decode(node, self.wanted),
         };
-        let events: Vec<Item<'a>> = items.into_iter().map(|item| item.map(|it| outside.fill(it))).collect();
-        Decoded { format: Some(format), events }
+        filled(format, events, outside)
     }
+}
+
+fn filled<'a>(format: Format, mut events: Vec<Item<'a>>, outside: &Outside<'a>) -> Decoded<'a> {
+    events.iter_mut().flatten().for_each(|event| outside.fill(event));
+    Decoded { format: Some(format), events }
 }
 
 #[cfg(test)]

@@ -106,13 +106,12 @@ impl<'a> Outside<'a> {
         list.list().first().is_some_and(|first| self.is_cloud_event(first))
     }
 
-    /// The event, with the envelope's id and time where it has none.
-    pub(super) fn fill(&self, mut event: IdentityEvent<'a>) -> IdentityEvent<'a> {
+    /// Gives an event the envelope's id and time where it has none.
+    pub(super) fn fill(&self, event: &mut IdentityEvent<'a>) {
         if event.id.is_none() {
             event.id.clone_from(&self.id);
         }
         event.time = event.time.or(self.time);
-        event
     }
 
     fn step(&mut self, node: Node<'a>) -> Result<Step<'a>, Unmapped> {

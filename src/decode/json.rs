@@ -42,6 +42,8 @@ pub(super) trait Keys<'a> {
 pub(super) enum Slot<'s, 'a> {
     /// Nowhere: it is skipped.
     Unread,
+    /// Nowhere, and neither does what follows: the object is not what is looked for.
+    Foreign,
     /// Here.
     Value(&'s mut Scalar<'a>),
     /// In the keys of an object within this one, written as an object or as a text that holds one.
@@ -52,7 +54,7 @@ pub(super) enum Slot<'s, 'a> {
 ///
 /// # Errors
 ///
-/// The value is no JSON, or no object.
+/// The value is no JSON, or no object, or one that the keys call foreign.
 pub(super) fn read<'a>(value: &'a [u8], keys: &mut dyn Keys<'a>) -> Result<(), Refused> {
     // Checked at once, which is several times faster than text by text.
     let text = str::from_utf8(value).map_err(|_| Refused::NotJson)?;
@@ -79,20 +81,39 @@ impl<'a> Scalar<'a> {
     }
 }
 
-/// Takes the text of the first of `aliases` that has one.
-pub(super) fn first_text<'a>(aliases: &mut [&mut Scalar<'a>]) -> Option<Cow<'a, str>> {
-    aliases.iter_mut().find_map(|value| value.take_text())
+/// The text of the first of several names of a field that has one.
+pub(super) struct First<'a> {
+    text: Option<Cow<'a, str>>,
+    /// Whether a name has something that is no text.
+    wrong: bool,
 }
 
-/// The same for a field that an event stands on: that it has another type is not taken for absence.
-///
-/// # Errors
-///
-/// No alias has a text, and one has something else.
-pub(super) fn first_id<'a>(aliases: &mut [&mut Scalar<'a>]) -> Result<Option<Cow<'a, str>>, Refused> {
-    let wrong = aliases.iter().any(|value| matches!(value, Scalar::Float(_) | Scalar::Other));
-    match first_text(aliases) {
-        None if wrong => Err(Refused::FieldNotText),
-        text => Ok(text),
+/// Takes what the first name of a field has.
+pub(super) fn first<'a>(value: &mut Scalar<'a>) -> First<'a> {
+    First { wrong: matches!(value, Scalar::Float(_) | Scalar::Other), text: value.take_text() }
+}
+
+impl<'a> First<'a> {
+    /// Takes what the next name has, if those before had no text.
+    pub(super) fn or(self, next: impl FnOnce() -> Scalar<'a>) -> Self {
+        if self.text.is_some() {
+            return self;
+        }
+        let next = first(&mut next());
+        Self { wrong: self.wrong || next.wrong, ..next }
+    }
+
+    /// The text.
+    pub(super) fn text(self) -> Option<Cow<'a, str>> {
+        self.text
+    }
+
+    /// The same of a field that an event stands on: that it has another type is not taken for absence.
+    ///
+    /// # Errors
+    ///
+    /// No name has a text, and one has something else.
+    pub(super) fn id(self) -> Result<Option<Cow<'a, str>>, Refused> {
+        if self.wrong && self.text.is_none() { Err(Refused::FieldNotText) } else { Ok(self.text) }
     }
 }

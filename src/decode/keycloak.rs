@@ -36,13 +36,13 @@
 //! about nobody would pass unseen. Fields that only add to an event count as absent when their type is
 //! wrong.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, mem::take};
 
 use crate::{
     decode::{
         Item, Wanted,
-        json::{Scalar, first_id, first_text, read},
-        time::first_time,
+        json::{Scalar, first, read},
+        time::time,
         tree::Node,
     },
     identity::{
@@ -56,7 +56,7 @@ mod details;
 mod fields;
 mod shape;
 
-use fields::{Fields, Rare};
+use fields::{AuthDetails, Fields, Patience, Rare};
 
 /// The provider's name, as it goes into endpoint ids.
 pub const PROVIDER: &str = "keycloak";
@@ -84,7 +84,7 @@ pub const CLIENT_FAILURES: [&str; 10] = [
 pub fn decode(value: &[u8]) -> Result<IdentityEvent<'_>, Unmapped> {
     let mut fields = Fields::default();
     read(value, &mut fields)?;
-    event_of(fields)
+    event_of(&mut fields)
 }
 
 /// Reads a value in one pass if it has the shape of a Keycloak event, and is not in an envelope.
@@ -92,10 +92,24 @@ pub fn decode(value: &[u8]) -> Result<IdentityEvent<'_>, Unmapped> {
 /// # Errors
 ///
 /// The value is no JSON.
-pub(super) fn decode_own(value: &[u8], wanted: Wanted) -> Result<Option<Item<'_>>, Refused> {
+pub(super) fn decode_own(value: &[u8], wanted: Wanted) -> Result<Option<Vec<Item<'_>>>, Refused> {
+    decode_with(Patience::Long, value, wanted)
+}
+
+/// The same, but gives up early on what begins unlike most events: it may be one all the same.
+///
+/// # Errors
+///
+/// The value is no JSON.
+pub(super) fn decode_likely(value: &[u8], wanted: Wanted) -> Result<Option<Vec<Item<'_>>>, Refused> {
+    decode_with(Patience::Short, value, wanted)
+}
+
+fn decode_with(patience: Patience, value: &[u8], wanted: Wanted) -> Result<Option<Vec<Item<'_>>>, Refused> {
     let mut fields = Fields::wanting(wanted);
+    fields.be(patience);
     match read(value, &mut fields) {
-        Ok(()) if !fields.enveloped && shape::fits(&fields) => Ok(Some(event_of(fields))),
+        Ok(()) if shape::fits(&fields) => Ok(Some(vec![event_of(&mut fields)])),
         Ok(()) | Err(Refused::NotAnEvent) => Ok(None),
         Err(reason) => Err(reason),
     }
@@ -112,15 +126,15 @@ pub(super) fn recognises(node: &Node<'_>) -> bool {
 pub(super) fn decode_node<'a>(node: &Node<'a>, wanted: Wanted) -> Vec<Item<'a>> {
     let mut fields = Fields::wanting(wanted);
     node.fill(&mut fields);
-    vec![event_of(fields)]
+    vec![event_of(&mut fields)]
 }
 
-fn event_of(mut fields: Fields<'_>) -> Item<'_> {
-    if admin::is_admin_event(&fields) {
+fn event_of<'a>(fields: &mut Fields<'a>) -> Item<'a> {
+    if admin::is_admin_event(fields) {
         return admin::event_of(fields);
     }
     fields.settle_details();
-    let written = first_id(&mut [&mut fields.r#type, &mut fields.event_type])?;
+    let written = first(&mut fields.r#type).or(|| fields.rare.take(Rare::EventType)).id()?;
     let written = written.ok_or(Refused::NoType)?;
     let (name, access) = match written.strip_prefix("access.") {
         Some(name) => (name, true),
@@ -142,46 +156,51 @@ fn event_of(mut fields: Fields<'_>) -> Item<'_> {
         "USER_SESSION_DELETED" => fields.details.reason.take_text(),
         _ => None,
     };
-    Ok(event(&mut fields, kind, reason)?)
+    event(fields, kind, reason)
 }
 
 /// The event, each of its fields from the first of its names that has a value.
-fn event<'a>(
-    fields: &mut Fields<'a>,
-    kind: Kind,
-    reason: Option<Cow<'a, str>>,
-) -> Result<IdentityEvent<'a>, Refused> {
-    let mut ip_column = fields.take(Rare::IpColumn);
-    let mut user_agent = fields.take(Rare::UserAgent);
-    let mut auth = fields.auth.take().map(|auth| *auth).unwrap_or_default();
-    let details = &mut fields.details;
+fn event<'a>(fields: &mut Fields<'a>, kind: Kind, reason: Option<Cow<'a, str>>) -> Item<'a> {
+    let (details, rare, auth) = (&mut fields.details, &mut fields.rare, &mut fields.auth);
+    let mut of_auth =
+        |name: fn(&mut AuthDetails<'a>) -> Scalar<'a>| auth.as_deref_mut().map(name).unwrap_or_default();
+    // Each field is named: what is filled in and then replaced costs time.
     Ok(IdentityEvent {
-        id: first_id(&mut [&mut fields.id, &mut fields.uid, &mut fields.event_id])?,
-        time: first_time(&[&fields.time, &fields.timestamp, &fields.date_time, &fields.event_time]),
-        realm: first_id(&mut [&mut fields.realm, &mut fields.realm_column])?,
+        kind,
+        provider: PROVIDER.into(),
+        id: first(&mut fields.id).or(|| rare.take(Rare::Uid)).or(|| rare.take(Rare::EventId)).id()?,
+        time: time(&fields.time).or_else(|| rare.time(&[Rare::Timestamp, Rare::DateTime, Rare::TimeColumn])),
+        realm: first(&mut fields.realm).or(|| rare.take(Rare::RealmColumn)).id()?,
         realm_name: fields.realm_name.take_text(),
-        user: first_id(&mut [&mut fields.user, &mut auth.user, &mut fields.user_column])?,
-        user_name: first_text(&mut [
-            &mut details.username,
-            &mut fields.username,
-            &mut fields.user_name,
-            &mut auth.username,
-        ]),
-        session: first_id(&mut [
-            &mut fields.session,
-            &mut auth.session,
-            &mut fields.session_column,
-            &mut details.code_id,
-        ])?,
-        client: first_text(&mut [&mut fields.client, &mut auth.client, &mut fields.client_column]),
+        user: first(&mut fields.user)
+            .or(|| of_auth(|auth| take(&mut auth.user)))
+            .or(|| rare.take(Rare::UserColumn))
+            .id()?,
+        user_name: first(&mut details.username)
+            .or(|| rare.take(Rare::Username))
+            .or(|| rare.take(Rare::UserName))
+            .or(|| of_auth(|auth| take(&mut auth.username)))
+            .text(),
+        session: first(&mut fields.session)
+            .or(|| of_auth(|auth| take(&mut auth.session)))
+            .or(|| rare.take(Rare::SessionColumn))
+            .or(|| take(&mut details.code_id))
+            .id()?,
+        client: first(&mut fields.client)
+            .or(|| of_auth(|auth| take(&mut auth.client)))
+            .or(|| rare.take(Rare::ClientColumn))
+            .text(),
         reason,
-        ip: first_text(&mut [&mut fields.ip, &mut auth.ip, &mut ip_column]),
-        user_agent: first_text(&mut [&mut user_agent, &mut details.take_user_agent()]),
+        ip: first(&mut fields.ip)
+            .or(|| of_auth(|auth| take(&mut auth.ip)))
+            .or(|| rare.take(Rare::IpColumn))
+            .text(),
+        user_agent: rare.take(Rare::UserAgent).take_text().or_else(|| details.take_user_agent().take_text()),
         device: details.take_device(),
         place: details.take_place(),
         person: details.take_person(),
         attributes: details.take_attributes(),
-        ..IdentityEvent::new(kind, PROVIDER)
+        session_start: None,
     })
 }
 
@@ -335,8 +354,8 @@ mod tests {
 
     /// What only some configurations use.
     fn rest_line(value: &str) -> String {
-        let item = decode_own(value.as_bytes(), Wanted { attributes: true }).ok().flatten().unwrap();
-        let event = item.ok().unwrap();
+        let mut items = decode_own(value.as_bytes(), Wanted { attributes: true }).ok().flatten().unwrap();
+        let event = items.remove(0).ok().unwrap();
         let place = event.place.unwrap_or_default();
         let device = event.device.unwrap_or_default();
         let mut words = Vec::new();

@@ -4,10 +4,19 @@
 
 use crate::{decode::json::Scalar, identity::PLAUSIBLE_TIMES, moment::Timestamp};
 
-/// The first of `aliases` that can be read: a number (its unit told by its magnitude), the same as text,
-/// or RFC 3339. A date and time without an offset cannot: it could mean any of a day's hours.
-pub(super) fn first_time<const N: usize>(aliases: &[&Scalar<'_>; N]) -> Option<Timestamp> {
-    aliases.iter().find_map(|value| time(value))
+/// A time: a number (its unit told by its magnitude), the same as text, or RFC 3339. A date and time
+/// without an offset is none: it could mean any of a day's hours.
+pub(super) fn time(value: &Scalar<'_>) -> Option<Timestamp> {
+    let milliseconds = match value {
+        Scalar::Integer(number) => from_integer(*number)?,
+        Scalar::Float(number) => from_float(*number)?,
+        Scalar::Text(text) => match text.parse() {
+            Ok(number) => from_integer(number)?,
+            Err(_) => text.parse::<jiff::Timestamp>().ok()?.as_millisecond(),
+        },
+        Scalar::Null | Scalar::Other => return None,
+    };
+    PLAUSIBLE_TIMES.contains(&milliseconds).then_some(Timestamp(milliseconds))
 }
 
 /// A date and time without an offset, read as UTC: for the fields of which a provider says that they are.
@@ -20,19 +29,6 @@ pub(super) fn in_utc(text: &str) -> Option<Timestamp> {
     }
     let civil = text.parse::<jiff::civil::DateTime>().ok()?;
     let milliseconds = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond();
-    PLAUSIBLE_TIMES.contains(&milliseconds).then_some(Timestamp(milliseconds))
-}
-
-fn time(value: &Scalar<'_>) -> Option<Timestamp> {
-    let milliseconds = match value {
-        Scalar::Integer(number) => from_integer(*number)?,
-        Scalar::Float(number) => from_float(*number)?,
-        Scalar::Text(text) => match text.parse() {
-            Ok(number) => from_integer(number)?,
-            Err(_) => text.parse::<jiff::Timestamp>().ok()?.as_millisecond(),
-        },
-        Scalar::Null | Scalar::Other => return None,
-    };
     PLAUSIBLE_TIMES.contains(&milliseconds).then_some(Timestamp(milliseconds))
 }
 
@@ -62,7 +58,7 @@ mod tests {
 
     #[track_caller]
     fn check(value: &Scalar<'_>, expected: Option<i64>) {
-        assert_eq!(first_time(&[value]), expected.map(Timestamp));
+        assert_eq!(time(value), expected.map(Timestamp));
     }
 
     fn text(text: &str) -> Scalar<'_> {
@@ -121,11 +117,5 @@ mod tests {
         check("2026-13-22T21:20:28", None);
         check("1969-12-31T23:59:59", None);
         check("", None);
-    }
-
-    #[test]
-    fn an_alias_that_cannot_be_read_gives_way_to_the_next() {
-        let aliases = [&text("soon"), &Scalar::Null, &Scalar::Integer(1_795_382_428), &Scalar::Integer(5)];
-        assert_eq!(first_time(&aliases), Some(Timestamp(1_795_382_428_000)));
     }
 }

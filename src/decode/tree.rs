@@ -10,7 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use crate::{
     decode::{
         json::{Keys, Scalar, Slot},
-        time::first_time,
+        time::time,
     },
     identity::reason::Refused,
     moment::Timestamp,
@@ -129,16 +129,16 @@ impl<'a> Node<'a> {
         if let Self::Bool(flag) = self { Some(*flag) } else { None }
     }
 
-    /// The time, see [`first_time`].
+    /// The time, see [`time`].
     pub(super) fn time(&self) -> Option<Timestamp> {
-        first_time(&[&self.scalar()])
+        time(&self.scalar())
     }
 
     /// Reads this object into `keys`, as `json::read` does an object's text.
     pub(super) fn fill(&self, keys: &mut dyn Keys<'a>) {
         for (key, node) in self.entries() {
             match keys.slot(key) {
-                Slot::Unread => {}
+                Slot::Unread | Slot::Foreign => {}
                 Slot::Value(value) => *value = node.scalar(),
                 Slot::Object(keys) => {
                     keys.clear();

@@ -92,6 +92,18 @@ impl Limited {
         }
     }
 
+    /// As much of a text as the field may have.
+    #[inline]
+    pub(super) fn cut(self, text: &str) -> &str {
+        // Fewer bytes than characters allowed need no counting.
+        if text.len() > self.longest()
+            && let Some((end, _)) = text.char_indices().nth(self.longest())
+        {
+            return &text[..end];
+        }
+        text
+    }
+
     /// The longest text, in characters. Where the destination states none, one that is long enough for
     /// everything that is meant seriously.
     const fn longest(self) -> usize {
@@ -122,22 +134,16 @@ impl Limits {
         Limited::ALL.into_iter().map(Limited::name).zip(self.left_out)
     }
 
-    /// Adds what was counted elsewhere.
-    pub(super) fn add(&mut self, other: &Self) {
-        self.shortened.iter_mut().zip(other.shortened).for_each(|(count, more)| *count += more);
-        self.left_out.iter_mut().zip(other.left_out).for_each(|(count, more)| *count += more);
+    /// Counts values that were cut elsewhere.
+    pub(super) fn add_shortened(&mut self, field: Limited, values: u64) {
+        self.shortened[field as usize] += values;
     }
 
     /// A text as long as it may be, none if it is empty.
     pub(super) fn text<'t>(&mut self, field: Limited, text: &'t str) -> Option<&'t str> {
-        // Fewer bytes than characters allowed need no counting.
-        if text.len() > field.longest()
-            && let Some((end, _)) = text.char_indices().nth(field.longest())
-        {
-            self.shortened[field as usize] += 1;
-            return Some(&text[..end]);
-        }
-        (!text.is_empty()).then_some(text)
+        let short = field.cut(text);
+        self.add_shortened(field, u64::from(short.len() < text.len()));
+        (!short.is_empty()).then_some(short)
     }
 
     /// The values of an attribute of an endpoint or a user.
@@ -208,6 +214,9 @@ impl Limits {
     /// Makes an endpoint as small as it must be: attributes of the endpoint go first, then those of the
     /// user, the last by name before the others. What stays then is always small enough.
     pub(super) fn fit(&mut self, endpoint: &mut Endpoint) {
+        if endpoint.attributes.is_empty() && endpoint.user_attributes.is_empty() {
+            return;
+        }
         let mut size = endpoint.size();
         while size > Endpoint::LARGEST {
             let (attributes, field) = if endpoint.attributes.is_empty() {

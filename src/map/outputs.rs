@@ -12,7 +12,7 @@ use crate::{
     map::{
         endpoint::{Additions, Common},
         ids::{self, Whose},
-        limits::{Limited, Limits},
+        limits::Limited,
     },
     moment::Timestamp,
 };
@@ -26,7 +26,8 @@ pub(super) struct Outputs<'a> {
     endpoint: Arc<Endpoint>,
     common: Common,
     deliveries: Vec<Delivery>,
-    limits: Limits,
+    /// Values of attributes that were cut.
+    shortened: u64,
     /// Whether the events are about one session each of several.
     for_each_session: bool,
 }
@@ -49,7 +50,7 @@ impl<'a> Outputs<'a> {
             endpoint: Arc::new(additions.endpoint(event, whose)),
             common: additions.common(event),
             deliveries: Vec::with_capacity(2),
-            limits: Limits::default(),
+            shortened: 0,
             for_each_session: false,
         }
     }
@@ -94,9 +95,9 @@ impl<'a> Outputs<'a> {
         });
     }
 
-    /// The events, and what their limits cost.
-    pub(super) fn finish(self) -> (Vec<Delivery>, Limits) {
-        (self.deliveries, self.limits)
+    /// The events, and how many values of their attributes were cut.
+    pub(super) fn finish(self) -> (Vec<Delivery>, u64) {
+        (self.deliveries, self.shortened)
     }
 
     /// The event's id is an attribute too: the stream that people read downstream has no event ids, and
@@ -118,7 +119,8 @@ impl<'a> Outputs<'a> {
         // Many events may wait for long: no room is kept for what is not there.
         let mut attributes = Vec::with_capacity(with_value.clone().count() + self.common.attributes.len());
         for (key, value) in with_value {
-            let text = self.limits.text(Limited::EventAttributes, value).unwrap_or_default();
+            let text = Limited::EventAttributes.cut(value);
+            self.shortened += u64::from(text.len() < value.len());
             attributes.push(((*key).into(), text.into()));
         }
         attributes.extend_from_slice(&self.common.attributes);

@@ -177,11 +177,11 @@ impl Sessions {
         if opening.cause.event != by.event {
             return Opened::Resumed(opening.cause.time);
         }
-        let (start, unwritten) = (opening.cause.time, opening.told == Told::Unwritten);
-        let entry =
-            || entries::opened(session, opening.cause, opening.what.owner.as_ref(), Some((topic, partition)));
-        let entry = unwritten.then(entry);
-        self.unwritten.extend(entry.filter(|_| self.shared));
+        let start = opening.cause.time;
+        if self.shared && opening.told == Told::Unwritten {
+            let (owner, home) = (opening.what.owner.as_ref(), Some((&**topic, partition)));
+            self.unwritten.push(entries::opened(session, opening.cause, owner, home));
+        }
         if let Some(idle) = self.idle.as_mut().filter(|_| is_new) {
             idle.opened(session, topic, partition, start);
         }

@@ -18,8 +18,8 @@ struct Inner<'s, 'a>(&'s mut dyn Keys<'a>);
 /// A key, which becomes the slot that it names.
 struct Key<'s, 'a>(&'s mut dyn Keys<'a>);
 
-/// A value of any type.
-struct Any;
+/// A value of any type, which goes where it belongs at once.
+struct Any<'s, 'a>(&'s mut Scalar<'a>);
 
 fn fill<'a, A: MapAccess<'a>>(keys: &mut dyn Keys<'a>, mut map: A) -> Result<(), A::Error> {
     while let Some(slot) = map.next_key_seed(Key(keys))? {
@@ -27,7 +27,8 @@ fn fill<'a, A: MapAccess<'a>>(keys: &mut dyn Keys<'a>, mut map: A) -> Result<(),
             Slot::Unread => {
                 map.next_value::<IgnoredAny>()?;
             }
-            Slot::Value(value) => *value = map.next_value_seed(Any)?,
+            Slot::Foreign => return Err(A::Error::custom("foreign")),
+            Slot::Value(value) => map.next_value_seed(Any(value))?,
             Slot::Object(keys) => map.next_value_seed(Inner(keys))?,
         }
     }
@@ -133,55 +134,65 @@ impl<'s, 'a> Visitor<'a> for Key<'s, 'a> {
     }
 }
 
-impl<'a> DeserializeSeed<'a> for Any {
-    type Value = Scalar<'a>;
+impl<'a> DeserializeSeed<'a> for Any<'_, 'a> {
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<(), D::Error> {
         json.deserialize_any(self)
     }
 }
 
-impl<'a> Visitor<'a> for Any {
-    type Value = Scalar<'a>;
+impl<'a> Visitor<'a> for Any<'_, 'a> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("anything")
     }
 
-    fn visit_borrowed_str<E>(self, text: &'a str) -> Result<Self::Value, E> {
-        Ok(if matches!(text, "" | "null") { Scalar::Null } else { Scalar::Text(text.into()) })
+    fn visit_borrowed_str<E>(self, text: &'a str) -> Result<(), E> {
+        *self.0 = if matches!(text, "" | "null") { Scalar::Null } else { Scalar::Text(text.into()) };
+        Ok(())
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(if matches!(text, "" | "null") { Scalar::Null } else { Scalar::Text(text.to_owned().into()) })
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        *self.0 =
+            if matches!(text, "" | "null") { Scalar::Null } else { Scalar::Text(text.to_owned().into()) };
+        Ok(())
     }
 
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Scalar::Null)
+    fn visit_unit<E>(self) -> Result<(), E> {
+        *self.0 = Scalar::Null;
+        Ok(())
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Scalar::Integer(number))
+    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
+        *self.0 = Scalar::Integer(number);
+        Ok(())
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(i64::try_from(number).map_or(Scalar::Other, Scalar::Integer))
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        *self.0 = i64::try_from(number).map_or(Scalar::Other, Scalar::Integer);
+        Ok(())
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(Scalar::Float(number))
+    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
+        *self.0 = Scalar::Float(number);
+        Ok(())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Scalar::Other)
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        *self.0 = Scalar::Other;
+        Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'a>>(self, array: A) -> Result<Self::Value, A::Error> {
-        skip(array).map(|()| Scalar::Other)
+    fn visit_seq<A: SeqAccess<'a>>(self, array: A) -> Result<(), A::Error> {
+        *self.0 = Scalar::Other;
+        skip(array)
     }
 
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other)
+        *self.0 = Scalar::Other;
+        Ok(())
     }
 }

@@ -22,12 +22,12 @@ use std::borrow::Cow;
 use crate::{
     decode::{
         Item,
-        json::{first_id, first_text},
+        json::first,
         keycloak::{
             PROVIDER,
             fields::{Fields, Rare},
         },
-        time::first_time,
+        time::time,
     },
     identity::{
         IdentityEvent, Kind,
@@ -40,16 +40,16 @@ const REASON: &str = "admin_logout";
 
 /// An admin event has an operation and a resource, and most publishers give it no type.
 pub(super) fn is_admin_event(fields: &Fields<'_>) -> bool {
-    let operation = fields.has(&[Rare::Operation, Rare::OperationColumn]);
-    let resource = fields.has(&[Rare::Resource, Rare::ResourceText, Rare::ResourceColumn]);
+    let operation = fields.rare.has(&[Rare::Operation, Rare::OperationColumn]);
+    let resource = fields.rare.has(&[Rare::Resource, Rare::ResourceText, Rare::ResourceColumn]);
     (operation && resource) || fields.r#type.text().is_some_and(|text| text.starts_with("admin."))
 }
 
 /// What an admin event says.
-pub(super) fn event_of(mut fields: Fields<'_>) -> Item<'_> {
-    let (operation, resource) = what(&mut fields);
-    let path = text_of(&mut fields, &[Rare::Path, Rare::PathColumn]).unwrap_or_default();
-    let mut about = |kind| Ok(event(&mut fields, kind)?);
+pub(super) fn event_of<'a>(fields: &mut Fields<'a>) -> Item<'a> {
+    let (operation, resource) = what(fields);
+    let path = text_of(fields, &[Rare::Path, Rare::PathColumn]).unwrap_or_default();
+    let mut about = |kind| Ok(event(fields, kind)?);
     match (operation.as_deref(), resource.as_deref()) {
         (Some("ACTION"), Some("USER")) => {
             let user = part(&path, |path| path.strip_prefix("users/")?.strip_suffix("/logout"));
@@ -81,7 +81,7 @@ fn what<'a>(fields: &mut Fields<'a>) -> (Option<Cow<'a, str>>, Option<Cow<'a, st
 }
 
 fn text_of<'a>(fields: &mut Fields<'a>, names: &[Rare]) -> Option<Cow<'a, str>> {
-    names.iter().find_map(|name| fields.take(*name).take_text())
+    names.iter().find_map(|name| fields.rare.take(*name).take_text())
 }
 
 /// The one segment of a path that `cut` leaves, borrowed where the path is.
@@ -95,12 +95,12 @@ fn part<'a>(path: &Cow<'a, str>, cut: fn(&str) -> Option<&str>) -> Option<Cow<'a
 
 /// The event, without the administrator.
 fn event<'a>(fields: &mut Fields<'a>, kind: Kind) -> Result<IdentityEvent<'a>, Refused> {
-    let admin_time = fields.take(Rare::AdminTime);
+    let rare = &mut fields.rare;
     Ok(IdentityEvent {
-        id: first_id(&mut [&mut fields.id, &mut fields.uid, &mut fields.event_id])?,
-        time: first_time(&[&fields.time, &fields.timestamp, &fields.date_time, &admin_time]),
-        realm: first_id(&mut [&mut fields.realm, &mut fields.realm_column])?,
-        realm_name: first_text(&mut [&mut fields.realm_name]),
+        id: first(&mut fields.id).or(|| rare.take(Rare::Uid)).or(|| rare.take(Rare::EventId)).id()?,
+        time: time(&fields.time).or_else(|| rare.time(&[Rare::Timestamp, Rare::DateTime, Rare::AdminTime])),
+        realm: first(&mut fields.realm).or(|| rare.take(Rare::RealmColumn)).id()?,
+        realm_name: fields.realm_name.take_text(),
         reason: Some(REASON.into()),
         ..IdentityEvent::new(kind, PROVIDER)
     })

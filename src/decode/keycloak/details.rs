@@ -65,7 +65,14 @@ pub(super) type Person<'a> = Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>;
 
 impl<'a> Details<'a> {
     pub(super) fn wanting(wanted: Wanted) -> Self {
-        Self { wanted, ..Self::default() }
+        let mut details = Self::default();
+        details.want(wanted);
+        details
+    }
+
+    /// Reads what is wanted from now on.
+    pub(super) fn want(&mut self, wanted: Wanted) {
+        self.wanted = wanted;
     }
 
     pub(super) fn wanted(&self) -> Wanted {

@@ -3,52 +3,68 @@
 //! One tolerant reader for all publishers: Keycloak's own JSON (as Jackson writes it), the listeners that
 //! rename or wrap fields (`uid`, `eventId`, `eventType`, `dateTime`, `authDetails`), and the columns of
 //! Keycloak's tables (`user_id`). What is not named here (`@class`, `representation`, …) is skipped. What
-//! few records have is kept in lists and boxes, so that the others do not pay for it.
+//! few records have is kept in a list and in boxes, so that the others do not pay for it.
 
 use crate::decode::{
     Wanted,
     json::{Keys, Scalar, Slot},
     keycloak::details::Details,
+    time::time,
 };
+use crate::moment::Timestamp;
 
 /// The outermost object.
 #[derive(Default)]
 pub(super) struct Fields<'a> {
     pub(super) id: Scalar<'a>,
-    pub(super) uid: Scalar<'a>,
-    pub(super) event_id: Scalar<'a>,
     pub(super) time: Scalar<'a>,
-    pub(super) timestamp: Scalar<'a>,
-    pub(super) date_time: Scalar<'a>,
-    pub(super) event_time: Scalar<'a>,
     pub(super) r#type: Scalar<'a>,
-    pub(super) event_type: Scalar<'a>,
     pub(super) realm: Scalar<'a>,
-    pub(super) realm_column: Scalar<'a>,
     pub(super) realm_name: Scalar<'a>,
     pub(super) user: Scalar<'a>,
-    pub(super) user_column: Scalar<'a>,
     pub(super) session: Scalar<'a>,
-    pub(super) session_column: Scalar<'a>,
     pub(super) client: Scalar<'a>,
-    pub(super) client_column: Scalar<'a>,
-    pub(super) username: Scalar<'a>,
-    pub(super) user_name: Scalar<'a>,
     pub(super) ip: Scalar<'a>,
     pub(super) error: Scalar<'a>,
-    /// What a publisher or a table has beside these.
-    pub(super) rare: Vec<(Rare, Scalar<'a>)>,
-    /// Whether the object has a field of an envelope, and so is not what it looks like.
-    pub(super) enveloped: bool,
+    pub(super) rare: RareFields<'a>,
+    patience: Patience,
     pub(super) details: Details<'a>,
     pub(super) details_column: Option<Box<Details<'a>>>,
     pub(super) long_details_column: Option<Box<Details<'a>>>,
     pub(super) auth: Option<Box<AuthDetails<'a>>>,
 }
 
-/// A field that few records have.
+/// When an object is not looked at further.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Patience {
+    /// Never: it is Keycloak's.
+    #[default]
+    Endless,
+    /// When it turns out to be an envelope.
+    Long,
+    /// Also when it begins unlike most events.
+    Short,
+}
+
+/// What a publisher or a table has beside Keycloak's own.
+#[derive(Default)]
+pub(super) struct RareFields<'a>(Vec<(Rare, Scalar<'a>)>);
+
+/// A field that Keycloak's own events do not have.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rare {
+    Uid,
+    EventId,
+    Timestamp,
+    DateTime,
+    TimeColumn,
+    EventType,
+    RealmColumn,
+    UserColumn,
+    SessionColumn,
+    ClientColumn,
+    Username,
+    UserName,
     IpColumn,
     UserAgent,
     Operation,
@@ -74,18 +90,14 @@ pub(super) struct AuthDetails<'a> {
 impl<'a> Fields<'a> {
     /// Fields that keep what is wanted.
     pub(super) fn wanting(wanted: Wanted) -> Self {
-        Self { details: Details::wanting(wanted), ..Self::default() }
+        let mut fields = Self::default();
+        fields.details.want(wanted);
+        fields
     }
 
-    /// Takes the value of a rare field.
-    pub(super) fn take(&mut self, name: Rare) -> Scalar<'a> {
-        let found = self.rare.iter_mut().rev().find(|(rare, _)| *rare == name);
-        found.map(|(_, value)| std::mem::take(value)).unwrap_or_default()
-    }
-
-    /// Whether a rare field has a text.
-    pub(super) fn has(&self, names: &[Rare]) -> bool {
-        self.rare.iter().any(|(rare, value)| names.contains(rare) && matches!(value, Scalar::Text(_)))
+    /// Gives up when `patience` ends.
+    pub(super) fn be(&mut self, patience: Patience) {
+        self.patience = patience;
     }
 
     /// Takes the details from whichever column has them, where there are columns.
@@ -97,10 +109,17 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Whether nothing that most events begin with was read.
+    fn is_blank(&self) -> bool {
+        self.rare.0.is_empty()
+            && [&self.id, &self.time, &self.r#type].iter().all(|value| matches!(value, Scalar::Null))
+    }
+
     fn rare(&mut self, name: Rare) -> Slot<'_, 'a> {
-        let last = self.rare.len();
-        self.rare.push((name, Scalar::Null));
-        Slot::Value(&mut self.rare[last].1)
+        let rare = &mut self.rare.0;
+        let last = rare.len();
+        rare.push((name, Scalar::Null));
+        Slot::Value(&mut rare[last].1)
     }
 
     fn column(&mut self, long: bool) -> Slot<'_, 'a> {
@@ -110,36 +129,61 @@ impl<'a> Fields<'a> {
     }
 }
 
+impl<'a> RareFields<'a> {
+    /// Takes the value of a field.
+    pub(super) fn take(&mut self, name: Rare) -> Scalar<'a> {
+        let found = self.0.iter_mut().rev().find(|(rare, _)| *rare == name);
+        found.map(|(_, value)| std::mem::take(value)).unwrap_or_default()
+    }
+
+    /// The first of the fields that is a time.
+    pub(super) fn time(&self, names: &[Rare]) -> Option<Timestamp> {
+        names.iter().find_map(|name| time(self.get(*name)?))
+    }
+
+    /// The value of a field, if it has one.
+    pub(super) fn get(&self, name: Rare) -> Option<&Scalar<'a>> {
+        let found = self.0.iter().rev().find(|(rare, _)| *rare == name);
+        found.map(|(_, value)| value).filter(|value| !matches!(value, Scalar::Null))
+    }
+
+    /// Whether one of the fields has a text.
+    pub(super) fn has(&self, names: &[Rare]) -> bool {
+        self.0.iter().any(|(rare, value)| names.contains(rare) && matches!(value, Scalar::Text(_)))
+    }
+}
+
 impl<'a> Keys<'a> for Fields<'a> {
     fn clear(&mut self) {
-        *self = Self::wanting(self.details.wanted());
+        *self = Self { patience: self.patience, ..Self::wanting(self.details.wanted()) };
     }
 
     fn slot(&mut self, key: &str) -> Slot<'_, 'a> {
+        // Keycloak's own names first: the earlier a name stands, the sooner it is found.
         Slot::Value(match key {
             "id" => &mut self.id,
-            "uid" => &mut self.uid,
-            "eventId" => &mut self.event_id,
             "time" => &mut self.time,
-            "timestamp" => &mut self.timestamp,
-            "dateTime" => &mut self.date_time,
-            "event_time" => &mut self.event_time,
             "type" => &mut self.r#type,
-            "eventType" => &mut self.event_type,
             "realmId" => &mut self.realm,
-            "realm_id" => &mut self.realm_column,
             "realmName" => &mut self.realm_name,
-            "userId" => &mut self.user,
-            "user_id" => &mut self.user_column,
-            "sessionId" => &mut self.session,
-            "session_id" => &mut self.session_column,
             "clientId" => &mut self.client,
-            "client_id" => &mut self.client_column,
-            "username" => &mut self.username,
-            "userName" => &mut self.user_name,
+            "userId" => &mut self.user,
+            "sessionId" => &mut self.session,
             "ipAddress" => &mut self.ip,
             "error" => &mut self.error,
             "details" => return Slot::Object(&mut self.details),
+            "uid" => return self.rare(Rare::Uid),
+            "eventId" => return self.rare(Rare::EventId),
+            "timestamp" => return self.rare(Rare::Timestamp),
+            "dateTime" => return self.rare(Rare::DateTime),
+            "event_time" => return self.rare(Rare::TimeColumn),
+            "eventType" => return self.rare(Rare::EventType),
+            "realm_id" => return self.rare(Rare::RealmColumn),
+            "user_id" => return self.rare(Rare::UserColumn),
+            "session_id" => return self.rare(Rare::SessionColumn),
+            "client_id" => return self.rare(Rare::ClientColumn),
+            "username" => return self.rare(Rare::Username),
+            "userName" => return self.rare(Rare::UserName),
             "authDetails" => return Slot::Object(&mut **self.auth.get_or_insert_default()),
             "details_json" => return self.column(false),
             "details_json_long_value" => return self.column(true),
@@ -153,10 +197,11 @@ impl<'a> Keys<'a> for Fields<'a> {
             "resourcePath" => return self.rare(Rare::Path),
             "resource_path" => return self.rare(Rare::PathColumn),
             "admin_event_time" => return self.rare(Rare::AdminTime),
-            "specversion" | "__op" | "__deleted" => {
-                self.enveloped = true;
-                return Slot::Unread;
+            "specversion" | "__op" | "__deleted" if self.patience >= Patience::Long => {
+                return Slot::Foreign;
             }
+            "@class" => return Slot::Unread,
+            _ if self.patience == Patience::Short && self.is_blank() => return Slot::Foreign,
             _ => return Slot::Unread,
         })
     }

@@ -6,15 +6,19 @@
 
 use crate::decode::{
     json::Scalar,
-    keycloak::{admin::is_admin_event, fields::Fields, kind},
+    keycloak::{
+        admin::is_admin_event,
+        fields::{Fields, Rare},
+        kind,
+    },
 };
 
 /// Whether the fields are those of a Keycloak event.
 pub(super) fn fits(fields: &Fields<'_>) -> bool {
-    let written = fields.r#type.text().or(fields.event_type.text());
+    let written = fields.r#type.text().or_else(|| fields.rare.get(Rare::EventType)?.text());
     match written {
         Some(name) if name.starts_with("access.") => true,
-        Some(name) if is_name(name) => kind(name, None).is_ok() || has_realm(fields) || has_subject(fields),
+        Some(name) if is_name(name) => has_realm(fields) || has_subject(fields) || kind(name, None).is_ok(),
         _ => has_realm(fields) || is_admin_event(fields),
     }
 }
@@ -24,15 +28,15 @@ fn is_name(name: &str) -> bool {
 }
 
 fn has_realm(fields: &Fields<'_>) -> bool {
-    is_there(&[&fields.realm, &fields.realm_column, &fields.realm_name])
+    is_there(&fields.realm) || is_there(&fields.realm_name) || fields.rare.get(Rare::RealmColumn).is_some()
 }
 
 fn has_subject(fields: &Fields<'_>) -> bool {
-    let user = [&fields.user, &fields.user_column];
-    let session = [&fields.session, &fields.session_column];
-    is_there(&user) || is_there(&session) || is_there(&[&fields.client, &fields.client_column])
+    let columns = [Rare::UserColumn, Rare::SessionColumn, Rare::ClientColumn];
+    let has_column = columns.into_iter().any(|column| fields.rare.get(column).is_some());
+    has_column || [&fields.user, &fields.session, &fields.client].into_iter().any(is_there)
 }
 
-fn is_there(values: &[&Scalar<'_>]) -> bool {
-    values.iter().any(|value| !matches!(value, Scalar::Null))
+fn is_there(value: &Scalar<'_>) -> bool {
+    !matches!(value, Scalar::Null)
 }

@@ -105,6 +105,13 @@ fn depth_and_length_are_no_danger() {
             "_userauth.sign_in",
         );
     }
+    // More than a tree may hold, before anything that says whose it is.
+    check(
+        &record(format!(
+            r#"{{"x":{open}1{close},"type":"LOGIN","userId":"u","id":"e","time":1795382428244}}"#
+        )),
+        "_userauth.sign_in",
+    );
     let nested = serde_json::to_string(&format!(r#"{{"a":{open}1{close}}}"#)).unwrap();
     check(&event("e", 0, "LOGIN", &format!(r#""userId":"u","details":{nested}"#)), "_userauth.sign_in");
     let long = "x".repeat(2_000_000);
