@@ -22,11 +22,12 @@ pub enum Exit {
     Clean = 0,
     /// The shutdown deadline passed with records unsettled; they are delivered again.
     Unsettled = 1,
-    /// The command line is not understood.
+    /// The command line is not understood, or a file cannot be read (`map`).
     Usage = 64,
     /// A record was refused (`map`).
     Refused = 65,
-    /// A needed service is unreachable (`check`); Kafka failed for good, or the sessions' table was not read in time (`run`).
+    /// A needed service is unreachable (`check`); Kafka failed for good, the sessions' table was not read in
+    /// time, or `admin.listen` is taken (`run`).
     Unreachable = 69,
     /// A bug: a panic anywhere ends the process.
     Bug = 70,

@@ -20,7 +20,7 @@
 //!  │ source ├─────►│ runner: one task, one select!, owns all the state   ├───────►│ destination   ├──► AWS
 //!  │ kafka  │◄─────┤ (sends live in its JoinSet)                         │◄───────┤ pinpoint      │◄──
 //!  └────────┘      └──────┬──────────────────────────────────────────────┘        └───────────────┘
-//!       ▲                 └──► dead_letter
+//!       ▲                 └──► dead_letter · table (of sessions)
 //!       └── Kafka     main ─► cli · config ─► app (composition root) ─► runner · admin
 //! ```
 //!
@@ -34,9 +34,9 @@
 //! is a state ([`source::Intake`]) and not a channel: what is outstanding is bounded, and the source pauses
 //! and resumes while it goes on polling.
 //!
-//! Three kinds of threads: the runtime's, which runs everything but Kafka; the source's poll loop, which
-//! must never wait for longer than the group allows, with a commit thread beside it; and those that serve
-//! the dead letters and the sessions' table.
+//! Four kinds of threads: the runtime's, which runs everything but Kafka; the source's poll loop, which
+//! must never wait for longer than the group allows, with a commit thread beside it; those that serve
+//! the dead letters and the sessions' table; and one that looks whether the file of places has changed.
 //!
 //! # Code map
 //!

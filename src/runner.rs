@@ -219,11 +219,11 @@ impl<S: Source, D: Destination, L: DeadLetters, T: Table> Runner<S, D, L, T> {
 
     /// Begins to read: records, or before them the sessions that they may be about.
     fn begin(&mut self) {
-        self.parts.reporter.running();
-        match self.parts.table {
-            Some(_) => self.parts.reporter.loading(self.parts.clock.now()),
-            None => self.parts.source.command(SourceCommand::Begin),
+        if self.parts.table.is_some() {
+            return self.parts.reporter.loading(self.parts.clock.now());
         }
+        self.parts.reporter.running();
+        self.parts.source.command(SourceCommand::Begin);
     }
 
     fn table(&mut self, now: Moment, event: TableEvent) {

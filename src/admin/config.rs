@@ -23,7 +23,7 @@ pub struct AdminConfig {
 pub enum Readiness {
     /// The process: ready once started and until it drains.
     Process,
-    /// The delivery as well: not ready during a hold.
+    /// The delivery as well: not ready during a hold, and while the sessions' table is read.
     Delivery,
 }
 

@@ -25,6 +25,8 @@ pub enum Stage {
     /// Not everything runs yet.
     #[default]
     Starting,
+    /// Reading the sessions' table; records are read after it.
+    Loading,
     /// Reading and delivering.
     Running,
     /// Reading nothing more, settling what can be settled.
@@ -39,6 +41,7 @@ impl Stage {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Starting => "starting",
+            Self::Loading => "loading",
             Self::Running => "running",
             Self::Draining => "draining",
             Self::Stopped => "stopped",
@@ -122,6 +125,7 @@ impl Health {
     /// Why the process is not ready, in one word, or nothing when it is.
     pub(super) fn unready(&self, readiness: Readiness) -> Option<&'static str> {
         match self.stage() {
+            Stage::Loading if readiness == Readiness::Process => None,
             Stage::Running if readiness == Readiness::Process || self.holds.borrow().is_empty() => None,
             Stage::Running => Some("held"),
             stage => Some(stage.name()),
@@ -175,6 +179,8 @@ mod tests {
         let health = Health::new(|| Moment::START);
         let both = |health: &Health| [Readiness::Process, Readiness::Delivery].map(|it| health.unready(it));
         assert_eq!(both(&health), [Some("starting"); 2]);
+        health.enter(Stage::Loading);
+        assert_eq!(both(&health), [None, Some("loading")]);
         health.enter(Stage::Running);
         assert_eq!(both(&health), [None, None]);
         health.hold(vec![HoldStatus {

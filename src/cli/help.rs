@@ -37,7 +37,8 @@ Exit codes:
   1    the shutdown deadline passed with records unsettled; they are delivered again
   64   the command line is not understood, or a file cannot be read (map)
   65   a record was refused (map)
-  69   a needed service is unreachable (check), or Kafka failed for good (run)
+  69   a needed service is unreachable (check); Kafka failed for good, the sessions' table was not read
+       in time, or `admin.listen` is taken (run)
   70   a bug
   78   there is something wrong with the configuration
   130  ended at once by a second SIGINT
@@ -51,8 +52,8 @@ Example:
   pinpoint-sidecar run --config config.yaml";
 
 pub(super) const CHECK: &str = "\
-Tries the brokers, the topics, the consumer group, the dead letters' topic and the AWS credentials, and says \
-of each what is wrong and what to do. Reads no record and sends no event.
+Tries the brokers, the topics, the consumer group, the dead letters' topic, the sessions' table, the file of \
+places and the AWS credentials, and says of each what is wrong and what to do. Reads no record and sends no event.
 
 Examples:
   pinpoint-sidecar check --config config.yaml

@@ -70,6 +70,7 @@ impl Reporter {
 
     /// The sessions' table is being read.
     pub(super) fn loading(&mut self, now: Moment) {
+        self.health.enter(Stage::Loading);
         info!("reading the sessions' table; records are read after it");
         self.table = Some(TableReport::begun(now));
     }
@@ -79,6 +80,9 @@ impl Reporter {
         let report = self.table.get_or_insert_with(|| TableReport::begun(now));
         report.observe(now, event);
         self.table_log.tell(now, event, report);
+        if matches!(event, TableEvent::Loaded) && self.health.stage() == Stage::Loading {
+            self.health.enter(Stage::Running);
+        }
         if let TableEvent::Connection(Some(code))
         | TableEvent::Failed(code)
         | TableEvent::Written(_, WriteOutcome::Again(code) | WriteOutcome::Refused(code)) = event

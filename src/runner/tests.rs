@@ -19,7 +19,7 @@ use tokio::{
 
 use super::*;
 use crate::{
-    admin::Health,
+    admin::{Health, Stage},
     dead_letter::DeadLetter,
     decode::Decoder,
     destination::Outcome,
@@ -556,9 +556,11 @@ async fn the_source_begins_when_the_table_is_loaded_and_not_before() {
         script.table_says(TableEvent::Loading { read: 0, of: 2 });
         sleep(Duration::from_mins(1)).await;
         assert!(!script.line.commands.borrow().iter().any(begins), "the table is being read");
+        assert_eq!(script.health.stage(), Stage::Loading);
         assert!(script.health.is_alive(script.clock.now()), "and the runner lives all the while");
         script.table_says(TableEvent::Loaded);
         script.told(begins).await;
+        assert_eq!(script.health.stage(), Stage::Running);
         script.drain.cancel();
     })
     .await;

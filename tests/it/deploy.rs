@@ -36,11 +36,25 @@ fn probes_and_services_reach_the_admin_pages() {
     let port = container["ports"][0]["containerPort"].as_integer().expect("a port");
     let listen = text(&configuration()["admin"]["listen"]);
     assert_eq!(listen, format!("0.0.0.0:{port}"));
-    assert_eq!(text(&container["livenessProbe"]["httpGet"]["path"]), "/livez");
-    assert_eq!(text(&container["readinessProbe"]["httpGet"]["path"]), "/readyz");
+    for (probe, path) in [("livenessProbe", "/livez"), ("readinessProbe", "/readyz")] {
+        let get = &container[probe]["httpGet"];
+        assert_eq!((text(&get["path"]), text(&get["port"])), (path.to_owned(), "admin".to_owned()));
+    }
     let ports = &object("Service")["spec"]["ports"];
     assert_eq!(text(&ports[0]["targetPort"]), text(&container["ports"][0]["name"]));
     assert!(file("Dockerfile").contains(&format!("EXPOSE {port}\n")));
+}
+
+#[test]
+fn replicas_share_their_sessions_and_a_rollout_waits_until_they_are_read() {
+    let replicas = object("Deployment")["spec"]["replicas"].as_integer().expect("a number");
+    assert!(replicas > 1);
+    assert!(!text(&configuration()["sessions"]["table"]["topic"]).is_empty());
+    assert_eq!(text(&configuration()["admin"]["readiness"]), "delivery");
+    assert_eq!(
+        object("Deployment")["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"].as_integer(),
+        Some(0)
+    );
 }
 
 #[test]

@@ -47,6 +47,17 @@ fn the_table_of_exit_codes_is_the_source() {
 }
 
 #[test]
+fn every_reason_is_explained() {
+    let (readme, source) = (file("README.md"), file("src/identity/reason.rs"));
+    let codes = source.lines().filter_map(|line| line.trim().strip_suffix("\",")?.split_once(" => \""));
+    let codes: Vec<_> = codes.map(|(_, code)| code).collect();
+    assert!(codes.len() > 20, "the codes are found");
+    for code in codes {
+        assert!(readme.contains(&format!("`{code}`")), "{code} is not explained");
+    }
+}
+
+#[test]
 fn every_metric_exists() {
     let (readme, families) = (file("README.md"), file("src/metrics/families.rs"));
     let mut names = 0;
