@@ -264,6 +264,8 @@ impl<S: Source, D: Destination, L: DeadLetters, T: Table> Runner<S, D, L, T> {
                     self.handle(now, Input::Record(record, mapping.mapped, mapping.entries));
                 }
             }
+            // Everything was given up already, and nothing begins: what is read of these is stale.
+            SourceEvent::Assigned(_) if matches!(self.phase, Phase::Closing(_)) => {}
             SourceEvent::Assigned(assignments) => self.handle(now, Input::Assigned(assignments)),
             SourceEvent::Total(total) => self.handle(now, Input::Total(total)),
             SourceEvent::Revoking(ownerships) if matches!(self.phase, Phase::Closing(_)) => {

@@ -62,7 +62,7 @@ pub enum SourceEvent {
 pub enum SourceCommand {
     /// Join the group and read from now on; until then nothing is.
     Begin,
-    /// Commit these positions (the next offset to read); a newer command replaces one that waits.
+    /// Commit these positions (the next offset to read); of each the highest is what counts.
     Commit(Vec<(Ownership, i64)>),
     /// Give these ownerships up, after a commit of their positions where there is one to commit.
     Release(Vec<(Ownership, Option<i64>)>),

@@ -6,10 +6,10 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -17,17 +17,21 @@ use rdkafka::{
     ClientConfig, ClientContext,
     config::{FromClientConfigAndContext as _, RDKafkaLogLevel},
     error::{KafkaError, RDKafkaErrorCode},
-    producer::{BaseProducer, BaseRecord, DeliveryResult, ProducerContext},
+    producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext},
 };
 
 use crate::kafka::{
     client::{Cluster, StartError},
-    log,
+    codes, log,
 };
 
 /// How long one turn of the thread that serves the producer takes: acknowledgements come at once, but
 /// outcomes that found the channel full wait for the next turn.
 const TURN: Duration = Duration::from_millis(50);
+
+/// How long the end of that thread is waited for: librdkafka must not be at work while the process ends,
+/// and must not keep it from ending.
+const END: Duration = Duration::from_secs(1);
 
 /// The first words of the properties that say how brokers are reached, for consumers and producers.
 const OF_ANY_CLIENT: &[&str] = &[
@@ -65,7 +69,29 @@ pub struct Producer<A: Acknowledged> {
     /// What it writes, in a word: the thread is called so.
     name: &'static str,
     heard: Arc<A>,
+    refusal: Refusal,
     serving: Serving<A>,
+}
+
+/// Why the brokers refuse the producer itself, and with it whatever it is given. librdkafka says so of no
+/// record: it fails for good and purges all, which in itself says nothing. A lock, because two threads ask.
+#[derive(Clone, Default)]
+struct Refusal(Arc<Mutex<Option<RDKafkaErrorCode>>>);
+
+impl Refusal {
+    fn set(&self, code: Option<RDKafkaErrorCode>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = code;
+    }
+
+    /// The error behind `error`.
+    fn behind(&self, error: &KafkaError) -> KafkaError {
+        let is_purged = matches!(
+            error.rdkafka_error_code(),
+            Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight | RDKafkaErrorCode::Fatal)
+        );
+        let refusal = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        refusal.filter(|_| is_purged).map_or_else(|| error.clone(), KafkaError::MessageProduction)
+    }
 }
 
 /// A record that is known by an id.
@@ -78,23 +104,40 @@ impl<A: Acknowledged> Producer<A> {
     ///
     /// If librdkafka refuses a property, or no thread can be started.
     pub fn start(client: ClientConfig, name: &'static str, heard: Arc<A>) -> Result<Self, StartError> {
-        let serving = Serving::start(&client, name, &heard)?;
-        Ok(Self { client, name, heard, serving })
+        let refusal = Refusal::default();
+        let serving = Serving::start(&client, name, &heard, &refusal)?;
+        Ok(Self { client, name, heard, refusal, serving })
     }
 
     /// Writes a record; what becomes of it is reported, now or later.
     pub fn write(&mut self, record: Known<'_, A::Id>) {
         let Err((mut error, mut unsent)) = self.serving.producer.send(record) else { return };
         if error == KafkaError::MessageProduction(RDKafkaErrorCode::Fatal) {
-            // An idempotent producer that lost its place writes nothing any more; a new one does.
-            tracing::warn!(of = self.name, "a producer failed for good and is replaced");
-            if let Ok(serving) = Serving::start(&self.client, self.name, &self.heard) {
-                self.serving = serving;
-                let Err(failed) = self.serving.producer.send(unsent) else { return };
-                (error, unsent) = failed;
+            match self.replace() {
+                // The next attempt finds out whether somebody has mended it.
+                Some(code) => error = KafkaError::MessageProduction(code),
+                None => match self.serving.producer.send(unsent) {
+                    Ok(()) => return,
+                    Err(failed) => (error, unsent) = failed,
+                },
             }
         }
         self.heard.acknowledged(*unsent.delivery_opaque, Err(&error));
+    }
+
+    /// An idempotent producer that lost its place, or was refused as such, writes nothing any more; a new one
+    /// may. Returns the reason where it is a refusal that a person has to mend.
+    fn replace(&mut self) -> Option<RDKafkaErrorCode> {
+        let fatal = self.serving.producer.client().fatal_error().map(|(code, _)| code);
+        let refused = fatal.filter(|code| codes::refuses(&KafkaError::MessageProduction(*code)));
+        self.refusal.set(refused);
+        let code = fatal.map_or("unknown", |code| codes::named(code).0);
+        tracing::warn!(of = self.name, code, "a producer failed for good and is replaced");
+        if let Ok(serving) = Serving::start(&self.client, self.name, &self.heard, &self.refusal) {
+            // Its thread ends by itself, and nobody waits for it.
+            std::mem::replace(&mut self.serving, serving).thread = None;
+        }
+        refused
     }
 }
 
@@ -103,11 +146,17 @@ impl<A: Acknowledged> Producer<A> {
 struct Serving<A: Acknowledged> {
     producer: Arc<BaseProducer<Context<A>>>,
     stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl<A: Acknowledged> Serving<A> {
-    fn start(client: &ClientConfig, name: &str, heard: &Arc<A>) -> Result<Self, StartError> {
-        let context = Context(Arc::clone(heard));
+    fn start(
+        client: &ClientConfig,
+        name: &str,
+        heard: &Arc<A>,
+        refusal: &Refusal,
+    ) -> Result<Self, StartError> {
+        let context = Context { heard: Arc::clone(heard), refusal: refusal.clone() };
         let producer = Arc::new(BaseProducer::from_config_and_context(client, context)?);
         let stop = Arc::new(AtomicBool::new(false));
         let (served, stopped, heard) = (Arc::clone(&producer), Arc::clone(&stop), Arc::clone(heard));
@@ -117,19 +166,30 @@ impl<A: Acknowledged> Serving<A> {
                 heard.turn();
             }
         };
-        thread::Builder::new().name(name.into()).spawn(serve).map_err(StartError::Thread)?;
-        Ok(Self { producer, stop })
+        let thread = thread::Builder::new().name(name.into()).spawn(serve).map_err(StartError::Thread)?;
+        Ok(Self { producer, stop, thread: Some(thread) })
     }
 }
 
 impl<A: Acknowledged> Drop for Serving<A> {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+        let Some(thread) = self.thread.take() else { return };
+        let turns = END.as_millis() / 10;
+        for _ in 0..turns {
+            if thread.is_finished() {
+                return;
+            }
+            thread::sleep(END / 100);
+        }
     }
 }
 
 /// librdkafka's callbacks.
-struct Context<A>(Arc<A>);
+struct Context<A> {
+    heard: Arc<A>,
+    refusal: Refusal,
+}
 
 impl<A: Acknowledged> ClientContext for Context<A> {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
@@ -144,8 +204,13 @@ impl<A: Acknowledged> ProducerContext for Context<A> {
     type DeliveryOpaque = Box<A::Id>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, id: Box<A::Id>) {
-        let outcome = result.as_ref().map(drop).map_err(|(error, _)| error);
-        self.0.acknowledged(*id, outcome);
+        match result {
+            Ok(_) => {
+                self.refusal.set(None);
+                self.heard.acknowledged(*id, Ok(()));
+            }
+            Err((error, _)) => self.heard.acknowledged(*id, Err(&self.refusal.behind(error))),
+        }
     }
 }
 

@@ -276,8 +276,9 @@ impl Reporter {
 fn remedy(code: Code) -> &'static str {
     match code.0 {
         "unknown_topic_or_partition" | "unknown_topic" | "topic_missing" => "create the dead-letter topic",
-        "topic_authorization_failed" | "not_authorized" => {
-            "allow the service to write to the dead-letter topic"
+        "topic_authorization_failed" => "allow the service to write to the dead-letter topic",
+        "cluster_authorization_failed" => {
+            "allow the service to write to the dead-letter topic, and IdempotentWrite to brokers before 2.8"
         }
         "message_size_too_large" | "too_large" => "raise max.message.bytes of the dead-letter topic",
         _ => "see the dead-letter topic",

@@ -73,6 +73,9 @@ pub(super) fn remedy_of_hold(code: Code) -> &'static str {
     match code.0 {
         "unknown_topic_or_partition" => "create its topic, or allow the service to",
         "topic_authorization_failed" => "allow the service to write to its topic",
+        "cluster_authorization_failed" => {
+            "allow the service to write to its topic, and IdempotentWrite to brokers before 2.8"
+        }
         "message_size_too_large" => "raise max.message.bytes of its topic",
         _ => "see its topic",
     }

@@ -139,6 +139,26 @@ async fn what_the_broker_refuses_for_good_says_so() {
 }
 
 #[tokio::test]
+async fn a_producer_that_is_refused_says_so_of_its_letters_until_it_is_allowed() {
+    let mut bench = Bench::new();
+    bench.cluster.create_topic(TOPIC, 1, 1).unwrap();
+    let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+    bench.cluster.request_errors(RDKafkaApiKey::InitProducerId, &[refused; 3]);
+    let mut outcomes = Vec::new();
+    let written = async {
+        while outcomes.last() != Some(&LetterOutcome::Written) {
+            let outcome = bench.outcome_of(1).await;
+            outcomes.push(outcome);
+        }
+    };
+    timeout(DEADLINE, written).await.unwrap();
+    let code = Code("cluster_authorization_failed");
+    // The first that is purged cannot know it yet, and the last after a replacement is written.
+    let told = outcomes.iter().filter(|outcome| **outcome == LetterOutcome::Refused(code)).count();
+    assert!(told >= 3 && told + 2 >= outcomes.len(), "{outcomes:?}");
+}
+
+#[tokio::test]
 async fn letters_of_an_outage_come_back() {
     let mut bench = Bench::giving_up_after("1000");
     bench.cluster.create_topic(TOPIC, 1, 1).unwrap();

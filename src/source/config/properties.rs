@@ -105,6 +105,7 @@ pub const OWNED: &[(&str, &str)] = &[
     ("queue.buffering.max.messages", MEMORY),
     ("message.max.bytes", "it reads and writes records of any size"),
     ("receive.message.max.bytes", "it reads and writes records of any size"),
+    ("check.crcs", "a damaged batch would be passed over; what cannot be read becomes dead letters"),
     ("enable.partition.eof", "it asks for the ends of the partitions itself"),
     ("statistics.interval.ms", "it asks for the ends of the partitions itself"),
     ("allow.auto.create.topics", "a topic that does not exist yet is waited for, not created"),
@@ -139,7 +140,6 @@ const PROGRAMS: &str = "it is for programs, not for operators";
 const SHOWN: &[&str] = &[
     "broker.address.family",
     "broker.address.ttl",
-    "check.crcs",
     "client.dns.lookup",
     "client.id",
     "client.rack",

@@ -26,6 +26,8 @@ use crate::record::Ownership;
 
 /// How long to wait before a commit that failed in passing is tried again.
 const PAUSE: Duration = Duration::from_millis(100);
+/// The same, where nobody waits for it.
+const LONG_PAUSE: Duration = Duration::from_secs(1);
 
 /// A commit on its way to the commit thread.
 struct Job {
@@ -88,6 +90,12 @@ impl Commits {
     /// Tries these positions again, in a moment.
     pub(super) fn again(&mut self, positions: &[(Ownership, i64)], now: Instant) {
         self.not_before = Some(now + PAUSE);
+        self.want(positions.iter().copied());
+    }
+
+    /// Tries these positions again, in a while.
+    pub(super) fn later(&mut self, positions: &[(Ownership, i64)], now: Instant) {
+        self.not_before = Some(now + LONG_PAUSE);
         self.want(positions.iter().copied());
     }
 

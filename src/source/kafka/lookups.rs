@@ -17,6 +17,7 @@ use rdkafka::{
     Offset, TopicPartitionList,
     consumer::Consumer as _,
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
+    topic_partition_list::TopicPartitionListElem,
 };
 
 use super::{
@@ -41,8 +42,8 @@ pub(super) enum Question {
     Beginnings(Vec<Place>),
     /// Which offsets the logs of these partitions hold; with the position of each, as it is now.
     Ranges(Vec<(Place, Option<i64>)>),
-    /// What there is: the subscribed topics, and the ends of the logs of what is owned.
-    Survey(Vec<(Ownership, Place)>),
+    /// What there is: the subscribed topics, and the logs of what is owned; with the position of each.
+    Survey(Vec<(Ownership, Place, Option<i64>)>),
 }
 
 /// Where a partition starts.
@@ -83,8 +84,8 @@ pub(super) enum TopicState {
 pub(super) struct Survey {
     /// The subscribed topics, in the subscription's order.
     pub(super) topics: Vec<(Arc<str>, TopicState)>,
-    /// Where the logs end, as far as the brokers said.
-    pub(super) ends: Vec<(Ownership, i64)>,
+    /// Which offsets the logs hold, as far as the brokers said.
+    pub(super) ranges: Vec<(Ownership, Range)>,
 }
 
 /// The way to the thread that asks.
@@ -163,8 +164,9 @@ impl Asker {
 
     fn ranges(&self, places: Vec<(Place, Option<i64>)>) -> KafkaResult<Vec<Range>> {
         let asked: Vec<_> = places.iter().map(|(place, _)| place.clone()).collect();
-        let starts = self.offsets_at(&asked, Offset::Beginning)?;
-        let ends = self.offsets_at(&asked, Offset::End)?;
+        // A partition without a leader has no answer, and must not take the others' away.
+        let starts = known(&self.looked_up(&asked, Offset::Beginning)?);
+        let ends = known(&self.looked_up(&asked, Offset::End)?);
         let range = |(place, next): (Place, Option<i64>)| {
             let (start, end) = (*starts.get(&place)?, *ends.get(&place)?);
             Some(Range { place, next, start, end })
@@ -172,16 +174,18 @@ impl Asker {
         Ok(places.into_iter().filter_map(range).collect())
     }
 
-    fn survey(&self, owned: Vec<(Ownership, Place)>) -> KafkaResult<Survey> {
+    fn survey(&self, owned: Vec<(Ownership, Place, Option<i64>)>) -> KafkaResult<Survey> {
         let mut survey = Survey::default();
         for topic in &self.topics {
             survey.topics.push((Arc::clone(topic), self.topic(topic)?));
         }
-        let places: Vec<_> = owned.iter().map(|(_, place)| place.clone()).collect();
-        // The topics are what matters: a partition without a leader must not hide them.
-        let ends = self.offsets_at(&places, Offset::End).unwrap_or_default();
-        let end = |(ownership, place)| Some((ownership, *ends.get(&place)?));
-        survey.ends = owned.into_iter().filter_map(end).collect();
+        let (ownerships, places): (Vec<_>, Vec<_>) =
+            owned.into_iter().map(|(ownership, place, next)| ((place.clone(), ownership), (place, next))).unzip();
+        let ownerships: BTreeMap<_, _> = ownerships.into_iter().collect();
+        // The topics are what matters: that the logs do not answer must not hide them.
+        let ranges = self.ranges(places).unwrap_or_default();
+        let owner = |range: Range| Some((*ownerships.get(&range.place)?, range));
+        survey.ranges = ranges.into_iter().filter_map(owner).collect();
         Ok(survey)
     }
 
@@ -200,12 +204,16 @@ impl Asker {
     /// The offsets of these partitions at a time (milliseconds), at the beginning or at the end; none
     /// for those that have no record so late.
     fn offsets_at(&self, places: &[Place], at: Offset) -> KafkaResult<BTreeMap<Place, i64>> {
-        if places.is_empty() {
-            return Ok(BTreeMap::new());
-        }
+        offsets(&self.looked_up(places, at)?)
+    }
+
+    fn looked_up(&self, places: &[Place], at: Offset) -> KafkaResult<TopicPartitionList> {
         let mut list = group::list(places);
+        if places.is_empty() {
+            return Ok(list);
+        }
         list.set_all_offsets(at)?;
-        offsets(&self.consumer.offsets_for_times(list, TIMEOUT)?)
+        self.consumer.offsets_for_times(list, TIMEOUT)
     }
 }
 
@@ -215,13 +223,16 @@ fn coded<T>(answer: KafkaResult<T>) -> Result<T, Code> {
 
 /// The offsets of a list that are numbers; an error of any partition is the list's.
 fn offsets(list: &TopicPartitionList) -> Result<BTreeMap<Place, i64>, KafkaError> {
-    let mut offsets = BTreeMap::new();
-    for element in list.elements() {
-        element.error()?;
-        if let Offset::Offset(offset) = element.offset() {
-            let place = Place { topic: Arc::from(element.topic()), partition: element.partition() };
-            offsets.insert(place, offset);
-        }
-    }
-    Ok(offsets)
+    list.elements().iter().try_for_each(TopicPartitionListElem::error)?;
+    Ok(known(list))
+}
+
+/// The offsets of a list that are numbers, of those partitions that have no error.
+fn known(list: &TopicPartitionList) -> BTreeMap<Place, i64> {
+    let offset = |element: &TopicPartitionListElem<'_>| {
+        let offset = element.offset().to_raw().filter(|offset| *offset >= 0)?;
+        element.error().ok()?;
+        Some((Place { topic: Arc::from(element.topic()), partition: element.partition() }, offset))
+    };
+    list.elements().iter().filter_map(offset).collect()
 }

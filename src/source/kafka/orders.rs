@@ -1,9 +1,12 @@
 //! What the runner told the source and the poll loop has not seen yet.
 //!
-//! Bounded by its shape: a newer commit or intake replaces the one that waits, and an ownership is
-//! released once.
+//! Bounded by its shape: of each ownership the highest position waits, a newer intake replaces the one that
+//! waits, and an ownership is released once.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use crate::{
     record::Ownership,
@@ -18,11 +21,21 @@ pub(super) struct Waiting {
     /// What to read.
     pub(super) intake: Option<Intake>,
     /// Positions to commit.
-    pub(super) commit: Option<Vec<(Ownership, i64)>>,
+    pub(super) commit: BTreeMap<Ownership, i64>,
     /// Ownerships to give up, each with its position.
     pub(super) release: Vec<(Ownership, Option<i64>)>,
     /// Close, after these positions are committed.
     pub(super) close: Option<Vec<(Ownership, i64)>>,
+}
+
+impl Waiting {
+    /// A commit names only what has moved since the one before, so that one must not be forgotten.
+    fn commit(&mut self, positions: Vec<(Ownership, i64)>) {
+        for (ownership, position) in positions {
+            let waiting = self.commit.entry(ownership).or_insert(position);
+            *waiting = position.max(*waiting);
+        }
+    }
 }
 
 /// The orders that wait. A lock, because the runner must not wait for the poll loop, nor lose what it
@@ -36,7 +49,7 @@ impl Orders {
         let mut waiting = self.waiting();
         match command {
             SourceCommand::Begin => waiting.begin = true,
-            SourceCommand::Commit(positions) => waiting.commit = Some(positions),
+            SourceCommand::Commit(positions) => waiting.commit(positions),
             SourceCommand::Release(released) => waiting.release.extend(released),
             SourceCommand::Intake(intake) => waiting.intake = Some(intake),
             SourceCommand::Close(positions) => waiting.close = Some(positions),
@@ -63,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_newer_order_replaces_the_one_that_waits_but_for_releases() {
+    fn a_newer_order_replaces_the_one_that_waits_where_it_says_as_much() {
         let orders = Orders::default();
         let intake = Intake { paused: true, held: vec![] };
         orders.leave(SourceCommand::Commit(vec![(Ownership(1), 5), (Ownership(2), 1)]));
@@ -73,7 +86,7 @@ mod tests {
         orders.leave(SourceCommand::Release(vec![(Ownership(1), Some(9))]));
         orders.leave(SourceCommand::Release(vec![(Ownership(2), None)]));
         let waiting = orders.take();
-        assert_eq!(waiting.commit, Some(vec![(Ownership(1), 9)]));
+        assert_eq!(waiting.commit.into_iter().collect::<Vec<_>>(), [(Ownership(1), 9), (Ownership(2), 1)]);
         assert_eq!(waiting.intake, Some(intake));
         assert_eq!(waiting.release, [(Ownership(1), Some(9)), (Ownership(2), None)]);
         assert_eq!(waiting.close, None);

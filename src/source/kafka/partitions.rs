@@ -47,9 +47,17 @@ pub(super) struct Steering {
     pub(super) resume: Vec<Place>,
 }
 
+impl Owned {
+    /// Whether nothing is read of it for now.
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused
+    }
+}
+
 impl Partitions {
-    /// Begins an ownership of a partition that is not owned.
+    /// Begins an ownership of a partition; ends one that there is.
     pub(super) fn begin(&mut self, place: Place, next: Option<i64>) -> Assignment {
+        self.end(&place);
         let ownership = Ownership(self.begun);
         self.begun += 1;
         self.places.insert(ownership, place.clone());
@@ -150,6 +158,8 @@ mod tests {
         assert_eq!(partitions.place(Ownership(0)), None);
         assert_eq!(partitions.place(Ownership(2)), Some(&place(0)));
         assert_eq!(partitions.iter().map(|owned| owned.ownership.0).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(partitions.begin(place(1), None).ownership, Ownership(3), "assigned once more");
+        assert_eq!((partitions.place(Ownership(1)), partitions.iter().count()), (None, 2));
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl PollLoop {
         if let Some(intake) = waiting.intake {
             self.steering.want(intake);
         }
-        self.commits.want(waiting.commit.unwrap_or_default());
+        self.commits.want(waiting.commit);
         self.release(waiting.release);
         if let Some(positions) = waiting.close {
             self.close(positions, now);
@@ -113,9 +113,10 @@ impl PollLoop {
                 Report::Ranges(ranges) => self.mend(ranges, now),
                 Report::Survey(survey) => {
                     let current = |ownership| self.partitions.place(ownership).is_some();
-                    for event in self.watch.learn(survey, current, now) {
+                    for event in self.watch.learn(&survey, current, now) {
                         self.outbox.push(event);
                     }
+                    self.suspect(survey.map(|survey| survey.ranges).unwrap_or_default());
                 }
             }
         }
@@ -126,10 +127,12 @@ impl PollLoop {
 
     fn committed(&mut self, positions: Vec<(Ownership, i64)>, result: KafkaResult<()>, now: Instant) {
         self.commits.ended();
-        // A last commit is not ordered again.
+        // Neither a last commit nor that of a start is ordered again.
         let is_last = self.rebalance.is_committing() || self.closing.has_begun();
-        if is_last && result.as_ref().is_err_and(codes::passes) {
-            self.commits.again(&positions, now);
+        match &result {
+            Err(error) if is_last && codes::passes(error) => self.commits.again(&positions, now),
+            Err(_) if !is_last => self.commits.later(&positions, now),
+            _ => {}
         }
         let result = result.map_err(|error| codes::code(&error));
         self.outbox.push(SourceEvent::Committed { positions, result });
@@ -137,7 +140,7 @@ impl PollLoop {
 
     fn ask_survey(&mut self, now: Instant) {
         if self.watch.is_due(now) {
-            let owned = self.partitions.iter().map(|owned| (owned.ownership, owned.place.clone()));
+            let owned = self.partitions.iter().map(|owned| (owned.ownership, owned.place.clone(), owned.next));
             if self.lookups.ask(Question::Survey(owned.collect())) {
                 self.watch.asked();
             }

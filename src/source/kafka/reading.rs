@@ -65,11 +65,15 @@ impl PollLoop {
             return self.fail(codes::named(*code));
         }
         match error.rdkafka_error_code() {
-            Some(
-                RDKafkaErrorCode::AutoOffsetReset
-                | RDKafkaErrorCode::OffsetOutOfRange
-                | RDKafkaErrorCode::LogTruncation,
-            ) => self.recovery.want(),
+            Some(RDKafkaErrorCode::LogTruncation) => {
+                tracing::error!(
+                    "the brokers' log was cut off and goes on with other records: some may never be read"
+                );
+                self.recovery.want();
+            }
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                self.recovery.want();
+            }
             Some(
                 RDKafkaErrorCode::UnknownTopic
                 | RDKafkaErrorCode::UnknownTopicOrPartition

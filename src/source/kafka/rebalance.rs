@@ -10,7 +10,7 @@ use std::{
 
 use rdkafka::{
     Offset, TopicPartitionList,
-    consumer::Consumer as _,
+    consumer::{Consumer as _, RebalanceProtocol},
     error::{KafkaError, KafkaResult},
 };
 
@@ -62,6 +62,7 @@ impl PollLoop {
                     self.hear(request, now);
                 }
             }
+            Rebalance::Starting { .. } if self.consumer.assignment_lost() => self.decline(),
             Rebalance::Starting { places, ask_at } => {
                 if ask_at.is_some_and(|at| at <= now)
                     && self.lookups.ask(Question::Beginnings(places.clone()))
@@ -118,8 +119,7 @@ impl PollLoop {
     pub(super) fn begin(&mut self, beginnings: Result<Vec<Beginning>, Code>, now: Instant) {
         let Rebalance::Starting { ask_at, .. } = &mut self.rebalance else { return };
         match beginnings {
-            // An eager group does not ask for what it has taken away again in the meantime.
-            Ok(_) if self.consumer.assignment_lost() => self.give_up(),
+            Ok(_) if self.consumer.assignment_lost() => self.decline(),
             Ok(beginnings) => {
                 self.rebalance = Rebalance::Settled;
                 self.assign(beginnings);
@@ -150,6 +150,20 @@ impl PollLoop {
         }
         self.steering.partitions_changed();
         self.watch.assigned();
+    }
+
+    /// Takes none of the partitions that were assigned and are lost again before they began. An eager group
+    /// does not ask for what it has taken away; a cooperative one does, in a moment, for what it has given.
+    fn decline(&mut self) {
+        let Rebalance::Starting { places, .. } = &self.rebalance else { return };
+        if !matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
+            return self.give_up();
+        }
+        let list = starting_list(places.iter().map(|place| (place, None)));
+        self.rebalance = Rebalance::Settled;
+        if let Err(error) = list.and_then(|list| self.consumer.incremental_assign(&list)) {
+            self.be_refused(&error);
+        }
     }
 
     fn lose(&mut self) {

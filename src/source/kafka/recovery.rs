@@ -1,10 +1,14 @@
 //! Positions that the log does not hold any more: its oldest records expired, or the topic was deleted
 //! and made anew.
 //!
-//! librdkafka stops reading such a partition and says that there is one, not which. So all that are
-//! owned are compared with their logs, and all are started again where they belong.
+//! librdkafka stops reading such a partition and says that there is one, not which, and once: a pause of
+//! another partition can take the word away. So all that are owned are compared with their logs, then and
+//! whenever a survey finds one that stands still out of range, and all are started again where they belong.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     consumer::{Consumer as _, RebalanceProtocol},
@@ -17,7 +21,7 @@ use super::{
     poll::PollLoop,
     rebalance,
 };
-use crate::{event::Code, source::SourceEvent};
+use crate::{event::Code, record::Ownership, source::SourceEvent};
 
 /// How long to wait before the brokers are asked again.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -28,12 +32,21 @@ pub(super) struct Recovery {
     is_wanted: bool,
     is_asked: bool,
     not_before: Option<Instant>,
+    /// What the last survey found out of range, with the position.
+    suspects: BTreeMap<Ownership, i64>,
 }
 
 impl Recovery {
     /// Notes that some position is out of range.
     pub(super) fn want(&mut self) {
         self.is_wanted = true;
+    }
+
+    /// Notes which positions a survey found out of range. One that stood there at the survey before does
+    /// not move by itself: what was read ahead would have come meanwhile.
+    fn suspect(&mut self, found: BTreeMap<Ownership, i64>) {
+        self.is_wanted |= found.iter().any(|(ownership, next)| self.suspects.get(ownership) == Some(next));
+        self.suspects = found;
     }
 }
 
@@ -49,9 +62,19 @@ enum Finding {
 }
 
 impl PollLoop {
+    /// Looks for positions that stand still out of range. What is paused does so until it is resumed.
+    pub(super) fn suspect(&mut self, ranges: Vec<(Ownership, Range)>) {
+        let stands = |(ownership, range): (Ownership, Range)| {
+            let owned = self.partitions.of(&range.place)?;
+            let is_still = owned.ownership == ownership && owned.next == range.next && !owned.is_paused();
+            (is_still && judge(&range) != Finding::Within).then_some((ownership, range.next?))
+        };
+        self.recovery.suspect(ranges.into_iter().filter_map(stands).collect());
+    }
+
     /// Asks for the ranges of all logs when a position is out of range and nothing else is going on.
     pub(super) fn ask_ranges(&mut self, now: Instant) {
-        let Recovery { is_wanted, is_asked, not_before } = self.recovery;
+        let Recovery { is_wanted, is_asked, not_before, .. } = self.recovery;
         if !is_wanted || is_asked || self.rebalance.is_pending() || not_before.is_some_and(|at| now < at) {
             return;
         }
@@ -68,7 +91,11 @@ impl PollLoop {
         let Ok(ranges) = ranges.map_err(|_| ()).and_then(|ranges| self.idle(ranges)) else {
             return self.recovery.want();
         };
-        for range in ranges {
+        for mut range in ranges {
+            if judge(&range) != Finding::Another {
+                // What was read ahead has come meanwhile, and is not lost.
+                range.next = range.next.max(self.partitions.of(&range.place).and_then(|owned| owned.next));
+            }
             match judge(&range) {
                 Finding::Within => {}
                 Finding::Expired(records) => self.skip(&range, records),
@@ -96,6 +123,8 @@ impl PollLoop {
         let Some(old) = self.partitions.end(&range.place) else { return };
         tracing::warn!(%topic, partition, "the topic was made anew: it is read from its beginning");
         let assignment = self.partitions.begin(range.place.clone(), Some(range.start));
+        // Or else a restart before the first record would go on at the old topic's position.
+        self.commits.want([(assignment.ownership, range.start)]);
         self.outbox.push(SourceEvent::Lost(vec![old]));
         self.outbox.push(SourceEvent::Assigned(vec![assignment]));
     }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     connection::{Affected, Connection},
-    lookups::{Survey, TopicState},
+    lookups::{Range, Survey, TopicState},
 };
 use crate::{event::Code, record::Ownership, source::SourceEvent};
 
@@ -59,23 +59,24 @@ impl Watch {
     /// Takes in what was seen, and says what is new; of what is not `current` any more, nothing.
     pub(super) fn learn(
         &mut self,
-        survey: Result<Survey, Code>,
+        survey: &Result<Survey, Code>,
         current: impl Fn(Ownership) -> bool,
         now: Instant,
     ) -> Vec<SourceEvent> {
         self.is_asked = false;
         let mut events = Vec::new();
+        let mut ends = Vec::new();
         match survey {
-            Err(code) => self.connection.trouble(Affected::Brokers, code),
-            Ok(Survey { topics, mut ends }) => {
+            Err(code) => self.connection.trouble(Affected::Brokers, *code),
+            Ok(Survey { topics, ranges }) => {
                 self.connection.well(Affected::Brokers);
-                self.learn_topics(&topics, &mut events);
-                ends.retain(|(ownership, _)| current(*ownership));
-                if !ends.is_empty() {
-                    events.push(SourceEvent::Ends(ends));
-                }
+                self.learn_topics(topics, &mut events);
+                let end = |(ownership, range): &(Ownership, Range)| (*ownership, range.end);
+                ends.extend(ranges.iter().map(end).filter(|(ownership, _)| current(*ownership)));
             }
         }
+        // Also when there are none: what was known before is not true any more.
+        events.push(SourceEvent::Ends(ends));
         let all_is_well = !self.connection.is_troubled() && self.missing.is_empty();
         self.next = Some(now + if all_is_well { CALM } else { WORRIED });
         events
@@ -111,13 +112,15 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::kafka::partitions::Place;
 
     /// What a survey of the topics `a` and `b` tells, in short.
     fn tells(watch: &mut Watch, a: TopicState, b: TopicState) -> Vec<String> {
         let topics = vec![("a".into(), a), ("b".into(), b)];
-        let ends = vec![(Ownership(1), 10), (Ownership(2), 20)];
+        let range = |end| Range { place: Place { topic: "a".into(), partition: 0 }, next: None, start: 0, end };
+        let ranges = vec![(Ownership(1), range(10)), (Ownership(2), range(20))];
         let current = |ownership| ownership == Ownership(2);
-        let events = watch.learn(Ok(Survey { topics, ends }), current, super::super::now());
+        let events = watch.learn(&Ok(Survey { topics, ranges }), current, super::super::now());
         let short = |event: &SourceEvent| match event {
             SourceEvent::Total(total) => format!("total {total}"),
             SourceEvent::TopicMissing { topic, missing } => format!("{topic} missing {missing}"),
@@ -149,11 +152,12 @@ mod tests {
         assert!(watch.is_due(now));
         watch.asked();
         assert!(!watch.is_due(now + CALM), "one look at a time");
-        watch.learn(Ok(Survey::default()), |_| true, now);
+        watch.learn(&Ok(Survey::default()), |_| true, now);
         assert!(!watch.is_due(now + WORRIED) && watch.is_due(now + CALM));
-        watch.learn(Err(Code("all_brokers_down")), |_| true, now);
+        let events = watch.learn(&Err(Code("all_brokers_down")), |_| true, now);
+        assert!(matches!(&events[..], [SourceEvent::Ends(ends)] if ends.is_empty()), "unknown is not the last known");
         assert!(watch.is_due(now + WORRIED));
-        watch.learn(Ok(Survey::default()), |_| true, now);
+        watch.learn(&Ok(Survey::default()), |_| true, now);
         watch.hurry();
         assert!(watch.is_due(now));
     }
