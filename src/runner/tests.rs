@@ -408,6 +408,20 @@ async fn a_drain_in_a_hold_ends_as_soon_as_nothing_is_in_flight() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_assigned_while_the_group_is_left_is_not_sent() {
+    let (ended, _, script) = run(async |script: Script| {
+        *script.line.hangs.borrow_mut() = true;
+        script.drain.cancel();
+        script.told(|command| matches!(command, SourceCommand::Close(_))).await;
+        script.read(&[LOGIN]);
+        sleep(Duration::from_secs(3)).await;
+    })
+    .await;
+    assert_eq!((ended.unsettled, ended.records.consumed), (0, 0));
+    assert!(script.requests.lock().unwrap().is_empty(), "it would be cut off and sent twice");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_revocation_is_answered_when_its_records_are_settled() {
     let (ended, _, script) = run(async |script: Script| {
         script.mood(Mood::Accepts(Duration::from_secs(3)));

@@ -176,7 +176,9 @@ mod tests {
         check("latest", Some(Start::Latest));
         check("1970-01-01T00:00:01Z", Some(Start::At(Timestamp(1000))));
         check("1970-01-01T01:00:01.5+01:00", Some(Start::At(Timestamp(1500))));
-        for malformed in ["", "Earliest", "yesterday", "2026-11-22", "2026-11-22T10:00:00", "1969-12-31T23:59:59Z"] {
+        for malformed in
+            ["", "Earliest", "yesterday", "2026-11-22", "2026-11-22T10:00:00", "1969-12-31T23:59:59Z"]
+        {
             check(malformed, None);
         }
     }

@@ -179,8 +179,10 @@ impl Asker {
         for topic in &self.topics {
             survey.topics.push((Arc::clone(topic), self.topic(topic)?));
         }
-        let (ownerships, places): (Vec<_>, Vec<_>) =
-            owned.into_iter().map(|(ownership, place, next)| ((place.clone(), ownership), (place, next))).unzip();
+        let (ownerships, places): (Vec<_>, Vec<_>) = owned
+            .into_iter()
+            .map(|(ownership, place, next)| ((place.clone(), ownership), (place, next)))
+            .unzip();
         let ownerships: BTreeMap<_, _> = ownerships.into_iter().collect();
         // The topics are what matters: that the logs do not answer must not hide them.
         let ranges = self.ranges(places).unwrap_or_default();

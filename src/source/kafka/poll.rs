@@ -116,7 +116,7 @@ impl PollLoop {
                     for event in self.watch.learn(&survey, current, now) {
                         self.outbox.push(event);
                     }
-                    self.suspect(survey.map(|survey| survey.ranges).unwrap_or_default());
+                    self.suspect(&survey.map(|survey| survey.ranges).unwrap_or_default());
                 }
             }
         }
@@ -140,7 +140,8 @@ impl PollLoop {
 
     fn ask_survey(&mut self, now: Instant) {
         if self.watch.is_due(now) {
-            let owned = self.partitions.iter().map(|owned| (owned.ownership, owned.place.clone(), owned.next));
+            let owned =
+                self.partitions.iter().map(|owned| (owned.ownership, owned.place.clone(), owned.next));
             if self.lookups.ask(Question::Survey(owned.collect())) {
                 self.watch.asked();
             }

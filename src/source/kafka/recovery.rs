@@ -17,7 +17,7 @@ use rdkafka::{
 
 use super::{
     lookups::{Question, Range},
-    partitions::Place,
+    partitions::{Partitions, Place},
     poll::PollLoop,
     rebalance,
 };
@@ -63,13 +63,10 @@ enum Finding {
 
 impl PollLoop {
     /// Looks for positions that stand still out of range. What is paused does so until it is resumed.
-    pub(super) fn suspect(&mut self, ranges: Vec<(Ownership, Range)>) {
-        let stands = |(ownership, range): (Ownership, Range)| {
-            let owned = self.partitions.of(&range.place)?;
-            let is_still = owned.ownership == ownership && owned.next == range.next && !owned.is_paused();
-            (is_still && judge(&range) != Finding::Within).then_some((ownership, range.next?))
-        };
-        self.recovery.suspect(ranges.into_iter().filter_map(stands).collect());
+    pub(super) fn suspect(&mut self, ranges: &[(Ownership, Range)]) {
+        let found =
+            ranges.iter().filter_map(|(ownership, range)| stands(&self.partitions, *ownership, range));
+        self.recovery.suspect(found.collect());
     }
 
     /// Asks for the ranges of all logs when a position is out of range and nothing else is going on.
@@ -147,6 +144,13 @@ impl PollLoop {
     }
 }
 
+/// The position, where it is out of range, is read from, and has not moved since the range was asked for.
+fn stands(partitions: &Partitions, ownership: Ownership, range: &Range) -> Option<(Ownership, i64)> {
+    let owned = partitions.of(&range.place)?;
+    let is_still = owned.ownership == ownership && owned.next == range.next && !owned.is_paused();
+    (is_still && judge(range) != Finding::Within).then_some((ownership, range.next?))
+}
+
 fn judge(range: &Range) -> Finding {
     match range.next {
         Some(next) if next < range.start => Finding::Expired(next.abs_diff(range.start)),
@@ -158,6 +162,7 @@ fn judge(range: &Range) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Intake;
 
     #[track_caller]
     fn check(next: Option<i64>, start: i64, end: i64, expected: Finding) {
@@ -174,5 +179,28 @@ mod tests {
         check(Some(0), 5, 5, Finding::Expired(5));
         check(Some(10), 5, 9, Finding::Another);
         check(Some(1), 0, 0, Finding::Another);
+    }
+
+    #[test]
+    fn a_position_that_stands_still_out_of_range_is_found_without_a_word_of_it() {
+        let (mut partitions, mut recovery) = (Partitions::default(), Recovery::default());
+        let place = Place { topic: "topic".into(), partition: 0 };
+        let ownership = partitions.begin(place.clone(), Some(4)).ownership;
+        let range = |next| Range { place: place.clone(), next: Some(next), start: 5, end: 9 };
+        let survey =
+            |partitions: &Partitions, next| stands(partitions, ownership, &range(next)).into_iter().collect();
+        recovery.suspect(survey(&partitions, 4));
+        assert!(!recovery.is_wanted, "what was read ahead may come yet");
+        recovery.suspect(survey(&partitions, 4));
+        assert!(recovery.is_wanted);
+
+        let mut recovery = Recovery::default();
+        recovery.suspect(survey(&partitions, 4));
+        recovery.suspect(survey(&partitions, 3));
+        assert!(!recovery.is_wanted, "it has moved");
+        partitions.steer(&Intake { paused: true, held: Vec::new() });
+        recovery.suspect(survey(&partitions, 4));
+        recovery.suspect(survey(&partitions, 4));
+        assert!(!recovery.is_wanted, "nothing is read of it for now");
     }
 }

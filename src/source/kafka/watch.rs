@@ -117,7 +117,8 @@ mod tests {
     /// What a survey of the topics `a` and `b` tells, in short.
     fn tells(watch: &mut Watch, a: TopicState, b: TopicState) -> Vec<String> {
         let topics = vec![("a".into(), a), ("b".into(), b)];
-        let range = |end| Range { place: Place { topic: "a".into(), partition: 0 }, next: None, start: 0, end };
+        let range =
+            |end| Range { place: Place { topic: "a".into(), partition: 0 }, next: None, start: 0, end };
         let ranges = vec![(Ownership(1), range(10)), (Ownership(2), range(20))];
         let current = |ownership| ownership == Ownership(2);
         let events = watch.learn(&Ok(Survey { topics, ranges }), current, super::super::now());
@@ -155,7 +156,10 @@ mod tests {
         watch.learn(&Ok(Survey::default()), |_| true, now);
         assert!(!watch.is_due(now + WORRIED) && watch.is_due(now + CALM));
         let events = watch.learn(&Err(Code("all_brokers_down")), |_| true, now);
-        assert!(matches!(&events[..], [SourceEvent::Ends(ends)] if ends.is_empty()), "unknown is not the last known");
+        assert!(
+            matches!(&events[..], [SourceEvent::Ends(ends)] if ends.is_empty()),
+            "unknown is not the last known"
+        );
         assert!(watch.is_due(now + WORRIED));
         watch.learn(&Ok(Survey::default()), |_| true, now);
         watch.hurry();
