@@ -12,6 +12,7 @@ mod embedded;
 mod generated;
 mod harness;
 mod map;
+mod panics;
 mod providers;
 mod readme;
 mod real;
