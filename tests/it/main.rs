@@ -9,6 +9,7 @@ mod binary;
 mod demo;
 mod deploy;
 mod embedded;
+mod emulator;
 mod generated;
 mod harness;
 mod map;
