@@ -9,6 +9,7 @@ mod faults;
 mod holds;
 mod hostile_server;
 mod load;
+mod marked;
 mod privacy;
 mod rebalance;
 mod restart;
