@@ -6,6 +6,7 @@
 mod check;
 mod delivery;
 mod faults;
+mod formats;
 mod holds;
 mod hostile_server;
 mod load;
