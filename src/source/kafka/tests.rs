@@ -297,12 +297,21 @@ async fn invariant_9_the_poll_loop_is_not_blocked_while_nobody_listens() {
     let mut member = cluster.source();
     let heartbeat = member.source.heartbeat();
     member.until(|it| !it.read.is_empty()).await;
-    let before = heartbeat.last();
+    let (mut last, mut beats, mut gap) = (heartbeat.last(), 0, Duration::ZERO);
+    let first = last;
     let deadline = now() + DEADLINE;
-    while heartbeat.last().since(before) < Duration::from_secs(4) {
+    while last.since(first) < Duration::from_secs(4) {
         assert!(now() < deadline);
+        let beat = heartbeat.last();
+        if beat > last {
+            (beats, gap) = (beats + 1, gap.max(beat.since(last)));
+            last = beat;
+        }
         std::thread::yield_now();
     }
+    assert!(beats > 4, "it goes round all the time: {beats} times");
+    // The group of these tests takes a member for lost that is silent for 6 s.
+    assert!(gap < Duration::from_secs(3), "blocked for {gap:?}");
     member.until(|it| it.read.len() == 20_000).await;
     assert_eq!(member.offsets(0), (0..20_000).collect::<Vec<_>>());
 }
