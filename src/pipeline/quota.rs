@@ -161,10 +161,11 @@ impl Quota {
         Duration::try_from_secs_f64(1.0 / self.rate()).unwrap_or(Duration::MAX)
     }
 
-    /// How many requests one second may see.
+    /// How many requests one second may see, at least one. Rounded down, but for what a product of
+    /// fractions is short of a whole number, so that the windows of all replicas add up to the quota's.
     fn window(&self) -> usize {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is positive")]
-        let window = self.nominal_rate().ceil() as usize;
+        let window = (self.nominal_rate() + 1e-6).floor() as usize;
         window.max(1)
     }
 
@@ -239,6 +240,21 @@ mod tests {
         check_filled(15.0, (1, 3), 20, 49..52);
         check_filled(15.0, (1, 30), 20, 5..7);
         check_filled(1000.0, (1, 1), 10, 9500..10_002);
+    }
+
+    #[test]
+    fn the_seconds_of_all_replicas_add_up_to_the_quota() {
+        let check = |owned: &[usize]| {
+            let total = owned.iter().sum();
+            let windows = owned.iter().map(|owned| quota(15.0, *owned, total).window());
+            assert!(windows.sum::<usize>() <= 15, "{owned:?}");
+        };
+        check(&[4]);
+        check(&[2, 2]);
+        check(&[2, 1, 1]);
+        check(&[3, 3, 2]);
+        check(&[1; 15]);
+        assert_eq!(quota(15.0, 7, 15).window(), 7, "nothing is lost to the arithmetic");
     }
 
     #[test]

@@ -102,6 +102,32 @@ fn check_prints_the_effective_configuration_without_secrets() {
 }
 
 #[test]
+fn a_database_of_places_that_is_missing_or_broken_is_told_before_anything_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let (broken, missing) = (folder.path().join("s3cret.mmdb"), folder.path().join("s3cret-too.mmdb"));
+    fs::write(&broken, "no database").unwrap();
+    let causes =
+        [(&missing, "the database cannot be read"), (&broken, "the file is not a whole MaxMind database")];
+    for (file, cause) in causes {
+        let location = format!("{{ from: [ip], database: {} }}", file.display());
+        let environment = [
+            ENOUGH[0],
+            ENOUGH[1],
+            ("PINPOINT_SIDECAR__ENDPOINT__LOCATION", &location),
+            ("PINPOINT_SIDECAR__DESTINATION__PINPOINT__REGION", "us-east-1"),
+            ("PINPOINT_SIDECAR__ADMIN__LISTEN", "127.0.0.1:0"),
+            ("PINPOINT_SIDECAR__SOURCE__BROKERS", "127.0.0.1:1"),
+        ];
+        let told = format!("error: endpoint.location.database cannot be used\ncaused by: {cause}");
+        check(&["run"], &environment, 78, "", &told);
+        check(&["map"], &environment, 78, "", &told);
+        check(&["check"], &environment, 69, &format!("FAILS  the database of places: {cause}"), "");
+        let output = started(&["run"], &environment);
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("s3cret"), "the file's name is told");
+    }
+}
+
+#[test]
 fn a_service_that_does_not_answer_is_69() {
     let environment = [ENOUGH[0], ENOUGH[1], ("PINPOINT_SIDECAR__SOURCE__BROKERS", "127.0.0.1:1")];
     check(&["check"], &environment, 69, "FAILS  brokers: no broker answers", "");

@@ -5,6 +5,7 @@
 use std::{
     collections::BTreeMap,
     process::{Command, Output},
+    thread,
     time::Duration,
 };
 
@@ -25,6 +26,12 @@ fn demo(arguments: &[&str]) -> Command {
 /// Runs the demo to its end, which is to be a good one, and gives the numbers of its table by name.
 #[track_caller]
 fn numbers(arguments: &[&str]) -> BTreeMap<String, u64> {
+    said(arguments).lines().filter_map(number).collect()
+}
+
+/// What the demo says until its end, which is to be a good one.
+#[track_caller]
+fn said(arguments: &[&str]) -> String {
     let Output { status, stdout, stderr } = demo(arguments).output().expect("the binary starts");
     let (out, err) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     assert_eq!(status.code(), Some(0), "{out}\n{err}");
@@ -32,7 +39,7 @@ fn numbers(arguments: &[&str]) -> BTreeMap<String, u64> {
     for personal in PERSONAL {
         assert!(!out.contains(personal) && !err.contains(personal), "{personal}: {out}\n{err}");
     }
-    out.lines().filter_map(number).collect()
+    out.into_owned()
 }
 
 /// A line of the table: its name and its number.
@@ -62,6 +69,28 @@ fn with_all_faults_everything_arrives_at_least_once() {
     assert_eq!(of("delivered") + of("ignored") + of("in the dead letters"), 3000);
     assert!(of("in the dead letters") > 50, "{numbers:?}");
     assert!(of("in the busiest second") <= 15, "{numbers:?}");
+}
+
+#[test]
+fn the_records_are_of_several_providers_and_the_table_names_them() {
+    let said = said(&["--records", "1000", "--users", "100", "--faults", "none"]);
+    let (_, produced) = said.split_once("records produced").expect("the first row");
+    let (produced, _) = produced.split_once("delivered").expect("the second row");
+    for provider in ["keycloak", "okta", "auth0", "fusionauth", "identity-event", "hostile"] {
+        assert!(produced.contains(provider), "{provider}: {said}");
+    }
+}
+
+#[test]
+fn each_fault_can_be_asked_for_alone() {
+    thread::scope(|scope| {
+        for fault in ["throttling", "refused", "missing", "lost", "outage"] {
+            scope.spawn(move || {
+                let numbers = numbers(&["--records", "300", "--users", "30", "--faults", fault]);
+                assert_eq!(numbers.get("records produced"), Some(&300), "{fault}: {numbers:?}");
+            });
+        }
+    });
 }
 
 #[test]

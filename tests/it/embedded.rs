@@ -6,9 +6,11 @@
 mod check;
 mod delivery;
 mod faults;
+mod formats;
 mod holds;
 mod hostile_server;
 mod load;
+mod marked;
 mod privacy;
 mod rebalance;
 mod restart;

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use clap::Parser as _;
+use pinpoint_sidecar::cli::Cli;
 use serde_json::Value;
 
 use super::support::service;
@@ -90,11 +92,14 @@ fn every_file_that_is_named_exists() {
 fn every_command_is_understood() {
     let shell = blocks("sh").join("\n");
     let commands = shell.lines().filter_map(|line| line.strip_prefix("pinpoint-sidecar "));
-    let subcommands: Vec<_> = commands.filter_map(|arguments| arguments.split(' ').next()).collect();
-    assert_eq!(subcommands, ["emulator", "check", "run", "map", "map"]);
-    for subcommand in subcommands {
-        assert!(service::run(&[subcommand, "--help"]).status.success(), "{subcommand}");
+    let mut subcommands = Vec::new();
+    for command in commands {
+        let arguments: Vec<_> = command.split_whitespace().collect();
+        subcommands.push(arguments[0]);
+        let understood = Cli::try_parse_from(["pinpoint-sidecar"].iter().chain(&arguments));
+        assert!(understood.is_ok(), "{command}: {understood:?}");
     }
+    assert_eq!(subcommands, ["emulator", "check", "run", "map", "map"]);
 }
 
 fn file(path: &str) -> String {

@@ -8,6 +8,7 @@
 mod broker;
 mod compression;
 mod delivery;
+mod faults;
 mod letters;
 mod replicas;
 mod restart;

@@ -312,19 +312,23 @@ async fn invariant_9_the_poll_loop_is_not_blocked_while_nobody_listens() {
     let cluster = Cluster::with_partitions(1);
     cluster.produce_numbers(1, 0..20_000);
     let mut member = cluster.source();
-    member.until(|it| !it.read.is_empty()).await;
-    beat_for(&member, Duration::from_secs(4));
-    member.until(|it| it.read.len() == 20_000).await;
-    assert_eq!(member.offsets(0), (0..20_000).collect::<Vec<_>>());
-}
-
-/// Waits until the poll loop has beaten for so long, without listening to what it says.
-#[track_caller]
-fn beat_for(member: &Member, time: Duration) {
     let heartbeat = member.source.heartbeat();
-    let (before, deadline) = (heartbeat.last(), now() + DEADLINE);
-    while heartbeat.last().since(before) < time {
+    member.until(|it| !it.read.is_empty()).await;
+    let (mut last, mut beats, mut gap) = (heartbeat.last(), 0, Duration::ZERO);
+    let first = last;
+    let deadline = now() + DEADLINE;
+    while last.since(first) < Duration::from_secs(4) {
         assert!(now() < deadline);
+        let beat = heartbeat.last();
+        if beat > last {
+            (beats, gap) = (beats + 1, gap.max(beat.since(last)));
+            last = beat;
+        }
         std::thread::yield_now();
     }
+    assert!(beats > 4, "it goes round all the time: {beats} times");
+    // The group of these tests takes a member for lost that is silent for so long.
+    assert!(gap < Duration::from_secs(6), "blocked for {gap:?}");
+    member.until(|it| it.read.len() == 20_000).await;
+    assert_eq!(member.offsets(0), (0..20_000).collect::<Vec<_>>());
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
 use super::scene::{LETTERS, Scene, TOPIC};
 use crate::support::service;
 
@@ -35,4 +37,17 @@ fn check_says_what_is_there_and_what_is_missing() {
     let missing = config.replace(TOPIC, "nowhere");
     check(&missing, 69, &[well[0], "FAILS  topic nowhere: it does not exist", well[2]]);
     assert!(scene.committed().is_empty() && scene.letters().is_empty(), "nothing is changed");
+}
+
+#[test]
+fn check_says_what_the_brokers_refuse() {
+    let scene = Scene::start();
+    let config = &scene.setup.config;
+    let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+    scene.kafka.cluster.request_errors(RDKafkaApiKey::OffsetFetch, &[refused; 20]);
+    check(config, 69, &["FAILS  group pinpoint-sidecar: "]);
+    scene.kafka.cluster.clear_request_errors(RDKafkaApiKey::OffsetFetch);
+    let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    scene.kafka.cluster.topic_error(TOPIC, refused).expect("the cluster takes it");
+    check(config, 69, &[&format!("FAILS  topic {TOPIC}: "), "ok     group pinpoint-sidecar: "]);
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     hostile_server::HostileServer,
+    marked,
     scene::{Scene, TOPIC, assert_balanced, wait_metrics},
 };
 use crate::support::{client::Message, service::Service};
@@ -14,7 +15,7 @@ use crate::support::{client::Message, service::Service};
 /// Stands in every text.
 pub(super) const MARK: &str = "xq7mark";
 /// An address cannot hold a word: these are looked for as well.
-const ADDRESS: &str = "198.51.100.77";
+pub(super) const ADDRESS: &str = "198.51.100.77";
 
 #[test]
 fn nothing_that_records_and_answers_say_is_told() {
@@ -42,6 +43,60 @@ fn nothing_that_records_and_answers_say_is_told() {
     for page in during.into_iter().chain(pages(&service)) {
         assert_silent(&page);
     }
+    assert_silent_log(&service);
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn nothing_that_the_records_of_any_provider_say_is_told() {
+    let scene = Scene::start();
+    let scene = scene
+        .set("log", "{ format: json, level: trace }")
+        .set("source.topics", &format!("[{TOPIC}, own]"))
+        .set("source.formats", "{ own: custom }")
+        .set("source.custom", "'if .fail then error(.) else .event end'")
+        .set("sessions.table", "{ topic: sessions }")
+        .set("endpoint", ENDPOINT)
+        .set("event", "{ attributes: { name: user_name, tenant: realm_name } }");
+    scene.kafka.create_topic("own", 1);
+    scene.kafka.create_topic("sessions", 1);
+    let (records, own) = (marked::records(), marked::own());
+    let all = (records.len() + own.len()) as u64;
+    scene.kafka.client.produce(TOPIC, records);
+    scene.kafka.client.produce("own", own);
+    let service = scene.setup.start();
+    let during = pages(&service);
+    let metrics = wait_metrics(&service, "everything is settled", |metrics| {
+        metrics.count("records_consumed_total") == all && metrics.count("records_outstanding") == 0
+    });
+    let taken = |format: &str| metrics.count(&format!("records_recognised_total{{format=\"{format}\"}}")) > 0;
+    let missing: Vec<_> = marked::FORMATS.into_iter().filter(|format| !taken(format)).collect();
+    assert!(missing.is_empty(), "no record is taken for {missing:?}: {metrics:?}");
+    for reason in ["filter_failed", "field_invalid"] {
+        let refused = format!("records_dead_lettered_total{{reason=\"{reason}\"}}");
+        assert!(metrics.count(&refused) > 0, "no record is refused for {reason}: {metrics:?}");
+    }
+    let delivered = scene.putevents.control.events(0);
+    let marked = delivered.iter().filter(|event| event.endpoint.to_string().contains(MARK)).count();
+    assert!(marked > 10, "the marks reach the destination: {marked} of {}", delivered.len());
+    let addressed = delivered.iter().filter(|event| event.endpoint["Address"].is_string()).count();
+    assert!(addressed > 3, "e-mail addresses reach the destination: {addressed}");
+
+    for page in during.into_iter().chain(pages(&service)) {
+        assert_silent(&page);
+    }
+    assert_silent_log(&service);
+    assert_eq!(service.stop(), Some(0));
+}
+
+/// As much of the person as there are keys for.
+const ENDPOINT: &str = "{ id: user_device, address: { from: person.email, channel: EMAIL },
+  user_attributes: { FirstName: person.given_name, Name: user_name }, attributes: { Ip: ip, Agent: user_agent },
+  demographic: { from: [event, user_agent] }, location: { from: [event] } }";
+
+/// That no line of the log holds a mark, and that others' libraries say nothing but warnings.
+#[track_caller]
+fn assert_silent_log(service: &Service) {
     assert_balanced(&service.metrics());
     let log = service.log();
     for line in &log {
@@ -51,7 +106,6 @@ fn nothing_that_records_and_answers_say_is_told() {
         assert!(ours || matches!(line["level"].as_str(), Some("WARN" | "ERROR")), "{line}");
     }
     assert!(log.len() > 3, "there is a log: {log:?}");
-    assert_eq!(service.stop(), Some(0));
 }
 
 fn pages(service: &Service) -> Vec<String> {

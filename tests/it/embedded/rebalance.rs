@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use pinpoint_sidecar::{emulator::Faults, setting::Span};
+use pinpoint_sidecar::{
+    emulator::{Faults, Options, Quota},
+    setting::Span,
+};
 
 use super::{
     load::Load,
@@ -63,6 +66,31 @@ fn a_member_that_joins_and_leaves_under_load_makes_nothing_be_sent_twice() {
     feed.load.first(feed.produced).assert_exact(&scene.arrived());
     assert_balanced(&second.metrics());
     assert_eq!((scene.letters().len(), second.stop()), (0, Some(0)));
+}
+
+#[test]
+fn the_quota_is_kept_by_members_that_come_and_go() {
+    // A server that counts a sliding second, and members that each know the same quota and not each other.
+    let scene = Scene::with(Options { quota: Some(Quota::default()), ..Options::default() })
+        .set("batch.max_events", "10");
+    let mut feed = Feed { scene: &scene, load: Load::generate(10_000, 0.0), produced: 0, events: 0 };
+    let first = scene.setup.start();
+    feed.until("the first delivers", || delivers(&first));
+    // A half and two quarters of fifteen are no whole numbers: rounded up they are one too many.
+    let (second, third) = (scene.setup.start(), scene.setup.start());
+    feed.until("each has its part", || [&first, &second, &third].into_iter().all(|it| owned(it) > 0));
+    let before = scene.putevents.control.counts().requests;
+    feed.until("all deliver", || delivers(&second) && delivers(&third));
+    feed.until("many seconds are counted", || scene.putevents.control.counts().requests > before + 45);
+    assert_eq!(first.stop(), Some(0));
+    feed.until("the others share its part", || owned(&second) + owned(&third) == 4);
+    let before = scene.putevents.control.counts().requests;
+    feed.until("the others go on", || scene.putevents.control.counts().requests > before + 30);
+    let counts = scene.putevents.control.counts();
+    assert_eq!(counts.over_quota, 0, "{counts:?}");
+    for member in [second, third] {
+        assert_eq!((member.metrics().count("throttled_total"), member.stop()), (0, Some(0)));
+    }
 }
 
 fn owned(member: &Service) -> u64 {

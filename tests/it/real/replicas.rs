@@ -1,6 +1,6 @@
 //! Partitions change hands while the destination is down.
 
-use pinpoint_sidecar::emulator::{Faults, Outage};
+use pinpoint_sidecar::emulator::Outage;
 
 use super::{
     restart::wait_owned,
@@ -14,13 +14,12 @@ fn a_partition_is_handed_over_while_the_destination_is_down() {
     let mut scene = Scene::new(kafka, "real-handed-over", 4);
     let first = scene.setup().start();
     wait_owned(&[(&first, 4)]);
-    let down = Faults { outage: Some(Outage::unavailable()), ..Faults::default() };
-    scene.put_events.control.set_faults(down);
+    scene.outage(Outage::unavailable());
     scene.produce(2000);
     let second = scene.setup().start();
     wait_owned(&[(&first, 2), (&second, 2)]);
     wait_says(&first, "partition given up with unsettled records");
-    scene.put_events.control.set_faults(Faults::default());
+    scene.mend();
     let verdict = scene.conclude();
     // A letter is written while the events before it wait; whoever reads its record next writes it again.
     let events: Vec<_> = verdict.duplicates.keys().filter(|id| !id.starts_with("letter")).collect();

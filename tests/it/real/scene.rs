@@ -10,7 +10,7 @@ use std::{
 
 use pinpoint_sidecar::{
     demo::generate::{Expected, Generator, GeneratorOptions, Produced, Providers},
-    emulator::{Options, Quota},
+    emulator::{Faults, Options, Outage, Quota},
     moment::Timestamp,
 };
 
@@ -158,6 +158,21 @@ log: {{ format: text }}
         self.produced.lengths.clear();
     }
 
+    /// From now on this goes wrong.
+    pub(crate) fn fault(&self, faults: Faults) {
+        self.put_events.control.set_faults(faults);
+    }
+
+    /// From now on this happens instead of service.
+    pub(crate) fn outage(&self, outage: Outage) {
+        self.fault(Faults { outage: Some(outage), ..Faults::default() });
+    }
+
+    /// From now on nothing goes wrong.
+    pub(crate) fn mend(&self) {
+        self.fault(Faults::default());
+    }
+
     /// How many events must be accepted in all.
     pub(crate) fn events(&self) -> u64 {
         self.produced.events.len() as u64
@@ -256,6 +271,14 @@ pub(crate) fn assert_well(service: &Service) {
         let page = service.page(path).expect("the admin pages are served");
         assert_eq!(page.status, 200, "{path}: {}", page.body);
     }
+}
+
+/// Waits until a metric of the replica is `least` or more.
+#[track_caller]
+pub(crate) fn wait_count(service: &Service, metric: &str, least: u64) {
+    eventually(LONG, &format!("{metric} is {least}"), || {
+        (service.metrics().count(metric) >= least).then_some(())
+    });
 }
 
 /// Waits until some line of the replica's log holds `text`.

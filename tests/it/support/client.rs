@@ -118,6 +118,15 @@ impl Client {
         positions.filter_map(|element| Some((element.partition(), position(element.offset())?))).collect()
     }
 
+    /// The names of the groups that a real cluster knows: those that have members or commits.
+    pub(crate) fn groups(&self) -> Vec<String> {
+        let consumer = self.consumer("asks-for-groups");
+        let list = eventually(TIMEOUT, "the groups are told", || {
+            consumer.fetch_group_list(None, Duration::from_secs(5)).ok()
+        });
+        list.groups().iter().map(|group| group.name().to_owned()).collect()
+    }
+
     /// What every client of this cluster is made from.
     pub(crate) fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
