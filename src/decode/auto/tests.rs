@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use super::*;
 use crate::{
     decode::{Decoder, config::FormatsConfig},
@@ -156,8 +158,9 @@ fn an_array_is_a_batch() {
 #[test]
 fn a_text_that_holds_json_is_opened() {
     check(quoted(LOGIN), "keycloak; SignIn user=u");
-    check(quoted(&quoted(&quoted(LOGIN))), "keycloak; SignIn user=u");
-    check(quoted(&quoted(&quoted(&quoted(LOGIN)))), "-; refused: not_an_event");
+    let deep = |times| (0..times).fold(LOGIN.to_owned(), |inner, _| quoted(&inner));
+    check(deep(5), "keycloak; SignIn user=u");
+    check(deep(6), "-; refused: not_an_event");
 }
 
 #[test]
@@ -242,13 +245,102 @@ fn a_flattened_row_of_change_data_is_read_unless_it_was_deleted() {
 }
 
 #[test]
-fn envelopes_lie_in_one_another_three_deep() {
+fn a_flattened_row_in_capitals_needs_nothing_beside_its_columns() {
+    let row = r#"{"ID":"e","TYPE":"LOGIN","USER_ID":"u","REALM_ID":"r","SESSION_ID":"s",
+        "EVENT_TIME":1795382428244,"DETAILS_JSON":"{}"}"#;
+    let expected = format!("keycloak; SignIn id=e user=u session=s time={T}");
+    check(row, &expected);
+    check(format!(r#"{{"schema":{{"type":"struct"}},"payload":{row}}}"#), &expected);
+    named(Format::Keycloak, row, &expected);
+    check(
+        r#"{"ID":"a","REALM_ID":"r","OPERATION_TYPE":"ACTION","RESOURCE_TYPE":"USER",
+            "RESOURCE_PATH":"users/u/logout","ADMIN_EVENT_TIME":1795382428244}"#,
+        &format!("keycloak; SessionsStopped id=a user=u time={T}"),
+    );
+    check(r#"{"ID":"e","TYPE":"LOGIN"}"#, "-; refused: unrecognised");
+}
+
+#[test]
+fn a_change_in_a_cloud_event_of_debeziums_is_opened() {
+    let change = |op: &str, data: &str| {
+        format!(
+            r#"{{"specversion":"1.0","type":"io.debezium.postgresql.datachangeevent","source":"/debezium",
+                "id":"ce","iodebeziumop":"{op}","data":{data}}}"#
+        )
+    };
+    let data = format!(r#"{{"before":null,"after":{ROW}}}"#);
+    let expected = format!("keycloak; SignIn id=e user=u session=c ip=192.0.2.1 name=anna time={T}");
+    check(change("c", &data), &expected);
+    check(change("r", &format!(r#"{{"schema":{{}},"payload":{data}}}"#)), &expected);
+    let deleted = format!(r#"{{"before":{ROW},"after":null}}"#);
+    check(change("d", &deleted), "-; ignored: deleted_row");
+}
+
+#[test]
+fn envelopes_lie_in_one_another_five_deep() {
     let changed = change("c", LOGIN);
     let wrapped = format!(r#"{{"schema":null,"payload":{changed}}}"#);
     let filled = format!("keycloak; SignIn id=ce user=u time={T}");
     check(cloud_event(&format!(r#""data":{wrapped}"#)), &filled);
     check(cloud_event(&format!(r#""data":{}"#, quoted(&changed))), &filled);
-    check(cloud_event(&format!(r#""data":{}"#, quoted(&wrapped))), "-; refused: unrecognised");
+    check(cloud_event(&format!(r#""data":{}"#, quoted(&wrapped))), &filled);
+    check(quoted(&cloud_event(&format!(r#""data":{}"#, quoted(&wrapped)))), &filled);
+    let six = quoted(&quoted(&cloud_event(&format!(r#""data":{}"#, quoted(&wrapped)))));
+    check(six, "-; refused: unrecognised");
+}
+
+/// How many bytes of ids the events of a record have, and how many were refused for theirs.
+fn ids(value: &str, headers: &[(&str, &str)]) -> (usize, usize) {
+    let decoder = Decoder::default();
+    let record = record(value, headers);
+    let events = decoder.decode(&record).events;
+    let length = |text: &Option<Cow<'_, str>>| text.as_ref().map_or(0, |text| text.len());
+    let ids = events
+        .iter()
+        .flatten()
+        .map(|event| length(&event.id) + length(&event.realm) + length(&event.user) + length(&event.session));
+    let refused = events.iter().filter(|item| **item == Err(Refused::TooLarge.into())).count();
+    (ids.sum(), refused)
+}
+
+#[test]
+fn a_long_id_that_many_events_share_does_not_cost_its_length_for_each() {
+    let long = "\\u0061".repeat(20_000);
+    let list = |event: &str| vec![event; 5_000].join(",");
+    let revoked = list(r#"{"id":"s"}"#);
+    let uri = "https://schemas.identity.wso2.org/events/session/event-type/sessionRevoked";
+    for shared in ["jti", "iss"] {
+        let token = format!(r#"{{"{shared}":"{long}","events":{{"{uri}":{{"sessions":[{revoked}]}}}}}}"#);
+        let (bytes, refused) = ids(&token, &[]);
+        assert!(bytes < 100_000 && refused > 0, "{shared}: {bytes} bytes, {refused} refused");
+    }
+    let tenant = format!(r#"{{"events":{{"{uri}":{{"tenant":{{"id":"{long}"}},"sessions":[{revoked}]}}}}}}"#);
+    let (bytes, refused) = ids(&tenant, &[]);
+    assert!(bytes < 100_000 && refused > 0, "{bytes} bytes, {refused} refused");
+}
+
+#[test]
+fn a_long_id_of_an_envelope_is_given_to_no_event() {
+    let events = vec![r#"{"type":"sign_in","user":"u"}"#; 5_000].join(",");
+    let data = format!(r#"{{"version":1,"events":[{events}]}}"#);
+    let of =
+        |id: &str| format!(r#"{{"specversion":"1.0","type":"t","source":"s","id":"{id}","data":{data}}}"#);
+    assert_eq!(ids(&of(&"\\u0061".repeat(1_001)), &[]), (5_000, 0));
+    assert_eq!(ids(&of("ce"), &[]), (15_000, 0));
+    let long = "i".repeat(1_001);
+    assert_eq!(ids(&data, &[("ce_specversion", "1.0"), ("ce_id", &long)]), (5_000, 0));
+}
+
+#[test]
+fn a_record_becomes_so_many_events_and_has_so_many_values_at_most() {
+    let events = |number: usize| format!("[{}]", vec![LOGIN; number].join(","));
+    assert_eq!(Decoder::default().decode(&record(events(10_000), &[])).events.len(), 10_000);
+    check(events(10_001), "-; refused: too_many_events");
+    let documents = vec![r#"{"type":"activity"}"#; 10_001].join(",");
+    check(format!(r#"{{"version":1,"events":[{documents}]}}"#), "identity-event; refused: too_many_events");
+    let text = quoted(&format!(r#"{{"type":"LOGIN","x":[{}0]}}"#, "0,".repeat(40_000)));
+    check(format!("[{text},{text}]"), "keycloak; SignIn; SignIn");
+    check(format!("[{text},{text},{text}]"), "keycloak; SignIn; SignIn; refused: too_large");
 }
 
 #[test]
@@ -260,3 +352,5 @@ fn the_one_pass_and_the_tree_say_the_same() {
         assert!(own.format == Some(Format::Keycloak) && own.events == tree.events, "{value}");
     }
 }
+    check(change("c", &quoted(ROW)), &expected);
+    check(change("c", "17"), "-; refused: not_an_event");
