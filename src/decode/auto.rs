@@ -111,11 +111,12 @@ impl Reading<'_> {
     }
 
     /// A part that has not the shape of the format it is said to have: what the format makes of it, unless
-    /// that is a refusal.
+    /// it finds nothing that says of what type it is.
     fn forced<'a>(self, format: Format, node: &Node<'a>, outside: &Outside<'a>) -> Decoded<'a> {
         let decoded = self.read(format, node, outside);
-        let is_refused = |item: &Item<'_>| matches!(item, Err(Unmapped::Refused(_)));
-        if decoded.events.iter().any(is_refused) { refused(Refused::NotTheFormat) } else { decoded }
+        let is_foreign =
+            |item: &Item<'_>| matches!(item, Err(Unmapped::Refused(Refused::NoType | Refused::NotAnEvent)));
+        if decoded.events.iter().all(is_foreign) { refused(Refused::NotTheFormat) } else { decoded }
     }
 
     fn format(self, node: &Node<'_>) -> Option<Format> {

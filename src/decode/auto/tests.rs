@@ -168,6 +168,24 @@ fn confluents_wire_format_is_opened() {
     check(format!("\0\0\0\u{1}\u{2}{LOGIN}"), "keycloak; SignIn user=u");
     check([b"\0\xff\xff\xff\xff".as_slice(), LOGIN.as_bytes()].concat(), "keycloak; SignIn user=u");
     check("\0\0\0\0\u{1}\u{2}Obj", "-; refused: not_json");
+    named(Format::IdentityEvent, "{}", "-; refused: not_the_format");
+    named(Format::IdentityEvent, r#"{"events":[{},17]}"#, "-; refused: not_the_format");
+}
+
+#[test]
+fn what_a_named_format_can_read_of_a_record_is_kept() {
+    let sign_in = r#"{"type":"sign_in","user":"u"}"#;
+    named(
+        Format::IdentityEvent,
+        &format!(r#"{{"events":[{sign_in},{{}}]}}"#),
+        "identity-event; SignIn user=u; refused: no_type",
+    );
+    named(
+        Format::IdentityEvent,
+        r#"{"type":"sign_in","user":["a"]}"#,
+        "identity-event; refused: field_invalid",
+    );
+    named(Format::IdentityEvent, LOGIN, "identity-event; refused: field_invalid");
     check("\0\0\0\0\u{1}", "-; refused: not_json");
 }
 
