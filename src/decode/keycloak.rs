@@ -468,6 +468,18 @@ mod tests {
 
     #[test]
     fn admin_events_are_read_in_every_spelling() {
+    #[test]
+    fn what_an_administrator_failed_to_do_ends_nothing() {
+        let of = |error: &str| {
+            format!(
+                r#"{{"operationType":"DELETE","resourceType":"USER_SESSION","resourcePath":"sessions/s","error":{error}}}"#
+            )
+        };
+        check(&of("null"), "SessionStopped session=s reason=admin_logout");
+        check(&of(r#""""#), "SessionStopped session=s reason=admin_logout");
+        check(&of(r#""user_not_found""#), "ignored: admin_event");
+    }
+
         let expected = "SessionStopped session=s reason=admin_logout";
         let path = r#""resourcePath":"sessions/s""#;
         let of = |what: &str| format!("{{{what},{path}}}");
