@@ -1,7 +1,9 @@
 //! Keycloak's user events, whichever publisher wrote them, and those of its admin events that end sessions.
 //!
-//! Knows nothing of Pinpoint and of other records. The types it reads (of some seventy, an open set, each
-//! with an `_ERROR` twin; see Keycloak's `EventType`):
+//! Knows nothing of Pinpoint and of other records. It follows Keycloak's own classes:
+//! <https://github.com/keycloak/keycloak/blob/main/server-spi-private/src/main/java/org/keycloak/events/Event.java>,
+//! and `EventType.java` and `admin/AdminEvent.java` beside it. The types it reads (of some seventy, an open
+//! set, each with an `_ERROR` twin):
 //!
 //! | type | is |
 //! |---|---|
@@ -467,8 +469,6 @@ mod tests {
     }
 
     #[test]
-    fn admin_events_are_read_in_every_spelling() {
-    #[test]
     fn what_an_administrator_failed_to_do_ends_nothing() {
         let of = |error: &str| {
             format!(
@@ -480,6 +480,8 @@ mod tests {
         check(&of(r#""user_not_found""#), "ignored: admin_event");
     }
 
+    #[test]
+    fn admin_events_are_read_in_every_spelling() {
         let expected = "SessionStopped session=s reason=admin_logout";
         let path = r#""resourcePath":"sessions/s""#;
         let of = |what: &str| format!("{{{what},{path}}}");
