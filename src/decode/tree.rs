@@ -181,7 +181,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    fn scalar(&self) -> Scalar<'a> {
+    /// The value, unless it has parts.
+    pub(super) fn scalar(&self) -> Scalar<'a> {
         match self {
             Self::Null => Scalar::Null,
             Self::Text(text) if text.is_empty() || text == "null" => Scalar::Null,
