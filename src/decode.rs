@@ -20,6 +20,7 @@ use crate::{
 mod auth0;
 mod authentik;
 mod auto;
+mod bounds;
 mod caep;
 mod cognito;
 pub mod config;

@@ -54,7 +54,7 @@ const RECORDED: &str = "Created Event";
 
 /// Whether the value has the shape of this format.
 pub(super) fn recognises(node: &Node<'_>) -> bool {
-    is_event(node) || (is_page(node) && node.get("results").list().first().is_some_and(is_event))
+    is_event(node) || is_page(node)
 }
 
 /// What the value says.
@@ -72,9 +72,10 @@ fn is_event(node: &Node<'_>) -> bool {
     ours && !text("action").is_empty() && node.get("user").is_object() && node.get("context").is_object()
 }
 
-/// A page of the API's list.
+/// A page of the API's list, perhaps without events.
 fn is_page(node: &Node<'_>) -> bool {
-    node.get("pagination").is_object()
+    let Node::List(events) = node.get("results") else { return false };
+    node.get("pagination").is_object() && events.first().is_none_or(is_event)
 }
 
 fn read<'a>(node: &Node<'a>) -> Item<'a> {
@@ -257,7 +258,7 @@ mod tests {
         );
         check(&page(""), "ignored: empty");
         recognised(&page(&two), true);
-        recognised(&page(""), false);
+        recognised(&page(""), true);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 use crate::{
     decode::{
         Choice, Decoded, Item, Wanted,
+        bounds::{MOST_EVENTS, bounded},
         custom::Filter,
         envelope::{Outside, payload},
         format::Format,
@@ -80,15 +81,21 @@ impl Reading<'_> {
     }
 
     fn batch<'a>(self, parts: Vec<Node<'a>>, outside: &Outside<'a>) -> Decoded<'a> {
-        let mut all = Decoded { format: None, events: Vec::with_capacity(parts.len()) };
+        let mut all = Decoded { format: None, events: Vec::with_capacity(parts.len().min(MOST_EVENTS)) };
+        let mut left = outside.left;
         for part in parts {
             let mut outside = outside.clone();
+            outside.left = left;
             let decoded = match outside.open(part) {
                 Ok(part) => self.bare(&part, &outside),
                 Err(reason) => refused(reason),
             };
+            left = outside.left;
             all.format = all.format.or(decoded.format);
             all.events.extend(decoded.events);
+            if all.events.len() > MOST_EVENTS {
+                return refused(Refused::TooManyEvents);
+            }
         }
         all
     }
@@ -104,11 +111,12 @@ impl Reading<'_> {
     }
 
     /// A part that has not the shape of the format it is said to have: what the format makes of it, unless
-    /// that is a refusal.
+    /// it finds nothing that says of what type it is.
     fn forced<'a>(self, format: Format, node: &Node<'a>, outside: &Outside<'a>) -> Decoded<'a> {
         let decoded = self.read(format, node, outside);
-        let is_refused = |item: &Item<'_>| matches!(item, Err(Unmapped::Refused(_)));
-        if decoded.events.iter().any(is_refused) { refused(Refused::NotTheFormat) } else { decoded }
+        let is_foreign =
+            |item: &Item<'_>| matches!(item, Err(Unmapped::Refused(Refused::NoType | Refused::NotAnEvent)));
+        if decoded.events.iter().all(is_foreign) { refused(Refused::NotTheFormat) } else { decoded }
     }
 
     fn format(self, node: &Node<'_>) -> Option<Format> {
@@ -129,7 +137,8 @@ impl Reading<'_> {
     }
 }
 
-fn filled<'a>(format: Format, mut events: Vec<Item<'a>>, outside: &Outside<'a>) -> Decoded<'a> {
+fn filled<'a>(format: Format, events: Vec<Item<'a>>, outside: &Outside<'a>) -> Decoded<'a> {
+    let mut events = bounded(events).unwrap_or_else(|reason| vec![Err(reason.into())]);
     events.iter_mut().flatten().for_each(|event| outside.fill(event));
     Decoded { format: Some(format), events }
 }

@@ -67,7 +67,7 @@ pub(super) fn recognises(node: &Node<'_>) -> bool {
     let text = |key: &str| !node.get(key).str().is_empty();
     trigger::recognises(node)
         || (text("EventType") && text("EventResponse"))
-        || node.get("AuthEvents").list().first().is_some_and(|event| !event.get("EventType").str().is_empty())
+        || is_page(node)
         || (text("eventSource") && !node.at(&["logSourceId", "userPoolId"]).str().is_empty())
         || is_from_cloud_trail(node)
 }
@@ -81,6 +81,12 @@ pub(super) fn decode<'a>(node: &Node<'a>) -> Vec<Item<'a>> {
         return many(events, node);
     }
     vec![if node.get("triggerSource").is_some() { trigger::read(node) } else { one(node) }]
+}
+
+/// An answer of the API, perhaps without events.
+fn is_page(node: &Node<'_>) -> bool {
+    let Node::List(events) = node.get("AuthEvents") else { return false };
+    events.first().is_none_or(|event| !event.get("EventType").str().is_empty())
 }
 
 fn is_from_cloud_trail(node: &Node<'_>) -> bool {

@@ -3,7 +3,7 @@
 //! Knows nothing of where the filter was written. The filter is the operator's and trusted like it: how
 //! long it runs and how deep it recurs cannot be bounded from within. What a record holds is not trusted:
 //! it is read by `decode::tree`, bounded in depth and parts, and so is what
-//! `fromjson` reads. Nothing is there that looks outside or ends the process (`env`, `input`, `halt`,
+//! `fromjson` reads; nothing is as long as a number in it says, see `custom/bounds.rs`. Nothing is there that looks outside or ends the process (`env`, `input`, `halt`,
 //! `debug`, `stderr`, `now`), so that a record always becomes the same events.
 //!
 //! Each output is a document of the format `identity-event`, an array of them, or `null` for none. An error
@@ -22,18 +22,25 @@ use jaq_std::ValT as _;
 
 use crate::{
     decode::{
-        Item, identity_event,
+        Item,
+        bounds::MOST_EVENTS,
+        identity_event,
         tree::{Node, parse},
     },
     identity::reason::{Ignored, Refused},
     panics,
 };
 
-/// How many events one record may become.
-const MOST_EVENTS: usize = 10_000;
+mod bounds;
 
 /// How deep an output may be nested; a document needs three.
 const DEEPEST: u32 = 64;
+
+/// How many bytes what a filter yields of one record may take, a text as often as it is yielded.
+const MOST_YIELDED: usize = 16 << 20;
+
+/// The name under which the filter is called; nothing else has it.
+const FILTER: &str = "@filter";
 
 /// A filter, compiled.
 pub struct Filter(jaq_core::Filter<Data>);
@@ -60,10 +67,16 @@ impl Filter {
     /// The text is no filter, or names one that is not there.
     pub fn compile(text: &str) -> Result<Self, NotAFilter> {
         let arena = Arena::default();
-        let file = File { code: text, path: () };
-        let modules = Loader::new(definitions()).load(&arena, file);
-        let modules = modules.map_err(|errors| not_loaded(text, &errors))?;
+        let load = |code, own: Option<Def<_>>| {
+            Loader::new(definitions().chain(own)).load(&arena, File { code, path: () })
+        };
+        // As it is written, for what it says of mistakes; what runs is the definition with bounds.
+        let modules = load(text, None).map_err(|errors| not_loaded(text, &errors))?;
         load::import(&modules, |_| Err(String::new())).map_err(|errors| not_loaded(text, &errors))?;
+        let own = load::parse(text, |parser| parser.term());
+        let own = own.ok_or_else(|| NotAFilter::at(text, text, "a filter".to_owned()))?;
+        let own = Def { name: FILTER, args: Vec::new(), body: bounds::term(own) };
+        let modules = load(FILTER, Some(own)).map_err(|errors| not_loaded(text, &errors))?;
         let compiled = Compiler::default().with_funs(natives()).compile(modules);
         compiled.map(Self).map_err(|errors| {
             let undefined = errors.into_iter().flat_map(|(_, undefined)| undefined).next();
@@ -84,11 +97,11 @@ impl Filter {
 
     fn items<'a>(&self, record: &Node<'_>) -> Result<Vec<Item<'a>>, Refused> {
         let context = Ctx::<Data>::new(&self.0.lut, Vars::new([]));
-        let mut items = Vec::new();
+        let (mut items, mut left) = (Vec::new(), MOST_YIELDED);
         for output in self.0.id.run((context, value(record))) {
             // The error is dropped: it may quote the record.
             let output = output.map_err(|_| Refused::FilterFailed)?;
-            match node(&output, DEEPEST).ok_or(Refused::FilterFailed)? {
+            match node(&output, DEEPEST, &mut left).ok_or(Refused::FilterFailed)? {
                 Node::Null => {}
                 output => items.append(&mut identity_event::decode(&output)),
             }
@@ -141,22 +154,28 @@ fn lexeme(expected: &lex::Expect<&str>) -> String {
 }
 
 /// The definitions that stand on [`natives`] alone.
-fn definitions() -> impl Iterator<Item = Def<&'static str>> {
+fn definitions<'s>() -> impl Iterator<Item = Def<&'s str>> {
     let all = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
-    all.filter(|def| !LEFT_OUT.contains(&(def.name, def.args.len())))
+    let is_there = |def: &Def<&'static str>| !LEFT_OUT.contains(&(def.name, def.args.len()));
+    all.filter(is_there).map(|def| -> Def<&'s str> { bounds::definition(def) })
 }
 
 /// The filters that are written in Rust.
 fn natives() -> impl Iterator<Item = Fun<Data>> {
     let all = jaq_core::funs().chain(jaq_std::base_funs()).chain(jaq_json::funs());
     let ours: (_, Box<[Bind]>, RunPtr<Data>) = ("fromjson", native::v(0), |cv| bome(from_json(&cv.1)));
-    let replaced = |fun: &(&'static str, Box<[Bind]>, Native<Data>)| ["halt", "fromjson"].contains(&fun.0);
-    all.filter(move |fun| !replaced(fun)).chain([native::run::<Data>(ours)])
+    let replaced =
+        |fun: &(&'static str, Box<[Bind]>, Native<Data>)| ["halt", "fromjson", "range"].contains(&fun.0);
+    all.filter(move |fun| !replaced(fun)).chain([native::run::<Data>(ours)]).chain(bounds::natives())
 }
 
 /// Definitions that need what is not there, with their numbers of arguments: what looks outside or ends the
-/// process, and the regular expressions, dates, encodings and functions of numbers that jaq has as options.
-const LEFT_OUT: [(&str, usize); 38] = [
+/// process, and the regular expressions, dates, encodings and functions of numbers that jaq has as options;
+/// and those that make far more of an array than it holds.
+const LEFT_OUT: [(&str, usize); 41] = [
+    ("combinations", 0),
+    ("combinations", 1),
+    ("transpose", 0),
     ("stderr", 0),
     ("debug", 0),
     ("debug", 1),
@@ -222,9 +241,12 @@ fn value(node: &Node<'_>) -> Val {
     }
 }
 
-/// An output as a record's value; none of what JSON cannot say, or is nested deeper.
-fn node<'a>(output: &Val, depth: u32) -> Option<Node<'a>> {
+/// An output as a record's value; none of what JSON cannot say, is nested deeper, or takes more than is
+/// left: jaq shares what occurs twice, and here each has its own.
+fn node<'a>(output: &Val, depth: u32, left: &mut usize) -> Option<Node<'a>> {
     let inner = depth.checked_sub(1)?;
+    let length = output.as_bytes().map_or(0, <[u8]>::len);
+    *left = left.checked_sub(size_of::<Node<'_>>() + length)?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned().into();
     Some(match output {
         Val::Null => Node::Null,
@@ -234,9 +256,15 @@ fn node<'a>(output: &Val, depth: u32) -> Option<Node<'a>> {
             None => Node::Float(output.as_f64()?),
         },
         Val::TStr(bytes) | Val::BStr(bytes) => Node::Text(text(bytes)),
-        Val::Arr(list) => Node::List(list.iter().map(|value| node(value, inner)).collect::<Option<_>>()?),
+        Val::Arr(list) => {
+            Node::List(list.iter().map(|value| node(value, inner, left)).collect::<Option<_>>()?)
+        }
         Val::Obj(entries) => {
-            let entry = |(key, value): (&Val, &Val)| Some((text(key.as_utf8_bytes()?), node(value, inner)?));
+            let entry = |(key, value): (&Val, &Val)| {
+                let key = key.as_utf8_bytes()?;
+                *left = left.checked_sub(key.len())?;
+                Some((text(key), node(value, inner, left)?))
+            };
             Node::Object(entries.iter().map(entry).collect::<Option<_>>()?)
         }
     })
@@ -302,6 +330,18 @@ mod tests {
         check(r#"range(.) | {type: "activity"}"#, "10001", &["too_many_events"]);
         check(r#"repeat({type: "activity"})"#, "0", &["too_many_events"]);
         assert_eq!(read(r#"[range(.) | {type: "activity"}]"#, "10000").len(), 10_000);
+    }
+
+    #[test]
+    fn what_it_yields_is_not_much_longer_than_a_record() {
+        let record = |events: usize| {
+            let (long, all) = ("x".repeat(10_000), vec!["{}"; events].join(","));
+            format!(r#"{{"long":"{long}","all":[{all}]}}"#)
+        };
+        let filter = r#".long as $long | .all[] | {type: "activity", client: $long}"#;
+        assert_eq!(read(filter, &record(1_000)).len(), 1_000);
+        check(filter, &record(2_000), &["filter_failed"]);
+        check(&format!("[{filter}]"), &record(2_000), &["filter_failed"]);
     }
 
     #[test]

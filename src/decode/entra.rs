@@ -82,6 +82,9 @@ const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 /// Whether the value has the shape of this format. Other services of Azure write records of the same
 /// outline, so the resource must be a directory, or the operation a sign-in.
 pub(super) fn recognises(node: &Node<'_>) -> bool {
+    if matches!(get(node, "records"), Node::List(records) if records.is_empty()) {
+        return true;
+    }
     let list = if let Node::List(list) = node { list } else { get(node, "records").list() };
     let record = list.first().unwrap_or(node);
     let operation = get(record, "operationName").str();

@@ -18,7 +18,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    decode::{Item, tree::Node},
+    decode::{Item, json::Scalar, tree::Node},
     identity::{
         Device, IdentityEvent, Kind, Place,
         document::VERSION,
@@ -30,15 +30,25 @@ use crate::{
 /// The provider's name where the event has none, as it goes into endpoint ids.
 pub(super) const PROVIDER: &str = "identity-event";
 
-/// Whether the value has the shape of this format.
+/// Whether the value has the shape of this format. A type that is written as ours are is one of ours that
+/// is misspelt, and is refused as such.
 pub(super) fn recognises(node: &Node<'_>) -> bool {
-    let document = |node: &Node<'_>| is_version(node) && Kind::named(node.get("type").str()).is_some();
-    match node {
-        Node::List(list) => list.first().is_some_and(document),
-        node => {
-            let typed = |node: &Node<'_>| Kind::named(node.get("type").str()).is_some();
-            document(node) || is_version(node) && node.get("events").list().first().is_some_and(typed)
+    let typed = |node: &Node<'_>| is_word(node.get("type").str());
+    match (node, node.get("events")) {
+        (Node::List(list), _) => list.first().is_some_and(|first| is_version(first) && typed(first)),
+        (node, Node::List(list)) if !node.get("type").is_some() => {
+            is_version(node) && list.first().is_none_or(typed)
         }
+        (node, _) => is_version(node) && typed(node),
+    }
+}
+
+/// Whether a version is that of this format; some publishers write every number with a fraction.
+pub(super) fn is_current(version: &Scalar<'_>) -> bool {
+    match version {
+        Scalar::Integer(version) => *version == i64::from(VERSION),
+        Scalar::Float(version) => (version - f64::from(VERSION)).abs() < f64::EPSILON,
+        _ => false,
     }
 }
 
@@ -59,7 +69,11 @@ pub(super) fn decode<'a>(node: &Node<'a>) -> Vec<Item<'a>> {
 }
 
 fn is_version(node: &Node<'_>) -> bool {
-    matches!(node.get("version"), Node::Integer(version) if *version == i64::from(VERSION))
+    is_current(&node.get("version").scalar())
+}
+
+fn is_word(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
 fn item<'a>(node: &Node<'a>) -> Item<'a> {
@@ -323,6 +337,12 @@ mod tests {
     }
 
     #[test]
+    fn a_version_may_have_a_fraction_of_nothing() {
+        check(r#""version":1.0,"user":"u""#, &json!({ "user": "u" }));
+        refused(r#""version":1.5"#, "field_invalid: the field `version` must be 1");
+    }
+
+    #[test]
     fn what_is_not_known_is_ignored() {
         check(r#""colour":"red","device":{"size":[1]}"#, &json!({ "device": {} }));
     }
@@ -394,6 +414,11 @@ mod tests {
         recognised(r#"{"version":1,"type":"sign_in"}"#, true);
         recognised(r#"[{"version":1,"type":"activity"}]"#, true);
         recognised(r#"{"version":1,"events":[{"type":"sign_up"}]}"#, true);
+        recognised(r#"{"version":1,"events":[]}"#, true);
+        recognised(r#"{"version":1.0,"type":"sign_in"}"#, true);
+        recognised(r#"{"version":1,"type":"login"}"#, true);
+        recognised(r#"{"version":1.5,"type":"sign_in"}"#, false);
+        recognised(r#"{"events":[]}"#, false);
         recognised(r#"{"version":2,"type":"sign_in"}"#, false);
         recognised(r#"{"type":"sign_in"}"#, false);
         recognised(r#"{"version":1,"type":"LOGIN"}"#, false);

@@ -1,7 +1,9 @@
 //! Keycloak's user events, whichever publisher wrote them, and those of its admin events that end sessions.
 //!
-//! Knows nothing of Pinpoint and of other records. The types it reads (of some seventy, an open set, each
-//! with an `_ERROR` twin; see Keycloak's `EventType`):
+//! Knows nothing of Pinpoint and of other records. It follows Keycloak's own classes:
+//! <https://github.com/keycloak/keycloak/blob/main/server-spi-private/src/main/java/org/keycloak/events/Event.java>,
+//! and `EventType.java` and `admin/AdminEvent.java` beside it. The types it reads (of some seventy, an open
+//! set, each with an `_ERROR` twin):
 //!
 //! | type | is |
 //! |---|---|
@@ -464,6 +466,18 @@ mod tests {
         admin("DELETE", "USER_SESSION", "sessions/", "ignored: admin_event");
         admin("CREATE", "USER_SESSION", "sessions/s", "ignored: admin_event");
         admin("DELETE", "USER", "sessions/s", "ignored: admin_event");
+    }
+
+    #[test]
+    fn what_an_administrator_failed_to_do_ends_nothing() {
+        let of = |error: &str| {
+            format!(
+                r#"{{"operationType":"DELETE","resourceType":"USER_SESSION","resourcePath":"sessions/s","error":{error}}}"#
+            )
+        };
+        check(&of("null"), "SessionStopped session=s reason=admin_logout");
+        check(&of(r#""""#), "SessionStopped session=s reason=admin_logout");
+        check(&of(r#""user_not_found""#), "ignored: admin_event");
     }
 
     #[test]

@@ -21,7 +21,7 @@
 //!
 //! | what | field |
 //! |---|---|
-//! | id, time | `uuid`, `published` |
+//! | id, time | `uuid`, `published`, in UTC where it has no offset |
 //! | realm | none: an event does not name its organisation, and user ids are unique in all of Okta |
 //! | user | `actor.id` where the actor is a user; of the end of sessions and of a creation the `target[]` of type `User`, if there is one |
 //! | user name | `actor.alternateId`: what was typed, if nobody has that name |
@@ -39,7 +39,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    decode::{Item, gather, tree::Node},
+    decode::{Item, gather, time, tree::Node},
     identity::{
         Device, IdentityEvent, Kind, Place,
         reason::{Ignored, Refused},
@@ -121,7 +121,7 @@ fn event_of<'a>(log: &Node<'a>, kind: Kind, name: &str) -> Result<IdentityEvent<
     let context = log.get("authenticationContext");
     Ok(IdentityEvent {
         id: log.get("uuid").id()?,
-        time: log.get("published").time(),
+        time: log.get("published").time().or_else(|| time::in_utc(log.get("published").str())),
         user_name: gather::known(person.get("alternateId")),
         session: match kind {
             Kind::SessionsStopped => None,

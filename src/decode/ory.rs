@@ -20,7 +20,7 @@
 //!
 //! | what | field |
 //! |---|---|
-//! | time | `timestamp`, if it has an offset; see below |
+//! | time | `timestamp`; see below |
 //! | realm | `projectId`, or the attribute `ProjectID` |
 //! | user, session | the attributes `IdentityID`, `SessionID` |
 //! | reason | the attribute `ErrorReason` or `Reason` |
@@ -28,11 +28,11 @@
 //! | attributes | those of [`ATTRIBUTES`], under Ory's names |
 //!
 //! The page calls the time ISO 8601 and shows one without an offset (`2025-05-16 11:18:56`), and says nowhere
-//! in which zone it is. Such a time is not read: the record's own stands in for it, and is counted.
+//! in which zone it is. It is read as UTC, in which Ory's services run.
 
 use crate::{
     decode::{
-        Item, gather,
+        Item, gather, time,
         tree::{Node, first, parse},
     },
     identity::{
@@ -116,7 +116,7 @@ fn event<'a>(kind: Kind, node: &Node<'a>, of: &Node<'a>) -> Result<IdentityEvent
     let (session, beside) = if kind == Kind::SignIn { (None, session) } else { (session, None) };
     attributes.extend(beside.map(|session| ("SessionID".into(), session)));
     Ok(IdentityEvent {
-        time: node.get("timestamp").time(),
+        time: node.get("timestamp").time().or_else(|| time::in_utc(node.get("timestamp").str())),
         realm: if project.is_some() { project } else { of.get("ProjectID").id()? },
         user: of.get("IdentityID").id()?,
         session,
@@ -179,10 +179,11 @@ mod tests {
     }
 
     #[test]
-    fn a_time_without_an_offset_is_not_read() {
+    fn a_time_without_an_offset_is_read_as_utc() {
         let at =
             |time: &str| format!(r#"{{"name":"SessionIssued","timestamp":"{time}","eventAttributes":{{}}}}"#);
-        check(&at("2026-11-22 21:20:28"), "SessionStarted");
+        check(&at("2026-11-22 21:20:28"), "SessionStarted time=1795382428000");
+        check(&at("2026-11-22"), "SessionStarted");
         check(&at("2026-11-22 21:20:28Z"), "SessionStarted time=1795382428000");
         check(&at("2026-11-22T22:20:28+01:00"), "SessionStarted time=1795382428000");
     }

@@ -18,7 +18,11 @@ fn an_example_is_taken_for_its_format_alone_and_becomes_an_event() {
     check(Format::Wso2, include_str!("../../deploy/providers/wso2.md"), "SessionStarted id=");
     check(Format::Caep, include_str!("../../deploy/providers/caep.md"), "SessionStarted id=");
     check(Format::Cognito, include_str!("../../deploy/providers/cognito.md"), "SignIn id=");
-    check(Format::Ory, include_str!("../../deploy/providers/ory.md"), "SessionStarted realm=");
+    check(
+        Format::Ory,
+        include_str!("../../deploy/providers/ory.md"),
+        "SessionStarted time=1795382428000 realm=",
+    );
     check(Format::Authentik, include_str!("../../deploy/providers/authentik.md"), "SignIn id=");
     check(Format::Fusionauth, include_str!("../../deploy/providers/fusionauth.md"), "SignIn id=");
     check(Format::Auth0, include_str!("../../deploy/providers/auth0.md"), "SignIn id=");

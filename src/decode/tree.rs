@@ -16,9 +16,9 @@ use crate::{
     moment::Timestamp,
 };
 
-/// How many values a record may have within it: several times those of the largest batch that any
+/// How many values a record may have within it, and what is opened of it: several times those of the largest batch that any
 /// provider writes, and some 10 MB of memory.
-const MOST_NODES: u32 = 100_000;
+pub(super) const MOST_NODES: u32 = 100_000;
 
 /// How deep a value may lie.
 const DEEPEST: u32 = 64;
@@ -49,11 +49,21 @@ pub(super) enum Node<'a> {
 ///
 /// The value is no JSON, or too large a tree.
 pub(super) fn parse(value: &[u8]) -> Result<Node<'_>, Refused> {
+    parse_within(value, &mut { MOST_NODES })
+}
+
+/// The same of a part of a record, of whose values so many are left.
+///
+/// # Errors
+///
+/// As of [`parse`].
+pub(super) fn parse_within<'a>(value: &'a [u8], left: &mut u32) -> Result<Node<'a>, Refused> {
     let text = str::from_utf8(value).map_err(|_| Refused::NotJson)?;
     let mut json = serde_json::Deserializer::from_str(text);
-    let left = Cell::new(MOST_NODES);
-    let node = Part { left: &left, depth: DEEPEST }.deserialize(&mut json);
+    let rest = Cell::new(*left);
+    let node = Part { left: &rest, depth: DEEPEST }.deserialize(&mut json);
     let node = node.and_then(|node| json.end().map(|()| node));
+    *left = rest.get();
     // The text of the error is dropped: it may quote the record.
     node.map_err(|error| if error.is_data() { Refused::TooLarge } else { Refused::NotJson })
 }
@@ -171,7 +181,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    fn scalar(&self) -> Scalar<'a> {
+    /// The value, unless it has parts.
+    pub(super) fn scalar(&self) -> Scalar<'a> {
         match self {
             Self::Null => Scalar::Null,
             Self::Text(text) if text.is_empty() || text == "null" => Scalar::Null,

@@ -22,8 +22,8 @@ pub const VERSION: u8 = 1;
 ///
 /// Only `type` must be given, and `version` where the format is not configured but recognised. An empty
 /// text and `null` count as absent. Fields that are not listed are ignored; one that is listed and holds
-/// something else than it should refuses the event. Several events may be written as an array, or as an
-/// object with the array `events`.
+/// something else than it should refuses the event. This describes one event: a record may also hold an
+/// array of them, or an object with the `version` and the array `events`.
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "identity event")]
 pub struct Document<'e> {
@@ -54,6 +54,7 @@ pub struct Document<'e> {
     /// The user's stable id; at most 255 characters without `$`, `{`, `}`. Needed by all types but
     /// `sign_in_failed` (which does with `user_name`) and `session_stopped` (which does with `session`).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxLength" = 255, "pattern" = r"^[^${}\u0000-\u001f\u007f-\u009f]*$"))]
     user: Option<&'e str>,
     /// The name that was typed to sign in. Personal data.
     #[serde(skip_serializing_if = "Option::is_none")]

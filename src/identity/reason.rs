@@ -57,7 +57,7 @@ pub enum Refused {
     #[error("the value is JSON, but not an object")]
     NotAnEvent,
     /// `too_large`
-    #[error("the value has more parts, or is nested deeper, than any event")]
+    #[error("the value has more parts, is nested deeper, or gives its events longer ids than any provider")]
     TooLarge,
     /// `unrecognised`
     #[error("the value has the shape of no format that is known; see source.format")]

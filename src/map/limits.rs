@@ -236,6 +236,9 @@ impl Limits {
 }
 
 fn is_email(text: &str) -> bool {
+    if text.len() > LONGEST_ADDRESS {
+        return false;
+    }
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     let legal = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '<' | '>' | ',' | ';' | '@');
     let is_label = |label: &str| {
@@ -244,8 +247,7 @@ fn is_email(text: &str) -> bool {
             && !label.ends_with('-')
             && label.chars().all(|c| c.is_alphanumeric() || c == '-')
     };
-    text.len() <= LONGEST_ADDRESS
-        && (1..=64).contains(&local.len())
+    (1..=64).contains(&local.len())
         && local.chars().all(legal)
         && domain.contains('.')
         && domain.split('.').all(is_label)

@@ -3,7 +3,11 @@
 use std::{fmt::Write, num::NonZeroUsize, time::Duration};
 
 use super::*;
-use crate::{event::AppEvent, record::Ownership, setting::Span};
+use crate::{
+    event::{AppEvent, Endpoint},
+    record::Ownership,
+    setting::Span,
+};
 
 mod acceptance;
 mod fuzz;

@@ -55,13 +55,16 @@ fn decode_a_record(criterion: &mut Criterion) {
 
 /// Decodes the example of each provider's page, as its format and as one that is to be recognised.
 fn decode_each_format(criterion: &mut Criterion) {
-    for format in Format::ALL.into_iter().filter(|format| *format != Format::Custom) {
+    for format in Format::ALL {
         let page = format!("{}/deploy/providers/{}.md", env!("CARGO_MANIFEST_DIR"), format.name());
         let page = fs::read_to_string(page).unwrap();
+        let filter = page.split_once("custom: |\n").and_then(|(_, rest)| rest.split("```").next());
         let example = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         let example = Record { value: Some(example.as_bytes().into()), ..record(0, 0) };
         for choice in [Choice::Named(format), Choice::Auto] {
-            let decoder = decoder(choice);
+            let custom = filter.map(str::to_owned);
+            let config = FormatsConfig { format: choice, custom, ..FormatsConfig::default() };
+            let decoder = Decoder::new(&config).ok().unwrap();
             let bytes = example.value.as_ref().map_or(0, |value| value.len());
             criterion.bench_function(
                 &format!("decode/{} of {bytes} bytes/{choice}", format.name()),

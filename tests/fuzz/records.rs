@@ -9,9 +9,11 @@ use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
 use pinpoint_sidecar::{
-    decode::{Choice, Decoder, Format, config::FormatsConfig},
-    event::Mapped,
-    map::{Mapper, config::SessionsConfig},
+    config::{self, Config, Sources},
+    decode::{Choice, Decoder, Format, Wanted, config::FormatsConfig},
+    event::{Delivery, Endpoint, Mapped},
+    identity::Place,
+    map::{Mapper, endpoint::Additions},
     moment::{Moment, Timestamp},
     record::{Ownership, Record},
 };
@@ -22,6 +24,12 @@ const HEADERS: [(&str, &str); 3] =
     [("ce_specversion", "1.0"), ("ce_id", "c"), ("ce_time", "2026-11-22T21:20:28Z")];
 
 thread_local! {
+    /// What every mapper adds to events and endpoints: all that can be asked for.
+    static CONFIG: Config = {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/everything.yaml");
+        let sources = Sources { file: Some(file.into()), environment: Vec::new() };
+        config::load(&sources).expect("the file is a configuration")
+    };
     /// To compile the filter takes longer than all the rest; the other mappers start anew with each record.
     static CUSTOM: RefCell<Mapper> = RefCell::new(mapper(Choice::Named(Format::Custom)));
 }
@@ -53,13 +61,33 @@ fn record(choice: u8, value: &[u8]) -> Record {
 fn mapper(format: Choice) -> Mapper {
     let filter = PAGE.split_once("custom: |\n").and_then(|(_, rest)| rest.split("```").next());
     let custom = filter.filter(|_| format == Choice::Named(Format::Custom)).map(str::to_owned);
-    let config = FormatsConfig { format, custom, ..FormatsConfig::default() };
-    Mapper::new(Decoder::new(&config).expect("the page's filter is one"), &SessionsConfig::default())
+    let formats = FormatsConfig { format, custom, ..FormatsConfig::default() };
+    let decoder = Decoder::new(&formats).expect("the page's filter is one");
+    CONFIG.with(|config| {
+        let additions = Additions::new(config.endpoint.clone(), config.event.clone(), Box::new(locate));
+        Mapper::new(decoder.wanting(Wanted { attributes: true }), &config.sessions).with(additions)
+    })
+}
+
+/// A place of an ip address, beyond the limits for many a one.
+fn locate(ip: &str) -> Option<Place<'static>> {
+    let degrees = f64::from(u32::try_from(ip.len()).ok()?) * 10.0;
+    let text = || Some(ip.repeat(9).into());
+    Some(Place {
+        city: text(),
+        country: Some(ip.get(..2)?.to_owned().into()),
+        region: text(),
+        postal_code: text(),
+        latitude: Some(degrees),
+        longitude: ip.len().is_multiple_of(2).then_some(degrees),
+    })
 }
 
 fn check(mapper: &mut Mapper, record: &Record, length: usize) {
     let most = length as u64 / 2 + mapper.counts().sessions;
-    let first = ids(&mapper.map(record, Moment::START).mapped);
+    let mapped = mapper.map(record, Moment::START).mapped;
+    deliveries(&mapped).iter().for_each(check_limits);
+    let first = ids(&mapped);
     assert!(first.len() as u64 <= most, "{} events", first.len());
     assert!(first.iter().all(|id| (1..=110).contains(&id.len())));
     if !first.is_empty() {
@@ -67,7 +95,26 @@ fn check(mapper: &mut Mapper, record: &Record, length: usize) {
     }
 }
 
+/// What the destination demands of the fields that the configuration adds.
+fn check_limits(delivery: &Delivery) {
+    let Delivery { endpoint, event, .. } = delivery;
+    assert!(endpoint.size() <= Endpoint::LARGEST);
+    for values in endpoint.attributes.values().chain(endpoint.user_attributes.values()) {
+        assert!((1..=50).contains(&values.len()));
+        assert!(values.iter().all(|value| (1..=100).contains(&value.chars().count())));
+    }
+    assert!(event.attributes.len() + event.metrics.len() <= 40);
+    assert!(event.attributes.iter().all(|(_, value)| (1..=200).contains(&value.chars().count())));
+    assert!(event.metrics.iter().all(|(_, number)| number.is_finite()));
+    let Some(place) = endpoint.location.as_deref() else { return };
+    assert!(place.country.as_ref().is_none_or(|code| matches!(code.len(), 2 | 3)));
+    assert!(place.coordinates.is_none_or(|(lat, lon)| lat.abs() <= 90.0 && lon.abs() <= 180.0));
+}
+
 fn ids(mapped: &Mapped) -> Vec<String> {
-    let (Mapped::Deliver(deliveries) | Mapped::Partly(deliveries, _)) = mapped else { return Vec::new() };
-    deliveries.iter().map(|delivery| delivery.event.id.to_string()).collect()
+    deliveries(mapped).iter().map(|delivery| delivery.event.id.to_string()).collect()
+}
+
+fn deliveries(mapped: &Mapped) -> &[Delivery] {
+    if let Mapped::Deliver(all) | Mapped::Partly(all, _) = mapped { all } else { &[] }
 }

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use super::*;
 use crate::{
     decode::{Decoder, config::FormatsConfig},
@@ -7,11 +9,33 @@ use crate::{
 const T: i64 = 1_795_382_428_244;
 
 /// The least of a record that each format knows; every format is asked about every row.
-const MATRIX: [(Format, &str); 4] = [
+const MATRIX: [(Format, &str); 23] = [
     (Format::Keycloak, r#"{"type":"LOGIN"}"#),
     (Format::Keycloak, r#"{"eventType":"access.LOGIN"}"#),
     (Format::Keycloak, r#"{"operationType":"UPDATE","resourceType":"USER"}"#),
     (Format::Keycloak, r#"{"realmId":"r","clientId":"c"}"#),
+    (Format::Fusionauth, r#"{"type":"test","createInstant":1795382428244}"#),
+    (Format::Fusionauth, r#"{"event":{"type":"user.create","createInstant":1795382428244}}"#),
+    (Format::Auth0, r#"{"log_id":"l","type":"s"}"#),
+    (Format::Auth0, r#"{"log_id":"l","data":{"type":"s"}}"#),
+    (Format::Okta, r#"{"eventType":"user.session.start","uuid":"u","actor":{}}"#),
+    (Format::Okta, r#"{"eventType":"com.okta.event_hook"}"#),
+    (Format::Entra, r#"{"category":"SignInLogs","operationName":"Sign-in activity","properties":{}}"#),
+    (Format::Entra, r#"{"records":[]}"#),
+    (
+        Format::Wso2,
+        r#"{"events":{"https://schemas.identity.wso2.org/events/login/event-type/loginFailed":{}}}"#,
+    ),
+    (Format::Caep, r#"{"events":{"https://schemas.openid.net/secevent/ssf/event-type/verification":{}}}"#),
+    (Format::Cognito, r#"{"EventType":"SignIn","EventResponse":"Pass"}"#),
+    (Format::Cognito, r#"{"AuthEvents":[]}"#),
+    (Format::Cognito, r#"{"eventSource":"cognito-idp.amazonaws.com","eventName":"InitiateAuth"}"#),
+    (Format::Ory, r#"{"name":"SessionIssued","eventAttributes":{}}"#),
+    (Format::Authentik, r#"{"app":"authentik.events.signals","action":"login","user":{},"context":{}}"#),
+    (Format::Authentik, r#"{"pagination":{},"results":[]}"#),
+    (Format::IdentityEvent, r#"{"version":1,"type":"sign_in"}"#),
+    (Format::IdentityEvent, r#"{"version":1,"type":"sign_in","realmName":"shop","clientId":"c"}"#),
+    (Format::IdentityEvent, r#"{"version":1,"events":[]}"#),
 ];
 
 fn record(value: impl AsRef<[u8]>, headers: &[(&str, &str)]) -> Record {
@@ -82,6 +106,35 @@ fn every_format_knows_its_own_records_and_no_other() {
         assert_eq!(found, [format], "{value}");
         assert_eq!(Decoder::default().decode(&record(value, &[])).format, Some(format), "{value}");
     }
+    // `custom` is recognised by nothing.
+    for format in Format::ALL.into_iter().filter(|format| *format != Format::Custom) {
+        assert!(MATRIX.iter().any(|(known, _)| *known == format), "{} has no row", format.name());
+    }
+}
+
+#[test]
+fn a_carrier_of_nothing_is_ignored() {
+    check(r#"{"AuthEvents":[],"UserPoolId":"p","Username":"a"}"#, "cognito; ignored: empty");
+    check(r#"{"pagination":{"count":0},"results":[]}"#, "authentik; ignored: empty");
+    check(r#"{"version":1,"events":[]}"#, "identity-event; ignored: empty");
+    check(r#"{"records":[]}"#, "entra; ignored: empty");
+}
+
+#[test]
+fn a_document_of_our_own_is_not_keycloaks_whatever_else_it_has() {
+    let expected = format!("identity-event; SignIn user=u time={T}");
+    let rest = r#""user":"u","realmName":"shop","time":1795382428244"#;
+    check(format!(r#"{{"version":1,"type":"sign_in",{rest}}}"#), &expected);
+    check(format!(r#"{{"type":"sign_in",{rest},"version":1}}"#), &expected);
+    check(format!(r#"{{"type":"sign_in",{rest},"version":1.0}}"#), &expected);
+    check(r#"{"type":"sign_in","realmId":"r"}"#, "keycloak; ignored: type_not_mapped");
+    check(r#"{"version":1,"type":"of-mine","realmId":"r"}"#, "keycloak; ignored: type_not_mapped");
+    check(r#"{"version":1,"type":"LOGIN","userId":"u"}"#, "keycloak; SignIn user=u");
+}
+
+#[test]
+fn a_type_of_our_own_that_is_misspelt_is_told_so() {
+    check(r#"{"version":1,"type":"login","user":"u"}"#, "identity-event; refused: field_invalid");
 }
 
 #[test]
@@ -115,6 +168,24 @@ fn a_format_that_is_named_is_the_only_one() {
     named(Format::Keycloak, "17", "-; refused: not_an_event");
     named(Format::Keycloak, &quoted(LOGIN), "keycloak; SignIn user=u");
     named(Format::Okta, LOGIN, "-; refused: not_the_format");
+    named(Format::IdentityEvent, "{}", "-; refused: not_the_format");
+    named(Format::IdentityEvent, r#"{"events":[{},17]}"#, "-; refused: not_the_format");
+}
+
+#[test]
+fn what_a_named_format_can_read_of_a_record_is_kept() {
+    let sign_in = r#"{"type":"sign_in","user":"u"}"#;
+    named(
+        Format::IdentityEvent,
+        &format!(r#"{{"events":[{sign_in},{{}}]}}"#),
+        "identity-event; SignIn user=u; refused: no_type",
+    );
+    named(
+        Format::IdentityEvent,
+        r#"{"type":"sign_in","user":["a"]}"#,
+        "identity-event; refused: field_invalid",
+    );
+    named(Format::IdentityEvent, LOGIN, "identity-event; refused: field_invalid");
 }
 
 #[test]
@@ -156,8 +227,9 @@ fn an_array_is_a_batch() {
 #[test]
 fn a_text_that_holds_json_is_opened() {
     check(quoted(LOGIN), "keycloak; SignIn user=u");
-    check(quoted(&quoted(&quoted(LOGIN))), "keycloak; SignIn user=u");
-    check(quoted(&quoted(&quoted(&quoted(LOGIN)))), "-; refused: not_an_event");
+    let deep = |times| (0..times).fold(LOGIN.to_owned(), |inner, _| quoted(&inner));
+    check(deep(5), "keycloak; SignIn user=u");
+    check(deep(6), "-; refused: not_an_event");
 }
 
 #[test]
@@ -226,6 +298,8 @@ fn a_row_of_change_data_is_opened() {
     check(change("d", "null"), "-; ignored: deleted_row");
     check(change("t", "null"), "-; ignored: deleted_row");
     check(change("c", "null"), "-; ignored: empty");
+    check(change("c", &quoted(ROW)), &expected);
+    check(change("c", "17"), "-; refused: not_an_event");
     check(ROW, &expected);
     check(ROW.replace("type", "TYPE").replace("user_id", "USER_ID"), "keycloak; refused: no_type");
     let capitals = r#"{"ID":"e","TYPE":"LOGIN","USER_ID":"u","DETAILS_JSON":"{\"code_id\":\"c\"}"}"#;
@@ -242,13 +316,102 @@ fn a_flattened_row_of_change_data_is_read_unless_it_was_deleted() {
 }
 
 #[test]
-fn envelopes_lie_in_one_another_three_deep() {
+fn a_flattened_row_in_capitals_needs_nothing_beside_its_columns() {
+    let row = r#"{"ID":"e","TYPE":"LOGIN","USER_ID":"u","REALM_ID":"r","SESSION_ID":"s",
+        "EVENT_TIME":1795382428244,"DETAILS_JSON":"{}"}"#;
+    let expected = format!("keycloak; SignIn id=e user=u session=s time={T}");
+    check(row, &expected);
+    check(format!(r#"{{"schema":{{"type":"struct"}},"payload":{row}}}"#), &expected);
+    named(Format::Keycloak, row, &expected);
+    check(
+        r#"{"ID":"a","REALM_ID":"r","OPERATION_TYPE":"ACTION","RESOURCE_TYPE":"USER",
+            "RESOURCE_PATH":"users/u/logout","ADMIN_EVENT_TIME":1795382428244}"#,
+        &format!("keycloak; SessionsStopped id=a user=u time={T}"),
+    );
+    check(r#"{"ID":"e","TYPE":"LOGIN"}"#, "-; refused: unrecognised");
+}
+
+#[test]
+fn a_change_in_a_cloud_event_of_debeziums_is_opened() {
+    let change = |op: &str, data: &str| {
+        format!(
+            r#"{{"specversion":"1.0","type":"io.debezium.postgresql.datachangeevent","source":"/debezium",
+                "id":"ce","iodebeziumop":"{op}","data":{data}}}"#
+        )
+    };
+    let data = format!(r#"{{"before":null,"after":{ROW}}}"#);
+    let expected = format!("keycloak; SignIn id=e user=u session=c ip=192.0.2.1 name=anna time={T}");
+    check(change("c", &data), &expected);
+    check(change("r", &format!(r#"{{"schema":{{}},"payload":{data}}}"#)), &expected);
+    let deleted = format!(r#"{{"before":{ROW},"after":null}}"#);
+    check(change("d", &deleted), "-; ignored: deleted_row");
+}
+
+#[test]
+fn envelopes_lie_in_one_another_five_deep() {
     let changed = change("c", LOGIN);
     let wrapped = format!(r#"{{"schema":null,"payload":{changed}}}"#);
     let filled = format!("keycloak; SignIn id=ce user=u time={T}");
     check(cloud_event(&format!(r#""data":{wrapped}"#)), &filled);
     check(cloud_event(&format!(r#""data":{}"#, quoted(&changed))), &filled);
-    check(cloud_event(&format!(r#""data":{}"#, quoted(&wrapped))), "-; refused: unrecognised");
+    check(cloud_event(&format!(r#""data":{}"#, quoted(&wrapped))), &filled);
+    check(quoted(&cloud_event(&format!(r#""data":{}"#, quoted(&wrapped)))), &filled);
+    let six = quoted(&quoted(&cloud_event(&format!(r#""data":{}"#, quoted(&wrapped)))));
+    check(six, "-; refused: unrecognised");
+}
+
+/// How many bytes of ids the events of a record have, and how many were refused for theirs.
+fn ids(value: &str, headers: &[(&str, &str)]) -> (usize, usize) {
+    let decoder = Decoder::default();
+    let record = record(value, headers);
+    let events = decoder.decode(&record).events;
+    let length = |text: &Option<Cow<'_, str>>| text.as_ref().map_or(0, |text| text.len());
+    let ids = events
+        .iter()
+        .flatten()
+        .map(|event| length(&event.id) + length(&event.realm) + length(&event.user) + length(&event.session));
+    let refused = events.iter().filter(|item| **item == Err(Refused::TooLarge.into())).count();
+    (ids.sum(), refused)
+}
+
+#[test]
+fn a_long_id_that_many_events_share_does_not_cost_its_length_for_each() {
+    let long = "\\u0061".repeat(20_000);
+    let list = |event: &str| vec![event; 5_000].join(",");
+    let revoked = list(r#"{"id":"s"}"#);
+    let uri = "https://schemas.identity.wso2.org/events/session/event-type/sessionRevoked";
+    for shared in ["jti", "iss"] {
+        let token = format!(r#"{{"{shared}":"{long}","events":{{"{uri}":{{"sessions":[{revoked}]}}}}}}"#);
+        let (bytes, refused) = ids(&token, &[]);
+        assert!(bytes < 100_000 && refused > 0, "{shared}: {bytes} bytes, {refused} refused");
+    }
+    let tenant = format!(r#"{{"events":{{"{uri}":{{"tenant":{{"id":"{long}"}},"sessions":[{revoked}]}}}}}}"#);
+    let (bytes, refused) = ids(&tenant, &[]);
+    assert!(bytes < 100_000 && refused > 0, "{bytes} bytes, {refused} refused");
+}
+
+#[test]
+fn a_long_id_of_an_envelope_is_given_to_no_event() {
+    let events = vec![r#"{"type":"sign_in","user":"u"}"#; 5_000].join(",");
+    let data = format!(r#"{{"version":1,"events":[{events}]}}"#);
+    let of =
+        |id: &str| format!(r#"{{"specversion":"1.0","type":"t","source":"s","id":"{id}","data":{data}}}"#);
+    assert_eq!(ids(&of(&"\\u0061".repeat(1_001)), &[]), (5_000, 0));
+    assert_eq!(ids(&of("ce"), &[]), (15_000, 0));
+    let long = "i".repeat(1_001);
+    assert_eq!(ids(&data, &[("ce_specversion", "1.0"), ("ce_id", &long)]), (5_000, 0));
+}
+
+#[test]
+fn a_record_becomes_so_many_events_and_has_so_many_values_at_most() {
+    let events = |number: usize| format!("[{}]", vec![LOGIN; number].join(","));
+    assert_eq!(Decoder::default().decode(&record(events(10_000), &[])).events.len(), 10_000);
+    check(events(10_001), "-; refused: too_many_events");
+    let documents = vec![r#"{"type":"activity"}"#; 10_001].join(",");
+    check(format!(r#"{{"version":1,"events":[{documents}]}}"#), "identity-event; refused: too_many_events");
+    let text = quoted(&format!(r#"{{"type":"LOGIN","x":[{}0]}}"#, "0,".repeat(40_000)));
+    check(format!("[{text},{text}]"), "keycloak; SignIn; SignIn");
+    check(format!("[{text},{text},{text}]"), "keycloak; SignIn; SignIn; refused: too_large");
 }
 
 #[test]

@@ -199,7 +199,8 @@ fn it_has_four_shapes() {
     recognised(r#"{"eventSource":"s3.amazonaws.com","eventName":"PutObject"}"#, false);
     recognised(r#"{"eventType":"LOGIN","userId":"u"}"#, false);
     recognised(r#"{"eventType":"user.session.start","uuid":"a"}"#, false);
-    recognised(r#"{"AuthEvents":[]}"#, false);
+    recognised(r#"{"AuthEvents":[]}"#, true);
+    recognised(r#"{"AuthEvents":[{}]}"#, false);
     recognised(r#"{"userPoolId":"p","userName":"u"}"#, false);
     recognised("[]", false);
 }

@@ -196,6 +196,7 @@ fn its_own_records_are_recognised() {
         false,
     );
     check(r#"{"category":"SignInLogs","operationName":"Sign-in activity"}"#, false);
-    check(r#"{"records":[]}"#, false);
+    check(r#"{"records":[]}"#, true);
+    check(r#"{"records":[{}]}"#, false);
     check(r#"{"operationType":"CREATE","resourceType":"USER"}"#, false);
 }

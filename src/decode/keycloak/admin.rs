@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `ACTION`, `USER`, `users/{id}/logout` | the end of all sessions of the user, reason `admin_logout` |
 //! | `DELETE`, `USER_SESSION`, `sessions/{id}` | the end of that session, reason `admin_logout`; the user is not said |
-//! | all else | ignored |
+//! | all else, and what failed: it has an `error` | ignored |
 //!
 //! | what | names |
 //! |---|---|
@@ -47,6 +47,9 @@ pub(super) fn is_admin_event(fields: &Fields<'_>) -> bool {
 
 /// What an admin event says.
 pub(super) fn event_of<'a>(fields: &mut Fields<'a>) -> Item<'a> {
+    if fields.error.text().is_some() {
+        return Err(Ignored::AdminEvent.into());
+    }
     let (operation, resource) = what(fields);
     let path = text_of(fields, &[Rare::Path, Rare::PathColumn]).unwrap_or_default();
     let mut about = |kind| Ok(event(fields, kind)?);

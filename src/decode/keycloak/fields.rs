@@ -75,6 +75,8 @@ pub(super) enum Rare {
     Path,
     PathColumn,
     AdminTime,
+    /// What a document of our own format has, and no event of Keycloak's.
+    Version,
 }
 
 impl Rare {
@@ -102,6 +104,7 @@ impl Rare {
             "resourcePath" => Self::Path,
             "resource_path" => Self::PathColumn,
             "admin_event_time" => Self::AdminTime,
+            "version" => Self::Version,
             _ => return None,
         })
     }
@@ -154,6 +157,7 @@ impl<'a> Fields<'a> {
             "details_json" => self.column(false),
             "details_json_long_value" => self.column(true),
             "specversion" | "__op" | "__deleted" if self.patience >= Patience::Long => Slot::Foreign,
+            "version" if self.patience == Patience::Short && self.is_blank() => Slot::Foreign,
             "@class" => Slot::Unread,
             _ => match Rare::named(key) {
                 Some(name) => Slot::Value(self.rare.last(name)),

@@ -2,15 +2,20 @@
 //!
 //! Knows nothing of what it says. Keycloak's types are capitals (`LOGIN_ERROR`), alone or after `access.`
 //! or `admin.`; every publisher writes the realm's id or the user's, the session's or the client's. A realm
-//! without a type is a Keycloak event that lacks it, and is refused as such.
+//! without a type is a Keycloak event that lacks it, and is refused as such. A document of our own format is
+//! none, whatever else it has.
 
-use crate::decode::{
-    json::Scalar,
-    keycloak::{
-        admin::is_admin_event,
-        fields::{Fields, Rare},
-        kind,
+use crate::{
+    decode::{
+        identity_event::is_current,
+        json::Scalar,
+        keycloak::{
+            admin::is_admin_event,
+            fields::{Fields, Rare},
+            kind,
+        },
     },
+    identity::Kind,
 };
 
 /// Whether the fields are those of a Keycloak event.
@@ -19,8 +24,14 @@ pub(super) fn fits(fields: &Fields<'_>) -> bool {
     match written {
         Some(name) if name.starts_with("access.") => true,
         Some(name) if is_name(name) => has_realm(fields) || has_subject(fields) || kind(name, None).is_ok(),
+        Some(name) if is_ours(name, fields) => false,
         _ => has_realm(fields) || is_admin_event(fields),
     }
+}
+
+/// Whether a type and the version beside it are those of our own format.
+fn is_ours(name: &str, fields: &Fields<'_>) -> bool {
+    Kind::named(name).is_some() && fields.rare.get(Rare::Version).is_some_and(is_current)
 }
 
 fn is_name(name: &str) -> bool {

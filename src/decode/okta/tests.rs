@@ -44,6 +44,16 @@ fn a_whole_sign_in() {
 }
 
 #[test]
+fn a_time_without_an_offset_is_in_utc() {
+    let at = |time: &str, expected: &str| {
+        log("user.session.start", "SUCCESS", &format!(r#""published":"{time}",{ANNA}"#), expected);
+    };
+    at("2026-11-22T21:20:28.244", "SignIn id=l time=1795382428244 user=00u1");
+    at("2026-11-22T22:20:28.244+01:00", "SignIn id=l time=1795382428244 user=00u1");
+    at("2026-11-22", "SignIn id=l user=00u1");
+}
+
+#[test]
 fn each_type_and_outcome() {
     let fields = format!("{ANNA},{SESSION}");
     let session = |name, result, expected: &str| log(name, result, &fields, expected);

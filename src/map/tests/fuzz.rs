@@ -13,10 +13,14 @@ use super::{
     samples::SAMPLES,
     *,
 };
-use crate::decode::{Choice, config::FormatsConfig};
+use crate::{
+    config::{self, Config, Sources},
+    decode::{Choice, Wanted, config::FormatsConfig},
+    identity::Place,
+};
 
 /// What fits into less than a minute of one core without optimisation.
-const INPUTS: u64 = 1_000_000;
+const INPUTS: u64 = 500_000;
 
 /// After so many records the mappers forget, and the random numbers begin anew.
 const BLOCK: u64 = 1000;
@@ -35,6 +39,9 @@ const PAGES: [&str; 12] = [
     include_str!("../../../deploy/providers/ory.md"),
     include_str!("../../../deploy/providers/wso2.md"),
 ];
+
+/// A document of our own format that says all that one can, and most of it at too great a length.
+const EVERYTHING: &str = include_str!("../../../tests/fuzz/everything.json");
 
 /// What is around a record, before and after it.
 const ENVELOPES: [(&str, &str); 8] = [
@@ -58,12 +65,13 @@ const HEADERS: [(&str, &str); 4] = [
 #[test]
 fn a_great_many_mutated_records_of_every_format_never_panic_and_keep_the_limits() {
     let (inputs, seed) = (setting("FUZZ_INPUTS").unwrap_or(INPUTS), setting("FUZZ_SEED").unwrap_or(0));
-    let corpus = corpus();
+    let (config, corpus) = (config(), corpus());
     let mut outcomes = [0_u64; 4];
     let mut recognised = [0_u64; Format::ALL.len()];
+    let mut limited = [0_u64; limits::FIELDS];
     for block in 0..inputs.div_ceil(BLOCK) {
         let mut random = fastrand::Rng::with_seed(seed ^ block.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let mut mappers = mappers();
+        let mut mappers = mappers(&config);
         for input in block * BLOCK..inputs.min((block + 1) * BLOCK) {
             let record = next(&mut random, &corpus);
             let mapper = random.usize(..mappers.len());
@@ -73,12 +81,17 @@ fn a_great_many_mutated_records_of_every_format_never_panic_and_keep_the_limits(
             outcomes[outcome] += 1;
         }
         for mapper in &mappers {
-            recognised.iter_mut().zip(mapper.counts().recognised).for_each(|(sum, count)| *sum += count);
+            let MappingCounts { recognised: read, limits, .. } = mapper.counts();
+            recognised.iter_mut().zip(read).for_each(|(sum, count)| *sum += count);
+            let costs = limits.shortened().zip(limits.left_out()).map(|((_, cut), (_, left))| cut + left);
+            limited.iter_mut().zip(costs).for_each(|(sum, count)| *sum += count);
         }
     }
-    // The mutations are mild enough to reach every format and every kind of answer.
+    // The mutations are mild enough to reach every format and every kind of answer, and strong enough to
+    // reach every limit.
     assert!(outcomes.iter().all(|count| *count > inputs / 1000), "{outcomes:?}");
     assert!(recognised.iter().all(|count| *count > inputs / 200), "{recognised:?}");
+    assert!(limited.iter().all(|count| *count > inputs / 100_000), "{limited:?}");
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test reads how it is to be replayed")]
@@ -111,25 +124,48 @@ fn ids(mapped: &Mapped) -> Vec<String> {
     deliveries.iter().map(|delivery| delivery.event.id.to_string()).collect()
 }
 
+/// What every mapper adds to events and endpoints: all that can be asked for.
+fn config() -> Config {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/everything.yaml");
+    config::load(&Sources { file: Some(file.into()), environment: Vec::new() }).unwrap()
+}
+
+/// A place of an ip address, beyond the limits for many a one.
+fn locate(ip: &str) -> Option<Place<'static>> {
+    let degrees = f64::from(u32::try_from(ip.len()).ok()?) * 10.0;
+    let text = |times| Some(Cow::Owned(ip.repeat(times)));
+    Some(Place {
+        city: text(5),
+        country: Some(ip.get(..2)?.to_owned().into()),
+        region: text(9),
+        postal_code: text(12),
+        latitude: Some(degrees),
+        longitude: ip.len().is_multiple_of(2).then_some(degrees),
+    })
+}
+
 /// One for each choice of a format, with the page's filter, and one more that recognises and shares.
-fn mappers() -> Vec<Mapper> {
+fn mappers(config: &Config) -> Vec<Mapper> {
     let (_, filter) = PAGES[4].split_once("custom: |\n").unwrap();
     let filter = filter.split("```").next().unwrap();
     let mapper = |format| {
         // To compile it takes longer than many records do.
         let custom = (format == Choice::Named(Format::Custom)).then(|| filter.to_owned());
-        let config = FormatsConfig { format, custom, ..FormatsConfig::default() };
-        Mapper::new(Decoder::new(&config).unwrap(), &SessionsConfig::default())
+        let formats = FormatsConfig { format, custom, ..FormatsConfig::default() };
+        let decoder = Decoder::new(&formats).unwrap().wanting(Wanted { attributes: true });
+        let additions = Additions::new(config.endpoint.clone(), config.event.clone(), Box::new(locate));
+        Mapper::new(decoder, &config.sessions).with(additions)
     };
     let named = Format::ALL.map(Choice::Named).map(mapper);
     named.into_iter().chain([mapper(Choice::Auto), mapper(Choice::Auto).sharing()]).collect()
 }
 
-/// The examples of the pages, and what a real Keycloak wrote.
+/// The examples of the pages, what a real Keycloak wrote, and a document with everything.
 fn corpus() -> Vec<&'static [u8]> {
     let blocks = |page: &'static str| page.split("```json\n").skip(1);
     let examples = PAGES.into_iter().flat_map(blocks).filter_map(|rest| rest.split("```").next());
-    let corpus: Vec<_> = examples.chain(SAMPLES.lines().step_by(4)).map(str::as_bytes).collect();
+    let others = SAMPLES.lines().step_by(4).chain([EVERYTHING]);
+    let corpus: Vec<_> = examples.chain(others).map(str::as_bytes).collect();
     assert!(corpus.len() > PAGES.len(), "each page has an example");
     corpus
 }

@@ -57,10 +57,11 @@ pub(super) fn check_limits(mapped: &Mapped) {
     assert!(!deliveries.is_empty());
     for Delivery { endpoint_id, endpoint, event } in deliveries {
         assert_eq!(endpoint_id.0.len(), 32);
-        assert!(endpoint.user_id.as_ref().is_none_or(|id| !id.is_empty() && !id.contains(['$', '{', '}'])));
+        check_endpoint(endpoint);
         assert!((1..=110).contains(&event.id.len()));
         assert!(PLAUSIBLE_TIMES.contains(&event.timestamp.0));
-        assert!(event.attributes.len() <= 40);
+        assert!(event.attributes.len() + event.metrics.len() <= 40);
+        assert!(event.metrics.iter().all(|(key, number)| key.len() <= 50 && number.is_finite()));
         for (key, value) in &event.attributes {
             assert!(key.len() <= 50 && (1..=200).contains(&value.chars().count()));
         }
@@ -68,6 +69,47 @@ pub(super) fn check_limits(mapped: &Mapped) {
             assert!((1..=200).contains(&session.id.chars().count()));
             assert!(session.stop.is_none_or(|(_, duration)| duration >= 0));
         }
+    }
+}
+
+/// What PutEvents demands of every endpoint.
+#[track_caller]
+fn check_endpoint(endpoint: &Endpoint) {
+    let text = |text: &Option<Box<str>>, most: usize| {
+        assert!(text.as_ref().is_none_or(|text| (1..=most).contains(&text.chars().count())));
+    };
+    assert!(endpoint.user_id.as_ref().is_none_or(|id| !id.is_empty() && !id.contains(['$', '{', '}'])));
+    assert!(endpoint.size() <= Endpoint::LARGEST);
+    text(&endpoint.address, 254);
+    for (key, values) in endpoint.attributes.iter().chain(&endpoint.user_attributes) {
+        assert!(key.len() <= 50 && (1..=50).contains(&values.len()));
+        assert!(values.iter().all(|value| (1..=100).contains(&value.chars().count())));
+    }
+    if let Some(device) = endpoint.demographic.as_deref() {
+        let short = [
+            &device.app_version,
+            &device.make,
+            &device.model_version,
+            &device.platform,
+            &device.platform_version,
+        ];
+        for part in short {
+            text(part, 50);
+        }
+        for part in [&device.model, &device.locale, &device.timezone] {
+            text(part, 100);
+        }
+    }
+    if let Some(place) = endpoint.location.as_deref() {
+        for part in [&place.city, &place.region] {
+            text(part, 75);
+        }
+        text(&place.postal_code, 100);
+        let is_code =
+            |code: &str| matches!(code.len(), 2 | 3) && code.bytes().all(|byte| byte.is_ascii_uppercase());
+        assert!(place.country.as_deref().is_none_or(is_code));
+        let on_earth = |(latitude, longitude): (f64, f64)| latitude.abs() <= 90.0 && longitude.abs() <= 180.0;
+        assert!(place.coordinates.is_none_or(on_earth));
     }
 }
 
