@@ -83,6 +83,8 @@ pub struct MappingCounts {
     pub sessions_evicted_by_age: u64,
     /// Events of sessions whose start was not known.
     pub session_start_unknown: u64,
+    /// Openings of sessions whose owner is too long to be remembered.
+    pub owners_left_out: u64,
     /// Openings of sessions for which another replica's earlier one stands now: both went out as starts.
     pub openings_replaced: u64,
     /// Closings of sessions for which another replica's earlier one stands now: both went out as stops.
@@ -189,6 +191,7 @@ impl Mapper {
             time_fallback: self.time_fallback,
             limits: self.additions.limits,
             recognised: self.recognised,
+            owners_left_out: lost.unowned,
         }
     }
 

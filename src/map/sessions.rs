@@ -59,6 +59,8 @@ pub(super) struct SessionCounts {
     /// Entries of the table that this version cannot read.
     pub(super) unreadable: u64,
 }
+    /// Openings of sessions whose owner is too long to be remembered.
+    pub(super) unowned: u64,
 
 /// A source event, as the index sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,6 +197,7 @@ impl Sessions {
         Some(closed)
     }
 
+        self.counts.unowned += u64::from(is_new && opening.what.owner.is_none());
     /// The end of all sessions that a user has had open at that time, and whose each was; those again that
     /// this event had closed before. Takes time in proportion to all sessions.
     pub(super) fn close_all(&mut self, event: &IdentityEvent<'_>, by: Cause) -> Vec<(Owner, Closed)> {
@@ -453,6 +456,6 @@ fn learn<T>(
 impl Whose {
     fn of(event: &IdentityEvent<'_>) -> Self {
         let whose = owner::Whose::of(event);
-        Self { user: whose.user(), owner: Some(whose.pack()) }
+        Self { user: whose.user(), owner: whose.pack() }
     }
 }

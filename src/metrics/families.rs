@@ -289,6 +289,11 @@ impl Families<'_> {
             counts.session_start_unknown,
         );
         page.counter(
+            "pinpoint_sidecar_session_owners_left_out_total",
+            "Sessions whose ids are too long to remember whose they are: an end that does not say so is lost.",
+            counts.owners_left_out,
+        );
+        page.counter(
             "pinpoint_sidecar_time_fallback_total",
             "Records that say no readable time of their event, so that the record's own stands in for it.",
             counts.time_fallback,

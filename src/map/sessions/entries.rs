@@ -173,7 +173,17 @@ pub(super) fn read(entry: &Entry) -> Option<(Fingerprint, Said)> {
     Some((session, said))
 }
 
-fn owner(whose: &Whose<'_>) -> Owner {
+/// A time that an event can have: what else is read may have been written by anybody.
+fn plausible(time: i64) -> Option<Timestamp> {
+    PLAUSIBLE_TIMES.contains(&time).then_some(Timestamp(time))
+}
+
+fn pause(seen: i64, by: &str, resumed: Option<&str>) -> Option<Pause> {
+    let by = Fingerprint::from_hex(by)?;
+    Some(Pause { seen: plausible(seen)?.0, by, resumed: resumed.and_then(Fingerprint::from_hex) })
+}
+
+fn owner(whose: &Whose<'_>) -> Option<Owner> {
     let Whose { p, s, u, r, c, d } = whose;
     owner::Whose { provider: p, session: s, user: u, realm: r, client: c, device: d }.pack()
 }
