@@ -134,6 +134,12 @@ impl Mapper {
         Self { additions, ..self }
     }
 
+    /// What the process's clock says. What a record says of its own time never changes with it; but no
+    /// session is taken to have rested because a clock elsewhere is ahead.
+    pub fn tell_wall(&mut self, now: Timestamp) {
+        self.sessions.tell_wall(now);
+    }
+
     /// What `record` becomes. `now` must not go back from call to call.
     pub fn map(&mut self, record: &Record, now: Moment) -> Mapping {
         let mapped = self.mapped(record, now);
@@ -185,13 +191,13 @@ impl Mapper {
             sessions_evicted_by_number: lost.evicted_by_number,
             sessions_evicted_by_age: lost.evicted_by_age,
             session_start_unknown: self.session_start_unknown,
+            owners_left_out: lost.unowned,
             openings_replaced: lost.openings_replaced,
             closings_replaced: lost.closings_replaced,
             entries_unreadable: lost.unreadable,
             time_fallback: self.time_fallback,
             limits: self.additions.limits,
             recognised: self.recognised,
-            owners_left_out: lost.unowned,
         }
     }
 

@@ -259,6 +259,7 @@ impl<S: Source, D: Destination, L: DeadLetters, T: Table> Runner<S, D, L, T> {
         self.parts.reporter.source(now, &event);
         match event {
             SourceEvent::Records(records) => {
+                self.parts.mapper.tell_wall(Clock::wall());
                 for record in records {
                     let mapping = self.parts.mapper.map(&record, now);
                     self.handle(now, Input::Record(record, mapping.mapped, mapping.entries));

@@ -26,11 +26,12 @@ mod entries;
 mod idle;
 mod owner;
 mod recent;
+mod usage;
 
 pub(super) use owner::Owner;
 
 use entries::Said;
-use idle::{Idle, Rested, Use};
+use idle::{Idle, Rested};
 use recent::Recent;
 
 /// The index.
@@ -38,6 +39,8 @@ pub(super) struct Sessions {
     known: Recent<Session>,
     /// Whether it is shared through a table.
     shared: bool,
+    /// What the clock of this process says, if that was told.
+    wall: Option<Timestamp>,
     /// What the table does not hold yet of what was recorded since they were last taken.
     unwritten: Vec<Entry>,
     /// None where sessions may rest for ever.
@@ -56,11 +59,11 @@ pub(super) struct SessionCounts {
     pub(super) openings_replaced: u64,
     /// Closings recorded here that an earlier one of another replica replaced.
     pub(super) closings_replaced: u64,
+    /// Openings of sessions whose owner is too long to be remembered.
+    pub(super) unowned: u64,
     /// Entries of the table that this version cannot read.
     pub(super) unreadable: u64,
 }
-    /// Openings of sessions whose owner is too long to be remembered.
-    pub(super) unowned: u64,
 
 /// A source event, as the index sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +153,7 @@ impl Sessions {
         Self {
             known: Recent::new(config.max, max_age),
             shared: false,
+            wall: None,
             unwritten: Vec::new(),
             idle: Idle::new(config),
             counts: SessionCounts::default(),
@@ -159,6 +163,15 @@ impl Sessions {
     /// Shares the index through a table.
     pub(super) fn share(&mut self) {
         self.shared = true;
+        if let Some(idle) = &mut self.idle {
+            idle.share();
+        }
+    }
+
+    /// The clock of this process says this: nothing that is read has happened later, whatever it says. A clock
+    /// that is ahead stamps its events and their records alike.
+    pub(super) fn tell_wall(&mut self, now: Timestamp) {
+        self.wall = Some(now);
     }
 
     /// A sign-in into the session of `event`. It opens the session unless another event did, also when the
@@ -184,6 +197,7 @@ impl Sessions {
             let (owner, home) = (opening.what.owner.as_ref(), Some((&**topic, partition)));
             self.unwritten.push(entries::opened(session, opening.cause, owner, home));
         }
+        self.counts.unowned += u64::from(is_new && opening.what.owner.is_none());
         if let Some(idle) = self.idle.as_mut().filter(|_| is_new) {
             idle.opened(session, topic, partition, start);
         }
@@ -197,7 +211,6 @@ impl Sessions {
         Some(closed)
     }
 
-        self.counts.unowned += u64::from(is_new && opening.what.owner.is_none());
     /// The end of all sessions that a user has had open at that time, and whose each was; those again that
     /// this event had closed before. Takes time in proportion to all sessions.
     pub(super) fn close_all(&mut self, event: &IdentityEvent<'_>, by: Cause) -> Vec<(Owner, Closed)> {
@@ -249,12 +262,12 @@ impl Sessions {
     /// A session was used by a source event; returns its start where that ends a pause.
     pub(super) fn used(&mut self, session: Fingerprint, by: Cause) -> Option<Timestamp> {
         let idle = self.idle.as_mut()?;
-        let known = self.known.peek(session).filter(|known| known.closing.is_none())?;
         let used = idle.used(session, by.event, by.time);
-        let entry = idle.of(session).filter(|_| used.tell && self.shared);
-        self.unwritten.extend(entry.map(|of| entries::used(session, of)));
-        let start = known.opening.as_ref().map(|opening| opening.cause.time);
-        start.filter(|_| used.resumes)
+        if used.tell {
+            self.tell_use(session);
+        }
+        let opening = self.known.peek(session)?.opening.as_ref()?;
+        used.resumes.then_some(opening.cause.time)
     }
 
     /// A record with an event at `time` was read: the sessions that it says to rest, those again that it
@@ -263,6 +276,7 @@ impl Sessions {
         let Record { topic, partition, offset, .. } = record;
         let by = Fingerprint::of(&["rest", topic, &partition.to_string(), &offset.to_string()]);
         let mut all = self.rested_before(by);
+        let time = self.wall.map_or(time, |wall| time.min(wall));
         let advanced = self.idle.as_mut().map(|idle| idle.advance(record, by, time));
         for rested in advanced.unwrap_or_default() {
             let (session, at, stopped) = match rested {
@@ -275,26 +289,23 @@ impl Sessions {
             if stopped {
                 known.close(Cause { event: by, time: at }, true);
                 self.tell_closing(session);
-            } else if let Some(of) = self.idle.as_ref().and_then(|idle| idle.of(session))
-                && self.shared
-            {
-                self.unwritten.push(entries::used(session, of));
+            } else {
+                self.tell_use(session);
             }
             all.extend(self.rest_of(session, at, stopped));
         }
         all
     }
 
-    /// What a record had said before of sessions that rested.
-    fn rested_before(&self, by: Fingerprint) -> Vec<Rest> {
-        let Some(idle) = &self.idle else { return Vec::new() };
+    /// What a record had said before of sessions that rested. What is read again may not have been written.
+    fn rested_before(&mut self, by: Fingerprint) -> Vec<Rest> {
         let mut all = Vec::new();
-        for session in idle.said(by) {
-            if let Some(Use { pause: Some((seen, said_by)), .. }) = idle.of(session)
-                && said_by == by
-            {
-                all.extend(self.rest_of(session, idle.paused_at(seen), false));
+        for session in self.idle.as_ref().map(|idle| idle.said(by)).unwrap_or_default() {
+            for at in self.idle.as_ref().map(|idle| idle.pauses_by(session, by)).unwrap_or_default() {
+                all.extend(self.rest_of(session, at, false));
+                self.tell_use(session);
             }
+            self.tell_closing(session);
             let closing = self.known.peek(session).and_then(|known| known.closing.as_ref());
             if let Some(closing) = closing.filter(|closing| closing.what.idle && closing.cause.event == by) {
                 all.extend(self.rest_of(session, closing.cause.time, true));
@@ -345,16 +356,15 @@ impl Sessions {
                 if let Some(idle) = &mut self.idle {
                     idle.closed(session);
                     if what.idle {
-                        idle.says(cause.event, session);
+                        idle.stopped(session, cause.event);
                     }
                 }
                 stands.then(|| entries::closed(session, *cause, *what))
             }
             Said::Used(of) => {
-                if let Some(idle) = &mut self.idle {
-                    idle.learn(session, of);
-                }
-                None
+                let differs = self.idle.as_mut().is_some_and(|idle| idle.learn(session, &of));
+                let of = self.idle.as_ref().and_then(|idle| idle.of(session)).filter(|_| differs);
+                of.map(|of| entries::used(session, of))
             }
         }
     }
@@ -402,6 +412,11 @@ impl Sessions {
     /// What was lost until now.
     pub(super) fn counts(&self) -> SessionCounts {
         self.counts
+    }
+
+    fn tell_use(&mut self, session: Fingerprint) {
+        let of = self.idle.as_ref().and_then(|idle| idle.of(session)).filter(|_| self.shared);
+        self.unwritten.extend(of.map(|of| entries::used(session, of)));
     }
 
     fn tell_closing(&mut self, session: Fingerprint) {

@@ -46,8 +46,8 @@ impl<'a> Whose<'a> {
         Fingerprint::of(&[self.provider, self.realm, self.user]).part()
     }
 
-    /// Packs it.
-    pub(super) fn pack(&self) -> Owner {
+    /// Packs it; none where it is longer than any that is meant seriously.
+    pub(super) fn pack(&self) -> Option<Owner> {
         let Self { provider, session, user, realm, client, device } = self;
         let length: usize =
             [provider, session, user, realm, client, device].map(|text| text.len()).iter().sum();
@@ -62,7 +62,7 @@ impl<'a> Whose<'a> {
         for text in [provider, session, user, realm, client, device] {
             packed.push_str(text);
         }
-        Owner(packed.into())
+        Some(Owner(packed.into()))
     }
 
     /// An event of `kind` about the session.
