@@ -39,6 +39,8 @@ pub(super) struct Sessions {
     known: Recent<Session>,
     /// Whether it is shared through a table.
     shared: bool,
+    /// After how long the opening of a session in use is written again, in milliseconds.
+    renewal: i64,
     /// What the clock of this process says, if that was told.
     wall: Option<Timestamp>,
     /// What the table does not hold yet of what was recorded since they were last taken.
@@ -96,6 +98,8 @@ pub(super) struct Closed {
 struct Session {
     opening: Option<Recorded<Whose>>,
     closing: Option<Recorded<Ending>>,
+    /// When its opening was written again last.
+    renewed: Option<Timestamp>,
 }
 
 /// What is said of the end of a session.
@@ -153,6 +157,7 @@ impl Sessions {
         Self {
             known: Recent::new(config.max, max_age),
             shared: false,
+            renewal: i64::try_from(max_age.as_millis() / 2).unwrap_or(i64::MAX),
             wall: None,
             unwritten: Vec::new(),
             idle: Idle::new(config),
@@ -190,7 +195,9 @@ impl Sessions {
         let is_new = known.opening.is_none();
         let opening = known.opening.get_or_insert_with(|| Recorded::new(by, Whose::of(event)));
         if opening.cause.event != by.event {
-            return Opened::Resumed(opening.cause.time);
+            let start = opening.cause.time;
+            self.renew(session);
+            return Opened::Resumed(start);
         }
         let start = opening.cause.time;
         if self.shared && opening.told == Told::Unwritten {
@@ -240,8 +247,8 @@ impl Sessions {
 
     /// When a session started, as far as that is known; it was used.
     pub(super) fn start(&mut self, session: Fingerprint, now: Moment) -> Option<Timestamp> {
-        let known = self.known.touch(session, now)?;
-        known.opening.as_ref().map(|opening| opening.cause.time)
+        self.touch(session, now);
+        self.known.peek(session)?.opening.as_ref().map(|opening| opening.cause.time)
     }
 
     /// Whose a session is.
@@ -252,6 +259,22 @@ impl Sessions {
     /// A session was used, which keeps it from being forgotten if it is known.
     pub(super) fn touch(&mut self, session: Fingerprint, now: Moment) {
         self.known.touch(session, now);
+        self.renew(session);
+    }
+
+    /// Writes the opening of a session in use again, each half of the greatest age: else the table and the
+    /// replicas that do not read of its use forget it. Whoever reads of it first does so for all.
+    fn renew(&mut self, session: Fingerprint) {
+        let Some(wall) = self.wall.filter(|_| self.shared) else { return };
+        let Some(known) = self.known.peek_mut(session).filter(|known| known.closing.is_none()) else {
+            return;
+        };
+        let Some(opening) = &known.opening else { return };
+        if wall.0 - known.renewed.unwrap_or(opening.cause.time).0 >= self.renewal {
+            known.renewed = Some(wall);
+            let home = self.idle.as_ref().and_then(|idle| idle.home_of(session));
+            self.unwritten.push(entries::opened(session, opening.cause, opening.what.owner.as_ref(), home));
+        }
     }
 
     /// Whether the use of sessions is watched.
@@ -335,6 +358,9 @@ impl Sessions {
         let known = self.known.touch_or_insert(session, now);
         match said {
             Said::Opened(cause, owner, home) => {
+                if known.opening.as_ref().is_some_and(|ours| ours.cause == cause) {
+                    known.renewed = self.wall.or(known.renewed);
+                }
                 let user = owner.as_ref().map_or(0, |owner| owner.whose().user());
                 let whose = Whose { user, owner };
                 let theirs = Recorded { cause, what: whose, told: Told::Theirs };

@@ -48,6 +48,8 @@ pub(super) struct Idle {
 
 /// A partition that sessions were opened in.
 struct Home {
+    topic: Arc<str>,
+    partition: i32,
     /// The latest time of an event that was read from it.
     time: i64,
     /// The last record that could move the time on.
@@ -146,6 +148,12 @@ impl Idle {
     /// What is known of the use of a session.
     pub(super) fn of(&self, session: Fingerprint) -> Option<&Use> {
         self.uses.get(&session).map(|known| &known.of)
+    }
+
+    /// The partition that a session was opened in.
+    pub(super) fn home_of(&self, session: Fingerprint) -> Option<(&str, i32)> {
+        let home = &self.homes[self.uses.get(&session)?.home? as usize];
+        Some((&home.topic, home.partition))
     }
 
     /// A session was closed: it rests for ever.
@@ -277,7 +285,7 @@ impl Idle {
         let next = u32::try_from(self.homes.len()).unwrap_or(u32::MAX);
         let number = *self.numbers.entry((Arc::clone(topic), partition)).or_insert(next);
         if number == next {
-            self.homes.push(Home { time: i64::MIN, last: None });
+            self.homes.push(Home { topic: Arc::clone(topic), partition, time: i64::MIN, last: None });
         }
         number
     }

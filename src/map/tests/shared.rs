@@ -153,6 +153,27 @@ fn whatever_a_record_says_its_entries_fit_into_the_table() {
 
 #[test]
 fn without_a_table_nothing_is_written() {
+#[test]
+fn the_opening_of_a_session_in_use_is_written_again_before_it_is_forgotten() {
+    let mut group = Group::new(2);
+    let tell = |group: &mut Group, hours: i64| {
+        group.replicas.iter_mut().for_each(|(mapper, _)| mapper.tell_wall(Timestamp(T + hours * 3_600_000)));
+    };
+    let refresh = event("r", 5, "REFRESH_TOKEN", r#""userId":"u","sessionId":"s""#);
+    tell(&mut group, 0);
+    group.read(0, &login("a", 0, "s"));
+    group.settle();
+    for (hours, written) in [(11, 1), (12, 2), (23, 2), (24, 3)] {
+        tell(&mut group, hours);
+        for replica in [1, 0] {
+            group.read(replica, &refresh);
+            group.settle();
+        }
+        assert_eq!(group.log.len(), written, "after {hours} hours");
+    }
+    assert!(group.log[1].key == group.log[0].key);
+}
+
     assert!(mapper().map(&login("a", 0, "s"), Moment::START).entries.is_empty());
 }
 
