@@ -251,6 +251,7 @@ impl<S: Source, D: Destination, L: DeadLetters, T: Table> Runner<S, D, L, T> {
             TableEvent::Loaded
             | TableEvent::Loading { .. }
             | TableEvent::Ignored(_)
+            | TableEvent::Emptied
             | TableEvent::Connection(_) => {}
         }
     }

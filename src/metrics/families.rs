@@ -344,6 +344,11 @@ impl Families<'_> {
             "outcome",
             labelled([("failed", writes.failed), ("refused", writes.refused), ("written", writes.written)]),
         );
+        page.counter(
+            "pinpoint_sidecar_table_emptied_total",
+            "Times that the table's topic was deleted or made anew: what it held is lost to replicas that start.",
+            table.emptied(),
+        );
         page.counters(
             "pinpoint_sidecar_table_replaced_total",
             "Openings and closings of sessions for which another replica's earlier one stands: both went out.",

@@ -146,13 +146,13 @@ fn whatever_a_record_says_its_entries_fit_into_the_table() {
     assert!(entries.iter().all(|entry| entry.weight() < 1000));
     assert_eq!(mapper.counts().owners_left_out, 1);
     let mut fresh = super::mapper().sharing();
-    entries.iter().for_each(|entry| assert!(fresh.learn(entry, Moment::START).is_none()));
+    for entry in &entries {
+        assert!(fresh.learn(entry, Moment::START).is_none());
+    }
     let stopped = map(&mut fresh, &logout("b", 1, &session));
     assert!(stopped.ends_with("0..1000 = 1000 reason=logout"), "its start is known all the same: {stopped}");
 }
 
-#[test]
-fn without_a_table_nothing_is_written() {
 #[test]
 fn the_opening_of_a_session_in_use_is_written_again_before_it_is_forgotten() {
     let mut group = Group::new(2);
@@ -174,6 +174,8 @@ fn the_opening_of_a_session_in_use_is_written_again_before_it_is_forgotten() {
     assert!(group.log[1].key == group.log[0].key);
 }
 
+#[test]
+fn without_a_table_nothing_is_written() {
     assert!(mapper().map(&login("a", 0, "s"), Moment::START).entries.is_empty());
 }
 
