@@ -11,6 +11,7 @@ mod delivery;
 mod letters;
 mod replicas;
 mod restart;
+mod rests;
 mod rolling;
 mod scene;
 mod start;
