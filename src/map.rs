@@ -83,6 +83,8 @@ pub struct MappingCounts {
     pub sessions_evicted_by_age: u64,
     /// Events of sessions whose start was not known.
     pub session_start_unknown: u64,
+    /// Openings of sessions whose owner is too long to be remembered.
+    pub owners_left_out: u64,
     /// Openings of sessions for which another replica's earlier one stands now: both went out as starts.
     pub openings_replaced: u64,
     /// Closings of sessions for which another replica's earlier one stands now: both went out as stops.
@@ -130,6 +132,12 @@ impl Mapper {
     #[must_use]
     pub fn with(self, additions: Additions) -> Self {
         Self { additions, ..self }
+    }
+
+    /// What the process's clock says. What a record says of its own time never changes with it; but no
+    /// session is taken to have rested because a clock elsewhere is ahead.
+    pub fn tell_wall(&mut self, now: Timestamp) {
+        self.sessions.tell_wall(now);
     }
 
     /// What `record` becomes. `now` must not go back from call to call.
@@ -183,6 +191,7 @@ impl Mapper {
             sessions_evicted_by_number: lost.evicted_by_number,
             sessions_evicted_by_age: lost.evicted_by_age,
             session_start_unknown: self.session_start_unknown,
+            owners_left_out: lost.unowned,
             openings_replaced: lost.openings_replaced,
             closings_replaced: lost.closings_replaced,
             entries_unreadable: lost.unreadable,

@@ -251,6 +251,7 @@ impl<S: Source, D: Destination, L: DeadLetters, T: Table> Runner<S, D, L, T> {
             TableEvent::Loaded
             | TableEvent::Loading { .. }
             | TableEvent::Ignored(_)
+            | TableEvent::Emptied
             | TableEvent::Connection(_) => {}
         }
     }
@@ -259,6 +260,7 @@ impl<S: Source, D: Destination, L: DeadLetters, T: Table> Runner<S, D, L, T> {
         self.parts.reporter.source(now, &event);
         match event {
             SourceEvent::Records(records) => {
+                self.parts.mapper.tell_wall(Clock::wall());
                 for record in records {
                     let mapping = self.parts.mapper.map(&record, now);
                     self.handle(now, Input::Record(record, mapping.mapped, mapping.entries));

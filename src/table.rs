@@ -40,6 +40,8 @@ pub enum TableEvent {
     Entries(Vec<Entry>),
     /// So many records were read that are no entries: without a key, without a value, or no text.
     Ignored(u64),
+    /// Its topic was deleted or made anew: what it held is known to those alone that have read it.
+    Emptied,
     /// The first reading goes on: so many records of the log are read, of so many.
     Loading {
         /// Read until now.

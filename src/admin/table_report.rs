@@ -20,6 +20,7 @@ pub struct TableReport {
     progress: (u64, u64),
     entries: u64,
     ignored: u64,
+    emptied: u64,
     trouble: Option<Code>,
     writes: WriteCounts,
 }
@@ -47,6 +48,7 @@ impl TableReport {
         match event {
             TableEvent::Entries(entries) => self.entries += entries.len() as u64,
             TableEvent::Ignored(records) => self.ignored += records,
+            TableEvent::Emptied => self.emptied += 1,
             TableEvent::Loading { read, of } => self.progress = (*read, *of),
             TableEvent::Loaded => self.loaded = Some(now),
             TableEvent::Written(_, WriteOutcome::Written) => self.writes.written += 1,
@@ -85,6 +87,12 @@ impl TableReport {
     #[must_use]
     pub fn ignored(&self) -> u64 {
         self.ignored
+    }
+
+    /// How often its topic was deleted or made anew.
+    #[must_use]
+    pub fn emptied(&self) -> u64 {
+        self.emptied
     }
 
     /// What is wrong with the connection to the brokers or with the topic, if anything is.

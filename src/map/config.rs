@@ -25,13 +25,14 @@ pub struct SessionsConfig {
     /// How long after they were last heard of.
     #[schemars(extend("x-from" = "1m", "x-to" = "8760h"))]
     pub max_age: Span,
-    /// Without activity for so long a session pauses, told by the times of events and not by the clock.
+    /// Without activity for so long a session pauses, told by the times of events and not by the clock:
+    /// longer than clocks may be ahead of each other.
     #[serde(with = "or_off")]
-    #[schemars(schema_with = "or_off::schema::<Span>", extend("x-from" = "1m", "x-to" = "8760h"))]
+    #[schemars(schema_with = "or_off::schema::<Span>", extend("x-from" = "10m", "x-to" = "8760h"))]
     pub pause_after: Option<Span>,
     /// Without activity for so long a session stops, with the reason `timeout`.
     #[serde(with = "or_off")]
-    #[schemars(schema_with = "or_off::schema::<Span>", extend("x-from" = "1m", "x-to" = "8760h"))]
+    #[schemars(schema_with = "or_off::schema::<Span>", extend("x-from" = "10m", "x-to" = "8760h"))]
     pub timeout: Option<Span>,
     /// The topic that replicas share their sessions by, and that a restart reads them from; without it
     /// they are kept in memory alone.

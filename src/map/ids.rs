@@ -21,6 +21,9 @@ const LONGEST_USER_ID: usize = 255;
 /// The longest session id, in characters: what fits into an event attribute.
 const LONGEST_SESSION_ID: usize = 200;
 
+/// The longest event id, in bytes: what fits into the attribute that repeats it.
+const LONGEST_EVENT_ID: usize = 200;
+
 /// The longest source event id, in bytes, that becomes a part of event ids as it is.
 const LONGEST_SOURCE_ID: usize = 100;
 
@@ -236,7 +239,9 @@ pub(super) fn event_id(source_key: &str, event_type: EventType, of: Option<&str>
     id.push_str(slot);
     if let Some(session) = of {
         id.push(':');
-        id.push_str(&plain(session.into()));
+        let plain = plain(session.into());
+        let fits = id.len() + plain.len() <= LONGEST_EVENT_ID;
+        id.push_str(&if fits { plain } else { hex(&digest(&[session])).into() });
     }
     id
 }
@@ -415,6 +420,16 @@ mod tests {
         let numbers: Vec<_> = (0..5000).map(|number| ids.number(&format!("user{number}"))).collect();
         assert!(numbers.iter().all(|number| *number < 1000));
         assert_eq!(ids.number("nobody"), 147);
+    }
+
+    #[test]
+    fn an_event_id_fits_into_its_attribute_and_still_names_its_session() {
+        let (key, long) = ("k".repeat(100), "s".repeat(99));
+        let id = |session: &str| event_id(&key, EventType::SessionStop, Some(session));
+        assert_eq!(id(&long[..91]), format!("{key}:session:{}", &long[..91]));
+        assert_eq!(id(&long), format!("{key}:session:{}", hex(&digest(&[&long]))));
+        assert_ne!(id(&long[..92]), id(&long[..93]));
+        assert!([91, 92, 99].into_iter().all(|length| id(&long[..length]).len() <= LONGEST_EVENT_ID));
     }
 
     #[test]

@@ -194,11 +194,11 @@ impl Mapper {
         Ok(self.finish(outputs))
     }
 
-    /// What the record says of sessions that have rested for too long, by the latest time that it states
-    /// or, where it states none, by its own.
+    /// What the record says of sessions that have rested for too long, by the latest time that its events
+    /// state. Its own timestamp says nothing: what is replayed, or copied from a database, is stamped anew.
     pub(super) fn rest(&mut self, record: &Record, events: &[Item<'_>]) -> Vec<Delivery> {
         let times = events.iter().flatten().filter_map(|event| event.time);
-        let latest = times.max().or(record.timestamp).filter(|_| self.sessions.may_rest());
+        let latest = times.max().filter(|_| self.sessions.may_rest());
         let rests = latest.map(|time| self.sessions.rest(record, time)).unwrap_or_default();
         rests.iter().flat_map(|rest| self.rested(rest)).collect()
     }

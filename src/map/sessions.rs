@@ -26,11 +26,12 @@ mod entries;
 mod idle;
 mod owner;
 mod recent;
+mod usage;
 
 pub(super) use owner::Owner;
 
 use entries::Said;
-use idle::{Idle, Rested, Use};
+use idle::{Idle, Rested};
 use recent::Recent;
 
 /// The index.
@@ -38,6 +39,10 @@ pub(super) struct Sessions {
     known: Recent<Session>,
     /// Whether it is shared through a table.
     shared: bool,
+    /// After how long the opening of a session in use is written again, in milliseconds.
+    renewal: i64,
+    /// What the clock of this process says, if that was told.
+    wall: Option<Timestamp>,
     /// What the table does not hold yet of what was recorded since they were last taken.
     unwritten: Vec<Entry>,
     /// None where sessions may rest for ever.
@@ -56,6 +61,8 @@ pub(super) struct SessionCounts {
     pub(super) openings_replaced: u64,
     /// Closings recorded here that an earlier one of another replica replaced.
     pub(super) closings_replaced: u64,
+    /// Openings of sessions whose owner is too long to be remembered.
+    pub(super) unowned: u64,
     /// Entries of the table that this version cannot read.
     pub(super) unreadable: u64,
 }
@@ -91,6 +98,8 @@ pub(super) struct Closed {
 struct Session {
     opening: Option<Recorded<Whose>>,
     closing: Option<Recorded<Ending>>,
+    /// When its opening was written again last.
+    renewed: Option<Timestamp>,
 }
 
 /// What is said of the end of a session.
@@ -148,6 +157,8 @@ impl Sessions {
         Self {
             known: Recent::new(config.max, max_age),
             shared: false,
+            renewal: i64::try_from(max_age.as_millis() / 2).unwrap_or(i64::MAX),
+            wall: None,
             unwritten: Vec::new(),
             idle: Idle::new(config),
             counts: SessionCounts::default(),
@@ -157,6 +168,15 @@ impl Sessions {
     /// Shares the index through a table.
     pub(super) fn share(&mut self) {
         self.shared = true;
+        if let Some(idle) = &mut self.idle {
+            idle.share();
+        }
+    }
+
+    /// The clock of this process says this: nothing that is read has happened later, whatever it says. A clock
+    /// that is ahead stamps its events and their records alike.
+    pub(super) fn tell_wall(&mut self, now: Timestamp) {
+        self.wall = Some(now);
     }
 
     /// A sign-in into the session of `event`. It opens the session unless another event did, also when the
@@ -175,13 +195,16 @@ impl Sessions {
         let is_new = known.opening.is_none();
         let opening = known.opening.get_or_insert_with(|| Recorded::new(by, Whose::of(event)));
         if opening.cause.event != by.event {
-            return Opened::Resumed(opening.cause.time);
+            let start = opening.cause.time;
+            self.renew(session);
+            return Opened::Resumed(start);
         }
         let start = opening.cause.time;
         if self.shared && opening.told == Told::Unwritten {
             let (owner, home) = (opening.what.owner.as_ref(), Some((&**topic, partition)));
             self.unwritten.push(entries::opened(session, opening.cause, owner, home));
         }
+        self.counts.unowned += u64::from(is_new && opening.what.owner.is_none());
         if let Some(idle) = self.idle.as_mut().filter(|_| is_new) {
             idle.opened(session, topic, partition, start);
         }
@@ -224,8 +247,8 @@ impl Sessions {
 
     /// When a session started, as far as that is known; it was used.
     pub(super) fn start(&mut self, session: Fingerprint, now: Moment) -> Option<Timestamp> {
-        let known = self.known.touch(session, now)?;
-        known.opening.as_ref().map(|opening| opening.cause.time)
+        self.touch(session, now);
+        self.known.peek(session)?.opening.as_ref().map(|opening| opening.cause.time)
     }
 
     /// Whose a session is.
@@ -236,6 +259,22 @@ impl Sessions {
     /// A session was used, which keeps it from being forgotten if it is known.
     pub(super) fn touch(&mut self, session: Fingerprint, now: Moment) {
         self.known.touch(session, now);
+        self.renew(session);
+    }
+
+    /// Writes the opening of a session in use again, each half of the greatest age: else the table and the
+    /// replicas that do not read of its use forget it. Whoever reads of it first does so for all.
+    fn renew(&mut self, session: Fingerprint) {
+        let Some(wall) = self.wall.filter(|_| self.shared) else { return };
+        let Some(known) = self.known.peek_mut(session).filter(|known| known.closing.is_none()) else {
+            return;
+        };
+        let Some(opening) = &known.opening else { return };
+        if wall.0 - known.renewed.unwrap_or(opening.cause.time).0 >= self.renewal {
+            known.renewed = Some(wall);
+            let home = self.idle.as_ref().and_then(|idle| idle.home_of(session));
+            self.unwritten.push(entries::opened(session, opening.cause, opening.what.owner.as_ref(), home));
+        }
     }
 
     /// Whether the use of sessions is watched.
@@ -246,12 +285,12 @@ impl Sessions {
     /// A session was used by a source event; returns its start where that ends a pause.
     pub(super) fn used(&mut self, session: Fingerprint, by: Cause) -> Option<Timestamp> {
         let idle = self.idle.as_mut()?;
-        let known = self.known.peek(session).filter(|known| known.closing.is_none())?;
         let used = idle.used(session, by.event, by.time);
-        let entry = idle.of(session).filter(|_| used.tell && self.shared);
-        self.unwritten.extend(entry.map(|of| entries::used(session, of)));
-        let start = known.opening.as_ref().map(|opening| opening.cause.time);
-        start.filter(|_| used.resumes)
+        if used.tell {
+            self.tell_use(session);
+        }
+        let opening = self.known.peek(session)?.opening.as_ref()?;
+        used.resumes.then_some(opening.cause.time)
     }
 
     /// A record with an event at `time` was read: the sessions that it says to rest, those again that it
@@ -260,6 +299,7 @@ impl Sessions {
         let Record { topic, partition, offset, .. } = record;
         let by = Fingerprint::of(&["rest", topic, &partition.to_string(), &offset.to_string()]);
         let mut all = self.rested_before(by);
+        let time = self.wall.map_or(time, |wall| time.min(wall));
         let advanced = self.idle.as_mut().map(|idle| idle.advance(record, by, time));
         for rested in advanced.unwrap_or_default() {
             let (session, at, stopped) = match rested {
@@ -272,26 +312,23 @@ impl Sessions {
             if stopped {
                 known.close(Cause { event: by, time: at }, true);
                 self.tell_closing(session);
-            } else if let Some(of) = self.idle.as_ref().and_then(|idle| idle.of(session))
-                && self.shared
-            {
-                self.unwritten.push(entries::used(session, of));
+            } else {
+                self.tell_use(session);
             }
             all.extend(self.rest_of(session, at, stopped));
         }
         all
     }
 
-    /// What a record had said before of sessions that rested.
-    fn rested_before(&self, by: Fingerprint) -> Vec<Rest> {
-        let Some(idle) = &self.idle else { return Vec::new() };
+    /// What a record had said before of sessions that rested. What is read again may not have been written.
+    fn rested_before(&mut self, by: Fingerprint) -> Vec<Rest> {
         let mut all = Vec::new();
-        for session in idle.said(by) {
-            if let Some(Use { pause: Some((seen, said_by)), .. }) = idle.of(session)
-                && said_by == by
-            {
-                all.extend(self.rest_of(session, idle.paused_at(seen), false));
+        for session in self.idle.as_ref().map(|idle| idle.said(by)).unwrap_or_default() {
+            for at in self.idle.as_ref().map(|idle| idle.pauses_by(session, by)).unwrap_or_default() {
+                all.extend(self.rest_of(session, at, false));
+                self.tell_use(session);
             }
+            self.tell_closing(session);
             let closing = self.known.peek(session).and_then(|known| known.closing.as_ref());
             if let Some(closing) = closing.filter(|closing| closing.what.idle && closing.cause.event == by) {
                 all.extend(self.rest_of(session, closing.cause.time, true));
@@ -321,6 +358,9 @@ impl Sessions {
         let known = self.known.touch_or_insert(session, now);
         match said {
             Said::Opened(cause, owner, home) => {
+                if known.opening.as_ref().is_some_and(|ours| ours.cause == cause) {
+                    known.renewed = self.wall.or(known.renewed);
+                }
                 let user = owner.as_ref().map_or(0, |owner| owner.whose().user());
                 let whose = Whose { user, owner };
                 let theirs = Recorded { cause, what: whose, told: Told::Theirs };
@@ -342,16 +382,15 @@ impl Sessions {
                 if let Some(idle) = &mut self.idle {
                     idle.closed(session);
                     if what.idle {
-                        idle.says(cause.event, session);
+                        idle.stopped(session, cause.event);
                     }
                 }
                 stands.then(|| entries::closed(session, *cause, *what))
             }
             Said::Used(of) => {
-                if let Some(idle) = &mut self.idle {
-                    idle.learn(session, of);
-                }
-                None
+                let differs = self.idle.as_mut().is_some_and(|idle| idle.learn(session, &of));
+                let of = self.idle.as_ref().and_then(|idle| idle.of(session)).filter(|_| differs);
+                of.map(|of| entries::used(session, of))
             }
         }
     }
@@ -399,6 +438,11 @@ impl Sessions {
     /// What was lost until now.
     pub(super) fn counts(&self) -> SessionCounts {
         self.counts
+    }
+
+    fn tell_use(&mut self, session: Fingerprint) {
+        let of = self.idle.as_ref().and_then(|idle| idle.of(session)).filter(|_| self.shared);
+        self.unwritten.extend(of.map(|of| entries::used(session, of)));
     }
 
     fn tell_closing(&mut self, session: Fingerprint) {
@@ -453,6 +497,6 @@ fn learn<T>(
 impl Whose {
     fn of(event: &IdentityEvent<'_>) -> Self {
         let whose = owner::Whose::of(event);
-        Self { user: whose.user(), owner: Some(whose.pack()) }
+        Self { user: whose.user(), owner: whose.pack() }
     }
 }

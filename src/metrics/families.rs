@@ -289,6 +289,11 @@ impl Families<'_> {
             counts.session_start_unknown,
         );
         page.counter(
+            "pinpoint_sidecar_session_owners_left_out_total",
+            "Sessions whose ids are too long to remember whose they are: an end that does not say so is lost.",
+            counts.owners_left_out,
+        );
+        page.counter(
             "pinpoint_sidecar_time_fallback_total",
             "Records that say no readable time of their event, so that the record's own stands in for it.",
             counts.time_fallback,
@@ -338,6 +343,11 @@ impl Families<'_> {
             "Attempts to write a record's entries to the sessions' table, by outcome.",
             "outcome",
             labelled([("failed", writes.failed), ("refused", writes.refused), ("written", writes.written)]),
+        );
+        page.counter(
+            "pinpoint_sidecar_table_emptied_total",
+            "Times that the table's topic was deleted or made anew: what it held is lost to replicas that start.",
+            table.emptied(),
         );
         page.counters(
             "pinpoint_sidecar_table_replaced_total",

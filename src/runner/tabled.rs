@@ -43,6 +43,10 @@ impl TableLog {
                     "sessions' table was not read; where it only takes longer, raise sessions.table.load_timeout"
                 );
             }
+            TableEvent::Emptied => error!(
+                "sessions' table was deleted or made anew: sessions that began before are known to the replicas \
+                 alone that run now; restart none before those are over, as sessions.max_age has it"
+            ),
             TableEvent::Loading { .. }
             | TableEvent::Entries(_)
             | TableEvent::Ignored(_)

@@ -12,6 +12,7 @@ mod faults;
 mod letters;
 mod replicas;
 mod restart;
+mod rests;
 mod rolling;
 mod scene;
 mod start;

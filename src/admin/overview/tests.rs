@@ -199,6 +199,7 @@ fn table() -> TableReport {
         TableEvent::Entries(vec![entry(), entry(), entry()]),
         TableEvent::Ignored(1),
         TableEvent::Loaded,
+        TableEvent::Emptied,
         written(WriteOutcome::Written),
         written(WriteOutcome::Written),
         written(WriteOutcome::Written),

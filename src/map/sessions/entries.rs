@@ -9,19 +9,20 @@
 //! |---|---|
 //! | `o:` and the session's fingerprint | `v` 1, `t` when it was opened (ms), `e` the fingerprint of the source event that opened it, `o` whose it is, `h` the topic and the partition of its record |
 //! | `c:` and the session's fingerprint | `v` 1, `t` when it was closed (ms), `e` by which source event, `s` when it had been opened as far as that was known then, `i` that it rested for too long |
-//! | `u:` and the session's fingerprint | `v` 1, `t` when it was last used (ms), `p` when it had last been used at its last pause and the record that said so, `r` the source event that ended that |
+//! | `u:` and the session's fingerprint | `v` 1, `t` when it was last used (ms), `p` when it had last been used at its last pause and the record that said so, `r` the source event that ended that, `b` the same of the pauses before |
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    identity::PLAUSIBLE_TIMES,
     map::{
         ids::Fingerprint,
         sessions::{
             Cause, Ending,
-            idle::Use,
             owner::{self, Owner},
+            usage::{Pause, Use},
         },
     },
     moment::Timestamp,
@@ -92,8 +93,10 @@ struct Used<'a> {
     t: i64,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     p: Option<(i64, Cow<'a, str>)>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    r: Option<&'a str>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    r: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    b: Vec<(i64, Cow<'a, str>, Option<Cow<'a, str>>)>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -136,10 +139,20 @@ pub(super) fn closed(session: Fingerprint, by: Cause, ending: Ending) -> Entry {
 }
 
 /// The entry that says how a session was used.
-pub(super) fn used(session: Fingerprint, of: Use) -> Entry {
-    let resumed = of.resumed.map(Fingerprint::hex);
-    let p = of.pause.map(|(seen, by)| (seen, by.hex().into()));
-    let value = Used { v: VERSION, t: of.seen, p, r: resumed.as_deref() };
+pub(super) fn used(session: Fingerprint, of: &Use) -> Entry {
+    let resumed = |pause: &Pause| pause.resumed.map(|event| event.hex().into());
+    let (last, before) = of.pauses().split_last().unzip();
+    let value = Used {
+        v: VERSION,
+        t: of.seen,
+        p: last.map(|pause| (pause.seen, pause.by.hex().into())),
+        r: last.and_then(resumed),
+        b: before
+            .unwrap_or_default()
+            .iter()
+            .map(|pause| (pause.seen, pause.by.hex().into(), resumed(pause)))
+            .collect(),
+    };
     entry("u:", session, serde_json::to_string(&value))
 }
 
@@ -149,23 +162,28 @@ pub(super) fn read(entry: &Entry) -> Option<(Fingerprint, Said)> {
     let session = Fingerprint::from_hex(session)?;
     let cause = |version: u8, event: &str, time: i64| {
         let event = Fingerprint::from_hex(event)?;
-        (version == VERSION).then_some(Cause { event, time: Timestamp(time) })
+        (version == VERSION).then_some(Cause { event, time: plausible(time)? })
     };
     let said = match kind {
         "o:" => {
             let Opened { v, t, e, o, h } = serde_json::from_str(&entry.value).ok()?;
             let home = h.map(|(topic, partition)| (topic.into(), partition));
-            Said::Opened(cause(v, e, t)?, o.map(|whose| owner(&whose)), home)
+            Said::Opened(cause(v, e, t)?, o.and_then(|whose| owner(&whose)), home)
         }
         "c:" => {
             let Closed { v, t, e, s, i } = serde_json::from_str(&entry.value).ok()?;
-            Said::Closed(cause(v, e, t)?, Ending { start: s.map(Timestamp), idle: i })
+            let start = s.map(plausible);
+            Said::Closed(
+                cause(v, e, t)?,
+                Ending { start: start.map_or(Some(None), |start| start.map(Some))?, idle: i },
+            )
         }
         "u:" => {
-            let Used { v, t, p, r } = serde_json::from_str(&entry.value).ok()?;
-            let read = |text: &str| Fingerprint::from_hex(text);
-            let pause = p.map(|(seen, by)| Some((seen, read(&by)?)));
-            let of = Use { seen: t, pause: pause.flatten(), resumed: r.and_then(read) };
+            let Used { v, t, p, r, b } = serde_json::from_str(&entry.value).ok()?;
+            let pauses = b.into_iter().chain(p.map(|(seen, by)| (seen, by, r)));
+            let pauses: Option<Vec<_>> =
+                pauses.map(|(seen, by, resumed)| pause(seen, &by, resumed.as_deref())).collect();
+            let of = Use::new(plausible(t)?.0, pauses?);
             Said::Used((v == VERSION).then_some(of)?)
         }
         _ => return None,
@@ -173,7 +191,17 @@ pub(super) fn read(entry: &Entry) -> Option<(Fingerprint, Said)> {
     Some((session, said))
 }
 
-fn owner(whose: &Whose<'_>) -> Owner {
+/// A time that an event can have: what else is read may have been written by anybody.
+fn plausible(time: i64) -> Option<Timestamp> {
+    PLAUSIBLE_TIMES.contains(&time).then_some(Timestamp(time))
+}
+
+fn pause(seen: i64, by: &str, resumed: Option<&str>) -> Option<Pause> {
+    let by = Fingerprint::from_hex(by)?;
+    Some(Pause { seen: plausible(seen)?.0, by, resumed: resumed.and_then(Fingerprint::from_hex) })
+}
+
+fn owner(whose: &Whose<'_>) -> Option<Owner> {
     let Whose { p, s, u, r, c, d } = whose;
     owner::Whose { provider: p, session: s, user: u, realm: r, client: c, device: d }.pack()
 }
@@ -182,4 +210,36 @@ fn owner(whose: &Whose<'_>) -> Owner {
 fn entry(kind: &str, session: Fingerprint, value: serde_json::Result<String>) -> Entry {
     let value = value.unwrap_or_default().into();
     Entry { key: format!("{kind}{}", session.hex()).into(), value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Far below the largest record that a broker takes unless it is set otherwise, 1 MiB.
+    const LARGEST: usize = 16 * 1024;
+
+    #[test]
+    fn every_entry_has_a_bounded_size_and_is_read_as_it_was_written() {
+        let session = Fingerprint::of(&["s"]);
+        let by = Cause { event: session, time: Timestamp(PLAUSIBLE_TIMES.end - 1) };
+        // Each byte of these becomes six in JSON.
+        let owner = owner::Whose { device: &"\u{1}".repeat(2048), ..owner::Whose::default() }.pack();
+        let topic = "t".repeat(249);
+        let pause =
+            |seen| Pause { seen: by.time.0 - seen, by: by.event, resumed: (seen > 0).then_some(session) };
+        let of = Use::new(by.time.0, (0..100).map(pause));
+        let entries = [
+            opened(session, by, owner.as_ref(), Some((&topic, i32::MIN))),
+            closed(session, by, Ending { start: Some(by.time), idle: true }),
+            used(session, &of),
+        ];
+        assert!(owner.is_some() && entries.iter().all(|entry| entry.weight() < LARGEST));
+        let [Some((_, said)), Some(_), Some((_, Said::Used(read)))] = entries.each_ref().map(super::read)
+        else {
+            panic!("all are read");
+        };
+        assert!(matches!(said, Said::Opened(cause, read, Some(_)) if cause == by && read == owner));
+        assert_eq!(read, of);
+    }
 }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use crate::{
-    map::{config::SessionsConfig, ids::Fingerprint},
+    map::{config::SessionsConfig, ids::Fingerprint, sessions::usage::Use},
     moment::Timestamp,
     record::{Ownership, Record},
     setting::Span,
@@ -23,7 +23,7 @@ use crate::{
 const MOST: usize = 100;
 
 /// How far the time of an event may be ahead of its record's: a clock that is wrong must not end every
-/// session.
+/// session. No limit is as short as this, see the configuration.
 const AHEAD: i64 = 300_000;
 
 /// What part of the shortest limit may pass before a use is written to the table again.
@@ -33,6 +33,9 @@ const SPARING: i64 = 4;
 pub(super) struct Idle {
     pause_after: Option<i64>,
     timeout: Option<i64>,
+    /// How much longer than its limit a session is waited for: so long may another replica keep its use to
+    /// itself.
+    slack: i64,
     homes: Vec<Home>,
     /// Which of the homes a partition is.
     numbers: HashMap<(Arc<str>, i32), u32>,
@@ -45,21 +48,12 @@ pub(super) struct Idle {
 
 /// A partition that sessions were opened in.
 struct Home {
+    topic: Arc<str>,
+    partition: i32,
     /// The latest time of an event that was read from it.
     time: i64,
     /// The last record that could move the time on.
     last: Option<(Ownership, i64)>,
-}
-
-/// The use of one session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Use {
-    /// When it was last used, in milliseconds.
-    pub(super) seen: i64,
-    /// Of its last pause: when it had last been used then, and the record that said so.
-    pub(super) pause: Option<(i64, Fingerprint)>,
-    /// The source event that ended its last pause.
-    pub(super) resumed: Option<Fingerprint>,
 }
 
 /// A session that has rested.
@@ -91,7 +85,9 @@ struct Known {
     /// When it will have rested long enough, and where.
     due: Option<(u32, i64)>,
     closed: bool,
-    /// The records that have said that it rests.
+    /// The record that has said that it stopped.
+    stopped_by: Option<Fingerprint>,
+    /// The records that have said that it rests, as far as that is remembered.
     said_by: Vec<Fingerprint>,
 }
 
@@ -104,12 +100,18 @@ impl Idle {
         (pause_after.is_some() || timeout.is_some()).then(|| Self {
             pause_after,
             timeout,
+            slack: 0,
             homes: Vec::new(),
             numbers: HashMap::new(),
             uses: HashMap::new(),
             due: BTreeSet::new(),
             said: HashMap::new(),
         })
+    }
+
+    /// Other replicas use the sessions too, and tell of it sparingly.
+    pub(super) fn share(&mut self) {
+        self.slack = self.sparing();
     }
 
     /// A session was opened by a record of this partition.
@@ -125,30 +127,33 @@ impl Idle {
 
     /// A session was used.
     pub(super) fn used(&mut self, session: Fingerprint, by: Fingerprint, time: Timestamp) -> Used {
-        let sparing = self.shortest() / SPARING;
+        let sparing = self.sparing();
         let Some(known) = self.uses.get_mut(&session) else { return Used::default() };
-        if known.of.resumed == Some(by) {
-            return Used { resumes: true, tell: false };
+        if known.of.was_resumed_by(by) {
+            // What is read again may not have been written.
+            return Used { resumes: true, tell: true };
         }
-        if time.0 <= known.of.seen {
+        if known.closed {
             return Used::default();
         }
-        let resumes = known.of.is_paused();
-        known.of.seen = time.0;
-        if resumes {
-            known.of.resumed = Some(by);
-        }
+        let resumes = known.of.used(by, time.0);
         let tell = resumes || time.0 - known.written >= sparing;
         if tell {
-            known.written = time.0;
+            known.written = known.of.seen;
         }
         self.schedule(session);
         Used { resumes, tell }
     }
 
     /// What is known of the use of a session.
-    pub(super) fn of(&self, session: Fingerprint) -> Option<Use> {
-        self.uses.get(&session).map(|known| known.of)
+    pub(super) fn of(&self, session: Fingerprint) -> Option<&Use> {
+        self.uses.get(&session).map(|known| &known.of)
+    }
+
+    /// The partition that a session was opened in.
+    pub(super) fn home_of(&self, session: Fingerprint) -> Option<(&str, i32)> {
+        let home = &self.homes[self.uses.get(&session)?.home? as usize];
+        Some((&home.topic, home.partition))
     }
 
     /// A session was closed: it rests for ever.
@@ -163,27 +168,25 @@ impl Idle {
         if let Some((home, due)) = known.due {
             self.due.remove(&(home, due, session));
         }
-        for by in known.said_by {
-            if let Some(sessions) = self.said.get_mut(&by) {
-                sessions.retain(|other| *other != session);
-                if sessions.is_empty() {
-                    self.said.remove(&by);
-                }
-            }
-        }
+        known.said_by.into_iter().for_each(|by| self.unlink(by, session));
     }
 
-    /// Takes over what the table says of the use of a session.
-    pub(super) fn learn(&mut self, session: Fingerprint, of: Use) {
+    /// Takes over what the table says of the use of a session; says whether it must say something else.
+    pub(super) fn learn(&mut self, session: Fingerprint, theirs: &Use) -> bool {
+        let sparing = self.sparing();
         let known = self.uses.entry(session).or_default();
-        if (of.seen, of.pause, of.resumed) > (known.of.seen, known.of.pause, known.of.resumed) {
-            known.of = of;
-            known.written = of.seen;
-        }
-        if let Some((_, by)) = of.pause {
-            self.says(by, session);
-        }
+        known.of.join(theirs);
+        let differs = known.of.pauses() != theirs.pauses() || known.of.seen - theirs.seen >= sparing;
+        known.written = known.written.max(if differs { known.of.seen } else { theirs.seen });
+        self.link(session);
         self.schedule(session);
+        differs
+    }
+
+    /// A session stopped because it had rested for too long, as a record says.
+    pub(super) fn stopped(&mut self, session: Fingerprint, by: Fingerprint) {
+        self.uses.entry(session).or_default().stopped_by = Some(by);
+        self.link(session);
     }
 
     /// The sessions that `by`, what stands for a record, has said to rest before.
@@ -225,19 +228,22 @@ impl Idle {
         self.due.remove(&(home, due, session));
         let pauses = self.pause_after.is_some() && !known.of.is_paused();
         if pauses {
-            known.of.pause = Some((known.of.seen, by));
+            known.of.pause(by);
         } else {
-            known.closed = true;
+            (known.closed, known.stopped_by) = (true, Some(by));
         }
+        self.link(session);
         self.schedule(session);
-        self.says(by, session);
         let rested = if pauses { Rested::Paused } else { Rested::TimedOut };
-        Some(rested(session, Timestamp(due)))
+        Some(rested(session, Timestamp(due.saturating_sub(self.slack))))
     }
 
-    /// When a session that paused when it had last been used at `seen` did so.
-    pub(super) fn paused_at(&self, seen: i64) -> Timestamp {
-        Timestamp(seen.saturating_add(self.pause_after.unwrap_or_default()))
+    /// When a session paused, each time that a record has said so.
+    pub(super) fn pauses_by(&self, session: Fingerprint, by: Fingerprint) -> Vec<Timestamp> {
+        let pauses = self.uses.get(&session).map(|known| known.of.pauses()).unwrap_or_default();
+        let limit = self.pause_after.unwrap_or_default();
+        let said = pauses.iter().filter(|pause| pause.by == by);
+        said.map(|pause| Timestamp(pause.seen.saturating_add(limit))).collect()
     }
 
     fn schedule(&mut self, session: Fingerprint) {
@@ -247,17 +253,31 @@ impl Idle {
             self.due.remove(&(home, due, session));
         }
         let limit = if known.of.is_paused() { timeout } else { pause_after.or(timeout) };
-        let due = limit.filter(|_| !known.closed).map(|limit| known.of.seen.saturating_add(limit));
+        let seen = known.of.seen.saturating_add(self.slack);
+        let due = limit.filter(|_| !known.closed).map(|limit| seen.saturating_add(limit));
         known.due = known.home.zip(due);
         self.due.extend(known.due.map(|(home, due)| (home, due, session)));
     }
 
-    /// Remembers that a record has said that a session rests.
-    pub(super) fn says(&mut self, by: Fingerprint, session: Fingerprint) {
+    /// Remembers which records have said that a session rests, and forgets those of pauses that it forgot.
+    fn link(&mut self, session: Fingerprint) {
         let Some(known) = self.uses.get_mut(&session) else { return };
-        if !known.said_by.contains(&by) {
-            known.said_by.push(by);
-            self.said.entry(by).or_default().push(session);
+        let mut says: Vec<_> =
+            known.of.pauses().iter().map(|pause| pause.by).chain(known.stopped_by).collect();
+        says.sort_unstable();
+        says.dedup();
+        let said = std::mem::replace(&mut known.said_by, says.clone());
+        for by in says.iter().filter(|by| !said.contains(by)) {
+            self.said.entry(*by).or_default().push(session);
+        }
+        said.into_iter().filter(|by| !says.contains(by)).for_each(|by| self.unlink(by, session));
+    }
+
+    fn unlink(&mut self, by: Fingerprint, session: Fingerprint) {
+        let Some(sessions) = self.said.get_mut(&by) else { return };
+        sessions.retain(|other| *other != session);
+        if sessions.is_empty() {
+            self.said.remove(&by);
         }
     }
 
@@ -265,19 +285,13 @@ impl Idle {
         let next = u32::try_from(self.homes.len()).unwrap_or(u32::MAX);
         let number = *self.numbers.entry((Arc::clone(topic), partition)).or_insert(next);
         if number == next {
-            self.homes.push(Home { time: i64::MIN, last: None });
+            self.homes.push(Home { topic: Arc::clone(topic), partition, time: i64::MIN, last: None });
         }
         number
     }
 
-    fn shortest(&self) -> i64 {
-        self.pause_after.into_iter().chain(self.timeout).min().unwrap_or(i64::MAX)
-    }
-}
-
-impl Use {
-    /// Whether it has not been used since it paused.
-    fn is_paused(&self) -> bool {
-        self.pause.is_some_and(|(seen, _)| seen == self.seen)
+    /// After how long a use is written to the table again.
+    fn sparing(&self) -> i64 {
+        self.pause_after.into_iter().chain(self.timeout).min().unwrap_or(i64::MAX) / SPARING
     }
 }

@@ -9,6 +9,10 @@ use crate::{
     map::ids::Fingerprint,
 };
 
+/// The longest owner that is remembered, in bytes: many times what providers give. Whoever writes records can
+/// make texts of any length, and an entry that is too large for the table's topic holds up everything.
+const LONGEST: usize = 2048;
+
 /// Whose a session is, each text as the event that opened it has it.
 #[derive(Clone, Copy, Default)]
 pub(in crate::map) struct Whose<'a> {
@@ -42,9 +46,14 @@ impl<'a> Whose<'a> {
         Fingerprint::of(&[self.provider, self.realm, self.user]).part()
     }
 
-    /// Packs it.
-    pub(super) fn pack(&self) -> Owner {
+    /// Packs it; none where it is longer than any that is meant seriously.
+    pub(super) fn pack(&self) -> Option<Owner> {
         let Self { provider, session, user, realm, client, device } = self;
+        let length: usize =
+            [provider, session, user, realm, client, device].map(|text| text.len()).iter().sum();
+        if length > LONGEST {
+            return None;
+        }
         let mut packed = String::new();
         for text in [provider, session, user, realm, client] {
             packed.push_str(&text.len().to_string());
@@ -53,7 +62,7 @@ impl<'a> Whose<'a> {
         for text in [provider, session, user, realm, client, device] {
             packed.push_str(text);
         }
-        Owner(packed.into())
+        Some(Owner(packed.into()))
     }
 
     /// An event of `kind` about the session.
@@ -94,7 +103,7 @@ mod tests {
     #[track_caller]
     fn check(texts: [&str; 6]) {
         let [provider, session, user, realm, client, device] = texts;
-        let packed = Whose { provider, session, user, realm, client, device }.pack();
+        let packed = Whose { provider, session, user, realm, client, device }.pack().unwrap();
         let Whose { provider, session, user, realm, client, device } = packed.whose();
         assert_eq!([provider, session, user, realm, client, device], texts);
     }
@@ -104,5 +113,14 @@ mod tests {
         check(["keycloak", "s", "u", "r", "web", "d"]);
         check(["", "", "", "", "", ""]);
         check(["1:2", ":", "ü😀", "12:", "", ":9"]);
+    }
+
+    #[test]
+    fn what_is_longer_than_any_owner_is_not_packed() {
+        let is_packed = |length: usize| {
+            let device = "d".repeat(length - 1);
+            Whose { user: "u", device: &device, ..Whose::default() }.pack().is_some()
+        };
+        assert!(is_packed(LONGEST) && !is_packed(LONGEST + 1));
     }
 }

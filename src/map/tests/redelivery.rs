@@ -46,7 +46,62 @@ fn ids(mapped: &Mapped) -> Vec<String> {
     }
 }
 
+/// Records of sessions that rest, are used and ended, by the person or by an administrator, in one partition;
+/// the first three are the sign-ins.
+fn resting_records() -> impl Strategy<Value = Vec<Record>> {
+    let kinds = prop_oneof![
+        4 => Just("REFRESH_TOKEN"),
+        1 => Just("LOGOUT"),
+        1 => Just("admin"),
+    ];
+    vec((kinds, 0..4_u8, 0..200_i64), 1..9).prop_map(|events| {
+        let sign_ins = (0..3).map(|session| ("LOGIN", session, 0));
+        let record = |(number, (kind, session, minutes)): (u8, (&str, u8, i64))| {
+            let (id, time) = (format!("e{number}"), T + minutes * 60_000);
+            let said = match kind {
+                "admin" => record(format!(
+                    r#"{{"id":"{id}","time":{time},"realmId":"r","operationType":"ACTION","resourceType":"USER","resourcePath":"users/u/logout"}}"#
+                )),
+                _ => event(&id, minutes * 60, kind, &format!(r#""userId":"u","sessionId":"s{session}""#)),
+            };
+            Record { offset: number.into(), timestamp: Some(Timestamp(time)), ..said }
+        };
+        (0..).zip(sign_ins.chain(events)).map(record).collect()
+    })
+}
+
+/// The same whatever the order of the events.
+fn sorted(mapped: &Mapped) -> Vec<String> {
+    let Mapped::Deliver(deliveries) = mapped else { return vec![line(mapped)] };
+    let mut all: Vec<_> = deliveries
+        .iter()
+        .map(|delivery| {
+            let event = &delivery.event;
+            format!("{} {} {} {:?}", words(event), delivery.endpoint_id.0, event.id, event.timestamp)
+        })
+        .collect();
+    all.sort_unstable();
+    all
+}
+
 proptest! {
+    #[test]
+    fn invariant_11_holds_of_rests_and_of_sessions_that_an_administrator_ends(
+        records in resting_records(),
+        deliveries in vec(any::<prop::sample::Index>(), 1..60),
+    ) {
+        let span = |minutes| Some(Span(Duration::from_mins(minutes)));
+        let config =
+            SessionsConfig { pause_after: span(10), timeout: span(60), ..SessionsConfig::default() };
+        let mut mapper = Mapper::new(Decoder::default(), &config);
+        let mut first = HashMap::new();
+        for which in (0..3).chain(deliveries.iter().map(|delivery| delivery.index(records.len()))) {
+            let said = sorted(&mapper.map(&records[which], Moment::START).mapped);
+            let before = first.entry(which).or_insert_with(|| said.clone());
+            prop_assert_eq!(&said, before);
+        }
+    }
+
     #[test]
     fn invariant_11_a_record_becomes_the_same_on_every_delivery(
         records in records(),

@@ -137,6 +137,44 @@ fn an_entry_is_written_again_until_it_was_seen_in_the_table() {
 }
 
 #[test]
+fn whatever_a_record_says_its_entries_fit_into_the_table() {
+    let session = "s".repeat(2_000_000);
+    let mut mapper = mapper().sharing();
+    let mut written = |record: &Record| mapper.map(record, Moment::START).entries;
+    let entries = [written(&login("a", 0, &session)), written(&logout("b", 1, &session))].concat();
+    assert_eq!(entries.len(), 2);
+    assert!(entries.iter().all(|entry| entry.weight() < 1000));
+    assert_eq!(mapper.counts().owners_left_out, 1);
+    let mut fresh = super::mapper().sharing();
+    for entry in &entries {
+        assert!(fresh.learn(entry, Moment::START).is_none());
+    }
+    let stopped = map(&mut fresh, &logout("b", 1, &session));
+    assert!(stopped.ends_with("0..1000 = 1000 reason=logout"), "its start is known all the same: {stopped}");
+}
+
+#[test]
+fn the_opening_of_a_session_in_use_is_written_again_before_it_is_forgotten() {
+    let mut group = Group::new(2);
+    let tell = |group: &mut Group, hours: i64| {
+        group.replicas.iter_mut().for_each(|(mapper, _)| mapper.tell_wall(Timestamp(T + hours * 3_600_000)));
+    };
+    let refresh = event("r", 5, "REFRESH_TOKEN", r#""userId":"u","sessionId":"s""#);
+    tell(&mut group, 0);
+    group.read(0, &login("a", 0, "s"));
+    group.settle();
+    for (hours, written) in [(11, 1), (12, 2), (23, 2), (24, 3)] {
+        tell(&mut group, hours);
+        for replica in [1, 0] {
+            group.read(replica, &refresh);
+            group.settle();
+        }
+        assert_eq!(group.log.len(), written, "after {hours} hours");
+    }
+    assert!(group.log[1].key == group.log[0].key);
+}
+
+#[test]
 fn without_a_table_nothing_is_written() {
     assert!(mapper().map(&login("a", 0, "s"), Moment::START).entries.is_empty());
 }
@@ -164,10 +202,16 @@ fn entries_that_cannot_be_read_are_counted_and_change_nothing() {
     learn(&format!("o:{session}"), "not json");
     learn(&format!("ü:{session}"), "{}");
     learn(&format!("o:{session}"), &format!(r#"{{"v":2,"t":1,"e":"{event}"}}"#));
-    assert_eq!(mapper.counts().entries_unreadable, 6);
+    for time in [0, -1, i64::MIN, i64::MAX] {
+        learn(&format!("o:{session}"), &format!(r#"{{"v":1,"t":{time},"e":"{event}"}}"#));
+        learn(&format!("c:{session}"), &format!(r#"{{"v":1,"t":1,"e":"{event}","s":{time}}}"#));
+        learn(&format!("u:{session}"), &format!(r#"{{"v":1,"t":{time}}}"#));
+        learn(&format!("u:{session}"), &format!(r#"{{"v":1,"t":1,"p":[{time},"{event}"]}}"#));
+    }
+    assert_eq!(mapper.counts().entries_unreadable, 22);
     assert_eq!(mapper.counts().sessions, 0);
     learn2(&mut mapper, &format!("o:{session}"), &format!(r#"{{"v":1,"t":1,"e":"{event}","new":[1]}}"#));
-    assert_eq!((mapper.counts().entries_unreadable, mapper.counts().sessions), (6, 1));
+    assert_eq!((mapper.counts().entries_unreadable, mapper.counts().sessions), (22, 1));
 }
 
 fn learn2(mapper: &mut Mapper, key: &str, value: &str) {

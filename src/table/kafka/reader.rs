@@ -68,6 +68,9 @@ pub(super) struct Reader {
 struct Connection {
     /// Why a broker could not be reached last: a better word than that none can be.
     cause: Option<Code>,
+    /// Why a broker let nothing be read last, which it says once: that it answers other questions does not
+    /// show that this is over, only what is read does.
+    unread: Option<Code>,
     told: Option<Code>,
 }
 
@@ -158,13 +161,24 @@ impl Reader {
                 let starts = new.into_iter().map(|id| (id, Offset::Beginning));
                 self.consumer.incremental_assign(&self.list(starts)?)?;
             }
+            if self.connection.unread.is_some() && !partitions.is_empty() {
+                // Begun again it says where it ends, or again why it cannot be read.
+                let positions = self.reading.positions().map(|(id, next)| (id, Offset::Offset(next)));
+                self.consumer.assign(&self.list(positions)?)?;
+            }
             Ok(partitions.is_empty())
         });
         let is_missing = matches!(grown, Ok(true));
         self.look = now + if matches!(grown, Ok(false)) { CALM } else { WORRIED };
         match grown {
             Err(error) => self.trouble(codes::code(&error)),
-            Ok(_) if is_missing => self.make(),
+            Ok(_) if is_missing => {
+                if self.reading.positions().any(|(_, next)| next > 0) {
+                    self.reading.begin_anew();
+                    self.tell(TableEvent::Emptied)?;
+                }
+                self.make()
+            }
             Ok(_) => self.well(),
         }
     }
@@ -177,7 +191,8 @@ impl Reader {
     fn partitions(&self) -> KafkaResult<Vec<i32>> {
         let metadata = self.consumer.fetch_metadata(Some(&self.topic), TIMEOUT)?;
         let Some(topic) = metadata.topics().first() else { return Ok(Vec::new()) };
-        match topic.error().map(Error::from) {
+        let faulty = topic.partitions().iter().find_map(rdkafka::metadata::MetadataPartition::error);
+        match topic.error().or(faulty).map(Error::from) {
             None => Ok(topic.partitions().iter().map(rdkafka::metadata::MetadataPartition::id).collect()),
             Some(Error::UnknownTopicOrPartition | Error::UnknownTopic) => Ok(Vec::new()),
             Some(error) => Err(KafkaError::MetadataFetch(error)),
@@ -200,11 +215,12 @@ impl Reader {
     /// Reads what there is, up to a batch; waits for the first record.
     fn read(&mut self, mut wait: Duration) -> Result<(), Over> {
         let (mut entries, mut bytes, mut ignored) = (Vec::new(), 0, 0);
-        let mut fault = None;
+        let (mut fault, mut anew, mut reads) = (None, false, false);
         while entries.len() < BATCH.0 && bytes < BATCH.1 && fault.is_none() {
             match self.consumer.poll(wait) {
                 Some(Ok(message)) => {
-                    self.reading.read(message.partition(), message.offset());
+                    anew |= self.reading.read(message.partition(), message.offset());
+                    reads = true;
                     match entry(&message) {
                         Some(entry) => {
                             bytes += entry.weight();
@@ -213,11 +229,20 @@ impl Reader {
                         None => ignored += 1,
                     }
                 }
-                Some(Err(KafkaError::PartitionEOF(partition))) => self.reading.exhaust(partition),
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    self.reading.exhaust(partition);
+                    reads = true;
+                }
                 Some(Err(error)) => fault = Some(error),
                 None => break,
             }
             wait = Duration::ZERO;
+        }
+        if reads && self.connection.unread.take().is_some() {
+            self.well()?;
+        }
+        if anew {
+            self.tell(TableEvent::Emptied)?;
         }
         if ignored > 0 {
             self.tell(TableEvent::Ignored(ignored))?;
@@ -244,7 +269,11 @@ impl Reader {
                 | Error::UnsupportedSASLMechanism,
             ) => self.connection.cause = Some(code),
             Some(Error::AllBrokersDown) => self.trouble(self.connection.cause.unwrap_or(code))?,
-            Some(Error::TopicAuthorizationFailed) => self.trouble(code)?,
+            // Codes above 0 are a broker's own, about what was to be fetched.
+            Some(error) if error as i32 > 0 => {
+                self.connection.unread = Some(code);
+                self.trouble(code)?;
+            }
             _ => tracing::debug!(%code, "an error while reading the sessions' table"),
         }
         // A look says whether it is well again.
@@ -285,7 +314,7 @@ impl Reader {
 
     fn well(&mut self) -> Result<(), Over> {
         self.connection.cause = None;
-        self.connect(None)
+        self.connect(self.connection.unread)
     }
 
     fn connect(&mut self, trouble: Option<Code>) -> Result<(), Over> {
@@ -321,6 +350,8 @@ fn properties(source: &SourceConfig) -> rdkafka::ClientConfig {
         ("enable.auto.offset.store", "false"),
         ("auto.offset.reset", "earliest"),
         ("enable.partition.eof", "true"),
+        // The leader alone knows where the log ends.
+        ("client.rack", ""),
         ("isolation.level", "read_uncommitted"),
         ("allow.auto.create.topics", "false"),
         ("topic.metadata.refresh.interval.ms", "10000"),

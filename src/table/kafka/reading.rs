@@ -36,11 +36,29 @@ impl Reading {
         new
     }
 
-    /// The record at `offset` was read.
-    pub(super) fn read(&mut self, partition: i32, offset: i64) {
+    /// The record at `offset` was read; says whether its log has begun anew, because the topic was deleted and
+    /// made again.
+    pub(super) fn read(&mut self, partition: i32, offset: i64) -> bool {
+        let Some(part) = self.0.get_mut(&partition) else { return false };
+        // An offset that comes twice is no new log: that begins at 0.
+        let anew = offset == 0 && part.next > 1;
+        if anew {
+            self.begin_anew();
+        }
         if let Some(part) = self.0.get_mut(&partition) {
             part.next = part.next.max(offset.saturating_add(1));
         }
+        anew
+    }
+
+    /// The topic is gone: whatever is read next is of another one.
+    pub(super) fn begin_anew(&mut self) {
+        self.0.values_mut().for_each(|part| *part = Part { start: 0, end: 0, next: 0 });
+    }
+
+    /// Where to go on.
+    pub(super) fn positions(&self) -> impl Iterator<Item = (i32, i64)> {
+        self.0.iter().map(|(id, part)| (*id, part.next))
     }
 
     /// There is nothing more to read of a partition at present.
@@ -93,6 +111,16 @@ mod tests {
         reading.read(0, 14);
         reading.exhaust(0);
         check(&reading, (20, 20), true);
+    }
+
+    #[test]
+    fn a_log_that_begins_anew_is_told_once_for_all_partitions() {
+        let mut reading = Reading::begin(&[(0, 10, 20), (1, 0, 9)]);
+        assert!(![(0, 10), (0, 11), (1, 8)].into_iter().any(|(id, offset)| reading.read(id, offset)));
+        assert!(!reading.read(1, 8), "librdkafka has given one twice");
+        assert!(reading.read(1, 0));
+        assert!(!reading.read(0, 0) && !reading.read(1, 3));
+        assert_eq!(reading.positions().collect::<Vec<_>>(), [(0, 1), (1, 4)]);
     }
 
     #[test]

@@ -161,6 +161,26 @@ async fn a_topic_that_cannot_be_made_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_table_that_may_not_be_read_is_trouble_until_it_is_read_again() {
+    let mut bench = Bench::new(1, &[("a", Some(b"1"))]);
+    bench.load().await;
+    let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 1000];
+    bench.cluster.request_errors(RDKafkaApiKey::Fetch, &refused);
+    let trouble = Code("topic_authorization_failed");
+    while !matches!(bench.next().await, TableEvent::Connection(Some(code)) if code == trouble) {}
+    produce(&bench.cluster, &[("b", Some(b"2"))]);
+    // That the broker answers other questions meanwhile changes nothing.
+    let mut last = Some(trouble);
+    while let Ok(event) = timeout(Duration::from_secs(3), bench.table.next()).await {
+        last = if let TableEvent::Connection(code) = event { code } else { last };
+    }
+    assert_eq!(last, Some(trouble));
+    bench.cluster.clear_request_errors(RDKafkaApiKey::Fetch);
+    while !matches!(bench.next().await, TableEvent::Connection(None)) {}
+    assert_eq!(bench.entry().await, "b=2");
+}
+
+#[tokio::test]
 async fn a_first_reading_that_takes_too_long_fails() {
     let mut bench = Bench::with_timeout(0, &[], Duration::from_secs(1));
     let code = loop {
