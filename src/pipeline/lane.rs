@@ -40,7 +40,7 @@ pub(super) struct Item {
 pub(super) struct Past {
     /// Requests in a row of which nobody knew whether they were taken.
     pub(super) failures: u32,
-    /// How often it was the one that was not taken while its request was answered.
+    /// How often in a row it was one that was not taken while others of its request were.
     pub(super) alone: u32,
     /// When the last of these failed.
     pub(super) failed: Option<Moment>,

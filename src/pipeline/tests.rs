@@ -695,6 +695,62 @@ fn an_outage_does_not_count_against_an_event_that_is_missing_once() {
     assert!(bench.wait_for_request() <= Duration::from_millis(500), "as after a first failure");
 }
 
+/// Fails every event of each request for so many minutes, though the requests are answered.
+fn fail_each(bench: &mut Bench, minutes: u64, failed: &Answer) {
+    let until = bench.now + Duration::from_mins(minutes);
+    while bench.now < until {
+        bench.pass_to_wake(until.since(bench.now));
+        while !bench.requests.is_empty() {
+            bench.answer(|_| failed.clone());
+        }
+    }
+}
+
+#[test]
+fn answers_that_take_nothing_for_long_give_no_event_up_and_hold_none() {
+    for outcomes in [vec![Outcome::Again(DOWN); 4], Vec::new()] {
+        let mut bench = Bench::with(|config| config.give_up = Some(Duration::from_mins(2)));
+        for endpoint in 0..4 {
+            bench.read(A, &[endpoint, endpoint + 10, endpoint + 20, endpoint + 30]);
+        }
+        let failed = Answer::Results { outcomes, endpoints_refused: Vec::new() };
+        fail_each(&mut bench, 10, &failed);
+        assert_eq!((bench.letters.len(), bench.holds()), (0, vec![]));
+        while bench.outstanding() > 0 {
+            bench.wait_for_request();
+            bench.answer(accept);
+        }
+        assert_eq!(bench.holds(), []);
+    }
+}
+
+#[test]
+fn an_outage_between_its_failures_is_not_a_row_of_failures_of_one_event() {
+    let mut bench = Bench::patient();
+    bench.read(A, &[1]);
+    for round in 0..8 {
+        // Others of its request are taken four times in a row, and then all fails.
+        bench.read(A, &[10 + round]);
+        bench.pass(Duration::from_secs(30));
+        let alone = round % 5 != 4;
+        while !bench.requests.is_empty() {
+            bench.answer(|request| {
+                let outcome = |id: &&str| match *id {
+                    "0:0" => Outcome::Again(DOWN),
+                    _ => Outcome::Accepted,
+                };
+                let outcomes = ids(request).iter().map(outcome).collect();
+                if alone {
+                    Answer::Results { outcomes, endpoints_refused: Vec::new() }
+                } else {
+                    Answer::Unknown(DOWN)
+                }
+            });
+        }
+    }
+    assert_eq!(bench.holds(), []);
+}
+
 /// A delivery whose record says so many attributes of 100 characters of its endpoint.
 fn telling(endpoint: u8, id: &str, attributes: usize) -> Delivery {
     let attribute = |number| (format!("{id}-{number}").into(), vec!["v".repeat(100).into()]);

@@ -6,6 +6,7 @@
 //! | event refused | a verdict |
 //! | event spoiled by its endpoint | once more with an empty endpoint, then a verdict |
 //! | event throttled, failed or not mentioned | again, after a wait |
+//! | nothing taken, refused or throttled | as if nobody knows: it says nothing of any one event |
 //! | request refused | halved until the culprit stands alone; all refused with one code is a hold |
 //! | request throttled | again; the whole quota domain slows down |
 //! | set-up wrong, or not understood | hold: nothing but a probe now and then |
@@ -24,6 +25,11 @@ use crate::{
         outlet::{Flight, Outcomes, Outlet, Verdict},
     },
 };
+
+/// The answer does not speak of an event.
+const MISSING: Code = Code("missing");
+/// A request or an event came too fast.
+const THROTTLED: Code = Code("throttled");
 
 /// What one outcome makes of an event.
 pub(super) enum Judgement {
@@ -57,7 +63,7 @@ impl Outlet {
             Answer::Throttled { retry_after } => {
                 self.counts.throttled += 1;
                 self.slow_down(now, flight.started, retry_after, jitter, &mut out);
-                self.send_again(flight, Code("throttled"), Block::Free);
+                self.send_again(flight, THROTTLED, Block::Free);
             }
             Answer::Hold(code) => {
                 self.enter_hold(now, code, HoldKind::SetUp, &mut out.notices);
@@ -81,11 +87,15 @@ impl Outlet {
     ) {
         let spoke = |outcome: &Outcome| !matches!(outcome, Outcome::Again(_) | Outcome::Throttled);
         let spoke = outcomes.iter().any(spoke);
+        let throttled = outcomes.contains(&Outcome::Throttled);
+        if !spoke && !throttled {
+            return self.unknown(now, flight, failure(&outcomes), jitter, out);
+        }
         let split = flight.split().filter(|_| spoke);
         if spoke {
             self.set_up_works(now, flight.started, out);
         }
-        if outcomes.contains(&Outcome::Throttled) {
+        if throttled {
             self.slow_down(now, flight.started, None, jitter, out);
         } else {
             self.throttles = 0;
@@ -97,8 +107,13 @@ impl Outlet {
                 if spoke {
                     self.splits.leave(&mut item);
                 }
-                let outcome = outcomes.next().unwrap_or(Outcome::Again(Code("missing")));
-                match self.judge(now, item, outcome, jitter, out) {
+                let outcome = outcomes.next().unwrap_or(Outcome::Again(MISSING));
+                // Where nothing was taken, what was not is slowed down with the others.
+                let judgement = match outcome {
+                    Outcome::Again(code) if !spoke => self.slowed(now, item, code, jitter),
+                    outcome => self.judge(now, item, outcome, jitter, out),
+                };
+                match judgement {
                     Judgement::Final(verdict) => out.verdicts.push(verdict),
                     Judgement::Again(item, until) => {
                         block = until.map_or(block, |until| later(block, until));
@@ -138,9 +153,8 @@ impl Outlet {
             }
             Outcome::Throttled => {
                 self.counts.throttled += 1;
-                self.count_retries(Code("throttled"), 1);
-                let wait = self.schedule.wait(self.throttles, jitter);
-                Judgement::Again(item, Some(now + wait))
+                item.past.alone = 0;
+                self.slowed(now, item, THROTTLED, jitter)
             }
             Outcome::Again(code) => {
                 self.count_retries(code, 1);
@@ -148,6 +162,13 @@ impl Outlet {
                 self.fail_alone(now, item, code, jitter, out)
             }
         }
+    }
+
+    /// An event goes again when the wait for the whole quota domain is over.
+    fn slowed(&mut self, now: Moment, item: Item, code: Code, jitter: f64) -> Judgement {
+        self.count_retries(code, 1);
+        let wait = self.schedule.wait(self.throttles, jitter);
+        Judgement::Again(item, Some(now + wait))
     }
 
     pub(super) fn send_again(&mut self, flight: Flight, code: Code, block: Block) {
@@ -206,6 +227,12 @@ impl Outlet {
     pub(super) fn count_retries(&mut self, code: Code, events: u64) {
         *self.counts.retried.entry(code).or_default() += events;
     }
+}
+
+/// Why nothing of an answer was taken, throttled or refused.
+fn failure(outcomes: &[Outcome]) -> Code {
+    let code = |outcome: &Outcome| if let Outcome::Again(code) = outcome { Some(*code) } else { None };
+    outcomes.iter().find_map(code).unwrap_or(MISSING)
 }
 
 /// The longer of two waits.

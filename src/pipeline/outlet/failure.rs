@@ -30,7 +30,11 @@ impl Outlet {
         out: &mut Outcomes,
     ) {
         let others_succeed = self.others_succeed(&flight);
-        flight.items_mut().for_each(|item| fail(now, item));
+        for item in flight.items_mut() {
+            fail(now, item);
+            // All fails: that an event failed alone before says nothing of it any more.
+            item.past.alone = 0;
+        }
         let failures = flight.items().map(|item| item.past.failures).max().unwrap_or_default();
         let block = Block::Until(now + self.schedule.wait(failures, jitter));
         if failures < PATIENCE {
@@ -75,7 +79,7 @@ impl Outlet {
         // Its request was answered: what failed before, as in an outage, says nothing of it.
         item.past.failures = 0;
         item.past.alone += 1;
-        if item.past.alone >= PATIENCE {
+        if item.past.alone >= PATIENCE || item.past.stuck_since.is_some() {
             return self.stick(now, item, code, out);
         }
         let wait = self.schedule.wait(item.past.alone, jitter);
