@@ -144,8 +144,8 @@ impl Outlet {
             hold.parked = stay.into();
             parked.extend(gone);
         }
-        for parked in parked {
-            self.events -= 1;
+        for mut parked in parked {
+            self.forget(&mut parked.item);
             self.batcher.unpark(&parked.endpoint_id, None);
         }
         // What is left of a split may have been waiting for the events that went.

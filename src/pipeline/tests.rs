@@ -413,16 +413,18 @@ fn what_nobody_knows_of_is_sent_again_without_end_and_ever_later() {
     assert_eq!(bench.outstanding(), 0);
 }
 
-/// For ten minutes, fails each request that holds the event and takes the others; new events keep coming.
-fn fail_alone(bench: &mut Bench, culprit: &'static str) {
+/// For ten minutes, fails each request that holds one of the events and takes the others; new events keep
+/// coming.
+fn fail_alone(bench: &mut Bench, culprits: &[&str]) {
     for round in 0..20 {
-        bench.read(A, &[100 + round]);
+        bench.read(B, &[100 + round]);
         let until = bench.now + Duration::from_secs(30);
         while bench.now < until {
             bench.pass_to_wake(until.since(bench.now));
             while !bench.requests.is_empty() {
                 bench.answer(|request| {
-                    if ids(request).contains(&culprit) { Answer::Unknown(DOWN) } else { accept(request) }
+                    let fails = ids(request).iter().any(|id| culprits.contains(id));
+                    if fails { Answer::Unknown(DOWN) } else { accept(request) }
                 });
             }
         }
@@ -433,7 +435,7 @@ fn fail_alone(bench: &mut Bench, culprit: &'static str) {
 fn a_request_that_fails_while_others_succeed_is_halved_to_the_culprit() {
     let mut bench = Bench::patient();
     bench.read_together(8);
-    fail_alone(&mut bench, "5:0");
+    fail_alone(&mut bench, &["5:0"]);
     assert_eq!(bench.outstanding(), 1);
     assert_eq!(bench.holds(), [("event", "keeps_failing")]);
 }
@@ -445,7 +447,7 @@ fn a_culprit_is_given_up_only_where_that_is_set() {
         config.batch.linger = Span(Duration::from_secs(1));
     });
     bench.read_together(2);
-    fail_alone(&mut bench, "1:0");
+    fail_alone(&mut bench, &["1:0"]);
     assert_eq!(bench.letters.iter().map(|letter| letter.refusal.code.0).collect::<Vec<_>>(), ["given_up"]);
 }
 
@@ -749,6 +751,19 @@ fn an_outage_between_its_failures_is_not_a_row_of_failures_of_one_event() {
         }
     }
     assert_eq!(bench.holds(), []);
+}
+
+#[test]
+fn an_event_that_kept_failing_and_was_then_refused_leaves_no_hold_when_its_partition_goes() {
+    let mut bench = Bench::patient();
+    bench.read_together(2);
+    bench.answer(|_| Answer::Refused(refusal()));
+    fail_alone(&mut bench, &["0:0", "1:0"]);
+    assert_eq!(bench.holds(), [("event", "keeps_failing")]);
+    bench.wait_for_request();
+    bench.answer(|_| Answer::Refused(refusal()));
+    bench.handle(Input::Lost(vec![A]));
+    assert_eq!((bench.outstanding(), bench.holds()), (0, vec![]));
 }
 
 /// A delivery whose record says so many attributes of 100 characters of its endpoint.
