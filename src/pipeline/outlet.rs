@@ -149,8 +149,7 @@ impl Outlet {
             self.batcher.unpark(&parked.endpoint_id, None);
         }
         // What is left of a split may have been waiting for the events that went.
-        let unanimous = self.splits.take_unanimous();
-        self.hold_parked(now, unanimous, notices);
+        self.close_splits(now, notices);
     }
 
     /// The next request to send now, if there is one; it is in flight then. `flush`: nothing more comes.
@@ -239,6 +238,15 @@ impl Outlet {
     /// What was counted.
     pub(super) fn counts(&self) -> &SendCounts {
         &self.counts
+    }
+
+    /// Decides the splits of which nothing is left.
+    fn close_splits(&mut self, now: Moment, notices: &mut Vec<Notice>) {
+        let closed = self.splits.close();
+        for parked in closed.undecided {
+            self.batcher.unpark(&parked.endpoint_id, Some(parked.item));
+        }
+        self.hold_parked(now, closed.unanimous, notices);
     }
 
     /// Takes refusals that are not decided into a hold: everything that was sent was refused with one code.

@@ -766,6 +766,23 @@ fn an_event_that_kept_failing_and_was_then_refused_leaves_no_hold_when_its_parti
     assert_eq!((bench.outstanding(), bench.holds()), (0, vec![]));
 }
 
+#[test]
+fn one_refusal_of_a_request_whose_other_events_went_unanswered_is_no_hold() {
+    let mut bench = Bench::patient();
+    bench.read(A, &[1]);
+    bench.read(B, &[2]);
+    bench.wait_for_request();
+    bench.answer(|_| Answer::Refused(refusal()));
+    bench.wait_for_request();
+    assert_eq!(ids(&bench.requests[0]), ["0:0"]);
+    bench.answer(|_| Answer::Refused(refusal()));
+    bench.handle(Input::Lost(vec![B]));
+    assert_eq!(bench.holds(), []);
+    bench.wait_for_request();
+    assert_eq!(ids(&bench.answer(accept)), ["0:0"]);
+    assert_eq!((bench.letters.len(), bench.outstanding()), (0, 0));
+}
+
 /// A delivery whose record says so many attributes of 100 characters of its endpoint.
 fn telling(endpoint: u8, id: &str, attributes: usize) -> Delivery {
     let attribute = |number| (format!("{id}-{number}").into(), vec!["v".repeat(100).into()]);

@@ -71,8 +71,7 @@ impl Outlet {
             }
             Answer::Unknown(code) => self.unknown(now, flight, code, jitter, &mut out),
         }
-        let unanimous = self.splits.take_unanimous();
-        self.hold_parked(now, unanimous, &mut out.notices);
+        self.close_splits(now, &mut out.notices);
         out
     }
 
@@ -192,7 +191,7 @@ impl Outlet {
     pub(super) fn forget(&mut self, item: &mut Item) {
         self.events -= 1;
         self.stuck.remove(&item.order);
-        self.splits.leave(item);
+        self.splits.depart(item);
     }
 
     /// A request that started at `started` was understood: a hold from before that is over. What it had
