@@ -250,11 +250,25 @@ impl Outlet {
     }
 
     /// Takes refusals that are not decided into a hold: everything that was sent was refused with one code.
+    /// While the set-up is known to be wrong that tells nothing, and they are traced again after it.
     fn hold_parked(&mut self, now: Moment, parked: Vec<Parked>, notices: &mut Vec<Notice>) {
         let Some(code) = parked.first().map(|parked| parked.refusal.code) else { return };
+        if self.hold.as_ref().is_some_and(|hold| hold.kind == HoldKind::SetUp) {
+            return self.trace_again(parked);
+        }
         self.enter_hold(now, code, HoldKind::Refused, notices);
         if let Some(hold) = &mut self.hold {
             hold.parked.extend(parked);
+        }
+    }
+
+    /// Refused events go once more as the one request that they were, and are judged as such.
+    fn trace_again(&mut self, parked: Vec<Parked>) {
+        let split = self.splits.open(parked.len(), false);
+        let cohort = self.splits.cohort(Some(split));
+        for mut parked in parked {
+            parked.item.past.cohort = Some(cohort);
+            self.batcher.unpark(&parked.endpoint_id, Some(parked.item));
         }
     }
 

@@ -783,6 +783,37 @@ fn one_refusal_of_a_request_whose_other_events_went_unanswered_is_no_hold() {
     assert_eq!((bench.letters.len(), bench.outstanding()), (0, 0));
 }
 
+#[test]
+fn all_refused_with_one_code_during_a_hold_for_the_set_up_become_no_dead_letters() {
+    let mut bench = Bench::patient();
+    bench.read_together(2);
+    bench.answer(|_| Answer::Refused(refusal()));
+    bench.pass(Duration::from_millis(100));
+    bench.read(A, &[7]);
+    bench.pass(Duration::from_secs(1));
+    bench.pass(Duration::from_millis(100));
+    assert_eq!(bench.requests.len(), 3);
+    // The last one tells of the set-up, and then the two halves are refused.
+    bench.requests.rotate_right(1);
+    bench.answer(|_| Answer::Hold(Code("forbidden")));
+    bench.answer(|_| Answer::Refused(refusal()));
+    bench.answer(|_| Answer::Refused(refusal()));
+    assert_eq!(bench.holds(), [("destination", "forbidden")]);
+    for _ in 0..20 {
+        bench.wait_for_request();
+        bench.answer(|request| {
+            let other = ids(request).contains(&"2:0");
+            if other { Answer::Unknown(DOWN) } else { Answer::Refused(refusal()) }
+        });
+    }
+    assert_eq!((bench.letters.len(), bench.holds()), (0, vec![("destination", "bad_request")]));
+    while bench.outstanding() > 0 {
+        bench.wait_for_request();
+        bench.answer(accept);
+    }
+    assert_eq!((bench.letters.len(), bench.holds().len()), (0, 0));
+}
+
 /// A delivery whose record says so many attributes of 100 characters of its endpoint.
 fn telling(endpoint: u8, id: &str, attributes: usize) -> Delivery {
     let attribute = |number| (format!("{id}-{number}").into(), vec!["v".repeat(100).into()]);

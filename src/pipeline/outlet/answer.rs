@@ -59,7 +59,7 @@ impl Outlet {
                 }
                 self.results(now, flight, outcomes, jitter, &mut out);
             }
-            Answer::Refused(refusal) => self.refused(now, flight, &refusal, &mut out),
+            Answer::Refused(refusal) => self.refused(flight, &refusal, &mut out),
             Answer::Throttled { retry_after } => {
                 self.counts.throttled += 1;
                 self.slow_down(now, flight.started, retry_after, jitter, &mut out);
@@ -92,7 +92,8 @@ impl Outlet {
         }
         let split = flight.split().filter(|_| spoke);
         if spoke {
-            self.set_up_works(now, flight.started, out);
+            self.last_success = Some(now);
+            self.end_hold(flight.started, out);
         }
         if throttled {
             self.slow_down(now, flight.started, None, jitter, out);
@@ -194,10 +195,9 @@ impl Outlet {
         self.splits.depart(item);
     }
 
-    /// A request that started at `started` was understood: a hold from before that is over. What it had
-    /// parked is sent once more, and is at fault if it is refused again.
-    pub(super) fn set_up_works(&mut self, now: Moment, started: Moment, out: &mut Outcomes) {
-        self.last_success = Some(now);
+    /// A request that started at `started` was understood: a hold from before that is over. What a hold for
+    /// refusals had parked is sent once more, and is at fault if it is refused again: others were taken.
+    pub(super) fn end_hold(&mut self, started: Moment, out: &mut Outcomes) {
         let Some(hold) = self.hold.take_if(|hold| started >= hold.since) else { return };
         for mut parked in hold.parked {
             parked.item.past.convicted = true;
