@@ -122,15 +122,24 @@ impl Quota {
         self.forget(now);
     }
 
-    /// The request that started at `started` was throttled: slower at once, and nothing for `wait`.
-    /// Answers to requests from before the last slowing down change the wait only.
-    pub(super) fn throttle(&mut self, now: Moment, started: Moment, wait: Duration) {
+    /// Whether a request that started at `started` was sent at the pace of today: it started after the last
+    /// slowing down.
+    pub(super) fn knew_slowing(&self, started: Moment) -> bool {
+        self.slowed.is_none_or(|slowed| started >= slowed)
+    }
+
+    /// A request was throttled that knew of the last slowing down: slower at once.
+    pub(super) fn slow_down(&mut self, now: Moment) {
+        self.recover(now);
+        self.speed = (self.speed * SLOWER).max(SLOWEST);
+        self.slowed = Some(now);
+        self.speed_changed = now;
+    }
+
+    /// Nothing starts for `wait`, and until then no speed comes back.
+    pub(super) fn pause(&mut self, now: Moment, wait: Duration) {
         self.recover(now);
         self.not_before = self.not_before.max(now + wait);
-        if self.slowed.is_none_or(|slowed| started >= slowed) {
-            self.speed = (self.speed * SLOWER).max(SLOWEST);
-            self.slowed = Some(now);
-        }
         self.speed_changed = now;
     }
 
@@ -266,13 +275,12 @@ mod tests {
         quota.start(at(1000));
         quota.start(at(1067));
         quota.finish(at(1100), at(1000));
-        quota.throttle(at(1100), at(1000), Duration::from_millis(400));
+        quota.slow_down(at(1100));
+        quota.pause(at(1100), Duration::from_millis(400));
         assert!((quota.rate() - 7.5).abs() < 0.01);
-        // The other one had started before that: the same congestion, not a second one.
-        quota.finish(at(1110), at(1067));
-        quota.throttle(at(1110), at(1067), Duration::from_millis(300));
-        assert!((quota.rate() - 7.5).abs() < 0.01);
-        assert!(quota.next_start().is_some_and(|start| start >= at(1500)));
+        assert!(!quota.knew_slowing(at(1067)), "the other one had started before that");
+        quota.pause(at(1110), Duration::from_millis(300));
+        assert_eq!(quota.next_start(), Some(at(1500)));
         quota.start(at(6500));
         assert!((quota.rate() - 11.25).abs() < 0.1, "{}", quota.rate());
         quota.start(at(20_000));

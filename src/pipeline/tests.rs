@@ -400,6 +400,28 @@ fn throttling_slows_the_whole_quota_domain_down() {
 }
 
 #[test]
+fn many_throttled_answers_of_one_congestion_slow_down_once() {
+    let mut bench = Bench::new();
+    for endpoint in 0..10 {
+        bench.read(A, &[endpoint]);
+        bench.pass(Duration::from_millis(67));
+    }
+    assert_eq!(bench.requests.len(), 10);
+    let throttled = |retry_after| move |_: &Request| Answer::Throttled { retry_after };
+    for _ in 0..9 {
+        bench.answer(throttled(None));
+    }
+    assert!((bench.pipeline.snapshot().quota.speed - 0.5).abs() < 0.01);
+    bench.answer(throttled(Some(Duration::from_millis(700))));
+    assert_eq!(bench.wait_for_request(), Duration::from_millis(700), "the longest that was asked for");
+    // What starts after that tells of another congestion.
+    bench.answer(throttled(None));
+    assert!((bench.pipeline.snapshot().quota.speed - 0.25).abs() < 0.01);
+    assert_eq!(bench.wait_for_request(), Duration::from_secs(1));
+    assert_eq!(bench.notices, [Notice::Throttled]);
+}
+
+#[test]
 fn what_nobody_knows_of_is_sent_again_without_end_and_ever_later() {
     let mut bench = Bench::new();
     bench.read(A, &[1]);

@@ -97,7 +97,7 @@ impl Outlet {
         }
         if throttled {
             self.slow_down(now, flight.started, None, jitter, out);
-        } else {
+        } else if self.quota.knew_slowing(flight.started) {
             self.throttles = 0;
         }
         let mut outcomes = outcomes.into_iter();
@@ -214,13 +214,18 @@ impl Outlet {
         jitter: f64,
         out: &mut Outcomes,
     ) {
+        let asked = retry_after.unwrap_or_default().min(self.schedule.max());
+        self.quota.pause(now, asked);
+        // Answers to what was in flight by then tell of the same congestion.
+        if !self.quota.knew_slowing(started) {
+            return;
+        }
         self.throttles += 1;
         if self.throttles == 1 {
             out.notices.push(Notice::Throttled);
         }
-        let wait = self.schedule.wait(self.throttles, jitter);
-        let asked = retry_after.unwrap_or_default().min(self.schedule.max());
-        self.quota.throttle(now, started, wait.max(asked));
+        self.quota.slow_down(now);
+        self.quota.pause(now, self.schedule.wait(self.throttles, jitter));
     }
 
     pub(super) fn count_retries(&mut self, code: Code, events: u64) {
