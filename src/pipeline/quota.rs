@@ -1,8 +1,13 @@
 //! When a quota domain (one AWS account and region) may be sent a request.
 //!
 //! Knows nothing of what is sent. What always holds: no second sees more requests than this replica's part
-//! of the rate, requests in flight stay within its part of the cap (at least one), and starts are spaced
-//! evenly (invariant 5).
+//! of the rate in whole requests, requests in flight stay within its part of the cap (at least one), and
+//! starts are spaced evenly (invariant 5).
+//!
+//! Whole requests, because any second may see the most that each of several replicas sends in one: with 7.5
+//! each, two that take the half request would be 16 in a second. So the parts of all replicas together stay
+//! within the rate as long as each is a request a second or more. A smaller part is one request in a longer
+//! time; that the seconds of several such replicas never meet cannot be had without talk between them.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -148,9 +153,12 @@ impl Quota {
         self.nominal_rate() * self.speed
     }
 
-    /// Requests a second that are this replica's part when nothing is throttled.
+    /// Requests a second that are this replica's part when nothing is throttled: whole ones, or less than one.
     pub(super) fn nominal_rate(&self) -> f64 {
-        self.config.requests_per_second * self.share
+        let rate = self.config.requests_per_second * self.share;
+        // A part that is whole may come out a little less.
+        let whole = (rate + 1e-6).floor();
+        if whole >= 1.0 { whole } else { rate }
     }
 
     /// Requests in flight, at most.
@@ -173,7 +181,7 @@ impl Quota {
     /// How many requests one second may see.
     fn window(&self) -> usize {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is positive")]
-        let window = self.nominal_rate().ceil() as usize;
+        let window = self.nominal_rate() as usize;
         window.max(1)
     }
 
@@ -239,6 +247,17 @@ mod tests {
         assert!(expected.contains(&sent), "{sent} requests in ten seconds");
     }
 
+    /// When a server counts the requests that start then, each so many milliseconds later.
+    fn arrivals(starts: &[Moment], after: impl Fn(usize) -> u64) -> Vec<Moment> {
+        let arrival = |(index, start): (usize, &Moment)| *start + Duration::from_millis(after(index));
+        starts.iter().enumerate().map(arrival).collect()
+    }
+
+    fn no_second_sees_a_sixteenth(mut counted: Vec<Moment>) -> bool {
+        counted.sort_unstable();
+        counted.windows(16).all(|window| window[15].since(window[0]) >= SECOND)
+    }
+
     #[test]
     fn the_quota_is_filled() {
         check_filled(15.0, (1, 1), 2, 148..152);
@@ -247,7 +266,18 @@ mod tests {
         check_filled(15.0, (1, 1), 900, 98..110);
         check_filled(15.0, (1, 3), 20, 49..52);
         check_filled(15.0, (1, 30), 20, 5..7);
+        check_filled(15.0, (1, 2), 20, 66..71);
+        check_filled(2.5, (1, 1), 20, 19..22);
         check_filled(1000.0, (1, 1), 10, 9500..10_002);
+    }
+
+    #[test]
+    fn a_part_is_whole_requests_or_less_than_one() {
+        let whole = |rate, owned, total| quota(rate, owned, total).nominal_rate();
+        let rates = [whole(15.0, 1, 2), whole(15.0, 3, 7), whole(15.0, 7, 15), whole(15.0, 1, 30)];
+        for (rate, expected) in rates.into_iter().zip([7.0, 6.0, 7.0, 0.5]) {
+            assert!((rate - expected).abs() < 1e-9, "{rate} for {expected}");
+        }
     }
 
     #[test]
@@ -299,14 +329,29 @@ mod tests {
             let mut quota = quota(15.0, 1, 1);
             let late = |index: usize| Duration::from_millis(late[index % late.len()]);
             let starts = starts(&mut quota, Duration::from_millis(latency), late);
-            let counted = |(index, start): (usize, &Moment)| {
-                *start + Duration::from_millis(arrival[index % arrival.len()].min(latency))
-            };
-            let mut counted: Vec<_> = starts.iter().enumerate().map(counted).collect();
-            counted.sort_unstable();
-            for window in counted.windows(16) {
-                prop_assert!(window[15].since(window[0]) >= SECOND);
+            let arrival = |index: usize| arrival[index % arrival.len()].min(latency);
+            prop_assert!(no_second_sees_a_sixteenth(arrivals(&starts, arrival)));
+        }
+
+        /// Nor from several replicas together, whatever the phase of each.
+        #[test]
+        fn invariant_5_no_second_sees_more_than_the_rate_of_several_replicas(
+            owned in prop_oneof![Just(vec![1, 1]), Just(vec![1; 4]), Just(vec![2, 2, 3]), Just(vec![5; 3])],
+            phases in vec(0_u64..1000, 5),
+            latency in 1_u64..300,
+            arrival in vec(0_u64..300, 1..20),
+        ) {
+            let total = owned.iter().sum();
+            let mut counted = Vec::new();
+            for (replica, owned) in owned.into_iter().enumerate() {
+                let mut quota = quota(15.0, owned, total);
+                let starts = starts(&mut quota, Duration::from_millis(latency), |_| Duration::ZERO);
+                let arrival = |index: usize| {
+                    phases[replica] + arrival[(index + replica) % arrival.len()].min(latency)
+                };
+                counted.extend(arrivals(&starts, arrival));
             }
+            prop_assert!(no_second_sees_a_sixteenth(counted));
         }
     }
 }
