@@ -81,10 +81,13 @@ impl Quota {
         }
         #[expect(clippy::cast_precision_loss, reason = "numbers of partitions are far below 2^52")]
         let share = if owned == 0 { 0.0 } else { owned as f64 / total.max(owned) as f64 };
-        if share > self.share {
-            self.not_before = self.not_before.max(now + SECOND);
-        }
+        let gained = share > self.share;
         self.share = share;
+        if gained {
+            self.not_before = self.not_before.max(now + SECOND);
+            // The spacing of a small part does not outlast it.
+            self.next_slot = self.next_slot.min(now + self.interval());
+        }
     }
 
     /// When the next request may start; `None` when only an answer or an assignment can tell.
@@ -297,6 +300,16 @@ mod tests {
         assert_eq!(quota.next_start(), Some(at(6000)));
         quota.own(at(7000), 1, 3);
         assert_eq!(quota.next_start(), Some(at(6000)), "a loss frees nothing and costs nothing");
+    }
+
+    #[test]
+    fn a_gain_of_partitions_ends_the_spacing_of_the_smaller_part() {
+        let mut quota = quota(15.0, 1, 1000);
+        quota.start(at(1000));
+        quota.finish(at(1020), at(1000));
+        assert!(quota.next_start() > Some(at(60_000)));
+        quota.own(at(2000), 1000, 1000);
+        assert_eq!(quota.next_start(), Some(at(3000)));
     }
 
     #[test]
