@@ -15,7 +15,7 @@
 //! Knows nothing of tokio, rdkafka and AWS. What always holds: the invariants that its simulation checks
 //! by name (see `pipeline/simulation.rs`).
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use crate::{
     event::{Code, Delivery, Mapped, Refusal},
@@ -101,7 +101,8 @@ pub struct Pipeline {
     letters: Letters,
     /// Ownerships that are being given up, and until when they may be drained.
     revoking: Vec<(Ownership, Moment)>,
-    total_partitions: usize,
+    /// All partitions of the subscribed topics, once that is known.
+    total_partitions: Option<NonZeroUsize>,
     next_item: u64,
     next_commit: Moment,
     intake: Intake,
@@ -131,7 +132,7 @@ impl Pipeline {
             outlet: Outlet::new(outlet),
             letters: Letters::new(config.brake, config.schedule.clone()),
             revoking: Vec::new(),
-            total_partitions: 0,
+            total_partitions: None,
             next_item: 0,
             next_commit: Moment::START,
             intake: Intake::default(),
@@ -146,7 +147,7 @@ impl Pipeline {
         match input {
             Input::Assigned(assignments) => self.assign(now, assignments, actions),
             Input::Total(total) => {
-                self.total_partitions = total;
+                self.total_partitions = NonZeroUsize::new(total);
                 self.share(now);
             }
             Input::Record(record, mapped, entries) => self.record(now, record, mapped, entries, actions),

@@ -9,7 +9,7 @@
 //! within the rate as long as each is a request a second or more. A smaller part is one request in a longer
 //! time; that the seconds of several such replicas never meet cannot be had without talk between them.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, num::NonZeroUsize, time::Duration};
 
 use crate::{
     moment::Moment,
@@ -75,12 +75,19 @@ impl Quota {
     /// Sets this replica's part to `owned` of `total` partitions, where the configuration says so. The
     /// parts of all replicas add up to one, without any of them knowing of the others. Whoever gave
     /// partitions up may have used their part until now, so nothing starts in the second after a gain.
-    pub(super) fn own(&mut self, now: Moment, owned: usize, total: usize) {
+    ///
+    /// While the total is not known the part is one request a second: within the rate for as many replicas
+    /// as there are requests in it, and enough for one alone to go on with for as long as that lasts.
+    pub(super) fn own(&mut self, now: Moment, owned: usize, total: Option<NonZeroUsize>) {
         if self.config.share != Share::Partitions {
             return;
         }
         #[expect(clippy::cast_precision_loss, reason = "numbers of partitions are far below 2^52")]
-        let share = if owned == 0 { 0.0 } else { owned as f64 / total.max(owned) as f64 };
+        let share = match total {
+            _ if owned == 0 => 0.0,
+            Some(total) => owned as f64 / total.get().max(owned) as f64,
+            None => (1.0 / self.config.requests_per_second).min(1.0),
+        };
         let gained = share > self.share;
         self.share = share;
         if gained {
@@ -214,7 +221,7 @@ mod tests {
 
     fn quota(rate: f64, owned: usize, total: usize) -> Quota {
         let mut quota = Quota::new(QuotaConfig { requests_per_second: rate, ..QuotaConfig::default() });
-        quota.own(Moment::START, owned, total);
+        quota.own(Moment::START, owned, NonZeroUsize::new(total));
         quota
     }
 
@@ -296,10 +303,18 @@ mod tests {
     #[test]
     fn a_gain_of_partitions_waits_until_their_last_owner_is_forgotten() {
         let mut quota = quota(15.0, 1, 3);
-        quota.own(at(5000), 2, 3);
+        quota.own(at(5000), 2, NonZeroUsize::new(3));
         assert_eq!(quota.next_start(), Some(at(6000)));
-        quota.own(at(7000), 1, 3);
+        quota.own(at(7000), 1, NonZeroUsize::new(3));
         assert_eq!(quota.next_start(), Some(at(6000)), "a loss frees nothing and costs nothing");
+    }
+
+    #[test]
+    fn one_request_a_second_is_sent_until_the_number_of_partitions_is_known() {
+        for (rate, expected) in [(15.0, 1.0), (1000.0, 1.0), (0.5, 0.5)] {
+            let rate = quota(rate, 4, 0).rate();
+            assert!((rate - expected).abs() < 1e-9, "{rate}");
+        }
     }
 
     #[test]
@@ -308,7 +323,7 @@ mod tests {
         quota.start(at(1000));
         quota.finish(at(1020), at(1000));
         assert!(quota.next_start() > Some(at(60_000)));
-        quota.own(at(2000), 1000, 1000);
+        quota.own(at(2000), 1000, NonZeroUsize::new(1000));
         assert_eq!(quota.next_start(), Some(at(3000)));
     }
 
