@@ -9,7 +9,7 @@
 //! within the rate as long as each is a request a second or more. A smaller part is one request in a longer
 //! time; that the seconds of several such replicas never meet cannot be had without talk between them.
 
-use std::{collections::VecDeque, num::NonZeroUsize, time::Duration};
+use std::{collections::VecDeque, iter, num::NonZeroUsize, time::Duration};
 
 use crate::{
     moment::Moment,
@@ -48,6 +48,7 @@ pub(super) struct Quota {
     next_slot: Moment,
     /// Nothing starts before this.
     not_before: Moment,
+    /// When requests in flight started, oldest first.
     in_flight: VecDeque<Moment>,
     /// When requests were counted at the latest, oldest first, for those of the last second.
     counted: VecDeque<Moment>,
@@ -106,12 +107,8 @@ impl Quota {
         let window = self.window();
         if self.counted.len() + self.in_flight.len() >= window {
             // The oldest that must have left the second before one more fits in.
-            let latest = |start: &Moment| *start + ARRIVAL;
             let excess = self.counted.len() + self.in_flight.len() - window;
-            let mut times: Vec<Moment> =
-                self.counted.iter().copied().chain(self.in_flight.iter().map(latest)).collect();
-            times.sort_unstable();
-            start = start.max(*times.get(excess)? + SECOND);
+            start = start.max(self.counts().nth(excess)? + SECOND);
         }
         Some(start)
     }
@@ -193,6 +190,16 @@ impl Quota {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is positive")]
         let window = self.nominal_rate() as usize;
         window.max(1)
+    }
+
+    /// When requests were counted, or will have been at the latest, oldest first.
+    fn counts(&self) -> impl Iterator<Item = Moment> {
+        let mut counted = self.counted.iter().copied().peekable();
+        let mut flying = self.in_flight.iter().map(|start| *start + ARRIVAL).peekable();
+        iter::from_fn(move || {
+            let flies_first = |flying: &Moment| counted.peek().is_none_or(|counted| flying < counted);
+            flying.next_if(flies_first).or_else(|| counted.next())
+        })
     }
 
     /// Gives back speed for the time that passed without throttling.
@@ -343,6 +350,17 @@ mod tests {
         assert!((quota.rate() - 11.25).abs() < 0.1, "{}", quota.rate());
         quota.start(at(20_000));
         assert!((quota.rate() - 15.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn what_was_counted_and_what_flies_are_told_in_one_order() {
+        let mut quota = quota(15.0, 1, 1);
+        for start in [1000, 1100, 1200, 1300] {
+            quota.start(at(start));
+        }
+        quota.finish(at(1650), at(1100));
+        quota.finish(at(1650), at(1300));
+        assert_eq!(quota.counts().collect::<Vec<_>>(), [1500, 1600, 1650, 1700].map(at));
     }
 
     proptest! {
