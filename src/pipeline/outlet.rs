@@ -133,6 +133,13 @@ impl Outlet {
 
     /// Forgets the events of an ownership that has ended; what is in flight is not sent again.
     pub(super) fn release(&mut self, now: Moment, ownership: Ownership, notices: &mut Vec<Notice>) {
+        self.abandon(ownership);
+        // What is left of a split may have been waiting for the events that went.
+        self.close_splits(now, notices);
+    }
+
+    /// The same at the end of all, when nothing is decided any more.
+    pub(super) fn abandon(&mut self, ownership: Ownership) {
         self.live.remove(&ownership);
         for mut item in self.batcher.remove(ownership) {
             self.forget(&mut item);
@@ -148,8 +155,6 @@ impl Outlet {
             self.forget(&mut parked.item);
             self.batcher.unpark(&parked.endpoint_id, None);
         }
-        // What is left of a split may have been waiting for the events that went.
-        self.close_splits(now, notices);
     }
 
     /// The next request to send now, if there is one; it is in flight then. `flush`: nothing more comes.

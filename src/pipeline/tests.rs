@@ -632,6 +632,33 @@ fn a_drain_during_a_hold_ends_when_nothing_is_in_flight() {
 }
 
 #[test]
+fn after_the_end_nothing_is_sent_and_written() {
+    let mut bench = Bench::patient();
+    bench.garbage(A);
+    bench.write_letters(LetterOutcome::Again(Code("timeout")));
+    bench.read(A, &[1]);
+    bench.pass(Duration::from_secs(1));
+    bench.read(A, &[2, 3]);
+    bench.write_letters(LetterOutcome::Again(Code("timeout")));
+    assert_eq!(bench.pipeline.finish().unsettled, 3);
+    bench.answer(|_| Answer::Unknown(DOWN));
+    bench.pass(Duration::from_mins(1));
+    bench.read(A, &[4]);
+    assert_eq!((bench.requests.len(), bench.letters.len(), bench.commits.len()), (0, 0, 0));
+    assert_eq!((bench.pipeline.next_wake(), bench.pipeline.snapshot().events_outstanding), (None, 0));
+}
+
+#[test]
+fn what_was_in_flight_at_the_end_is_counted() {
+    let mut bench = Bench::new();
+    bench.read(A, &[1]);
+    assert_eq!(bench.pipeline.finish().unsettled, 1);
+    bench.answer(accept);
+    assert_eq!(bench.pipeline.snapshot().sends.accepted.iter().sum::<u64>(), 1);
+    assert_eq!(bench.pipeline.snapshot().records.accepted, 0, "it was given up");
+}
+
+#[test]
 fn a_dead_letter_that_the_broker_refuses_holds_its_partition_alone() {
     let mut bench = Bench::new();
     bench.garbage(A);
