@@ -200,15 +200,20 @@ impl Lane {
         {
             return None;
         }
-        let unit = self.queue.iter().take_while(|item| {
+        let alike = |item: &Item| {
             item.record == head.record
                 && item.past.cohort == head.past.cohort
                 && item.past.bare == head.past.bare
-        });
+        };
         let (mut length, mut fitting, mut bytes) = (0, 0, 0);
-        for item in unit {
-            if taken.iter().any(|other| other.event.id == item.event.id) {
+        for item in self.queue.iter().take_while(|item| alike(item)) {
+            let same = |other: &Item| other.event.id == item.event.id;
+            if taken.iter().any(same) {
                 return None;
+            }
+            // One id twice in a record: the second one goes in a later request. More than fits is cut as well.
+            if self.queue.iter().take(length).any(same) || length > room.events {
+                break;
             }
             length += 1;
             bytes += item.bytes;

@@ -517,6 +517,18 @@ fn the_same_event_twice_goes_one_after_the_other() {
 }
 
 #[test]
+fn the_same_event_twice_in_a_record_goes_one_after_the_other() {
+    let mut bench = Bench::patient();
+    let three = ["same", "other", "same"].map(|id| delivery(1, id));
+    bench.read_as(A, Mapped::Deliver(three.into()));
+    bench.wait_for_request();
+    assert_eq!(ids(&bench.answer(accept)), ["same", "other"]);
+    bench.wait_for_request();
+    assert_eq!(ids(&bench.answer(accept)), ["same"]);
+    assert_eq!(bench.outstanding(), 0);
+}
+
+#[test]
 fn an_event_waits_for_others_as_long_as_linger_says() {
     let mut bench = Bench::with(|config| config.batch.linger = Span(Duration::from_secs(1)));
     bench.read(A, &[1]);
