@@ -435,6 +435,19 @@ fn what_nobody_knows_of_is_sent_again_without_end_and_ever_later() {
     assert_eq!(bench.outstanding(), 0);
 }
 
+#[test]
+fn what_asks_to_be_sent_later_is_not_sent_before() {
+    for (asked, waited) in [(3, 3), (86_400, 30)] {
+        let mut bench = Bench::new();
+        bench.read(A, &[1]);
+        let retry_after = Duration::from_secs(asked);
+        bench.answer(|_| Answer::Unavailable { code: DOWN, retry_after });
+        assert_eq!(bench.wait_for_request(), Duration::from_secs(waited));
+        bench.answer(accept);
+        assert_eq!(bench.outstanding(), 0);
+    }
+}
+
 /// For ten minutes, fails each request that holds one of the events and takes the others; new events keep
 /// coming.
 fn fail_alone(bench: &mut Bench, culprits: &[&str]) {

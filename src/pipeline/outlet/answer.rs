@@ -22,7 +22,7 @@ use crate::{
         hold::HoldKind,
         lane::{Block, Item},
         notice::Notice,
-        outlet::{Flight, Outcomes, Outlet, Verdict},
+        outlet::{Flight, Outcomes, Outlet, Verdict, failure::Failure},
     },
 };
 
@@ -69,7 +69,11 @@ impl Outlet {
                 self.enter_hold(now, code, HoldKind::SetUp, &mut out.notices);
                 self.send_again(flight, code, Block::Free);
             }
-            Answer::Unknown(code) => self.unknown(now, flight, code, jitter, &mut out),
+            Answer::Unknown(code) => self.unknown(now, flight, Failure::of(code), jitter, &mut out),
+            Answer::Unavailable { code, retry_after } => {
+                let failure = Failure { code, asked: retry_after.min(self.schedule.max()) };
+                self.unknown(now, flight, failure, jitter, &mut out);
+            }
         }
         self.close_splits(now, &mut out.notices);
         out
@@ -88,7 +92,7 @@ impl Outlet {
         let spoke = outcomes.iter().any(spoke);
         let throttled = outcomes.contains(&Outcome::Throttled);
         if !spoke && !throttled {
-            return self.unknown(now, flight, failure(&outcomes), jitter, out);
+            return self.unknown(now, flight, Failure::of(missing(&outcomes)), jitter, out);
         }
         let split = flight.split().filter(|_| spoke);
         if spoke {
@@ -234,7 +238,7 @@ impl Outlet {
 }
 
 /// Why nothing of an answer was taken, throttled or refused.
-fn failure(outcomes: &[Outcome]) -> Code {
+fn missing(outcomes: &[Outcome]) -> Code {
     let code = |outcome: &Outcome| if let Outcome::Again(code) = outcome { Some(*code) } else { None };
     outcomes.iter().find_map(code).unwrap_or(MISSING)
 }
@@ -254,6 +258,6 @@ fn label(answer: &Answer) -> Code {
         Answer::Refused(_) => Code("refused"),
         Answer::Throttled { .. } => Code("throttled"),
         Answer::Hold(_) => Code("hold"),
-        Answer::Unknown(_) => Code("unknown"),
+        Answer::Unknown(_) | Answer::Unavailable { .. } => Code("unknown"),
     }
 }

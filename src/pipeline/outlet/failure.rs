@@ -3,6 +3,8 @@
 //!
 //! Knows nothing of why anything fails.
 
+use std::time::Duration;
+
 use crate::{
     event::{Code, Refusal},
     moment::Moment,
@@ -19,13 +21,27 @@ use crate::{
 /// After so many failures in a row, while others succeed, a request is halved to find the culprit.
 const PATIENCE: u32 = 5;
 
+/// How a request failed of which nobody knows whether it was taken.
+#[derive(Clone, Copy)]
+pub(super) struct Failure {
+    pub(super) code: Code,
+    /// How long its answer asks to wait.
+    pub(super) asked: Duration,
+}
+
+impl Failure {
+    pub(super) fn of(code: Code) -> Self {
+        Self { code, asked: Duration::ZERO }
+    }
+}
+
 impl Outlet {
     /// Nobody knows whether the request was taken.
     pub(super) fn unknown(
         &mut self,
         now: Moment,
         mut flight: Flight,
-        code: Code,
+        Failure { code, asked }: Failure,
         jitter: f64,
         out: &mut Outcomes,
     ) {
@@ -36,7 +52,7 @@ impl Outlet {
             item.past.alone = 0;
         }
         let failures = flight.items().map(|item| item.past.failures).max().unwrap_or_default();
-        let block = Block::Until(now + self.schedule.wait(failures, jitter));
+        let block = Block::Until(now + self.schedule.wait(failures, jitter).max(asked));
         if failures < PATIENCE {
             return self.send_again(flight, code, block);
         }

@@ -60,9 +60,12 @@ impl World {
             return Answer::Refused(refusal());
         }
         if self.rng.f64() < self.faults.partial / 2.0 {
-            let unclear =
-                [Answer::Unknown(Code("timeout")), Answer::Throttled { retry_after: Some(seconds(2)) }];
-            return unclear[self.rng.usize(..2)].clone();
+            let unclear = [
+                Answer::Unknown(Code("timeout")),
+                Answer::Throttled { retry_after: Some(seconds(2)) },
+                Answer::Unavailable { code: Code("http_503"), retry_after: seconds(2) },
+            ];
+            return unclear[self.rng.usize(..unclear.len())].clone();
         }
         let mut outcomes = Vec::new();
         for batch in &request.endpoints {
