@@ -15,6 +15,7 @@ use crate::{
 };
 
 mod gate;
+mod invariants;
 
 const BAD: Code = Code("bad_request");
 const DOWN: Code = Code("http_503");
@@ -568,6 +569,27 @@ fn a_revoked_partition_is_released_when_it_is_settled() {
     assert_eq!(bench.released, []);
     bench.answer(accept);
     assert_eq!(bench.released, [(A, Some(1))]);
+}
+
+#[test]
+fn events_of_revoked_partitions_go_first_lowest_offsets_first_whatever_their_age() {
+    let mut bench = Bench::with(|config| {
+        config.batch.max_events = NonZeroUsize::MIN;
+        config.quota.in_flight = std::num::NonZeroU32::MIN;
+    });
+    bench.read(B, &[0]);
+    // By age: 1:0 of B, then its lane's 4:0 of A; 2:0 of B; 3:0 of A.
+    bench.read(B, &[1]);
+    bench.read(B, &[2]);
+    bench.read(A, &[3]);
+    bench.read(A, &[1]);
+    bench.handle(Input::Revoking(vec![A]));
+    let mut sent = Vec::new();
+    while bench.outstanding() > 0 {
+        bench.wait_for_request();
+        sent.extend(ids(&bench.answer(accept)).into_iter().map(str::to_owned));
+    }
+    assert_eq!(sent, ["0:0", "3:0", "1:0", "4:0", "2:0"]);
 }
 
 #[test]
