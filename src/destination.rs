@@ -53,6 +53,13 @@ pub enum Answer {
     Hold(Code),
     /// Nobody knows whether the events were taken (5xx, time-out, connection error, broken answer).
     Unknown(Code),
+    /// The same, and the answer asks to wait (5xx and 408 with a `Retry-After`).
+    Unavailable {
+        /// How it failed.
+        code: Code,
+        /// How long the answer asks to wait.
+        retry_after: Duration,
+    },
 }
 
 /// What became of one event.

@@ -91,13 +91,13 @@
 //! | | invariant | checked by |
 //! |---|---|---|
 //! | 1 | The committed position of a partition is never past a record that is not settled. | simulation; `invariant_1_…` in `pipeline/offsets.rs` |
-//! | 2 | Within one ownership the position never goes back; nothing is committed for a partition not owned, and a completion from an earlier ownership changes nothing. | simulation |
-//! | 3 | A record is outstanding from before anything else can see it until it is settled; nothing of it is sent before its entries of the sessions' table, and those of all that was read before it, are acknowledged. | simulation |
-//! | 4 | No endpoint is in two requests in flight, and its events are first sent in the order in which they came; while one waits to be sent again, later ones wait. What is sent again carries the newest snapshot of its endpoint. | simulation |
+//! | 2 | Within one ownership the position never goes back; nothing is committed for a partition not owned, and a completion from an earlier ownership changes nothing. | simulation; `invariant_2_…` in `pipeline/tests/invariants.rs` |
+//! | 3 | A record is outstanding from before anything else can see it until it is settled; nothing of it is sent before its entries of the sessions' table, and those of all that was read before it, are acknowledged. | simulation; `invariant_3_…` in `pipeline/tests/invariants.rs` |
+//! | 4 | No endpoint is in two requests in flight, and its events are first sent in the order in which they came; while one waits to be sent again, later ones wait. What is sent again carries the newest snapshot of its endpoint. | simulation; `invariant_4_…` in `pipeline/tests/invariants.rs` |
 //! | 5 | No request holds more than 100 events or 4 MB; no quota domain exceeds its rate or its cap in flight. | simulation; `invariant_5_…` in `pipeline/quota.rs` |
-//! | 6 | Records, bytes and events outstanding stay within their budget plus one fetch, however long a destination is down. | simulation |
-//! | 7 | With a destination that answers in the end every record is settled in the end, save where a hold asks for a person. | simulation |
-//! | 8 | After a drain everything that can be settled is, and the process ends before its deadline; what was not settled is not committed. | simulation |
+//! | 6 | Records, bytes and events outstanding stay within their budget plus one fetch, however long a destination is down. | simulation; `invariant_6_…` in `pipeline/tests/invariants.rs` |
+//! | 7 | With a destination that answers in the end every record is settled in the end, save where a hold asks for a person. | simulation; `invariant_7_…` in `pipeline/tests/invariants.rs` |
+//! | 8 | After a drain everything that can be settled is, and the process ends before its deadline; what was not settled is not committed. | simulation; `invariant_8_…` in `pipeline/tests/invariants.rs` |
 //! | 9 | The poll loop is never blocked for longer than the group allows. | `invariant_9_…` in `source/kafka/tests.rs` |
 //! | 10 | Records consumed = accepted + dead-lettered + ignored + released + outstanding, in every state. | simulation; `invariant_10_…` in `metrics/tests.rs` |
 //! | 11 | Event ids depend on the record alone. Type and content are the same on every delivery as long as the session index holds the session; where it does not, they say so. | `invariant_11_…` in `map/tests/redelivery.rs` and, of replicas that share a table, `map/tests/shared.rs` |

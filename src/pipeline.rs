@@ -15,7 +15,7 @@
 //! Knows nothing of tokio, rdkafka and AWS. What always holds: the invariants that its simulation checks
 //! by name (see `pipeline/simulation.rs`).
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use crate::{
     event::{Code, Delivery, Mapped, Refusal},
@@ -101,12 +101,15 @@ pub struct Pipeline {
     letters: Letters,
     /// Ownerships that are being given up, and until when they may be drained.
     revoking: Vec<(Ownership, Moment)>,
-    total_partitions: usize,
+    /// All partitions of the subscribed topics, once that is known.
+    total_partitions: Option<NonZeroUsize>,
     next_item: u64,
     next_commit: Moment,
     intake: Intake,
     draining: bool,
     stopped: bool,
+    /// All was given up: nothing is sent, written and committed any more.
+    ended: bool,
 }
 
 impl Pipeline {
@@ -131,22 +134,26 @@ impl Pipeline {
             outlet: Outlet::new(outlet),
             letters: Letters::new(config.brake, config.schedule.clone()),
             revoking: Vec::new(),
-            total_partitions: 0,
+            total_partitions: None,
             next_item: 0,
             next_commit: Moment::START,
             intake: Intake::default(),
             draining: false,
             stopped: false,
+            ended: false,
             config,
         }
     }
 
     /// Takes in what happened, and appends what is to be done to `actions`, in that order.
     pub fn handle(&mut self, now: Moment, input: Input, actions: &mut Vec<Action>) {
+        if self.ended {
+            return self.account(now, input);
+        }
         match input {
             Input::Assigned(assignments) => self.assign(now, assignments, actions),
             Input::Total(total) => {
-                self.total_partitions = total;
+                self.total_partitions = NonZeroUsize::new(total);
                 self.share(now);
             }
             Input::Record(record, mapped, entries) => self.record(now, record, mapped, entries, actions),
@@ -169,26 +176,39 @@ impl Pipeline {
         self.advance(now, actions);
     }
 
-    /// When [`Input::Tick`] is due, if nothing happens before.
+    /// When [`Input::Tick`] is due, if nothing happens before; never after the end.
     #[must_use]
     pub fn next_wake(&self) -> Option<Moment> {
+        if self.ended {
+            return None;
+        }
         let commit = self.ledger.has_moved().then_some(self.next_commit);
         let revoked = self.revoking.iter().map(|(_, deadline)| *deadline).min();
         let send = self.outlet.next_wake(self.draining);
         [commit, revoked, send, self.letters.next_wake(), self.gate.next_wake()].into_iter().flatten().min()
     }
 
-    /// Ends it: what is not settled is given up.
+    /// Ends it: what is not settled is given up, and no input makes an action any more.
     #[must_use]
     pub fn finish(&mut self) -> Summary {
+        self.ended = true;
         let unsettled = self.ledger.outstanding();
         let owned: Vec<_> = self.ledger.partitions().keys().copied().collect();
         let release = |id| {
             self.gate.release(id);
+            self.letters.release(id);
+            self.outlet.abandon(id);
             Some((id, self.ledger.release(id)?))
         };
         let positions = owned.into_iter().filter_map(release).collect();
         Summary { positions, unsettled }
+    }
+
+    /// Takes in what happens after the end: what was in flight is counted, and all else is somebody else's.
+    fn account(&mut self, now: Moment, input: Input) {
+        if let Input::SendFinished(id, answer, jitter) = input {
+            self.outlet.finish(now, id, answer, jitter);
+        }
     }
 
     fn record(

@@ -21,7 +21,8 @@ pub(super) struct Hold {
     pub(super) code: Code,
     pub(super) since: Moment,
     pub(super) next_probe: Moment,
-    /// Events that were refused, while it is not decided whether that was their fault; oldest first.
+    /// Events that were refused, while it is not decided whether that was their fault; oldest first. There
+    /// are none where the set-up is wrong.
     pub(super) parked: VecDeque<Parked>,
     probes: u32,
 }

@@ -24,7 +24,7 @@ impl Pipeline {
         let full = over(self.ledger.bytes(), self.config.max_bytes)
             || over(self.outlet.events() + self.gate.events(), self.max_events());
         let paused = self.draining || full;
-        if paused == self.intake.paused && self.letters.is_calm() && self.intake.held.is_empty() {
+        if !self.letters.take_changed() && paused == self.intake.paused {
             return;
         }
         let held = |id: &Ownership, topic: &Arc<str>| {

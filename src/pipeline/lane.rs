@@ -40,7 +40,7 @@ pub(super) struct Item {
 pub(super) struct Past {
     /// Requests in a row of which nobody knew whether they were taken.
     pub(super) failures: u32,
-    /// How often it was the one that was not taken while its request was answered.
+    /// How often in a row it was one that was not taken while others of its request were.
     pub(super) alone: u32,
     /// When the last of these failed.
     pub(super) failed: Option<Moment>,
@@ -200,15 +200,20 @@ impl Lane {
         {
             return None;
         }
-        let unit = self.queue.iter().take_while(|item| {
+        let alike = |item: &Item| {
             item.record == head.record
                 && item.past.cohort == head.past.cohort
                 && item.past.bare == head.past.bare
-        });
+        };
         let (mut length, mut fitting, mut bytes) = (0, 0, 0);
-        for item in unit {
-            if taken.iter().any(|other| other.event.id == item.event.id) {
+        for item in self.queue.iter().take_while(|item| alike(item)) {
+            let same = |other: &Item| other.event.id == item.event.id;
+            if taken.iter().any(same) {
                 return None;
+            }
+            // One id twice in a record: the second one goes in a later request. More than fits is cut as well.
+            if self.queue.iter().take(length).any(same) || length > room.events {
+                break;
             }
             length += 1;
             bytes += item.bytes;

@@ -88,6 +88,8 @@ pub(super) struct Letters {
     waiting: BTreeSet<(Moment, LetterId)>,
     brakes: HashMap<Arc<str>, TopicBrake>,
     held: BTreeMap<Ownership, HeldPartition>,
+    /// What is not to be read may be something else than when it was last asked for.
+    changed: bool,
 }
 
 impl Letters {
@@ -101,6 +103,7 @@ impl Letters {
             waiting: BTreeSet::new(),
             brakes: HashMap::new(),
             held: BTreeMap::new(),
+            changed: false,
         }
     }
 
@@ -123,6 +126,7 @@ impl Letters {
             return Some(letter);
         }
         self.brakes.entry(topic).and_modify(|topic| topic.waiting.push_back(id));
+        self.changed = true;
         None
     }
 
@@ -171,6 +175,7 @@ impl Letters {
             return Vec::new();
         }
         notices.push(Notice::BrakeOff { topic: Arc::clone(topic) });
+        self.changed = true;
         let mut through = Vec::new();
         while !brake.brake.is_on() && !brake.waiting.is_empty() {
             through.extend(brake.next(now, &self.unacknowledged));
@@ -193,6 +198,7 @@ impl Letters {
         for topic in self.brakes.values_mut().filter(|topic| topic.brake.is_on()) {
             through.extend(topic.next(now, &self.unacknowledged));
         }
+        self.changed |= !through.is_empty();
         due.extend(through.into_iter().filter_map(|id| self.write(id)));
         due
     }
@@ -241,6 +247,7 @@ impl Letters {
         }
         held.code = code;
         held.letters.insert(id);
+        self.changed = true;
     }
 
     fn resume(&mut self, ownership: Ownership, id: LetterId, notices: &mut Vec<Notice>, record: &Record) {
@@ -248,13 +255,20 @@ impl Letters {
         held.letters.remove(&id);
         if held.letters.is_empty() {
             self.held.remove(&ownership);
+            self.changed = true;
             let (topic, partition) = (Arc::clone(&record.topic), record.partition);
             notices.push(Notice::PartitionResumed { topic, partition });
         }
     }
 
+    /// A partition came: it may be of a topic whose brake is on.
+    pub(super) fn own(&mut self) {
+        self.changed = true;
+    }
+
     /// Forgets the letters of an ownership that has ended.
     pub(super) fn release(&mut self, ownership: Ownership) {
+        self.changed = true;
         self.held.remove(&ownership);
         let gone = self.unacknowledged.extract_if(|_, letter| letter.content.record.ownership == ownership);
         for (id, letter) in gone {
@@ -303,8 +317,9 @@ impl Letters {
         self.brakes.get(topic).is_some_and(|topic| !topic.waiting.is_empty())
     }
 
-    /// Whether nothing is held and no brake is on.
-    pub(super) fn is_calm(&self) -> bool {
-        self.held.is_empty() && self.brakes.values().all(|topic| topic.waiting.is_empty())
+    /// Whether [`held`](Self::held) or [`stops`](Self::stops) may say something else than when this was last
+    /// asked.
+    pub(super) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
     }
 }

@@ -133,6 +133,13 @@ impl Outlet {
 
     /// Forgets the events of an ownership that has ended; what is in flight is not sent again.
     pub(super) fn release(&mut self, now: Moment, ownership: Ownership, notices: &mut Vec<Notice>) {
+        self.abandon(ownership);
+        // What is left of a split may have been waiting for the events that went.
+        self.close_splits(now, notices);
+    }
+
+    /// The same at the end of all, when nothing is decided any more.
+    pub(super) fn abandon(&mut self, ownership: Ownership) {
         self.live.remove(&ownership);
         for mut item in self.batcher.remove(ownership) {
             self.forget(&mut item);
@@ -144,13 +151,10 @@ impl Outlet {
             hold.parked = stay.into();
             parked.extend(gone);
         }
-        for parked in parked {
-            self.events -= 1;
+        for mut parked in parked {
+            self.forget(&mut parked.item);
             self.batcher.unpark(&parked.endpoint_id, None);
         }
-        // What is left of a split may have been waiting for the events that went.
-        let unanimous = self.splits.take_unanimous();
-        self.hold_parked(now, unanimous, notices);
     }
 
     /// The next request to send now, if there is one; it is in flight then. `flush`: nothing more comes.
@@ -241,12 +245,35 @@ impl Outlet {
         &self.counts
     }
 
+    /// Decides the splits of which nothing is left.
+    fn close_splits(&mut self, now: Moment, notices: &mut Vec<Notice>) {
+        let closed = self.splits.close();
+        for parked in closed.undecided {
+            self.batcher.unpark(&parked.endpoint_id, Some(parked.item));
+        }
+        self.hold_parked(now, closed.unanimous, notices);
+    }
+
     /// Takes refusals that are not decided into a hold: everything that was sent was refused with one code.
+    /// While the set-up is known to be wrong that tells nothing, and they are traced again after it.
     fn hold_parked(&mut self, now: Moment, parked: Vec<Parked>, notices: &mut Vec<Notice>) {
         let Some(code) = parked.first().map(|parked| parked.refusal.code) else { return };
+        if self.hold.as_ref().is_some_and(|hold| hold.kind == HoldKind::SetUp) {
+            return self.trace_again(parked);
+        }
         self.enter_hold(now, code, HoldKind::Refused, notices);
         if let Some(hold) = &mut self.hold {
             hold.parked.extend(parked);
+        }
+    }
+
+    /// Refused events go once more as the one request that they were, and are judged as such.
+    fn trace_again(&mut self, parked: Vec<Parked>) {
+        let split = self.splits.open(parked.len(), false);
+        let cohort = self.splits.cohort(Some(split));
+        for mut parked in parked {
+            parked.item.past.cohort = Some(cohort);
+            self.batcher.unpark(&parked.endpoint_id, Some(parked.item));
         }
     }
 

@@ -13,6 +13,7 @@ impl Pipeline {
     pub(super) fn assign(&mut self, now: Moment, assignments: Vec<Assignment>, actions: &mut Vec<Action>) {
         for assignment in assignments {
             self.outlet.own(assignment.ownership);
+            self.letters.own();
             let ended = self.ledger.assign(assignment);
             self.lose(now, ended.into_iter().collect(), actions);
         }

@@ -1,10 +1,15 @@
 //! When a quota domain (one AWS account and region) may be sent a request.
 //!
 //! Knows nothing of what is sent. What always holds: no second sees more requests than this replica's part
-//! of the rate, requests in flight stay within its part of the cap (at least one), and starts are spaced
-//! evenly (invariant 5).
+//! of the rate in whole requests, requests in flight stay within its part of the cap (at least one), and
+//! starts are spaced evenly (invariant 5).
+//!
+//! Whole requests, because any second may see the most that each of several replicas sends in one: with 7.5
+//! each, two that take the half request would be 16 in a second. So the parts of all replicas together stay
+//! within the rate as long as each is a request a second or more. A smaller part is one request in a longer
+//! time; that the seconds of several such replicas never meet cannot be had without talk between them.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, iter, num::NonZeroUsize, time::Duration};
 
 use crate::{
     moment::Moment,
@@ -43,6 +48,7 @@ pub(super) struct Quota {
     next_slot: Moment,
     /// Nothing starts before this.
     not_before: Moment,
+    /// When requests in flight started, oldest first.
     in_flight: VecDeque<Moment>,
     /// When requests were counted at the latest, oldest first, for those of the last second.
     counted: VecDeque<Moment>,
@@ -70,16 +76,26 @@ impl Quota {
     /// Sets this replica's part to `owned` of `total` partitions, where the configuration says so. The
     /// parts of all replicas add up to one, without any of them knowing of the others. Whoever gave
     /// partitions up may have used their part until now, so nothing starts in the second after a gain.
-    pub(super) fn own(&mut self, now: Moment, owned: usize, total: usize) {
+    ///
+    /// While the total is not known the part is one request a second: within the rate for as many replicas
+    /// as there are requests in it, and enough for one alone to go on with for as long as that lasts.
+    pub(super) fn own(&mut self, now: Moment, owned: usize, total: Option<NonZeroUsize>) {
         if self.config.share != Share::Partitions {
             return;
         }
         #[expect(clippy::cast_precision_loss, reason = "numbers of partitions are far below 2^52")]
-        let share = if owned == 0 { 0.0 } else { owned as f64 / total.max(owned) as f64 };
-        if share > self.share {
-            self.not_before = self.not_before.max(now + SECOND);
-        }
+        let share = match total {
+            _ if owned == 0 => 0.0,
+            Some(total) => owned as f64 / total.get().max(owned) as f64,
+            None => (1.0 / self.config.requests_per_second).min(1.0),
+        };
+        let gained = share > self.share;
         self.share = share;
+        if gained {
+            self.not_before = self.not_before.max(now + SECOND);
+            // The spacing of a small part does not outlast it.
+            self.next_slot = self.next_slot.min(now + self.interval());
+        }
     }
 
     /// When the next request may start; `None` when only an answer or an assignment can tell.
@@ -91,12 +107,8 @@ impl Quota {
         let window = self.window();
         if self.counted.len() + self.in_flight.len() >= window {
             // The oldest that must have left the second before one more fits in.
-            let latest = |start: &Moment| *start + ARRIVAL;
             let excess = self.counted.len() + self.in_flight.len() - window;
-            let mut times: Vec<Moment> =
-                self.counted.iter().copied().chain(self.in_flight.iter().map(latest)).collect();
-            times.sort_unstable();
-            start = start.max(*times.get(excess)? + SECOND);
+            start = start.max(self.counts().nth(excess)? + SECOND);
         }
         Some(start)
     }
@@ -122,15 +134,24 @@ impl Quota {
         self.forget(now);
     }
 
-    /// The request that started at `started` was throttled: slower at once, and nothing for `wait`.
-    /// Answers to requests from before the last slowing down change the wait only.
-    pub(super) fn throttle(&mut self, now: Moment, started: Moment, wait: Duration) {
+    /// Whether a request that started at `started` was sent at the pace of today: it started after the last
+    /// slowing down.
+    pub(super) fn knew_slowing(&self, started: Moment) -> bool {
+        self.slowed.is_none_or(|slowed| started >= slowed)
+    }
+
+    /// A request was throttled that knew of the last slowing down: slower at once.
+    pub(super) fn slow_down(&mut self, now: Moment) {
+        self.recover(now);
+        self.speed = (self.speed * SLOWER).max(SLOWEST);
+        self.slowed = Some(now);
+        self.speed_changed = now;
+    }
+
+    /// Nothing starts for `wait`, and until then no speed comes back.
+    pub(super) fn pause(&mut self, now: Moment, wait: Duration) {
         self.recover(now);
         self.not_before = self.not_before.max(now + wait);
-        if self.slowed.is_none_or(|slowed| started >= slowed) {
-            self.speed = (self.speed * SLOWER).max(SLOWEST);
-            self.slowed = Some(now);
-        }
         self.speed_changed = now;
     }
 
@@ -139,9 +160,12 @@ impl Quota {
         self.nominal_rate() * self.speed
     }
 
-    /// Requests a second that are this replica's part when nothing is throttled.
+    /// Requests a second that are this replica's part when nothing is throttled: whole ones, or less than one.
     pub(super) fn nominal_rate(&self) -> f64 {
-        self.config.requests_per_second * self.share
+        let rate = self.config.requests_per_second * self.share;
+        // A part that is whole may come out a little less.
+        let whole = (rate + 1e-6).floor();
+        if whole >= 1.0 { whole } else { rate }
     }
 
     /// Requests in flight, at most.
@@ -161,12 +185,21 @@ impl Quota {
         Duration::try_from_secs_f64(1.0 / self.rate()).unwrap_or(Duration::MAX)
     }
 
-    /// How many requests one second may see, at least one. Rounded down, but for what a product of
-    /// fractions is short of a whole number, so that the windows of all replicas add up to the quota's.
+    /// How many requests one second may see.
     fn window(&self) -> usize {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is positive")]
-        let window = (self.nominal_rate() + 1e-6).floor() as usize;
+        let window = self.nominal_rate() as usize;
         window.max(1)
+    }
+
+    /// When requests were counted, or will have been at the latest, oldest first.
+    fn counts(&self) -> impl Iterator<Item = Moment> {
+        let mut counted = self.counted.iter().copied().peekable();
+        let mut flying = self.in_flight.iter().map(|start| *start + ARRIVAL).peekable();
+        iter::from_fn(move || {
+            let flies_first = |flying: &Moment| counted.peek().is_none_or(|counted| flying < counted);
+            flying.next_if(flies_first).or_else(|| counted.next())
+        })
     }
 
     /// Gives back speed for the time that passed without throttling.
@@ -195,7 +228,7 @@ mod tests {
 
     fn quota(rate: f64, owned: usize, total: usize) -> Quota {
         let mut quota = Quota::new(QuotaConfig { requests_per_second: rate, ..QuotaConfig::default() });
-        quota.own(Moment::START, owned, total);
+        quota.own(Moment::START, owned, NonZeroUsize::new(total));
         quota
     }
 
@@ -231,6 +264,17 @@ mod tests {
         assert!(expected.contains(&sent), "{sent} requests in ten seconds");
     }
 
+    /// When a server counts the requests that start then, each so many milliseconds later.
+    fn arrivals(starts: &[Moment], after: impl Fn(usize) -> u64) -> Vec<Moment> {
+        let arrival = |(index, start): (usize, &Moment)| *start + Duration::from_millis(after(index));
+        starts.iter().enumerate().map(arrival).collect()
+    }
+
+    fn no_second_sees_a_sixteenth(mut counted: Vec<Moment>) -> bool {
+        counted.sort_unstable();
+        counted.windows(16).all(|window| window[15].since(window[0]) >= SECOND)
+    }
+
     #[test]
     fn the_quota_is_filled() {
         check_filled(15.0, (1, 1), 2, 148..152);
@@ -239,22 +283,18 @@ mod tests {
         check_filled(15.0, (1, 1), 900, 98..110);
         check_filled(15.0, (1, 3), 20, 49..52);
         check_filled(15.0, (1, 30), 20, 5..7);
+        check_filled(15.0, (1, 2), 20, 66..71);
+        check_filled(2.5, (1, 1), 20, 19..22);
         check_filled(1000.0, (1, 1), 10, 9500..10_002);
     }
 
     #[test]
-    fn the_seconds_of_all_replicas_add_up_to_the_quota() {
-        let check = |owned: &[usize]| {
-            let total = owned.iter().sum();
-            let windows = owned.iter().map(|owned| quota(15.0, *owned, total).window());
-            assert!(windows.sum::<usize>() <= 15, "{owned:?}");
-        };
-        check(&[4]);
-        check(&[2, 2]);
-        check(&[2, 1, 1]);
-        check(&[3, 3, 2]);
-        check(&[1; 15]);
-        assert_eq!(quota(15.0, 7, 15).window(), 7, "nothing is lost to the arithmetic");
+    fn a_part_is_whole_requests_or_less_than_one() {
+        let whole = |rate, owned, total| quota(rate, owned, total).nominal_rate();
+        let rates = [whole(15.0, 1, 2), whole(15.0, 3, 7), whole(15.0, 7, 15), whole(15.0, 1, 30)];
+        for (rate, expected) in rates.into_iter().zip([7.0, 6.0, 7.0, 0.5]) {
+            assert!((rate - expected).abs() < 1e-9, "{rate} for {expected}");
+        }
     }
 
     #[test]
@@ -270,10 +310,28 @@ mod tests {
     #[test]
     fn a_gain_of_partitions_waits_until_their_last_owner_is_forgotten() {
         let mut quota = quota(15.0, 1, 3);
-        quota.own(at(5000), 2, 3);
+        quota.own(at(5000), 2, NonZeroUsize::new(3));
         assert_eq!(quota.next_start(), Some(at(6000)));
-        quota.own(at(7000), 1, 3);
+        quota.own(at(7000), 1, NonZeroUsize::new(3));
         assert_eq!(quota.next_start(), Some(at(6000)), "a loss frees nothing and costs nothing");
+    }
+
+    #[test]
+    fn one_request_a_second_is_sent_until_the_number_of_partitions_is_known() {
+        for (rate, expected) in [(15.0, 1.0), (1000.0, 1.0), (0.5, 0.5)] {
+            let rate = quota(rate, 4, 0).rate();
+            assert!((rate - expected).abs() < 1e-9, "{rate}");
+        }
+    }
+
+    #[test]
+    fn a_gain_of_partitions_ends_the_spacing_of_the_smaller_part() {
+        let mut quota = quota(15.0, 1, 1000);
+        quota.start(at(1000));
+        quota.finish(at(1020), at(1000));
+        assert!(quota.next_start() > Some(at(60_000)));
+        quota.own(at(2000), 1000, NonZeroUsize::new(1000));
+        assert_eq!(quota.next_start(), Some(at(3000)));
     }
 
     #[test]
@@ -282,17 +340,27 @@ mod tests {
         quota.start(at(1000));
         quota.start(at(1067));
         quota.finish(at(1100), at(1000));
-        quota.throttle(at(1100), at(1000), Duration::from_millis(400));
+        quota.slow_down(at(1100));
+        quota.pause(at(1100), Duration::from_millis(400));
         assert!((quota.rate() - 7.5).abs() < 0.01);
-        // The other one had started before that: the same congestion, not a second one.
-        quota.finish(at(1110), at(1067));
-        quota.throttle(at(1110), at(1067), Duration::from_millis(300));
-        assert!((quota.rate() - 7.5).abs() < 0.01);
-        assert!(quota.next_start().is_some_and(|start| start >= at(1500)));
+        assert!(!quota.knew_slowing(at(1067)), "the other one had started before that");
+        quota.pause(at(1110), Duration::from_millis(300));
+        assert_eq!(quota.next_start(), Some(at(1500)));
         quota.start(at(6500));
         assert!((quota.rate() - 11.25).abs() < 0.1, "{}", quota.rate());
         quota.start(at(20_000));
         assert!((quota.rate() - 15.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn what_was_counted_and_what_flies_are_told_in_one_order() {
+        let mut quota = quota(15.0, 1, 1);
+        for start in [1000, 1100, 1200, 1300] {
+            quota.start(at(start));
+        }
+        quota.finish(at(1650), at(1100));
+        quota.finish(at(1650), at(1300));
+        assert_eq!(quota.counts().collect::<Vec<_>>(), [1500, 1600, 1650, 1700].map(at));
     }
 
     proptest! {
@@ -307,14 +375,29 @@ mod tests {
             let mut quota = quota(15.0, 1, 1);
             let late = |index: usize| Duration::from_millis(late[index % late.len()]);
             let starts = starts(&mut quota, Duration::from_millis(latency), late);
-            let counted = |(index, start): (usize, &Moment)| {
-                *start + Duration::from_millis(arrival[index % arrival.len()].min(latency))
-            };
-            let mut counted: Vec<_> = starts.iter().enumerate().map(counted).collect();
-            counted.sort_unstable();
-            for window in counted.windows(16) {
-                prop_assert!(window[15].since(window[0]) >= SECOND);
+            let arrival = |index: usize| arrival[index % arrival.len()].min(latency);
+            prop_assert!(no_second_sees_a_sixteenth(arrivals(&starts, arrival)));
+        }
+
+        /// Nor from several replicas together, whatever the phase of each.
+        #[test]
+        fn invariant_5_no_second_sees_more_than_the_rate_of_several_replicas(
+            owned in prop_oneof![Just(vec![1, 1]), Just(vec![1; 4]), Just(vec![2, 2, 3]), Just(vec![5; 3])],
+            phases in vec(0_u64..1000, 5),
+            latency in 1_u64..300,
+            arrival in vec(0_u64..300, 1..20),
+        ) {
+            let total = owned.iter().sum();
+            let mut counted = Vec::new();
+            for (replica, owned) in owned.into_iter().enumerate() {
+                let mut quota = quota(15.0, owned, total);
+                let starts = starts(&mut quota, Duration::from_millis(latency), |_| Duration::ZERO);
+                let arrival = |index: usize| {
+                    phases[replica] + arrival[(index + replica) % arrival.len()].min(latency)
+                };
+                counted.extend(arrivals(&starts, arrival));
             }
+            prop_assert!(no_second_sees_a_sixteenth(counted));
         }
     }
 }

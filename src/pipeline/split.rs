@@ -3,6 +3,7 @@
 //! A refusal of a request says nothing of any one event. Its halves are sent separately, as cohorts, until
 //! single events are refused. Such an event is at fault only if others of the request were not: refused
 //! single events are parked until something else of their split is taken, or refused for another reason.
+//! An event that leaves without an answer (its partition is gone, or it was given up) says nothing.
 //!
 //! Knows nothing of lanes and requests.
 
@@ -32,9 +33,20 @@ pub(super) struct Splits {
 struct Split {
     /// Events that were neither judged nor parked yet.
     left: usize,
+    /// Some left without an answer.
+    departed: bool,
     parked: Vec<Parked>,
     /// Something of it was taken, or refused for another reason: each refusal is final.
     proven: bool,
+}
+
+/// The refusals of splits of which nothing is left.
+#[derive(Default)]
+pub(super) struct Closed {
+    /// Every single event was refused with one code: that is not the events' fault.
+    pub(super) unanimous: Vec<Parked>,
+    /// The only one refused of those that were answered: one refusal tells nothing.
+    pub(super) undecided: Vec<Parked>,
 }
 
 impl Splits {
@@ -42,7 +54,7 @@ impl Splits {
     /// start.
     pub(super) fn open(&mut self, events: usize, proven: bool) -> u64 {
         self.next += 1;
-        self.open.insert(self.next, Split { left: events, parked: Vec::new(), proven });
+        self.open.insert(self.next, Split { left: events, proven, ..Split::default() });
         self.next
     }
 
@@ -52,12 +64,24 @@ impl Splits {
         Cohort { id: self.next, split }
     }
 
-    /// An event is not one of those to be judged any more.
+    /// An event was answered, and is not one of those to be judged any more.
     pub(super) fn leave(&mut self, item: &mut Item) {
-        let split = item.past.cohort.take().and_then(|cohort| cohort.split);
-        if let Some(open) = split.and_then(|split| self.open.get_mut(&split)) {
+        if let Some(open) = self.take_out(item) {
             open.left = open.left.saturating_sub(1);
         }
+    }
+
+    /// An event goes for good; if it is still to be judged, nobody knows how it would have been.
+    pub(super) fn depart(&mut self, item: &mut Item) {
+        if let Some(open) = self.take_out(item) {
+            open.left = open.left.saturating_sub(1);
+            open.departed = true;
+        }
+    }
+
+    fn take_out(&mut self, item: &mut Item) -> Option<&mut Split> {
+        let split = item.past.cohort.take()?.split?;
+        self.open.get_mut(&split)
     }
 
     /// A single event of the split was refused; returns the refusals that are final with that.
@@ -75,11 +99,15 @@ impl Splits {
         std::mem::take(&mut open.parked)
     }
 
-    /// Takes the refusals of splits in which every single event was refused with one code: that is not the
-    /// events' fault. Forgets the splits of which nothing is left.
-    pub(super) fn take_unanimous(&mut self) -> Vec<Parked> {
-        let done = self.open.extract_if(.., |_, split| split.left == 0);
-        done.flat_map(|(_, split)| split.parked).collect()
+    /// Closes the splits of which nothing is left.
+    pub(super) fn close(&mut self) -> Closed {
+        let mut closed = Closed::default();
+        for (_, split) in self.open.extract_if(.., |_, split| split.left == 0) {
+            let undecided = split.departed && split.parked.len() == 1;
+            let parked = if undecided { &mut closed.undecided } else { &mut closed.unanimous };
+            parked.extend(split.parked);
+        }
+        closed
     }
 
     /// Takes the parked events for which `gone` holds.

@@ -1,5 +1,6 @@
-//! The pipeline's policy, one behaviour a test: what each answer does, what a hold, a brake, a revocation
-//! and a drain do. What must hold in every order of events is the simulation's.
+//! The pipeline's policy, one behaviour a test: what each answer does, what a hold and a brake do, what goes
+//! into a request; refusals, failures, ownerships and the gate have files of their own. What must hold in
+//! every order of events is the simulation's.
 
 use std::num::NonZeroUsize;
 
@@ -14,7 +15,11 @@ use crate::{
     table::WriteId,
 };
 
+mod failures;
 mod gate;
+mod invariants;
+mod ownership;
+mod refusals;
 
 const BAD: Code = Code("bad_request");
 const DOWN: Code = Code("http_503");
@@ -229,11 +234,6 @@ fn accept(request: &Request) -> Answer {
     each(Outcome::Accepted)(request)
 }
 
-/// Refuses the request if it holds the event.
-fn refuse_with(culprit: &str) -> impl Fn(&Request) -> Answer {
-    move |request| if ids(request).contains(&culprit) { Answer::Refused(refusal()) } else { accept(request) }
-}
-
 #[test]
 fn an_accepted_event_settles_its_record_and_is_committed() {
     let mut bench = Bench::new();
@@ -296,77 +296,6 @@ fn an_endpoint_that_spoils_its_events_is_left_out_once() {
 }
 
 #[test]
-fn a_refused_request_is_split_until_the_culprit_stands_alone() {
-    let mut bench = Bench::patient();
-    bench.read_together(16);
-    let mut requests = 0;
-    while bench.outstanding() > 0 {
-        bench.write_letters(LetterOutcome::Written);
-        if bench.outstanding() > 0 {
-            bench.wait_for_request();
-            bench.answer(refuse_with("11:0"));
-            requests += 1;
-        }
-    }
-    assert_eq!(bench.pipeline.snapshot().records.dead_lettered.get(&BAD), Some(&1));
-    assert_eq!(bench.pipeline.snapshot().records.accepted, 15);
-    assert!(requests <= 9, "{requests} requests for one culprit of sixteen");
-}
-
-#[test]
-fn a_single_refused_event_is_dead_lettered() {
-    let mut bench = Bench::new();
-    bench.read(A, &[1]);
-    bench.answer(|_| Answer::Refused(refusal()));
-    assert_eq!(bench.letters.len(), 1);
-    assert_eq!(bench.holds(), []);
-}
-
-#[test]
-fn all_refused_with_one_code_is_a_hold_and_no_dead_letters() {
-    let mut bench = Bench::patient();
-    bench.read_together(4);
-    while bench.holds().is_empty() {
-        bench.wait_for_request();
-        bench.answer(|_| Answer::Refused(refusal()));
-    }
-    assert_eq!(bench.holds(), [("destination", "bad_request")]);
-    // It was the set-up: everything is delivered.
-    while bench.outstanding() > 0 {
-        bench.wait_for_request();
-        bench.answer(accept);
-    }
-    assert_eq!((bench.letters.len(), bench.holds().len()), (0, 0));
-}
-
-#[test]
-fn another_event_that_is_taken_during_the_hold_convicts_the_refused_ones() {
-    let mut bench = Bench::patient();
-    bench.read_together(2);
-    let guilty = |request: &Request| {
-        if ids(request).iter().any(|id| ["0:0", "1:0"].contains(id)) {
-            Answer::Refused(refusal())
-        } else {
-            accept(request)
-        }
-    };
-    while bench.holds().is_empty() {
-        bench.wait_for_request();
-        bench.answer(guilty);
-    }
-    bench.read(A, &[7]);
-    while bench.outstanding() > 0 {
-        bench.write_letters(LetterOutcome::Written);
-        if bench.outstanding() > 0 {
-            bench.wait_for_request();
-            bench.answer(guilty);
-        }
-    }
-    let records = bench.pipeline.snapshot().records;
-    assert_eq!((records.accepted, records.dead_lettered.get(&BAD)), (1, Some(&2)));
-}
-
-#[test]
 fn a_wrong_set_up_holds_everything_and_probes_slower_and_slower() {
     let mut bench = Bench::new();
     bench.read(A, &[1]);
@@ -400,53 +329,25 @@ fn throttling_slows_the_whole_quota_domain_down() {
 }
 
 #[test]
-fn what_nobody_knows_of_is_sent_again_without_end_and_ever_later() {
+fn many_throttled_answers_of_one_congestion_slow_down_once() {
     let mut bench = Bench::new();
-    bench.read(A, &[1]);
-    let mut waits = Vec::new();
-    for _ in 0..12 {
-        bench.answer(|_| Answer::Unknown(DOWN));
-        waits.push(bench.wait_for_request().as_secs());
+    for endpoint in 0..10 {
+        bench.read(A, &[endpoint]);
+        bench.pass(Duration::from_millis(67));
     }
-    assert_eq!(waits, [0, 1, 2, 4, 8, 16, 30, 30, 30, 30, 30, 30]);
-    bench.answer(accept);
-    assert_eq!(bench.outstanding(), 0);
-}
-
-/// For ten minutes, fails each request that holds the event and takes the others; new events keep coming.
-fn fail_alone(bench: &mut Bench, culprit: &'static str) {
-    for round in 0..20 {
-        bench.read(A, &[100 + round]);
-        let until = bench.now + Duration::from_secs(30);
-        while bench.now < until {
-            bench.pass_to_wake(until.since(bench.now));
-            while !bench.requests.is_empty() {
-                bench.answer(|request| {
-                    if ids(request).contains(&culprit) { Answer::Unknown(DOWN) } else { accept(request) }
-                });
-            }
-        }
+    assert_eq!(bench.requests.len(), 10);
+    let throttled = |retry_after| move |_: &Request| Answer::Throttled { retry_after };
+    for _ in 0..9 {
+        bench.answer(throttled(None));
     }
-}
-
-#[test]
-fn a_request_that_fails_while_others_succeed_is_halved_to_the_culprit() {
-    let mut bench = Bench::patient();
-    bench.read_together(8);
-    fail_alone(&mut bench, "5:0");
-    assert_eq!(bench.outstanding(), 1);
-    assert_eq!(bench.holds(), [("event", "keeps_failing")]);
-}
-
-#[test]
-fn a_culprit_is_given_up_only_where_that_is_set() {
-    let mut bench = Bench::with(|config| {
-        config.give_up = Some(Duration::from_mins(2));
-        config.batch.linger = Span(Duration::from_secs(1));
-    });
-    bench.read_together(2);
-    fail_alone(&mut bench, "1:0");
-    assert_eq!(bench.letters.iter().map(|letter| letter.refusal.code.0).collect::<Vec<_>>(), ["given_up"]);
+    assert!((bench.pipeline.snapshot().quota.speed - 0.5).abs() < 0.01);
+    bench.answer(throttled(Some(Duration::from_millis(700))));
+    assert_eq!(bench.wait_for_request(), Duration::from_millis(700), "the longest that was asked for");
+    // What starts after that tells of another congestion.
+    bench.answer(throttled(None));
+    assert!((bench.pipeline.snapshot().quota.speed - 0.25).abs() < 0.01);
+    assert_eq!(bench.wait_for_request(), Duration::from_secs(1));
+    assert_eq!(bench.notices, [Notice::Throttled]);
 }
 
 #[test]
@@ -493,6 +394,18 @@ fn the_same_event_twice_goes_one_after_the_other() {
 }
 
 #[test]
+fn the_same_event_twice_in_a_record_goes_one_after_the_other() {
+    let mut bench = Bench::patient();
+    let three = ["same", "other", "same"].map(|id| delivery(1, id));
+    bench.read_as(A, Mapped::Deliver(three.into()));
+    bench.wait_for_request();
+    assert_eq!(ids(&bench.answer(accept)), ["same", "other"]);
+    bench.wait_for_request();
+    assert_eq!(ids(&bench.answer(accept)), ["same"]);
+    assert_eq!(bench.outstanding(), 0);
+}
+
+#[test]
 fn an_event_waits_for_others_as_long_as_linger_says() {
     let mut bench = Bench::with(|config| config.batch.linger = Span(Duration::from_secs(1)));
     bench.read(A, &[1]);
@@ -507,104 +420,6 @@ fn an_event_too_large_for_any_request_is_dead_lettered() {
     let mut bench = Bench::with(|config| config.measure = Box::new(|_| 5_000_000));
     bench.read(A, &[1]);
     assert_eq!(bench.letters[0].refusal.code, Code("event_too_large"));
-}
-
-#[test]
-fn a_revoked_partition_is_released_when_it_is_settled() {
-    let mut bench = Bench::with(|config| config.batch.linger = Span(Duration::from_mins(1)));
-    bench.read(A, &[1]);
-    bench.read(B, &[2]);
-    bench.handle(Input::Revoking(vec![A]));
-    assert_eq!(ids(&bench.requests[0])[0], "0:0", "it does not wait for others, and goes first");
-    assert_eq!(bench.released, []);
-    bench.answer(accept);
-    assert_eq!(bench.released, [(A, Some(1))]);
-}
-
-#[test]
-fn partitions_that_are_revoked_together_keep_their_part_of_the_quota_until_all_are_drained() {
-    let mut bench = Bench::new();
-    bench.read(B, &[2]);
-    bench.handle(Input::Revoking(vec![A, B]));
-    assert_eq!(bench.released, [], "one is settled, the other is not");
-    assert!((bench.pipeline.snapshot().quota.share - 1.0).abs() < 0.01);
-    bench.answer(accept);
-    assert_eq!(bench.released, [(A, None), (B, Some(1))]);
-}
-
-#[test]
-fn a_revoked_partition_is_released_unsettled_after_the_timeout() {
-    let mut bench = Bench::new();
-    bench.read(A, &[1]);
-    bench.handle(Input::Revoking(vec![A]));
-    bench.pass(Duration::from_millis(9_999));
-    assert_eq!(bench.released, []);
-    bench.pass(Duration::from_millis(1));
-    assert_eq!(bench.released, [(A, None)]);
-    assert_eq!(bench.pipeline.snapshot().records.released, 1);
-    // The late answer changes nothing but what it says was accepted.
-    bench.answer(accept);
-    assert_eq!(bench.pipeline.snapshot().records.accepted, 0);
-}
-
-#[test]
-fn during_a_hold_a_revoked_partition_is_released_at_once() {
-    let mut bench = Bench::new();
-    bench.read(A, &[1]);
-    bench.answer(|_| Answer::Hold(Code("forbidden")));
-    bench.handle(Input::Revoking(vec![A]));
-    assert_eq!(bench.released, [(A, None)]);
-}
-
-#[test]
-fn a_lost_partition_is_not_committed() {
-    let mut bench = Bench::new();
-    bench.read(A, &[1]);
-    bench.answer(accept);
-    bench.read(A, &[1]);
-    bench.wait_for_request();
-    bench.answer(accept);
-    bench.handle(Input::Lost(vec![A]));
-    bench.pass(Duration::from_secs(10));
-    assert_eq!((bench.commits, bench.released), (vec![(A, 1)], vec![]), "the second record is not committed");
-}
-
-#[test]
-fn a_partition_assigned_anew_ends_its_earlier_ownership() {
-    let mut bench = Bench::new();
-    bench.read(A, &[1]);
-    let again = Assignment { ownership: Ownership(7), topic: "a".into(), partition: 0 };
-    bench.handle(Input::Assigned(vec![again]));
-    bench.answer(accept);
-    bench.pass(Duration::from_secs(10));
-    assert_eq!(bench.commits, [], "a completion of the earlier ownership changes nothing");
-    bench.handle(Input::Record(record(A, 5), Mapped::Ignored(Code("x")), Vec::new()));
-    assert_eq!(bench.pipeline.snapshot().records.stale, 1);
-}
-
-#[test]
-fn a_drain_ends_when_all_is_settled() {
-    let mut bench = Bench::with(|config| config.batch.linger = Span(Duration::from_mins(1)));
-    bench.read(A, &[1]);
-    bench.handle(Input::Drain);
-    assert!(bench.intake.paused && !bench.stopped);
-    bench.answer(accept);
-    assert!(bench.stopped);
-    assert_eq!(bench.pipeline.finish(), Summary { positions: vec![(A, 1)], unsettled: 0 });
-}
-
-#[test]
-fn a_drain_during_a_hold_ends_when_nothing_is_in_flight() {
-    let mut bench = Bench::new();
-    bench.read(A, &[1]);
-    bench.read(A, &[2]);
-    bench.pass(Duration::from_millis(67));
-    bench.answer(|_| Answer::Hold(Code("forbidden")));
-    bench.handle(Input::Drain);
-    assert!(!bench.stopped, "one request is in flight");
-    bench.answer(|_| Answer::Hold(Code("forbidden")));
-    assert!(bench.stopped);
-    assert_eq!(bench.pipeline.finish().unsettled, 2);
 }
 
 #[test]
@@ -680,19 +495,6 @@ fn bytes_outstanding_pause_intake() {
     }
     let bytes = bench.pipeline.snapshot().bytes_outstanding;
     assert!((10_000..11_000).contains(&bytes), "{bytes}");
-}
-
-#[test]
-fn an_outage_does_not_count_against_an_event_that_is_missing_once() {
-    let mut bench = Bench::new();
-    bench.read(A, &[1, 2]);
-    for _ in 0..8 {
-        bench.answer(|_| Answer::Unknown(DOWN));
-        bench.wait_for_request();
-    }
-    bench.answer(|_| Answer::Results { outcomes: vec![Outcome::Accepted], endpoints_refused: Vec::new() });
-    assert_eq!(bench.holds(), []);
-    assert!(bench.wait_for_request() <= Duration::from_millis(500), "as after a first failure");
 }
 
 /// A delivery whose record says so many attributes of 100 characters of its endpoint.

@@ -146,7 +146,9 @@ impl Reporter {
     pub(super) fn answered(&mut self, now: Moment, took: Duration, answer: &Answer) {
         self.metrics.observe_duration(took);
         match answer {
-            Answer::Hold(code) | Answer::Unknown(code) => self.errors.note(now, "destination", *code),
+            Answer::Hold(code) | Answer::Unknown(code) | Answer::Unavailable { code, .. } => {
+                self.errors.note(now, "destination", *code)
+            }
             Answer::Refused(refusal) => self.errors.note(now, "destination", refusal.code),
             Answer::Results { .. } | Answer::Throttled { .. } => {}
         }

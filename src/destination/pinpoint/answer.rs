@@ -51,15 +51,18 @@ fn of_failure(response: &HttpResponse, error: Option<&PutEventsError>) -> Answer
     }
     let code = code::of_answer(error_code, status);
     match status {
-        429 => throttled(response.headers()),
-        400..=499 if code::is_of_the_rate(error_code) => throttled(response.headers()),
+        429 => Answer::Throttled { retry_after: retry_after(response.headers()) },
+        400..=499 if code::is_of_the_rate(error_code) => {
+            Answer::Throttled { retry_after: retry_after(response.headers()) }
+        }
         400 | 413 => {
             let message = error.and_then(ProvideErrorMetadata::message);
             let message = message.map_or_else(|| format!("PutEvents answered {status}"), str::to_owned);
             Answer::Refused(Refusal { code, message })
         }
         401 | 403 | 404 | 405 | 410 => Answer::Hold(code),
-        408 | 500..=599 => Answer::Unknown(code),
+        408 | 500..=599 => retry_after(response.headers())
+            .map_or(Answer::Unknown(code), |retry_after| Answer::Unavailable { code, retry_after }),
         _ => Answer::Hold(code::not_understood(status)),
     }
 }
@@ -76,11 +79,12 @@ fn of_silence(failure: &SdkError<PutEventsError, HttpResponse>) -> Answer {
     }
 }
 
-fn throttled(headers: &Headers) -> Answer {
+/// How long an answer asks to wait, within bounds.
+fn retry_after(headers: &Headers) -> Option<Duration> {
     let number = |name| headers.get(name).and_then(|value| value.trim().parse().ok());
     let milliseconds = number("x-amz-retry-after").map(Duration::from_millis);
     let retry_after = milliseconds.or_else(|| number("retry-after").map(Duration::from_secs));
-    Answer::Throttled { retry_after: retry_after.map(|wait| wait.min(LONGEST_RETRY_AFTER)) }
+    retry_after.map(|wait| wait.min(LONGEST_RETRY_AFTER))
 }
 
 /// The error code of the header, without namespace and address; the SDK does not look for it where the
@@ -229,12 +233,25 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_that_asks_for_a_wait_is_unknown_until_then() {
+        let check_wait = |status, header, code, seconds| {
+            let retry_after = Duration::from_secs(seconds);
+            check(status, &[header], "", &Answer::Unavailable { code: Code(code), retry_after });
+        };
+        check_wait(503, ("retry-after", "2"), "http_503", 2);
+        check_wait(408, ("retry-after", "3"), "http_408", 3);
+        check_wait(500, ("x-amz-retry-after", "4000"), "http_500", 4);
+        check_wait(503, ("retry-after", "86400"), "http_503", 60);
+        check(503, &[("retry-after", "soon")], "", &Answer::Unknown(Code("http_503")));
+    }
+
+    #[test]
     fn a_failure_of_the_service_is_unknown() {
         let body = r#"{"__type":"InternalServerErrorException","Message":"secret"}"#;
         check(500, &[], body, &Answer::Unknown(Code("InternalServerErrorException")));
         check(500, &[], "", &Answer::Unknown(Code("http_500")));
         check(502, &[], "<html>", &Answer::Unknown(Code("http_502")));
-        check(503, &[("retry-after", "2")], "", &Answer::Unknown(Code("http_503")));
+        check(503, &[], "", &Answer::Unknown(Code("http_503")));
         check(504, &[], "", &Answer::Unknown(Code("http_504")));
         check(599, &[], "", &Answer::Unknown(Code("http_5xx")));
         check(408, &[], "", &Answer::Unknown(Code("http_408")));

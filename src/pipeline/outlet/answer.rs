@@ -6,6 +6,7 @@
 //! | event refused | a verdict |
 //! | event spoiled by its endpoint | once more with an empty endpoint, then a verdict |
 //! | event throttled, failed or not mentioned | again, after a wait |
+//! | nothing taken, refused or throttled | as if nobody knows: it says nothing of any one event |
 //! | request refused | halved until the culprit stands alone; all refused with one code is a hold |
 //! | request throttled | again; the whole quota domain slows down |
 //! | set-up wrong, or not understood | hold: nothing but a probe now and then |
@@ -21,9 +22,14 @@ use crate::{
         hold::HoldKind,
         lane::{Block, Item},
         notice::Notice,
-        outlet::{Flight, Outcomes, Outlet, Verdict},
+        outlet::{Flight, Outcomes, Outlet, Verdict, failure::Failure},
     },
 };
+
+/// The answer does not speak of an event.
+const MISSING: Code = Code("missing");
+/// A request or an event came too fast.
+const THROTTLED: Code = Code("throttled");
 
 /// What one outcome makes of an event.
 pub(super) enum Judgement {
@@ -53,20 +59,23 @@ impl Outlet {
                 }
                 self.results(now, flight, outcomes, jitter, &mut out);
             }
-            Answer::Refused(refusal) => self.refused(now, flight, &refusal, &mut out),
+            Answer::Refused(refusal) => self.refused(flight, &refusal, &mut out),
             Answer::Throttled { retry_after } => {
                 self.counts.throttled += 1;
                 self.slow_down(now, flight.started, retry_after, jitter, &mut out);
-                self.send_again(flight, Code("throttled"), Block::Free);
+                self.send_again(flight, THROTTLED, Block::Free);
             }
             Answer::Hold(code) => {
                 self.enter_hold(now, code, HoldKind::SetUp, &mut out.notices);
                 self.send_again(flight, code, Block::Free);
             }
-            Answer::Unknown(code) => self.unknown(now, flight, code, jitter, &mut out),
+            Answer::Unknown(code) => self.unknown(now, flight, Failure::of(code), jitter, &mut out),
+            Answer::Unavailable { code, retry_after } => {
+                let failure = Failure { code, asked: retry_after.min(self.schedule.max()) };
+                self.unknown(now, flight, failure, jitter, &mut out);
+            }
         }
-        let unanimous = self.splits.take_unanimous();
-        self.hold_parked(now, unanimous, &mut out.notices);
+        self.close_splits(now, &mut out.notices);
         out
     }
 
@@ -81,13 +90,18 @@ impl Outlet {
     ) {
         let spoke = |outcome: &Outcome| !matches!(outcome, Outcome::Again(_) | Outcome::Throttled);
         let spoke = outcomes.iter().any(spoke);
+        let throttled = outcomes.contains(&Outcome::Throttled);
+        if !spoke && !throttled {
+            return self.unknown(now, flight, Failure::of(missing(&outcomes)), jitter, out);
+        }
         let split = flight.split().filter(|_| spoke);
         if spoke {
-            self.set_up_works(now, flight.started, out);
+            self.last_success = Some(now);
+            self.end_hold(flight.started, out);
         }
-        if outcomes.contains(&Outcome::Throttled) {
+        if throttled {
             self.slow_down(now, flight.started, None, jitter, out);
-        } else {
+        } else if self.quota.knew_slowing(flight.started) {
             self.throttles = 0;
         }
         let mut outcomes = outcomes.into_iter();
@@ -97,8 +111,13 @@ impl Outlet {
                 if spoke {
                     self.splits.leave(&mut item);
                 }
-                let outcome = outcomes.next().unwrap_or(Outcome::Again(Code("missing")));
-                match self.judge(now, item, outcome, jitter, out) {
+                let outcome = outcomes.next().unwrap_or(Outcome::Again(MISSING));
+                // Where nothing was taken, what was not is slowed down with the others.
+                let judgement = match outcome {
+                    Outcome::Again(code) if !spoke => self.slowed(now, item, code, jitter),
+                    outcome => self.judge(now, item, outcome, jitter, out),
+                };
+                match judgement {
                     Judgement::Final(verdict) => out.verdicts.push(verdict),
                     Judgement::Again(item, until) => {
                         block = until.map_or(block, |until| later(block, until));
@@ -138,9 +157,8 @@ impl Outlet {
             }
             Outcome::Throttled => {
                 self.counts.throttled += 1;
-                self.count_retries(Code("throttled"), 1);
-                let wait = self.schedule.wait(self.throttles, jitter);
-                Judgement::Again(item, Some(now + wait))
+                item.past.alone = 0;
+                self.slowed(now, item, THROTTLED, jitter)
             }
             Outcome::Again(code) => {
                 self.count_retries(code, 1);
@@ -148,6 +166,13 @@ impl Outlet {
                 self.fail_alone(now, item, code, jitter, out)
             }
         }
+    }
+
+    /// An event goes again when the wait for the whole quota domain is over.
+    fn slowed(&mut self, now: Moment, item: Item, code: Code, jitter: f64) -> Judgement {
+        self.count_retries(code, 1);
+        let wait = self.schedule.wait(self.throttles, jitter);
+        Judgement::Again(item, Some(now + wait))
     }
 
     pub(super) fn send_again(&mut self, flight: Flight, code: Code, block: Block) {
@@ -171,13 +196,12 @@ impl Outlet {
     pub(super) fn forget(&mut self, item: &mut Item) {
         self.events -= 1;
         self.stuck.remove(&item.order);
-        self.splits.leave(item);
+        self.splits.depart(item);
     }
 
-    /// A request that started at `started` was understood: a hold from before that is over. What it had
-    /// parked is sent once more, and is at fault if it is refused again.
-    pub(super) fn set_up_works(&mut self, now: Moment, started: Moment, out: &mut Outcomes) {
-        self.last_success = Some(now);
+    /// A request that started at `started` was understood: a hold from before that is over. What a hold for
+    /// refusals had parked is sent once more, and is at fault if it is refused again: others were taken.
+    pub(super) fn end_hold(&mut self, started: Moment, out: &mut Outcomes) {
         let Some(hold) = self.hold.take_if(|hold| started >= hold.since) else { return };
         for mut parked in hold.parked {
             parked.item.past.convicted = true;
@@ -194,18 +218,29 @@ impl Outlet {
         jitter: f64,
         out: &mut Outcomes,
     ) {
+        let asked = retry_after.unwrap_or_default().min(self.schedule.max());
+        self.quota.pause(now, asked);
+        // Answers to what was in flight by then tell of the same congestion.
+        if !self.quota.knew_slowing(started) {
+            return;
+        }
         self.throttles += 1;
         if self.throttles == 1 {
             out.notices.push(Notice::Throttled);
         }
-        let wait = self.schedule.wait(self.throttles, jitter);
-        let asked = retry_after.unwrap_or_default().min(self.schedule.max());
-        self.quota.throttle(now, started, wait.max(asked));
+        self.quota.slow_down(now);
+        self.quota.pause(now, self.schedule.wait(self.throttles, jitter));
     }
 
     pub(super) fn count_retries(&mut self, code: Code, events: u64) {
         *self.counts.retried.entry(code).or_default() += events;
     }
+}
+
+/// Why nothing of an answer was taken, throttled or refused.
+fn missing(outcomes: &[Outcome]) -> Code {
+    let code = |outcome: &Outcome| if let Outcome::Again(code) = outcome { Some(*code) } else { None };
+    outcomes.iter().find_map(code).unwrap_or(MISSING)
 }
 
 /// The longer of two waits.
@@ -223,6 +258,6 @@ fn label(answer: &Answer) -> Code {
         Answer::Refused(_) => Code("refused"),
         Answer::Throttled { .. } => Code("throttled"),
         Answer::Hold(_) => Code("hold"),
-        Answer::Unknown(_) => Code("unknown"),
+        Answer::Unknown(_) | Answer::Unavailable { .. } => Code("unknown"),
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! Knows nothing of why anything fails.
 
+use std::time::Duration;
+
 use crate::{
     event::{Code, Refusal},
     moment::Moment,
@@ -19,20 +21,38 @@ use crate::{
 /// After so many failures in a row, while others succeed, a request is halved to find the culprit.
 const PATIENCE: u32 = 5;
 
+/// How a request failed of which nobody knows whether it was taken.
+#[derive(Clone, Copy)]
+pub(super) struct Failure {
+    pub(super) code: Code,
+    /// How long its answer asks to wait.
+    pub(super) asked: Duration,
+}
+
+impl Failure {
+    pub(super) fn of(code: Code) -> Self {
+        Self { code, asked: Duration::ZERO }
+    }
+}
+
 impl Outlet {
     /// Nobody knows whether the request was taken.
     pub(super) fn unknown(
         &mut self,
         now: Moment,
         mut flight: Flight,
-        code: Code,
+        Failure { code, asked }: Failure,
         jitter: f64,
         out: &mut Outcomes,
     ) {
         let others_succeed = self.others_succeed(&flight);
-        flight.items_mut().for_each(|item| fail(now, item));
+        for item in flight.items_mut() {
+            fail(now, item);
+            // All fails: that an event failed alone before says nothing of it any more.
+            item.past.alone = 0;
+        }
         let failures = flight.items().map(|item| item.past.failures).max().unwrap_or_default();
-        let block = Block::Until(now + self.schedule.wait(failures, jitter));
+        let block = Block::Until(now + self.schedule.wait(failures, jitter).max(asked));
         if failures < PATIENCE {
             return self.send_again(flight, code, block);
         }
@@ -75,7 +95,7 @@ impl Outlet {
         // Its request was answered: what failed before, as in an outage, says nothing of it.
         item.past.failures = 0;
         item.past.alone += 1;
-        if item.past.alone >= PATIENCE {
+        if item.past.alone >= PATIENCE || item.past.stuck_since.is_some() {
             return self.stick(now, item, code, out);
         }
         let wait = self.schedule.wait(item.past.alone, jitter);

@@ -5,7 +5,6 @@
 
 use crate::{
     event::Refusal,
-    moment::Moment,
     pipeline::{
         hold::HoldKind,
         lane::Block,
@@ -16,13 +15,13 @@ use crate::{
 
 impl Outlet {
     /// The whole request was refused for what is in it.
-    pub(super) fn refused(&mut self, now: Moment, flight: Flight, refusal: &Refusal, out: &mut Outcomes) {
+    pub(super) fn refused(&mut self, flight: Flight, refusal: &Refusal, out: &mut Outcomes) {
         match self.hold.as_ref().map(|hold| hold.kind) {
             Some(HoldKind::Refused) if flight.events() == 1 => return self.park_probe(flight, refusal),
             // From before the hold: to trace it now would only waste the quota.
             Some(HoldKind::Refused) => return self.send_again(flight, refusal.code, Block::Free),
             // The caller is known again: what is refused now is the request.
-            Some(HoldKind::SetUp) => self.set_up_works(now, flight.started, out),
+            Some(HoldKind::SetUp) => self.end_hold(flight.started, out),
             None => {}
         }
         if flight.events() > 1 {

@@ -2,16 +2,32 @@
 
 use super::{
     World,
-    content::{WHOLE, WRITE, place},
+    content::{WHOLE, WRITE, owned_tag, place},
 };
 use crate::{
-    dead_letter::LetterOutcome,
+    dead_letter::{DeadLetter, LetterOutcome},
     event::Code,
     pipeline::Input,
     table::{Entry, WriteId, WriteOutcome},
 };
 
 impl World {
+    /// Takes over a letter that is to be written; an event that was given up has its verdict with it.
+    pub(super) fn take_letter(&mut self, letter: DeadLetter) {
+        if letter.refusal.code == Code("given_up") {
+            let (partition, offset) = (letter.record.partition, letter.record.offset);
+            let id = letter.event_id.as_deref().expect("events are given up");
+            let log = self.logs.iter().find(|log| log.partition == partition).expect("the partition exists");
+            let index = log.records.binary_search_by_key(&offset, |record| record.offset);
+            let events = log.records[index.expect("the record exists")].content.events();
+            let event = events.iter().find(|event| event.id == id).expect("it is the record's");
+            let (endpoint, tag) = (event.endpoint, owned_tag(event, letter.record.ownership));
+            self.check_given_up(&tag);
+            self.leave(endpoint, &tag);
+        }
+        self.letters.push_back(letter);
+    }
+
     pub(super) fn acknowledge_letter(&mut self) {
         let Some(letter) = self.letters.pop_front() else { return };
         let outcome = if self.rng.f64() < self.faults.letters {

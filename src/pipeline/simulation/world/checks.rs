@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 
 use super::{
-    FETCH, MAX_BYTES, RATE, World,
+    FETCH, RATE, World,
     content::{number, size, tag},
     group::Owned,
     seconds,
 };
 use crate::{
     destination::{EndpointBatch, Request},
-    pipeline::Snapshot,
+    pipeline::{Input, Snapshot},
     record::Ownership,
 };
 
@@ -31,8 +31,8 @@ impl World {
         let events: usize = request.endpoints.iter().map(|batch| batch.events.len()).sum();
         let bytes: usize =
             request.endpoints.iter().flat_map(|batch| &batch.events).map(|event| size(event)).sum();
-        assert!((1..=self.max_events).contains(&events), "invariant 5: {events} events");
-        assert!(bytes <= self.max_bytes, "invariant 5: {bytes} bytes");
+        assert!((1..=self.settings.max_events).contains(&events), "invariant 5: {events} events");
+        assert!(bytes <= self.settings.max_bytes, "invariant 5: {bytes} bytes");
         while self.starts.pop_front_if(|start| self.now.since(*start) >= seconds(1)).is_some() {}
         self.starts.push_back(self.now);
         assert!(self.starts.len() <= 15, "invariant 5: {} requests in a second", self.starts.len());
@@ -72,8 +72,10 @@ impl World {
             assert_eq!(said, newest, "invariant 4: an older snapshot of the endpoint");
         }
         for tag in tags {
-            if !self.sent.insert(tag.to_owned()) {
-                self.sent_again += 1;
+            let again = self.sent.contains_key(tag);
+            self.sent_again += usize::from(again);
+            if !again {
+                self.sent.insert(tag.to_owned(), self.now);
             }
         }
     }
@@ -97,12 +99,12 @@ impl World {
             clippy::cast_sign_loss,
             reason = "a small positive number"
         )]
-        let bound = (seconds.max(1.0) as usize) * self.max_events + FETCH * 3;
+        let bound = (seconds.max(1.0) as usize) * self.settings.max_events + FETCH * 3;
         // The share shrinks when partitions are lost, and what is in flight then stays outstanding.
         let shrunk = self.faults.rebalances || snapshot.quota.share < 1.0;
         assert!(shrunk || snapshot.events_outstanding <= bound, "invariant 6: too many events outstanding");
         assert!(
-            snapshot.bytes_outstanding <= MAX_BYTES + FETCH * 4000,
+            snapshot.bytes_outstanding <= self.settings.budget + FETCH * 4000,
             "invariant 6: too many bytes outstanding"
         );
         self.check_outstanding(snapshot.records_outstanding);
@@ -111,12 +113,39 @@ impl World {
 
     /// Invariant 3: whatever was read under an ownership of today and is not settled is outstanding.
     fn check_outstanding(&self, outstanding: usize) {
-        let read = |owned: &Owned| self.logs[owned.log].records[..owned.next].iter();
-        let open = self.owned.values().flat_map(read).filter(|record| !record.open.is_empty()).count();
+        let open = self.unsettled();
         assert!(
             open <= outstanding,
             "invariant 3: {open} records are not settled, {outstanding} outstanding"
         );
+    }
+
+    /// How many records were read under an ownership of today and are not settled.
+    pub(super) fn unsettled(&self) -> usize {
+        let read = |owned: &Owned| self.logs[owned.log].records[..owned.next].iter();
+        self.owned.values().flat_map(read).filter(|record| !record.open.is_empty()).count()
+    }
+
+    /// An event is given up only if others were taken since it was first sent.
+    pub(super) fn check_given_up(&self, tag: &str) {
+        let sent = self.sent.get(tag).expect("it was sent");
+        let taken = self.last_taken.is_some_and(|taken| taken >= *sent);
+        assert!(taken, "an event was given up though nothing was taken");
+    }
+
+    /// Whatever is answered and however long it takes, nothing is done after the end.
+    pub(super) fn check_end(&mut self) {
+        self.letters.clear();
+        self.commits.clear();
+        self.owned.clear();
+        self.gate.clear();
+        while !self.flights.is_empty() {
+            self.answer();
+        }
+        self.now = self.now + seconds(3600);
+        self.handle(Input::Tick);
+        let quiet = self.flights.is_empty() && self.letters.is_empty() && self.commits.is_empty();
+        assert!(quiet, "something is done after the end");
     }
 
     /// No event is sent before the entries of its record, and those of all that was read before it, were

@@ -21,6 +21,8 @@ pub(super) enum Mood {
     WrongRole,
     Throttling,
     RefusingAll,
+    /// Each event is answered, and none is taken.
+    FailingEach,
 }
 
 impl World {
@@ -39,8 +41,15 @@ impl World {
     }
 
     pub(super) fn change_mood(&mut self) {
-        let moods =
-            [Mood::Well, Mood::Well, Mood::Down, Mood::WrongRole, Mood::Throttling, Mood::RefusingAll];
+        let moods = [
+            Mood::Well,
+            Mood::Well,
+            Mood::Down,
+            Mood::WrongRole,
+            Mood::Throttling,
+            Mood::RefusingAll,
+            Mood::FailingEach,
+        ];
         self.mood = moods[self.rng.usize(..moods.len())];
         self.table_refuses = self.has_table && self.rng.u8(..3) == 0;
     }
@@ -52,6 +61,11 @@ impl World {
             Mood::WrongRole => return Answer::Hold(Code("forbidden")),
             Mood::Throttling => return Answer::Throttled { retry_after: None },
             Mood::RefusingAll => return Answer::Refused(refusal()),
+            Mood::FailingEach => {
+                let events = request.endpoints.iter().map(|batch| batch.events.len()).sum();
+                let outcomes = vec![Outcome::Again(Code("event_5xx")); events];
+                return Answer::Results { outcomes, endpoints_refused: Vec::new() };
+            }
             Mood::Well => {}
         }
         let natures: Vec<Nature> =
@@ -60,9 +74,12 @@ impl World {
             return Answer::Refused(refusal());
         }
         if self.rng.f64() < self.faults.partial / 2.0 {
-            let unclear =
-                [Answer::Unknown(Code("timeout")), Answer::Throttled { retry_after: Some(seconds(2)) }];
-            return unclear[self.rng.usize(..2)].clone();
+            let unclear = [
+                Answer::Unknown(Code("timeout")),
+                Answer::Throttled { retry_after: Some(seconds(2)) },
+                Answer::Unavailable { code: Code("http_503"), retry_after: seconds(2) },
+            ];
+            return unclear[self.rng.usize(..unclear.len())].clone();
         }
         let mut outcomes = Vec::new();
         for batch in &request.endpoints {
@@ -94,10 +111,16 @@ impl World {
                 for ((endpoint, tag), outcome) in tags.iter().zip(outcomes) {
                     match outcome {
                         Outcome::Accepted => {
+                            self.last_taken = Some(self.now);
                             self.leave(*endpoint, tag);
                             self.settle(tag);
                         }
-                        Outcome::Refused(_) => self.leave(*endpoint, tag),
+                        Outcome::Refused(_) | Outcome::EndpointRefused(_) => {
+                            self.last_taken = Some(self.now);
+                            if matches!(outcome, Outcome::Refused(_)) {
+                                self.leave(*endpoint, tag);
+                            }
+                        }
                         _ => {}
                     }
                 }
@@ -109,7 +132,7 @@ impl World {
         }
     }
 
-    fn leave(&mut self, endpoint: u64, tag: &str) {
+    pub(super) fn leave(&mut self, endpoint: u64, tag: &str) {
         if let Some(lane) = self.lanes.get_mut(&endpoint) {
             lane.retain(|other| other != tag);
         }

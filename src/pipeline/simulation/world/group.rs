@@ -120,7 +120,7 @@ impl World {
         for ownership in owned {
             self.end(ownership);
         }
-        self.pipeline = super::pipeline(self.max_events, self.max_bytes, self.brake);
+        self.pipeline = super::pipeline(self.settings);
         self.flights.clear();
         self.letters.clear();
         self.commits.clear();
@@ -145,7 +145,7 @@ impl World {
             lane.retain(|tag| place(tag).0 != owned.log);
         }
         // Whoever reads them again sends them for the first time.
-        self.sent.retain(|tag| place(tag).0 != owned.log);
+        self.sent.retain(|tag, _| place(tag).0 != owned.log);
     }
 
     /// What needs wait no more is in the lanes from now on.

@@ -1,0 +1,127 @@
+//! Refused requests: traced to their culprits, or a hold where there are none.
+
+use super::*;
+
+/// Refuses the request if it holds the event.
+fn refuse_with(culprit: &str) -> impl Fn(&Request) -> Answer {
+    move |request| if ids(request).contains(&culprit) { Answer::Refused(refusal()) } else { accept(request) }
+}
+
+#[test]
+fn a_refused_request_is_split_until_the_culprit_stands_alone() {
+    let mut bench = Bench::patient();
+    bench.read_together(16);
+    let mut requests = 0;
+    while bench.outstanding() > 0 {
+        bench.write_letters(LetterOutcome::Written);
+        if bench.outstanding() > 0 {
+            bench.wait_for_request();
+            bench.answer(refuse_with("11:0"));
+            requests += 1;
+        }
+    }
+    assert_eq!(bench.pipeline.snapshot().records.dead_lettered.get(&BAD), Some(&1));
+    assert_eq!(bench.pipeline.snapshot().records.accepted, 15);
+    assert!(requests <= 9, "{requests} requests for one culprit of sixteen");
+}
+
+#[test]
+fn a_single_refused_event_is_dead_lettered() {
+    let mut bench = Bench::new();
+    bench.read(A, &[1]);
+    bench.answer(|_| Answer::Refused(refusal()));
+    assert_eq!(bench.letters.len(), 1);
+    assert_eq!(bench.holds(), []);
+}
+
+#[test]
+fn all_refused_with_one_code_is_a_hold_and_no_dead_letters() {
+    let mut bench = Bench::patient();
+    bench.read_together(4);
+    while bench.holds().is_empty() {
+        bench.wait_for_request();
+        bench.answer(|_| Answer::Refused(refusal()));
+    }
+    assert_eq!(bench.holds(), [("destination", "bad_request")]);
+    // It was the set-up: everything is delivered.
+    while bench.outstanding() > 0 {
+        bench.wait_for_request();
+        bench.answer(accept);
+    }
+    assert_eq!((bench.letters.len(), bench.holds().len()), (0, 0));
+}
+
+#[test]
+fn another_event_that_is_taken_during_the_hold_convicts_the_refused_ones() {
+    let mut bench = Bench::patient();
+    bench.read_together(2);
+    let guilty = |request: &Request| {
+        if ids(request).iter().any(|id| ["0:0", "1:0"].contains(id)) {
+            Answer::Refused(refusal())
+        } else {
+            accept(request)
+        }
+    };
+    while bench.holds().is_empty() {
+        bench.wait_for_request();
+        bench.answer(guilty);
+    }
+    bench.read(A, &[7]);
+    while bench.outstanding() > 0 {
+        bench.write_letters(LetterOutcome::Written);
+        if bench.outstanding() > 0 {
+            bench.wait_for_request();
+            bench.answer(guilty);
+        }
+    }
+    let records = bench.pipeline.snapshot().records;
+    assert_eq!((records.accepted, records.dead_lettered.get(&BAD)), (1, Some(&2)));
+}
+
+#[test]
+fn one_refusal_of_a_request_whose_other_events_went_unanswered_is_no_hold() {
+    let mut bench = Bench::patient();
+    bench.read(A, &[1]);
+    bench.read(B, &[2]);
+    bench.wait_for_request();
+    bench.answer(|_| Answer::Refused(refusal()));
+    bench.wait_for_request();
+    assert_eq!(ids(&bench.requests[0]), ["0:0"]);
+    bench.answer(|_| Answer::Refused(refusal()));
+    bench.handle(Input::Lost(vec![B]));
+    assert_eq!(bench.holds(), []);
+    bench.wait_for_request();
+    assert_eq!(ids(&bench.answer(accept)), ["0:0"]);
+    assert_eq!((bench.letters.len(), bench.outstanding()), (0, 0));
+}
+
+#[test]
+fn all_refused_with_one_code_during_a_hold_for_the_set_up_become_no_dead_letters() {
+    let mut bench = Bench::patient();
+    bench.read_together(2);
+    bench.answer(|_| Answer::Refused(refusal()));
+    bench.pass(Duration::from_millis(100));
+    bench.read(A, &[7]);
+    bench.pass(Duration::from_secs(1));
+    bench.pass(Duration::from_millis(100));
+    assert_eq!(bench.requests.len(), 3);
+    // The last one tells of the set-up, and then the two halves are refused.
+    bench.requests.rotate_right(1);
+    bench.answer(|_| Answer::Hold(Code("forbidden")));
+    bench.answer(|_| Answer::Refused(refusal()));
+    bench.answer(|_| Answer::Refused(refusal()));
+    assert_eq!(bench.holds(), [("destination", "forbidden")]);
+    for _ in 0..20 {
+        bench.wait_for_request();
+        bench.answer(|request| {
+            let other = ids(request).contains(&"2:0");
+            if other { Answer::Unknown(DOWN) } else { Answer::Refused(refusal()) }
+        });
+    }
+    assert_eq!((bench.letters.len(), bench.holds()), (0, vec![("destination", "bad_request")]));
+    while bench.outstanding() > 0 {
+        bench.wait_for_request();
+        bench.answer(accept);
+    }
+    assert_eq!((bench.letters.len(), bench.holds().len()), (0, 0));
+}
