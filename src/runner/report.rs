@@ -147,7 +147,7 @@ impl Reporter {
         self.metrics.observe_duration(took);
         match answer {
             Answer::Hold(code) | Answer::Unknown(code) | Answer::Unavailable { code, .. } => {
-                self.errors.note(now, "destination", *code)
+                self.errors.note(now, "destination", *code);
             }
             Answer::Refused(refusal) => self.errors.note(now, "destination", refusal.code),
             Answer::Results { .. } | Answer::Throttled { .. } => {}

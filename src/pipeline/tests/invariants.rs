@@ -115,7 +115,7 @@ fn invariant_7_after_an_outage_of_any_kind_every_record_is_settled() {
     let failures: [fn(&Request) -> Answer; 5] = [
         down,
         |_| Answer::Hold(Code("forbidden")),
-        |_| Answer::Throttled { retry_after: Some(Duration::from_secs(60)) },
+        |_| Answer::Throttled { retry_after: Some(Duration::from_mins(1)) },
         |request| each(Outcome::Again(DOWN))(request),
         |_| Answer::Results { outcomes: Vec::new(), endpoints_refused: Vec::new() },
     ];

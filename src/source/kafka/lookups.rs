@@ -186,8 +186,8 @@ impl Asker {
         let ownerships: BTreeMap<_, _> = ownerships.into_iter().collect();
         // The topics are what matters: that the logs do not answer must not hide them.
         let ranges = self.ranges(places).unwrap_or_default();
-        let owner = |range: Range| Some((*ownerships.get(&range.place)?, range));
-        survey.ranges = ranges.into_iter().filter_map(owner).collect();
+        let with_whose = |range: Range| Some((*ownerships.get(&range.place)?, range));
+        survey.ranges = ranges.into_iter().filter_map(with_whose).collect();
         Ok(survey)
     }
 
