@@ -37,8 +37,8 @@ Exit codes:
   1    the shutdown deadline passed with records unsettled; they are delivered again
   64   the command line is not understood, or a file cannot be read (map)
   65   a record was refused (map)
-  69   a needed service is unreachable (check); Kafka failed for good, the sessions' table was not read
-       in time, or `admin.listen` is taken (run)
+  69   a needed service is unreachable (check); Kafka failed for good, the sessions' table
+       was not read in time, or `admin.listen` is taken (run)
   70   a bug
   78   there is something wrong with the configuration
   130  ended at once by a second SIGINT
