@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What fits into less than a minute of one core without optimisation.
-const INPUTS: u64 = 500_000;
+const INPUTS: u64 = 1_000_000;
 
 /// After so many records the mappers forget, and the random numbers begin anew.
 const BLOCK: u64 = 1000;
