@@ -79,6 +79,12 @@ impl PollLoop {
             Rebalance::Committing { places, until } => {
                 let ownership = |place| self.partitions.of(place).map(|owned| owned.ownership);
                 let is_done = !places.iter().filter_map(ownership).any(|it| self.commits.concern(it));
+                if !is_done && *until <= now {
+                    tracing::warn!(
+                        "partitions are given up before their last positions were committed: what was settled \
+                         since the commit before is delivered again"
+                    );
+                }
                 if is_done || *until <= now {
                     self.give_up();
                 }
