@@ -207,9 +207,7 @@ mod tests {
                 None => Value::Number(number),
             },
             Value::Array(values) => values.into_iter().map(rounded).collect(),
-            Value::Object(fields) => {
-                fields.into_iter().map(|(name, value)| (name, rounded(value))).collect()
-            }
+            Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, rounded(value))).collect(),
             other => other,
         }
     }
