@@ -60,6 +60,7 @@ fn a_member_that_joins_and_leaves_under_load_makes_nothing_be_sent_twice() {
     assert_eq!(first.metrics().count("records_released_total"), 0, "what it gave up was settled");
     // The backlog may all be the second's, which read nothing until it owned its half.
     feed.until("it leaves under load", || first.metrics().count("records_outstanding") > 0);
+    eprintln!("the first has said: {:#?}", first.log());
     assert_eq!(first.stop(), Some(0));
     feed.until("the second owns everything", || owned(&second) == 4);
     scene.wait_committed();
