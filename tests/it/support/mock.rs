@@ -2,6 +2,8 @@
 //!
 //! It keeps the last 5 MB of a partition, and stays on the thread that made it.
 
+use std::time::Duration;
+
 use rdkafka::{mocking::MockCluster, producer::DefaultProducerContext};
 
 use super::client::Client;
@@ -26,5 +28,11 @@ impl MockKafka {
     #[track_caller]
     pub(crate) fn create_topic(&self, name: &str, partitions: i32) {
         self.cluster.create_topic(name, partitions, 1).expect("a topic");
+    }
+
+    /// From now on its answers take so long.
+    #[track_caller]
+    pub(crate) fn set_round_trip(&self, time: Duration) {
+        self.cluster.broker_round_trip_time(1, time).expect("a round-trip time");
     }
 }
