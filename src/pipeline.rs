@@ -15,7 +15,7 @@
 //! Knows nothing of tokio, rdkafka and AWS. What always holds: the invariants that its simulation checks
 //! by name (see `pipeline/simulation.rs`).
 
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     event::{Code, Delivery, Mapped, Refusal},
@@ -40,6 +40,7 @@ mod notice;
 mod offsets;
 mod outlet;
 mod ownership;
+mod part;
 mod quota;
 mod settlement;
 #[cfg(test)]
@@ -62,6 +63,7 @@ use lane::{Item, Past};
 use ledger::{Ledger, RecordId};
 use letters::Letters;
 use outlet::{Outlet, OutletConfig};
+use part::Partitions;
 
 /// What the pipeline is made with.
 pub struct PipelineConfig {
@@ -101,8 +103,8 @@ pub struct Pipeline {
     letters: Letters,
     /// Ownerships that are being given up, and until when they may be drained.
     revoking: Vec<(Ownership, Moment)>,
-    /// All partitions of the subscribed topics, once that is known.
-    total_partitions: Option<NonZeroUsize>,
+    /// All partitions of the subscribed topics, once they are known.
+    partitions: Partitions,
     next_item: u64,
     next_commit: Moment,
     intake: Intake,
@@ -134,7 +136,7 @@ impl Pipeline {
             outlet: Outlet::new(outlet),
             letters: Letters::new(config.brake, config.schedule.clone()),
             revoking: Vec::new(),
-            total_partitions: None,
+            partitions: Partitions::default(),
             next_item: 0,
             next_commit: Moment::START,
             intake: Intake::default(),
@@ -152,8 +154,8 @@ impl Pipeline {
         }
         match input {
             Input::Assigned(assignments) => self.assign(now, assignments, actions),
-            Input::Total(total) => {
-                self.total_partitions = NonZeroUsize::new(total);
+            Input::Topics(topics) => {
+                self.partitions = Partitions::new(topics);
                 self.share(now);
             }
             Input::Record(record, mapped, entries) => self.record(now, record, mapped, entries, actions),

@@ -269,7 +269,7 @@ impl<S: Source, D: Destination, L: DeadLetters, T: Table> Runner<S, D, L, T> {
             // Everything was given up already, and nothing begins: what is read of these is stale.
             SourceEvent::Assigned(_) if matches!(self.phase, Phase::Closing(_)) => {}
             SourceEvent::Assigned(assignments) => self.handle(now, Input::Assigned(assignments)),
-            SourceEvent::Total(total) => self.handle(now, Input::Total(total)),
+            SourceEvent::Topics(topics) => self.handle(now, Input::Topics(topics)),
             SourceEvent::Revoking(ownerships) if matches!(self.phase, Phase::Closing(_)) => {
                 // Everything was given up already, with its position.
                 let released = ownerships.into_iter().map(|ownership| (ownership, None)).collect();

@@ -17,8 +17,8 @@ pub mod kafka;
 pub enum SourceEvent {
     /// Partitions were assigned; each begins a new ownership, and records of it follow.
     Assigned(Vec<Assignment>),
-    /// How many partitions all the subscribed topics have.
-    Total(usize),
+    /// The subscribed topics that there are, with the number of partitions of each.
+    Topics(Vec<(Arc<str>, usize)>),
     /// Records that were read, of any of the ownerships, each partition's in the order of its offsets.
     Records(Vec<Record>),
     /// These ownerships are to be given up: nothing more will be read of them; answer each with

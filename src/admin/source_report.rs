@@ -47,7 +47,7 @@ impl SourceReport {
             SourceEvent::Connection(trouble) => self.trouble = *trouble,
             SourceEvent::Failed(code) => self.trouble = Some(*code),
             SourceEvent::Assigned(_)
-            | SourceEvent::Total(_)
+            | SourceEvent::Topics(_)
             | SourceEvent::Records(_)
             | SourceEvent::Revoking(_)
             | SourceEvent::Lost(_)

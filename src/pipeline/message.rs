@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of how either is brought about.
 
+use std::sync::Arc;
+
 use crate::{
     dead_letter::{DeadLetter, LetterId, LetterOutcome},
     destination::{Answer, Request, RequestId},
@@ -16,8 +18,8 @@ use crate::{
 pub enum Input {
     /// Partitions were assigned.
     Assigned(Vec<Assignment>),
-    /// All the subscribed topics have so many partitions.
-    Total(usize),
+    /// These are the subscribed topics that there are, with the number of partitions of each.
+    Topics(Vec<(Arc<str>, usize)>),
     /// A record was read, what it becomes, and what must be in the sessions' table before that is sent.
     Record(Record, Mapped, Vec<Entry>),
     /// These ownerships are to be given up, once they are drained.

@@ -22,7 +22,8 @@ impl Pipeline {
 
     /// The share moves with every partition; one that is being given up counts until it is released.
     pub(super) fn share(&mut self, now: Moment) {
-        self.outlet.quota.own(now, self.ledger.partitions().len(), self.total_partitions);
+        let owned = self.ledger.partitions().values().map(|partition| &partition.assignment);
+        self.outlet.quota.own(now, &self.partitions, owned);
     }
 
     pub(super) fn revoke(&mut self, now: Moment, ownerships: Vec<Ownership>) {

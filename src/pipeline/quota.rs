@@ -3,17 +3,16 @@
 //! Knows nothing of what is sent. What always holds: no second sees more requests than this replica's part
 //! of the rate in whole requests, requests in flight stay within its part of the cap (at least one), and
 //! starts are spaced evenly (invariant 5).
-//!
-//! Whole requests, because any second may see the most that each of several replicas sends in one: with 7.5
-//! each, two that take the half request would be 16 in a second. So the parts of all replicas together stay
-//! within the rate as long as each is a request a second or more. A smaller part is one request in a longer
-//! time; that the seconds of several such replicas never meet cannot be had without talk between them.
 
-use std::{collections::VecDeque, iter, num::NonZeroUsize, time::Duration};
+use std::{collections::VecDeque, iter, time::Duration};
 
 use crate::{
     moment::Moment,
-    pipeline::config::{QuotaConfig, Share},
+    pipeline::{
+        config::{QuotaConfig, Share},
+        part::{Part, Partitions},
+    },
+    record::Assignment,
 };
 
 /// The window over which a destination counts.
@@ -38,8 +37,8 @@ const FASTER_PER_SECOND: f64 = 0.05;
 #[derive(Debug)]
 pub(super) struct Quota {
     config: QuotaConfig,
-    share: f64,
-    /// The part of the share that is used: under 1 after throttling.
+    part: Part,
+    /// How much of the part is used: under 1 after throttling.
     speed: f64,
     speed_changed: Moment,
     /// When throttling last slowed it down.
@@ -61,8 +60,8 @@ impl Quota {
             Share::Partitions => 0.0,
         };
         Self {
+            part: Part::of(config.requests_per_second, share),
             config,
-            share,
             speed: 1.0,
             speed_changed: Moment::START,
             slowed: None,
@@ -73,24 +72,21 @@ impl Quota {
         }
     }
 
-    /// Sets this replica's part to `owned` of `total` partitions, where the configuration says so. The
-    /// parts of all replicas add up to one, without any of them knowing of the others. Whoever gave
-    /// partitions up may have used their part until now, so nothing starts in the second after a gain.
-    ///
-    /// While the total is not known the part is one request a second: within the rate for as many replicas
-    /// as there are requests in it, and enough for one alone to go on with for as long as that lasts.
-    pub(super) fn own(&mut self, now: Moment, owned: usize, total: Option<NonZeroUsize>) {
+    /// Sets this replica's part to what comes with the partitions that it owns, where the configuration says
+    /// so. Whoever gave partitions up may have used their part until now, so nothing starts in the second
+    /// after a gain.
+    pub(super) fn own<'a>(
+        &mut self,
+        now: Moment,
+        partitions: &Partitions,
+        owned: impl IntoIterator<Item = &'a Assignment>,
+    ) {
         if self.config.share != Share::Partitions {
             return;
         }
-        #[expect(clippy::cast_precision_loss, reason = "numbers of partitions are far below 2^52")]
-        let share = match total {
-            _ if owned == 0 => 0.0,
-            Some(total) => owned as f64 / total.get().max(owned) as f64,
-            None => (1.0 / self.config.requests_per_second).min(1.0),
-        };
-        let gained = share > self.share;
-        self.share = share;
+        let part = partitions.part(self.config.requests_per_second, owned);
+        let gained = part.rate > self.part.rate || part.share > self.part.share;
+        self.part = part;
         if gained {
             self.not_before = self.not_before.max(now + SECOND);
             // The spacing of a small part does not outlast it.
@@ -100,7 +96,7 @@ impl Quota {
 
     /// When the next request may start; `None` when only an answer or an assignment can tell.
     pub(super) fn next_start(&self) -> Option<Moment> {
-        if self.share <= 0.0 || self.in_flight.len() >= self.in_flight_cap() {
+        if self.part.share <= 0.0 || self.in_flight.len() >= self.in_flight_cap() {
             return None;
         }
         let mut start = self.next_slot.max(self.not_before);
@@ -157,20 +153,17 @@ impl Quota {
 
     /// Requests a second, as this replica sends them at present.
     pub(super) fn rate(&self) -> f64 {
-        self.nominal_rate() * self.speed
+        self.part.rate * self.speed
     }
 
     /// Requests a second that are this replica's part when nothing is throttled: whole ones, or less than one.
     pub(super) fn nominal_rate(&self) -> f64 {
-        let rate = self.config.requests_per_second * self.share;
-        // A part that is whole may come out a little less.
-        let whole = (rate + 1e-6).floor();
-        if whole >= 1.0 { whole } else { rate }
+        self.part.rate
     }
 
     /// Requests in flight, at most.
     pub(super) fn in_flight_cap(&self) -> usize {
-        let cap = f64::from(self.config.in_flight.get()) * self.share;
+        let cap = f64::from(self.config.in_flight.get()) * self.part.share;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 ≤ cap ≤ 2^32")]
         let cap = cap as usize;
         cap.max(1)
@@ -178,7 +171,7 @@ impl Quota {
 
     /// This replica's part of the quota, 0 to 1, and how much of it is used, 0 to 1.
     pub(super) fn share_and_speed(&self) -> (f64, f64) {
-        (self.share, self.speed)
+        (self.part.share, self.speed)
     }
 
     fn interval(&self) -> Duration {
@@ -188,7 +181,7 @@ impl Quota {
     /// How many requests one second may see.
     fn window(&self) -> usize {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is positive")]
-        let window = self.nominal_rate() as usize;
+        let window = self.part.rate as usize;
         window.max(1)
     }
 
@@ -218,9 +211,12 @@ impl Quota {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
+    use crate::record::Ownership;
 
     fn at(ms: u64) -> Moment {
         Moment::after_start(Duration::from_millis(ms))
@@ -228,8 +224,19 @@ mod tests {
 
     fn quota(rate: f64, owned: usize, total: usize) -> Quota {
         let mut quota = Quota::new(QuotaConfig { requests_per_second: rate, ..QuotaConfig::default() });
-        quota.own(Moment::START, owned, NonZeroUsize::new(total));
+        own(&mut quota, Moment::START, 0..owned, total);
         quota
+    }
+
+    /// From `now` on it owns these of `total` partitions.
+    fn own(quota: &mut Quota, now: Moment, numbers: Range<usize>, total: usize) {
+        let assignment = |number| Assignment {
+            ownership: Ownership(0),
+            topic: "a".into(),
+            partition: i32::try_from(number).expect("a few"),
+        };
+        let owned: Vec<_> = numbers.map(assignment).collect();
+        quota.own(now, &Partitions::new(vec![("a".into(), total)]), &owned);
     }
 
     /// Sends as fast as it may for the ten seconds after its first second, each request answered after `latency`; returns the starts.
@@ -258,7 +265,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_filled(rate: f64, share: (usize, usize), latency_ms: u64, expected: std::ops::Range<usize>) {
+    fn check_filled(rate: f64, share: (usize, usize), latency_ms: u64, expected: Range<usize>) {
         let mut quota = quota(rate, share.0, share.1);
         let sent = starts(&mut quota, Duration::from_millis(latency_ms), |_| Duration::ZERO).len();
         assert!(expected.contains(&sent), "{sent} requests in ten seconds");
@@ -283,18 +290,9 @@ mod tests {
         check_filled(15.0, (1, 1), 900, 98..110);
         check_filled(15.0, (1, 3), 20, 49..52);
         check_filled(15.0, (1, 30), 20, 5..7);
-        check_filled(15.0, (1, 2), 20, 66..71);
+        check_filled(15.0, (1, 2), 20, 76..81);
         check_filled(2.5, (1, 1), 20, 19..22);
         check_filled(1000.0, (1, 1), 10, 9500..10_002);
-    }
-
-    #[test]
-    fn a_part_is_whole_requests_or_less_than_one() {
-        let whole = |rate, owned, total| quota(rate, owned, total).nominal_rate();
-        let rates = [whole(15.0, 1, 2), whole(15.0, 3, 7), whole(15.0, 7, 15), whole(15.0, 1, 30)];
-        for (rate, expected) in rates.into_iter().zip([7.0, 6.0, 7.0, 0.5]) {
-            assert!((rate - expected).abs() < 1e-9, "{rate} for {expected}");
-        }
     }
 
     #[test]
@@ -310,18 +308,25 @@ mod tests {
     #[test]
     fn a_gain_of_partitions_waits_until_their_last_owner_is_forgotten() {
         let mut quota = quota(15.0, 1, 3);
-        quota.own(at(5000), 2, NonZeroUsize::new(3));
+        own(&mut quota, at(5000), 0..2, 3);
         assert_eq!(quota.next_start(), Some(at(6000)));
-        quota.own(at(7000), 1, NonZeroUsize::new(3));
+        own(&mut quota, at(7000), 0..1, 3);
         assert_eq!(quota.next_start(), Some(at(6000)), "a loss frees nothing and costs nothing");
     }
 
     #[test]
-    fn one_request_a_second_is_sent_until_the_number_of_partitions_is_known() {
-        for (rate, expected) in [(15.0, 1.0), (1000.0, 1.0), (0.5, 0.5)] {
-            let rate = quota(rate, 4, 0).rate();
-            assert!((rate - expected).abs() < 1e-9, "{rate}");
-        }
+    fn partitions_that_bring_more_than_others_are_a_gain_as_well() {
+        // The first of four brings four requests a second, the last three.
+        let mut quota = Quota::new(QuotaConfig::default());
+        let rates = [3..4, 0..1].map(|one| {
+            own(&mut quota, at(5000), one, 4);
+            quota.nominal_rate()
+        });
+        assert!(rates[0] < rates[1], "{rates:?}");
+        let mut quota = Quota::new(QuotaConfig::default());
+        own(&mut quota, at(1000), 3..4, 4);
+        own(&mut quota, at(5000), 0..1, 4);
+        assert_eq!(quota.next_start(), Some(at(6000)));
     }
 
     #[test]
@@ -330,7 +335,7 @@ mod tests {
         quota.start(at(1000));
         quota.finish(at(1020), at(1000));
         assert!(quota.next_start() > Some(at(60_000)));
-        quota.own(at(2000), 1000, NonZeroUsize::new(1000));
+        own(&mut quota, at(2000), 0..1000, 1000);
         assert_eq!(quota.next_start(), Some(at(3000)));
     }
 
@@ -389,8 +394,11 @@ mod tests {
         ) {
             let total = owned.iter().sum();
             let mut counted = Vec::new();
+            let mut first = 0;
             for (replica, owned) in owned.into_iter().enumerate() {
-                let mut quota = quota(15.0, owned, total);
+                let mut quota = Quota::new(QuotaConfig::default());
+                own(&mut quota, Moment::START, first..first + owned, total);
+                first += owned;
                 let starts = starts(&mut quota, Duration::from_millis(latency), |_| Duration::ZERO);
                 let arrival = |index: usize| {
                     phases[replica] + arrival[(index + replica) % arrival.len()].min(latency)

@@ -75,7 +75,7 @@ impl Bench {
             stopped: false,
         };
         let assignment = |ownership, topic: &str| Assignment { ownership, topic: topic.into(), partition: 0 };
-        bench.handle(Input::Total(2));
+        bench.handle(Input::Topics(vec![("a".into(), 1), ("b".into(), 1)]));
         bench.handle(Input::Assigned(vec![assignment(A, "a"), assignment(B, "b")]));
         // Whoever owned them before may have sent just now.
         bench.pass(Duration::from_secs(1));

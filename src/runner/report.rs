@@ -129,7 +129,7 @@ impl Reporter {
                 self.errors.note(now, "kafka", *code);
                 error!(%code, "Kafka failed for good");
             }
-            SourceEvent::Total(_)
+            SourceEvent::Topics(_)
             | SourceEvent::Records(_)
             | SourceEvent::Ends(_)
             | SourceEvent::Committed { result: Ok(()), .. }

@@ -203,7 +203,7 @@ impl Script {
         let (topic, partition): (Arc<str>, _) = ("logins".into(), 0);
         let assignment = Assignment { ownership: OWNED, topic: Arc::clone(&topic), partition };
         self.say(SourceEvent::Assigned(vec![assignment]));
-        self.say(SourceEvent::Total(1));
+        self.say(SourceEvent::Topics(vec![(Arc::clone(&topic), 1)]));
         let record = |(offset, value): (i64, Option<&str>)| Record {
             ownership: OWNED,
             topic: Arc::clone(&topic),

@@ -57,7 +57,7 @@ impl Steps {
         };
         let assigned = (0..partitions).map(assignment).collect();
         steps.handle(Input::Assigned(assigned));
-        steps.handle(Input::Total(partitions));
+        steps.handle(Input::Topics(vec![(assignment(0).topic, partitions)]));
         for _ in 0..endpoints.div_ceil(FULL) {
             steps.take_in();
         }

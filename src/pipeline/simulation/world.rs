@@ -138,7 +138,7 @@ impl World {
         let topics: [Arc<str>; 2] = ["a".into(), "b".into()];
         let logs = (0..rng.i32(1..5)).map(|number| Log {
             topic: Arc::clone(&topics[usize::from(number % 2 == 1)]),
-            partition: number,
+            partition: number / 2,
             records: Vec::new(),
             committed: 0,
         });

@@ -83,20 +83,24 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
+    use crate::record::Ownership;
 
     #[test]
     fn events_keep_their_order_through_a_full_channel() {
         let (sender, mut receiver) = mpsc::channel(1);
         let (mut outbox, start) = (Outbox::new(sender), super::super::now());
-        for total in 0..3 {
-            outbox.push(SourceEvent::Total(total));
+        for number in 0..3 {
+            outbox.push(SourceEvent::Lost(vec![Ownership(number)]));
         }
         outbox.flush(start);
         assert!(outbox.is_blocked() && !outbox.is_jammed(start), "one of three fits");
         assert!(outbox.is_jammed(start + PATIENCE));
         for expected in 0..3 {
             let event = receiver.try_recv();
-            assert!(matches!(event, Ok(SourceEvent::Total(total)) if total == expected), "{event:?}");
+            assert!(
+                matches!(&event, Ok(SourceEvent::Lost(lost)) if *lost == [Ownership(expected)]),
+                "{event:?}"
+            );
             outbox.flush(start + PATIENCE);
         }
         assert!(!outbox.is_blocked() && !outbox.is_jammed(start + 2 * PATIENCE));
@@ -107,7 +111,7 @@ mod tests {
         let (sender, receiver) = mpsc::channel(1);
         let mut outbox = Outbox::new(sender);
         drop(receiver);
-        outbox.push(SourceEvent::Total(1));
+        outbox.push(SourceEvent::Lost(Vec::new()));
         outbox.flush(super::super::now());
         assert!(!outbox.is_blocked() && outbox.is_abandoned());
         outbox.finish(SourceEvent::Closed);

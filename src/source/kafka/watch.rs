@@ -22,7 +22,8 @@ const WORRIED: Duration = Duration::from_secs(1);
 pub(super) struct Watch {
     pub(super) connection: Connection,
     missing: BTreeSet<Arc<str>>,
-    total: Option<usize>,
+    /// The topics that there are, as they were last told.
+    topics: Vec<(Arc<str>, usize)>,
     is_asked: bool,
     /// When to look again; none is at once.
     next: Option<Instant>,
@@ -84,14 +85,14 @@ impl Watch {
 
     fn learn_topics(&mut self, topics: &[(Arc<str>, TopicState)], events: &mut Vec<SourceEvent>) {
         self.connection.well(Affected::Topics);
-        let mut total = Some(0);
+        let (mut known, mut all_say) = (Vec::new(), true);
         for (topic, state) in topics {
             match state {
-                TopicState::Partitions(partitions) => total = total.map(|total| total + partitions),
+                TopicState::Partitions(partitions) => known.push((Arc::clone(topic), *partitions)),
                 TopicState::Missing => {}
                 TopicState::Trouble(code) => {
                     self.connection.trouble(Affected::Topics, *code);
-                    total = None;
+                    all_say = false;
                 }
             }
             let missing = *state == TopicState::Missing;
@@ -101,10 +102,10 @@ impl Watch {
                 events.push(SourceEvent::TopicMissing { topic: Arc::clone(topic), missing });
             }
         }
-        // As long as a topic does not say how many partitions it has, the last number known stands.
-        if let Some(total) = total.filter(|total| *total > 0 && self.total != Some(*total)) {
-            self.total = Some(total);
-            events.push(SourceEvent::Total(total));
+        // As long as a topic does not say how many partitions it has, what was known last stands.
+        if all_say && !known.is_empty() && self.topics != known {
+            self.topics.clone_from(&known);
+            events.push(SourceEvent::Topics(known));
         }
     }
 }
@@ -123,7 +124,7 @@ mod tests {
         let current = |ownership| ownership == Ownership(2);
         let events = watch.learn(&Ok(Survey { topics, ranges }), current, super::super::now());
         let short = |event: &SourceEvent| match event {
-            SourceEvent::Total(total) => format!("total {total}"),
+            SourceEvent::Topics(topics) => format!("topics {topics:?}"),
             SourceEvent::TopicMissing { topic, missing } => format!("{topic} missing {missing}"),
             SourceEvent::Ends(ends) => format!("ends {ends:?}"),
             other => panic!("{other:?}"),
@@ -137,13 +138,16 @@ mod tests {
     fn a_change_is_told_once() {
         use TopicState::{Missing, Partitions, Trouble};
         let mut watch = Watch::default();
-        assert_eq!(tells(&mut watch, Partitions(3), Missing), ["b missing true", "total 3"]);
+        assert_eq!(tells(&mut watch, Partitions(3), Missing), ["b missing true", r#"topics [("a", 3)]"#]);
         assert!(tells(&mut watch, Partitions(3), Missing).is_empty());
-        assert_eq!(tells(&mut watch, Partitions(3), Partitions(4)), ["b missing false", "total 7"]);
+        assert_eq!(
+            tells(&mut watch, Partitions(3), Partitions(4)),
+            ["b missing false", r#"topics [("a", 3), ("b", 4)]"#]
+        );
         let trouble = Trouble(Code("topic_authorization_failed"));
-        assert!(tells(&mut watch, trouble, Partitions(9)).is_empty(), "the last number known stands");
+        assert!(tells(&mut watch, trouble, Partitions(9)).is_empty(), "what was known last stands");
         assert!(watch.connection.is_troubled());
-        assert_eq!(tells(&mut watch, Partitions(3), Partitions(9)), ["total 12"]);
+        assert_eq!(tells(&mut watch, Partitions(3), Partitions(9)), [r#"topics [("a", 3), ("b", 9)]"#]);
         assert!(!watch.connection.is_troubled());
     }
 

@@ -1,13 +1,14 @@
 //! The broker's answers: dead letters, commits, and the table.
 
 use super::{
-    World,
+    Log, World,
     content::{WHOLE, WRITE, owned_tag, place},
 };
 use crate::{
     dead_letter::{DeadLetter, LetterOutcome},
     event::Code,
     pipeline::Input,
+    record::Record,
     table::{Entry, WriteId, WriteOutcome},
 };
 
@@ -15,9 +16,9 @@ impl World {
     /// Takes over a letter that is to be written; an event that was given up has its verdict with it.
     pub(super) fn take_letter(&mut self, letter: DeadLetter) {
         if letter.refusal.code == Code("given_up") {
-            let (partition, offset) = (letter.record.partition, letter.record.offset);
+            let offset = letter.record.offset;
             let id = letter.event_id.as_deref().expect("events are given up");
-            let log = self.logs.iter().find(|log| log.partition == partition).expect("the partition exists");
+            let log = &self.logs[self.log_of(&letter.record)];
             let index = log.records.binary_search_by_key(&offset, |record| record.offset);
             let events = log.records[index.expect("the record exists")].content.events();
             let event = events.iter().find(|event| event.id == id).expect("it is the record's");
@@ -26,6 +27,12 @@ impl World {
             self.leave(endpoint, &tag);
         }
         self.letters.push_back(letter);
+    }
+
+    /// Which log a record is of.
+    fn log_of(&self, record: &Record) -> usize {
+        let is_its = |log: &Log| log.topic == record.topic && log.partition == record.partition;
+        self.logs.iter().position(is_its).expect("the partition exists")
     }
 
     pub(super) fn acknowledge_letter(&mut self) {
@@ -37,8 +44,7 @@ impl World {
             LetterOutcome::Written
         };
         if outcome == LetterOutcome::Written {
-            let log = self.logs.iter().position(|log| log.partition == letter.record.partition);
-            let log = log.expect("the partition exists");
+            let log = self.log_of(&letter.record);
             let records = &mut self.logs[log].records;
             let index = records.binary_search_by_key(&letter.record.offset, |record| record.offset);
             let record = &mut records[index.expect("the record exists")];

@@ -1,6 +1,9 @@
 //! The group: partitions come and go, and what is read of them; the gate, as it should be.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use super::{
     FETCH, World,
@@ -47,9 +50,18 @@ impl World {
             assignments.push(Assignment { ownership, topic: Arc::clone(topic), partition: *partition });
         }
         if !assignments.is_empty() {
-            self.handle(Input::Total(self.logs.len()));
+            self.handle(Input::Topics(self.topics()));
             self.handle(Input::Assigned(assignments));
         }
+    }
+
+    /// The topics that there are, with the number of partitions of each.
+    fn topics(&self) -> Vec<(Arc<str>, usize)> {
+        let mut topics = BTreeMap::new();
+        for log in &self.logs {
+            *topics.entry(Arc::clone(&log.topic)).or_default() += 1;
+        }
+        topics.into_iter().collect()
     }
 
     /// One fetch of one partition arrives, unless the pipeline wants none.

@@ -55,7 +55,7 @@ impl Member {
                 }
                 self.read.extend(records);
             }
-            SourceEvent::Total(total) => self.total = Some(total),
+            SourceEvent::Topics(topics) => self.total = Some(topics.iter().map(|(_, count)| count).sum()),
             told => self.told.push(told),
         }
     }
