@@ -55,9 +55,10 @@ const LETTERS: usize = 1024;
 pub async fn run(config: Config) -> Result<Exit, Failure> {
     let pinpoint = Pinpoint::connect(&config.destination.pinpoint).await;
     let pinpoint = pinpoint.map_err(|error| Failure::new(Exit::Configuration, error))?;
+    let listener = listen(&config).await?;
     let drain = CancellationToken::new();
     let ended = select! {
-        ended = deliver(&config, pinpoint, drain.clone(), queries()) => ended?,
+        ended = deliver(&config, pinpoint, listener, drain.clone(), queries()) => ended?,
         exit = signals::drain_then_end(&drain) => return exit,
     };
     Ok(match ended {
@@ -73,18 +74,19 @@ pub fn queries() -> Queries {
     mpsc::channel(QUERIES)
 }
 
-/// Delivers from Kafka to `destination` until `drain` is cancelled and what was read is settled.
+/// Delivers from Kafka to `destination` until `drain` is cancelled and what was read is settled; serves the
+/// admin pages on `listener`.
 ///
 /// # Errors
 /// When a part cannot be started.
 pub async fn deliver(
     config: &Config,
     destination: Pinpoint,
+    listener: TcpListener,
     drain: CancellationToken,
     (asking, queries): Queries,
 ) -> Result<Ended, Failure> {
     let clock = Clock::start();
-    let listener = listen(config).await?;
     let (locate, _watch) = places(config)?;
     let additions = Additions::new(config.endpoint.clone(), config.event.clone(), locate);
     // A quarter of the memory reads ahead, the rest is for what is outstanding.
@@ -115,6 +117,14 @@ pub async fn deliver(
         clock: move || clock.now(),
     };
     let closed = CancellationToken::new();
+    // Before the group is joined: sends that wait for credentials would go out together, over the quota. Without
+    // any a send will be the hold that says so.
+    let ready = {
+        let (destination, drain) = (destination.clone(), drain.clone());
+        async move {
+            select! { _ = destination.credentials() => {}, () = drain.cancelled() => {} }
+        }
+    };
     let runner = Runner::new(Parts {
         clock,
         source,
@@ -129,6 +139,7 @@ pub async fn deliver(
     });
     let deadline = config.shutdown.deadline.0;
     let run = async {
+        ready.await;
         let ended = runner.run(Shutdown { drain, deadline }).await;
         closed.cancel();
         ended

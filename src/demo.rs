@@ -84,9 +84,9 @@ async fn play(stage: Stage, arguments: &DemoArguments, drain: &CancellationToken
     let mut threads = JoinSet::new();
     let watcher = watcher(&stage, arguments, &mut threads, (drain, &finished)).map_err(bug)?;
     let mut audience = Audience { arguments, watcher, service: asking.clone() };
-    let Stage { kafka: _kafka, server, config } = stage;
+    let Stage { kafka: _kafka, server, admin, config } = stage;
     let delivering = async {
-        let ended = app::deliver(&config, destination, drain.clone(), (asking, queries)).await;
+        let ended = app::deliver(&config, destination, admin, drain.clone(), (asking, queries)).await;
         over.cancel();
         closed.cancel();
         ended

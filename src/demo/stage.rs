@@ -4,12 +4,14 @@
 //! Knows nothing of records. Whatever is not said here is the service's default; above all the quota is.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    io,
+    net::{Ipv4Addr, SocketAddr},
     time::Duration,
 };
 
 use anyhow::Context as _;
 use rdkafka::{mocking::MockCluster, producer::DefaultProducerContext};
+use tokio::net::TcpListener;
 
 use crate::{
     cli::DemoArguments,
@@ -36,6 +38,8 @@ pub(super) struct Stage {
     pub(super) kafka: MockCluster<'static, DefaultProducerContext>,
     /// The PutEvents server, which listens and is yet to run.
     pub(super) server: Emulator,
+    /// Where the service is to serve its admin pages.
+    pub(super) admin: TcpListener,
     /// The service's configuration.
     pub(super) config: Config,
 }
@@ -51,8 +55,10 @@ impl Stage {
         let server = Emulator::bind((Ipv4Addr::LOCALHOST, 0).into(), options).await;
         let server = server.context("the PutEvents server cannot listen");
         let server = server.map_err(|cause| Failure::new(Exit::Unreachable, cause))?;
-        let config = configure(&kafka.bootstrap_servers(), server.url(), free(arguments.listen));
-        Ok(Self { kafka, server, config })
+        let admin = admin(arguments.listen).await.context("--listen: there is no free port");
+        let (admin, address) = admin.map_err(|cause| Failure::new(Exit::Unreachable, cause))?;
+        let config = configure(&kafka.bootstrap_servers(), server.url(), address);
+        Ok(Self { kafka, server, admin, config })
     }
 }
 
@@ -81,9 +87,12 @@ fn configure(brokers: &str, url: String, admin: SocketAddr) -> Config {
     config
 }
 
-/// The address where the admin pages can be served: `wanted`, or a free port where that one is taken.
-fn free(wanted: SocketAddr) -> SocketAddr {
-    let free = TcpListener::bind(wanted).or_else(|_| TcpListener::bind((wanted.ip(), 0)));
-    // When there is none, the service says so itself.
-    free.and_then(|listener| listener.local_addr()).unwrap_or(wanted)
+/// Listens for the admin pages' readers: at `wanted`, or on a free port where that one is taken.
+async fn admin(wanted: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = match TcpListener::bind(wanted).await {
+        Err(_) => TcpListener::bind((wanted.ip(), 0)).await?,
+        Ok(listener) => listener,
+    };
+    let address = listener.local_addr()?;
+    Ok((listener, address))
 }

@@ -3,6 +3,7 @@
 //!
 //! Nothing here outlives the test process, however that ends, and nothing waits without a deadline.
 
+pub(crate) mod answering;
 pub(crate) mod client;
 pub(crate) mod http;
 pub(crate) mod kafka;

@@ -1,12 +1,23 @@
 //! Delivery without anything going wrong at either end, and what becomes of records that are not delivered.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread::sleep,
+    time::Duration,
+};
+
+use serde_json::json;
+
 use pinpoint_sidecar::emulator::{Effect, Faults, Matching, Options, Quota};
 
 use super::{
     load::Load,
     scene::{LETTERS, SOON, Scene, TOPIC, wait_metrics},
 };
-use crate::support::{client::Message, wait::eventually};
+use crate::support::{answering::Answering, client::Message, wait::eventually};
 
 #[test]
 fn everything_arrives_once_or_is_a_dead_letter_or_ignored() {
@@ -29,6 +40,40 @@ fn everything_arrives_once_or_is_a_dead_letter_or_ignored() {
     let counts = scene.putevents.control.counts();
     assert_eq!((counts.endpoints_in_two_requests, counts.violations.len()), (0, 0), "{counts:?}");
     assert!(counts.max_events_per_request <= 100 && counts.events_per_request > 20.0, "{counts:?}");
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn requests_do_not_wait_for_credentials_and_go_out_together() {
+    let made_up = json!({
+        "AccessKeyId": "test", "SecretAccessKey": "test", "Token": "test", "Expiration": "2100-01-01T00:00:00Z"
+    });
+    let asked = Arc::new(AtomicU32::new(0));
+    let counter = Arc::clone(&asked);
+    let source = Answering::start(move |_| {
+        // Longer than it takes until as many requests as may be in flight wait for them.
+        sleep(Duration::from_secs(4));
+        counter.fetch_add(1, Ordering::Relaxed);
+        format!(
+            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{made_up}",
+            made_up.to_string().len()
+        )
+    });
+    let mut scene = Scene::with(Options { quota: Some(Quota::default()), ..Options::default() })
+        .set("batch.max_events", "20")
+        .set("destination.pinpoint.timeout", "10s");
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", ""),
+        ("AWS_SECRET_ACCESS_KEY", ""),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &*source.url),
+    ];
+    scene.setup.environment.extend(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let load = Load::generate(1500, 0.0);
+    scene.produce(&load, 0..load.len());
+    let service = scene.setup.start();
+    scene.wait_committed();
+    let counts = scene.putevents.control.counts();
+    assert_eq!((counts.over_quota, asked.load(Ordering::Relaxed)), (0, 1), "{counts:?}");
     assert_eq!(service.stop(), Some(0));
 }
 

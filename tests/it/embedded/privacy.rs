@@ -6,8 +6,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    hostile_server::HostileServer,
-    marked,
+    hostile_server, marked,
     scene::{Scene, TOPIC, assert_balanced, wait_metrics},
 };
 use crate::support::{client::Message, service::Service};
@@ -20,7 +19,7 @@ pub(super) const ADDRESS: &str = "198.51.100.77";
 #[test]
 fn nothing_that_records_and_answers_say_is_told() {
     let scene = Scene::start();
-    let server = HostileServer::start();
+    let server = hostile_server::start();
     let scene = scene
         .set("destination.pinpoint.endpoint_url", &server.url)
         .set("log", "{ format: json, level: trace }");
