@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
+
 use self::{
     config::FormatsConfig,
     custom::{Filter, NotAFilter},
@@ -54,8 +56,11 @@ pub struct Decoded<'a> {
     /// What it was taken for; none when it was not even looked at.
     pub format: Option<Format>,
     /// What it says.
-    pub events: Vec<Item<'a>>,
+    pub events: Items<'a>,
 }
+
+/// Events, or why there are none; nearly always of one record one, for which nothing is allocated.
+pub type Items<'a> = SmallVec<[Item<'a>; 1]>;
 
 /// One event, or why it is none.
 pub type Item<'a> = Result<IdentityEvent<'a>, Unmapped>;
@@ -74,6 +79,10 @@ pub struct Decoder {
     formats: BTreeMap<String, Choice>,
     custom: Option<Filter>,
     wanted: Wanted,
+}
+
+fn one(item: Item<'_>) -> Items<'_> {
+    SmallVec::from_buf([item])
 }
 
 impl Choice {
@@ -109,7 +118,7 @@ impl Decoder {
     pub fn decode<'a>(&self, record: &'a Record) -> Decoded<'a> {
         let choice = *self.formats.get(&*record.topic).unwrap_or(&self.format);
         match record.value.as_deref() {
-            None | Some([]) => Decoded { format: None, events: vec![Err(Ignored::Tombstone.into())] },
+            None | Some([]) => Decoded { format: None, events: one(Err(Ignored::Tombstone.into())) },
             Some(value) => {
                 let reading = Reading { choice, filter: self.custom.as_ref(), wanted: self.wanted };
                 reading.record(record, value)

@@ -8,12 +8,12 @@
 
 use crate::{
     decode::{
-        Choice, Decoded, Item, Wanted,
-        bounds::{MOST_EVENTS, bounded},
+        Choice, Decoded, Item, Items, Wanted,
+        bounds::{MOST_EVENTS, bound},
         custom::Filter,
         envelope::{Outside, payload},
         format::Format,
-        keycloak,
+        keycloak, one,
         tree::{Node, parse},
     },
     identity::reason::{Ignored, Refused, Unmapped},
@@ -21,7 +21,7 @@ use crate::{
 };
 
 fn refused<'a>(reason: impl Into<Unmapped>) -> Decoded<'a> {
-    Decoded { format: None, events: vec![Err(reason.into())] }
+    Decoded { format: None, events: one(Err(reason.into())) }
 }
 
 /// How the values of a topic are read.
@@ -44,7 +44,7 @@ impl Reading<'_> {
             Choice::Named(_) => Ok(None),
         };
         match likely {
-            Ok(Some(events)) => return filled(Format::Keycloak, events, &outside),
+            Ok(Some(item)) => return keycloak_alone(item, &outside),
             Ok(None) => {}
             Err(reason) => return refused(reason),
         }
@@ -52,7 +52,7 @@ impl Reading<'_> {
             (Ok(node), _) => self.value(node, outside),
             // A tree has bounds that one pass has not.
             (Err(reason), Choice::Auto) => match keycloak::decode_own(value, self.wanted) {
-                Ok(Some(events)) => filled(Format::Keycloak, events, &outside),
+                Ok(Some(item)) => keycloak_alone(item, &outside),
                 Ok(None) => refused(reason),
                 Err(reason) => refused(reason),
             },
@@ -81,7 +81,7 @@ impl Reading<'_> {
     }
 
     fn batch<'a>(self, parts: Vec<Node<'a>>, outside: &Outside<'a>) -> Decoded<'a> {
-        let mut all = Decoded { format: None, events: Vec::with_capacity(parts.len().min(MOST_EVENTS)) };
+        let mut all = Decoded { format: None, events: Items::with_capacity(parts.len().min(MOST_EVENTS)) };
         let mut left = outside.left;
         for part in parts {
             let mut outside = outside.clone();
@@ -137,10 +137,20 @@ impl Reading<'_> {
     }
 }
 
-fn filled<'a>(format: Format, events: Vec<Item<'a>>, outside: &Outside<'a>) -> Decoded<'a> {
-    let mut events = bounded(events).unwrap_or_else(|reason| vec![Err(reason.into())]);
+fn filled<'a>(format: Format, mut events: Vec<Item<'a>>, outside: &Outside<'a>) -> Decoded<'a> {
+    if let Err(reason) = bound(&mut events) {
+        events = vec![Err(reason.into())];
+    }
     events.iter_mut().flatten().for_each(|event| outside.fill(event));
-    Decoded { format: Some(format), events }
+    Decoded { format: Some(format), events: events.into() }
+}
+
+/// The same of one that Keycloak's one pass has read.
+fn keycloak_alone<'a>(mut item: Item<'a>, outside: &Outside<'a>) -> Decoded<'a> {
+    if let Ok(event) = &mut item {
+        outside.fill(event);
+    }
+    Decoded { format: Some(Format::Keycloak), events: one(item) }
 }
 
 #[cfg(test)]

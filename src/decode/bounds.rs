@@ -15,23 +15,23 @@ pub(super) const MOST_EVENTS: usize = 10_000;
 /// bytes: several times that of any provider.
 pub(super) const LONGEST_SHARED: usize = 1_000;
 
-/// The events of a record, those with ids that are too long refused.
+/// Refuses those events of a record that have ids which are too long.
 ///
 /// # Errors
 ///
 /// There are more than one record may become.
-pub(super) fn bounded(mut events: Vec<Item<'_>>) -> Result<Vec<Item<'_>>, Refused> {
+pub(super) fn bound(events: &mut [Item<'_>]) -> Result<(), Refused> {
     if events.len() > MOST_EVENTS {
         return Err(Refused::TooManyEvents);
     }
     if events.len() > 1 {
-        for item in &mut events {
+        for item in events {
             if item.as_ref().is_ok_and(has_long_id) {
                 *item = Err(Refused::TooLarge.into());
             }
         }
     }
-    Ok(events)
+    Ok(())
 }
 
 /// Whether something that is hashed is too long to be shared.
@@ -54,16 +54,19 @@ mod tests {
 
     #[test]
     fn an_id_is_as_long_as_it_likes_where_nothing_shares_it() {
-        assert!(bounded(vec![Ok(event(2_000_000))]).unwrap()[0].is_ok());
-        let two = bounded(vec![Ok(event(LONGEST_SHARED)), Ok(event(LONGEST_SHARED + 1))]).unwrap();
+        let mut alone = [Ok(event(2_000_000))];
+        bound(&mut alone).unwrap();
+        assert!(alone[0].is_ok());
+        let mut two = [Ok(event(LONGEST_SHARED)), Ok(event(LONGEST_SHARED + 1))];
+        bound(&mut two).unwrap();
         assert!(two[0].is_ok());
         assert!(two[1] == Err(Refused::TooLarge.into()));
     }
 
     #[test]
     fn a_record_becomes_so_many_events_at_most() {
-        let events = |number| (0..number).map(|_| Ok(event(1))).collect();
-        assert!(bounded(events(MOST_EVENTS)).is_ok());
-        assert!(bounded(events(MOST_EVENTS + 1)) == Err(Refused::TooManyEvents));
+        let mut events: Vec<_> = (0..=MOST_EVENTS).map(|_| Ok(event(1))).collect();
+        assert!(bound(&mut events[1..]).is_ok());
+        assert!(bound(&mut events) == Err(Refused::TooManyEvents));
     }
 }

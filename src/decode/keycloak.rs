@@ -94,7 +94,7 @@ pub fn decode(value: &[u8]) -> Result<IdentityEvent<'_>, Unmapped> {
 /// # Errors
 ///
 /// The value is no JSON.
-pub(super) fn decode_own(value: &[u8], wanted: Wanted) -> Result<Option<Vec<Item<'_>>>, Refused> {
+pub(super) fn decode_own(value: &[u8], wanted: Wanted) -> Result<Option<Item<'_>>, Refused> {
     decode_with(Patience::Long, value, wanted)
 }
 
@@ -103,15 +103,15 @@ pub(super) fn decode_own(value: &[u8], wanted: Wanted) -> Result<Option<Vec<Item
 /// # Errors
 ///
 /// The value is no JSON.
-pub(super) fn decode_likely(value: &[u8], wanted: Wanted) -> Result<Option<Vec<Item<'_>>>, Refused> {
+pub(super) fn decode_likely(value: &[u8], wanted: Wanted) -> Result<Option<Item<'_>>, Refused> {
     decode_with(Patience::Short, value, wanted)
 }
 
-fn decode_with(patience: Patience, value: &[u8], wanted: Wanted) -> Result<Option<Vec<Item<'_>>>, Refused> {
+fn decode_with(patience: Patience, value: &[u8], wanted: Wanted) -> Result<Option<Item<'_>>, Refused> {
     let mut fields = Fields::wanting(wanted);
     fields.be(patience);
     match read(value, &mut fields) {
-        Ok(()) if shape::fits(&fields) => Ok(Some(vec![event_of(&mut fields)])),
+        Ok(()) if shape::fits(&fields) => Ok(Some(event_of(&mut fields))),
         Ok(()) | Err(Refused::NotAnEvent) => Ok(None),
         Err(reason) => Err(reason),
     }
@@ -356,8 +356,8 @@ mod tests {
 
     /// What only some configurations use.
     fn rest_line(value: &str) -> String {
-        let mut items = decode_own(value.as_bytes(), Wanted { attributes: true }).ok().flatten().unwrap();
-        let event = items.remove(0).ok().unwrap();
+        let item = decode_own(value.as_bytes(), Wanted { attributes: true }).ok().flatten().unwrap();
+        let event = item.ok().unwrap();
         let place = event.place.unwrap_or_default();
         let device = event.device.unwrap_or_default();
         let mut words = Vec::new();

@@ -16,15 +16,15 @@ use crate::{
 };
 
 /// What a record became.
-pub(super) struct Outcome<'o> {
+pub(super) struct Outcome<'o, 'r> {
     /// The record's number, from 1.
     pub(super) number: i64,
     pub(super) record: &'o Record,
-    pub(super) decoded: &'o Decoded<'o>,
+    pub(super) decoded: &'o Decoded<'r>,
     pub(super) mapped: &'o Mapped,
 }
 
-impl Outcome<'_> {
+impl Outcome<'_, '_> {
     /// As an outline.
     pub(super) fn text(&self) -> String {
         let mut text = format!("record {}{}: {}\n", self.number, self.place(), self.format());
