@@ -50,6 +50,9 @@ impl PollLoop {
         }
         if !change.resume.is_empty() {
             done = done.and(self.consumer.resume(&group::list(&change.resume)));
+            // librdkafka's thread for a broker of which all partitions were paused sleeps for up to a second
+            // and is not woken by that (`rd_kafka_toppar_pause_resume`); by a question to the broker it is.
+            self.watch.hurry();
         }
         if let Err(error) = done {
             tracing::warn!(code = %codes::code(&error), "partitions could not be paused or resumed");

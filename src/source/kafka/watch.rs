@@ -27,6 +27,8 @@ pub(super) struct Watch {
     is_asked: bool,
     /// When to look again; none is at once.
     next: Option<Instant>,
+    /// What is being seen may have changed since somebody looked.
+    is_outdated: bool,
 }
 
 impl Watch {
@@ -38,12 +40,14 @@ impl Watch {
     /// Notes that somebody is looking.
     pub(super) fn asked(&mut self) {
         self.is_asked = true;
+        self.is_outdated = false;
         self.next = None;
     }
 
     /// Looks again at once: something seems to have changed.
     pub(super) fn hurry(&mut self) {
         self.next = None;
+        self.is_outdated = true;
     }
 
     /// The group has let us in, and partitions may have been added.
@@ -79,7 +83,7 @@ impl Watch {
         // Also when there are none: what was known before is not true any more.
         events.push(SourceEvent::Ends(ends));
         let all_is_well = !self.connection.is_troubled() && self.missing.is_empty();
-        self.next = Some(now + if all_is_well { CALM } else { WORRIED });
+        self.next = (!self.is_outdated).then_some(now + if all_is_well { CALM } else { WORRIED });
         events
     }
 
@@ -168,5 +172,10 @@ mod tests {
         watch.learn(&Ok(Survey::default()), |_| true, now);
         watch.hurry();
         assert!(watch.is_due(now));
+        watch.asked();
+        watch.hurry();
+        assert!(!watch.is_due(now), "one look at a time");
+        watch.learn(&Ok(Survey::default()), |_| true, now);
+        assert!(watch.is_due(now), "it may have come too early");
     }
 }
