@@ -200,6 +200,7 @@ const PURE_CRATES: &[&str] = &[
     "serde",
     "serde_json",
     "sha2",
+    "smallvec",
     "thiserror",
     "woothee",
 ];
