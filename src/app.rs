@@ -117,14 +117,7 @@ pub async fn deliver(
         clock: move || clock.now(),
     };
     let closed = CancellationToken::new();
-    // Before the group is joined: sends that wait for credentials would go out together, over the quota. Without
-    // any a send will be the hold that says so.
-    let ready = {
-        let (destination, drain) = (destination.clone(), drain.clone());
-        async move {
-            select! { _ = destination.credentials() => {}, () = drain.cancelled() => {} }
-        }
-    };
+    let first = destination.clone();
     let runner = Runner::new(Parts {
         clock,
         source,
@@ -139,7 +132,9 @@ pub async fn deliver(
     });
     let deadline = config.shutdown.deadline.0;
     let run = async {
-        ready.await;
+        // Before the group is joined: sends that wait for credentials would go out together, over the quota.
+        // Without any a send will be the hold that says so.
+        select! { _ = first.credentials() => {}, () = drain.cancelled() => {} }
         let ended = runner.run(Shutdown { drain, deadline }).await;
         closed.cancel();
         ended

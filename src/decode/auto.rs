@@ -44,7 +44,7 @@ impl Reading<'_> {
             Choice::Named(_) => Ok(None),
         };
         match likely {
-            Ok(Some(item)) => return keycloak_alone(item, &outside),
+            Ok(Some(item)) => return filled(Format::Keycloak, one(item), &outside),
             Ok(None) => {}
             Err(reason) => return refused(reason),
         }
@@ -52,7 +52,7 @@ impl Reading<'_> {
             (Ok(node), _) => self.value(node, outside),
             // A tree has bounds that one pass has not.
             (Err(reason), Choice::Auto) => match keycloak::decode_own(value, self.wanted) {
-                Ok(Some(item)) => keycloak_alone(item, &outside),
+                Ok(Some(item)) => filled(Format::Keycloak, one(item), &outside),
                 Ok(None) => refused(reason),
                 Err(reason) => refused(reason),
             },
@@ -133,24 +133,16 @@ impl Reading<'_> {
             (Format::Custom, Some(filter)) => filter.decode(node),
             _ => format.decode(node, self.wanted),
         };
-        filled(format, events, outside)
+        filled(format, events.into(), outside)
     }
 }
 
-fn filled<'a>(format: Format, mut events: Vec<Item<'a>>, outside: &Outside<'a>) -> Decoded<'a> {
+fn filled<'a>(format: Format, mut events: Items<'a>, outside: &Outside<'a>) -> Decoded<'a> {
     if let Err(reason) = bound(&mut events) {
-        events = vec![Err(reason.into())];
+        events = one(Err(reason.into()));
     }
     events.iter_mut().flatten().for_each(|event| outside.fill(event));
-    Decoded { format: Some(format), events: events.into() }
-}
-
-/// The same of one that Keycloak's one pass has read.
-fn keycloak_alone<'a>(mut item: Item<'a>, outside: &Outside<'a>) -> Decoded<'a> {
-    if let Ok(event) = &mut item {
-        outside.fill(event);
-    }
-    Decoded { format: Some(Format::Keycloak), events: one(item) }
+    Decoded { format: Some(format), events }
 }
 
 #[cfg(test)]

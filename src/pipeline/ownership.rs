@@ -36,10 +36,14 @@ impl Pipeline {
     }
 
     pub(super) fn lose(&mut self, now: Moment, ownerships: Vec<Ownership>, actions: &mut Vec<Action>) {
+        if ownerships.is_empty() {
+            return;
+        }
         for ownership in ownerships {
             self.revoking.retain(|(other, _)| *other != ownership);
             self.release(now, ownership, actions);
         }
+        self.share(now);
     }
 
     /// Gives up what is revoked once it is settled, once its time is over, or once waiting is in vain.
@@ -63,17 +67,13 @@ impl Pipeline {
             return false;
         }
         let released = done.into_iter().map(|(id, _)| (id, self.release(now, id, actions))).collect();
+        self.share(now);
         actions.push(Action::Release(released));
         true
     }
 
-    /// Ends an ownership; returns the position it had reached.
-    pub(super) fn release(
-        &mut self,
-        now: Moment,
-        ownership: Ownership,
-        actions: &mut Vec<Action>,
-    ) -> Option<i64> {
+    /// Ends an ownership; returns the position it had reached. The share is to be moved afterwards.
+    fn release(&mut self, now: Moment, ownership: Ownership, actions: &mut Vec<Action>) -> Option<i64> {
         let assignment = self.ledger.partitions().get(&ownership)?.assignment.clone();
         let before = self.ledger.counts().released;
         let position = self.ledger.release(ownership);
@@ -87,7 +87,6 @@ impl Pipeline {
         let mut notices = Vec::new();
         self.outlet.release(now, ownership, &mut notices);
         actions.extend(notices.into_iter().map(Action::Notice));
-        self.share(now);
         position
     }
 }

@@ -9,9 +9,8 @@ use std::{
     time::Duration,
 };
 
-use serde_json::json;
-
 use pinpoint_sidecar::emulator::{Effect, Faults, Matching, Options, Quota};
+use serde_json::json;
 
 use super::{
     load::Load,
@@ -47,17 +46,16 @@ fn everything_arrives_once_or_is_a_dead_letter_or_ignored() {
 fn requests_do_not_wait_for_credentials_and_go_out_together() {
     let made_up = json!({
         "AccessKeyId": "test", "SecretAccessKey": "test", "Token": "test", "Expiration": "2100-01-01T00:00:00Z"
-    });
+    })
+    .to_string();
     let asked = Arc::new(AtomicU32::new(0));
     let counter = Arc::clone(&asked);
     let source = Answering::start(move |_| {
         // Longer than it takes until as many requests as may be in flight wait for them.
         sleep(Duration::from_secs(4));
         counter.fetch_add(1, Ordering::Relaxed);
-        format!(
-            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{made_up}",
-            made_up.to_string().len()
-        )
+        let length = made_up.len();
+        format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{made_up}")
     });
     let mut scene = Scene::with(Options { quota: Some(Quota::default()), ..Options::default() })
         .set("batch.max_events", "20")
