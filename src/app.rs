@@ -117,7 +117,6 @@ pub async fn deliver(
         clock: move || clock.now(),
     };
     let closed = CancellationToken::new();
-    let first = destination.clone();
     let runner = Runner::new(Parts {
         clock,
         source,
@@ -132,9 +131,6 @@ pub async fn deliver(
     });
     let deadline = config.shutdown.deadline.0;
     let run = async {
-        // Before the group is joined: sends that wait for credentials would go out together, over the quota.
-        // Without any a send will be the hold that says so.
-        select! { _ = first.credentials() => {}, () = drain.cancelled() => {} }
         let ended = runner.run(Shutdown { drain, deadline }).await;
         closed.cancel();
         ended

@@ -83,6 +83,12 @@ pub trait Destination: Clone + 'static {
     /// than it will. What is said of an endpoint never takes more than its [`size`](Endpoint::size).
     fn measure(&self, delivery: &Delivery) -> usize;
 
+    /// Gets ready what sends would otherwise wait for together, to go out together, over the quota. What fails
+    /// is tried again by the first send.
+    fn prepare(&self) -> impl Future<Output = ()> + Send + 'static {
+        async {}
+    }
+
     /// Sends a request once. Never fails: whatever goes wrong is an [`Answer`].
     fn send(&self, request: Request) -> impl Future<Output = Answer> + Send + 'static;
 }

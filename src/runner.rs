@@ -92,6 +92,10 @@ pub struct Ended {
 pub struct Runner<S, D, L, T> {
     parts: Parts<S, D, L, T>,
     sends: JoinSet<Sent>,
+    /// The destination, getting ready; nothing is read before.
+    preparing: JoinSet<()>,
+    /// The sessions' table is read, or there is none.
+    is_loaded: bool,
     phase: Phase,
     /// When the shutdown is to be over, once it has begun.
     deadline: Option<Moment>,
@@ -123,6 +127,7 @@ enum Phase {
 enum Happened {
     Source(SourceEvent),
     Table(TableEvent),
+    Prepared,
     Sent(Result<Sent, JoinError>),
     Written(LetterId, LetterOutcome),
     Asked(Query),
@@ -137,6 +142,8 @@ impl<S: Source, D: Destination, L: DeadLetters, T: Table> Runner<S, D, L, T> {
         Self {
             parts,
             sends: JoinSet::new(),
+            preparing: JoinSet::new(),
+            is_loaded: false,
             phase: Phase::Running,
             deadline: None,
             unsettled: 0,
@@ -159,6 +166,7 @@ impl<S: Source, D: Destination, L: DeadLetters, T: Table> Runner<S, D, L, T> {
                 Happened::Source(SourceEvent::Closed) => break,
                 Happened::Source(event) => self.source(now, event),
                 Happened::Table(event) => self.table(now, event),
+                Happened::Prepared => self.read(),
                 Happened::Sent(sent) => self.sent(now, sent),
                 Happened::Written(id, outcome) => {
                     self.parts.reporter.letter(now, outcome);
@@ -208,6 +216,7 @@ impl<S: Source, D: Destination, L: DeadLetters, T: Table> Runner<S, D, L, T> {
         select! {
             event = source.next() => Happened::Source(event),
             event = tabled => Happened::Table(event),
+            Some(_) = self.preparing.join_next() => Happened::Prepared,
             Some(sent) = self.sends.join_next() => Happened::Sent(sent),
             Some((id, outcome)) = written.recv() => Happened::Written(id, outcome),
             Some(query) = queries.recv() => Happened::Asked(query),
@@ -217,13 +226,22 @@ impl<S: Source, D: Destination, L: DeadLetters, T: Table> Runner<S, D, L, T> {
         }
     }
 
-    /// Begins to read: records, or before them the sessions that they may be about.
+    /// Begins with what comes before the first record: the destination gets ready, and the sessions that
+    /// records may be about are read.
     fn begin(&mut self) {
+        self.preparing.spawn(self.parts.destination.prepare());
         if self.parts.table.is_some() {
             return self.parts.reporter.loading(self.parts.clock.now());
         }
         self.parts.reporter.running();
-        self.parts.source.command(SourceCommand::Begin);
+        self.is_loaded = true;
+    }
+
+    /// Reads records from now on, if nothing is missing for that.
+    fn read(&mut self) {
+        if self.is_loaded && self.preparing.is_empty() && self.phase == Phase::Running {
+            self.parts.source.command(SourceCommand::Begin);
+        }
     }
 
     fn table(&mut self, now: Moment, event: TableEvent) {
@@ -236,8 +254,9 @@ impl<S: Source, D: Destination, L: DeadLetters, T: Table> Runner<S, D, L, T> {
                     table.write(None, joined);
                 }
             }
-            TableEvent::Loaded if self.phase == Phase::Running => {
-                self.parts.source.command(SourceCommand::Begin);
+            TableEvent::Loaded => {
+                self.is_loaded = true;
+                self.read();
             }
             TableEvent::Written(id, outcome) => {
                 let jitter = self.rng.f64();
@@ -248,8 +267,7 @@ impl<S: Source, D: Destination, L: DeadLetters, T: Table> Runner<S, D, L, T> {
                 self.failed = Some(code);
                 self.close(now);
             }
-            TableEvent::Loaded
-            | TableEvent::Loading { .. }
+            TableEvent::Loading { .. }
             | TableEvent::Ignored(_)
             | TableEvent::Emptied
             | TableEvent::Connection(_) => {}

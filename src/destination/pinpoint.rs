@@ -89,6 +89,12 @@ impl Destination for Pinpoint {
         body::measure(delivery)
     }
 
+    /// Gets the credentials.
+    fn prepare(&self) -> impl Future<Output = ()> + Send + 'static {
+        let shared = Arc::clone(&self.0);
+        async move { shared.credentials.resolve().await.map_or((), drop) }
+    }
+
     /// Takes at most the time for one attempt, and as long again where credentials must be got first.
     fn send(&self, request: Request) -> impl Future<Output = Answer> + Send + 'static {
         let shared = Arc::clone(&self.0);

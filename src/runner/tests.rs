@@ -47,6 +47,7 @@ const OWNED: Ownership = Ownership(1);
 struct Script {
     line: Rc<Line>,
     sheet: Rc<Sheet>,
+    preparation: Arc<Mutex<Duration>>,
     mood: Arc<Mutex<Mood>>,
     requests: Arc<Mutex<Vec<usize>>>,
     health: Arc<Health>,
@@ -81,6 +82,8 @@ struct Memory(Rc<Line>);
 
 #[derive(Clone)]
 struct Scripted {
+    /// How long it takes to get ready.
+    preparation: Arc<Mutex<Duration>>,
     mood: Arc<Mutex<Mood>>,
     requests: Arc<Mutex<Vec<usize>>>,
 }
@@ -148,6 +151,14 @@ impl Table for Tabled {
 impl Destination for Scripted {
     fn measure(&self, _: &Delivery) -> usize {
         500
+    }
+
+    fn prepare(&self) -> impl Future<Output = ()> + Send + 'static {
+        let preparation = Arc::clone(&self.preparation);
+        async move {
+            let preparation = *preparation.lock().unwrap();
+            sleep(preparation).await;
+        }
     }
 
     fn send(&self, request: Request) -> impl Future<Output = Answer> + Send + 'static {
@@ -276,6 +287,7 @@ async fn run_with<F: Future<Output = ()>>(
     let script = Script {
         line: Rc::default(),
         sheet: Rc::default(),
+        preparation: Arc::default(),
         mood: Arc::new(Mutex::new(Mood::Accepts(Duration::from_millis(100)))),
         requests: Arc::default(),
         // Of a poll loop that never hangs.
@@ -284,7 +296,11 @@ async fn run_with<F: Future<Output = ()>>(
         drain: CancellationToken::new(),
         clock,
     };
-    let destination = Scripted { mood: Arc::clone(&script.mood), requests: Arc::clone(&script.requests) };
+    let destination = Scripted {
+        preparation: Arc::clone(&script.preparation),
+        mood: Arc::clone(&script.mood),
+        requests: Arc::clone(&script.requests),
+    };
     let table = table(&script);
     let mapper = Mapper::new(Decoder::default(), &SessionsConfig::default());
     let mapper = if table.is_some() { mapper.sharing() } else { mapper };
@@ -561,6 +577,23 @@ async fn without_a_table_the_source_begins_at_once() {
     })
     .await;
     assert_eq!(script.line.commands.borrow().first(), Some(&SourceCommand::Begin));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_source_begins_when_the_destination_is_ready_and_questions_are_answered_before() {
+    let begins = |command: &SourceCommand| *command == SourceCommand::Begin;
+    let (ended, after, _) = run(async |script: Script| {
+        *script.preparation.lock().unwrap() = Duration::from_mins(1);
+        sleep(Duration::from_secs(59)).await;
+        assert!(script.holds().await.is_empty(), "the runner answers");
+        assert_eq!(script.health.stage(), Stage::Running);
+        assert!(!script.line.commands.borrow().iter().any(begins), "the destination gets ready");
+        script.told(begins).await;
+        script.drain.cancel();
+    })
+    .await;
+    assert!(after >= Duration::from_mins(1), "{after:?}");
+    assert_eq!((ended.unsettled, ended.failed), (0, None));
 }
 
 #[tokio::test(start_paused = true)]
