@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of the parts' insides. The only place, with the configuration, that sees the whole of it.
 
-use std::{num::NonZeroUsize, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use tokio::{join, net::TcpListener, select, sync::mpsc};
@@ -10,33 +10,37 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::{
-    admin::{self, Health, Pages, Query},
-    cli::{self, EmulatorArguments},
-    clock::Clock,
+    app::runner::{Ended, LetterOutcomes, Parts, Runner, Shutdown, report::Reporter},
     config::Config,
-    dead_letter::{DeadLetters, config::DeadLetterConfig, discard::Discard, kafka::KafkaDeadLetters},
-    decode::{Decoder, Wanted},
-    destination::{
-        Destination as _,
-        pinpoint::{ENVELOPE, Pinpoint},
+    core::{
+        backoff::Schedule,
+        dead_letter::{DeadLetters, config::DeadLetterConfig},
+        decode::{Decoder, Wanted},
+        destination::Destination as _,
+        event::Code,
+        map::{
+            Mapper,
+            endpoint::{Additions, Locate},
+        },
+        pipeline::{Pipeline, PipelineConfig},
     },
-    emulator::{self, Emulator},
-    event::Code,
+    edge::{
+        admin::{self, Health, Pages, Query, metrics::Metrics},
+        aws::pinpoint::{ENVELOPE, Pinpoint},
+        clock::Clock,
+        discard::Discard,
+        geo::{Database, Watch},
+        kafka::{
+            client::{Cluster, StartError},
+            consumer::KafkaSource,
+            dead_letters::KafkaDeadLetters,
+            session_table::KafkaTable,
+        },
+    },
     exit::{Exit, Failure},
-    geo::{Database, Watch},
-    kafka::client::{Cluster, StartError},
-    map::{
-        Mapper,
-        endpoint::{Additions, Locate},
-    },
-    metrics::Metrics,
-    pipeline::{Pipeline, PipelineConfig},
-    runner::{Ended, LetterOutcomes, Parts, Runner, Shutdown, report::Reporter},
-    schedule::Schedule,
-    source::kafka::KafkaSource,
-    table::kafka::KafkaTable,
 };
 
+pub mod runner;
 pub(crate) mod signals;
 
 /// Both ends of the way of questions to the runner.
@@ -137,43 +141,6 @@ pub async fn deliver(
     };
     let (ended, ()) = join!(run, admin::serve(listener, pages, closed.clone()));
     Ok(ended)
-}
-
-/// Answers `PutEvents` until a signal.
-///
-/// # Errors
-/// When the address cannot be listened on.
-pub async fn emulator(arguments: EmulatorArguments) -> Result<Exit, Failure> {
-    let options = options(&arguments)?;
-    let listening = Emulator::bind(arguments.listen, options).await;
-    let emulator = listening.with_context(|| format!("cannot listen on {}", arguments.listen));
-    let help = "another process may listen there; choose another address with --listen";
-    let emulator = emulator.map_err(|cause| Failure::new(Exit::Unreachable, cause).with_help(help))?;
-    cli::print(&format!("{}\n", emulator.usage())).map_err(|error| Failure::new(Exit::Unreachable, error))?;
-    let shutdown = CancellationToken::new();
-    let serving = emulator.run(shutdown.clone());
-    let signalled = async {
-        let signalled = signals::first().await;
-        shutdown.cancel();
-        signalled
-    };
-    let ((), signalled) = join!(serving, signalled);
-    signalled.map(|()| Exit::Clean)
-}
-
-/// The emulator's options as the command line gives them; its faults have the names and values of
-/// `/_emulator/faults`.
-fn options(arguments: &EmulatorArguments) -> Result<emulator::Options, Failure> {
-    let faults: serde_json::Map<_, _> =
-        arguments.faults.iter().map(|fault| (fault.name.clone(), fault.value.clone())).collect();
-    let faults = serde_json::from_value(faults.into()).context("--fault: no such fault, or not its value");
-    let help = "GET /_emulator/faults of a running emulator shows all faults and their values";
-    let faults = faults.map_err(|cause| Failure::new(Exit::Usage, cause).with_help(help))?;
-    let quota = NonZeroUsize::new(arguments.requests_per_second).map(|_| emulator::Quota {
-        requests_per_second: arguments.requests_per_second,
-        in_flight: arguments.in_flight,
-    });
-    Ok(emulator::Options { quota, faults, seed: arguments.seed, ..emulator::Options::default() })
 }
 
 /// Resolves the AWS credentials, as a send would.

@@ -13,7 +13,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
-use crate::{decode::config::Choice, exit::Exit};
+use crate::{core::decode::config::Choice, exit::Exit};
 
 mod help;
 

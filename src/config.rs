@@ -17,16 +17,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    admin::config::AdminConfig,
     config::{
         problem::{Origin, Problems},
         sections::{DeadLetterSection, DestinationSection, ShutdownConfig},
         tree::Node,
     },
-    log::LogConfig,
-    map::config::{SessionsConfig, endpoint::EndpointConfig, event::EventConfig, field::Field},
-    pipeline::config::{BatchConfig, CommitConfig, MemoryConfig, QuotaConfig, RetryConfig},
-    source::config::SourceConfig,
+    core::{
+        map::config::{SessionsConfig, endpoint::EndpointConfig, event::EventConfig, field::Field},
+        pipeline::config::{BatchConfig, CommitConfig, MemoryConfig, QuotaConfig, RetryConfig},
+    },
+    edge::{admin::config::AdminConfig, kafka::config::SourceConfig, log::LogConfig},
 };
 
 mod effective;

@@ -12,7 +12,7 @@ use std::{
 
 use tracing::dispatcher;
 
-use crate::panics;
+use crate::core::catch_panic;
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl From<Exit> for ExitCode {
 /// Says where it was and not why: a panic's text may quote a record.
 pub fn on_panic() {
     panic::set_hook(Box::new(|panic| {
-        if panics::are_caught() {
+        if catch_panic::are_caught() {
             return;
         }
         tell(panic);

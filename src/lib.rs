@@ -31,7 +31,7 @@
 //! sent, and nothing that was read after it: whoever reads of a session finds it in the table.
 //! What must be sent again goes back through the pipeline and not into a loop around the send: it joins the
 //! next request, at the front, so that three failed events do not take a request of their own. Backpressure
-//! is a state ([`source::Intake`]) and not a channel: what is outstanding is bounded, and the source pauses
+//! is a state ([`core::source::Intake`]) and not a channel: what is outstanding is bounded, and the source pauses
 //! and resumes while it goes on polling.
 //!
 //! Four kinds of threads: the runtime's, which runs everything but Kafka; the source's poll loop, which
@@ -44,66 +44,66 @@
 //!
 //! | module | decides |
 //! |---|---|
-//! | [`moment`] | points in time, as arguments |
-//! | [`panics`] | catches those of others' code that a record could cause |
-//! | [`setting`] | lengths of time and sizes, as they are written in a configuration |
-//! | [`schedule`] | how long to wait before something is tried again; alone knows `backoff` |
-//! | [`record`] | a record as it was read, and the ownership under which it was |
-//! | [`event`] | app events and endpoints, and the codes that may be shown |
-//! | [`identity`] | what happened at an identity provider, whoever it is |
-//! | [`decode`] | a record's bytes → what happened; a file for each format |
-//! | [`map`] | what happened → app events on an endpoint, or why not; the index of sessions |
-//! | [`source`], [`destination`], [`dead_letter`], [`table`] | the edges' traits, in the pipeline's words |
-//! | [`pipeline`] | what to send, dead-letter, commit and release |
+//! | [`core::time`] | points in time, as arguments |
+//! | [`core::catch_panic`] | catches those of others' code that a record could cause |
+//! | [`core::units`] | lengths of time and sizes, as they are written in a configuration |
+//! | [`core::backoff`] | how long to wait before something is tried again; alone knows `backoff` |
+//! | [`core::record`] | a record as it was read, and the ownership under which it was |
+//! | [`core::event`] | app events and endpoints, and the codes that may be shown |
+//! | [`core::identity`] | what happened at an identity provider, whoever it is |
+//! | [`core::decode`] | a record's bytes → what happened; a file for each format |
+//! | [`core::map`] | what happened → app events on an endpoint, or why not; the index of sessions |
+//! | [`core::source`], [`core::destination`], [`core::dead_letter`], [`core::session_table`] | the edges' traits, in the pipeline's words |
+//! | [`core::pipeline`] | what to send, dead-letter, commit and release |
 //!
 //! The edges and what puts them together:
 //!
 //! | module | does |
 //! |---|---|
-//! | [`clock`] | reads the clock |
-//! | [`outcomes`] | the way back of what became of writes |
-//! | [`kafka`] | what all clients of librdkafka share |
-//! | [`source::kafka`] | the poll loop, rebalances, commits |
-//! | [`table::kafka`] | the sessions' table: reads it whole, follows it, writes to it |
-//! | [`dead_letter::kafka`], [`dead_letter::discard`] | writes dead letters, or drops them |
-//! | [`destination::pinpoint`] | one attempt at `PutEvents`; alone knows the SDK and its shapes |
-//! | [`geo`] | finds the places of ip addresses in a file; alone knows `maxminddb` |
-//! | [`admin`], [`metrics`] | liveness, readiness, status; the metrics and their names |
-//! | [`runner`] | turns what happened into an input, carries out each action, decides nothing |
-//! | [`log`], [`exit`] | what is logged; how the process ends |
+//! | [`edge::clock`] | reads the clock |
+//! | [`edge::acks`] | the way back of what became of writes |
+//! | [`edge::kafka`] | what all clients of librdkafka share |
+//! | [`edge::kafka::consumer`] | the poll loop, rebalances, commits |
+//! | [`edge::kafka::session_table`] | the sessions' table: reads it whole, follows it, writes to it |
+//! | [`edge::kafka::dead_letters`], [`edge::discard`] | writes dead letters, or drops them |
+//! | [`edge::aws::pinpoint`] | one attempt at `PutEvents`; alone knows the SDK and its shapes |
+//! | [`edge::geo`] | finds the places of ip addresses in a file; alone knows `maxminddb` |
+//! | [`edge::admin`], [`edge::admin::metrics`] | liveness, readiness, status; the metrics and their names |
+//! | [`app::runner`] | turns what happened into an input, carries out each action, decides nothing |
+//! | [`edge::log`], [`exit`] | what is logged; how the process ends |
 //! | [`config`] | reads the configuration, once; each part has its own, this one composes them |
-//! | [`check`] | tries what the configuration names |
-//! | [`preview`] | shows what records become, and sends nothing |
+//! | [`tools::check`] | tries what the configuration names |
+//! | [`tools::map`] | shows what records become, and sends nothing |
 //! | [`cli`] | the command line and its words |
-//! | [`emulator`] | a server that answers `PutEvents`, with the quota and with faults |
+//! | [`tools::emulator`] | a server that answers `PutEvents`, with the quota and with faults |
 //! | [`app`] | the composition root |
-//! | [`demo`] | the service with a broker, a server and many users of its own |
+//! | [`tools::demo`] | the service with a broker, a server and many users of its own |
 //!
-//! Imports point one way, from `main` down to [`moment`]; `tests/it/source_tree.rs` has the whole table and
-//! checks each `use` against it.
+//! Imports point one way, `main → tools → app → edge → core`; `tests/it/source_tree.rs`
+//! checks that.
 //!
 //! # What always holds
 //!
-//! "Simulation" is `pipeline/simulation.rs`: 100,000 schedules of faults, revocations, lost answers and
+//! "Simulation" is `core/pipeline/simulation.rs`: 100,000 schedules of faults, revocations, lost answers and
 //! restarts, the invariants checked by number after each step. The scenarios in `tests/it` check the same
 //! from outside, by what was produced and what arrived.
 //!
 //! | | invariant | checked by |
 //! |---|---|---|
-//! | 1 | The committed position of a partition is never past a record that is not settled. | simulation; `invariant_1_…` in `pipeline/offsets.rs` |
-//! | 2 | Within one ownership the position never goes back; nothing is committed for a partition not owned, and a completion from an earlier ownership changes nothing. | simulation; `invariant_2_…` in `pipeline/tests/invariants.rs` |
-//! | 3 | A record is outstanding from before anything else can see it until it is settled; nothing of it is sent before its entries of the sessions' table, and those of all that was read before it, are acknowledged. | simulation; `invariant_3_…` in `pipeline/tests/invariants.rs` |
-//! | 4 | No endpoint is in two requests in flight, and its events are first sent in the order in which they came; while one waits to be sent again, later ones wait. What is sent again carries the newest snapshot of its endpoint. | simulation; `invariant_4_…` in `pipeline/tests/invariants.rs` |
-//! | 5 | No request holds more than 100 events or 4 MB; no quota domain exceeds its rate or its cap in flight. | simulation; `invariant_5_…` in `pipeline/quota.rs` |
-//! | 6 | Records, bytes and events outstanding stay within their budget plus one fetch, however long a destination is down. | simulation; `invariant_6_…` in `pipeline/tests/invariants.rs` |
-//! | 7 | With a destination that answers in the end every record is settled in the end, save where a hold asks for a person. | simulation; `invariant_7_…` in `pipeline/tests/invariants.rs` |
-//! | 8 | After a drain everything that can be settled is, and the process ends before its deadline; what was not settled is not committed. | simulation; `invariant_8_…` in `pipeline/tests/invariants.rs` |
-//! | 9 | The poll loop is never blocked for longer than the group allows. | `invariant_9_…` in `source/kafka/tests.rs` |
-//! | 10 | Records consumed = accepted + dead-lettered + ignored + released + outstanding, in every state. | simulation; `invariant_10_…` in `metrics/tests.rs` |
-//! | 11 | Event ids depend on the record alone. Type and content are the same on every delivery as long as the session index holds the session; where it does not, they say so. | `invariant_11_…` in `map/tests/redelivery.rs` and, of replicas that share a table, `map/tests/shared.rs` |
+//! | 1 | The committed position of a partition is never past a record that is not settled. | simulation; `invariant_1_…` in `core/pipeline/offsets.rs` |
+//! | 2 | Within one ownership the position never goes back; nothing is committed for a partition not owned, and a completion from an earlier ownership changes nothing. | simulation; `invariant_2_…` in `core/pipeline/tests/invariants.rs` |
+//! | 3 | A record is outstanding from before anything else can see it until it is settled; nothing of it is sent before its entries of the sessions' table, and those of all that was read before it, are acknowledged. | simulation; `invariant_3_…` in `core/pipeline/tests/invariants.rs` |
+//! | 4 | No endpoint is in two requests in flight, and its events are first sent in the order in which they came; while one waits to be sent again, later ones wait. What is sent again carries the newest snapshot of its endpoint. | simulation; `invariant_4_…` in `core/pipeline/tests/invariants.rs` |
+//! | 5 | No request holds more than 100 events or 4 MB; no quota domain exceeds its rate or its cap in flight. | simulation; `invariant_5_…` in `core/pipeline/quota.rs` |
+//! | 6 | Records, bytes and events outstanding stay within their budget plus one fetch, however long a destination is down. | simulation; `invariant_6_…` in `core/pipeline/tests/invariants.rs` |
+//! | 7 | With a destination that answers in the end every record is settled in the end, save where a hold asks for a person. | simulation; `invariant_7_…` in `core/pipeline/tests/invariants.rs` |
+//! | 8 | After a drain everything that can be settled is, and the process ends before its deadline; what was not settled is not committed. | simulation; `invariant_8_…` in `core/pipeline/tests/invariants.rs` |
+//! | 9 | The poll loop is never blocked for longer than the group allows. | `invariant_9_…` in `edge/kafka/consumer/tests.rs` |
+//! | 10 | Records consumed = accepted + dead-lettered + ignored + released + outstanding, in every state. | simulation; `invariant_10_…` in `edge/admin/metrics/tests.rs` |
+//! | 11 | Event ids depend on the record alone. Type and content are the same on every delivery as long as the session index holds the session; where it does not, they say so. | `invariant_11_…` in `core/map/tests/redelivery.rs` and, of replicas that share a table, `core/map/tests/shared.rs` |
 //!
 //! And one of privacy: nothing that a record, an answer or a parser said reaches a log line, a label, the
-//! status or an error's `Display`. A [`event::Code`] is the only text that travels there, and it is
+//! status or an error's `Display`. A [`core::event::Code`] is the only text that travels there, and it is
 //! `&'static`. Types that hold personal data have no derived `Debug`.
 //!
 //! # What is absent on purpose
@@ -117,33 +117,10 @@
 //! - A reload of the configuration: a restart is cheap, and what runs is what was checked.
 //! - A second destination: not yet.
 
-pub mod admin;
 pub mod app;
-pub mod check;
 pub mod cli;
-pub mod clock;
 pub mod config;
-pub mod dead_letter;
-pub mod decode;
-pub mod demo;
-pub mod destination;
-pub mod emulator;
-pub mod event;
+pub mod core;
+pub mod edge;
 pub mod exit;
-pub mod geo;
-pub mod identity;
-pub mod kafka;
-pub mod log;
-pub mod map;
-pub mod metrics;
-pub mod moment;
-pub mod outcomes;
-pub mod panics;
-pub mod pipeline;
-pub mod preview;
-pub mod record;
-pub mod runner;
-pub mod schedule;
-pub mod setting;
-pub mod source;
-pub mod table;
+pub mod tools;

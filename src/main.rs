@@ -4,14 +4,13 @@ use std::{env, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use pinpoint_sidecar::{
-    app, check,
+    app,
     cli::{self, CheckArguments, Cli, Command, SchemaName},
     config::{self, Config, LoadError, Sources},
-    demo,
+    core::identity::document,
+    edge::log::{self, Format, Level, LogConfig},
     exit::{self, Exit, Failure},
-    identity::document,
-    log::{self, Format, Level, LogConfig},
-    preview,
+    tools::{check, demo, emulator, map},
 };
 use tokio::runtime::{self, Runtime};
 
@@ -36,7 +35,7 @@ fn carry_out(cli: Cli) -> Result<Exit, Failure> {
             runtime()?.block_on(app::run(config))
         }
         Command::Check(arguments) => check(&arguments, config),
-        Command::Map(arguments) => preview::run(&arguments, &load_by(config, config::load_for_mapping)?),
+        Command::Map(arguments) => map::run(&arguments, &load_by(config, config::load_for_mapping)?),
         Command::Schema(arguments) => print(&format!("{:#}\n", schema(arguments.name))),
         Command::Demo(arguments) => {
             start_log(&LogConfig { format: Format::Text, level: Level::Warn })?;
@@ -44,7 +43,7 @@ fn carry_out(cli: Cli) -> Result<Exit, Failure> {
         }
         Command::Emulator(arguments) => {
             start_log(&LogConfig { format: Format::Text, level: Level::Info })?;
-            runtime()?.block_on(app::emulator(arguments))
+            runtime()?.block_on(emulator::run(arguments))
         }
     }
 }

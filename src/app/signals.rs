@@ -31,7 +31,7 @@ pub(crate) async fn drain_then_end(drain: &CancellationToken) -> Result<Exit, Fa
 ///
 /// # Errors
 /// When signals cannot be received.
-pub(super) async fn first() -> Result<(), Failure> {
+pub(crate) async fn first() -> Result<(), Failure> {
     Signals::new()?.next().await;
     Ok(())
 }

@@ -19,7 +19,7 @@ use crate::{
         schema::Schema,
         tree::{Node, Scalar, Value},
     },
-    map::config::field::Field,
+    core::map::config::field::Field,
 };
 
 /// Reads the configuration out of `tree`.

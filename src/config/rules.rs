@@ -4,13 +4,15 @@
 
 use crate::{
     config::{Config, problem::Problems, tree::Node},
-    dead_letter::config::DeadLetterConfig,
-    decode::{Format, config::Choice, custom::Filter},
-    map::config::{
-        endpoint::PlaceSource,
-        event::{LONGEST_KEY, MOST_KEYS, OWN_ATTRIBUTES},
+    core::{
+        dead_letter::config::DeadLetterConfig,
+        decode::{Format, config::Choice, custom::Filter},
+        map::config::{
+            endpoint::PlaceSource,
+            event::{LONGEST_KEY, MOST_KEYS, OWN_ATTRIBUTES},
+        },
     },
-    source::config::properties,
+    edge::kafka::config::properties,
 };
 
 /// Adds what is wrong with `config`, which was read from `tree`.

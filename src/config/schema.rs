@@ -9,8 +9,10 @@ use serde_json::Value;
 
 use crate::{
     config::Config,
-    map::config::field::Field,
-    setting::{Size, Span},
+    core::{
+        map::config::field::Field,
+        units::{Size, Span},
+    },
 };
 
 /// The JSON Schema of the configuration.

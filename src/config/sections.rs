@@ -6,10 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    dead_letter::config::DeadLetterConfig,
-    destination::pinpoint::config::PinpointConfig,
-    pipeline::config::BrakeConfig,
-    setting::{Malformed, Span, or_off},
+    core::{
+        dead_letter::config::DeadLetterConfig,
+        pipeline::config::BrakeConfig,
+        units::{Malformed, Span, or_off},
+    },
+    edge::aws::pinpoint::config::PinpointConfig,
 };
 
 /// `destination`: where events go.

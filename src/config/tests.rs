@@ -4,13 +4,14 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::{
-    admin::config::Readiness,
-    dead_letter::config::DeadLetterConfig,
-    moment::Timestamp,
-    pipeline::config::Share,
-    setting::{Size, Span},
-    source::config::Start,
-    table::config::TableConfig,
+    core::{
+        dead_letter::config::DeadLetterConfig,
+        pipeline::config::Share,
+        session_table::config::TableConfig,
+        time::Timestamp,
+        units::{Size, Span},
+    },
+    edge::{admin::config::Readiness, kafka::config::Start},
 };
 
 /// What has no default.

@@ -11,13 +11,16 @@ use std::{fs, hint::black_box, num::NonZeroUsize, time::Duration};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use pinpoint_sidecar::{
-    admin::{Overview, RecentErrors, SourceReport, Stage},
-    decode::{Choice, Decoder, Format, config::FormatsConfig},
-    destination::pinpoint,
-    map::{Mapper, config::SessionsConfig},
-    metrics::Metrics,
-    moment::{Moment, Timestamp},
-    record::{Ownership, Record},
+    core::{
+        decode::{Choice, Decoder, Format, config::FormatsConfig},
+        map::{Mapper, config::SessionsConfig},
+        record::{Ownership, Record},
+        time::{Moment, Timestamp},
+    },
+    edge::{
+        admin::{Overview, RecentErrors, SourceReport, Stage, metrics::Metrics},
+        aws::pinpoint,
+    },
 };
 
 use crate::steps::Steps;

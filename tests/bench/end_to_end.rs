@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use pinpoint_sidecar::emulator::Options;
+use pinpoint_sidecar::tools::emulator::Options;
 use support::{
     client::Message,
     kafka::Kafka,

@@ -10,15 +10,18 @@ use std::{
 };
 
 use pinpoint_sidecar::{
-    destination::{Answer, EndpointBatch, Outcome, Request, RequestId, pinpoint},
-    event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Mapped, Session},
-    moment::{Moment, Timestamp},
-    pipeline::{
-        Action, Input, Pipeline, PipelineConfig,
-        config::{BatchConfig, BrakeConfig, QuotaConfig, Share},
+    core::{
+        backoff::Schedule,
+        destination::{Answer, EndpointBatch, Outcome, Request, RequestId},
+        event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Mapped, Session},
+        pipeline::{
+            Action, Input, Pipeline, PipelineConfig,
+            config::{BatchConfig, BrakeConfig, QuotaConfig, Share},
+        },
+        record::{Assignment, Ownership, Record},
+        time::{Moment, Timestamp},
     },
-    record::{Assignment, Ownership, Record},
-    schedule::Schedule,
+    edge::aws::pinpoint,
 };
 
 use crate::load::id;

@@ -1,22 +1,14 @@
 //! Any bytes as a record of any format: the first byte chooses the format and the headers, the rest is the
 //! value. What a record becomes must be the same twice, and must not grow beyond the record.
 //!
-//! `src/map/tests/fuzz.rs` checks more of the answers, with mutations that know the formats.
+//! `src/core/map/tests/fuzz.rs` checks more of the answers, with mutations that know the formats.
 
 #![no_main]
 
 use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
-use pinpoint_sidecar::{
-    config::{self, Config, Sources},
-    decode::{Choice, Decoder, Format, Wanted, config::FormatsConfig},
-    event::{Delivery, Endpoint, Mapped},
-    identity::Place,
-    map::{Mapper, endpoint::Additions},
-    moment::{Moment, Timestamp},
-    record::{Ownership, Record},
-};
+use pinpoint_sidecar::{config::{self, Config, Sources}, core::{decode::{Choice, Decoder, Format, Wanted, config::FormatsConfig}, event::{Delivery, Endpoint, Mapped}, identity::Place, map::{Mapper, endpoint::Additions}, record::{Ownership, Record}, time::{Moment, Timestamp}}};
 
 const PAGE: &str = include_str!("../../deploy/providers/custom.md");
 

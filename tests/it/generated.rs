@@ -4,12 +4,14 @@
 use std::time::Duration;
 
 use pinpoint_sidecar::{
-    decode::Decoder,
-    demo::generate::{Expected, Generator, GeneratorOptions, Produced, Providers},
-    event::Mapped,
-    map::{Mapper, config::SessionsConfig},
-    moment::{Moment, Timestamp},
-    record::{Ownership, Record},
+    core::{
+        decode::Decoder,
+        event::Mapped,
+        map::{Mapper, config::SessionsConfig},
+        record::{Ownership, Record},
+        time::{Moment, Timestamp},
+    },
+    tools::demo::generate::{Expected, Generator, GeneratorOptions, Produced, Providers},
 };
 
 const START: Timestamp = Timestamp(1_795_382_400_000);

@@ -5,7 +5,7 @@
 
 use std::{env, process::Command, thread};
 
-use pinpoint_sidecar::{exit, panics};
+use pinpoint_sidecar::{core::catch_panic, exit};
 
 const TOLD_TO_PANIC: &str = "PINPOINT_SIDECAR_TEST_PANICS";
 
@@ -29,7 +29,7 @@ fn a_panic_on_any_thread_ends_the_process_with_70_and_says_where_but_not_why() {
 /// Panics as the binary would, on a thread that nobody waits for.
 fn panic_elsewhere() -> ! {
     exit::on_panic();
-    assert_eq!(panics::caught(|| -> Option<()> { panic!("s3cret, and caught") }), None);
+    assert_eq!(catch_panic::caught(|| -> Option<()> { panic!("s3cret, and caught") }), None);
     eprintln!("one that is caught ends nothing");
     let panic = || panic!("s3cret");
     let _elsewhere = thread::Builder::new().name("elsewhere".to_owned()).spawn(panic).expect("a thread");

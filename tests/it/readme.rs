@@ -50,7 +50,7 @@ fn the_table_of_exit_codes_is_the_source() {
 
 #[test]
 fn every_reason_is_explained() {
-    let (readme, source) = (file("README.md"), file("src/identity/reason.rs"));
+    let (readme, source) = (file("README.md"), file("src/core/identity/reason.rs"));
     let codes = source.lines().filter_map(|line| line.trim().strip_suffix("\",")?.split_once(" => \""));
     let codes: Vec<_> = codes.map(|(_, code)| code).collect();
     assert!(codes.len() > 20, "the codes are found");
@@ -61,7 +61,7 @@ fn every_reason_is_explained() {
 
 #[test]
 fn every_metric_exists() {
-    let (readme, families) = (file("README.md"), file("src/metrics/families.rs"));
+    let (readme, families) = (file("README.md"), file("src/edge/admin/metrics/families.rs"));
     let mut names = 0;
     for (at, prefix) in readme.match_indices("pinpoint_sidecar_") {
         let rest = &readme[at + prefix.len()..];

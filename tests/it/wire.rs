@@ -14,13 +14,13 @@ use std::{
 };
 
 use pinpoint_sidecar::{
-    destination::{
-        Answer, Destination, EndpointBatch, Outcome, Request, RequestId,
-        pinpoint::{Pinpoint, config::PinpointConfig},
+    core::{
+        destination::{Answer, Destination, EndpointBatch, Outcome, Request, RequestId},
+        event::{AppEvent, Code, Demographic, Endpoint, EndpointId, EventType, Location, Session},
+        time::Timestamp,
+        units::Span,
     },
-    event::{AppEvent, Code, Demographic, Endpoint, EndpointId, EventType, Location, Session},
-    moment::Timestamp,
-    setting::Span,
+    edge::aws::pinpoint::{Pinpoint, config::PinpointConfig},
 };
 use serde_json::Value;
 

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use pinpoint_sidecar::emulator::{Effect, Faults, Matching, Options, Quota};
+use pinpoint_sidecar::tools::emulator::{Effect, Faults, Matching, Options, Quota};
 use serde_json::json;
 
 use super::{

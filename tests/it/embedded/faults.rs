@@ -1,7 +1,7 @@
 //! A PutEvents server that fails in every way in which it gets well again: nothing is lost, and nothing
 //! becomes a dead letter.
 
-use pinpoint_sidecar::emulator::{Faults, How, Options, Outage, Quota};
+use pinpoint_sidecar::tools::emulator::{Faults, How, Options, Outage, Quota};
 
 use super::{
     load::Load,

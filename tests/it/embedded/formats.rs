@@ -1,6 +1,6 @@
 //! Topics of different formats in one service: each record is read as its topic's.
 
-use pinpoint_sidecar::emulator::{Options, Quota};
+use pinpoint_sidecar::tools::emulator::{Options, Quota};
 
 use super::scene::{Scene, TOPIC, wait_metrics};
 use crate::support::client::Message;

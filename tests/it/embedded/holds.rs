@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use pinpoint_sidecar::emulator::Outage;
+use pinpoint_sidecar::tools::emulator::Outage;
 
 use super::{
     load::Load,

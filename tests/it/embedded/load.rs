@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pinpoint_sidecar::{
-    demo::generate::{Expected, Generator, GeneratorOptions, Produced, Providers},
-    moment::Timestamp,
+    core::time::Timestamp,
+    tools::demo::generate::{Expected, Generator, GeneratorOptions, Produced, Providers},
 };
 
 use crate::support::{client::Message, oracle::Verdict};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pinpoint_sidecar::{
-    emulator::{Faults, Options, Quota},
-    setting::Span,
+    core::units::Span,
+    tools::emulator::{Faults, Options, Quota},
 };
 
 use super::{

@@ -3,8 +3,8 @@
 use std::{os::unix::process::ExitStatusExt, time::Duration};
 
 use pinpoint_sidecar::{
-    emulator::{Faults, How, Outage},
-    setting::Span,
+    core::units::Span,
+    tools::emulator::{Faults, How, Outage},
 };
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, ops::Range, time::Duration};
 
-use pinpoint_sidecar::emulator::{Faults, Options, Outage};
+use pinpoint_sidecar::tools::emulator::{Faults, Options, Outage};
 
 use super::load::{Load, PARTITIONS, coordinates};
 use crate::support::{

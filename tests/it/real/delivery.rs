@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use pinpoint_sidecar::{
-    demo::generate::{Expected, Produced},
-    moment::Timestamp,
+    core::time::Timestamp,
+    tools::demo::generate::{Expected, Produced},
 };
 use serde_json::Value;
 

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use pinpoint_sidecar::{
+use pinpoint_sidecar::tools::{
     demo::generate::Expected,
     emulator::{Effect, Faults, How, Matching, Outage},
 };

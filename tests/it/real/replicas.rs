@@ -1,6 +1,6 @@
 //! Partitions change hands while the destination is down.
 
-use pinpoint_sidecar::emulator::Outage;
+use pinpoint_sidecar::tools::emulator::Outage;
 
 use super::{
     restart::wait_owned,

@@ -1,6 +1,6 @@
 //! Sessions that rest, and a table that is lost: what goes out of two replicas that share their sessions.
 
-use pinpoint_sidecar::clock::Clock;
+use pinpoint_sidecar::edge::clock::Clock;
 use serde_json::json;
 
 use super::{

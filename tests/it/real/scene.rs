@@ -9,9 +9,11 @@ use std::{
 };
 
 use pinpoint_sidecar::{
-    demo::generate::{Expected, Generator, GeneratorOptions, Produced, Providers},
-    emulator::{Faults, Options, Outage, Quota},
-    moment::Timestamp,
+    core::time::Timestamp,
+    tools::{
+        demo::generate::{Expected, Generator, GeneratorOptions, Produced, Providers},
+        emulator::{Faults, Options, Outage, Quota},
+    },
 };
 
 use crate::support::{

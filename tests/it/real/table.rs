@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use pinpoint_sidecar::emulator::{Accepted, Control};
+use pinpoint_sidecar::tools::emulator::{Accepted, Control};
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use serde_json::{Value, json};
 

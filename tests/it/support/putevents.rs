@@ -4,7 +4,7 @@
 
 use std::{net::SocketAddr, thread, time::Duration};
 
-use pinpoint_sidecar::emulator::{Control, Counts, Emulator, Options};
+use pinpoint_sidecar::tools::emulator::{Control, Counts, Emulator, Options};
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 

@@ -1,0 +1,389 @@
+//! The one task that owns all state: it turns what happened into an [`Input`] for the pipeline and carries
+//! out each [`Action`] that the pipeline answers with.
+//!
+//! Decides nothing. What always holds: everything that happens goes through one `select!`, whose arms only
+//! say what it was and may be cancelled at any time; nothing in here blocks.
+
+use std::{collections::BTreeMap, future::pending, time::Duration};
+
+use tokio::{
+    select,
+    sync::mpsc,
+    task::{JoinError, JoinSet},
+    time::sleep_until,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    app::runner::report::Reporter,
+    core::{
+        dead_letter::{DeadLetters, LetterId, LetterOutcome},
+        destination::{Answer, Destination, Request, RequestId},
+        event::Code,
+        map::Mapper,
+        pipeline::{Action, Input, Pipeline, RecordCounts},
+        record::Ownership,
+        session_table::{Table, TableEvent},
+        source::{Source, SourceCommand, SourceEvent},
+        time::Moment,
+    },
+    edge::{admin::Query, clock::Clock},
+};
+
+pub mod report;
+mod tabled;
+
+/// How much of the time for a shutdown is kept for the last commit and for leaving the group.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// How often it shows that it lives when nothing happens.
+const BEAT: Duration = Duration::from_secs(10);
+
+/// What became of dead letters, as the one who writes them reports it.
+pub type LetterOutcomes = mpsc::Receiver<(LetterId, LetterOutcome)>;
+
+/// The parts that a runner works with.
+pub struct Parts<S, D, L, T> {
+    /// The process's clock.
+    pub clock: Clock,
+    /// Where records come from.
+    pub source: S,
+    /// Where events go.
+    pub destination: D,
+    /// Where dead letters go.
+    pub letters: L,
+    /// What became of them.
+    pub written: LetterOutcomes,
+    /// What sessions are shared by, where they are; it is read whole before the source begins.
+    pub table: Option<T>,
+    /// What records become.
+    pub mapper: Mapper,
+    /// What decides.
+    pub pipeline: Pipeline,
+    /// What people and programs are told.
+    pub reporter: Reporter,
+    /// Questions of the admin pages.
+    pub queries: mpsc::Receiver<Query>,
+}
+
+/// When a runner ends.
+#[derive(Clone, Debug)]
+pub struct Shutdown {
+    /// Begins the drain.
+    pub drain: CancellationToken,
+    /// How long the drain and the close may take together.
+    pub deadline: Duration,
+}
+
+/// How a runner ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// What was counted of records, from the start to the end.
+    pub records: RecordCounts,
+    /// Records that were given up unsettled; they are delivered again.
+    pub unsettled: usize,
+    /// Partitions whose last position was not acknowledged: what was settled since the commit before is
+    /// delivered again.
+    pub uncommitted: usize,
+    /// Why Kafka failed for good, if it did.
+    pub failed: Option<Code>,
+}
+
+/// The task.
+pub struct Runner<S, D, L, T> {
+    parts: Parts<S, D, L, T>,
+    sends: JoinSet<Sent>,
+    /// The destination, getting ready; nothing is read before.
+    preparing: JoinSet<()>,
+    /// The sessions' table is read, or there is none.
+    is_loaded: bool,
+    phase: Phase,
+    /// When the shutdown is to be over, once it has begun.
+    deadline: Option<Moment>,
+    unsettled: usize,
+    /// The last positions, until they are acknowledged.
+    uncommitted: BTreeMap<Ownership, i64>,
+    failed: Option<Code>,
+    rng: fastrand::Rng,
+    actions: Vec<Action>,
+}
+
+/// A request that was answered.
+struct Sent {
+    id: RequestId,
+    started: Moment,
+    answer: Answer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Running,
+    /// Settling what was read, until then.
+    Draining(Moment),
+    /// Committing and leaving the group, until then; the pipeline is at its end.
+    Closing(Moment),
+}
+
+/// What happened.
+enum Happened {
+    Source(SourceEvent),
+    Table(TableEvent),
+    Prepared,
+    Sent(Result<Sent, JoinError>),
+    Written(LetterId, LetterOutcome),
+    Asked(Query),
+    Due,
+    Drain,
+    Deadline,
+}
+
+impl<S: Source, D: Destination, L: DeadLetters, T: Table> Runner<S, D, L, T> {
+    /// A runner that has not begun.
+    pub fn new(parts: Parts<S, D, L, T>) -> Self {
+        Self {
+            parts,
+            sends: JoinSet::new(),
+            preparing: JoinSet::new(),
+            is_loaded: false,
+            phase: Phase::Running,
+            deadline: None,
+            unsettled: 0,
+            uncommitted: BTreeMap::new(),
+            failed: None,
+            rng: fastrand::Rng::new(),
+            actions: Vec::new(),
+        }
+    }
+
+    /// Runs until the source is closed after a drain, until the deadline of the drain, or until Kafka fails
+    /// for good.
+    pub async fn run(mut self, shutdown: Shutdown) -> Ended {
+        self.begin();
+        loop {
+            let happened = self.next(&shutdown).await;
+            let now = self.parts.clock.now();
+            self.parts.reporter.beat(now);
+            match happened {
+                Happened::Source(SourceEvent::Closed) => break,
+                Happened::Source(event) => self.source(now, event),
+                Happened::Table(event) => self.table(now, event),
+                Happened::Prepared => self.read(),
+                Happened::Sent(sent) => self.sent(now, sent),
+                Happened::Written(id, outcome) => {
+                    self.parts.reporter.letter(now, outcome);
+                    let jitter = self.rng.f64();
+                    self.handle(now, Input::LetterFinished(id, outcome, jitter));
+                }
+                Happened::Asked(query) => {
+                    let Parts { reporter, pipeline, mapper, .. } = &mut self.parts;
+                    reporter.answer(now, query, pipeline, mapper);
+                }
+                Happened::Due if matches!(self.phase, Phase::Closing(_)) => {}
+                Happened::Due => self.handle(now, Input::Tick),
+                Happened::Drain => self.drain(now, shutdown.deadline),
+                Happened::Deadline if matches!(self.phase, Phase::Closing(_)) => break,
+                Happened::Deadline => self.close(now),
+            }
+            self.parts.reporter.after(now, &self.parts.pipeline);
+        }
+        // What is still in flight is not waited for: its events will be sent again.
+        self.sends.shutdown().await;
+        let records = self.parts.pipeline.snapshot().records;
+        let (unsettled, uncommitted) = (self.unsettled, self.uncommitted.len());
+        let ended = Ended { records, unsettled, uncommitted, failed: self.failed };
+        self.parts.reporter.stopped(&ended);
+        ended
+    }
+
+    /// Waits for what happens next. Every arm may be cancelled without losing anything.
+    async fn next(&mut self, shutdown: &Shutdown) -> Happened {
+        let Parts { clock, source, table, written, queries, pipeline, .. } = &mut self.parts;
+        let beat = clock.now() + BEAT;
+        // Of a pipeline that has given everything up nothing is due any more.
+        let wake = pipeline.next_wake().filter(|_| !matches!(self.phase, Phase::Closing(_)));
+        let due = sleep_until(clock.instant(wake.map_or(beat, |wake| wake.min(beat))));
+        let deadline = async {
+            match self.phase {
+                Phase::Running => pending().await,
+                Phase::Draining(until) | Phase::Closing(until) => sleep_until(clock.instant(until)).await,
+            }
+        };
+        let tabled = async {
+            match table {
+                Some(table) => table.next().await,
+                None => pending().await,
+            }
+        };
+        select! {
+            event = source.next() => Happened::Source(event),
+            event = tabled => Happened::Table(event),
+            Some(_) = self.preparing.join_next() => Happened::Prepared,
+            Some(sent) = self.sends.join_next() => Happened::Sent(sent),
+            Some((id, outcome)) = written.recv() => Happened::Written(id, outcome),
+            Some(query) = queries.recv() => Happened::Asked(query),
+            () = due => Happened::Due,
+            () = shutdown.drain.cancelled(), if self.phase == Phase::Running => Happened::Drain,
+            () = deadline => Happened::Deadline,
+        }
+    }
+
+    /// Begins with what comes before the first record: the destination gets ready, and the sessions that
+    /// records may be about are read.
+    fn begin(&mut self) {
+        self.preparing.spawn(self.parts.destination.prepare());
+        if self.parts.table.is_some() {
+            return self.parts.reporter.loading(self.parts.clock.now());
+        }
+        self.parts.reporter.running();
+        self.is_loaded = true;
+    }
+
+    /// Reads records from now on, if nothing is missing for that.
+    fn read(&mut self) {
+        if self.is_loaded && self.preparing.is_empty() && self.phase == Phase::Running {
+            self.parts.source.command(SourceCommand::Begin);
+        }
+    }
+
+    fn table(&mut self, now: Moment, event: TableEvent) {
+        self.parts.reporter.table(now, &event);
+        match event {
+            TableEvent::Entries(entries) => {
+                let Parts { mapper, table, .. } = &mut self.parts;
+                let joined: Vec<_> = entries.iter().filter_map(|entry| mapper.learn(entry, now)).collect();
+                if let Some(table) = table.as_mut().filter(|_| !joined.is_empty()) {
+                    table.write(None, joined);
+                }
+            }
+            TableEvent::Loaded => {
+                self.is_loaded = true;
+                self.read();
+            }
+            TableEvent::Written(id, outcome) => {
+                let jitter = self.rng.f64();
+                self.handle(now, Input::EntriesFinished(id, outcome, jitter));
+            }
+            TableEvent::Failed(_) if matches!(self.phase, Phase::Closing(_)) => {}
+            TableEvent::Failed(code) => {
+                self.failed = Some(code);
+                self.close(now);
+            }
+            TableEvent::Loading { .. }
+            | TableEvent::Ignored(_)
+            | TableEvent::Emptied
+            | TableEvent::Connection(_) => {}
+        }
+    }
+
+    fn source(&mut self, now: Moment, event: SourceEvent) {
+        self.parts.reporter.source(now, &event);
+        match event {
+            SourceEvent::Records(records) => {
+                self.parts.mapper.tell_wall(Clock::wall());
+                for record in records {
+                    let mapping = self.parts.mapper.map(&record, now);
+                    self.handle(now, Input::Record(record, mapping.mapped, mapping.entries));
+                }
+            }
+            // Everything was given up already, and nothing begins: what is read of these is stale.
+            SourceEvent::Assigned(_) if matches!(self.phase, Phase::Closing(_)) => {}
+            SourceEvent::Assigned(assignments) => self.handle(now, Input::Assigned(assignments)),
+            SourceEvent::Topics(topics) => self.handle(now, Input::Topics(topics)),
+            SourceEvent::Revoking(ownerships) if matches!(self.phase, Phase::Closing(_)) => {
+                // Everything was given up already, with its position.
+                let released = ownerships.into_iter().map(|ownership| (ownership, None)).collect();
+                self.parts.source.command(SourceCommand::Release(released));
+            }
+            SourceEvent::Revoking(ownerships) => self.handle(now, Input::Revoking(ownerships)),
+            SourceEvent::Lost(ownerships) => self.handle(now, Input::Lost(ownerships)),
+            SourceEvent::Committed { positions, result } => {
+                for (ownership, position) in positions.iter().filter(|_| result.is_ok()) {
+                    self.uncommitted.retain(|id, last| id != ownership || *last > *position);
+                }
+                self.handle(now, Input::Committed(positions, result.is_ok()));
+            }
+            SourceEvent::Failed(code) => {
+                self.failed = Some(code);
+                self.close(now);
+            }
+            SourceEvent::Ends(_)
+            | SourceEvent::LostToRetention { .. }
+            | SourceEvent::TopicMissing { .. }
+            | SourceEvent::Connection(_)
+            | SourceEvent::Closed => {}
+        }
+    }
+
+    fn sent(&mut self, now: Moment, sent: Result<Sent, JoinError>) {
+        match sent {
+            Ok(Sent { id, started, answer }) => {
+                self.parts.reporter.answered(now, now.since(started), &answer);
+                let jitter = self.rng.f64();
+                self.handle(now, Input::SendFinished(id, answer, jitter));
+            }
+            // Nothing cancels a send before the end, so it panicked: a bug, and the process ends with it.
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => {}
+        }
+    }
+
+    fn handle(&mut self, now: Moment, input: Input) {
+        let mut actions = std::mem::take(&mut self.actions);
+        self.parts.pipeline.handle(now, input, &mut actions);
+        for action in actions.drain(..) {
+            self.carry_out(now, action);
+        }
+        self.actions = actions;
+    }
+
+    fn carry_out(&mut self, now: Moment, action: Action) {
+        match action {
+            Action::Send(request) => self.send(now, request),
+            Action::Write(letter) => self.parts.letters.write(letter),
+            Action::Commit(positions) => self.parts.source.command(SourceCommand::Commit(positions)),
+            Action::Release(released) => self.parts.source.command(SourceCommand::Release(released)),
+            Action::Intake(intake) => self.parts.source.command(SourceCommand::Intake(intake)),
+            Action::Notice(notice) => self.parts.reporter.notice(now, &notice),
+            Action::WriteEntries(id, entries) => {
+                if let Some(table) = &mut self.parts.table {
+                    table.write(Some(id), entries);
+                }
+            }
+            Action::Stopped => self.close(now),
+        }
+    }
+
+    fn send(&mut self, started: Moment, request: Request) {
+        let id = request.id;
+        self.parts.reporter.sending(&request);
+        let answer = self.parts.destination.send(request);
+        self.sends.spawn(async move { Sent { id, started, answer: answer.await } });
+    }
+
+    fn drain(&mut self, now: Moment, deadline: Duration) {
+        self.parts.reporter.draining(&self.parts.pipeline);
+        self.deadline = Some(now + deadline);
+        self.phase = Phase::Draining(now + deadline.saturating_sub(CLOSING.min(deadline / 4)));
+        self.handle(now, Input::Drain);
+    }
+
+    /// Gives up what is not settled, commits what is, and leaves the group.
+    fn close(&mut self, now: Moment) {
+        if matches!(self.phase, Phase::Closing(_)) {
+            return;
+        }
+        let partitions = self.parts.pipeline.snapshot().partitions.into_iter();
+        self.uncommitted = partitions
+            .filter(|partition| partition.position > partition.committed)
+            .filter_map(|partition| Some((partition.ownership, partition.position?)))
+            .collect();
+        let summary = self.parts.pipeline.finish();
+        self.unsettled = summary.unsettled;
+        // A drain that ended early leaves its time to the last commit.
+        self.phase = Phase::Closing(self.deadline.unwrap_or(now + CLOSING));
+        self.parts.source.command(SourceCommand::Close(summary.positions));
+    }
+}
+
+#[cfg(test)]
+mod tests;

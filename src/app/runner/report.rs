@@ -1,0 +1,291 @@
+//! What people and programs are told: the log of changes of state, health, metrics and status.
+//!
+//! Knows nothing of how anything is decided. What always holds: what goes out are codes, numbers, names of
+//! topics and our own words, nothing that a record or an answer said.
+
+use std::{sync::Arc, time::Duration};
+
+use tracing::{error, info, warn};
+
+use crate::{
+    app::runner::{
+        Ended,
+        tabled::{self, TableLog},
+    },
+    core::{
+        dead_letter::LetterOutcome,
+        destination::{Answer, Request},
+        event::Code,
+        map::Mapper,
+        pipeline::{HoldStatus, Notice, Pipeline},
+        session_table::{TableEvent, WriteOutcome},
+        source::SourceEvent,
+        time::Moment,
+    },
+    edge::admin::{
+        Health, Overview, Query, RecentErrors, SourceReport, Stage, Status, TableReport, metrics::Metrics,
+    },
+};
+
+/// How often the log says how it goes while records come.
+const PROGRESS: Duration = Duration::from_mins(1);
+
+/// Tells what happens.
+pub struct Reporter {
+    health: Arc<Health>,
+    metrics: Metrics,
+    source: SourceReport,
+    /// None where sessions are kept in memory alone.
+    table: Option<TableReport>,
+    table_log: TableLog,
+    errors: RecentErrors,
+    holds: Vec<HoldStatus>,
+    progress: Progress,
+}
+
+/// What the log said last of how it goes.
+#[derive(Default)]
+struct Progress {
+    at: Moment,
+    consumed: u64,
+}
+
+impl Reporter {
+    /// A reporter that tells `health` and counts in `metrics`.
+    #[must_use]
+    pub fn new(health: Arc<Health>, metrics: Metrics) -> Self {
+        Self {
+            health,
+            metrics,
+            source: SourceReport::default(),
+            table: None,
+            table_log: TableLog::default(),
+            errors: RecentErrors::default(),
+            holds: Vec::new(),
+            progress: Progress::default(),
+        }
+    }
+
+    /// The runner has begun.
+    pub(super) fn running(&mut self) {
+        self.health.enter(Stage::Running);
+    }
+
+    /// The sessions' table is being read.
+    pub(super) fn loading(&mut self, now: Moment) {
+        self.health.enter(Stage::Loading);
+        info!("reading the sessions' table; records are read after it");
+        self.table = Some(TableReport::begun(now));
+    }
+
+    /// Something happened at the sessions' table.
+    pub(super) fn table(&mut self, now: Moment, event: &TableEvent) {
+        let report = self.table.get_or_insert_with(|| TableReport::begun(now));
+        report.observe(now, event);
+        self.table_log.tell(now, event, report);
+        if matches!(event, TableEvent::Loaded) && self.health.stage() == Stage::Loading {
+            self.health.enter(Stage::Running);
+        }
+        if let TableEvent::Connection(Some(code))
+        | TableEvent::Failed(code)
+        | TableEvent::Written(_, WriteOutcome::Again(code) | WriteOutcome::Refused(code)) = event
+        {
+            self.errors.note(now, "table", *code);
+        }
+    }
+
+    /// The runner lives.
+    pub(super) fn beat(&mut self, now: Moment) {
+        self.health.beat(now);
+    }
+
+    /// Something happened at the source.
+    pub(super) fn source(&mut self, now: Moment, event: &SourceEvent) {
+        self.source.observe(event);
+        match event {
+            SourceEvent::Assigned(assignments) => {
+                info!(partitions = assignments.len(), "partitions assigned");
+            }
+            SourceEvent::Revoking(ownerships) => info!(partitions = ownerships.len(), "partitions revoked"),
+            SourceEvent::Lost(ownerships) => warn!(partitions = ownerships.len(), "partitions lost"),
+            SourceEvent::LostToRetention { records, .. } => {
+                self.errors.note(now, "source", Code("lost_to_retention"));
+                error!(
+                    records,
+                    "records expired before they were read: they are lost; raise the topic's retention"
+                );
+            }
+            SourceEvent::Committed { result: Err(code), .. } => {
+                self.errors.note(now, "commit", *code);
+                warn!(%code, "commit failed; it is tried again");
+            }
+            SourceEvent::TopicMissing { topic, missing: true } => {
+                warn!(%topic, "topic does not exist; waiting for it");
+            }
+            SourceEvent::TopicMissing { topic, missing: false } => info!(%topic, "topic exists"),
+            SourceEvent::Connection(Some(code)) => {
+                self.errors.note(now, "kafka", *code);
+                warn!(%code, "no connection to Kafka; trying again");
+            }
+            SourceEvent::Connection(None) => info!("connection to Kafka is well"),
+            SourceEvent::Failed(code) => {
+                self.errors.note(now, "kafka", *code);
+                error!(%code, "Kafka failed for good");
+            }
+            SourceEvent::Topics(_)
+            | SourceEvent::Records(_)
+            | SourceEvent::Ends(_)
+            | SourceEvent::Committed { result: Ok(()), .. }
+            | SourceEvent::Closed => {}
+        }
+    }
+
+    /// A request goes out.
+    pub(super) fn sending(&mut self, request: &Request) {
+        self.metrics.observe_request(request.endpoints.iter().map(|batch| batch.events.len()).sum());
+    }
+
+    /// A request was answered.
+    pub(super) fn answered(&mut self, now: Moment, took: Duration, answer: &Answer) {
+        self.metrics.observe_duration(took);
+        match answer {
+            Answer::Hold(code) | Answer::Unknown(code) | Answer::Unavailable { code, .. } => {
+                self.errors.note(now, "destination", *code);
+            }
+            Answer::Refused(refusal) => self.errors.note(now, "destination", refusal.code),
+            Answer::Results { .. } | Answer::Throttled { .. } => {}
+        }
+    }
+
+    /// A dead letter was written, or not.
+    pub(super) fn letter(&mut self, now: Moment, outcome: LetterOutcome) {
+        self.metrics.observe_letter(outcome);
+        if let LetterOutcome::Again(code) | LetterOutcome::Refused(code) = outcome {
+            self.errors.note(now, "dead_letter", code);
+        }
+    }
+
+    /// The pipeline has something to tell.
+    pub(super) fn notice(&mut self, now: Moment, notice: &Notice) {
+        match notice {
+            Notice::Held { code } => {
+                self.errors.note(now, "destination", *code);
+                error!(%code, "destination is on hold: nothing is sent but a probe now and then; mend the set-up");
+            }
+            Notice::Resumed { code } => info!(%code, "hold is over"),
+            Notice::Throttled => warn!("destination throttles: sending slower"),
+            Notice::EventStuck { code } => {
+                error!(%code, "an event keeps failing while others are taken; it goes on at the slowest pace");
+            }
+            Notice::BrakeOn { topic } => {
+                error!(%topic, "most of the topic is refused: its intake stops; see its dead letters");
+            }
+            Notice::BrakeOff { topic } => info!(%topic, "topic is taken again"),
+            Notice::PartitionHeld { topic, partition, code } => {
+                error!(
+                    %topic, partition, %code,
+                    "the broker refuses a dead letter: the partition is on hold; {}", remedy(*code)
+                );
+            }
+            Notice::PartitionResumed { topic, partition } => info!(%topic, partition, "partition goes on"),
+            Notice::TableHeld { code } => {
+                error!(%code, "the broker refuses to write to the sessions' table: nothing more is delivered; {}", tabled::remedy_of_hold(*code));
+            }
+            Notice::TableResumed { code } => info!(%code, "sessions' table is written to again"),
+            Notice::ReleasedUnsettled { topic, partition, records } => {
+                warn!(%topic, partition, records, "partition given up with unsettled records; they are delivered again");
+            }
+        }
+    }
+
+    /// Something was handled: tells readiness what is held, when that has changed, and the log how it goes,
+    /// now and then.
+    pub(super) fn after(&mut self, now: Moment, pipeline: &Pipeline) {
+        let holds = pipeline.holds();
+        if holds != self.holds {
+            self.health.hold(holds.clone());
+            self.holds = holds;
+        }
+        if now.since(self.progress.at) >= PROGRESS {
+            self.progress(now, pipeline);
+        }
+    }
+
+    /// The drain begins.
+    pub(super) fn draining(&mut self, pipeline: &Pipeline) {
+        self.health.enter(Stage::Draining);
+        info!(records = pipeline.snapshot().records_outstanding, "draining: settling what was read");
+    }
+
+    /// The runner has ended.
+    pub(super) fn stopped(&mut self, ended: &Ended) {
+        self.health.enter(Stage::Stopped);
+        let Ended { records, unsettled, uncommitted, .. } = ended;
+        if *uncommitted > 0 {
+            warn!(
+                partitions = uncommitted,
+                "last commit not acknowledged: what it was for is delivered again"
+            );
+        }
+        info!(
+            consumed = records.consumed,
+            accepted = records.accepted,
+            ignored = records.ignored.values().sum::<u64>(),
+            dead_lettered = records.dead_lettered.values().sum::<u64>(),
+            released = records.released,
+            unsettled,
+            "stopped"
+        );
+    }
+
+    /// Answers a question of the admin pages.
+    pub(super) fn answer(&mut self, now: Moment, query: Query, pipeline: &Pipeline, mapper: &Mapper) {
+        let snapshot = pipeline.snapshot();
+        let overview = Overview {
+            now,
+            stage: self.health.stage(),
+            snapshot: &snapshot,
+            mapping: mapper.counts(),
+            source: &self.source,
+            table: self.table.as_ref(),
+            errors: &self.errors,
+        };
+        // Whoever asked may have gone; nobody is told then.
+        match query {
+            Query::Metrics(reply) => match self.metrics.render(&overview) {
+                Ok(page) => drop(reply.send(page)),
+                Err(error) => error!(%error, "metrics cannot be rendered"),
+            },
+            Query::Status(reply) => drop(reply.send(Status::new(&overview))),
+            Query::Snapshot(reply) => drop(reply.send(Box::new(snapshot))),
+        }
+    }
+
+    /// Says in the log how it goes, if records come.
+    fn progress(&mut self, now: Moment, pipeline: &Pipeline) {
+        let snapshot = pipeline.snapshot();
+        if snapshot.records.consumed != self.progress.consumed || snapshot.records_outstanding > 0 {
+            info!(
+                consumed = snapshot.records.consumed,
+                outstanding = snapshot.records_outstanding,
+                events_accepted = snapshot.sends.accepted.iter().sum::<u64>(),
+                holds = snapshot.holds.len(),
+                "progress"
+            );
+        }
+        self.progress = Progress { at: now, consumed: snapshot.records.consumed };
+    }
+}
+
+/// What a person can do about a dead letter that the broker refuses.
+fn remedy(code: Code) -> &'static str {
+    match code.0 {
+        "unknown_topic_or_partition" | "unknown_topic" | "topic_missing" => "create the dead-letter topic",
+        "topic_authorization_failed" => "allow the service to write to the dead-letter topic",
+        "cluster_authorization_failed" => {
+            "allow the service to write to the dead-letter topic, and IdempotentWrite to brokers before 2.8"
+        }
+        "message_size_too_large" | "too_large" => "raise max.message.bytes of the dead-letter topic",
+        _ => "see the dead-letter topic",
+    }
+}

@@ -1,0 +1,89 @@
+//! What the log says of the sessions' table.
+//!
+//! Knows nothing of what entries say; of codes it says what a person can do.
+
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use crate::{
+    core::{event::Code, session_table::TableEvent, time::Moment},
+    edge::admin::TableReport,
+};
+
+/// How often the log says how far the first reading is.
+const PROGRESS: Duration = Duration::from_secs(5);
+
+/// Tells of the table.
+#[derive(Default)]
+pub(super) struct TableLog {
+    told: Option<Moment>,
+}
+
+impl TableLog {
+    /// Something happened, and is in the report already.
+    pub(super) fn tell(&mut self, now: Moment, event: &TableEvent, report: &TableReport) {
+        let ((read, of), seconds) = (report.progress(), report.loading_took(now).as_secs_f64());
+        match event {
+            TableEvent::Loading { .. } if self.is_due(now) => {
+                info!(read, of, entries = report.entries(), "reading the sessions' table");
+            }
+            TableEvent::Loaded => {
+                info!(
+                    seconds,
+                    entries = report.entries(),
+                    ignored = report.ignored(),
+                    "sessions' table is read"
+                );
+            }
+            TableEvent::Connection(Some(code)) => {
+                warn!(%code, "sessions' table is not reached; {}", remedy(*code));
+            }
+            TableEvent::Connection(None) => info!("sessions' table is reached"),
+            TableEvent::Failed(code) => {
+                error!(
+                    %code, read, of, seconds, entries = report.entries(),
+                    "sessions' table was not read; where it only takes longer, raise sessions.table.load_timeout"
+                );
+            }
+            TableEvent::Emptied => error!(
+                "sessions' table was deleted or made anew: sessions that began before are known to the replicas \
+                 alone that run now; restart none before those are over, as sessions.max_age has it"
+            ),
+            TableEvent::Loading { .. }
+            | TableEvent::Entries(_)
+            | TableEvent::Ignored(_)
+            | TableEvent::Written(..) => {}
+        }
+    }
+
+    fn is_due(&mut self, now: Moment) -> bool {
+        let is_due = self.told.is_none_or(|told| now.since(told) >= PROGRESS);
+        if is_due {
+            self.told = Some(now);
+        }
+        is_due
+    }
+}
+
+/// What a person can do where the table is not reached.
+fn remedy(code: Code) -> &'static str {
+    match code.0 {
+        "table_topic_missing" => "create its topic, or allow the service to",
+        "topic_authorization_failed" => "allow the service to describe and read its topic",
+        _ => "trying again",
+    }
+}
+
+/// What a person can do where the broker refuses to write.
+pub(super) fn remedy_of_hold(code: Code) -> &'static str {
+    match code.0 {
+        "unknown_topic_or_partition" => "create its topic, or allow the service to",
+        "topic_authorization_failed" => "allow the service to write to its topic",
+        "cluster_authorization_failed" => {
+            "allow the service to write to its topic, and IdempotentWrite to brokers before 2.8"
+        }
+        "message_size_too_large" => "raise max.message.bytes of its topic",
+        _ => "see its topic",
+    }
+}

@@ -1,0 +1,18 @@
+//! What decides: pure code that is told what happened and answers what to do.
+//!
+//! Knows nothing of tokio, rdkafka, AWS, HTTP, the environment and logging, and reads no clock.
+
+pub mod backoff;
+pub mod catch_panic;
+pub mod dead_letter;
+pub mod decode;
+pub mod destination;
+pub mod event;
+pub mod identity;
+pub mod map;
+pub mod pipeline;
+pub mod record;
+pub mod session_table;
+pub mod source;
+pub mod time;
+pub mod units;

@@ -1,0 +1,82 @@
+//! The edge to the dead letters: the original record, and why it could not be delivered.
+//!
+//! Knows nothing of policy: what is refused, how often, and what is done when a letter cannot be written
+//! is the pipeline's.
+
+use std::sync::Arc;
+
+use crate::core::{
+    event::{Code, Refusal},
+    record::Record,
+};
+
+pub mod config;
+
+/// Identifies a dead letter that is being written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LetterId(pub u64);
+
+/// A record, or one event of it, that can never be delivered.
+#[derive(Clone, Debug)]
+pub struct DeadLetter {
+    /// The id under which its outcome is reported.
+    pub id: LetterId,
+    /// The original.
+    pub record: Arc<Record>,
+    /// Why.
+    pub refusal: Refusal,
+    /// The id of the app event that was refused; none when the whole record was.
+    pub event_id: Option<Box<str>>,
+}
+
+/// What became of a dead letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LetterOutcome {
+    /// The broker acknowledged it.
+    Written,
+    /// Not written; it may be, later.
+    Again(Code),
+    /// The broker refuses it for good (too large, no topic, no right): a person must act.
+    Refused(Code),
+}
+
+/// Where dead letters go. The outcome of each is reported through the channel the implementation was
+/// made with, so that nothing waits here.
+pub trait DeadLetters {
+    /// Begins to write a letter; never blocks.
+    fn write(&mut self, letter: DeadLetter);
+}
+
+impl<L: DeadLetters + ?Sized> DeadLetters for Box<L> {
+    fn write(&mut self, letter: DeadLetter) {
+        (**self).write(letter);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::core::{record::Ownership, time::Timestamp};
+
+    /// A letter about one event of a record.
+    pub(crate) fn letter(id: u64) -> DeadLetter {
+        let headers = [("trace", Some(b"1".as_slice())), ("empty", None)];
+        let record = Record {
+            ownership: Ownership(0),
+            topic: "logins".into(),
+            partition: 3,
+            offset: 42,
+            timestamp: Some(Timestamp(1_700_000_000_000)),
+            key: Some(b"key".as_slice().into()),
+            value: Some(b"value".as_slice().into()),
+            headers: headers.map(|(name, value)| (name.into(), value.map(Box::from))).into(),
+        };
+        let refusal = Refusal { code: Code("not_json"), message: "expected value at line 1".into() };
+        DeadLetter {
+            id: LetterId(id),
+            record: Arc::new(record),
+            refusal,
+            event_id: Some("e1:session".into()),
+        }
+    }
+}

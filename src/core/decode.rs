@@ -1,0 +1,128 @@
+//! From a record's bytes to what happened: the first of the two steps. Each format has a file of its own.
+//!
+//! Knows nothing of Pinpoint, of endpoints and of what else was read. Any bytes at all give an answer, in
+//! time and memory proportional to their length, and never a panic.
+
+use std::collections::BTreeMap;
+
+use smallvec::SmallVec;
+
+use self::{
+    config::FormatsConfig,
+    custom::{Filter, NotAFilter},
+};
+use crate::core::{
+    identity::{
+        IdentityEvent,
+        reason::{Ignored, Unmapped},
+    },
+    record::Record,
+};
+
+mod auth0;
+mod authentik;
+mod auto;
+mod bounds;
+mod caep;
+mod cognito;
+pub mod config;
+pub mod custom;
+mod entra;
+mod envelope;
+mod format;
+mod fusionauth;
+mod gather;
+mod identity_event;
+mod json;
+pub mod keycloak;
+#[cfg(test)]
+mod line;
+mod mail;
+mod okta;
+mod ory;
+#[cfg(test)]
+mod pages;
+mod time;
+mod tree;
+mod wso2;
+
+pub use config::Choice;
+pub use format::Format;
+
+use auto::Reading;
+
+/// What a record says happened: an event, or why there is none, for each that it carries; at least one.
+pub struct Decoded<'a> {
+    /// What it was taken for; none when it was not even looked at.
+    pub format: Option<Format>,
+    /// What it says.
+    pub events: Items<'a>,
+}
+
+/// Events, or why there are none; nearly always of one record one, for which nothing is allocated.
+pub type Items<'a> = SmallVec<[Item<'a>; 1]>;
+
+/// One event, or why it is none.
+pub type Item<'a> = Result<IdentityEvent<'a>, Unmapped>;
+
+/// What is read only if somebody asks for it, because it costs time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The attributes that no field of an identity event has.
+    pub attributes: bool,
+}
+
+/// Reads records, each in the format of its topic.
+#[derive(Default)]
+pub struct Decoder {
+    format: Choice,
+    formats: BTreeMap<String, Choice>,
+    custom: Option<Filter>,
+    wanted: Wanted,
+}
+
+fn one(item: Item<'_>) -> Items<'_> {
+    SmallVec::from_buf([item])
+}
+
+impl Choice {
+    /// Whether a record may be of this format.
+    fn allows(self, format: Format) -> bool {
+        match self {
+            Self::Auto => true,
+            Self::Named(named) => named == format,
+        }
+    }
+}
+
+impl Decoder {
+    /// A reader of records in these formats.
+    ///
+    /// # Errors
+    ///
+    /// The filter of the format `custom` is none.
+    pub fn new(config: &FormatsConfig) -> Result<Self, NotAFilter> {
+        let custom = config.custom.as_deref().map(Filter::compile).transpose()?;
+        let (format, formats) = (config.format, config.formats.clone());
+        Ok(Self { format, formats, custom, wanted: Wanted::default() })
+    }
+
+    /// The same, reading what is wanted beside what every event has.
+    #[must_use]
+    pub fn wanting(self, wanted: Wanted) -> Self {
+        Self { wanted, ..self }
+    }
+
+    /// Reads what a record holds.
+    #[must_use]
+    pub fn decode<'a>(&self, record: &'a Record) -> Decoded<'a> {
+        let choice = *self.formats.get(&*record.topic).unwrap_or(&self.format);
+        match record.value.as_deref() {
+            None | Some([]) => Decoded { format: None, events: one(Err(Ignored::Tombstone.into())) },
+            Some(value) => {
+                let reading = Reading { choice, filter: self.custom.as_ref(), wanted: self.wanted };
+                reading.record(record, value)
+            }
+        }
+    }
+}

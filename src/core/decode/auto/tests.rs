@@ -1,0 +1,425 @@
+use std::borrow::Cow;
+
+use super::*;
+use crate::core::{
+    decode::{Decoder, config::FormatsConfig},
+    record::Ownership,
+};
+
+const T: i64 = 1_795_382_428_244;
+
+/// The least of a record that each format knows; every format is asked about every row.
+const MATRIX: [(Format, &str); 23] = [
+    (Format::Keycloak, r#"{"type":"LOGIN"}"#),
+    (Format::Keycloak, r#"{"eventType":"access.LOGIN"}"#),
+    (Format::Keycloak, r#"{"operationType":"UPDATE","resourceType":"USER"}"#),
+    (Format::Keycloak, r#"{"realmId":"r","clientId":"c"}"#),
+    (Format::Fusionauth, r#"{"type":"test","createInstant":1795382428244}"#),
+    (Format::Fusionauth, r#"{"event":{"type":"user.create","createInstant":1795382428244}}"#),
+    (Format::Auth0, r#"{"log_id":"l","type":"s"}"#),
+    (Format::Auth0, r#"{"log_id":"l","data":{"type":"s"}}"#),
+    (Format::Okta, r#"{"eventType":"user.session.start","uuid":"u","actor":{}}"#),
+    (Format::Okta, r#"{"eventType":"com.okta.event_hook"}"#),
+    (Format::Entra, r#"{"category":"SignInLogs","operationName":"Sign-in activity","properties":{}}"#),
+    (Format::Entra, r#"{"records":[]}"#),
+    (
+        Format::Wso2,
+        r#"{"events":{"https://schemas.identity.wso2.org/events/login/event-type/loginFailed":{}}}"#,
+    ),
+    (Format::Caep, r#"{"events":{"https://schemas.openid.net/secevent/ssf/event-type/verification":{}}}"#),
+    (Format::Cognito, r#"{"EventType":"SignIn","EventResponse":"Pass"}"#),
+    (Format::Cognito, r#"{"AuthEvents":[]}"#),
+    (Format::Cognito, r#"{"eventSource":"cognito-idp.amazonaws.com","eventName":"InitiateAuth"}"#),
+    (Format::Ory, r#"{"name":"SessionIssued","eventAttributes":{}}"#),
+    (Format::Authentik, r#"{"app":"authentik.events.signals","action":"login","user":{},"context":{}}"#),
+    (Format::Authentik, r#"{"pagination":{},"results":[]}"#),
+    (Format::IdentityEvent, r#"{"version":1,"type":"sign_in"}"#),
+    (Format::IdentityEvent, r#"{"version":1,"type":"sign_in","realmName":"shop","clientId":"c"}"#),
+    (Format::IdentityEvent, r#"{"version":1,"events":[]}"#),
+];
+
+fn record(value: impl AsRef<[u8]>, headers: &[(&str, &str)]) -> Record {
+    Record {
+        ownership: Ownership(0),
+        topic: "events".into(),
+        partition: 0,
+        offset: 0,
+        timestamp: None,
+        key: None,
+        value: Some(value.as_ref().into()),
+        headers: headers
+            .iter()
+            .map(|(name, value)| ((*name).into(), Some(value.as_bytes().into())))
+            .collect(),
+    }
+}
+
+fn line(decoder: &Decoder, record: &Record) -> String {
+    let all = decoder.decode(record);
+    let mut words = vec![all.format.map_or("-", Format::name).to_owned()];
+    words.extend(all.events.iter().map(|item| match item {
+        Ok(event) => {
+            let mut word = format!("{:?}", event.kind);
+            let fields =
+                [("id", &event.id), ("user", &event.user), ("session", &event.session), ("ip", &event.ip)];
+            for (name, text) in fields {
+                word.extend(text.iter().map(|text| format!(" {name}={text}")));
+            }
+            word.extend(event.user_name.iter().map(|text| format!(" name={text}")));
+            word.extend(event.time.map(|time| format!(" time={}", time.0)));
+            word
+        }
+        Err(Unmapped::Ignored(reason)) => format!("ignored: {}", reason.code()),
+        Err(Unmapped::Refused(reason)) => format!("refused: {}", reason.code()),
+    }));
+    words.join("; ")
+}
+
+#[track_caller]
+fn check(value: impl AsRef<[u8]>, expected: &str) {
+    assert_eq!(line(&Decoder::default(), &record(value, &[])), expected);
+}
+
+#[track_caller]
+fn with_headers(headers: &[(&str, &str)], value: &str, expected: &str) {
+    assert_eq!(line(&Decoder::default(), &record(value, headers)), expected);
+}
+
+#[track_caller]
+fn named(format: Format, value: &str, expected: &str) {
+    let decoder = decoder(&FormatsConfig { format: Choice::Named(format), ..FormatsConfig::default() });
+    assert_eq!(line(&decoder, &record(value, &[])), expected);
+}
+
+/// A JSON text that holds `value`.
+fn quoted(value: &str) -> String {
+    serde_json::to_string(value).unwrap()
+}
+
+const LOGIN: &str = r#"{"type":"LOGIN","userId":"u"}"#;
+
+#[test]
+fn every_format_knows_its_own_records_and_no_other() {
+    for (format, value) in MATRIX {
+        let node = parse(value.as_bytes()).ok().unwrap();
+        let found: Vec<_> = Format::ALL.into_iter().filter(|format| format.recognises(&node)).collect();
+        assert_eq!(found, [format], "{value}");
+        assert_eq!(Decoder::default().decode(&record(value, &[])).format, Some(format), "{value}");
+    }
+    // `custom` is recognised by nothing.
+    for format in Format::ALL.into_iter().filter(|format| *format != Format::Custom) {
+        assert!(MATRIX.iter().any(|(known, _)| *known == format), "{} has no row", format.name());
+    }
+}
+
+#[test]
+fn a_carrier_of_nothing_is_ignored() {
+    check(r#"{"AuthEvents":[],"UserPoolId":"p","Username":"a"}"#, "cognito; ignored: empty");
+    check(r#"{"pagination":{"count":0},"results":[]}"#, "authentik; ignored: empty");
+    check(r#"{"version":1,"events":[]}"#, "identity-event; ignored: empty");
+    check(r#"{"records":[]}"#, "entra; ignored: empty");
+}
+
+#[test]
+fn a_document_of_our_own_is_not_keycloaks_whatever_else_it_has() {
+    let expected = format!("identity-event; SignIn user=u time={T}");
+    let rest = r#""user":"u","realmName":"shop","time":1795382428244"#;
+    check(format!(r#"{{"version":1,"type":"sign_in",{rest}}}"#), &expected);
+    check(format!(r#"{{"type":"sign_in",{rest},"version":1}}"#), &expected);
+    check(format!(r#"{{"type":"sign_in",{rest},"version":1.0}}"#), &expected);
+    check(r#"{"type":"sign_in","realmId":"r"}"#, "keycloak; ignored: type_not_mapped");
+    check(r#"{"version":1,"type":"of-mine","realmId":"r"}"#, "keycloak; ignored: type_not_mapped");
+    check(r#"{"version":1,"type":"LOGIN","userId":"u"}"#, "keycloak; SignIn user=u");
+}
+
+#[test]
+fn a_type_of_our_own_that_is_misspelt_is_told_so() {
+    check(r#"{"version":1,"type":"login","user":"u"}"#, "identity-event; refused: field_invalid");
+}
+
+#[test]
+fn what_no_format_knows_is_refused() {
+    check("{}", "-; refused: unrecognised");
+    check(r#"{"type":"something.else","id":"i"}"#, "-; refused: unrecognised");
+    check(r#"{"type":"ORDER_PLACED","id":"i"}"#, "-; refused: unrecognised");
+    check(r#"{"a":{"type":"LOGIN"}}"#, "-; refused: unrecognised");
+    check("[[{}]]", "-; refused: unrecognised");
+    check("17", "-; refused: not_an_event");
+    check("null", "-; refused: not_an_event");
+    check(r#""LOGIN""#, "-; refused: not_an_event");
+    check("LOGIN", "-; refused: not_json");
+    check("\u{0}", "-; refused: not_json");
+    check("[".repeat(100) + &"]".repeat(100), "-; refused: too_large");
+}
+
+#[test]
+fn a_keycloak_event_without_its_type_is_told_so() {
+    check(r#"{"realmId":"r","userId":"u"}"#, "keycloak; refused: no_type");
+    check(r#"{"realmId":"r","type":{}}"#, "keycloak; refused: field_not_text");
+    check(r#"{"type":"UPDATE_TOTP","userId":"u"}"#, "keycloak; ignored: type_not_mapped");
+    check(r#"{"type":"of-an-extension","realmId":"r"}"#, "keycloak; ignored: type_not_mapped");
+}
+
+#[test]
+fn a_format_that_is_named_is_the_only_one() {
+    named(Format::Keycloak, LOGIN, "keycloak; SignIn user=u");
+    named(Format::Keycloak, r#"{"type":"of-an-extension"}"#, "keycloak; ignored: type_not_mapped");
+    named(Format::Keycloak, "{}", "-; refused: not_the_format");
+    named(Format::Keycloak, "17", "-; refused: not_an_event");
+    named(Format::Keycloak, &quoted(LOGIN), "keycloak; SignIn user=u");
+    named(Format::Okta, LOGIN, "-; refused: not_the_format");
+    named(Format::IdentityEvent, "{}", "-; refused: not_the_format");
+    named(Format::IdentityEvent, r#"{"events":[{},17]}"#, "-; refused: not_the_format");
+}
+
+#[test]
+fn what_a_named_format_can_read_of_a_record_is_kept() {
+    let sign_in = r#"{"type":"sign_in","user":"u"}"#;
+    named(
+        Format::IdentityEvent,
+        &format!(r#"{{"events":[{sign_in},{{}}]}}"#),
+        "identity-event; SignIn user=u; refused: no_type",
+    );
+    named(
+        Format::IdentityEvent,
+        r#"{"type":"sign_in","user":["a"]}"#,
+        "identity-event; refused: field_invalid",
+    );
+    named(Format::IdentityEvent, LOGIN, "identity-event; refused: field_invalid");
+}
+
+#[test]
+fn a_topic_has_a_choice_of_its_own() {
+    let with = |topic: &str| {
+        let formats = [(topic.to_owned(), Choice::Named(Format::Okta))].into();
+        line(&decoder(&FormatsConfig { formats, ..FormatsConfig::default() }), &record(LOGIN, &[]))
+    };
+    assert_eq!(with("events"), "-; refused: not_the_format");
+    assert_eq!(with("other"), "keycloak; SignIn user=u");
+}
+
+#[test]
+fn a_filter_reads_what_is_in_an_envelope() {
+    let config = FormatsConfig {
+        format: Choice::Named(Format::Custom),
+        custom: Some(r#"{type: "sign_in", user: .who}"#.to_owned()),
+        ..FormatsConfig::default()
+    };
+    let decoder = decoder(&config);
+    assert_eq!(line(&decoder, &record(r#"{"who":"u"}"#, &[])), "custom; SignIn user=u");
+    assert_eq!(line(&decoder, &record(quoted(r#"{"who":"u"}"#), &[])), "custom; SignIn user=u");
+}
+
+fn decoder(config: &FormatsConfig) -> Decoder {
+    Decoder::new(config).ok().unwrap()
+}
+
+#[test]
+fn an_array_is_a_batch() {
+    check("[]", "-; ignored: empty");
+    check(
+        format!("[{LOGIN},{{}},17]"),
+        "keycloak; SignIn user=u; refused: unrecognised; refused: not_an_event",
+    );
+    check(format!("[{0},{0}]", quoted(LOGIN)), "keycloak; SignIn user=u; SignIn user=u");
+}
+
+#[test]
+fn a_text_that_holds_json_is_opened() {
+    check(quoted(LOGIN), "keycloak; SignIn user=u");
+    let deep = |times| (0..times).fold(LOGIN.to_owned(), |inner, _| quoted(&inner));
+    check(deep(5), "keycloak; SignIn user=u");
+    check(deep(6), "-; refused: not_an_event");
+}
+
+#[test]
+fn confluents_wire_format_is_opened() {
+    check(format!("\0\0\0\u{1}\u{2}{LOGIN}"), "keycloak; SignIn user=u");
+    check([b"\0\xff\xff\xff\xff".as_slice(), LOGIN.as_bytes()].concat(), "keycloak; SignIn user=u");
+    check("\0\0\0\0\u{1}\u{2}Obj", "-; refused: not_json");
+    check("\0\0\0\0\u{1}", "-; refused: not_json");
+}
+
+/// A structured CloudEvent around `fields`.
+fn cloud_event(fields: &str) -> String {
+    format!(
+        r#"{{"specversion":"1.0","type":"LOGIN","source":"/idp","id":"ce","time":"2026-11-22T21:20:28.244Z",{fields}}}"#
+    )
+}
+
+#[test]
+fn a_structured_cloud_event_is_opened() {
+    let filled = format!("keycloak; SignIn id=ce user=u time={T}");
+    check(cloud_event(&format!(r#""data":{LOGIN}"#)), &filled);
+    check(cloud_event(&format!(r#""data":{}"#, quoted(LOGIN))), &filled);
+    check(cloud_event(r#""data_base64":"eyJ0eXBlIjoiTE9HSU4iLCJ1c2VySWQiOiJ1In0=""#), &filled);
+    check(cloud_event(r#""data_base64":"!""#), "-; refused: not_an_event");
+    check(cloud_event(r#""data":null"#), "-; ignored: empty");
+    check(cloud_event(r#""data":{"type":"LOGIN","id":"own","time":1}"#), "keycloak; SignIn id=own time=1000");
+    let batch = format!("[{0},{0}]", cloud_event(&format!(r#""data":{LOGIN}"#)));
+    check(batch, &format!("{filled}; SignIn id=ce user=u time={T}"));
+}
+
+#[test]
+fn the_content_type_says_that_a_value_is_a_cloud_event() {
+    let bare = format!(r#"{{"specversion":"1.0","id":"ce","data":{LOGIN}}}"#);
+    let structured = [("content-type", "application/cloudevents+json; charset=UTF-8")];
+    with_headers(&structured, &bare, "keycloak; SignIn id=ce user=u");
+    with_headers(&[("content-type", "application/json")], &bare, "-; refused: unrecognised");
+    let batch = [("content-type", "application/cloudevents-batch+json")];
+    with_headers(&batch, &format!("[{bare}]"), "keycloak; SignIn id=ce user=u");
+}
+
+#[test]
+fn a_binary_cloud_event_has_its_id_and_time_in_the_headers() {
+    let headers = [("ce_specversion", "1.0"), ("ce_id", "ce"), ("ce_time", "2026-11-22T21:20:28.244Z")];
+    with_headers(&headers, LOGIN, &format!("keycloak; SignIn id=ce user=u time={T}"));
+    with_headers(&headers, r#"{"type":"LOGIN","id":"own","time":1}"#, "keycloak; SignIn id=own time=1000");
+    with_headers(&headers[1..], LOGIN, "keycloak; SignIn user=u");
+    with_headers(&headers, &format!("[{LOGIN}]"), &format!("keycloak; SignIn id=ce user=u time={T}"));
+}
+
+/// A row of `EVENT_ENTITY` in the envelope of Debezium.
+fn change(op: &str, row: &str) -> String {
+    format!(r#"{{"before":null,"after":{row},"source":{{"table":"event_entity"}},"op":"{op}","ts_ms":{T}}}"#)
+}
+
+const ROW: &str = r#"{"id":"e","client_id":"web","details_json":null,
+    "details_json_long_value":"{\"username\":\"anna\",\"code_id\":\"c\"}","error":null,"ip_address":"192.0.2.1",
+    "realm_id":"r","session_id":null,"event_time":1795382428244,"type":"LOGIN","user_id":"u"}"#;
+
+#[test]
+fn a_row_of_change_data_is_opened() {
+    let expected = format!("keycloak; SignIn id=e user=u session=c ip=192.0.2.1 name=anna time={T}");
+    check(change("c", ROW), &expected);
+    check(change("r", ROW), &expected);
+    check(change("u", ROW), &expected);
+    check(format!(r#"{{"schema":{{"type":"struct"}},"payload":{}}}"#, change("c", ROW)), &expected);
+    check(change("d", "null"), "-; ignored: deleted_row");
+    check(change("t", "null"), "-; ignored: deleted_row");
+    check(change("c", "null"), "-; ignored: empty");
+    check(change("c", &quoted(ROW)), &expected);
+    check(change("c", "17"), "-; refused: not_an_event");
+    check(ROW, &expected);
+    check(ROW.replace("type", "TYPE").replace("user_id", "USER_ID"), "keycloak; refused: no_type");
+    let capitals = r#"{"ID":"e","TYPE":"LOGIN","USER_ID":"u","DETAILS_JSON":"{\"code_id\":\"c\"}"}"#;
+    check(change("c", capitals), "keycloak; SignIn id=e user=u session=c");
+}
+
+#[test]
+fn a_flattened_row_of_change_data_is_read_unless_it_was_deleted() {
+    check(r#"{"type":"LOGIN","user_id":"u","__op":"c","__deleted":"false"}"#, "keycloak; SignIn user=u");
+    check(r#"{"type":"LOGIN","user_id":"u","__op":"d"}"#, "-; ignored: deleted_row");
+    check(r#"{"type":"LOGIN","user_id":"u","__deleted":"true"}"#, "-; ignored: deleted_row");
+    check(r#"{"type":"LOGIN","user_id":"u","__deleted":true}"#, "-; ignored: deleted_row");
+    check(r#"{"TYPE":"LOGIN","USER_ID":"u","__op":"c"}"#, "keycloak; SignIn user=u");
+}
+
+#[test]
+fn a_flattened_row_in_capitals_needs_nothing_beside_its_columns() {
+    let row = r#"{"ID":"e","TYPE":"LOGIN","USER_ID":"u","REALM_ID":"r","SESSION_ID":"s",
+        "EVENT_TIME":1795382428244,"DETAILS_JSON":"{}"}"#;
+    let expected = format!("keycloak; SignIn id=e user=u session=s time={T}");
+    check(row, &expected);
+    check(format!(r#"{{"schema":{{"type":"struct"}},"payload":{row}}}"#), &expected);
+    named(Format::Keycloak, row, &expected);
+    check(
+        r#"{"ID":"a","REALM_ID":"r","OPERATION_TYPE":"ACTION","RESOURCE_TYPE":"USER",
+            "RESOURCE_PATH":"users/u/logout","ADMIN_EVENT_TIME":1795382428244}"#,
+        &format!("keycloak; SessionsStopped id=a user=u time={T}"),
+    );
+    check(r#"{"ID":"e","TYPE":"LOGIN"}"#, "-; refused: unrecognised");
+}
+
+#[test]
+fn a_change_in_a_cloud_event_of_debeziums_is_opened() {
+    let change = |op: &str, data: &str| {
+        format!(
+            r#"{{"specversion":"1.0","type":"io.debezium.postgresql.datachangeevent","source":"/debezium",
+                "id":"ce","iodebeziumop":"{op}","data":{data}}}"#
+        )
+    };
+    let data = format!(r#"{{"before":null,"after":{ROW}}}"#);
+    let expected = format!("keycloak; SignIn id=e user=u session=c ip=192.0.2.1 name=anna time={T}");
+    check(change("c", &data), &expected);
+    check(change("r", &format!(r#"{{"schema":{{}},"payload":{data}}}"#)), &expected);
+    let deleted = format!(r#"{{"before":{ROW},"after":null}}"#);
+    check(change("d", &deleted), "-; ignored: deleted_row");
+}
+
+#[test]
+fn envelopes_lie_in_one_another_five_deep() {
+    let changed = change("c", LOGIN);
+    let wrapped = format!(r#"{{"schema":null,"payload":{changed}}}"#);
+    let filled = format!("keycloak; SignIn id=ce user=u time={T}");
+    check(cloud_event(&format!(r#""data":{wrapped}"#)), &filled);
+    check(cloud_event(&format!(r#""data":{}"#, quoted(&changed))), &filled);
+    check(cloud_event(&format!(r#""data":{}"#, quoted(&wrapped))), &filled);
+    check(quoted(&cloud_event(&format!(r#""data":{}"#, quoted(&wrapped)))), &filled);
+    let six = quoted(&quoted(&cloud_event(&format!(r#""data":{}"#, quoted(&wrapped)))));
+    check(six, "-; refused: unrecognised");
+}
+
+/// How many bytes of ids the events of a record have, and how many were refused for theirs.
+fn ids(value: &str, headers: &[(&str, &str)]) -> (usize, usize) {
+    let decoder = Decoder::default();
+    let record = record(value, headers);
+    let events = decoder.decode(&record).events;
+    let length = |text: &Option<Cow<'_, str>>| text.as_ref().map_or(0, |text| text.len());
+    let ids = events
+        .iter()
+        .flatten()
+        .map(|event| length(&event.id) + length(&event.realm) + length(&event.user) + length(&event.session));
+    let refused = events.iter().filter(|item| **item == Err(Refused::TooLarge.into())).count();
+    (ids.sum(), refused)
+}
+
+#[test]
+fn a_long_id_that_many_events_share_does_not_cost_its_length_for_each() {
+    let long = "\\u0061".repeat(20_000);
+    let list = |event: &str| vec![event; 5_000].join(",");
+    let revoked = list(r#"{"id":"s"}"#);
+    let uri = "https://schemas.identity.wso2.org/events/session/event-type/sessionRevoked";
+    for shared in ["jti", "iss"] {
+        let token = format!(r#"{{"{shared}":"{long}","events":{{"{uri}":{{"sessions":[{revoked}]}}}}}}"#);
+        let (bytes, refused) = ids(&token, &[]);
+        assert!(bytes < 100_000 && refused > 0, "{shared}: {bytes} bytes, {refused} refused");
+    }
+    let tenant = format!(r#"{{"events":{{"{uri}":{{"tenant":{{"id":"{long}"}},"sessions":[{revoked}]}}}}}}"#);
+    let (bytes, refused) = ids(&tenant, &[]);
+    assert!(bytes < 100_000 && refused > 0, "{bytes} bytes, {refused} refused");
+}
+
+#[test]
+fn a_long_id_of_an_envelope_is_given_to_no_event() {
+    let events = vec![r#"{"type":"sign_in","user":"u"}"#; 5_000].join(",");
+    let data = format!(r#"{{"version":1,"events":[{events}]}}"#);
+    let of =
+        |id: &str| format!(r#"{{"specversion":"1.0","type":"t","source":"s","id":"{id}","data":{data}}}"#);
+    assert_eq!(ids(&of(&"\\u0061".repeat(1_001)), &[]), (5_000, 0));
+    assert_eq!(ids(&of("ce"), &[]), (15_000, 0));
+    let long = "i".repeat(1_001);
+    assert_eq!(ids(&data, &[("ce_specversion", "1.0"), ("ce_id", &long)]), (5_000, 0));
+}
+
+#[test]
+fn a_record_becomes_so_many_events_and_has_so_many_values_at_most() {
+    let events = |number: usize| format!("[{}]", vec![LOGIN; number].join(","));
+    assert_eq!(Decoder::default().decode(&record(events(10_000), &[])).events.len(), 10_000);
+    check(events(10_001), "-; refused: too_many_events");
+    let documents = vec![r#"{"type":"activity"}"#; 10_001].join(",");
+    check(format!(r#"{{"version":1,"events":[{documents}]}}"#), "identity-event; refused: too_many_events");
+    let text = quoted(&format!(r#"{{"type":"LOGIN","x":[{}0]}}"#, "0,".repeat(40_000)));
+    check(format!("[{text},{text}]"), "keycloak; SignIn; SignIn");
+    check(format!("[{text},{text},{text}]"), "keycloak; SignIn; SignIn; refused: too_large");
+}
+
+#[test]
+fn the_one_pass_and_the_tree_say_the_same() {
+    for value in include_str!("../../../../tests/data/keycloak-26.4.7.jsonl").lines() {
+        let (own, tree) = (record(value, &[]), record(quoted(value), &[]));
+        let decoder = Decoder::default().wanting(Wanted { attributes: true });
+        let (own, tree) = (decoder.decode(&own), decoder.decode(&tree));
+        assert!(own.format == Some(Format::Keycloak) && own.events == tree.events, "{value}");
+    }
+}

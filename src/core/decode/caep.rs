@@ -1,0 +1,171 @@
+//! CAEP and the Shared Signals Framework: security event tokens (RFC 8417), decoded, as JSON.
+//!
+//! Knows nothing of Pinpoint and of other records. It follows CAEP 1.0
+//! (<https://openid.net/specs/openid-caep-1_0.html>), the Shared Signals Framework 1.0
+//! (<https://openid.net/specs/openid-sharedsignals-framework-1_0.html>) and its drafts, and RISC 1.0
+//! (<https://openid.net/specs/openid-risc-1_0-final.html>). `events` holds one or many events, each under its
+//! URI `https://schemas.openid.net/secevent/PROFILE/event-type/TYPE`; `jti` is the id of each. How the
+//! subject is read, and that an e-mail address is no user's id, is said in `caep/subject.rs`.
+//!
+//! | type | is |
+//! |---|---|
+//! | CAEP `session-established` | a session started |
+//! | CAEP `session-presented` | a session resumed |
+//! | CAEP `session-revoked`, the subject names a session | the end of that session |
+//! | CAEP `session-revoked`, the subject names a user alone | the end of all sessions of the user |
+//! | CAEP `session-revoked`, the subject names a user and a device or application | the end of a session that is not named |
+//! | RISC `sessions-revoked` (deprecated there) | the end of all sessions of the user |
+//! | all else, every URI of others among it | ignored |
+//!
+//! | what | field |
+//! |---|---|
+//! | id | `jti` |
+//! | time | `event_timestamp` of the event, `toe`, `iat`: seconds; WSO2 writes milliseconds |
+//! | realm | `iss`, in every event, so that a user's endpoint does not depend on how a subject is written |
+//! | user, session, device, client | `sub_id`; in earlier drafts `subject` of the event, or `sub` |
+//! | reason of an end | `initiating_entity`: `admin`, `user`, `policy` or `system` |
+//! | address | the first of `ips` (WSO2; in no specification) |
+//! | attributes | `txn`, `tenant`, `initiating_entity`, `reason_admin` (in English where it is), `acr`, `amr`, `ext_id`, `fp_ua` |
+//!
+//! `fp_ua` is a fingerprint of the user agent and not the agent. Tokens travel signed (RFC 8935 and 8936):
+//! a compact JWS is not read here, because nothing here could verify it. Whoever receives it verifies it
+//! and writes its claims.
+
+use crate::core::{
+    decode::{
+        Item,
+        gather::{self, Copies},
+        tree::Node,
+    },
+    identity::{
+        Device, IdentityEvent, Kind,
+        reason::{Ignored, Refused},
+    },
+};
+
+mod subject;
+
+use subject::{Named, Subject};
+
+/// The provider's name, as it goes into endpoint ids.
+const PROVIDER: &str = "caep";
+
+/// What the URIs of all types begin with.
+const EVENTS: &str = "https://schemas.openid.net/secevent/";
+
+/// Whether the value has the shape of this format.
+pub(super) fn recognises(node: &Node<'_>) -> bool {
+    node.get("events").entries().iter().any(|(uri, _)| uri.starts_with(EVENTS))
+}
+
+/// What the value says.
+pub(super) fn decode<'a>(node: &Node<'a>) -> Vec<Item<'a>> {
+    let Node::Object(events) = node.get("events") else {
+        let reason = if node.is_object() { Refused::NoType } else { Refused::NotAnEvent };
+        return vec![Err(reason.into())];
+    };
+    if events.is_empty() {
+        return vec![Err(Ignored::Empty.into())];
+    }
+    match Token::of(node) {
+        Ok(mut token) => events.iter().map(|(uri, event)| token.item(uri, event)).collect(),
+        Err(reason) => vec![Err(reason.into())],
+    }
+}
+
+/// What the events of one token share.
+struct Token<'a> {
+    shared: IdentityEvent<'a>,
+    subject: Option<Subject<'a>>,
+    copies: Copies,
+}
+
+impl<'a> Token<'a> {
+    fn of(node: &Node<'a>) -> Result<Self, Refused> {
+        let (toe, iat) = (node.get("toe").time(), node.get("iat").time());
+        let shared = IdentityEvent {
+            id: node.get("jti").id()?,
+            time: toe.or(iat),
+            realm: node.get("iss").id()?,
+            attributes: gather::attributes(&[("txn", node.get("txn"))]),
+            ..IdentityEvent::new(Kind::Activity, PROVIDER)
+        };
+        Ok(Self { shared, subject: Subject::of_token(node)?, copies: Copies::new() })
+    }
+
+    fn item(&mut self, uri: &str, event: &Node<'a>) -> Item<'a> {
+        let (kind, alone) = kind(uri)?;
+        let subject = match &self.subject {
+            Some(subject) => subject.clone(),
+            None => Subject::of(event.get("subject"))?,
+        };
+        let subject = subject.naming(alone);
+        let kind = if kind == Kind::SessionStopped { end(&subject, alone) } else { kind };
+        let read = read(kind, event, subject, self.shared.clone());
+        self.copies.count(&read)?;
+        Ok(read)
+    }
+}
+
+/// What happened, and what a subject of one part alone names.
+fn kind(uri: &str) -> Result<(Kind, Named), Ignored> {
+    match uri.strip_prefix(EVENTS).unwrap_or_default() {
+        "caep/event-type/session-established" => Ok((Kind::SessionStarted, Named::Session)),
+        "caep/event-type/session-presented" => Ok((Kind::SessionResumed, Named::Session)),
+        "caep/event-type/session-revoked" => Ok((Kind::SessionStopped, Named::Session)),
+        "risc/event-type/sessions-revoked" => Ok((Kind::SessionStopped, Named::User)),
+        _ => Err(Ignored::TypeNotMapped),
+    }
+}
+
+/// The end of one session, or of all of the user: a subject that names more than the user narrows them.
+fn end(subject: &Subject<'_>, alone: Named) -> Kind {
+    match (alone, &subject.session) {
+        (Named::User, _) => Kind::SessionsStopped,
+        (Named::Session, None) if !subject.narrowed => Kind::SessionsStopped,
+        (Named::Session, _) => Kind::SessionStopped,
+    }
+}
+
+fn read<'a>(
+    kind: Kind,
+    event: &Node<'a>,
+    subject: Subject<'a>,
+    shared: IdentityEvent<'a>,
+) -> IdentityEvent<'a> {
+    let initiator = event.get("initiating_entity");
+    let ended = matches!(kind, Kind::SessionStopped | Kind::SessionsStopped);
+    let mut attributes = shared.attributes;
+    attributes.extend(subject.tenant.map(|tenant| ("tenant".into(), tenant)));
+    attributes.extend(gather::attributes(&[
+        ("initiating_entity", initiator),
+        ("reason_admin", localised(event.get("reason_admin"))),
+        ("acr", event.get("acr")),
+        ("amr", event.get("amr")),
+        ("ext_id", event.get("ext_id")),
+        ("fp_ua", event.get("fp_ua")),
+    ]));
+    IdentityEvent {
+        kind,
+        time: event.get("event_timestamp").time().or(shared.time),
+        user: subject.user,
+        user_name: subject.user_name,
+        session: subject.session,
+        client: subject.application,
+        reason: if ended { initiator.text() } else { None },
+        ip: event.get("ips").list().first().and_then(Node::text),
+        device: gather::device(Device { id: subject.device, ..Device::default() }),
+        person: subject.person,
+        attributes,
+        ..shared
+    }
+}
+
+/// A message: its text, in English where it is in several languages (drafts had one text).
+fn localised<'n, 'a>(message: &'n Node<'a>) -> &'n Node<'a> {
+    let english = message.get("en");
+    if english.is_some() { english } else { message.entries().first().map_or(message, |(_, text)| text) }
+}
+
+#[cfg(test)]
+mod tests;

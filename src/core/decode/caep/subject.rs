@@ -1,0 +1,182 @@
+//! Whom and what a token is about: subject identifiers (RFC 9493) and the complex subjects of the Shared
+//! Signals Framework.
+//!
+//! Knows nothing of events. The subject is `sub_id` of the token; in earlier drafts `subject` of the event,
+//! which may be complex without saying so, and before them the claim `sub` of the token.
+//!
+//! | format | names |
+//! |---|---|
+//! | `complex` | its parts `user`, `session`, `tenant`, `device`, `application`, each a subject of its own |
+//! | `opaque`: `id` | of a whole session event the session, as in CAEP's first example; within a part, that part |
+//! | `iss_sub`: `sub` | a user |
+//! | `did`: `url`; `uri`: `uri` | a user |
+//! | `email`: `email` | a person's address and user name: no user id |
+//! | `phone_number`: `phone_number` | a person's number and user name: no user id |
+//! | `account`: `uri`, less `acct:` | a user name: no user id |
+//! | `aliases`: `identifiers` | the first of them that is a user's id, and what the others say |
+//! | `jwt_id`, `saml_assertion_id`, all else | nothing of a whole subject; within `session`, its id |
+//!
+//! **An e-mail address is never a user's id**, nor is a `sub` or `id` that is written as one (CAEP's own
+//! examples have such). The address goes into the user name and into the person's `email`. What follows: a
+//! session that starts or is resumed for a user known by the address alone is ignored (`no_user`); the end
+//! of a session that is named, and whose start is remembered, is still delivered. Who wants such events,
+//! and endpoints made from addresses, maps them with a `custom` filter and decides so himself.
+
+use std::borrow::Cow;
+
+use crate::core::{
+    decode::{gather::Person, mail::is_mail, tree::Node},
+    identity::reason::Refused,
+};
+
+/// How many aliases are looked at.
+const MOST_ALIASES: usize = 8;
+
+/// Where ids stand, whatever the format.
+const IDS: [&str; 6] = ["id", "sub", "jti", "assertion_id", "uri", "url"];
+
+/// What an opaque id that stands alone names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Named {
+    Session,
+    User,
+}
+
+/// Whom and what a token is about.
+#[derive(Clone, Default)]
+pub(super) struct Subject<'a> {
+    pub(super) user: Option<Cow<'a, str>>,
+    pub(super) user_name: Option<Cow<'a, str>>,
+    pub(super) person: Person<'a>,
+    pub(super) session: Option<Cow<'a, str>>,
+    pub(super) tenant: Option<Cow<'a, str>>,
+    pub(super) device: Option<Cow<'a, str>>,
+    pub(super) application: Option<Cow<'a, str>>,
+    /// Whether not all of the user's sessions are meant.
+    pub(super) narrowed: bool,
+    /// An opaque id that is the whole subject: the event's type says what it names.
+    alone: Option<Cow<'a, str>>,
+}
+
+impl<'a> Subject<'a> {
+    /// The subject that a token states for all its events.
+    ///
+    /// # Errors
+    ///
+    /// An id has another type than text.
+    pub(super) fn of_token(token: &Node<'a>) -> Result<Option<Self>, Refused> {
+        let stated = [token.get("sub_id"), token.get("subject")].into_iter().find(|node| node.is_object());
+        if let Some(stated) = stated {
+            return Self::of(stated).map(Some);
+        }
+        let sub = token.get("sub").id()?;
+        Ok(sub.map(|sub| {
+            let mut subject = Self::default();
+            subject.user_id(Some(sub));
+            subject
+        }))
+    }
+
+    /// The subject that is stated so.
+    ///
+    /// # Errors
+    ///
+    /// An id has another type than text.
+    pub(super) fn of(stated: &Node<'a>) -> Result<Self, Refused> {
+        let mut subject = Self::default();
+        if is_complex(stated) {
+            subject.parts(stated)?;
+        } else if format(stated) == "opaque" {
+            subject.alone = stated.get("id").id()?;
+        } else {
+            subject.user(stated)?;
+        }
+        Ok(subject)
+    }
+
+    /// The same, where an opaque id alone names such.
+    pub(super) fn naming(mut self, named: Named) -> Self {
+        match (named, self.alone.take()) {
+            (_, None) => {}
+            (Named::Session, id) => self.session = id,
+            (Named::User, id) => self.user_id(id),
+        }
+        self
+    }
+
+    fn parts(&mut self, complex: &Node<'a>) -> Result<(), Refused> {
+        self.user(complex.get("user"))?;
+        self.session = id(complex.get("session"))?;
+        self.tenant = id(complex.get("tenant"))?;
+        self.device = id(complex.get("device"))?;
+        self.application = id(complex.get("application"))?;
+        self.narrowed = self.session.is_some() || self.device.is_some() || self.application.is_some();
+        Ok(())
+    }
+
+    fn user(&mut self, user: &Node<'a>) -> Result<(), Refused> {
+        if format(user) == "aliases" {
+            let mut aliases = user.get("identifiers").list().iter().take(MOST_ALIASES);
+            return aliases.try_for_each(|alias| self.identifier(alias));
+        }
+        self.identifier(user)
+    }
+
+    fn identifier(&mut self, user: &Node<'a>) -> Result<(), Refused> {
+        match format(user) {
+            "opaque" => self.user_id(user.get("id").id()?),
+            "iss_sub" | "iss-sub" => self.user_id(user.get("sub").id()?),
+            "did" => self.user_id(user.get("url").id()?),
+            "uri" => self.user_id(user.get("uri").id()?),
+            "email" => self.reached("email", user.get("email").text()),
+            "phone_number" | "phone" => self.reached("phone_number", user.get("phone_number").text()),
+            "account" => {
+                let account = user.get("uri").text();
+                self.called(account.map(|uri| uri.strip_prefix("acct:").unwrap_or(&uri).to_owned().into()));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn user_id(&mut self, id: Option<Cow<'a, str>>) {
+        if id.as_deref().is_some_and(is_mail) {
+            self.reached("email", id);
+        } else if self.user.is_none() {
+            self.user = id;
+        }
+    }
+
+    /// By this address or number; `claim` is the standard claim for it.
+    fn reached(&mut self, claim: &'static str, by: Option<Cow<'a, str>>) {
+        self.person.extend(by.iter().map(|by| (claim.into(), vec![by.clone()])));
+        self.called(by);
+    }
+
+    fn called(&mut self, name: Option<Cow<'a, str>>) {
+        if self.user_name.is_none() {
+            self.user_name = name;
+        }
+    }
+}
+
+/// The format; drafts called it `subject_type`.
+fn format<'n>(subject: &'n Node<'_>) -> &'n str {
+    let format = subject.get("format");
+    if format.is_some() { format.str() } else { subject.get("subject_type").str() }
+}
+
+fn is_complex(subject: &Node<'_>) -> bool {
+    let parts = ["user", "session", "tenant", "device", "application"];
+    match format(subject) {
+        "complex" => true,
+        "" => parts.iter().any(|part| subject.get(part).is_object()),
+        _ => false,
+    }
+}
+
+/// The id of a part, whatever its format.
+fn id<'a>(part: &Node<'a>) -> Result<Option<Cow<'a, str>>, Refused> {
+    let named = IDS.iter().map(|key| part.get(key)).find(|node| node.is_some());
+    named.map_or(Ok(None), Node::id)
+}

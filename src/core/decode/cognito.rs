@@ -1,0 +1,232 @@
+//! Amazon Cognito user pools, in the three shapes in which they tell what happened.
+//!
+//! Knows nothing of Pinpoint and of other records.
+//!
+//! 1. **The user activity log** that threat protection exports (`userAuthEvents`,
+//!    <https://docs.aws.amazon.com/cognito/latest/developerguide/exporting-quotas-and-usage.html>):
+//!    `{eventTimestamp, eventSource, logLevel, message{…}, logSourceId{userPoolId}}`.
+//! 2. **The events of the API** (`AuthEventType`,
+//!    <https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AuthEventType.html>),
+//!    one alone or `AuthEvents[]`; the user and the pool, which the API does not repeat, stand beside them.
+//! 3. **What a Lambda trigger is invoked with** (`triggerSource`, see `cognito/trigger.rs`).
+//!
+//! 1 and 2 have the same fields in two spellings (`EventId`, `eventId`); both are read in both.
+//!
+//! | type and response | is |
+//! |---|---|
+//! | `SignIn` `Pass` | a sign-in |
+//! | `SignIn` `Fail` | a failed sign-in |
+//! | `SignUp` `Pass` | a sign-up |
+//! | `SignIn` and `SignUp` with `InProgress` (a challenge or a confirmation is to come) | ignored |
+//! | `SignUp` `Fail`, `ForgotPassword`, `PasswordChange`, `ResendCode`, all else | ignored |
+//! | logs of another `eventSource`; CloudTrail's records, which do not say how a sign-in ended | ignored |
+//!
+//! | what | field |
+//! |---|---|
+//! | id | `EventId` |
+//! | time | `CreationDate`: a number, RFC 3339 or the log's `Wed Jul 17 17:25:55 UTC 2024`; `eventTimestamp` |
+//! | realm | `UserPoolId`, `logSourceId.userPoolId` |
+//! | user | `userSub`, `sub`; else the user name, which does not change in a pool, unless it is an e-mail address |
+//! | user name | `UserName`, `Username` |
+//! | client | `ClientId` |
+//! | reason of a failure | `Block` where the risk decision was that, else the name of the challenge that failed, else `Fail` |
+//! | address, place, time zone | `EventContextData`: `IpAddress`, `City`, `Country`, `Timezone`; in the log without it around them |
+//! | attributes | `DeviceName`, `RiskDecision`, `RiskLevel`, `CompromisedCredentialsDetected`, `idpName` |
+
+use std::borrow::Cow;
+
+use jiff::{civil::DateTime, tz::TimeZone};
+
+use crate::core::{
+    decode::{
+        Item,
+        gather::{self, Copies},
+        mail::unless_mail,
+        tree::Node,
+    },
+    identity::{
+        Device, IdentityEvent, Kind, PLAUSIBLE_TIMES, Place,
+        reason::{Ignored, Refused},
+    },
+    time::Timestamp,
+};
+
+mod trigger;
+
+/// The provider's name, as it goes into endpoint ids.
+const PROVIDER: &str = "cognito";
+
+/// The event source of the records of `CloudTrail`.
+const CLOUD_TRAIL: &str = "cognito-idp.amazonaws.com";
+
+/// How the log writes a date: Java's `Date.toString`, always in UTC.
+const LOGGED_DATE: &str = "%a %b %d %H:%M:%S UTC %Y";
+
+/// Whether the value has the shape of this format.
+pub(super) fn recognises(node: &Node<'_>) -> bool {
+    let text = |key: &str| !node.get(key).str().is_empty();
+    trigger::recognises(node)
+        || (text("EventType") && text("EventResponse"))
+        || is_page(node)
+        || (text("eventSource") && !node.at(&["logSourceId", "userPoolId"]).str().is_empty())
+        || is_from_cloud_trail(node)
+}
+
+/// What the value says.
+pub(super) fn decode<'a>(node: &Node<'a>) -> Vec<Item<'a>> {
+    if !node.is_object() {
+        return vec![Err(Refused::NotAnEvent.into())];
+    }
+    if let Node::List(events) = node.get("AuthEvents") {
+        return many(events, node);
+    }
+    vec![if node.get("triggerSource").is_some() { trigger::read(node) } else { one(node) }]
+}
+
+/// An answer of the API, perhaps without events.
+fn is_page(node: &Node<'_>) -> bool {
+    let Node::List(events) = node.get("AuthEvents") else { return false };
+    events.first().is_none_or(|event| !event.get("EventType").str().is_empty())
+}
+
+fn is_from_cloud_trail(node: &Node<'_>) -> bool {
+    node.get("eventSource").str() == CLOUD_TRAIL && !node.get("eventName").str().is_empty()
+}
+
+/// A log that a pool writes of something else, of the sending of messages (`userNotification`) say.
+fn is_another_log(node: &Node<'_>) -> bool {
+    let source = node.get("eventSource").str();
+    node.get("message").is_object() && !matches!(source, "" | "USER_ACTIVITY" | "USER_AUTH_EVENTS")
+}
+
+/// The events that the API answered with, and whose they are.
+fn many<'a>(events: &[Node<'a>], around: &Node<'a>) -> Vec<Item<'a>> {
+    let whose = match Whose::of(around) {
+        Ok(whose) => whose,
+        Err(reason) => return vec![Err(reason.into())],
+    };
+    let mut copies = Copies::new();
+    let items: Vec<_> = events.iter().map(|event| read(event, &whose, &mut copies)).collect();
+    if items.is_empty() { vec![Err(Ignored::Empty.into())] } else { items }
+}
+
+fn one<'a>(node: &Node<'a>) -> Item<'a> {
+    let message = node.get("message");
+    if is_from_cloud_trail(node) || is_another_log(node) {
+        return Err(Ignored::TypeNotMapped.into());
+    }
+    let event = if message.is_object() { message } else { node };
+    read(event, &Whose::of(node)?, &mut Copies::new())
+}
+
+/// Whose event it is, where that stands around it.
+struct Whose<'a> {
+    pool: Option<Cow<'a, str>>,
+    sub: Option<Cow<'a, str>>,
+    name: Option<Cow<'a, str>>,
+    time: Option<Timestamp>,
+}
+
+impl<'a> Whose<'a> {
+    fn of(node: &Node<'a>) -> Result<Self, Refused> {
+        let pool = field(node, &["UserPoolId", "userPoolId"]).id()?;
+        let logged = node.at(&["logSourceId", "userPoolId"]).id()?;
+        Ok(Self {
+            pool: pool.or(logged),
+            sub: field(node, &["userSub", "sub", "Sub"]).id()?,
+            name: field(node, &["UserName", "userName", "Username", "username"]).id()?,
+            time: node.get("eventTimestamp").time(),
+        })
+    }
+}
+
+fn read<'a>(event: &Node<'a>, around: &Whose<'a>, copies: &mut Copies) -> Item<'a> {
+    let name = field(event, &["EventType", "eventType"]).id()?.ok_or(Refused::NoType)?;
+    let kind = kind(&name, field(event, &["EventResponse", "eventResponse"]).str())?;
+    let own = Whose::of(event)?;
+    let user_name = own.name.or_else(|| around.name.clone());
+    let sub = own.sub.or_else(|| around.sub.clone());
+    let read = IdentityEvent {
+        id: field(event, &["EventId", "eventId"]).id()?,
+        time: created(event).or(around.time),
+        realm: own.pool.or_else(|| around.pool.clone()),
+        user: sub.or_else(|| unless_mail(user_name.clone())),
+        user_name,
+        client: field(event, &["ClientId", "clientId"]).text(),
+        reason: (kind == Kind::SignInFailed).then(|| failure(event)),
+        ..context(event, kind)
+    };
+    copies.count(&read)?;
+    Ok(read)
+}
+
+fn kind(name: &str, response: &str) -> Result<Kind, Ignored> {
+    match (name, response) {
+        ("SignIn", "Pass") => Ok(Kind::SignIn),
+        ("SignIn", "Fail") => Ok(Kind::SignInFailed),
+        ("SignUp", "Pass") => Ok(Kind::SignUp),
+        _ => Err(Ignored::TypeNotMapped),
+    }
+}
+
+/// An event of which nothing is known but where it happened and what the risk was.
+fn context<'a>(event: &Node<'a>, kind: Kind) -> IdentityEvent<'a> {
+    let (of, risk) = (nested(event, "EventContextData"), nested(event, "EventRisk"));
+    let place = Place {
+        city: field(of, &["City", "city"]).text(),
+        country: field(of, &["Country", "country"]).text(),
+        ..Place::default()
+    };
+    let timezone = field(of, &["Timezone", "timezone"]).text();
+    let compromised = ["CompromisedCredentialsDetected", "compromisedCredentialDetected"];
+    IdentityEvent {
+        ip: field(of, &["IpAddress", "ipAddress"]).text(),
+        place: gather::place(place),
+        device: gather::device(Device { timezone, ..Device::default() }),
+        attributes: gather::attributes(&[
+            ("DeviceName", field(of, &["DeviceName", "deviceName"])),
+            ("RiskDecision", field(risk, &["RiskDecision", "riskDecision"])),
+            ("RiskLevel", field(risk, &["RiskLevel", "riskLevel"])),
+            ("CompromisedCredentialsDetected", field(risk, &compromised)),
+            ("idpName", event.get("idpName")),
+        ]),
+        ..IdentityEvent::new(kind, PROVIDER)
+    }
+}
+
+/// Why a sign-in failed, as far as it is said.
+fn failure<'a>(event: &Node<'a>) -> Cow<'a, str> {
+    let decision = field(nested(event, "EventRisk"), &["RiskDecision", "riskDecision"]).str();
+    if decision.eq_ignore_ascii_case("Block") {
+        return "Block".into();
+    }
+    let challenges = field(event, &["ChallengeResponses", "challenges"]).list();
+    let failed = challenges
+        .iter()
+        .find(|challenge| field(challenge, &["ChallengeResponse", "challengeResponse"]).str() == "Failure");
+    let name = failed.and_then(|challenge| field(challenge, &["ChallengeName", "challengeName"]).text());
+    name.unwrap_or("Fail".into())
+}
+
+fn created(event: &Node<'_>) -> Option<Timestamp> {
+    let date = field(event, &["CreationDate", "creationDate"]);
+    date.time().or_else(|| {
+        let read = DateTime::strptime(LOGGED_DATE, date.str()).ok()?;
+        let time = read.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond();
+        PLAUSIBLE_TIMES.contains(&time).then_some(Timestamp(time))
+    })
+}
+
+/// The object of that key, or the one it would be in: the log has no such objects.
+fn nested<'n, 'a>(event: &'n Node<'a>, key: &str) -> &'n Node<'a> {
+    let nested = event.get(key);
+    if nested.is_object() { nested } else { event }
+}
+
+/// The first of the keys that has a value.
+fn field<'n, 'a>(node: &'n Node<'a>, keys: &[&str]) -> &'n Node<'a> {
+    keys.iter().map(|key| node.get(key)).find(|node| node.is_some()).unwrap_or(&Node::Null)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! What a Lambda trigger of a user pool is invoked with
+//! (<https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-working-with-lambda-triggers.html>):
+//! the shape in which a function of one's own can publish it.
+//!
+//! Knows nothing of the pool's logs.
+//!
+//! | `triggerSource` | is |
+//! |---|---|
+//! | `PostAuthentication_*` | a sign-in |
+//! | `PostConfirmation_ConfirmSignUp` | a sign-up |
+//! | `PostConfirmation_ConfirmForgotPassword`, `Pre*`, all else | ignored: nothing has happened yet, or it is no event |
+//!
+//! | what | field |
+//! |---|---|
+//! | id, time | none of Cognito's; `eventId` and `creationDate` are read if the function adds them |
+//! | realm | `userPoolId` |
+//! | user | `request.userAttributes.sub`; else `userName` unless it is an e-mail address |
+//! | user name | `userName` |
+//! | client | `callerContext.clientId` |
+//! | person | those of `request.userAttributes` that are standard claims ([`CLAIMS`]) |
+//! | attributes | `triggerSource`, `region`, `newDeviceUsed` |
+//!
+//! A failed sign-in invokes no trigger after it, so this shape has none.
+
+use crate::core::{
+    decode::{Item, cognito::PROVIDER, gather, mail::unless_mail, tree::Node},
+    identity::{
+        IdentityEvent, Kind,
+        reason::{Ignored, Refused},
+    },
+};
+
+/// The standard claims that a pool can have as attributes, under the same names.
+const CLAIMS: [&str; 12] = [
+    "email",
+    "phone_number",
+    "name",
+    "given_name",
+    "family_name",
+    "middle_name",
+    "nickname",
+    "preferred_username",
+    "gender",
+    "birthdate",
+    "locale",
+    "zoneinfo",
+];
+
+/// Whether the value has the shape of this format.
+pub(super) fn recognises(node: &Node<'_>) -> bool {
+    let text = |key: &str| !node.get(key).str().is_empty();
+    text("triggerSource") && text("userPoolId") && node.get("request").is_object()
+}
+
+/// What the value says.
+pub(super) fn read<'a>(node: &Node<'a>) -> Item<'a> {
+    let source = node.get("triggerSource").id()?.ok_or(Refused::NoType)?;
+    let kind = kind(&source)?;
+    Ok(event(kind, node)?)
+}
+
+fn kind(source: &str) -> Result<Kind, Ignored> {
+    match source {
+        "PostConfirmation_ConfirmSignUp" => Ok(Kind::SignUp),
+        _ if source.starts_with("PostAuthentication_") => Ok(Kind::SignIn),
+        _ => Err(Ignored::TypeNotMapped),
+    }
+}
+
+fn event<'a>(kind: Kind, node: &Node<'a>) -> Result<IdentityEvent<'a>, Refused> {
+    let person = node.at(&["request", "userAttributes"]);
+    let user_name = node.get("userName").id()?;
+    let sub = person.get("sub").id()?;
+    Ok(IdentityEvent {
+        id: node.get("eventId").id()?,
+        time: node.get("creationDate").time(),
+        realm: node.get("userPoolId").id()?,
+        user: sub.or_else(|| unless_mail(user_name.clone())),
+        user_name,
+        client: node.at(&["callerContext", "clientId"]).text(),
+        person: gather::person(&CLAIMS.map(|claim| (claim, person.get(claim)))),
+        attributes: gather::attributes(&[
+            ("triggerSource", node.get("triggerSource")),
+            ("region", node.get("region")),
+            ("newDeviceUsed", node.at(&["request", "newDeviceUsed"])),
+        ]),
+        ..IdentityEvent::new(kind, PROVIDER)
+    })
+}

@@ -1,0 +1,106 @@
+//! What can be set of the formats.
+//!
+//! Knows nothing of keys and of where they were written.
+
+use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::core::decode::Format;
+
+/// Which formats records are in.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct FormatsConfig {
+    /// The format of topics that have none of their own.
+    pub format: Choice,
+    /// The formats of single topics.
+    pub formats: BTreeMap<String, Choice>,
+    /// The filter of the format `custom`.
+    pub custom: Option<String>,
+}
+
+/// The format of a topic's records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// Each record's own, which is recognised by its shape.
+    #[default]
+    Auto,
+    /// The same of each.
+    Named(Format),
+}
+
+/// There is no format of this name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the formats are {}", ALLOWED)]
+pub struct NoFormat;
+
+/// What can be chosen, in words.
+pub const ALLOWED: &str = "auto, keycloak, fusionauth, auth0, okta, entra, wso2, caep, cognito, ory, authentik, \
+                           identity-event or custom";
+
+impl Choice {
+    /// The name, as it is configured.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Named(format) => format.name(),
+        }
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Choice {
+    type Err = NoFormat;
+
+    fn from_str(name: &str) -> Result<Self, NoFormat> {
+        let named = || Format::ALL.into_iter().find(|format| format.name() == name).map(Self::Named);
+        if name == "auto" { Ok(Self::Auto) } else { named().ok_or(NoFormat) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Choice {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl Serialize for Choice {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
+    }
+}
+
+impl JsonSchema for Choice {
+    fn schema_name() -> Cow<'static, str> {
+        "Format".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<_> = std::iter::once("auto").chain(Format::ALL.map(Format::name)).collect();
+        json_schema!({ "type": "string", "enum": names, "x-allowed": ALLOWED })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_format_is_read_and_told_by_its_name() {
+        assert_eq!("auto".parse(), Ok(Choice::Auto));
+        for format in Format::ALL {
+            let choice = Choice::Named(format);
+            assert_eq!(choice.to_string().parse(), Ok(choice));
+            assert!(ALLOWED.contains(format.name()));
+        }
+        assert_eq!("Keycloak".parse::<Choice>(), Err(NoFormat));
+        assert_eq!("".parse::<Choice>(), Err(NoFormat));
+    }
+}

@@ -1,0 +1,590 @@
+//! A format of the operator's own: a jq filter in the configuration that makes identity events of a record.
+//!
+//! Knows nothing of where the filter was written. The filter is the operator's and trusted like it: how
+//! long it runs and how deep it recurs cannot be bounded from within. What a record holds is not trusted:
+//! it is read by `decode::tree`, bounded in depth and parts, and so is what
+//! `fromjson` reads; nothing is as long as a number in it says, see `custom/bounds.rs`. Nothing is there that looks outside or ends the process (`env`, `input`, `halt`,
+//! `debug`, `stderr`, `now`), so that a record always becomes the same events.
+//!
+//! Each output is a document of the format `identity-event`, an array of them, or `null` for none. An error
+//! refuses the whole record, whatever was yielded before, and quotes nothing of it.
+
+use std::{borrow::Cow, fmt};
+
+use jaq_core::{
+    Bind, Compiler, Ctx, Error, Native, RunPtr, ValR, Vars,
+    data::JustLut,
+    load::{self, Arena, File, Loader, lex, parse::Def},
+    native::{self, Fun, bome},
+};
+use jaq_json::Val;
+use jaq_std::ValT as _;
+
+use crate::core::{
+    catch_panic,
+    decode::{
+        Item,
+        bounds::MOST_EVENTS,
+        identity_event,
+        tree::{Node, parse},
+    },
+    identity::reason::{Ignored, Refused},
+};
+
+mod bounds;
+
+/// How deep an output may be nested; a document needs three.
+const DEEPEST: u32 = 64;
+
+/// How many bytes what a filter yields of one record may take, a text as often as it is yielded.
+const MOST_YIELDED: usize = 16 << 20;
+
+/// The name under which the filter is called; nothing else has it.
+const FILTER: &str = "@filter";
+
+/// A filter, compiled.
+pub struct Filter(jaq_core::Filter<Data>);
+
+type Data = JustLut<Val>;
+
+/// Why a text is no filter. Repeats nothing of it: it may be a secret in the wrong place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is no jq filter: line {line}, column {column}: expected {expected}")]
+pub struct NotAFilter {
+    /// The line within the filter, from 1.
+    pub line: usize,
+    /// The character within the line, from 1.
+    pub column: usize,
+    /// What was expected there.
+    pub expected: String,
+}
+
+impl Filter {
+    /// Compiles a filter.
+    ///
+    /// # Errors
+    ///
+    /// The text is no filter, or names one that is not there.
+    pub fn compile(text: &str) -> Result<Self, NotAFilter> {
+        let arena = Arena::default();
+        let load = |code, own: Option<Def<_>>| {
+            Loader::new(definitions().chain(own)).load(&arena, File { code, path: () })
+        };
+        // As it is written, for what it says of mistakes; what runs is the definition with bounds.
+        let modules = load(text, None).map_err(|errors| not_loaded(text, &errors))?;
+        load::import(&modules, |_| Err(String::new())).map_err(|errors| not_loaded(text, &errors))?;
+        let own = load::parse(text, |parser| parser.term());
+        let own = own.ok_or_else(|| NotAFilter::at(text, text, "a filter".to_owned()))?;
+        let own = Def { name: FILTER, args: Vec::new(), body: bounds::term(own) };
+        let modules = load(FILTER, Some(own)).map_err(|errors| not_loaded(text, &errors))?;
+        let compiled = Compiler::default().with_funs(natives()).compile(modules);
+        compiled.map(Self).map_err(|errors| {
+            let undefined = errors.into_iter().flat_map(|(_, undefined)| undefined).next();
+            let (place, expected) = undefined.map_or(("", ""), |(place, what)| (place, what.as_str()));
+            NotAFilter::at(text, place, format!("a {expected} that is defined"))
+        })
+    }
+
+    /// What the filter makes of a record: an event, or why there is none, for each that it yields.
+    pub(super) fn decode<'a>(&self, record: &Node<'_>) -> Vec<Item<'a>> {
+        let items = catch_panic::caught(|| Some(self.items(record))).unwrap_or(Err(Refused::FilterFailed));
+        match items {
+            Ok(items) if items.is_empty() => vec![Err(Ignored::Empty.into())],
+            Ok(items) => items,
+            Err(reason) => vec![Err(reason.into())],
+        }
+    }
+
+    fn items<'a>(&self, record: &Node<'_>) -> Result<Vec<Item<'a>>, Refused> {
+        let context = Ctx::<Data>::new(&self.0.lut, Vars::new([]));
+        let (mut items, mut left) = (Vec::new(), MOST_YIELDED);
+        for output in self.0.id.run((context, value(record))) {
+            // The error is dropped: it may quote the record.
+            let output = output.map_err(|_| Refused::FilterFailed)?;
+            match node(&output, DEEPEST, &mut left).ok_or(Refused::FilterFailed)? {
+                Node::Null => {}
+                output => items.append(&mut identity_event::decode(&output)),
+            }
+            if items.len() > MOST_EVENTS {
+                return Err(Refused::TooManyEvents);
+            }
+        }
+        Ok(items)
+    }
+}
+
+/// Does not show the filter, which is long.
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Filter(…)")
+    }
+}
+
+impl NotAFilter {
+    /// `place` is a part of `text`.
+    fn at(text: &str, place: &str, expected: String) -> Self {
+        let offset = (place.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+        let before = text.get(..offset).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+        Self {
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            expected,
+        }
+    }
+}
+
+fn not_loaded(text: &str, errors: &load::Errors<&str, ()>) -> NotAFilter {
+    let first = match errors.first().map(|(_, error)| error) {
+        Some(load::Error::Lex(errors)) => errors.first().map(|(expected, place)| (*place, lexeme(expected))),
+        Some(load::Error::Parse(errors)) => {
+            errors.first().map(|(expected, place)| (*place, expected.as_str().to_owned()))
+        }
+        Some(load::Error::Io(errors)) => {
+            errors.first().map(|(place, _)| (*place, "no module and no data file".to_owned()))
+        }
+        None => None,
+    };
+    let (place, expected) = first.unwrap_or((text, "a filter".to_owned()));
+    NotAFilter::at(text, place, expected)
+}
+
+fn lexeme(expected: &lex::Expect<&str>) -> String {
+    expected.as_str().to_owned()
+}
+
+/// The definitions that stand on [`natives`] alone.
+fn definitions<'s>() -> impl Iterator<Item = Def<&'s str>> {
+    let all = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
+    let is_there = |def: &Def<&'static str>| !LEFT_OUT.contains(&(def.name, def.args.len()));
+    all.filter(is_there).map(|def| -> Def<&'s str> { bounds::definition(def) })
+}
+
+/// The filters that are written in Rust.
+fn natives() -> impl Iterator<Item = Fun<Data>> {
+    let all = jaq_core::funs().chain(jaq_std::base_funs()).chain(jaq_json::funs());
+    let ours: (_, Box<[Bind]>, RunPtr<Data>) = ("fromjson", native::v(0), |cv| bome(from_json(&cv.1)));
+    let replaced =
+        |fun: &(&'static str, Box<[Bind]>, Native<Data>)| ["halt", "fromjson", "range"].contains(&fun.0);
+    all.filter(move |fun| !replaced(fun)).chain([native::run::<Data>(ours)]).chain(bounds::natives())
+}
+
+/// Definitions that need what is not there, with their numbers of arguments: what looks outside or ends the
+/// process, and the regular expressions, dates, encodings and functions of numbers that jaq has as options;
+/// and those that make far more of an array than it holds.
+const LEFT_OUT: [(&str, usize); 41] = [
+    ("combinations", 0),
+    ("combinations", 1),
+    ("transpose", 0),
+    ("stderr", 0),
+    ("debug", 0),
+    ("debug", 1),
+    ("halt", 0),
+    ("halt_error", 0),
+    ("halt_error", 1),
+    ("logb", 0),
+    ("significand", 0),
+    ("pow10", 0),
+    ("drem", 2),
+    ("nexttoward", 2),
+    ("scalb", 2),
+    ("gamma", 0),
+    ("capture_of_match", 0),
+    ("test", 1),
+    ("test", 2),
+    ("scan_", 2),
+    ("scan", 1),
+    ("scan", 2),
+    ("match", 1),
+    ("match", 2),
+    ("capture", 1),
+    ("capture", 2),
+    ("split", 2),
+    ("splits", 1),
+    ("splits", 2),
+    ("sub", 2),
+    ("sub", 3),
+    ("gsub", 2),
+    ("gsub", 3),
+    ("todate", 0),
+    ("fromdate", 0),
+    ("@html", 0),
+    ("@htmld", 0),
+    ("@uri", 0),
+    ("@urid", 0),
+    ("@base64", 0),
+    ("@base64d", 0),
+];
+
+/// `fromjson`, bounded as the record itself is: jaq's own recurs as deep as the text is nested.
+fn from_json(text: &Val) -> ValR<Val> {
+    let bytes = text.as_utf8_bytes().unwrap_or_default();
+    parse(bytes).map(|node| value(&node)).map_err(|_| Error::str("no JSON"))
+}
+
+/// A record's value as jaq's.
+fn value(node: &Node<'_>) -> Val {
+    match node {
+        Node::Null => Val::Null,
+        Node::Bool(flag) => Val::Bool(*flag),
+        #[expect(clippy::cast_precision_loss, reason = "on machines of less than 64 bits alone")]
+        Node::Integer(number) => {
+            isize::try_from(*number).map_or_else(|_| Val::from(*number as f64), Val::from)
+        }
+        Node::Float(number) => Val::from(*number),
+        Node::Text(text) => Val::from(text.clone().into_owned()),
+        Node::List(list) => list.iter().map(value).collect(),
+        Node::Object(entries) => {
+            let entry = |(key, node): &(Cow<'_, str>, Node<'_>)| (Val::from(key.to_string()), value(node));
+            Val::obj(entries.iter().map(entry).collect())
+        }
+    }
+}
+
+/// An output as a record's value; none of what JSON cannot say, is nested deeper, or takes more than is
+/// left: jaq shares what occurs twice, and here each has its own.
+fn node<'a>(output: &Val, depth: u32, left: &mut usize) -> Option<Node<'a>> {
+    let inner = depth.checked_sub(1)?;
+    let length = output.as_bytes().map_or(0, <[u8]>::len);
+    *left = left.checked_sub(size_of::<Node<'_>>() + length)?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned().into();
+    Some(match output {
+        Val::Null => Node::Null,
+        Val::Bool(flag) => Node::Bool(*flag),
+        Val::Num(_) => match output.as_isize().and_then(|number| i64::try_from(number).ok()) {
+            Some(number) => Node::Integer(number),
+            None => Node::Float(output.as_f64()?),
+        },
+        Val::TStr(bytes) | Val::BStr(bytes) => Node::Text(text(bytes)),
+        Val::Arr(list) => {
+            Node::List(list.iter().map(|value| node(value, inner, left)).collect::<Option<_>>()?)
+        }
+        Val::Obj(entries) => {
+            let entry = |(key, value): (&Val, &Val)| {
+                let key = key.as_utf8_bytes()?;
+                *left = left.checked_sub(key.len())?;
+                Some((text(key), node(value, inner, left)?))
+            };
+            Node::Object(entries.iter().map(entry).collect::<Option<_>>()?)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::identity::{document::Document, reason::Unmapped};
+
+    /// What `filter` makes of `record`: each event's type and user, or the reason's code.
+    fn read(filter: &str, record: &str) -> Vec<String> {
+        let filter = Filter::compile(filter).unwrap_or_else(|error| panic!("{filter}: {error}"));
+        let told = |item: Item<'_>| match item {
+            Ok(event) => {
+                let event = serde_json::to_value(Document::from(&event)).unwrap();
+                format!("{} {}", event["type"].as_str().unwrap(), event["user"].as_str().unwrap_or("-"))
+            }
+            Err(Unmapped::Ignored(reason)) => reason.code().to_string(),
+            Err(Unmapped::Refused(reason)) => reason.code().to_string(),
+        };
+        filter.decode(&parse(record.as_bytes()).unwrap()).into_iter().map(told).collect()
+    }
+
+    #[track_caller]
+    fn check(filter: &str, record: &str, expected: &[&str]) {
+        assert_eq!(read(filter, record), expected);
+    }
+
+    #[test]
+    fn a_filter_yields_none_one_or_many_events() {
+        let one = r#"{type: "sign_in", user: .u}"#;
+        check(one, r#"{"u":"a"}"#, &["sign_in a"]);
+        check(&format!("{one}, {one}"), r#"{"u":7}"#, &["sign_in 7", "sign_in 7"]);
+        check(&format!("[{one}, {one}]"), r#"{"u":"a"}"#, &["sign_in a", "sign_in a"]);
+        check(&format!(".[] | {one}"), r#"[{"u":"a"},{"u":"b"}]"#, &["sign_in a", "sign_in b"]);
+        check("empty", "{}", &["empty"]);
+        check("null", "{}", &["empty"]);
+        check("select(.a)", "{}", &["empty"]);
+        check(&format!("if .u then {one} else null end"), "{}", &["empty"]);
+    }
+
+    #[test]
+    fn what_it_yields_is_held_to_the_document() {
+        check(".", "17", &["not_an_event"]);
+        check(r#"{type: "login"}"#, "{}", &["field_invalid"]);
+        check(r#"{type: "sign_in", user: ["a"]}"#, "{}", &["field_invalid"]);
+        check(r#"{type: "sign_in", user: "a"}, {}"#, "{}", &["sign_in a", "no_type"]);
+    }
+
+    #[test]
+    fn a_filter_that_fails_refuses_the_whole_record() {
+        check("error", r#""s3cret""#, &["filter_failed"]);
+        check(".a.b", r#"{"a":"s3cret"}"#, &["filter_failed"]);
+        check(r#"{type: "sign_in", user: "a"}, error("s3cret")"#, "{}", &["filter_failed"]);
+        check("{(.a): 1}", r#"{"a":[]}"#, &["filter_failed"]);
+        check("reduce range(100) as $i (0; [.])", "{}", &["filter_failed"]);
+        assert!(!Refused::FilterFailed.to_string().contains("s3cret"));
+    }
+
+    #[test]
+    fn what_it_yields_has_an_end() {
+        check(r#"range(.) | {type: "activity"}"#, "10001", &["too_many_events"]);
+        check(r#"repeat({type: "activity"})"#, "0", &["too_many_events"]);
+        assert_eq!(read(r#"[range(.) | {type: "activity"}]"#, "10000").len(), 10_000);
+    }
+
+    #[test]
+    fn what_it_yields_is_not_much_longer_than_a_record() {
+        let record = |events: usize| {
+            let (long, all) = ("x".repeat(10_000), vec!["{}"; events].join(","));
+            format!(r#"{{"long":"{long}","all":[{all}]}}"#)
+        };
+        let filter = r#".long as $long | .all[] | {type: "activity", client: $long}"#;
+        assert_eq!(read(filter, &record(1_000)).len(), 1_000);
+        check(filter, &record(2_000), &["filter_failed"]);
+        check(&format!("[{filter}]"), &record(2_000), &["filter_failed"]);
+    }
+
+    #[test]
+    fn json_within_a_text_is_read_with_the_records_bounds() {
+        check(".p | fromjson", r#"{"p":"{\"type\":\"sign_up\",\"user\":\"a\"}"}"#, &["sign_up a"]);
+        check("fromjson", r#""{}{}""#, &["filter_failed"]);
+        check("fromjson", "17", &["filter_failed"]);
+        let deep = serde_json::to_string(&"[".repeat(1_000_000)).unwrap();
+        for filter in ["fromjson", "tonumber", "toboolean"] {
+            check(filter, &deep, &["filter_failed"]);
+        }
+        check(r#"{type: "activity", user: (.n | tonumber | tostring)}"#, r#"{"n":"7"}"#, &["activity 7"]);
+    }
+
+    #[test]
+    fn what_people_write_is_there() {
+        for filter in [
+            ".a?",
+            ".a // \"x\"",
+            "map(.)",
+            "to_entries",
+            "with_entries(.)",
+            "split(\",\")",
+            "join(\",\")",
+            "ltrimstr(\"a\")",
+            "ascii_downcase",
+            "startswith(\"a\")",
+            "contains(\"a\")",
+            "tostring",
+            "tojson",
+            "@text",
+            "@json",
+            "@sh",
+            "keys",
+            "has(\"a\")",
+            "getpath([\"a\"])",
+            "first(.[])",
+            "limit(3; .[])",
+            "walk(.)",
+            "del(.a)",
+            "any",
+            "all",
+            "add",
+            "unique",
+            "group_by(.)",
+            "min_by(.)",
+            "flatten",
+            "floor",
+            "try error(\"x\") catch .",
+            "label $f | break $f",
+            "def f: .; f",
+            "reduce .[] as $x (0; . + $x)",
+            "foreach .[] as $x (0; . + $x)",
+            ". as [$a, {b: $c}] | $a",
+            "if . then 1 elif 2 then 3 else 4 end",
+            "[.[] | select(.a == 1)]",
+            ".[1:2]",
+            "..",
+            "type",
+            "length",
+            "explode | implode",
+            "indices(1)",
+        ] {
+            let compiled = Filter::compile(filter);
+            assert!(compiled.is_ok(), "{filter}: {compiled:?}");
+        }
+    }
+
+    #[track_caller]
+    fn refused(filter: &str, expected: &str) {
+        let Err(error) = Filter::compile(filter) else { panic!("{filter} is taken") };
+        assert_eq!(error.to_string(), format!("is no jq filter: {expected}"), "{filter}");
+    }
+
+    #[test]
+    fn a_text_that_is_no_filter_is_refused_by_its_place() {
+        refused(". |", "line 1, column 4: expected term");
+        refused("", "line 1, column 1: expected term");
+        refused("{type: \"sign_in\",\n  user: .u.}", "line 2, column 12: expected key");
+        refused("(.a", "line 1, column 4: expected closing parenthesis");
+        refused(".a | ü\n| s3cret", "line 1, column 6: expected token");
+        refused(".a |\n  s3cret(1)", "line 2, column 3: expected a filter that is defined");
+        refused("$s3cret", "line 1, column 1: expected a variable that is defined");
+        refused("if .a 1", "line 1, column 7: expected then");
+        refused("1 2", "line 1, column 3: expected nothing");
+    }
+
+    #[test]
+    fn nothing_that_looks_outside_or_ends_the_process_is_there() {
+        for filter in [
+            "env",
+            "$ENV",
+            "$ENV.PATH",
+            "input",
+            "inputs",
+            "halt",
+            "halt(1)",
+            "halt_error",
+            "halt_error(1)",
+            "debug",
+            "debug(1)",
+            "stderr",
+            "debug_empty",
+            "stderr_empty",
+            "now",
+            "input_line_number",
+            "input_filename",
+            "get_search_list",
+            "localtime",
+            "strflocaltime(\"%Y\")",
+            "gmtime",
+            "$__prog_args",
+            "$__prog_name",
+            "$named",
+            "$ARGS",
+            "modulemeta",
+            "import \"a\" as a; .",
+            "include \"a\"; .",
+            "import \"a\" as $a; $a",
+            "getenv(\"A\")",
+            "splits(\"a\")",
+            "test(\"a\")",
+            "random",
+            "builtins",
+            "tojson(1)",
+            "read",
+            "repl",
+            "ltrimstr",
+        ] {
+            assert!(Filter::compile(filter).is_err(), "{filter}");
+        }
+    }
+
+    /// A new release of jaq may have more: each is to be looked at.
+    #[test]
+    fn the_native_filters_are_known() {
+        let mut names: Vec<_> = natives().map(|(name, ..)| name).collect();
+        names.sort_unstable();
+        insta::assert_snapshot!(names.join(" "));
+    }
+
+    /// Records that a filter does not expect, mutated by chance: an answer each, and no panic that is not caught.
+    #[test]
+    fn odd_records_are_answered() {
+        let odd = [
+            "null",
+            "true",
+            "-9223372036854775808",
+            "18446744073709551616",
+            "1e308",
+            "-0.0",
+            "\"\"",
+            "\"\\u0000ü\"",
+            "[]",
+            "{}",
+            "[[],{},null]",
+            "{\"a\":{\"a\":[1,2.5,\"x\"]}}",
+            "{\"\":\"\"}",
+            "[1,-1,1e-300,9007199254740993]",
+            "\"[1,2]\"",
+        ];
+        let filters = [
+            ".a",
+            ".[0]",
+            ".[-1]",
+            ".[1:]",
+            ".[:-1]",
+            ".[.]",
+            ".a = 1",
+            ".[0] = 1",
+            ".[2:1] = [1]",
+            "del(.[0])",
+            "sort",
+            "unique",
+            "group_by(.)",
+            "min_by(.)",
+            "length",
+            "utf8bytelength",
+            "explode",
+            "implode",
+            "reverse",
+            "keys",
+            "to_entries",
+            "from_entries",
+            "add",
+            "flatten",
+            "tojson",
+            "fromjson",
+            "tostring",
+            "tonumber",
+            "ascii_upcase",
+            "trim",
+            "ltrimstr(\"a\")",
+            "split(\"\")",
+            ". * 2",
+            ". / 2",
+            ". / .",
+            ". % 2",
+            ". % 0",
+            ". - .",
+            ". + .",
+            "-.",
+            "floor",
+            "round",
+            "abs",
+            "transpose",
+            "paths",
+            "walk(.)",
+            "indices(.)",
+            "index(.)",
+            "contains(.)",
+            "inside(.)",
+            "has(0)",
+            "has(\"a\")",
+            "bsearch(1)",
+            "tobytes",
+            "tobytes | .[0:1]",
+            "limit(.; .)",
+            "range(.; 3)",
+            "@sh",
+            "first",
+            "last",
+            "any",
+            "combinations(1)",
+            "setpath([0]; 1)",
+            "getpath([0, \"a\"])",
+            "[.., .]",
+            "{a: .}",
+            "with_entries(.)",
+            "splits",
+            "infinite",
+            "nan | [., .] | sort",
+        ];
+        let mut answered = 0;
+        for filter in filters {
+            let Ok(filter) = Filter::compile(filter) else { continue };
+            for first in odd {
+                for record in [first.to_owned(), format!("[{first},{first}]"), format!("{{\"a\":{first}}}")] {
+                    assert!(!filter.decode(&parse(record.as_bytes()).unwrap()).is_empty());
+                    answered += 1;
+                }
+            }
+        }
+        assert!(answered > 2000, "{answered}");
+    }
+}

@@ -1,0 +1,519 @@
+//! Keycloak's user events, whichever publisher wrote them, and those of its admin events that end sessions.
+//!
+//! Knows nothing of Pinpoint and of other records. It follows Keycloak's own classes:
+//! <https://github.com/keycloak/keycloak/blob/main/server-spi-private/src/main/java/org/keycloak/events/Event.java>,
+//! and `EventType.java` and `admin/AdminEvent.java` beside it. The types it reads (of some seventy, an open
+//! set, each with an `_ERROR` twin):
+//!
+//! | type | is |
+//! |---|---|
+//! | `LOGIN` | a sign-in, with the session it opened or joined |
+//! | `REGISTER` | a sign-up; a `LOGIN` follows and has the session |
+//! | `LOGIN_ERROR` | a failed sign-in, or ignored when a client is at fault ([`CLIENT_FAILURES`]) |
+//! | `LOGOUT` | the end of a session, reason `logout` |
+//! | `USER_SESSION_DELETED` (26.5 and later) | the end of a session, reason `details.reason` |
+//! | `REFRESH_TOKEN`, `CODE_TO_TOKEN`, `USER_INFO_REQUEST`, `INTROSPECT_TOKEN` | use of a session |
+//! | admin events | see `keycloak/admin.rs` |
+//! | all else, the other `_ERROR` twins among it | ignored |
+//!
+//! A field may have one of several names; the first in this order that has a value counts:
+//!
+//! | what | names |
+//! |---|---|
+//! | id | `id`, `uid`, `eventId` |
+//! | time | `time`, `timestamp`, `dateTime`, `event_time`: the first that can be read |
+//! | type | `type`, `eventType`, less an `access.` prefix |
+//! | user | `userId`, `authDetails.userId` (of `access.` types only), `user_id` |
+//! | session | `sessionId`, `authDetails.sessionId`, `session_id`; for `LOGIN` and `CODE_TO_TOKEN` `details.code_id` |
+//! | user name | `details.username`, `username`, `userName`, `authDetails.username` |
+//! | realm | `realmId`, `realm_id` |
+//! | realm's name | `realmName` |
+//! | client | `clientId`, `authDetails.clientId` (of `access.` types only), `client_id` |
+//! | ip | `ipAddress`, `authDetails.ipAddress` (of `access.` types only), `ip_address` |
+//! | user agent | `userAgent`, `details.user_agent`, `details.userAgent` |
+//! | details | `details`, `details_json_long_value`, `details_json`; see `keycloak/details.rs` |
+//!
+//! The texts `"null"` and `""` are null; `details` may be an object or a text that holds one. An id that
+//! is a whole number is read as its digits; one of any other type refuses the record, because an event
+//! about nobody would pass unseen. Fields that only add to an event count as absent when their type is
+//! wrong.
+
+use std::{borrow::Cow, mem::take};
+
+use crate::core::{
+    decode::{
+        Item, Wanted,
+        json::{Scalar, first, read},
+        time::time,
+        tree::Node,
+    },
+    identity::{
+        IdentityEvent, Kind,
+        reason::{Ignored, Refused, Unmapped},
+    },
+};
+
+mod admin;
+mod details;
+mod fields;
+mod shape;
+
+use fields::{AuthDetails, Fields, Patience, Rare};
+
+/// The provider's name, as it goes into endpoint ids.
+pub const PROVIDER: &str = "keycloak";
+
+/// The errors of a `LOGIN_ERROR` that say that a client is broken or a page was old, and not that a person
+/// failed. Any other error is a person's failure.
+pub const CLIENT_FAILURES: [&str; 10] = [
+    "invalid_redirect_uri",
+    "client_not_found",
+    "client_disabled",
+    "invalid_client",
+    "invalid_client_credentials",
+    "unauthorized_client",
+    "expired_code",
+    "cookie_not_found",
+    "session_expired",
+    "not_allowed",
+];
+
+/// Reads a Keycloak event.
+///
+/// # Errors
+///
+/// Says why there is none: it is of no interest, or it cannot be read.
+pub fn decode(value: &[u8]) -> Result<IdentityEvent<'_>, Unmapped> {
+    let mut fields = Fields::default();
+    read(value, &mut fields)?;
+    event_of(&mut fields)
+}
+
+/// Reads a value in one pass if it has the shape of a Keycloak event, and is not in an envelope.
+///
+/// # Errors
+///
+/// The value is no JSON.
+pub(super) fn decode_own(value: &[u8], wanted: Wanted) -> Result<Option<Item<'_>>, Refused> {
+    decode_with(Patience::Long, value, wanted)
+}
+
+/// The same, but gives up early on what begins unlike most events: it may be one all the same.
+///
+/// # Errors
+///
+/// The value is no JSON.
+pub(super) fn decode_likely(value: &[u8], wanted: Wanted) -> Result<Option<Item<'_>>, Refused> {
+    decode_with(Patience::Short, value, wanted)
+}
+
+fn decode_with(patience: Patience, value: &[u8], wanted: Wanted) -> Result<Option<Item<'_>>, Refused> {
+    let mut fields = Fields::wanting(wanted);
+    fields.be(patience);
+    match read(value, &mut fields) {
+        Ok(()) if shape::fits(&fields) => Ok(Some(event_of(&mut fields))),
+        Ok(()) | Err(Refused::NotAnEvent) => Ok(None),
+        Err(reason) => Err(reason),
+    }
+}
+
+/// Whether the value has the shape of this format.
+pub(super) fn recognises(node: &Node<'_>) -> bool {
+    let mut fields = Fields::default();
+    node.fill(&mut fields);
+    shape::fits(&fields)
+}
+
+/// What the value says.
+pub(super) fn decode_node<'a>(node: &Node<'a>, wanted: Wanted) -> Vec<Item<'a>> {
+    let mut fields = Fields::wanting(wanted);
+    node.fill(&mut fields);
+    vec![event_of(&mut fields)]
+}
+
+fn event_of<'a>(fields: &mut Fields<'a>) -> Item<'a> {
+    if admin::is_admin_event(fields) {
+        return admin::event_of(fields);
+    }
+    fields.settle_details();
+    let written = first(&mut fields.r#type).or(|| fields.rare.take(Rare::EventType)).id()?;
+    let written = written.ok_or(Refused::NoType)?;
+    let (name, access) = match written.strip_prefix("access.") {
+        Some(name) => (name, true),
+        None => (&*written, false),
+    };
+    let error = fields.error.take_text();
+    let kind = kind(name, error.as_deref())?;
+    if let Some(auth) = fields.auth.as_mut().filter(|_| !access) {
+        auth.user = Scalar::Null;
+        auth.client = Scalar::Null;
+        auth.ip = Scalar::Null;
+    }
+    if !matches!(name, "LOGIN" | "CODE_TO_TOKEN") {
+        fields.details.code_id = Scalar::Null;
+    }
+    let reason = match name {
+        "LOGIN_ERROR" => error,
+        "LOGOUT" => Some("logout".into()),
+        "USER_SESSION_DELETED" => fields.details.reason.take_text(),
+        _ => None,
+    };
+    event(fields, kind, reason)
+}
+
+/// The event, each of its fields from the first of its names that has a value.
+fn event<'a>(fields: &mut Fields<'a>, kind: Kind, reason: Option<Cow<'a, str>>) -> Item<'a> {
+    let (details, rare, auth) = (&mut fields.details, &mut fields.rare, &mut fields.auth);
+    let mut of_auth =
+        |name: fn(&mut AuthDetails<'a>) -> Scalar<'a>| auth.as_deref_mut().map(name).unwrap_or_default();
+    // Each field is named: what is filled in and then replaced costs time.
+    Ok(IdentityEvent {
+        kind,
+        provider: PROVIDER.into(),
+        id: first(&mut fields.id).or(|| rare.take(Rare::Uid)).or(|| rare.take(Rare::EventId)).id()?,
+        time: time(&fields.time).or_else(|| rare.time(&[Rare::Timestamp, Rare::DateTime, Rare::TimeColumn])),
+        realm: first(&mut fields.realm).or(|| rare.take(Rare::RealmColumn)).id()?,
+        realm_name: fields.realm_name.take_text(),
+        user: first(&mut fields.user)
+            .or(|| of_auth(|auth| take(&mut auth.user)))
+            .or(|| rare.take(Rare::UserColumn))
+            .id()?,
+        user_name: first(&mut details.username)
+            .or(|| rare.take(Rare::Username))
+            .or(|| rare.take(Rare::UserName))
+            .or(|| of_auth(|auth| take(&mut auth.username)))
+            .text(),
+        session: first(&mut fields.session)
+            .or(|| of_auth(|auth| take(&mut auth.session)))
+            .or(|| rare.take(Rare::SessionColumn))
+            .or(|| take(&mut details.code_id))
+            .id()?,
+        client: first(&mut fields.client)
+            .or(|| of_auth(|auth| take(&mut auth.client)))
+            .or(|| rare.take(Rare::ClientColumn))
+            .text(),
+        reason,
+        ip: first(&mut fields.ip)
+            .or(|| of_auth(|auth| take(&mut auth.ip)))
+            .or(|| rare.take(Rare::IpColumn))
+            .text(),
+        user_agent: rare.take(Rare::UserAgent).take_text().or_else(|| details.take_user_agent().take_text()),
+        device: details.take_device(),
+        place: details.take_place(),
+        person: details.take_person(),
+        attributes: details.take_attributes(),
+        session_start: None,
+    })
+}
+
+fn kind(name: &str, error: Option<&str>) -> Result<Kind, Ignored> {
+    match name {
+        "LOGIN" => Ok(Kind::SignIn),
+        "REGISTER" => Ok(Kind::SignUp),
+        "LOGIN_ERROR" if error.is_some_and(|error| CLIENT_FAILURES.contains(&error)) => {
+            Err(Ignored::ClientFailure)
+        }
+        "LOGIN_ERROR" => Ok(Kind::SignInFailed),
+        "LOGOUT" | "USER_SESSION_DELETED" => Ok(Kind::SessionStopped),
+        "REFRESH_TOKEN" | "CODE_TO_TOKEN" | "USER_INFO_REQUEST" | "INTROSPECT_TOKEN" => Ok(Kind::Activity),
+        _ => Err(Ignored::TypeNotMapped),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::time::Timestamp;
+
+    const T: i64 = 1_795_382_428_244;
+
+    /// What `value` says, as `field=value` in the order of their declaration; or why it says nothing.
+    fn read_line(value: &str) -> String {
+        let event = match decode(value.as_bytes()) {
+            Ok(event) => event,
+            Err(Unmapped::Ignored(reason)) => return format!("ignored: {}", reason.code()),
+            Err(Unmapped::Refused(reason)) => return format!("refused: {}", reason.code()),
+        };
+        let mut words = vec![format!("{:?}", event.kind)];
+        let mut add = |name: &str, text: &Option<Cow<'_, str>>| {
+            words.extend(text.as_deref().map(|text| format!("{name}={text}")));
+        };
+        add("id", &event.id);
+        add("realm", &event.realm);
+        add("user", &event.user);
+        add("name", &event.user_name);
+        add("session", &event.session);
+        add("client", &event.client);
+        add("reason", &event.reason);
+        words.extend(event.time.map(|time| format!("time={}", time.0)));
+        words.join(" ")
+    }
+
+    #[track_caller]
+    fn check(value: &str, expected: &str) {
+        assert_eq!(read_line(value), expected);
+    }
+
+    /// A `LOGIN` with `fields`.
+    #[track_caller]
+    fn login(fields: &str, expected: &str) {
+        check(&format!(r#"{{"type":"LOGIN",{fields}}}"#), &format!("SignIn{expected}"));
+    }
+
+    #[test]
+    fn keycloaks_own_json() {
+        check(
+            r#"{"id":"i","time":1795382428244,"type":"LOGIN","realmId":"r","realmName":"shop","clientId":"web",
+                "userId":"u","sessionId":"s","ipAddress":"127.0.0.1","error":null,
+                "details":{"auth_method":"openid-connect","code_id":"s","username":"anna"}}"#,
+            &format!("SignIn id=i realm=r user=u name=anna session=s client=web time={T}"),
+        );
+    }
+
+    #[test]
+    fn each_alias_in_its_order() {
+        login(r#""eventId":"c","uid":"b","id":"a""#, " id=a");
+        login(r#""eventId":"c","uid":"b""#, " id=b");
+        login(r#""eventId":"c""#, " id=c");
+        login(r#""session_id":"b","sessionId":"a""#, " session=a");
+        login(r#""details":{"code_id":"d"},"session_id":"c","authDetails":{"sessionId":"b"}"#, " session=b");
+        login(r#""details":{"code_id":"d"},"session_id":"c""#, " session=c");
+        login(r#""details":{"code_id":"d"}"#, " session=d");
+        login(r#""user_id":"b","userId":"a""#, " user=a");
+        login(r#""realm_id":"b","realmId":"a""#, " realm=a");
+        login(r#""client_id":"b""#, " client=b");
+        login(r#""authDetails":{"username":"d"},"userName":"c","username":"b""#, " name=b");
+        login(r#""username":"b","details":{"username":"a"}"#, " name=a");
+        login(r#""authDetails":{"username":"d"},"userName":"c""#, " name=c");
+        login(r#""authDetails":{"username":"d"}"#, " name=d");
+        login(&format!(r#""event_time":1,"timestamp":{T}"#), &format!(" time={T}"));
+        login(&format!(r#""time":"soon","dateTime":{T}"#), &format!(" time={T}"));
+        login(r#""timestamp":"2026-11-22T21:20:28.244Z""#, &format!(" time={T}"));
+        check(r#"{"eventType":"LOGIN"}"#, "SignIn");
+        check(r#"{"eventType":"LOGIN","type":"LOGOUT"}"#, "SessionStopped reason=logout");
+    }
+
+    #[test]
+    fn the_users_own_auth_details_count_in_access_events_only() {
+        let auth = r#""authDetails":{"userId":"a","clientId":"c"}"#;
+        check(&format!(r#"{{"type":"access.LOGIN",{auth},"user_id":"b"}}"#), "SignIn user=a client=c");
+        check(&format!(r#"{{"type":"LOGIN",{auth},"user_id":"b"}}"#), "SignIn user=b");
+    }
+
+    #[test]
+    fn the_code_id_is_a_session_in_two_types_only() {
+        check(r#"{"type":"CODE_TO_TOKEN","details":{"code_id":"s"}}"#, "Activity session=s");
+        check(r#"{"type":"REGISTER","details":{"code_id":"s"}}"#, "SignUp");
+        check(r#"{"type":"LOGIN_ERROR","details":{"code_id":"s"}}"#, "SignInFailed");
+    }
+
+    #[test]
+    fn details_are_an_object_or_a_text_that_holds_one() {
+        login(r#""details":null"#, "");
+        login(r#""details":"null""#, "");
+        login(r#""details":"""#, "");
+        login(r#""details":"{\"username\":\"a\",\"code_id\":\"s\"}""#, " name=a session=s");
+        login(r#""details":"{\"username\":\"a\"""#, "");
+        login(r#""details":"[{\"username\":\"a\"}]""#, "");
+        login(r#""details":[{"username":"a"}]"#, "");
+        login(r#""details":17"#, "");
+        login(r#""details":{"username":["a"],"reason":{}}"#, "");
+    }
+
+    #[test]
+    fn of_a_key_that_occurs_twice_the_last_value_counts() {
+        login(r#""userId":"a","userId":"b""#, " user=b");
+        login(r#""userId":"a","userId":null"#, "");
+        login(r#""details":{"username":"a","code_id":"s"},"details":{"username":"b"}"#, " name=b");
+        login(r#""details":{"username":"a"},"details":null"#, "");
+    }
+
+    #[test]
+    fn null_is_written_in_three_ways() {
+        login(r#""userId":null,"user_id":"b""#, " user=b");
+        login(r#""userId":"null","user_id":"b""#, " user=b");
+        login(r#""userId":"","user_id":"b""#, " user=b");
+        login(r#""userId":"\u006eull","user_id":"b""#, " user=b");
+    }
+
+    #[test]
+    fn escapes_are_read_in_keys_and_values() {
+        login(r#""user\u0049d":"\u00fc\ud83d\ude00""#, " user=ü😀");
+    }
+
+    #[test]
+    fn a_whole_number_is_an_id_and_another_type_is_not() {
+        login(r#""userId":42"#, " user=42");
+        login(r#""userId":[],"user_id":"b""#, " user=b");
+        check(r#"{"type":"LOGIN","userId":[]}"#, "refused: field_not_text");
+        check(r#"{"type":"LOGIN","userId":1.5}"#, "refused: field_not_text");
+        check(r#"{"type":"LOGIN","sessionId":{}}"#, "refused: field_not_text");
+        check(r#"{"type":"LOGIN","details":{"code_id":[]}}"#, "refused: field_not_text");
+        check(r#"{"type":"LOGIN","sessionId":18446744073709551615}"#, "refused: field_not_text");
+        check(r#"{"type":"VIEW","userId":[]}"#, "ignored: type_not_mapped");
+        login(r#""clientId":false,"username":{"a":[1]}"#, "");
+    }
+
+    /// What only some configurations use.
+    fn rest_line(value: &str) -> String {
+        let item = decode_own(value.as_bytes(), Wanted { attributes: true }).ok().flatten().unwrap();
+        let event = item.ok().unwrap();
+        let place = event.place.unwrap_or_default();
+        let device = event.device.unwrap_or_default();
+        let mut words = Vec::new();
+        let mut add =
+            |name: &str, text: Option<&str>| words.extend(text.map(|text| format!("{name}={text}")));
+        add("realm", event.realm_name.as_deref());
+        add("ip", event.ip.as_deref());
+        add("agent", event.user_agent.as_deref());
+        add("city", place.city.as_deref());
+        add("country", place.country.as_deref());
+        add("region", place.region.as_deref());
+        add("latitude", place.latitude.map(|it| it.to_string()).as_deref());
+        add("longitude", place.longitude.map(|it| it.to_string()).as_deref());
+        add("browser", device.browser.as_deref());
+        add("platform", device.platform.as_deref());
+        add("model", device.model.as_deref());
+        event.person.iter().for_each(|(name, values)| add(name, Some(&values.join("+"))));
+        event.attributes.iter().for_each(|(name, value)| add(&format!("@{name}"), Some(value)));
+        words.join(" ")
+    }
+
+    #[track_caller]
+    fn rest(fields: &str, expected: &str) {
+        assert_eq!(rest_line(&format!(r#"{{"type":"LOGIN",{fields}}}"#)), expected);
+    }
+
+    #[test]
+    fn the_address_and_the_realms_name_are_read() {
+        rest(
+            r#""realmName":"shop","ipAddress":"192.0.2.1","ip_address":"192.0.2.2""#,
+            "realm=shop ip=192.0.2.1",
+        );
+        rest(r#""ip_address":"192.0.2.2","ipAddress":null"#, "ip=192.0.2.2");
+        let auth = r#""authDetails":{"ipAddress":"192.0.2.3"},"ip_address":"192.0.2.2""#;
+        rest(auth, "ip=192.0.2.2");
+        assert_eq!(rest_line(&format!(r#"{{"type":"access.LOGIN",{auth}}}"#)), "ip=192.0.2.3");
+        rest(r#""ipAddress":["x"]"#, "");
+    }
+
+    #[test]
+    fn what_an_enricher_wrote_is_place_and_device() {
+        rest(
+            r#""details":{"geo_country":"DE","geo_region":"BE","geo_city":"Berlin","geo_lat":"52.52","geo_lon":13.4,
+                "ua_browser":"Firefox","ua_os":"Linux","ua_device_type":"desktop","user_agent":"a"}"#,
+            "agent=a city=Berlin country=DE region=BE latitude=52.52 longitude=13.4 browser=Firefox \
+             platform=Linux model=desktop",
+        );
+        rest(r#""details":{"geo_lat":"north","geo_lon":"NaN"}"#, "");
+        rest(r#""userAgent":"a","details":{"userAgent":"b"}"#, "agent=a");
+    }
+
+    #[test]
+    fn the_person_is_read_from_a_registration() {
+        rest(
+            r#""details":{"email":"anna@example.com","first_name":"Anna","last_name":"A"}"#,
+            "email=anna@example.com given_name=Anna family_name=A",
+        );
+        rest(r#""details":{"updated_email":"b@example.com","email":"a@example.com"}"#, "email=b@example.com");
+        rest(r#""details":{"email":"a@example.com","email":null}"#, "");
+    }
+
+    #[test]
+    fn other_details_are_attributes_when_they_are_wanted() {
+        rest(
+            r#""details":{"auth_method":"x","username":"a","n":17,"none":null,"list":[]}"#,
+            "@auth_method=x @n=17",
+        );
+        let event = decode(br#"{"type":"LOGIN","details":{"auth_method":"x"}}"#).ok().unwrap();
+        assert!(event.attributes.is_empty());
+    }
+
+    #[test]
+    fn details_of_a_table_are_in_one_of_two_columns() {
+        login(r#""details_json":"{\"code_id\":\"s\"}","details_json_long_value":null"#, " session=s");
+        login(r#""details_json_long_value":"{\"code_id\":\"s\"}","details_json":null"#, " session=s");
+        login(
+            r#""details_json":"{\"code_id\":\"a\"}","details_json_long_value":"{\"code_id\":\"b\"}""#,
+            " session=b",
+        );
+    }
+
+    /// An admin event in realm `r` with the administrator of another.
+    #[track_caller]
+    fn admin(operation: &str, resource: &str, path: &str, expected: &str) {
+        let auth = r#""authDetails":{"realmId":"master","userId":"boss","clientId":"console"}"#;
+        let what = format!(r#""operationType":"{operation}","resourceType":"{resource}""#);
+        let value = format!(r#"{{"id":"i","realmId":"r",{auth},{what},"resourcePath":"{path}"}}"#);
+        check(&value, expected);
+    }
+
+    #[test]
+    fn an_administrator_ends_the_sessions_of_a_user() {
+        admin("ACTION", "USER", "users/u/logout", "SessionsStopped id=i realm=r user=u reason=admin_logout");
+        admin("ACTION", "USER", "users/u/logout/x", "ignored: admin_event");
+        admin("ACTION", "USER", "users//logout", "ignored: admin_event");
+        admin("ACTION", "USER", "users/u/x/logout", "ignored: admin_event");
+        admin("ACTION", "USER", "users/u/reset-password", "ignored: admin_event");
+        admin("UPDATE", "USER", "users/u/logout", "ignored: admin_event");
+        admin("ACTION", "USER", "", "ignored: admin_event");
+    }
+
+    #[test]
+    fn an_administrator_ends_a_session() {
+        let stopped = "SessionStopped id=i realm=r session=s reason=admin_logout";
+        admin("DELETE", "USER_SESSION", "sessions/s", stopped);
+        admin("DELETE", "USER_SESSION", "sessions/", "ignored: admin_event");
+        admin("CREATE", "USER_SESSION", "sessions/s", "ignored: admin_event");
+        admin("DELETE", "USER", "sessions/s", "ignored: admin_event");
+    }
+
+    #[test]
+    fn what_an_administrator_failed_to_do_ends_nothing() {
+        let of = |error: &str| {
+            format!(
+                r#"{{"operationType":"DELETE","resourceType":"USER_SESSION","resourcePath":"sessions/s","error":{error}}}"#
+            )
+        };
+        check(&of("null"), "SessionStopped session=s reason=admin_logout");
+        check(&of(r#""""#), "SessionStopped session=s reason=admin_logout");
+        check(&of(r#""user_not_found""#), "ignored: admin_event");
+    }
+
+    #[test]
+    fn admin_events_are_read_in_every_spelling() {
+        let expected = "SessionStopped session=s reason=admin_logout";
+        let path = r#""resourcePath":"sessions/s""#;
+        let of = |what: &str| format!("{{{what},{path}}}");
+        check(&of(r#""operationType":"DELETE","resourceTypeAsString":"USER_SESSION""#), expected);
+        check(
+            &of(r#""operationType":"DELETE","resourceType":null,"resourceTypeAsString":"USER_SESSION""#),
+            expected,
+        );
+        check(&of(r#""type":"admin.USER_SESSION-DELETE""#), expected);
+        check(&of(r#""type":"admin.USER_SESSION-DELETE","operationType":"DELETE""#), expected);
+        check(&of(r#""type":"admin.REALM""#), "ignored: admin_event");
+        check(
+            r#"{"id":"i","admin_event_time":1795382428244,"realm_id":"r","operation_type":"ACTION",
+                "auth_realm_id":"master","auth_user_id":"boss","resource_path":"users/u/logout","resource_type":"USER"}"#,
+            &format!("SessionsStopped id=i realm=r user=u reason=admin_logout time={T}"),
+        );
+    }
+
+    #[test]
+    fn admin_events_of_every_publisher_are_recognised() {
+        let operation = r#""operationType":"UPDATE","resourceType":"USER""#;
+        check(&format!(r#"{{{operation},"time":1596951200408,"error":null}}"#), "ignored: admin_event");
+        check(&format!(r#"{{{operation},"type":"admin.USER-UPDATE"}}"#), "ignored: admin_event");
+        check(r#"{"operationType":null,"resourceType":null,"type":"access.LOGIN"}"#, "SignIn");
+        check(r#"{"operationType":"UPDATE"}"#, "refused: no_type");
+    }
+
+    #[test]
+    fn ids_and_texts_are_borrowed_from_the_record() {
+        let event = decode(br#"{"type":"LOGIN","id":"i","time":1795382428244,"userId":"u"}"#).ok().unwrap();
+        assert!(matches!(event.id, Some(Cow::Borrowed("i"))));
+        assert!(matches!(event.user, Some(Cow::Borrowed("u"))));
+        assert_eq!(event.time, Some(Timestamp(T)));
+    }
+}

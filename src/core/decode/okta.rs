@@ -1,0 +1,215 @@
+//! Okta's log events, as its event hooks, its log streams and its System Log API write them.
+//!
+//! Knows nothing of Pinpoint and of other records. It follows
+//! <https://developer.okta.com/docs/reference/api/system-log/> and
+//! <https://developer.okta.com/docs/reference/api/event-types/>. A record is a log event, an array of them
+//! (a page of the API), a hook's `{"data": {"events": […]}}`, or the `detail` of an Amazon `EventBridge` event.
+//!
+//! | type | outcome | is |
+//! |---|---|---|
+//! | `user.session.start` | `SUCCESS`, `ALLOW` | a sign-in with its session |
+//! | `user.session.start`, `user.authentication.auth_via_*` | `FAILURE`, `DENY` | a failed sign-in |
+//! | `user.authentication.sso` | not `FAILURE`, `DENY` | a session resumed |
+//! | `user.session.end`, `user.session.expire` | the same | the end of a session |
+//! | `user.session.clear` | the same | the end of all sessions of a user |
+//! | `user.lifecycle.create` | the same | a sign-up if the person did it, else ignored |
+//! | all else | | ignored |
+//!
+//! A `user.session.clear` is written once, for what an administrator did, so the session that it names is
+//! not taken for one that ended; where Okta knows these, each has a `user.session.end` of its own (see the
+//! event types of Identity Threat Protection).
+//!
+//! | what | field |
+//! |---|---|
+//! | id, time | `uuid`, `published`, in UTC where it has no offset |
+//! | realm | none: an event does not name its organisation, and user ids are unique in all of Okta |
+//! | user | `actor.id` where the actor is a user; of the end of sessions and of a creation the `target[]` of type `User`, if there is one |
+//! | user name | `actor.alternateId`: what was typed, if nobody has that name |
+//! | session | `authenticationContext.externalSessionId` |
+//! | client | the `target[]` of type `AppInstance`, `client.id` |
+//! | reason | `outcome.reason` of a failure; `logout`, `expired` or `cleared` |
+//! | address, user agent | `client.ipAddress`, `client.userAgent.rawUserAgent`,, not of an administrator |
+//! | device | `device.id`, `client.userAgent.os` and `.browser` |
+//! | place | `client.geographicalContext`; its country is a name |
+//! | person | `alternateId` and `displayName` of the user |
+//! | attributes | `credentialType`, `authenticationProvider`, `credentialProvider`, `appDisplayName`, `deviceType`, `zone` |
+//!
+//! The word `unknown`, which Okta writes for an id of somebody who does not exist, is null here.
+
+use std::borrow::Cow;
+
+use crate::core::{
+    decode::{Item, gather, time, tree::Node},
+    identity::{
+        Device, IdentityEvent, Kind, Place,
+        reason::{Ignored, Refused},
+    },
+};
+
+/// The provider's name, as it goes into endpoint ids.
+const PROVIDER: &str = "okta";
+
+/// The type of what a hook sends; the log events are within.
+const HOOK: &str = "com.okta.event_hook";
+
+/// Whether the value has the shape of this format.
+pub(super) fn recognises(node: &Node<'_>) -> bool {
+    let node = unwrapped(node);
+    node.get("eventType").str() == HOOK
+        || is_log(node.list().first().unwrap_or(node))
+        || node.at(&["data", "events"]).list().first().is_some_and(is_log)
+}
+
+/// What the value says.
+pub(super) fn decode<'a>(node: &Node<'a>) -> Vec<Item<'a>> {
+    let node = unwrapped(node);
+    match (node, node.at(&["data", "events"])) {
+        (Node::List(logs), _) | (_, Node::List(logs)) => gather::batch(logs, read),
+        _ if node.get("eventType").str() == HOOK => gather::batch(&[], read),
+        _ => vec![read(node)],
+    }
+}
+
+fn unwrapped<'n, 'a>(node: &'n Node<'a>) -> &'n Node<'a> {
+    let detail = node.get("detail");
+    if detail.is_object() { detail } else { node }
+}
+
+fn is_log(node: &Node<'_>) -> bool {
+    let texts = ["eventType", "uuid"].iter().all(|key| !node.get(key).str().is_empty());
+    texts && (node.get("outcome").is_object() || node.get("actor").is_object())
+}
+
+fn read<'a>(log: &Node<'a>) -> Item<'a> {
+    if !log.is_object() {
+        return Err(Refused::NotAnEvent.into());
+    }
+    let name = log.get("eventType").id()?.ok_or(Refused::NoType)?;
+    let kind = kind(&name, log)?;
+    Ok(event_of(log, kind, &name)?)
+}
+
+fn kind(name: &str, log: &Node<'_>) -> Result<Kind, Ignored> {
+    let result = log.at(&["outcome", "result"]).str();
+    let failed = matches!(result, "FAILURE" | "DENY");
+    match name {
+        "user.session.start" if matches!(result, "SUCCESS" | "ALLOW") => Ok(Kind::SignIn),
+        "user.session.start" if failed => Ok(Kind::SignInFailed),
+        name if failed && name.starts_with("user.authentication.auth_via_") => Ok(Kind::SignInFailed),
+        _ if failed => Err(Ignored::TypeNotMapped),
+        "user.authentication.sso" => Ok(Kind::SessionResumed),
+        "user.session.end" | "user.session.expire" => Ok(Kind::SessionStopped),
+        "user.session.clear" => Ok(Kind::SessionsStopped),
+        "user.lifecycle.create" if did_it_themself(log) => Ok(Kind::SignUp),
+        _ => Err(Ignored::TypeNotMapped),
+    }
+}
+
+fn did_it_themself(log: &Node<'_>) -> bool {
+    let (actor, target) = (log.get("actor"), target(log, "User"));
+    is_user(actor) && actor.get("id").is_some() && actor.get("id").text() == target.get("id").text()
+}
+
+fn event_of<'a>(log: &Node<'a>, kind: Kind, name: &str) -> Result<IdentityEvent<'a>, Refused> {
+    let (client, actor) = (log.get("client"), log.get("actor"));
+    let app = target(log, "AppInstance");
+    let person = person(log, kind);
+    let user = id(person.get("id"))?;
+    // What an administrator did came from the administrator's address and device.
+    let is_own = person.get("id").text() == actor.get("id").text();
+    let (client, device) = if is_own { (client, log.get("device")) } else { (&Node::Null, &Node::Null) };
+    let context = log.get("authenticationContext");
+    Ok(IdentityEvent {
+        id: log.get("uuid").id()?,
+        time: log.get("published").time().or_else(|| time::in_utc(log.get("published").str())),
+        user_name: gather::known(person.get("alternateId")),
+        session: match kind {
+            Kind::SessionsStopped => None,
+            _ => id(context.get("externalSessionId"))?,
+        },
+        client: app.get("id").text().or_else(|| client.get("id").text()),
+        reason: reason(log, kind, name),
+        ip: client.get("ipAddress").text(),
+        user_agent: gather::known(client.at(&["userAgent", "rawUserAgent"])),
+        device: gather::device(of_device(device, client)),
+        place: gather::place(place(client.get("geographicalContext"))),
+        person: if user.is_some() { claims(person) } else { Vec::new() },
+        user,
+        attributes: gather::attributes(&[
+            ("credentialType", context.get("credentialType")),
+            ("authenticationProvider", context.get("authenticationProvider")),
+            ("credentialProvider", context.get("credentialProvider")),
+            ("appDisplayName", app.get("displayName")),
+            ("deviceType", client.get("device")),
+            ("zone", client.get("zone")),
+        ]),
+        ..IdentityEvent::new(kind, PROVIDER)
+    })
+}
+
+/// Whom the event is about.
+fn person<'n, 'a>(log: &'n Node<'a>, kind: Kind) -> &'n Node<'a> {
+    let actor = log.get("actor");
+    let target = match kind {
+        Kind::SessionStopped | Kind::SessionsStopped | Kind::SignUp => target(log, "User"),
+        _ => &Node::Null,
+    };
+    match target.is_some() {
+        true => target,
+        false if is_user(actor) => actor,
+        false => &Node::Null,
+    }
+}
+
+fn is_user(actor: &Node<'_>) -> bool {
+    matches!(actor.get("type").str(), "User" | "")
+}
+
+/// The first target of a type.
+fn target<'n, 'a>(log: &'n Node<'a>, r#type: &str) -> &'n Node<'a> {
+    let found = log.get("target").list().iter().find(|target| target.get("type").str() == r#type);
+    found.unwrap_or(&Node::Null)
+}
+
+/// An id, unless it is the word for none.
+fn id<'a>(node: &Node<'a>) -> Result<Option<Cow<'a, str>>, Refused> {
+    node.id().map(|_| gather::known(node))
+}
+
+fn reason<'a>(log: &Node<'a>, kind: Kind, name: &str) -> Option<Cow<'a, str>> {
+    match (kind, name) {
+        (Kind::SignInFailed, _) => log.at(&["outcome", "reason"]).text(),
+        (_, "user.session.end") => Some("logout".into()),
+        (_, "user.session.expire") => Some("expired".into()),
+        (_, "user.session.clear") => Some("cleared".into()),
+        _ => None,
+    }
+}
+
+fn of_device<'a>(device: &Node<'a>, client: &Node<'a>) -> Device<'a> {
+    let agent = client.get("userAgent");
+    Device {
+        id: gather::known(device.get("id")),
+        platform: gather::known(agent.get("os")),
+        browser: gather::known(agent.get("browser")),
+        ..Device::default()
+    }
+}
+
+fn place<'a>(context: &Node<'a>) -> Place<'a> {
+    Place {
+        city: context.get("city").text(),
+        country: context.get("country").text(),
+        region: context.get("state").text(),
+        postal_code: context.get("postalCode").text(),
+        latitude: context.at(&["geolocation", "lat"]).number(),
+        longitude: context.at(&["geolocation", "lon"]).number(),
+    }
+}
+
+fn claims<'a>(person: &Node<'a>) -> Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)> {
+    gather::person(&[("preferred_username", person.get("alternateId")), ("name", person.get("displayName"))])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,237 @@
+//! Ory Network's event streams, which carry the events of Ory Kratos.
+//!
+//! Knows nothing of Pinpoint and of other records. It follows <https://www.ory.com/docs/actions/live-events>:
+//! `name`, `version`, `timestamp`, `projectId` and `eventAttributes`, whose keys Ory does not promise; they
+//! are those of Kratos (<https://github.com/ory/kratos/blob/master/x/events/events.go>) and of
+//! <https://github.com/ory/x/blob/master/otelx/semconv/events.go>. `attributes` is read for
+//! `eventAttributes` too. Ory Network publishes through Amazon SNS: a notification is unwrapped, and its
+//! `MessageId` is the id of the event, which has none of its own.
+//!
+//! | name | is |
+//! |---|---|
+//! | `LoginSucceeded` | a sign-in; its session is an attribute, because `SessionIssued` comes beside it |
+//! | `LoginFailed` | a failed sign-in; Kratos names neither user nor user name, so most become nothing |
+//! | `RegistrationSucceeded` | a sign-up |
+//! | `SessionIssued` | a session started |
+//! | `SessionLifespanExtended` | a session resumed |
+//! | `SessionRevoked` | the end of a session |
+//! | `SessionChecked`, `SessionTokenizedAsJWT` | use of a session |
+//! | all else | ignored |
+//!
+//! | what | field |
+//! |---|---|
+//! | time | `timestamp`; see below |
+//! | realm | `projectId`, or the attribute `ProjectID` |
+//! | user, session | the attributes `IdentityID`, `SessionID` |
+//! | reason | the attribute `ErrorReason` or `Reason` |
+//! | address, place | the attributes `ClientIP`; `GeoLocationCity`, `GeoLocationRegion`, `GeoLocationCountry` |
+//! | attributes | those of [`ATTRIBUTES`], under Ory's names |
+//!
+//! The page calls the time ISO 8601 and shows one without an offset (`2025-05-16 11:18:56`), and says nowhere
+//! in which zone it is. It is read as UTC, in which Ory's services run.
+
+use crate::core::{
+    decode::{
+        Item, gather, time,
+        tree::{Node, first, parse},
+    },
+    identity::{
+        IdentityEvent, Kind, Place,
+        reason::{Ignored, Refused},
+    },
+};
+
+/// The provider's name, as it goes into endpoint ids.
+const PROVIDER: &str = "ory";
+
+/// The attributes that are kept.
+const ATTRIBUTES: [&str; 6] = [
+    "SelfServiceFlowType",
+    "SelfServiceMethodUsed",
+    "SelfServiceSSOProviderUsed",
+    "LoginRequestedAAL",
+    "LoginRequestedPrivilegedSession",
+    "SessionAAL",
+];
+
+/// Whether the value has the shape of this format.
+pub(super) fn recognises(node: &Node<'_>) -> bool {
+    let event = !node.get("name").str().is_empty() && node.get("eventAttributes").is_object();
+    // What a notification holds is not looked for beyond this: it is read only once it is decoded.
+    event || (is_notification(node) && node.get("Message").str().contains("\"eventAttributes\""))
+}
+
+/// What the value says.
+pub(super) fn decode<'a>(node: &Node<'a>) -> Vec<Item<'a>> {
+    vec![if is_notification(node) { notified(node) } else { read(node) }]
+}
+
+/// A notification of Amazon SNS without raw delivery.
+fn is_notification(node: &Node<'_>) -> bool {
+    node.get("Type").str() == "Notification" && node.get("MessageId").is_some()
+}
+
+fn notified<'a>(node: &Node<'a>) -> Item<'a> {
+    let message = parse(node.get("Message").str().as_bytes())?.into_owned();
+    let id = node.get("MessageId").id()?;
+    Ok(IdentityEvent { id, ..read(&message)? })
+}
+
+fn read<'a>(node: &Node<'a>) -> Item<'a> {
+    if !node.is_object() {
+        return Err(Refused::NotAnEvent.into());
+    }
+    let name = node.get("name").id()?.ok_or(Refused::NoType)?;
+    let kind = kind(&name)?;
+    let of = match node.get("eventAttributes") {
+        Node::Null => node.get("attributes"),
+        attributes => attributes,
+    };
+    Ok(event(kind, node, of)?)
+}
+
+fn kind(name: &str) -> Result<Kind, Ignored> {
+    match name {
+        "LoginSucceeded" => Ok(Kind::SignIn),
+        "LoginFailed" => Ok(Kind::SignInFailed),
+        "RegistrationSucceeded" => Ok(Kind::SignUp),
+        "SessionIssued" => Ok(Kind::SessionStarted),
+        "SessionLifespanExtended" => Ok(Kind::SessionResumed),
+        "SessionRevoked" => Ok(Kind::SessionStopped),
+        "SessionChecked" | "SessionTokenizedAsJWT" => Ok(Kind::Activity),
+        _ => Err(Ignored::TypeNotMapped),
+    }
+}
+
+fn event<'a>(kind: Kind, node: &Node<'a>, of: &Node<'a>) -> Result<IdentityEvent<'a>, Refused> {
+    let project = node.get("projectId").id()?;
+    let session = of.get("SessionID").id()?;
+    let place = Place {
+        city: of.get("GeoLocationCity").text(),
+        region: of.get("GeoLocationRegion").text(),
+        country: of.get("GeoLocationCountry").text(),
+        ..Place::default()
+    };
+    let mut attributes = gather::attributes(&ATTRIBUTES.map(|name| (name, of.get(name))));
+    let (session, beside) = if kind == Kind::SignIn { (None, session) } else { (session, None) };
+    attributes.extend(beside.map(|session| ("SessionID".into(), session)));
+    Ok(IdentityEvent {
+        time: node.get("timestamp").time().or_else(|| time::in_utc(node.get("timestamp").str())),
+        realm: if project.is_some() { project } else { of.get("ProjectID").id()? },
+        user: of.get("IdentityID").id()?,
+        session,
+        reason: first(&[of.get("ErrorReason"), of.get("Reason")]),
+        ip: of.get("ClientIP").text(),
+        place: gather::place(place),
+        attributes,
+        ..IdentityEvent::new(kind, PROVIDER)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::decode::line::lines;
+
+    #[track_caller]
+    fn check(value: &str, expected: &str) {
+        assert_eq!(lines(value, decode), expected);
+    }
+
+    fn event(name: &str, attributes: &str) -> String {
+        format!(
+            r#"{{"name":"{name}","version":"1","timestamp":"2026-11-22T21:20:28.244Z","projectId":"p",
+                "eventAttributes":{{{attributes}}}}}"#
+        )
+    }
+
+    const WHO: &str = r#""IdentityID":"u","SessionID":"s""#;
+    const HEAD: &str = "time=1795382428244 realm=p user=u";
+
+    #[test]
+    fn each_name_becomes_its_kind() {
+        check(&event("LoginSucceeded", WHO), &format!("SignIn {HEAD} SessionID:s"));
+        check(&event("RegistrationSucceeded", r#""IdentityID":"u""#), &format!("SignUp {HEAD}"));
+        check(&event("SessionIssued", WHO), &format!("SessionStarted {HEAD} session=s"));
+        check(&event("SessionLifespanExtended", WHO), &format!("SessionResumed {HEAD} session=s"));
+        check(&event("SessionRevoked", WHO), &format!("SessionStopped {HEAD} session=s"));
+        check(&event("SessionChecked", WHO), &format!("Activity {HEAD} session=s"));
+        check(&event("SessionTokenizedAsJWT", WHO), &format!("Activity {HEAD} session=s"));
+        check(&event("SessionChanged", WHO), "ignored: type_not_mapped");
+        check(&event("WebhookSucceeded", ""), "ignored: type_not_mapped");
+    }
+
+    #[test]
+    fn a_failure_has_a_reason_and_a_place() {
+        check(
+            &event(
+                "LoginFailed",
+                r#""Reason":"bad credentials","ClientIP":"192.0.2.1","GeoLocationCity":"Munich","GeoLocationRegion":"BY",
+                    "GeoLocationCountry":"DE","SelfServiceMethodUsed":"password","LoginRequestedPrivilegedSession":false"#,
+            ),
+            "SignInFailed time=1795382428244 realm=p reason=bad credentials ip=192.0.2.1 city=Munich country=DE region=BY \
+             SelfServiceMethodUsed:password LoginRequestedPrivilegedSession:false",
+        );
+        check(
+            &event("LoginFailed", r#""Reason":"b","ErrorReason":"a""#),
+            "SignInFailed time=1795382428244 realm=p reason=a",
+        );
+    }
+
+    #[test]
+    fn a_time_without_an_offset_is_read_as_utc() {
+        let at =
+            |time: &str| format!(r#"{{"name":"SessionIssued","timestamp":"{time}","eventAttributes":{{}}}}"#);
+        check(&at("2026-11-22 21:20:28"), "SessionStarted time=1795382428000");
+        check(&at("2026-11-22"), "SessionStarted");
+        check(&at("2026-11-22 21:20:28Z"), "SessionStarted time=1795382428000");
+        check(&at("2026-11-22T22:20:28+01:00"), "SessionStarted time=1795382428000");
+    }
+
+    #[test]
+    fn attributes_have_two_names_and_the_project_two_places() {
+        check(
+            r#"{"name":"SessionIssued","attributes":{"IdentityID":"u","SessionID":"s","ProjectID":"q"}}"#,
+            "SessionStarted realm=q user=u session=s",
+        );
+    }
+
+    #[test]
+    fn a_notification_is_unwrapped() {
+        let notification =
+            |message: &str| format!(r#"{{"Type":"Notification","MessageId":"m","Message":"{message}"}}"#);
+        check(
+            &notification(
+                r#"{\"name\":\"SessionIssued\",\"eventAttributes\":{\"IdentityID\":\"u\",\"SessionID\":\"s\"}}"#,
+            ),
+            "SessionStarted id=m user=u session=s",
+        );
+        check(&notification("hello"), "refused: not_json");
+        check(&notification("17"), "refused: not_an_event");
+        check(&notification(""), "refused: not_json");
+    }
+
+    #[test]
+    fn what_is_no_event_says_why() {
+        check(r#"{"eventAttributes":{}}"#, "refused: no_type");
+        check(r#"{"name":{}}"#, "refused: field_not_text");
+        check("[]", "refused: not_an_event");
+        check(&event("SessionIssued", r#""IdentityID":{}"#), "refused: field_not_text");
+        check(&event("SessionIssued", r#""SessionID":1.5"#), "refused: field_not_text");
+    }
+
+    #[track_caller]
+    fn recognised(value: &str, expected: bool) {
+        assert_eq!(recognises(&parse(value.as_bytes()).ok().unwrap()), expected);
+    }
+
+    #[test]
+    fn its_shape_is_a_name_and_attributes() {
+        recognised(&event("Anything", ""), true);
+        recognised(r#"{"Type":"Notification","MessageId":"m","Message":"{\"eventAttributes\":{}}"}"#, true);
+        recognised(r#"{"Type":"Notification","MessageId":"m","Message":"{}"}"#, false);
+        recognised(r#"{"name":"LoginSucceeded","attributes":{}}"#, false);
+        recognised(r#"{"eventAttributes":{}}"#, false);
+        recognised("null", false);
+    }
+}

@@ -1,0 +1,121 @@
+//! Reads the times that events state, in the spellings that are found.
+//!
+//! Knows nothing of records. A time that comes out is plausible: after 1970 and before the year 5138.
+
+use crate::core::{decode::json::Scalar, identity::PLAUSIBLE_TIMES, time::Timestamp};
+
+/// A time: a number (its unit told by its magnitude), the same as text, or RFC 3339. A date and time
+/// without an offset is none: it could mean any of a day's hours.
+pub(super) fn time(value: &Scalar<'_>) -> Option<Timestamp> {
+    let milliseconds = match value {
+        Scalar::Integer(number) => from_integer(*number)?,
+        Scalar::Float(number) => from_float(*number)?,
+        Scalar::Text(text) => match text.parse() {
+            Ok(number) => from_integer(number)?,
+            Err(_) => text.parse::<jiff::Timestamp>().ok()?.as_millisecond(),
+        },
+        Scalar::Null | Scalar::Other => return None,
+    };
+    PLAUSIBLE_TIMES.contains(&milliseconds).then_some(Timestamp(milliseconds))
+}
+
+/// A date and time without an offset, read as UTC: for the fields of which a provider says that they are.
+/// A space may stand for the `T`.
+pub(super) fn in_utc(text: &str) -> Option<Timestamp> {
+    // A date alone would be read too, and so would the name of a time zone, which is then passed over.
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"-:. T".contains(&byte));
+    if !is_plain || text.len() < "2026-11-22T21:20".len() {
+        return None;
+    }
+    let civil = text.parse::<jiff::civil::DateTime>().ok()?;
+    let milliseconds = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond();
+    PLAUSIBLE_TIMES.contains(&milliseconds).then_some(Timestamp(milliseconds))
+}
+
+/// A number is seconds below 10¹¹, milliseconds below 10¹⁴ and microseconds below 10¹⁷.
+fn from_integer(number: i64) -> Option<i64> {
+    match number {
+        1..100_000_000_000 => Some(number * 1000),
+        100_000_000_000..100_000_000_000_000 => Some(number),
+        100_000_000_000_000..100_000_000_000_000_000 => Some(number / 1000),
+        _ => None,
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "every value up to 10¹⁷ fits; a fraction is cut off")]
+fn from_float(number: f64) -> Option<i64> {
+    match number {
+        // Seconds are taken to milliseconds first, or their fraction would be lost.
+        1.0..1e11 => Some((number * 1000.0).round() as i64),
+        1e11..1e17 => from_integer(number as i64),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(value: &Scalar<'_>, expected: Option<i64>) {
+        assert_eq!(time(value), expected.map(Timestamp));
+    }
+
+    fn text(text: &str) -> Scalar<'_> {
+        Scalar::Text(text.into())
+    }
+
+    #[test]
+    fn a_number_has_its_unit_by_its_magnitude() {
+        check(&Scalar::Integer(1_795_382_428), Some(1_795_382_428_000));
+        check(&Scalar::Integer(1_795_382_428_244), Some(1_795_382_428_244));
+        check(&Scalar::Integer(1_795_382_428_244_999), Some(1_795_382_428_244));
+        check(&Scalar::Integer(99_999_999_999), Some(99_999_999_999_000));
+        check(&Scalar::Integer(100_000_000_000), Some(100_000_000_000));
+        check(&Scalar::Integer(99_999_999_999_999), Some(99_999_999_999_999));
+        check(&Scalar::Integer(100_000_000_000_000), Some(100_000_000_000));
+        check(&Scalar::Integer(99_999_999_999_999_999), Some(99_999_999_999_999));
+        check(&Scalar::Float(1_795_382_428.244), Some(1_795_382_428_244));
+        check(&Scalar::Float(1.795_382_428_244e12), Some(1_795_382_428_244));
+        check(&text("1795382428244"), Some(1_795_382_428_244));
+    }
+
+    #[test]
+    fn rfc_3339_is_read_with_any_offset_and_any_fraction() {
+        check(&text("2026-11-22T21:20:28Z"), Some(1_795_382_428_000));
+        check(&text("2026-11-22T21:20:28.2449999Z"), Some(1_795_382_428_244));
+        check(&text("2026-11-22T22:20:28.244+01:00"), Some(1_795_382_428_244));
+        check(&text("2026-11-22T21:20:28.244+0000"), Some(1_795_382_428_244));
+    }
+
+    #[test]
+    fn what_is_no_time_is_none() {
+        check(&Scalar::Null, None);
+        check(&Scalar::Other, None);
+        check(&Scalar::Integer(0), None);
+        check(&Scalar::Integer(-1), None);
+        check(&Scalar::Integer(100_000_000_000_000_000), None);
+        check(&Scalar::Float(f64::NAN), None);
+        check(&Scalar::Float(f64::INFINITY), None);
+        check(&Scalar::Float(-1e300), None);
+        check(&text("yesterday"), None);
+        check(&text("2026-11-22T21:20:28"), None);
+        check(&text("1969-12-31T23:59:59Z"), None);
+        check(&text("9999-12-30T23:59:59Z"), None);
+        check(&text("99999999999999999999999"), None);
+    }
+
+    #[test]
+    fn a_providers_utc_is_read_without_an_offset_and_nothing_else_is() {
+        let check = |text, expected: Option<i64>| assert_eq!(in_utc(text), expected.map(Timestamp), "{text}");
+        check("2026-11-22T21:20:28.2449999", Some(1_795_382_428_244));
+        check("2026-11-22 21:20:28.244999900", Some(1_795_382_428_244));
+        check("2026-11-22 21:20:28", Some(1_795_382_428_000));
+        check("2026-11-22", None);
+        check("2026-11-22T21:20:28+01:00", None);
+        check("2026-11-22T21:20:28[Europe/Berlin]", None);
+        check("2026-13-22T21:20:28", None);
+        check("1969-12-31T23:59:59", None);
+        check("", None);
+    }
+}

@@ -1,0 +1,212 @@
+//! WSO2 Identity Server and WSO2 Identity Platform (Asgardeo): the payloads of their webhooks, which are
+//! security event tokens (RFC 8417) as plain JSON.
+//!
+//! Knows nothing of Pinpoint and of other records. It follows
+//! <https://wso2.com/identity-platform/docs/guides/webhooks/webhook-events-and-payloads/> and, where that
+//! page shows no such field, the publisher's source
+//! (<https://github.com/wso2-extensions/identity-webhook-event-handlers>). `events` holds one or many events,
+//! each under its URI `https://schemas.identity.wso2.org/events/CHANNEL/event-type/TYPE`; `jti` is the id
+//! of each. Earlier builds wrote `event` for `events` and left `https://` out of the URI.
+//!
+//! | type | is |
+//! |---|---|
+//! | `loginSuccess` | a sign-in; it names no session, `sessionEstablished` does |
+//! | `loginFailed` | a failed sign-in |
+//! | `registrationSuccess`, `initiatorType` `USER` | a sign-up; of an administrator or an application it is ignored |
+//! | `sessionEstablished` | a session started |
+//! | `sessionPresented` | a session resumed |
+//! | `sessionRevoked` | the end of each of `sessions` |
+//! | all else, every URI that is not WSO2's among it | ignored |
+//!
+//! | what | field |
+//! |---|---|
+//! | id, time | `jti`; `iat`, which WSO2 writes in milliseconds |
+//! | realm | `tenant.id`, `tenant.name`; without a tenant `iss` |
+//! | user | `user.id`; a failed sign-in of somebody unknown has none |
+//! | user name, person | `user.claims[]`: the claims of [`CLAIMS`] |
+//! | session | `session.id`, `sessions[].id`, `sessionId` |
+//! | session's start | `session.loginTime` of `sessionEstablished` alone |
+//! | client | `application.id`, or its `consumerKey` |
+//! | reason | `reason.description` of a failure, `initiatorType` of the end of a session |
+//! | address | `initiatorIpAddress`, unless an administrator or an application was the initiator |
+//! | attributes | `rci`, `organization` (its id), `idp` and `authenticator` of the failed step, `authenticationMethods` |
+//!
+//! The page calls `loginTime` the time at which the session started, but in its own examples the time has
+//! moved on by the first `sessionPresented` and stays so in `sessionRevoked`. So only the first is taken:
+//! the smallest of a session's.
+//!
+//! With the CAEP profile WSO2 writes events under CAEP's own URIs; those are of the format `caep`.
+
+use std::borrow::Cow;
+
+use crate::core::{
+    decode::{
+        Item,
+        gather::{self, Copies, Person},
+        tree::{Node, first},
+    },
+    identity::{
+        IdentityEvent, Kind,
+        reason::{Ignored, Refused},
+    },
+};
+
+/// The provider's name, as it goes into endpoint ids.
+const PROVIDER: &str = "wso2";
+
+/// What the URIs of all types have in common.
+const EVENTS: &str = "schemas.identity.wso2.org/events/";
+
+/// What the URIs of the claims begin with.
+const CLAIM: &str = "http://wso2.org/claims/";
+
+/// WSO2's claims that say who the person is, and the standard claims that they are.
+const CLAIMS: [(&str, &str); 8] = [
+    ("emailaddress", "email"),
+    ("mobile", "phone_number"),
+    ("givenname", "given_name"),
+    ("lastname", "family_name"),
+    ("fullname", "name"),
+    ("nickname", "nickname"),
+    ("locality", "locale"),
+    ("timeZone", "zoneinfo"),
+];
+
+/// Whether the value has the shape of this format.
+pub(super) fn recognises(node: &Node<'_>) -> bool {
+    events(node).entries().iter().any(|(uri, _)| type_of(uri).is_some())
+}
+
+/// What the value says.
+pub(super) fn decode<'a>(node: &Node<'a>) -> Vec<Item<'a>> {
+    let set = match set(node) {
+        Ok(set) => set,
+        Err(reason) => return vec![Err(reason.into())],
+    };
+    let mut copies = Copies::new();
+    let events = events(node).entries().iter();
+    let items: Vec<_> = events.flat_map(|(uri, event)| items(uri, event, &set, &mut copies)).collect();
+    if items.is_empty() { vec![Err(Ignored::Empty.into())] } else { items }
+}
+
+fn events<'n, 'a>(node: &'n Node<'a>) -> &'n Node<'a> {
+    let events = node.get("events");
+    if events.is_some() { events } else { node.get("event") }
+}
+
+/// The type that a URI of WSO2's names.
+fn type_of(uri: &str) -> Option<&str> {
+    let uri = uri.strip_prefix("https://").unwrap_or(uri);
+    uri.strip_prefix(EVENTS)?.split_once("/event-type/").map(|(_, name)| name)
+}
+
+/// What the events of one token share.
+fn set<'a>(node: &Node<'a>) -> Result<IdentityEvent<'a>, Refused> {
+    if !node.is_object() {
+        return Err(Refused::NotAnEvent);
+    }
+    if !events(node).is_object() {
+        return Err(Refused::NoType);
+    }
+    Ok(IdentityEvent {
+        id: node.get("jti").id()?,
+        time: node.get("iat").time(),
+        realm: node.get("iss").text(),
+        attributes: gather::attributes(&[("rci", node.get("rci"))]),
+        ..IdentityEvent::new(Kind::Activity, PROVIDER)
+    })
+}
+
+fn items<'a>(uri: &str, event: &Node<'a>, set: &IdentityEvent<'a>, copies: &mut Copies) -> Vec<Item<'a>> {
+    let read = kind(uri, event).map_err(Into::into).and_then(|kind| {
+        let shared = copies.of(set)?;
+        Ok(read(kind, event, shared)?)
+    });
+    match read {
+        Ok(read) if read.kind == Kind::SessionStopped => ends(event, read, copies),
+        read => vec![read],
+    }
+}
+
+fn kind(uri: &str, event: &Node<'_>) -> Result<Kind, Ignored> {
+    match type_of(uri).unwrap_or_default() {
+        "loginSuccess" => Ok(Kind::SignIn),
+        "loginFailed" => Ok(Kind::SignInFailed),
+        "registrationSuccess" if event.get("initiatorType").str() == "USER" => Ok(Kind::SignUp),
+        "sessionEstablished" => Ok(Kind::SessionStarted),
+        "sessionPresented" => Ok(Kind::SessionResumed),
+        "sessionRevoked" => Ok(Kind::SessionStopped),
+        _ => Err(Ignored::TypeNotMapped),
+    }
+}
+
+fn read<'a>(kind: Kind, event: &Node<'a>, shared: IdentityEvent<'a>) -> Result<IdentityEvent<'a>, Refused> {
+    let (user_name, person) = claims(event.at(&["user", "claims"]));
+    let application = event.get("application");
+    let initiator = event.get("initiatorType");
+    let start = event.at(&["session", "loginTime"]).time();
+    let by_the_user = matches!(initiator.str(), "" | "USER");
+    let address = if by_the_user { event.get("initiatorIpAddress").text() } else { None };
+    let mut attributes = shared.attributes;
+    attributes.extend(gather::attributes(&[
+        ("organization", event.at(&["organization", "id"])),
+        ("idp", event.at(&["reason", "context", "failedStep", "idp"])),
+        ("authenticator", event.at(&["reason", "context", "failedStep", "authenticator"])),
+        ("authenticationMethods", event.get("authenticationMethods")),
+    ]));
+    Ok(IdentityEvent {
+        kind,
+        realm: event.at(&["tenant", "id"]).id()?.or(shared.realm),
+        realm_name: event.at(&["tenant", "name"]).text(),
+        user: event.at(&["user", "id"]).id()?,
+        user_name,
+        session: session(event)?,
+        session_start: start.filter(|_| kind == Kind::SessionStarted),
+        client: first(&[application.get("id"), application.get("consumerKey")]),
+        reason: match kind {
+            Kind::SignInFailed => event.at(&["reason", "description"]).text(),
+            Kind::SessionStopped => initiator.text(),
+            _ => None,
+        },
+        ip: address,
+        person,
+        attributes,
+        ..shared
+    })
+}
+
+fn session<'a>(event: &Node<'a>) -> Result<Option<Cow<'a, str>>, Refused> {
+    let id = event.at(&["session", "id"]).id()?;
+    Ok(if id.is_some() { id } else { event.get("sessionId").id()? })
+}
+
+/// The end of each session that was revoked; of one alone where there is no list of them.
+fn ends<'a>(event: &Node<'a>, read: IdentityEvent<'a>, copies: &mut Copies) -> Vec<Item<'a>> {
+    match event.get("sessions") {
+        Node::List(sessions) => sessions.iter().map(|session| end(session, &read, copies)).collect(),
+        _ => vec![Ok(read)],
+    }
+}
+
+fn end<'a>(session: &Node<'a>, read: &IdentityEvent<'a>, copies: &mut Copies) -> Item<'a> {
+    let session = session.get("id").id()?;
+    Ok(IdentityEvent { session, ..copies.of(read)? })
+}
+
+/// The user name, and what else the claims say of the person.
+fn claims<'a>(claims: &Node<'a>) -> (Option<Cow<'a, str>>, Person<'a>) {
+    let mut user_name = &Node::Null;
+    let mut person = CLAIMS.map(|(_, name)| (name, &Node::Null));
+    for claim in claims.list() {
+        let name = claim.get("uri").str().strip_prefix(CLAIM).unwrap_or_default();
+        if name == "username" {
+            user_name = claim.get("value");
+        } else if let Some(index) = CLAIMS.iter().position(|(theirs, _)| *theirs == name) {
+            person[index].1 = claim.get("value");
+        }
+    }
+    (user_name.text(), gather::person(&person))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! Why a record becomes no app event: the closed set of codes, each with its meaning.
+//!
+//! The codes are labels of metrics and headers of dead letters, so they are a public contract. The
+//! messages are ours and never quote a record.
+
+use thiserror::Error;
+
+use crate::core::event::{Code, Refusal};
+
+/// Why a record becomes no app event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmapped {
+    /// On purpose: there is nothing to deliver.
+    Ignored(Ignored),
+    /// Because it cannot be read; it goes to the dead letters.
+    Refused(Refused),
+}
+
+/// Why there is nothing to deliver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ignored {
+    /// `tombstone`: the record has no value, or an empty one.
+    Tombstone,
+    /// `admin_event`: what an administrator did, not what a person did.
+    AdminEvent,
+    /// `type_not_mapped`: an event of a type that becomes nothing.
+    TypeNotMapped,
+    /// `client_failure`: a sign-in that failed because of a broken client or an old page.
+    ClientFailure,
+    /// `activity`: a session was used, which is remembered and not sent.
+    Activity,
+    /// `no_user`: an event about a user that does not say which; a failed sign-in without a name either.
+    NoUser,
+    /// `unknown_user`: a failed sign-in of a user who is not known, which the configuration drops.
+    UnknownUser,
+    /// `session_already_closed`: the session was stopped by another event before.
+    SessionAlreadyClosed,
+    /// `session_not_known`: the end of a session that does not say whose it was, and that is not remembered.
+    SessionNotKnown,
+    /// `no_open_session`: the end of all sessions of a user of whom none is known to be open.
+    NoOpenSession,
+    /// `no_session`: the beginning, rest or return of a session that does not say which.
+    NoSession,
+    /// `deleted_row`: a row of a table was deleted, which is no event.
+    DeletedRow,
+    /// `empty`: a record that may carry many events and carries none.
+    Empty,
+}
+
+/// Why a record cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Refused {
+    /// `not_json`
+    #[error("the value is not JSON in UTF-8, or holds a text or number that cannot be read")]
+    NotJson,
+    /// `not_an_event`
+    #[error("the value is JSON, but not an object")]
+    NotAnEvent,
+    /// `too_large`
+    #[error("the value has more parts, is nested deeper, or gives its events longer ids than any provider")]
+    TooLarge,
+    /// `unrecognised`
+    #[error("the value has the shape of no format that is known; see source.format")]
+    Unrecognised,
+    /// `not_the_format`
+    #[error("the value has not the shape of the format that source.format or source.formats names")]
+    NotTheFormat,
+    /// `no_type`
+    #[error("the event does not say of what type it is")]
+    NoType,
+    /// `field_not_text`
+    #[error("an id or the type is neither text nor a whole number")]
+    FieldNotText,
+    /// `field_invalid`: of our own format alone, which can say what it expects.
+    #[error("the field `{field}` must be {expected}")]
+    FieldInvalid {
+        /// The field's name, with that of the object it lies in.
+        field: &'static str,
+        /// What may stand there.
+        expected: &'static str,
+    },
+    /// `filter_failed`
+    #[error("the filter of source.custom failed on the record, or did not yield identity events")]
+    FilterFailed,
+    /// `too_many_events`
+    #[error("the record becomes more events than one record may")]
+    TooManyEvents,
+    /// `user_id_not_allowed`
+    #[error("the user id is longer than 255 characters or holds `$`, `{{`, `}}` or a control character")]
+    UserIdNotAllowed,
+    /// `no_time`
+    #[error("neither the event nor the record says when it happened")]
+    NoTime,
+}
+
+impl Ignored {
+    /// The code, for labels and logs.
+    #[must_use]
+    pub const fn code(self) -> Code {
+        Code(match self {
+            Self::Tombstone => "tombstone",
+            Self::AdminEvent => "admin_event",
+            Self::TypeNotMapped => "type_not_mapped",
+            Self::ClientFailure => "client_failure",
+            Self::Activity => "activity",
+            Self::NoUser => "no_user",
+            Self::UnknownUser => "unknown_user",
+            Self::SessionAlreadyClosed => "session_already_closed",
+            Self::SessionNotKnown => "session_not_known",
+            Self::NoOpenSession => "no_open_session",
+            Self::NoSession => "no_session",
+            Self::DeletedRow => "deleted_row",
+            Self::Empty => "empty",
+        })
+    }
+}
+
+impl Refused {
+    /// The code, for labels, logs and dead letters.
+    #[must_use]
+    pub const fn code(self) -> Code {
+        Code(match self {
+            Self::NotJson => "not_json",
+            Self::NotAnEvent => "not_an_event",
+            Self::TooLarge => "too_large",
+            Self::Unrecognised => "unrecognised",
+            Self::NotTheFormat => "not_the_format",
+            Self::NoType => "no_type",
+            Self::FieldNotText => "field_not_text",
+            Self::FieldInvalid { .. } => "field_invalid",
+            Self::FilterFailed => "filter_failed",
+            Self::TooManyEvents => "too_many_events",
+            Self::UserIdNotAllowed => "user_id_not_allowed",
+            Self::NoTime => "no_time",
+        })
+    }
+}
+
+impl From<Ignored> for Unmapped {
+    fn from(reason: Ignored) -> Self {
+        Self::Ignored(reason)
+    }
+}
+
+impl From<Refused> for Unmapped {
+    fn from(reason: Refused) -> Self {
+        Self::Refused(reason)
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(reason: Refused) -> Self {
+        Self { code: reason.code(), message: reason.to_string() }
+    }
+}

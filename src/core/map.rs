@@ -1,0 +1,298 @@
+//! From what happened to app events on endpoints: the second of the two steps.
+//!
+//! Knows nothing of vendors, batches, offsets and the wire. Holds the rule that a record always becomes
+//! the same events: their ids and endpoints depend on the record alone, and their content beside it only
+//! on what the session index holds of the session (invariant 11).
+//!
+//! | what happened | becomes |
+//! |---|---|
+//! | sign-in | `_userauth.sign_in`, and with a session `_session.start` if it opened it, else `_session.resume` |
+//! | sign-up | `_userauth.sign_up` |
+//! | failed sign-in | `_userauth.auth_fail`, attribute `error` |
+//! | session started | `_session.start` if it opened it, else `_session.resume` |
+//! | session resumed, paused | `_session.resume`, `_session.pause` |
+//! | session stopped | `_session.stop`, attribute `reason`; nothing if another event had stopped it |
+//! | all sessions of a user stopped | `_session.stop` for each that is known to be open |
+//! | activity | nothing; the session stays remembered. `_session.resume` if it had been said to pause |
+//! | nothing, for too long | `_session.pause`, `_session.stop`, where that is configured |
+//!
+//! Of a session whose start is not known none is invented: the stop has no session object, but the
+//! attributes `session_id` and `session_start_unknown`. So has, without `session_id`, the end of a session
+//! that the source does not name. A person signing in into a session that began before this process, or
+//! that it has forgotten, is taken for its start.
+
+use std::borrow::Cow;
+
+use crate::core::{
+    decode::{Decoder, Format},
+    event::{Delivery, EventType, Mapped, Refusal},
+    identity::{
+        IdentityEvent, Kind, PLAUSIBLE_TIMES,
+        reason::{Ignored, Refused, Unmapped},
+    },
+    map::{
+        config::{SessionsConfig, endpoint::FailedSignIn},
+        endpoint::Additions,
+        ids::{SourceKeys, Whose},
+        lifecycle::reason,
+        limits::{Limited, Limits},
+        outputs::Outputs,
+        sessions::Sessions,
+    },
+    record::Record,
+    session_table::Entry,
+    time::{Moment, Timestamp},
+};
+
+mod agent;
+pub mod config;
+pub mod endpoint;
+mod fields;
+mod ids;
+mod lifecycle;
+pub mod limits;
+mod outputs;
+mod sessions;
+
+/// Maps records one by one, in the order in which they were read.
+pub struct Mapper {
+    decoder: Decoder,
+    sessions: Sessions,
+    additions: Additions,
+    session_start_unknown: u64,
+    time_fallback: u64,
+    recognised: [u64; Format::ALL.len()],
+}
+
+/// What a record becomes.
+pub struct Mapping {
+    /// What is to be delivered, or why nothing is.
+    pub mapped: Mapped,
+    /// What must be in the sessions' table before.
+    pub entries: Vec<Entry>,
+}
+
+/// What the mapping counts; all but `sessions` only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MappingCounts {
+    /// Sessions that are remembered now.
+    pub sessions: u64,
+    /// Sessions forgotten because there were too many.
+    pub sessions_evicted_by_number: u64,
+    /// Sessions forgotten because nothing was heard of them for too long.
+    pub sessions_evicted_by_age: u64,
+    /// Events of sessions whose start was not known.
+    pub session_start_unknown: u64,
+    /// Openings of sessions whose owner is too long to be remembered.
+    pub owners_left_out: u64,
+    /// Openings of sessions for which another replica's earlier one stands now: both went out as starts.
+    pub openings_replaced: u64,
+    /// Closings of sessions for which another replica's earlier one stands now: both went out as stops.
+    pub closings_replaced: u64,
+    /// Entries of the sessions' table that this version cannot read.
+    pub entries_unreadable: u64,
+    /// Records whose own time could not be read, so that the record's timestamp stands in for it.
+    pub time_fallback: u64,
+    /// What the limits of fields cost.
+    pub limits: Limits,
+    /// Records by what they were taken for, in the order of [`Format::ALL`].
+    pub recognised: [u64; Format::ALL.len()],
+}
+
+impl MappingCounts {
+    /// Records by the name of the format that they were taken for.
+    pub fn formats(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Format::ALL.map(Format::name).into_iter().zip(self.recognised)
+    }
+}
+
+impl Mapper {
+    /// A mapper that knows of no session.
+    #[must_use]
+    pub fn new(decoder: Decoder, config: &SessionsConfig) -> Self {
+        Self {
+            decoder,
+            sessions: Sessions::new(config),
+            additions: Additions::default(),
+            session_start_unknown: 0,
+            time_fallback: 0,
+            recognised: [0; Format::ALL.len()],
+        }
+    }
+
+    /// The same, sharing its sessions with other replicas: what they must hear of comes with what a record
+    /// becomes, and what they say goes to [`Mapper::learn`].
+    #[must_use]
+    pub fn sharing(mut self) -> Self {
+        self.sessions.share();
+        self
+    }
+
+    /// The same, with what the configuration adds to events and endpoints.
+    #[must_use]
+    pub fn with(self, additions: Additions) -> Self {
+        Self { additions, ..self }
+    }
+
+    /// What the process's clock says. What a record says of its own time never changes with it; but no
+    /// session is taken to have rested because a clock elsewhere is ahead.
+    pub fn tell_wall(&mut self, now: Timestamp) {
+        self.sessions.tell_wall(now);
+    }
+
+    /// What `record` becomes. `now` must not go back from call to call.
+    pub fn map(&mut self, record: &Record, now: Moment) -> Mapping {
+        let mapped = self.mapped(record, now);
+        Mapping { mapped, entries: self.sessions.take_unwritten() }
+    }
+
+    fn mapped(&mut self, record: &Record, now: Moment) -> Mapped {
+        self.sessions.forget_aged(now);
+        let decoded = self.decoder.decode(record);
+        if let Some(format) = decoded.format {
+            self.recognised[format as usize] += 1;
+        }
+        let mut keys = SourceKeys::new(record, decoded.events.len());
+        let (mut deliveries, mut ignored, mut refused) = (Vec::new(), None, None);
+        for item in &decoded.events {
+            let mapped = item.as_ref().map_err(|reason| *reason).and_then(|event| {
+                let key = keys.key(event);
+                self.deliveries(event, key, record, now)
+            });
+            match mapped {
+                Ok(events) if deliveries.is_empty() => deliveries = events,
+                Ok(events) => deliveries.extend(events),
+                Err(Unmapped::Ignored(reason)) => ignored = ignored.or(Some(reason)),
+                Err(Unmapped::Refused(reason)) => refused = refused.or(Some(reason)),
+            }
+        }
+        deliveries.extend(self.rest(record, &decoded.events));
+        match refused.map(Refusal::from) {
+            None if deliveries.is_empty() => Mapped::Ignored(ignored.unwrap_or(Ignored::Empty).code()),
+            None => Mapped::Deliver(deliveries),
+            Some(refusal) if deliveries.is_empty() => Mapped::Refused(refusal),
+            Some(refusal) => Mapped::Partly(deliveries, refusal),
+        }
+    }
+
+    /// Takes over what an entry of the sessions' table says; returns the joined value where it must be
+    /// written again, because the table has another one.
+    pub fn learn(&mut self, entry: &Entry, now: Moment) -> Option<Entry> {
+        self.sessions.forget_aged(now);
+        self.sessions.learn(entry, now)
+    }
+
+    /// What was counted until now.
+    #[must_use]
+    pub fn counts(&self) -> MappingCounts {
+        let lost = self.sessions.counts();
+        MappingCounts {
+            sessions: self.sessions.len() as u64,
+            sessions_evicted_by_number: lost.evicted_by_number,
+            sessions_evicted_by_age: lost.evicted_by_age,
+            session_start_unknown: self.session_start_unknown,
+            owners_left_out: lost.unowned,
+            openings_replaced: lost.openings_replaced,
+            closings_replaced: lost.closings_replaced,
+            entries_unreadable: lost.unreadable,
+            time_fallback: self.time_fallback,
+            limits: self.additions.limits,
+            recognised: self.recognised,
+        }
+    }
+
+    fn deliveries(
+        &mut self,
+        event: &IdentityEvent<'_>,
+        key: Cow<'_, str>,
+        record: &Record,
+        now: Moment,
+    ) -> Result<Vec<Delivery>, Unmapped> {
+        let outputs = match event.kind {
+            Kind::SignIn => self.sign_in(event, key, record, now)?,
+            Kind::SignUp => self.userauth(event, key, record, EventType::SignUp)?,
+            Kind::SignInFailed => self.userauth(event, key, record, EventType::AuthFail)?,
+            Kind::SessionStarted => self.start(event, key, record, now)?,
+            Kind::SessionResumed => self.go_on(event, key, record, now)?,
+            Kind::SessionPaused => self.pause(event, key, record, now)?,
+            Kind::SessionStopped if event.user.is_none() => {
+                let whole = self.completed(event)?;
+                let outputs = self.stop(&whole, key, record, now)?;
+                return Ok(self.finish(outputs));
+            }
+            Kind::SessionStopped => self.stop(event, key, record, now)?,
+            Kind::SessionsStopped => return self.stop_all(event, &key, record),
+            Kind::Activity => return self.activity(event, &key, record, now),
+        };
+        Ok(self.finish(outputs))
+    }
+
+    fn finish(&mut self, outputs: Outputs<'_>) -> Vec<Delivery> {
+        let (deliveries, shortened) = outputs.finish();
+        self.additions.limits.add_shortened(Limited::EventAttributes, shortened);
+        deliveries
+    }
+
+    fn sign_in<'a>(
+        &mut self,
+        event: &'a IdentityEvent<'a>,
+        key: Cow<'a, str>,
+        record: &Record,
+        now: Moment,
+    ) -> Result<Outputs<'a>, Unmapped> {
+        let mut outputs = self.outputs(event, key, record)?;
+        outputs.push(EventType::SignIn, None, &[]);
+        self.open(event, &mut outputs, record, now);
+        Ok(outputs)
+    }
+
+    fn userauth<'a>(
+        &mut self,
+        event: &'a IdentityEvent<'a>,
+        key: Cow<'a, str>,
+        record: &Record,
+        event_type: EventType,
+    ) -> Result<Outputs<'a>, Unmapped> {
+        let mut outputs = self.outputs(event, key, record)?;
+        outputs.push(event_type, None, &[("error", reason(event))]);
+        Ok(outputs)
+    }
+
+    fn outputs<'a>(
+        &mut self,
+        event: &'a IdentityEvent<'a>,
+        key: Cow<'a, str>,
+        record: &Record,
+    ) -> Result<Outputs<'a>, Unmapped> {
+        let whose = whose(event)?;
+        if matches!(whose, Whose::Failed(_)) && self.additions.failed_sign_in() == FailedSignIn::Drop {
+            return Err(Ignored::UnknownUser.into());
+        }
+        let time = self.time(event, record)?;
+        Ok(Outputs::new(event, key, &whose, time, &mut self.additions))
+    }
+
+    /// When it happened; the record's timestamp where the event does not say so readably.
+    fn time(&mut self, event: &IdentityEvent<'_>, record: &Record) -> Result<Timestamp, Refused> {
+        if let Some(time) = event.time {
+            return Ok(time);
+        }
+        let time = record.timestamp.filter(|time| PLAUSIBLE_TIMES.contains(&time.0));
+        self.time_fallback += u64::from(time.is_some());
+        time.ok_or(Refused::NoTime)
+    }
+}
+
+/// Whose endpoint the event goes to. Only of a failed sign-in may the user be unknown.
+fn whose<'a>(event: &'a IdentityEvent<'_>) -> Result<Whose<'a>, Unmapped> {
+    if let Some(user) = &event.user {
+        return Ok(Whose::User(ids::user_id(user)?));
+    }
+    match event.user_name.as_deref() {
+        Some(name) if event.kind == Kind::SignInFailed && !name.trim().is_empty() => Ok(Whose::Failed(name)),
+        _ => Err(Ignored::NoUser.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

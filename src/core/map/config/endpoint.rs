@@ -1,0 +1,225 @@
+//! What can be set of endpoints: their ids, and what is said of them. Nothing is said unless written.
+
+use std::{collections::BTreeMap, num::NonZeroU32};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::core::{
+    map::config::{
+        field::Field,
+        value::{Secret, Value},
+    },
+    units::or_off,
+};
+
+/// `endpoint`: whose endpoint an event goes to, and what is said of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct EndpointConfig {
+    /// What an endpoint is made for.
+    pub id: IdOf,
+    /// The key of the hash that makes ids; without one anybody who knows a user's id can compute them.
+    #[schemars(extend("x-allowed" = "a text of at least 16 characters, best from a file: { file: PATH }"))]
+    pub secret: Option<Secret>,
+    /// What becomes of a failed sign-in of a user who is not known.
+    pub failed_sign_in: FailedSignIn,
+    /// How many endpoints the failed sign-ins of unknown users share, in each realm.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub failed_sign_in_endpoints: NonZeroU32,
+    /// The address.
+    #[serde(with = "or_off")]
+    #[schemars(schema_with = "or_off::schema::<AddressConfig>")]
+    pub address: Option<AddressConfig>,
+    /// Attributes of the user, by name.
+    pub user_attributes: BTreeMap<String, Value>,
+    /// Attributes of the endpoint, by name.
+    pub attributes: BTreeMap<String, Value>,
+    /// Whether the person wants to hear nothing.
+    #[serde(with = "or_off")]
+    #[schemars(schema_with = "or_off::schema::<OptOutConfig>")]
+    pub opt_out: Option<OptOutConfig>,
+    /// The device and its software.
+    #[serde(with = "or_off")]
+    #[schemars(schema_with = "or_off::schema::<DemographicConfig>")]
+    pub demographic: Option<DemographicConfig>,
+    /// Where the person is.
+    #[serde(with = "or_off")]
+    #[schemars(schema_with = "or_off::schema::<LocationConfig>")]
+    pub location: Option<LocationConfig>,
+}
+
+/// What an endpoint is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("x-allowed" = "user, user_client or user_device"))]
+pub enum IdOf {
+    /// A user.
+    User,
+    /// A user at a client; events that name no client go to the user's.
+    UserClient,
+    /// A user on a device; events that name no device go to the user's.
+    UserDevice,
+}
+
+/// What becomes of a failed sign-in of a user who is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("x-allowed" = "endpoint, or drop: it is ignored"))]
+pub enum FailedSignIn {
+    /// It goes to one of a number of endpoints, by the name that was typed.
+    Endpoint,
+    /// It is ignored.
+    Drop,
+}
+
+/// `endpoint.address`: where a person can be written to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddressConfig {
+    /// The field that holds it.
+    pub from: Field,
+    /// What kind of address it is.
+    pub channel: Channel,
+}
+
+/// The kind of an address, in Pinpoint's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+#[schemars(extend("x-allowed" = "EMAIL, SMS or VOICE"))]
+pub enum Channel {
+    /// An e-mail address.
+    Email,
+    /// A telephone number for messages.
+    Sms,
+    /// A telephone number for calls.
+    Voice,
+}
+
+/// `endpoint.opt_out`: which values of a field say what a person wants; any other says nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OptOutConfig {
+    /// The field that states it.
+    pub from: Field,
+    /// Its values that mean that the person wants to hear nothing (`ALL`), in any case of letters.
+    #[serde(default)]
+    #[schemars(extend("x-allowed" = "a list of texts"))]
+    pub all: Vec<String>,
+    /// Its values that mean that the person wants to hear all (`NONE`).
+    #[serde(default)]
+    #[schemars(extend("x-allowed" = "a list of texts"))]
+    pub none: Vec<String>,
+}
+
+/// `endpoint.demographic`: each part from its own key, else from the first of `from` that knows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "the names say it; the meaning is Pinpoint's")]
+pub struct DemographicConfig {
+    /// Who is asked: what the provider says of the device (`event`), the parsed user agent (`user_agent`).
+    #[schemars(extend("x-allowed" = "a list of event and user_agent"))]
+    pub from: Vec<DeviceSource>,
+    pub app_version: Option<Value>,
+    pub locale: Option<Value>,
+    pub make: Option<Value>,
+    pub model: Option<Value>,
+    pub model_version: Option<Value>,
+    pub platform: Option<Value>,
+    pub platform_version: Option<Value>,
+    pub timezone: Option<Value>,
+}
+
+/// Who knows a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("x-allowed" = "event or user_agent"))]
+pub enum DeviceSource {
+    /// What the provider says of the device.
+    Event,
+    /// The user agent.
+    UserAgent,
+}
+
+/// `endpoint.location`: the place that the first of `from` knows, as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LocationConfig {
+    /// Who is asked: what the provider says (`event`), the database by the ip address (`ip`).
+    #[schemars(extend("x-allowed" = "a list of event and ip"))]
+    pub from: Vec<PlaceSource>,
+    /// A MaxMind database file with cities or countries; for `ip`.
+    #[schemars(extend("x-allowed" = "the path of a MaxMind database file (.mmdb)"))]
+    pub database: Option<String>,
+}
+
+/// Who knows a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("x-allowed" = "event or ip"))]
+pub enum PlaceSource {
+    /// What the provider says of the place.
+    Event,
+    /// The database, by the ip address.
+    Ip,
+}
+
+impl EndpointConfig {
+    /// The fields that its keys name.
+    pub fn fields(&self) -> impl Iterator<Item = &Field> {
+        let from = self.address.iter().map(|address| &address.from);
+        let from = from.chain(self.opt_out.iter().map(|opt_out| &opt_out.from));
+        let values = self.attributes.values().chain(self.user_attributes.values());
+        let parts = self.demographic.iter().flat_map(DemographicConfig::parts);
+        from.chain(values.chain(parts).filter_map(Value::field))
+    }
+
+    /// The file that the places of ip addresses are looked up in, where they are.
+    #[must_use]
+    pub fn database(&self) -> Option<&str> {
+        let location = self.location.as_ref().filter(|location| location.from.contains(&PlaceSource::Ip))?;
+        location.database.as_deref()
+    }
+}
+
+impl Default for EndpointConfig {
+    fn default() -> Self {
+        Self {
+            id: IdOf::User,
+            secret: None,
+            failed_sign_in: FailedSignIn::Endpoint,
+            failed_sign_in_endpoints: NonZeroU32::new(1000).unwrap_or(NonZeroU32::MIN),
+            address: None,
+            user_attributes: BTreeMap::new(),
+            attributes: BTreeMap::new(),
+            opt_out: None,
+            demographic: None,
+            location: None,
+        }
+    }
+}
+
+impl DemographicConfig {
+    fn parts(&self) -> impl Iterator<Item = &Value> {
+        let device = [&self.make, &self.model, &self.model_version, &self.platform, &self.platform_version];
+        device.into_iter().chain([&self.app_version, &self.locale, &self.timezone]).flatten()
+    }
+}
+
+impl Default for LocationConfig {
+    fn default() -> Self {
+        Self { from: vec![PlaceSource::Event], database: None }
+    }
+}
+
+impl Channel {
+    /// Pinpoint's word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Email => "EMAIL",
+            Self::Sms => "SMS",
+            Self::Voice => "VOICE",
+        }
+    }
+}

@@ -1,0 +1,442 @@
+//! The ids that the mapping makes: of endpoints, of events, and the fingerprints sessions are kept under.
+//!
+//! Knows nothing of the session index. Every id depends on the record alone, so that a record that is
+//! delivered again becomes the same events on the same endpoints. The ids of endpoints are a public
+//! contract: a change of [`digest`] or of what goes into it makes every user a new endpoint.
+
+use std::{borrow::Cow, collections::HashMap, num::NonZeroU32};
+
+use sha2::{Digest, Sha256};
+
+use crate::core::{
+    event::{EndpointId, EventType},
+    identity::{IdentityEvent, reason::Refused},
+    map::config::endpoint::{EndpointConfig, IdOf},
+    record::Record,
+};
+
+/// The longest user id, in characters: the width of Keycloak's own column.
+const LONGEST_USER_ID: usize = 255;
+
+/// The longest session id, in characters: what fits into an event attribute.
+const LONGEST_SESSION_ID: usize = 200;
+
+/// The longest event id, in bytes: what fits into the attribute that repeats it.
+const LONGEST_EVENT_ID: usize = 200;
+
+/// The longest source event id, in bytes, that becomes a part of event ids as it is.
+const LONGEST_SOURCE_ID: usize = 100;
+
+/// The first 128 bits of a [`digest`]: stands for an id where only equality matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Fingerprint([u8; 16]);
+
+/// Whose endpoint an event goes to.
+pub(super) enum Whose<'a> {
+    /// The endpoint of this user.
+    User(&'a str),
+    /// One of the endpoints that all unknown users of this name share.
+    Failed(&'a str),
+}
+
+impl Fingerprint {
+    /// No fingerprint is less than this.
+    pub(super) const LEAST: Self = Self([0; 16]);
+
+    /// The fingerprint of `parts`.
+    pub(super) fn of(parts: &[&str]) -> Self {
+        let mut first = [0; 16];
+        first.copy_from_slice(&digest(parts)[..16]);
+        Self(first)
+    }
+
+    /// Half of it, where there may be very many.
+    pub(super) fn part(self) -> u64 {
+        u64::from_be_bytes(std::array::from_fn(|index| self.0[index]))
+    }
+
+    /// In 32 hex digits.
+    pub(super) fn hex(self) -> String {
+        hex(&self.0)
+    }
+
+    /// From 32 hex digits in lower case.
+    pub(super) fn from_hex(text: &str) -> Option<Self> {
+        let digits: &[u8; 32] = text.as_bytes().try_into().ok()?;
+        let digit = |digit: u8| match digit {
+            b'0'..=b'9' => Some(digit - b'0'),
+            b'a'..=b'f' => Some(digit - b'a' + 10),
+            _ => None,
+        };
+        let mut bytes = [0; 16];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+        }
+        Some(Self(bytes))
+    }
+}
+
+/// Makes the ids of endpoints.
+///
+/// An id is the first 32 hex digits of a [`digest`], or of the HMAC-SHA-256 of the same bytes where a
+/// secret is configured, over these parts:
+///
+/// | endpoint of | parts |
+/// |---|---|
+/// | a user | `v1`, `user`, provider, realm, user |
+/// | a user at a client | `v1`, `user_client`, provider, realm, user, client |
+/// | a user on a device | `v1`, `user_device`, provider, realm, user, device |
+/// | unknown users | `v1`, `failed`, provider, realm, number |
+///
+/// The realm is its id, empty when it is not known. What names no client or no device goes to the
+/// endpoint of the user. The number is that of the first eight bytes (big-endian) of the digest (or HMAC) of
+/// the normalised user name (trimmed, in lower case) modulo the configured number of endpoints, in
+/// decimal: attackers spray names, and each endpoint stays at the destination for ever.
+pub(super) struct EndpointIds {
+    of: IdOf,
+    unknown_users: u64,
+    key: Option<Hmac>,
+}
+
+impl EndpointIds {
+    pub(super) fn new(config: &EndpointConfig) -> Self {
+        Self {
+            of: config.id,
+            unknown_users: NonZeroU32::get(config.failed_sign_in_endpoints).into(),
+            key: config.secret.as_ref().map(|secret| Hmac::new(secret.0.as_bytes())),
+        }
+    }
+
+    /// The id of the endpoint that an event goes to.
+    pub(super) fn id(&self, event: &IdentityEvent<'_>, whose: &Whose<'_>) -> EndpointId {
+        let realm = event.realm.as_deref().unwrap_or_default();
+        let digest = match whose {
+            Whose::Failed(name) => {
+                let number = self.number(name).to_string();
+                self.digest(&["v1", "failed", &event.provider, realm, &number])
+            }
+            Whose::User(user) => {
+                let device = || event.device.as_ref().and_then(|device| device.id.as_deref());
+                let (kind, more) = match self.of {
+                    IdOf::User => ("user", None),
+                    IdOf::UserClient => ("user_client", event.client.as_deref()),
+                    IdOf::UserDevice => ("user_device", device()),
+                };
+                match more.filter(|more| !more.is_empty()) {
+                    None => self.digest(&["v1", "user", &event.provider, realm, user]),
+                    Some(more) => self.digest(&["v1", kind, &event.provider, realm, user, more]),
+                }
+            }
+        };
+        EndpointId(hex(&digest[..16]).into())
+    }
+
+    fn number(&self, name: &str) -> u64 {
+        let digest = self.digest(&[&name.trim().to_lowercase()]);
+        let first: [u8; 8] = std::array::from_fn(|index| digest[index]);
+        u64::from_be_bytes(first) % self.unknown_users
+    }
+
+    fn digest(&self, parts: &[&str]) -> [u8; 32] {
+        match &self.key {
+            Some(key) => key.digest(parts),
+            None => digest(parts),
+        }
+    }
+}
+
+/// HMAC-SHA-256 (RFC 2104) with a key that was taken in before.
+struct Hmac {
+    inner: Sha256,
+    outer: Sha256,
+}
+
+impl Hmac {
+    fn new(key: &[u8]) -> Self {
+        // A key that is longer than a block is replaced by its hash.
+        let hashed = Sha256::digest(key);
+        let key = if key.len() > 64 { &hashed[..] } else { key };
+        let keyed = |pad: u8| {
+            let mut block = [pad; 64];
+            block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
+            Sha256::new_with_prefix(block)
+        };
+        Self { inner: keyed(0x36), outer: keyed(0x5c) }
+    }
+
+    fn digest(&self, parts: &[&str]) -> [u8; 32] {
+        let mut inner = self.inner.clone();
+        take_in(&mut inner, parts);
+        self.outer.clone().chain_update(inner.finalize()).finalize().into()
+    }
+}
+
+/// The user's id.
+///
+/// # Errors
+///
+/// `PutEvents` would refuse it, or it is longer than any that a provider gives.
+pub(super) fn user_id(id: &str) -> Result<&str, Refused> {
+    // Nearly every id is usual, and bytes are looked at faster than characters.
+    if id.len() <= LONGEST_USER_ID && is_usual(id) {
+        return Ok(id);
+    }
+    let allowed = |c: char| !matches!(c, '$' | '{' | '}') && !c.is_control();
+    if id.chars().all(allowed) && fits(id, LONGEST_USER_ID) { Ok(id) } else { Err(Refused::UserIdNotAllowed) }
+}
+
+/// The session's id as it is delivered; the digest stands in for one that fits into no attribute.
+pub(super) fn session_id(id: &str) -> Cow<'_, str> {
+    if fits(id, LONGEST_SESSION_ID) { id.into() } else { hex(&digest(&[id])).into() }
+}
+
+/// What the ids of the app events of each event of a record begin with.
+pub(super) struct SourceKeys<'a> {
+    record: &'a Record,
+    /// How many events of the record had the same id before; none where it has only one event.
+    seen: Option<HashMap<Option<&'a str>, u32>>,
+}
+
+impl<'a> SourceKeys<'a> {
+    /// For a record with so many events.
+    pub(super) fn new(record: &'a Record, events: usize) -> Self {
+        Self { record, seen: (events > 1).then(HashMap::new) }
+    }
+
+    /// The source event's id; `topic-partition-offset` where it has none; the digest of either when it is
+    /// long or has characters that ids usually have not. Of a record's events with one id the second has
+    /// `.1` after it, the third `.2`, and so on.
+    pub(super) fn key(&mut self, event: &'a IdentityEvent<'_>) -> Cow<'a, str> {
+        let Record { topic, partition, offset, .. } = self.record;
+        let key = match &event.id {
+            Some(id) => Cow::Borrowed(&**id),
+            None => format!("{topic}-{partition}-{offset}").into(),
+        };
+        let key = plain(key);
+        let Some(seen) = &mut self.seen else { return key };
+        let before = seen.entry(event.id.as_deref()).or_default();
+        *before += 1;
+        if *before == 1 { key } else { format!("{key}.{}", *before - 1).into() }
+    }
+}
+
+/// The id of an event: what its record's events begin with, and the slot. Start, resume, pause and stop
+/// share a slot, because which one a record becomes can depend on what the session index knows. `of` is
+/// the session, where a source event ends several.
+pub(super) fn event_id(source_key: &str, event_type: EventType, of: Option<&str>) -> String {
+    let slot = match event_type {
+        EventType::SignIn => "sign_in",
+        EventType::SignUp => "sign_up",
+        EventType::AuthFail => "auth_fail",
+        EventType::SessionStart
+        | EventType::SessionStop
+        | EventType::SessionPause
+        | EventType::SessionResume => "session",
+    };
+    let mut id = String::with_capacity(source_key.len() + 1 + slot.len());
+    id.push_str(source_key);
+    id.push(':');
+    id.push_str(slot);
+    if let Some(session) = of {
+        id.push(':');
+        let plain = plain(session.into());
+        let fits = id.len() + plain.len() <= LONGEST_EVENT_ID;
+        id.push_str(&if fits { plain } else { hex(&digest(&[session])).into() });
+    }
+    id
+}
+
+/// An id as it is; its digest where it is long or has characters that ids usually have not.
+fn plain(id: Cow<'_, str>) -> Cow<'_, str> {
+    if id.len() <= LONGEST_SOURCE_ID && is_usual(&id) { id } else { hex(&digest(&[&id])).into() }
+}
+
+/// Whether an id has only characters that ids usually have: letters, digits, `-`, `_`, `.` and `:`.
+fn is_usual(id: &str) -> bool {
+    const USUAL: [bool; 256] = {
+        let mut usual = [false; 256];
+        let mut byte = 0_u8;
+        while byte < 128 {
+            usual[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
+            byte += 1;
+        }
+        usual
+    };
+    // No end before the last byte: an id is short, and this is done many at a time.
+    id.bytes().fold(true, |all, byte| all & USUAL[usize::from(byte)])
+}
+
+/// SHA-256 over `parts`, each prefixed with its length in bytes, in decimal, and a colon (`2:v14:user…`),
+/// so that no two lists of parts are one text.
+fn digest(parts: &[&str]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    take_in(&mut hash, parts);
+    hash.finalize().into()
+}
+
+fn take_in(hash: &mut Sha256, parts: &[&str]) {
+    for part in parts {
+        hash.update(prefix(part.len(), &mut [0; 21]));
+        hash.update(part);
+    }
+}
+
+/// `length` in decimal and a colon, written at the end of `buffer`, which holds any.
+fn prefix(mut length: usize, buffer: &mut [u8; 21]) -> &[u8] {
+    let mut first = buffer.len() - 1;
+    buffer[first] = b':';
+    loop {
+        first -= 1;
+        buffer[first] = b"0123456789"[length % 10];
+        length /= 10;
+        if length == 0 {
+            return &buffer[first..];
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(DIGITS[usize::from(byte >> 4)]);
+        text.push(DIGITS[usize::from(byte & 15)]);
+    }
+    text
+}
+
+/// Whether `text` has at most `most` characters; looks no further.
+fn fits(text: &str, most: usize) -> bool {
+    text.len() <= most || text.chars().nth(most).is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::{
+        identity::{Device, Kind},
+        map::config::value::Secret,
+    };
+
+    const REALM: &str = "09923c55-c2ca-40ab-8758-65020722d663";
+    const ANNA: Whose<'_> = Whose::User("73fba50c-e077-4737-b9cc-175c13da85eb");
+    const SHORT: &str = "0123456789abcdef";
+
+    /// The expected ids were computed with Python's hashlib and hmac.
+    #[track_caller]
+    fn check_of(config: &EndpointConfig, event: &IdentityEvent<'_>, whose: &Whose<'_>, expected: &str) {
+        assert_eq!(&*EndpointIds::new(config).id(event, whose).0, expected);
+    }
+
+    #[track_caller]
+    fn check(realm: Option<&str>, whose: &Whose<'_>, expected: &str) {
+        let realm = realm.map(Cow::from);
+        let event = IdentityEvent { realm, ..IdentityEvent::new(Kind::SignIn, "keycloak") };
+        check_of(&EndpointConfig::default(), &event, whose, expected);
+    }
+
+    #[test]
+    fn golden_endpoint_ids() {
+        check(Some(REALM), &ANNA, "f92a0322ae133672786896c85e51cc5f");
+        check(None, &Whose::User("u"), "91f940d26844532f681b6e5aaa150ab7");
+        check(Some("r"), &Whose::User("Jürgen"), "e91cdcfeb86a6a3b628305e852a507b4");
+        check(Some(REALM), &Whose::Failed("nobody"), "6bad69f100fd62cc784dba627b9544d1");
+        check(Some(REALM), &Whose::Failed(" JOSÉ\t"), "7341abf82fd8ca2713381f66bb78bac0");
+    }
+
+    /// An event with a client and a device.
+    fn full() -> IdentityEvent<'static> {
+        IdentityEvent {
+            realm: Some(REALM.into()),
+            client: Some("web".into()),
+            device: Some(Box::new(Device { id: Some("d-1".into()), ..Device::default() })),
+            ..IdentityEvent::new(Kind::SignIn, "keycloak")
+        }
+    }
+
+    fn config(of: IdOf, secret: Option<&str>) -> EndpointConfig {
+        EndpointConfig {
+            id: of,
+            secret: secret.map(|secret| Secret(secret.to_owned())),
+            ..EndpointConfig::default()
+        }
+    }
+
+    #[test]
+    fn golden_ids_of_a_user_at_a_client_and_on_a_device() {
+        let long = "k".repeat(100);
+        for (secret, user, client, device) in [
+            (
+                None,
+                "f92a0322ae133672786896c85e51cc5f",
+                "941b0ff26089bcafb5a68d9898f0fb77",
+                "7707d104421e633b503830b29dbb0521",
+            ),
+            (
+                Some(SHORT),
+                "8603d2f61262643766954f34afdd9e07",
+                "9d5562795c1240afe99e81946072b532",
+                "ee54bfa822def112117c9e99cdefeb70",
+            ),
+            (
+                Some(&*long),
+                "f2704fb8626176b2451345dd7ebb06f9",
+                "449cc955fb2f7eb5a64926c982409666",
+                "0aac4d425ac3a23e0caf27347add1ad0",
+            ),
+        ] {
+            check_of(&config(IdOf::User, secret), &full(), &ANNA, user);
+            check_of(&config(IdOf::UserClient, secret), &full(), &ANNA, client);
+            check_of(&config(IdOf::UserDevice, secret), &full(), &ANNA, device);
+        }
+    }
+
+    #[test]
+    fn what_names_no_client_or_device_goes_to_the_endpoint_of_the_user() {
+        let bare = IdentityEvent { client: None, device: None, ..full() };
+        for of in [IdOf::User, IdOf::UserClient, IdOf::UserDevice] {
+            check_of(&config(of, None), &bare, &ANNA, "f92a0322ae133672786896c85e51cc5f");
+        }
+        let empty = IdentityEvent { client: Some("".into()), ..full() };
+        check_of(&config(IdOf::UserClient, None), &empty, &ANNA, "f92a0322ae133672786896c85e51cc5f");
+    }
+
+    #[test]
+    fn golden_ids_of_unknown_users() {
+        let (plain, secret) = (config(IdOf::UserClient, None), config(IdOf::UserDevice, Some(SHORT)));
+        let seven = NonZeroU32::new(7).unwrap();
+        let nobody = Whose::Failed("nobody");
+        check_of(&plain, &full(), &nobody, "6bad69f100fd62cc784dba627b9544d1");
+        check_of(&secret, &full(), &nobody, "f872745968404d93517459a56ea9b309");
+        let fewer = |config| EndpointConfig { failed_sign_in_endpoints: seven, ..config };
+        check_of(&fewer(plain), &full(), &nobody, "e5b8404d052780d182e2aa66ed626b14");
+        check_of(&fewer(secret), &full(), &nobody, "fd664431f108681aa9a50745b4fa64ad");
+    }
+
+    #[test]
+    fn unknown_users_share_a_thousand_endpoints() {
+        let ids = EndpointIds::new(&EndpointConfig::default());
+        let numbers: Vec<_> = (0..5000).map(|number| ids.number(&format!("user{number}"))).collect();
+        assert!(numbers.iter().all(|number| *number < 1000));
+        assert_eq!(ids.number("nobody"), 147);
+    }
+
+    #[test]
+    fn an_event_id_fits_into_its_attribute_and_still_names_its_session() {
+        let (key, long) = ("k".repeat(100), "s".repeat(99));
+        let id = |session: &str| event_id(&key, EventType::SessionStop, Some(session));
+        assert_eq!(id(&long[..91]), format!("{key}:session:{}", &long[..91]));
+        assert_eq!(id(&long), format!("{key}:session:{}", hex(&digest(&[&long]))));
+        assert_ne!(id(&long[..92]), id(&long[..93]));
+        assert!([91, 92, 99].into_iter().all(|length| id(&long[..length]).len() <= LONGEST_EVENT_ID));
+    }
+
+    #[test]
+    fn parts_are_told_apart() {
+        assert_ne!(digest(&["ab", "c"]), digest(&["a", "bc"]));
+        assert_ne!(digest(&["1:a"]), digest(&["", "a"]));
+        assert_eq!(prefix(0, &mut [0; 21]), b"0:");
+        assert_eq!(prefix(usize::MAX, &mut [0; 21]), format!("{}:", usize::MAX).as_bytes());
+    }
+}

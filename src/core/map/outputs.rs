@@ -1,0 +1,129 @@
+//! Writes the app events of one record: their ids, attributes and sessions, within PutEvents' limits.
+//!
+//! Knows nothing of the session index and of vendors. What is personal (address, user name, e-mail, agent)
+//! is not sent, save where the configuration adds it. No attribute is empty or longer than 200 characters:
+//! PutEvents refuses an empty one, and drops the event of a longer one without a word.
+
+use std::{borrow::Cow, sync::Arc};
+
+use crate::core::{
+    event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Session},
+    identity::IdentityEvent,
+    map::{
+        endpoint::{Additions, Common},
+        ids::{self, Whose},
+        limits::Limited,
+    },
+    time::Timestamp,
+};
+
+/// The app events of one record, all of them on one endpoint.
+pub(super) struct Outputs<'a> {
+    event: &'a IdentityEvent<'a>,
+    source_key: Cow<'a, str>,
+    time: Timestamp,
+    endpoint_id: EndpointId,
+    endpoint: Arc<Endpoint>,
+    common: Common,
+    deliveries: Vec<Delivery>,
+    /// Values of attributes that were cut.
+    shortened: u64,
+    /// Whether the events are about one session each of several.
+    for_each_session: bool,
+}
+
+impl<'a> Outputs<'a> {
+    /// No events yet, for what happened to `whose` endpoint at `time`; their ids begin with `source_key`,
+    /// and they carry what the configuration adds.
+    pub(super) fn new(
+        event: &'a IdentityEvent<'a>,
+        source_key: Cow<'a, str>,
+        whose: &Whose<'_>,
+        time: Timestamp,
+        additions: &mut Additions,
+    ) -> Self {
+        Self {
+            event,
+            source_key,
+            time,
+            endpoint_id: additions.endpoint_id(event, whose),
+            endpoint: Arc::new(additions.endpoint(event, whose)),
+            common: additions.common(event),
+            deliveries: Vec::with_capacity(2),
+            shortened: 0,
+            for_each_session: false,
+        }
+    }
+
+    /// Their ids name the session, because the source event is about several.
+    pub(super) fn for_each_session(self) -> Self {
+        Self { for_each_session: true, ..self }
+    }
+
+    /// What distinguishes the source event from others.
+    pub(super) fn source_key(&self) -> &str {
+        &self.source_key
+    }
+
+    /// When it happened.
+    pub(super) fn time(&self) -> Timestamp {
+        self.time
+    }
+
+    /// Adds an event, with attributes of its own beside those that all events have.
+    pub(super) fn push(
+        &mut self,
+        event_type: EventType,
+        session: Option<Session>,
+        own: &[(&'static str, &str)],
+    ) {
+        let of = self.event.session.as_deref().filter(|_| self.for_each_session);
+        let id = ids::event_id(&self.source_key, event_type, of).into_boxed_str();
+        let event = AppEvent {
+            attributes: self.attributes(&id, own),
+            id,
+            event_type,
+            timestamp: self.time,
+            session,
+            metrics: self.common.metrics.clone(),
+            app: self.common.app.clone(),
+        };
+        self.deliveries.push(Delivery {
+            endpoint_id: self.endpoint_id.clone(),
+            endpoint: Arc::clone(&self.endpoint),
+            event: Arc::new(event),
+        });
+    }
+
+    /// The events, and how many values of their attributes were cut.
+    pub(super) fn finish(self) -> (Vec<Delivery>, u64) {
+        (self.deliveries, self.shortened)
+    }
+
+    /// The event's id is an attribute too: the stream that people read downstream has no event ids, and
+    /// this is what its readers can de-duplicate by.
+    fn attributes(
+        &mut self,
+        event_id: &str,
+        own: &[(&'static str, &str)],
+    ) -> Vec<(Cow<'static, str>, Box<str>)> {
+        let event = self.event;
+        let text = |field: &'a Option<Cow<'a, str>>| field.as_deref().unwrap_or_default();
+        let common = [
+            ("event_id", event_id),
+            ("source_event_id", text(&event.id)),
+            ("realm", text(&event.realm)),
+            ("client_id", text(&event.client)),
+        ];
+        let with_value = common.iter().chain(own).filter(|(_, value)| !value.is_empty());
+        // Many events may wait for long: no room is kept for what is not there.
+        let mut attributes = Vec::with_capacity(with_value.clone().count() + self.common.attributes.len());
+        for (key, value) in with_value {
+            let text = Limited::EventAttributes.cut(value);
+            self.shortened += u64::from(text.len() < value.len());
+            attributes.push(((*key).into(), text.into()));
+        }
+        attributes.extend_from_slice(&self.common.attributes);
+        attributes
+    }
+}

@@ -1,0 +1,245 @@
+//! What the sessions' table holds: the opening and the closing of a session, each under a key of its own,
+//! so that neither write undoes the other.
+//!
+//! Knows nothing of the index and of Kafka. A public contract between versions, because replicas of two
+//! versions share a table during a deploy: a field may be added, none may change its meaning, and a value
+//! of a later version (`v`) is left alone.
+//!
+//! | key | value |
+//! |---|---|
+//! | `o:` and the session's fingerprint | `v` 1, `t` when it was opened (ms), `e` the fingerprint of the source event that opened it, `o` whose it is, `h` the topic and the partition of its record |
+//! | `c:` and the session's fingerprint | `v` 1, `t` when it was closed (ms), `e` by which source event, `s` when it had been opened as far as that was known then, `i` that it rested for too long |
+//! | `u:` and the session's fingerprint | `v` 1, `t` when it was last used (ms), `p` when it had last been used at its last pause and the record that said so, `r` the source event that ended that, `b` the same of the pauses before |
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::{
+    identity::PLAUSIBLE_TIMES,
+    map::{
+        ids::Fingerprint,
+        sessions::{
+            Cause, Ending,
+            owner::{self, Owner},
+            usage::{Pause, Use},
+        },
+    },
+    session_table::Entry,
+    time::Timestamp,
+};
+
+/// The version of the values.
+const VERSION: u8 = 1;
+
+/// What an entry says.
+pub(super) enum Said {
+    /// A session was opened; whose it is; the topic and the partition where that was read.
+    Opened(Cause, Option<Owner>, Option<(Box<str>, i32)>),
+    /// A session was closed.
+    Closed(Cause, Ending),
+    /// A session was used.
+    Used(Use),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Opened<'a> {
+    v: u8,
+    t: i64,
+    e: &'a str,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    o: Option<Whose<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    h: Option<(Cow<'a, str>, i32)>,
+}
+
+/// Whose the session is; what is not known is left out.
+#[derive(Serialize, Deserialize)]
+struct Whose<'a> {
+    /// The provider.
+    #[serde(borrow)]
+    p: Cow<'a, str>,
+    /// The session.
+    #[serde(borrow)]
+    s: Cow<'a, str>,
+    /// The user.
+    #[serde(borrow)]
+    u: Cow<'a, str>,
+    /// The realm.
+    #[serde(borrow, default, skip_serializing_if = "str::is_empty")]
+    r: Cow<'a, str>,
+    /// The client.
+    #[serde(borrow, default, skip_serializing_if = "str::is_empty")]
+    c: Cow<'a, str>,
+    /// The device.
+    #[serde(borrow, default, skip_serializing_if = "str::is_empty")]
+    d: Cow<'a, str>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Closed<'a> {
+    v: u8,
+    t: i64,
+    e: &'a str,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    s: Option<i64>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    i: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Used<'a> {
+    v: u8,
+    t: i64,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    p: Option<(i64, Cow<'a, str>)>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    r: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    b: Vec<(i64, Cow<'a, str>, Option<Cow<'a, str>>)>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+/// The entry that says that a session was opened.
+pub(super) fn opened(
+    session: Fingerprint,
+    by: Cause,
+    owner: Option<&Owner>,
+    home: Option<(&str, i32)>,
+) -> Entry {
+    let whose = owner.map(Owner::whose);
+    let o = whose.as_ref().map(|whose| Whose {
+        p: whose.provider.into(),
+        s: whose.session.into(),
+        u: whose.user.into(),
+        r: whose.realm.into(),
+        c: whose.client.into(),
+        d: whose.device.into(),
+    });
+    let value = Opened {
+        v: VERSION,
+        t: by.time.0,
+        e: &by.event.hex(),
+        o,
+        h: home.map(|(topic, partition)| (topic.into(), partition)),
+    };
+    entry("o:", session, serde_json::to_string(&value))
+}
+
+/// The entry that says that a session was closed.
+pub(super) fn closed(session: Fingerprint, by: Cause, ending: Ending) -> Entry {
+    let Ending { start, idle } = ending;
+    let value =
+        Closed { v: VERSION, t: by.time.0, e: &by.event.hex(), s: start.map(|start| start.0), i: idle };
+    entry("c:", session, serde_json::to_string(&value))
+}
+
+/// The entry that says how a session was used.
+pub(super) fn used(session: Fingerprint, of: &Use) -> Entry {
+    let resumed = |pause: &Pause| pause.resumed.map(|event| event.hex().into());
+    let (last, before) = of.pauses().split_last().unzip();
+    let value = Used {
+        v: VERSION,
+        t: of.seen,
+        p: last.map(|pause| (pause.seen, pause.by.hex().into())),
+        r: last.and_then(resumed),
+        b: before
+            .unwrap_or_default()
+            .iter()
+            .map(|pause| (pause.seen, pause.by.hex().into(), resumed(pause)))
+            .collect(),
+    };
+    entry("u:", session, serde_json::to_string(&value))
+}
+
+/// What an entry says, and of which session; none where this version cannot read it.
+pub(super) fn read(entry: &Entry) -> Option<(Fingerprint, Said)> {
+    let (kind, session) = entry.key.split_at_checked(2)?;
+    let session = Fingerprint::from_hex(session)?;
+    let cause = |version: u8, event: &str, time: i64| {
+        let event = Fingerprint::from_hex(event)?;
+        (version == VERSION).then_some(Cause { event, time: plausible(time)? })
+    };
+    let said = match kind {
+        "o:" => {
+            let Opened { v, t, e, o, h } = serde_json::from_str(&entry.value).ok()?;
+            let home = h.map(|(topic, partition)| (topic.into(), partition));
+            Said::Opened(cause(v, e, t)?, o.and_then(|whose| owner(&whose)), home)
+        }
+        "c:" => {
+            let Closed { v, t, e, s, i } = serde_json::from_str(&entry.value).ok()?;
+            let start = s.map(plausible);
+            Said::Closed(
+                cause(v, e, t)?,
+                Ending { start: start.map_or(Some(None), |start| start.map(Some))?, idle: i },
+            )
+        }
+        "u:" => {
+            let Used { v, t, p, r, b } = serde_json::from_str(&entry.value).ok()?;
+            let pauses = b.into_iter().chain(p.map(|(seen, by)| (seen, by, r)));
+            let pauses: Option<Vec<_>> =
+                pauses.map(|(seen, by, resumed)| pause(seen, &by, resumed.as_deref())).collect();
+            let of = Use::new(plausible(t)?.0, pauses?);
+            Said::Used((v == VERSION).then_some(of)?)
+        }
+        _ => return None,
+    };
+    Some((session, said))
+}
+
+/// A time that an event can have: what else is read may have been written by anybody.
+fn plausible(time: i64) -> Option<Timestamp> {
+    PLAUSIBLE_TIMES.contains(&time).then_some(Timestamp(time))
+}
+
+fn pause(seen: i64, by: &str, resumed: Option<&str>) -> Option<Pause> {
+    let by = Fingerprint::from_hex(by)?;
+    Some(Pause { seen: plausible(seen)?.0, by, resumed: resumed.and_then(Fingerprint::from_hex) })
+}
+
+fn owner(whose: &Whose<'_>) -> Option<Owner> {
+    let Whose { p, s, u, r, c, d } = whose;
+    owner::Whose { provider: p, session: s, user: u, realm: r, client: c, device: d }.pack()
+}
+
+/// Texts and whole numbers always become JSON.
+fn entry(kind: &str, session: Fingerprint, value: serde_json::Result<String>) -> Entry {
+    let value = value.unwrap_or_default().into();
+    Entry { key: format!("{kind}{}", session.hex()).into(), value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Far below the largest record that a broker takes unless it is set otherwise, 1 MiB.
+    const LARGEST: usize = 16 * 1024;
+
+    #[test]
+    fn every_entry_has_a_bounded_size_and_is_read_as_it_was_written() {
+        let session = Fingerprint::of(&["s"]);
+        let by = Cause { event: session, time: Timestamp(PLAUSIBLE_TIMES.end - 1) };
+        // Each byte of these becomes six in JSON.
+        let owner = owner::Whose { device: &"\u{1}".repeat(2048), ..owner::Whose::default() }.pack();
+        let topic = "t".repeat(249);
+        let pause =
+            |seen| Pause { seen: by.time.0 - seen, by: by.event, resumed: (seen > 0).then_some(session) };
+        let of = Use::new(by.time.0, (0..100).map(pause));
+        let entries = [
+            opened(session, by, owner.as_ref(), Some((&topic, i32::MIN))),
+            closed(session, by, Ending { start: Some(by.time), idle: true }),
+            used(session, &of),
+        ];
+        assert!(owner.is_some() && entries.iter().all(|entry| entry.weight() < LARGEST));
+        let [Some((_, said)), Some(_), Some((_, Said::Used(read)))] = entries.each_ref().map(super::read)
+        else {
+            panic!("all are read");
+        };
+        assert!(matches!(said, Said::Opened(cause, read, Some(_)) if cause == by && read == owner));
+        assert_eq!(read, of);
+    }
+}

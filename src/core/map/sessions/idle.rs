@@ -1,0 +1,297 @@
+//! When sessions were last used, and which of them have rested for too long.
+//!
+//! Knows nothing of openings and closings. Time is the time of events: a partition's is that of the latest
+//! event read from it, so that a replica that lags does not take a session for idle whose use it has not
+//! read yet, and a record that is read again finds what it found. A session rests in the time of the
+//! partition that its opening was read from, so that one replica says so, the partition's owner. What
+//! rests is said by a record (the one that moved the time on) and is remembered with it: read again, that
+//! record says the same again.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use crate::core::{
+    map::{config::SessionsConfig, ids::Fingerprint, sessions::usage::Use},
+    record::{Ownership, Record},
+    time::Timestamp,
+    units::Span,
+};
+
+/// Sessions that one record may say to rest, at most; the next record says the others.
+const MOST: usize = 100;
+
+/// How far the time of an event may be ahead of its record's: a clock that is wrong must not end every
+/// session. No limit is as short as this, see the configuration.
+const AHEAD: i64 = 300_000;
+
+/// What part of the shortest limit may pass before a use is written to the table again.
+const SPARING: i64 = 4;
+
+/// The use of all open sessions.
+pub(super) struct Idle {
+    pause_after: Option<i64>,
+    timeout: Option<i64>,
+    /// How much longer than its limit a session is waited for: so long may another replica keep its use to
+    /// itself.
+    slack: i64,
+    homes: Vec<Home>,
+    /// Which of the homes a partition is.
+    numbers: HashMap<(Arc<str>, i32), u32>,
+    uses: HashMap<Fingerprint, Known>,
+    /// By home, when each session is due.
+    due: BTreeSet<(u32, i64, Fingerprint)>,
+    /// The sessions that a record has said to rest.
+    said: HashMap<Fingerprint, Vec<Fingerprint>>,
+}
+
+/// A partition that sessions were opened in.
+struct Home {
+    topic: Arc<str>,
+    partition: i32,
+    /// The latest time of an event that was read from it.
+    time: i64,
+    /// The last record that could move the time on.
+    last: Option<(Ownership, i64)>,
+}
+
+/// A session that has rested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rested {
+    /// Long enough to pause, then.
+    Paused(Fingerprint, Timestamp),
+    /// Long enough to stop, then.
+    TimedOut(Fingerprint, Timestamp),
+}
+
+/// What a use of a session says of its rest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Used {
+    /// It ends a pause.
+    pub(super) resumes: bool,
+    /// The table should hear of it.
+    pub(super) tell: bool,
+}
+
+/// The use of a session, and what is known of that here alone.
+#[derive(Default)]
+struct Known {
+    of: Use,
+    /// Where it was opened; none while that is not known.
+    home: Option<u32>,
+    /// The use that the table holds.
+    written: i64,
+    /// When it will have rested long enough, and where.
+    due: Option<(u32, i64)>,
+    closed: bool,
+    /// The record that has said that it stopped.
+    stopped_by: Option<Fingerprint>,
+    /// The records that have said that it rests, as far as that is remembered.
+    said_by: Vec<Fingerprint>,
+}
+
+impl Idle {
+    /// None where sessions may rest for ever.
+    pub(super) fn new(config: &SessionsConfig) -> Option<Self> {
+        let limit =
+            |span: Option<Span>| span.map(|span| i64::try_from(span.0.as_millis()).unwrap_or(i64::MAX));
+        let (pause_after, timeout) = (limit(config.pause_after), limit(config.timeout));
+        (pause_after.is_some() || timeout.is_some()).then(|| Self {
+            pause_after,
+            timeout,
+            slack: 0,
+            homes: Vec::new(),
+            numbers: HashMap::new(),
+            uses: HashMap::new(),
+            due: BTreeSet::new(),
+            said: HashMap::new(),
+        })
+    }
+
+    /// Other replicas use the sessions too, and tell of it sparingly.
+    pub(super) fn share(&mut self) {
+        self.slack = self.sparing();
+    }
+
+    /// A session was opened by a record of this partition.
+    pub(super) fn opened(&mut self, session: Fingerprint, topic: &Arc<str>, partition: i32, time: Timestamp) {
+        let home = self.home(topic, partition);
+        let known = self.uses.entry(session).or_default();
+        if known.of.seen < time.0 {
+            (known.of.seen, known.written) = (time.0, time.0);
+        }
+        known.home = Some(home);
+        self.schedule(session);
+    }
+
+    /// A session was used.
+    pub(super) fn used(&mut self, session: Fingerprint, by: Fingerprint, time: Timestamp) -> Used {
+        let sparing = self.sparing();
+        let Some(known) = self.uses.get_mut(&session) else { return Used::default() };
+        if known.of.was_resumed_by(by) {
+            // What is read again may not have been written.
+            return Used { resumes: true, tell: true };
+        }
+        if known.closed {
+            return Used::default();
+        }
+        let resumes = known.of.used(by, time.0);
+        let tell = resumes || time.0 - known.written >= sparing;
+        if tell {
+            known.written = known.of.seen;
+        }
+        self.schedule(session);
+        Used { resumes, tell }
+    }
+
+    /// What is known of the use of a session.
+    pub(super) fn of(&self, session: Fingerprint) -> Option<&Use> {
+        self.uses.get(&session).map(|known| &known.of)
+    }
+
+    /// The partition that a session was opened in.
+    pub(super) fn home_of(&self, session: Fingerprint) -> Option<(&str, i32)> {
+        let home = &self.homes[self.uses.get(&session)?.home? as usize];
+        Some((&home.topic, home.partition))
+    }
+
+    /// A session was closed: it rests for ever.
+    pub(super) fn closed(&mut self, session: Fingerprint) {
+        self.uses.entry(session).or_default().closed = true;
+        self.schedule(session);
+    }
+
+    /// A session is not remembered any more.
+    pub(super) fn forget(&mut self, session: Fingerprint) {
+        let Some(known) = self.uses.remove(&session) else { return };
+        if let Some((home, due)) = known.due {
+            self.due.remove(&(home, due, session));
+        }
+        known.said_by.into_iter().for_each(|by| self.unlink(by, session));
+    }
+
+    /// Takes over what the table says of the use of a session; says whether it must say something else.
+    pub(super) fn learn(&mut self, session: Fingerprint, theirs: &Use) -> bool {
+        let sparing = self.sparing();
+        let known = self.uses.entry(session).or_default();
+        known.of.join(theirs);
+        let differs = known.of.pauses() != theirs.pauses() || known.of.seen - theirs.seen >= sparing;
+        known.written = known.written.max(if differs { known.of.seen } else { theirs.seen });
+        self.link(session);
+        self.schedule(session);
+        differs
+    }
+
+    /// A session stopped because it had rested for too long, as a record says.
+    pub(super) fn stopped(&mut self, session: Fingerprint, by: Fingerprint) {
+        self.uses.entry(session).or_default().stopped_by = Some(by);
+        self.link(session);
+    }
+
+    /// The sessions that `by`, what stands for a record, has said to rest before.
+    pub(super) fn said(&self, by: Fingerprint) -> Vec<Fingerprint> {
+        self.said.get(&by).cloned().unwrap_or_default()
+    }
+
+    /// A record with an event at `time` was read: the sessions that have rested long enough now.
+    pub(super) fn advance(&mut self, record: &Record, by: Fingerprint, time: Timestamp) -> Vec<Rested> {
+        let mut rested = Vec::new();
+        let Some(number) = self.numbers.get(&(Arc::clone(&record.topic), record.partition)).copied() else {
+            return rested;
+        };
+        let home = &mut self.homes[number as usize];
+        // One that is read again moves nothing: what it says may not be heard.
+        let again =
+            |(ownership, last): (Ownership, i64)| ownership == record.ownership && last >= record.offset;
+        if home.last.is_some_and(again) {
+            return rested;
+        }
+        home.last = Some((record.ownership, record.offset));
+        let latest = record.timestamp.map_or(i64::MAX, |timestamp| timestamp.0.saturating_add(AHEAD));
+        home.time = home.time.max(time.0.min(latest));
+        let now = home.time;
+        while rested.len() < MOST {
+            let next = self.due.range((number, i64::MIN, Fingerprint::LEAST)..).next().copied();
+            let Some((_, _, session)) = next.filter(|(home, due, _)| *home == number && *due <= now) else {
+                break;
+            };
+            rested.extend(self.rest(session, by));
+        }
+        rested
+    }
+
+    /// Says that a session that is due rests.
+    fn rest(&mut self, session: Fingerprint, by: Fingerprint) -> Option<Rested> {
+        let known = self.uses.get_mut(&session)?;
+        let (home, due) = known.due.take()?;
+        self.due.remove(&(home, due, session));
+        let pauses = self.pause_after.is_some() && !known.of.is_paused();
+        if pauses {
+            known.of.pause(by);
+        } else {
+            (known.closed, known.stopped_by) = (true, Some(by));
+        }
+        self.link(session);
+        self.schedule(session);
+        let rested = if pauses { Rested::Paused } else { Rested::TimedOut };
+        Some(rested(session, Timestamp(due.saturating_sub(self.slack))))
+    }
+
+    /// When a session paused, each time that a record has said so.
+    pub(super) fn pauses_by(&self, session: Fingerprint, by: Fingerprint) -> Vec<Timestamp> {
+        let pauses = self.uses.get(&session).map(|known| known.of.pauses()).unwrap_or_default();
+        let limit = self.pause_after.unwrap_or_default();
+        let said = pauses.iter().filter(|pause| pause.by == by);
+        said.map(|pause| Timestamp(pause.seen.saturating_add(limit))).collect()
+    }
+
+    fn schedule(&mut self, session: Fingerprint) {
+        let (pause_after, timeout) = (self.pause_after, self.timeout);
+        let Some(known) = self.uses.get_mut(&session) else { return };
+        if let Some((home, due)) = known.due.take() {
+            self.due.remove(&(home, due, session));
+        }
+        let limit = if known.of.is_paused() { timeout } else { pause_after.or(timeout) };
+        let seen = known.of.seen.saturating_add(self.slack);
+        let due = limit.filter(|_| !known.closed).map(|limit| seen.saturating_add(limit));
+        known.due = known.home.zip(due);
+        self.due.extend(known.due.map(|(home, due)| (home, due, session)));
+    }
+
+    /// Remembers which records have said that a session rests, and forgets those of pauses that it forgot.
+    fn link(&mut self, session: Fingerprint) {
+        let Some(known) = self.uses.get_mut(&session) else { return };
+        let mut says: Vec<_> =
+            known.of.pauses().iter().map(|pause| pause.by).chain(known.stopped_by).collect();
+        says.sort_unstable();
+        says.dedup();
+        let said = std::mem::replace(&mut known.said_by, says.clone());
+        for by in says.iter().filter(|by| !said.contains(by)) {
+            self.said.entry(*by).or_default().push(session);
+        }
+        said.into_iter().filter(|by| !says.contains(by)).for_each(|by| self.unlink(by, session));
+    }
+
+    fn unlink(&mut self, by: Fingerprint, session: Fingerprint) {
+        let Some(sessions) = self.said.get_mut(&by) else { return };
+        sessions.retain(|other| *other != session);
+        if sessions.is_empty() {
+            self.said.remove(&by);
+        }
+    }
+
+    fn home(&mut self, topic: &Arc<str>, partition: i32) -> u32 {
+        let next = u32::try_from(self.homes.len()).unwrap_or(u32::MAX);
+        let number = *self.numbers.entry((Arc::clone(topic), partition)).or_insert(next);
+        if number == next {
+            self.homes.push(Home { topic: Arc::clone(topic), partition, time: i64::MIN, last: None });
+        }
+        number
+    }
+
+    /// After how long a use is written to the table again.
+    fn sparing(&self) -> i64 {
+        self.pause_after.into_iter().chain(self.timeout).min().unwrap_or(i64::MAX) / SPARING
+    }
+}

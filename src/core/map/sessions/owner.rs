@@ -1,0 +1,126 @@
+//! Whose a session is: what it takes to say that it stopped when the event that ended it does not say so.
+//!
+//! Knows nothing of the index. There may be very many, so the texts lie in one allocation.
+
+use std::borrow::Cow;
+
+use crate::core::{
+    identity::{Device, IdentityEvent, Kind},
+    map::ids::Fingerprint,
+};
+
+/// The longest owner that is remembered, in bytes: many times what providers give. Whoever writes records can
+/// make texts of any length, and an entry that is too large for the table's topic holds up everything.
+const LONGEST: usize = 2048;
+
+/// Whose a session is, each text as the event that opened it has it.
+#[derive(Clone, Copy, Default)]
+pub(in crate::core::map) struct Whose<'a> {
+    pub(super) provider: &'a str,
+    pub(super) session: &'a str,
+    pub(super) user: &'a str,
+    pub(super) realm: &'a str,
+    pub(super) client: &'a str,
+    pub(super) device: &'a str,
+}
+
+/// The same, packed: the lengths of the first five texts in bytes, each before a colon, then all six.
+#[derive(Clone, PartialEq, Eq)]
+pub(in crate::core::map) struct Owner(Box<str>);
+
+impl<'a> Whose<'a> {
+    /// What an event says of the session it is about.
+    pub(super) fn of(event: &'a IdentityEvent<'_>) -> Self {
+        Self {
+            provider: &event.provider,
+            session: event.session.as_deref().unwrap_or_default(),
+            user: event.user.as_deref().unwrap_or_default(),
+            realm: event.realm.as_deref().unwrap_or_default(),
+            client: event.client.as_deref().unwrap_or_default(),
+            device: event.device.as_ref().and_then(|device| device.id.as_deref()).unwrap_or_default(),
+        }
+    }
+
+    /// A part of a fingerprint of its user: what all sessions of a user have in common.
+    pub(super) fn user(&self) -> u64 {
+        Fingerprint::of(&[self.provider, self.realm, self.user]).part()
+    }
+
+    /// Packs it; none where it is longer than any that is meant seriously.
+    pub(super) fn pack(&self) -> Option<Owner> {
+        let Self { provider, session, user, realm, client, device } = self;
+        let length: usize =
+            [provider, session, user, realm, client, device].map(|text| text.len()).iter().sum();
+        if length > LONGEST {
+            return None;
+        }
+        let mut packed = String::new();
+        for text in [provider, session, user, realm, client] {
+            packed.push_str(&text.len().to_string());
+            packed.push(':');
+        }
+        for text in [provider, session, user, realm, client, device] {
+            packed.push_str(text);
+        }
+        Some(Owner(packed.into()))
+    }
+
+    /// An event of `kind` about the session.
+    pub(in crate::core::map) fn event(&self, kind: Kind) -> IdentityEvent<'static> {
+        let text = |text: &str| (!text.is_empty()).then(|| Cow::Owned(text.to_owned()));
+        let device = text(self.device).map(|id| Box::new(Device { id: Some(id), ..Device::default() }));
+        IdentityEvent {
+            session: text(self.session),
+            user: text(self.user),
+            realm: text(self.realm),
+            client: text(self.client),
+            device,
+            ..IdentityEvent::new(kind, self.provider.to_owned())
+        }
+    }
+}
+
+impl Owner {
+    /// The texts.
+    pub(in crate::core::map) fn whose(&self) -> Whose<'_> {
+        let mut parts = self.0.splitn(6, ':');
+        let lengths: [usize; 5] =
+            std::array::from_fn(|_| parts.next().and_then(|length| length.parse().ok()).unwrap_or(0));
+        let mut rest = parts.next().unwrap_or_default();
+        let [provider, session, user, realm, client] = lengths.map(|length| {
+            let (text, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
+            rest = after;
+            text
+        });
+        Whose { provider, session, user, realm, client, device: rest }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(texts: [&str; 6]) {
+        let [provider, session, user, realm, client, device] = texts;
+        let packed = Whose { provider, session, user, realm, client, device }.pack().unwrap();
+        let Whose { provider, session, user, realm, client, device } = packed.whose();
+        assert_eq!([provider, session, user, realm, client, device], texts);
+    }
+
+    #[test]
+    fn what_is_packed_comes_out_again() {
+        check(["keycloak", "s", "u", "r", "web", "d"]);
+        check(["", "", "", "", "", ""]);
+        check(["1:2", ":", "ü😀", "12:", "", ":9"]);
+    }
+
+    #[test]
+    fn what_is_longer_than_any_owner_is_not_packed() {
+        let is_packed = |length: usize| {
+            let device = "d".repeat(length - 1);
+            Whose { user: "u", device: &device, ..Whose::default() }.pack().is_some()
+        };
+        assert!(is_packed(LONGEST) && !is_packed(LONGEST + 1));
+    }
+}

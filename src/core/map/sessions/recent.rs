@@ -1,0 +1,222 @@
+//! What was touched most recently, bounded by number and by age.
+//!
+//! Knows nothing of sessions. A map whose entries hang in a list in the order in which they were last
+//! touched; every operation takes constant time. The entries stay where they are in memory and the links
+//! are indices, so that the list needs no pointers. `now` must not go back from call to call.
+
+use std::{collections::HashMap, num::NonZeroUsize, time::Duration};
+
+use crate::core::{map::ids::Fingerprint, time::Moment};
+
+/// The end of the list, and the index of no entry.
+const NONE: u32 = u32::MAX;
+
+/// A map of what was touched most recently.
+pub(super) struct Recent<V> {
+    max: usize,
+    max_age: Duration,
+    /// The standard hasher, keyed at random: nobody can choose keys that fall into one bucket.
+    index: HashMap<Fingerprint, u32>,
+    entries: Vec<Entry<V>>,
+    free: Vec<u32>,
+    newest: u32,
+    oldest: u32,
+}
+
+struct Entry<V> {
+    key: Fingerprint,
+    value: V,
+    touched: Moment,
+    newer: u32,
+    older: u32,
+}
+
+impl<V: Default> Recent<V> {
+    /// An empty map that holds at most `max` entries, none untouched for longer than `max_age`.
+    pub(super) fn new(max: NonZeroUsize, max_age: Duration) -> Self {
+        Self {
+            max: max.get().min(NONE as usize),
+            max_age,
+            index: HashMap::new(),
+            entries: Vec::new(),
+            free: Vec::new(),
+            newest: NONE,
+            oldest: NONE,
+        }
+    }
+
+    /// How many entries there are.
+    pub(super) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// The value of `key`, which is touched, if there is one.
+    pub(super) fn touch(&mut self, key: Fingerprint, now: Moment) -> Option<&mut V> {
+        let at = *self.index.get(&key)?;
+        self.unlink(at);
+        self.link(at, now);
+        Some(&mut self.entries[at as usize].value)
+    }
+
+    /// Removes the oldest entry if there is no room for `key`; returns its key.
+    pub(super) fn make_room(&mut self, key: Fingerprint) -> Option<Fingerprint> {
+        let full = self.len() >= self.max && !self.index.contains_key(&key);
+        full.then(|| self.remove_oldest())
+    }
+
+    /// The value of `key`, which is touched; a default one if there was none: there must be room for it,
+    /// see [`Recent::make_room`].
+    pub(super) fn touch_or_insert(&mut self, key: Fingerprint, now: Moment) -> &mut V {
+        let at = if let Some(at) = self.index.get(&key) {
+            let at = *at;
+            self.unlink(at);
+            at
+        } else {
+            let at = self.place(key);
+            self.index.insert(key, at);
+            at
+        };
+        self.link(at, now);
+        &mut self.entries[at as usize].value
+    }
+
+    /// The value of `key`, which is not touched, if there is one.
+    pub(super) fn peek(&self, key: Fingerprint) -> Option<&V> {
+        Some(&self.entries[*self.index.get(&key)? as usize].value)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn peek_mut(&mut self, key: Fingerprint) -> Option<&mut V> {
+        Some(&mut self.entries[*self.index.get(&key)? as usize].value)
+    }
+
+    /// All values with their keys, in no order; takes time in proportion to how many there are.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Fingerprint, &mut V)> {
+        let index = &self.index;
+        let entries = self.entries.iter_mut().enumerate();
+        // The place of an entry that is gone may still be there, under a key that is not or is elsewhere.
+        let live = move |(at, entry): &(usize, &mut Entry<V>)| {
+            index.get(&entry.key).is_some_and(|place| *place as usize == *at)
+        };
+        entries.filter(live).map(|(_, entry)| (entry.key, &mut entry.value))
+    }
+
+    /// Removes what has not been touched for longer than the greatest age; returns the keys that went.
+    pub(super) fn remove_aged(&mut self, now: Moment) -> Vec<Fingerprint> {
+        let mut removed = Vec::new();
+        while self.oldest != NONE && now.since(self.entries[self.oldest as usize].touched) > self.max_age {
+            removed.push(self.remove_oldest());
+        }
+        removed
+    }
+
+    fn remove_oldest(&mut self) -> Fingerprint {
+        let at = self.oldest;
+        self.unlink(at);
+        let key = self.entries[at as usize].key;
+        self.index.remove(&key);
+        self.free.push(at);
+        key
+    }
+
+    /// Where an entry for `key` is put: in a place that another left, or a new one.
+    #[expect(clippy::cast_possible_truncation, reason = "there are never more than u32::MAX entries")]
+    fn place(&mut self, key: Fingerprint) -> u32 {
+        let entry = Entry { key, value: V::default(), touched: Moment::START, newer: NONE, older: NONE };
+        if let Some(at) = self.free.pop() {
+            self.entries[at as usize] = entry;
+            return at;
+        }
+        self.entries.push(entry);
+        (self.entries.len() - 1) as u32
+    }
+
+    fn link(&mut self, at: u32, now: Moment) {
+        let older = self.newest;
+        let entry = &mut self.entries[at as usize];
+        (entry.touched, entry.newer, entry.older) = (now, NONE, older);
+        match older {
+            NONE => self.oldest = at,
+            older => self.entries[older as usize].newer = at,
+        }
+        self.newest = at;
+    }
+
+    fn unlink(&mut self, at: u32) {
+        let Entry { newer, older, .. } = self.entries[at as usize];
+        match newer {
+            NONE => self.newest = older,
+            newer => self.entries[newer as usize].older = older,
+        }
+        match older {
+            NONE => self.oldest = newer,
+            older => self.entries[older as usize].newer = newer,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn key(number: u8) -> Fingerprint {
+        Fingerprint::of(&[&number.to_string()])
+    }
+
+    fn at(seconds: u64) -> Moment {
+        Moment::after_start(Duration::from_secs(seconds))
+    }
+
+    /// A list in the order of last touch, oldest first: what `Recent` must be equal to.
+    #[derive(Default)]
+    struct Model(Vec<(u8, u64, u32)>);
+
+    impl Model {
+        fn touch(&mut self, key: u8, now: u64) -> Option<u32> {
+            let place = self.0.iter().position(|entry| entry.0 == key)?;
+            let (_, _, value) = self.0.remove(place);
+            self.0.push((key, now, value));
+            Some(value)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn holds_what_was_touched_last(
+            max in 1_usize..6,
+            steps in proptest::collection::vec((0_u8..8, 0_u64..4, any::<bool>()), 0..200),
+        ) {
+            let mut recent = Recent::<u32>::new(NonZeroUsize::new(max).unwrap(), Duration::from_secs(5));
+            let mut model = Model::default();
+            let mut now = 0;
+            for (number, (name, wait, insert)) in (1..).zip(steps) {
+                now += wait;
+                let before = model.0.len();
+                model.0.retain(|entry| now - entry.1 <= 5);
+                prop_assert_eq!(recent.remove_aged(at(now)).len(), before - model.0.len());
+                let mut expected = model.touch(name, now);
+                let found = if insert {
+                    let evicted = recent.make_room(key(name)).is_some();
+                    let value = recent.touch_or_insert(key(name), at(now));
+                    if expected.is_none() {
+                        prop_assert_eq!(evicted, model.0.len() == max);
+                        model.0.drain(..model.0.len().saturating_sub(max - 1));
+                        model.0.push((name, now, number));
+                        *value = number;
+                        expected = Some(number);
+                    }
+                    Some(*value)
+                } else {
+                    recent.touch(key(name), at(now)).copied()
+                };
+                prop_assert_eq!(found, expected);
+                prop_assert_eq!(recent.len(), model.0.len());
+            }
+            // Every place is an entry's or free, and no more were made than there may be entries.
+            prop_assert_eq!(recent.entries.len(), recent.len() + recent.free.len());
+            prop_assert!(recent.entries.len() <= max);
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! A great many mutated records of every format, in every envelope, and of none: the same each time.
+//!
+//! `FUZZ_INPUTS` says how many, `FUZZ_SEED` begins elsewhere. A failure prints its seed and its number;
+//! the same seed comes to it again.
+
+use std::{
+    env,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use super::{
+    hostile::{check_limits, mutate},
+    samples::SAMPLES,
+    *,
+};
+use crate::{
+    config::{self, Config, Sources},
+    core::{
+        decode::{Choice, Wanted, config::FormatsConfig},
+        identity::Place,
+    },
+};
+
+/// What fits into less than a minute of one core without optimisation.
+const INPUTS: u64 = 1_000_000;
+
+/// After so many records the mappers forget, and the random numbers begin anew.
+const BLOCK: u64 = 1000;
+
+const PAGES: [&str; 12] = [
+    include_str!("../../../../deploy/providers/auth0.md"),
+    include_str!("../../../../deploy/providers/authentik.md"),
+    include_str!("../../../../deploy/providers/caep.md"),
+    include_str!("../../../../deploy/providers/cognito.md"),
+    include_str!("../../../../deploy/providers/custom.md"),
+    include_str!("../../../../deploy/providers/entra.md"),
+    include_str!("../../../../deploy/providers/fusionauth.md"),
+    include_str!("../../../../deploy/providers/identity-event.md"),
+    include_str!("../../../../deploy/providers/keycloak.md"),
+    include_str!("../../../../deploy/providers/okta.md"),
+    include_str!("../../../../deploy/providers/ory.md"),
+    include_str!("../../../../deploy/providers/wso2.md"),
+];
+
+/// A document of our own format that says all that one can, and most of it at too great a length.
+const EVERYTHING: &str = include_str!("../../../../tests/fuzz/everything.json");
+
+/// What is around a record, before and after it.
+const ENVELOPES: [(&str, &str); 8] = [
+    (r#"{"specversion":"1.0","type":"t","source":"s","id":"c","time":"2026-11-22T21:20:28Z","data":"#, "}"),
+    (r#"{"specversion":"1.0","type":"t","source":"s","data_base64":"eyJ0eXBlIjoiTE9HSU4ifQ==","data":"#, "}"),
+    (r#"{"op":"c","before":null,"after":"#, "}"),
+    (r#"{"schema":{},"payload":{"op":"u","before":{},"after":"#, "}}"),
+    (r#"{"__op":"c","__deleted":"false","DETAILS":"#, "}"),
+    ("[", "]"),
+    (r#"[{"type":"LOGIN"},"#, ",null]"),
+    ("\0\0\0\0\x01", ""),
+];
+
+const HEADERS: [(&str, &str); 4] = [
+    ("ce_specversion", "1.0"),
+    ("ce_id", "\u{1}"),
+    ("ce_time", "2026-11-22T21:20:28Z"),
+    ("content-type", "application/cloudevents+json; charset=utf-8"),
+];
+
+#[test]
+fn a_great_many_mutated_records_of_every_format_never_panic_and_keep_the_limits() {
+    let (inputs, seed) = (setting("FUZZ_INPUTS").unwrap_or(INPUTS), setting("FUZZ_SEED").unwrap_or(0));
+    let (config, corpus) = (config(), corpus());
+    let mut outcomes = [0_u64; 4];
+    let mut recognised = [0_u64; Format::ALL.len()];
+    let mut limited = [0_u64; limits::FIELDS];
+    for block in 0..inputs.div_ceil(BLOCK) {
+        let mut random = fastrand::Rng::with_seed(seed ^ block.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut mappers = mappers(&config);
+        for input in block * BLOCK..inputs.min((block + 1) * BLOCK) {
+            let record = next(&mut random, &corpus);
+            let mapper = random.usize(..mappers.len());
+            let mapper = &mut mappers[mapper];
+            let outcome = catch_unwind(AssertUnwindSafe(|| check_record(mapper, &record, input % BLOCK)));
+            let Ok(outcome) = outcome else { panic!("FUZZ_SEED={seed}: input {input}, see above") };
+            outcomes[outcome] += 1;
+        }
+        for mapper in &mappers {
+            let MappingCounts { recognised: read, limits, .. } = mapper.counts();
+            recognised.iter_mut().zip(read).for_each(|(sum, count)| *sum += count);
+            let costs = limits.shortened().zip(limits.left_out()).map(|((_, cut), (_, left))| cut + left);
+            limited.iter_mut().zip(costs).for_each(|(sum, count)| *sum += count);
+        }
+    }
+    // The mutations are mild enough to reach every format and every kind of answer, and strong enough to
+    // reach every limit.
+    assert!(outcomes.iter().all(|count| *count > inputs / 1000), "{outcomes:?}");
+    assert!(recognised.iter().all(|count| *count > inputs / 200), "{recognised:?}");
+    assert!(limited.iter().all(|count| *count > inputs / 100_000), "{limited:?}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test reads how it is to be replayed")]
+fn setting(name: &str) -> Option<u64> {
+    env::var(name).ok()?.parse().ok()
+}
+
+/// Maps a record twice; returns which kind of answer it has.
+fn check_record(mapper: &mut Mapper, record: &Record, now: u64) -> usize {
+    let before = mapper.counts().sessions;
+    let Mapping { mapped, entries } = mapper.map(record, at(now));
+    check_limits(&mapped);
+    let ids = ids(&mapped);
+    // None is shorter than eight bytes; one of them becomes three at most, or stops what is known.
+    let most = record.value.as_ref().map_or(0, |value| value.len()) / 2 + usize::try_from(before).unwrap();
+    assert!(ids.len() <= most && entries.len() <= most, "{} and {} of {most}", ids.len(), entries.len());
+    if !ids.is_empty() {
+        assert_eq!(ids, self::ids(&mapper.map(record, at(now)).mapped));
+    }
+    match mapped {
+        Mapped::Deliver(_) => 0,
+        Mapped::Partly(..) => 1,
+        Mapped::Ignored(_) => 2,
+        Mapped::Refused(_) => 3,
+    }
+}
+
+fn ids(mapped: &Mapped) -> Vec<String> {
+    let (Mapped::Deliver(deliveries) | Mapped::Partly(deliveries, _)) = mapped else { return Vec::new() };
+    deliveries.iter().map(|delivery| delivery.event.id.to_string()).collect()
+}
+
+/// What every mapper adds to events and endpoints: all that can be asked for.
+fn config() -> Config {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/everything.yaml");
+    config::load(&Sources { file: Some(file.into()), environment: Vec::new() }).unwrap()
+}
+
+/// A place of an ip address, beyond the limits for many a one.
+fn locate(ip: &str) -> Option<Place<'static>> {
+    let degrees = f64::from(u32::try_from(ip.len()).ok()?) * 10.0;
+    let text = |times| Some(Cow::Owned(ip.repeat(times)));
+    Some(Place {
+        city: text(5),
+        country: Some(ip.get(..2)?.to_owned().into()),
+        region: text(9),
+        postal_code: text(12),
+        latitude: Some(degrees),
+        longitude: ip.len().is_multiple_of(2).then_some(degrees),
+    })
+}
+
+/// One for each choice of a format, with the page's filter, and one more that recognises and shares.
+fn mappers(config: &Config) -> Vec<Mapper> {
+    let (_, filter) = PAGES[4].split_once("custom: |\n").unwrap();
+    let filter = filter.split("```").next().unwrap();
+    let mapper = |format| {
+        // To compile it takes longer than many records do.
+        let custom = (format == Choice::Named(Format::Custom)).then(|| filter.to_owned());
+        let formats = FormatsConfig { format, custom, ..FormatsConfig::default() };
+        let decoder = Decoder::new(&formats).unwrap().wanting(Wanted { attributes: true });
+        let additions = Additions::new(config.endpoint.clone(), config.event.clone(), Box::new(locate));
+        Mapper::new(decoder, &config.sessions).with(additions)
+    };
+    let named = Format::ALL.map(Choice::Named).map(mapper);
+    named.into_iter().chain([mapper(Choice::Auto), mapper(Choice::Auto).sharing()]).collect()
+}
+
+/// The examples of the pages, what a real Keycloak wrote, and a document with everything.
+fn corpus() -> Vec<&'static [u8]> {
+    let blocks = |page: &'static str| page.split("```json\n").skip(1);
+    let examples = PAGES.into_iter().flat_map(blocks).filter_map(|rest| rest.split("```").next());
+    let others = SAMPLES.lines().step_by(4).chain([EVERYTHING]);
+    let corpus: Vec<_> = examples.chain(others).map(str::as_bytes).collect();
+    assert!(corpus.len() > PAGES.len(), "each page has an example");
+    corpus
+}
+
+/// A record of the corpus, perhaps in envelopes, mutated.
+fn next(random: &mut fastrand::Rng, corpus: &[&'static [u8]]) -> Record {
+    let mut value = corpus[random.usize(..corpus.len())].to_vec();
+    for _ in 0..random.u8(..3).saturating_sub(random.u8(..3)) {
+        let (before, after) = ENVELOPES[random.usize(..ENVELOPES.len())];
+        value = [before.as_bytes(), &value, after.as_bytes()].concat();
+    }
+    for _ in 0..random.u8(..4) {
+        let other = corpus[random.usize(..corpus.len())];
+        if random.bool() { mutate(random, &mut value, other) } else { distort(random, &mut value, other) }
+    }
+    let mut record = record(value);
+    for (name, value) in HEADERS {
+        if random.u8(..8) == 0 {
+            record.headers.push((name.into(), Some(value.as_bytes().into())));
+        }
+    }
+    record
+}
+
+/// Changes `value` as a whole, or one member of an object in it.
+fn distort(random: &mut fastrand::Rng, value: &mut Vec<u8>, other: &[u8]) {
+    let place = random.usize(..=value.len());
+    match random.u8(..64) {
+        0 => value.truncate(place),
+        1 => {
+            value.truncate(place);
+            value.extend_from_slice(&other[random.usize(..other.len())..]);
+        }
+        2 => {
+            let deep = [r#"{"a":"#, "["][random.usize(..2)].repeat(random.usize(..200));
+            value.splice(place..place, deep.bytes());
+        }
+        3 => {
+            let long =
+                ["x", "ü", r"\n", r"\ud83d\ude00", " "][random.usize(..5)].repeat(random.usize(..2000));
+            value.splice(place..place, long.bytes());
+        }
+        4..8 => {
+            if let Ok(text) = str::from_utf8(value) {
+                *value = serde_json::to_vec(text).unwrap();
+            }
+        }
+        8..16 => {
+            if let Some(byte) = value.get(place).copied().filter(u8::is_ascii_alphanumeric) {
+                value.splice(place..=place, format!("\\u{byte:04x}").into_bytes());
+            }
+        }
+        kind => {
+            let is_end = |byte: &u8| matches!(byte, b',' | b'}');
+            let Some(start) = value[place..].iter().position(|byte| *byte == b',') else { return };
+            let start = place + start;
+            let Some(length) = value[start + 1..].iter().position(is_end) else { return };
+            let member = value[start..=start + length].to_vec();
+            if kind < 40 {
+                value.drain(start..=start + length);
+            } else {
+                let end = if kind < 52 { start } else { value.iter().rposition(is_end).unwrap_or(start) };
+                value.splice(end..end, member);
+            }
+        }
+    }
+}

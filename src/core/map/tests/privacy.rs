@@ -1,0 +1,128 @@
+//! What is personal does not leave unless a key asks for it.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    core::{
+        destination::{EndpointBatch, Request, RequestId},
+        event::Mapped,
+        identity::{Device, Place},
+        map::config::{endpoint::EndpointConfig, event::EventConfig},
+    },
+    edge::aws::pinpoint,
+};
+
+/// An event of this kind that says all that one can; what is personal has `mark` in it.
+fn full(kind: Kind, mark: &str) -> IdentityEvent<'static> {
+    let own = |text: &str| Some(Cow::Owned(text.to_owned()));
+    let personal = |name: &str| Some(Cow::Owned(format!("{mark}{name}")));
+    let names = ["email", "phone_number", "given_name", "family_name", "locale", "zoneinfo", "opt_out"];
+    IdentityEvent {
+        id: own("e"),
+        time: Some(Timestamp(T)),
+        realm: own("r"),
+        realm_name: personal("realm"),
+        user: own("u"),
+        user_name: personal("name"),
+        session: own("s"),
+        session_start: None,
+        client: own("web"),
+        reason: own("a_reason"),
+        ip: personal("198.51.100.7"),
+        user_agent: personal("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X)"),
+        device: Some(Box::new(Device {
+            id: personal("device"),
+            make: personal("make"),
+            model: personal("model"),
+            platform: personal("platform"),
+            platform_version: personal("version"),
+            browser: personal("browser"),
+            app_version: personal("app"),
+            locale: personal("locale"),
+            timezone: personal("timezone"),
+        })),
+        place: Some(Box::new(Place {
+            city: personal("city"),
+            country: personal("country"),
+            region: personal("region"),
+            postal_code: personal("code"),
+            latitude: Some(34.123_987),
+            longitude: Some(-118.123_987),
+        })),
+        person: names.map(|name| (name.into(), vec![format!("{mark}{name}").into()])).into(),
+        attributes: vec![("note".into(), format!("{mark}note").into())],
+        ..IdentityEvent::new(kind, "keycloak")
+    }
+}
+
+/// The request that the events of one identity event make.
+fn body(mapper: &mut Mapper, event: &IdentityEvent<'_>) -> Option<String> {
+    let record = record("");
+    let deliveries = mapper.deliveries(event, "e".into(), &record, Moment::START).ok()?;
+    Some(request(&deliveries))
+}
+
+/// The body of a request with these deliveries, all of them to one endpoint.
+pub(super) fn request(deliveries: &[Delivery]) -> String {
+    let first = &deliveries[0];
+    assert!(deliveries.iter().all(|delivery| delivery.endpoint_id == first.endpoint_id));
+    let batch = EndpointBatch {
+        endpoint_id: first.endpoint_id.clone(),
+        endpoint: std::sync::Arc::clone(&first.endpoint),
+        events: deliveries.iter().map(|delivery| std::sync::Arc::clone(&delivery.event)).collect(),
+    };
+    let body = pinpoint::write_body(&Request { id: RequestId(1), endpoints: vec![batch] });
+    String::from_utf8(body).unwrap()
+}
+
+const KINDS: [Kind; 9] = [
+    Kind::SignIn,
+    Kind::SignUp,
+    Kind::SignInFailed,
+    Kind::SessionStarted,
+    Kind::SessionResumed,
+    Kind::SessionPaused,
+    Kind::SessionStopped,
+    Kind::SessionsStopped,
+    Kind::Activity,
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_personal_is_sent_by_default(mark in "xq[a-z]{6}") {
+        let mut mapper = mapper();
+        let mut sent = 0;
+        for kind in KINDS {
+            let mut event = full(kind, &mark);
+            for user in [Some("u".into()), None] {
+                event.user = user;
+                let Some(body) = body(&mut mapper, &event) else { continue };
+                prop_assert!(!body.contains(&mark) && !body.contains("123987"), "{kind:?}: {body}");
+                prop_assert!(!body.contains("Demographic") && !body.contains("Location"));
+                sent += 1;
+            }
+        }
+        prop_assert!(sent >= 4);
+    }
+}
+
+#[test]
+fn what_is_always_sent_is_no_more_than_it_was() {
+    let mut mapper = mapper();
+    insta::assert_snapshot!(body(&mut mapper, &full(Kind::SignIn, "x")).unwrap());
+}
+
+#[test]
+fn a_failed_sign_in_of_an_unknown_user_can_be_dropped() {
+    let endpoint = EndpointConfig { failed_sign_in: FailedSignIn::Drop, ..EndpointConfig::default() };
+    let additions = Additions::new(endpoint, EventConfig::default(), Box::new(|_| None));
+    let mut mapper = mapper().with(additions);
+    let failed = |user| event("e", 0, "LOGIN_ERROR", &format!(r#""userId":{user},"username":"anna""#));
+    assert!(
+        matches!(mapper.map(&failed("null"), Moment::START).mapped, Mapped::Ignored(code) if code.0 == "unknown_user")
+    );
+    assert!(matches!(mapper.map(&failed(r#""u""#), Moment::START).mapped, Mapped::Deliver(_)));
+}

@@ -1,0 +1,41 @@
+//! A hold: everything is kept and nothing but a probe is sent, until one is understood or a person acts.
+//!
+//! Knows nothing of what is sent.
+
+use std::collections::VecDeque;
+
+use crate::core::{backoff::Schedule, event::Code, pipeline::split::Parked, time::Moment};
+
+/// Why there is a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HoldKind {
+    /// The set-up is wrong, or an answer is not understood.
+    SetUp,
+    /// Every single event of a request was refused with one code: that is not the events' fault.
+    Refused,
+}
+
+/// A hold of one destination.
+pub(super) struct Hold {
+    pub(super) kind: HoldKind,
+    pub(super) code: Code,
+    pub(super) since: Moment,
+    pub(super) next_probe: Moment,
+    /// Events that were refused, while it is not decided whether that was their fault; oldest first. There
+    /// are none where the set-up is wrong.
+    pub(super) parked: VecDeque<Parked>,
+    probes: u32,
+}
+
+impl Hold {
+    pub(super) fn new(now: Moment, code: Code, kind: HoldKind, schedule: &Schedule) -> Self {
+        let next_probe = now + schedule.longest(1);
+        Self { kind, code, since: now, next_probe, parked: VecDeque::new(), probes: 0 }
+    }
+
+    /// A probe starts; the next one is due later than this one was.
+    pub(super) fn probe(&mut self, now: Moment, schedule: &Schedule) {
+        self.probes = self.probes.saturating_add(1);
+        self.next_probe = now + schedule.longest(self.probes.saturating_add(1));
+    }
+}

@@ -1,0 +1,71 @@
+//! What the pipeline is told and what it answers: the whole of what passes between it and the edges.
+//!
+//! Knows nothing of how either is brought about.
+
+use std::sync::Arc;
+
+use crate::core::{
+    dead_letter::{DeadLetter, LetterId, LetterOutcome},
+    destination::{Answer, Request, RequestId},
+    event::Mapped,
+    pipeline::transition::Notice,
+    record::{Assignment, Ownership, Record},
+    session_table::{Entry, WriteId, WriteOutcome},
+    source::Intake,
+};
+
+/// What happened.
+pub enum Input {
+    /// Partitions were assigned.
+    Assigned(Vec<Assignment>),
+    /// These are the subscribed topics that there are, with the number of partitions of each.
+    Topics(Vec<(Arc<str>, usize)>),
+    /// A record was read, what it becomes, and what must be in the sessions' table before that is sent.
+    Record(Record, Mapped, Vec<Entry>),
+    /// These ownerships are to be given up, once they are drained.
+    Revoking(Vec<Ownership>),
+    /// These ownerships are gone.
+    Lost(Vec<Ownership>),
+    /// A request was answered; with a random number of 0 to 1.
+    SendFinished(RequestId, Answer, f64),
+    /// A dead letter was written, or not; with a random number of 0 to 1.
+    LetterFinished(LetterId, LetterOutcome, f64),
+    /// A write to the sessions' table ended; with a random number of 0 to 1.
+    EntriesFinished(WriteId, WriteOutcome, f64),
+    /// A commit ended: its positions, and whether they were acknowledged.
+    Committed(Vec<(Ownership, i64)>, bool),
+    /// Time has passed.
+    Tick,
+    /// Read nothing more, settle what can be settled, then stop.
+    Drain,
+}
+
+/// What to do.
+#[derive(Clone)]
+pub enum Action {
+    /// Send this request, once.
+    Send(Request),
+    /// Write this dead letter.
+    Write(DeadLetter),
+    /// Write these entries of the sessions' table.
+    WriteEntries(WriteId, Vec<Entry>),
+    /// Commit these positions.
+    Commit(Vec<(Ownership, i64)>),
+    /// Give these ownerships up, with a commit of their positions.
+    Release(Vec<(Ownership, Option<i64>)>),
+    /// Read this from now on.
+    Intake(Intake),
+    /// Tell a person.
+    Notice(Notice),
+    /// The drain is over: nothing more can be settled.
+    Stopped,
+}
+
+/// How a pipeline ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The positions to commit at last.
+    pub positions: Vec<(Ownership, i64)>,
+    /// Records that were given up unsettled at the end; they are delivered again.
+    pub unsettled: usize,
+}

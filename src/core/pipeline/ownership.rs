@@ -1,0 +1,92 @@
+//! Partitions come and go: an ownership begins, is given up once it is drained, or is lost.
+//!
+//! Knows nothing of how a partition is assigned. What always holds: an ownership that has ended is not
+//! committed again, and nothing more is sent of it (invariant 2).
+
+use crate::core::{
+    pipeline::{Action, Notice, Pipeline},
+    record::{Assignment, Ownership},
+    time::Moment,
+};
+
+impl Pipeline {
+    pub(super) fn assign(&mut self, now: Moment, assignments: Vec<Assignment>, actions: &mut Vec<Action>) {
+        for assignment in assignments {
+            self.outlet.own(assignment.ownership);
+            self.letters.own();
+            let ended = self.ledger.assign(assignment);
+            self.lose(now, ended.into_iter().collect(), actions);
+        }
+        self.share(now);
+    }
+
+    /// The share moves with every partition; one that is being given up counts until it is released.
+    pub(super) fn share(&mut self, now: Moment) {
+        let owned = self.ledger.partitions().values().map(|partition| &partition.assignment);
+        self.outlet.quota.own(now, &self.partitions, owned);
+    }
+
+    pub(super) fn revoke(&mut self, now: Moment, ownerships: Vec<Ownership>) {
+        for ownership in ownerships {
+            if !self.revoking.iter().any(|(other, _)| *other == ownership) {
+                self.outlet.urge(ownership);
+                self.revoking.push((ownership, now + self.config.revoke_timeout));
+            }
+        }
+    }
+
+    pub(super) fn lose(&mut self, now: Moment, ownerships: Vec<Ownership>, actions: &mut Vec<Action>) {
+        if ownerships.is_empty() {
+            return;
+        }
+        for ownership in ownerships {
+            self.revoking.retain(|(other, _)| *other != ownership);
+            self.release(now, ownership, actions);
+        }
+        self.share(now);
+    }
+
+    /// Gives up what is revoked once it is settled, once its time is over, or once waiting is in vain.
+    /// Returns whether there was any.
+    pub(super) fn release_drained(&mut self, now: Moment, actions: &mut Vec<Action>) -> bool {
+        if self.revoking.is_empty() {
+            return false;
+        }
+        let in_vain = !self.is_moving();
+        let settled = |id: &Ownership| {
+            self.ledger.partitions().get(id).is_none_or(|partition| partition.offsets.is_settled())
+        };
+        // Those of one revocation go together, as the source gives them up together: until then their part
+        // of the quota is this replica's, and the last to be drained need it.
+        let open = |(id, deadline): &&(Ownership, Moment)| !in_vain && *deadline > now && !settled(id);
+        let open: Vec<Moment> = self.revoking.iter().filter(open).map(|(_, deadline)| *deadline).collect();
+        let (done, rest) = self.revoking.iter().copied().partition(|(_, deadline)| !open.contains(deadline));
+        self.revoking = rest;
+        let done: Vec<(Ownership, Moment)> = done;
+        if done.is_empty() {
+            return false;
+        }
+        let released = done.into_iter().map(|(id, _)| (id, self.release(now, id, actions))).collect();
+        self.share(now);
+        actions.push(Action::Release(released));
+        true
+    }
+
+    /// Ends an ownership; returns the position it had reached. The share is to be moved afterwards.
+    fn release(&mut self, now: Moment, ownership: Ownership, actions: &mut Vec<Action>) -> Option<i64> {
+        let assignment = self.ledger.partitions().get(&ownership)?.assignment.clone();
+        let before = self.ledger.counts().released;
+        let position = self.ledger.release(ownership);
+        let records = self.ledger.counts().released - before;
+        if records > 0 {
+            let Assignment { topic, partition, .. } = assignment;
+            actions.push(Action::Notice(Notice::ReleasedUnsettled { topic, partition, records }));
+        }
+        self.gate.release(ownership);
+        self.letters.release(ownership);
+        let mut notices = Vec::new();
+        self.outlet.release(now, ownership, &mut notices);
+        actions.extend(notices.into_iter().map(Action::Notice));
+        position
+    }
+}

@@ -1,0 +1,409 @@
+//! When a quota domain (one AWS account and region) may be sent a request.
+//!
+//! Knows nothing of what is sent. What always holds: no second sees more requests than this replica's part
+//! of the rate in whole requests, requests in flight stay within its part of the cap (at least one), and
+//! starts are spaced evenly (invariant 5).
+
+use std::{collections::VecDeque, iter, time::Duration};
+
+use crate::core::{
+    pipeline::{
+        config::{QuotaConfig, Share},
+        quota_share::{Part, Partitions},
+    },
+    record::Assignment,
+    time::Moment,
+};
+
+/// The window over which a destination counts.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// How much later than its start a request is taken to be counted, at most: what a busy machine and a
+/// connection that has to be opened first add. Its answer shows that it has been counted, so a shorter one
+/// counts from there: the quota is filled but for the time of an answer in each second.
+const ARRIVAL: Duration = Duration::from_millis(500);
+
+/// How much a timer that fires late is made up for.
+const LATE: Duration = Duration::from_millis(20);
+
+/// What one throttled answer leaves of the speed, and the least that is left.
+const SLOWER: f64 = 0.5;
+const SLOWEST: f64 = 0.05;
+
+/// How much of the full speed a second without throttling gives back.
+const FASTER_PER_SECOND: f64 = 0.05;
+
+/// The pace of one quota domain.
+#[derive(Debug)]
+pub(super) struct Quota {
+    config: QuotaConfig,
+    part: Part,
+    /// How much of the part is used: under 1 after throttling.
+    speed: f64,
+    speed_changed: Moment,
+    /// When throttling last slowed it down.
+    slowed: Option<Moment>,
+    /// When the next request may start by the spacing alone.
+    next_slot: Moment,
+    /// Nothing starts before this.
+    not_before: Moment,
+    /// When requests in flight started, oldest first.
+    in_flight: VecDeque<Moment>,
+    /// When requests were counted at the latest, oldest first, for those of the last second.
+    counted: VecDeque<Moment>,
+}
+
+impl Quota {
+    pub(super) fn new(config: QuotaConfig) -> Self {
+        let share = match config.share {
+            Share::Fixed(share) => share,
+            Share::Partitions => 0.0,
+        };
+        Self {
+            part: Part::of(config.requests_per_second, share),
+            config,
+            speed: 1.0,
+            speed_changed: Moment::START,
+            slowed: None,
+            next_slot: Moment::START,
+            not_before: Moment::START,
+            in_flight: VecDeque::new(),
+            counted: VecDeque::new(),
+        }
+    }
+
+    /// Sets this replica's part to what comes with the partitions that it owns, where the configuration says
+    /// so. Whoever gave partitions up may have used their part until now, so nothing starts in the second
+    /// after a gain.
+    pub(super) fn own<'a>(
+        &mut self,
+        now: Moment,
+        partitions: &Partitions,
+        owned: impl IntoIterator<Item = &'a Assignment>,
+    ) {
+        if self.config.share != Share::Partitions {
+            return;
+        }
+        let part = partitions.part(self.config.requests_per_second, owned);
+        let gained = part.rate > self.part.rate || part.share > self.part.share;
+        self.part = part;
+        if gained {
+            self.not_before = self.not_before.max(now + SECOND);
+            // The spacing of a small part does not outlast it.
+            self.next_slot = self.next_slot.min(now + self.interval());
+        }
+    }
+
+    /// When the next request may start; `None` when only an answer or an assignment can tell.
+    pub(super) fn next_start(&self) -> Option<Moment> {
+        if self.part.share <= 0.0 || self.in_flight.len() >= self.in_flight_cap() {
+            return None;
+        }
+        let mut start = self.next_slot.max(self.not_before);
+        let window = self.window();
+        if self.counted.len() + self.in_flight.len() >= window {
+            // The oldest that must have left the second before one more fits in.
+            let excess = self.counted.len() + self.in_flight.len() - window;
+            start = start.max(self.counts().nth(excess)? + SECOND);
+        }
+        Some(start)
+    }
+
+    /// A request starts.
+    pub(super) fn start(&mut self, now: Moment) {
+        self.recover(now);
+        self.forget(now);
+        let interval = self.interval();
+        let earliest = Moment::after_start(now.elapsed().saturating_sub(interval.min(LATE)));
+        self.next_slot = self.next_slot.max(earliest) + interval;
+        self.in_flight.push_back(now);
+    }
+
+    /// A request that started at `started` has been answered, or never will be.
+    pub(super) fn finish(&mut self, now: Moment, started: Moment) {
+        if let Some(index) = self.in_flight.iter().position(|start| *start == started) {
+            self.in_flight.remove(index);
+        }
+        let counted = now.min(started + ARRIVAL);
+        let index = self.counted.partition_point(|other| *other <= counted);
+        self.counted.insert(index, counted);
+        self.forget(now);
+    }
+
+    /// Whether a request that started at `started` was sent at the pace of today: it started after the last
+    /// slowing down.
+    pub(super) fn knew_slowing(&self, started: Moment) -> bool {
+        self.slowed.is_none_or(|slowed| started >= slowed)
+    }
+
+    /// A request was throttled that knew of the last slowing down: slower at once.
+    pub(super) fn slow_down(&mut self, now: Moment) {
+        self.recover(now);
+        self.speed = (self.speed * SLOWER).max(SLOWEST);
+        self.slowed = Some(now);
+        self.speed_changed = now;
+    }
+
+    /// Nothing starts for `wait`, and until then no speed comes back.
+    pub(super) fn pause(&mut self, now: Moment, wait: Duration) {
+        self.recover(now);
+        self.not_before = self.not_before.max(now + wait);
+        self.speed_changed = now;
+    }
+
+    /// Requests a second, as this replica sends them at present.
+    pub(super) fn rate(&self) -> f64 {
+        self.part.rate * self.speed
+    }
+
+    /// Requests a second that are this replica's part when nothing is throttled: whole ones, or less than one.
+    pub(super) fn nominal_rate(&self) -> f64 {
+        self.part.rate
+    }
+
+    /// Requests in flight, at most.
+    pub(super) fn in_flight_cap(&self) -> usize {
+        let cap = f64::from(self.config.in_flight.get()) * self.part.share;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 ≤ cap ≤ 2^32")]
+        let cap = cap as usize;
+        cap.max(1)
+    }
+
+    /// This replica's part of the quota, 0 to 1, and how much of it is used, 0 to 1.
+    pub(super) fn share_and_speed(&self) -> (f64, f64) {
+        (self.part.share, self.speed)
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::try_from_secs_f64(1.0 / self.rate()).unwrap_or(Duration::MAX)
+    }
+
+    /// How many requests one second may see.
+    fn window(&self) -> usize {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is positive")]
+        let window = self.part.rate as usize;
+        window.max(1)
+    }
+
+    /// When requests were counted, or will have been at the latest, oldest first.
+    fn counts(&self) -> impl Iterator<Item = Moment> {
+        let mut counted = self.counted.iter().copied().peekable();
+        let mut flying = self.in_flight.iter().map(|start| *start + ARRIVAL).peekable();
+        iter::from_fn(move || {
+            let flies_first = |flying: &Moment| counted.peek().is_none_or(|counted| flying < counted);
+            flying.next_if(flies_first).or_else(|| counted.next())
+        })
+    }
+
+    /// Gives back speed for the time that passed without throttling.
+    fn recover(&mut self, now: Moment) {
+        if self.speed < 1.0 && now > self.not_before {
+            let calm = now.since(self.speed_changed.max(self.not_before));
+            self.speed = (self.speed + FASTER_PER_SECOND * calm.as_secs_f64()).min(1.0);
+            self.speed_changed = now;
+        }
+    }
+
+    fn forget(&mut self, now: Moment) {
+        while self.counted.pop_front_if(|counted| *counted + SECOND <= now).is_some() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+    use crate::core::record::Ownership;
+
+    fn at(ms: u64) -> Moment {
+        Moment::after_start(Duration::from_millis(ms))
+    }
+
+    fn quota(rate: f64, owned: usize, total: usize) -> Quota {
+        let mut quota = Quota::new(QuotaConfig { requests_per_second: rate, ..QuotaConfig::default() });
+        own(&mut quota, Moment::START, 0..owned, total);
+        quota
+    }
+
+    /// From `now` on it owns these of `total` partitions.
+    fn own(quota: &mut Quota, now: Moment, numbers: Range<usize>, total: usize) {
+        let assignment = |number| Assignment {
+            ownership: Ownership(0),
+            topic: "a".into(),
+            partition: i32::try_from(number).expect("a few"),
+        };
+        let owned: Vec<_> = numbers.map(assignment).collect();
+        quota.own(now, &Partitions::new(vec![("a".into(), total)]), &owned);
+    }
+
+    /// Sends as fast as it may for the ten seconds after its first second, each request answered after `latency`; returns the starts.
+    fn starts(quota: &mut Quota, latency: Duration, late: impl Fn(usize) -> Duration) -> Vec<Moment> {
+        let (mut now, mut starts) = (at(1000), Vec::new());
+        let mut flying: VecDeque<Moment> = VecDeque::new();
+        while now < at(11_000) {
+            let next = quota.next_start().map(|start| start.max(now) + late(starts.len()));
+            let answer = flying.front().map(|start| *start + latency);
+            match (next, answer) {
+                (next, Some(answer)) if next.is_none_or(|next| answer <= next) => {
+                    now = now.max(answer);
+                    let started = flying.pop_front().expect("there is one in flight");
+                    quota.finish(now, started);
+                }
+                (Some(next), _) => {
+                    now = next;
+                    quota.start(now);
+                    flying.push_back(now);
+                    starts.push(now);
+                }
+                (None, _) => panic!("nothing in flight and nothing may start"),
+            }
+        }
+        starts
+    }
+
+    #[track_caller]
+    fn check_filled(rate: f64, share: (usize, usize), latency_ms: u64, expected: Range<usize>) {
+        let mut quota = quota(rate, share.0, share.1);
+        let sent = starts(&mut quota, Duration::from_millis(latency_ms), |_| Duration::ZERO).len();
+        assert!(expected.contains(&sent), "{sent} requests in ten seconds");
+    }
+
+    /// When a server counts the requests that start then, each so many milliseconds later.
+    fn arrivals(starts: &[Moment], after: impl Fn(usize) -> u64) -> Vec<Moment> {
+        let arrival = |(index, start): (usize, &Moment)| *start + Duration::from_millis(after(index));
+        starts.iter().enumerate().map(arrival).collect()
+    }
+
+    fn no_second_sees_a_sixteenth(mut counted: Vec<Moment>) -> bool {
+        counted.sort_unstable();
+        counted.windows(16).all(|window| window[15].since(window[0]) >= SECOND)
+    }
+
+    #[test]
+    fn the_quota_is_filled() {
+        check_filled(15.0, (1, 1), 2, 148..152);
+        check_filled(15.0, (1, 1), 50, 141..148);
+        check_filled(15.0, (1, 1), 300, 113..122);
+        check_filled(15.0, (1, 1), 900, 98..110);
+        check_filled(15.0, (1, 3), 20, 49..52);
+        check_filled(15.0, (1, 30), 20, 5..7);
+        check_filled(15.0, (1, 2), 20, 76..81);
+        check_filled(2.5, (1, 1), 20, 19..22);
+        check_filled(1000.0, (1, 1), 10, 9500..10_002);
+    }
+
+    #[test]
+    fn a_replica_without_partitions_sends_nothing() {
+        assert_eq!(quota(15.0, 0, 8).next_start(), None);
+    }
+
+    #[test]
+    fn at_least_one_request_may_be_in_flight() {
+        assert_eq!(quota(15.0, 1, 100).in_flight_cap(), 1);
+    }
+
+    #[test]
+    fn a_gain_of_partitions_waits_until_their_last_owner_is_forgotten() {
+        let mut quota = quota(15.0, 1, 3);
+        own(&mut quota, at(5000), 0..2, 3);
+        assert_eq!(quota.next_start(), Some(at(6000)));
+        own(&mut quota, at(7000), 0..1, 3);
+        assert_eq!(quota.next_start(), Some(at(6000)), "a loss frees nothing and costs nothing");
+    }
+
+    #[test]
+    fn partitions_that_bring_more_than_others_are_a_gain_as_well() {
+        let mut quota = Quota::new(QuotaConfig::default());
+        own(&mut quota, at(1000), 3..4, 4);
+        let before = quota.nominal_rate();
+        own(&mut quota, at(5000), 0..1, 4);
+        assert!(
+            before < quota.nominal_rate(),
+            "the first of four brings four requests a second, not {before}"
+        );
+        assert_eq!(quota.next_start(), Some(at(6000)));
+    }
+
+    #[test]
+    fn a_gain_of_partitions_ends_the_spacing_of_the_smaller_part() {
+        let mut quota = quota(15.0, 1, 1000);
+        quota.start(at(1000));
+        quota.finish(at(1020), at(1000));
+        assert!(quota.next_start() > Some(at(60_000)));
+        own(&mut quota, at(2000), 0..1000, 1000);
+        assert_eq!(quota.next_start(), Some(at(3000)));
+    }
+
+    #[test]
+    fn throttling_slows_down_at_once_and_recovers_slowly() {
+        let mut quota = quota(15.0, 1, 1);
+        quota.start(at(1000));
+        quota.start(at(1067));
+        quota.finish(at(1100), at(1000));
+        quota.slow_down(at(1100));
+        quota.pause(at(1100), Duration::from_millis(400));
+        assert!((quota.rate() - 7.5).abs() < 0.01);
+        assert!(!quota.knew_slowing(at(1067)), "the other one had started before that");
+        quota.pause(at(1110), Duration::from_millis(300));
+        assert_eq!(quota.next_start(), Some(at(1500)));
+        quota.start(at(6500));
+        assert!((quota.rate() - 11.25).abs() < 0.1, "{}", quota.rate());
+        quota.start(at(20_000));
+        assert!((quota.rate() - 15.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn what_was_counted_and_what_flies_are_told_in_one_order() {
+        let mut quota = quota(15.0, 1, 1);
+        for start in [1000, 1100, 1200, 1300] {
+            quota.start(at(start));
+        }
+        quota.finish(at(1650), at(1100));
+        quota.finish(at(1650), at(1300));
+        assert_eq!(quota.counts().collect::<Vec<_>>(), [1500, 1600, 1650, 1700].map(at));
+    }
+
+    proptest! {
+        /// Whatever the latencies and however late the timers, no second sees a sixteenth request, at
+        /// whatever time within its flight (up to half a second) the server counts it.
+        #[test]
+        fn invariant_5_no_second_sees_more_than_the_rate(
+            latency in 1_u64..2000,
+            late in vec(0_u64..40, 1..20),
+            arrival in vec(0_u64..500, 1..20),
+        ) {
+            let mut quota = quota(15.0, 1, 1);
+            let late = |index: usize| Duration::from_millis(late[index % late.len()]);
+            let starts = starts(&mut quota, Duration::from_millis(latency), late);
+            let arrival = |index: usize| arrival[index % arrival.len()].min(latency);
+            prop_assert!(no_second_sees_a_sixteenth(arrivals(&starts, arrival)));
+        }
+
+        /// Nor from several replicas together, whatever the phase of each.
+        #[test]
+        fn invariant_5_no_second_sees_more_than_the_rate_of_several_replicas(
+            owned in prop_oneof![Just(vec![1, 1]), Just(vec![1; 4]), Just(vec![2, 2, 3]), Just(vec![5; 3])],
+            phases in vec(0_u64..1000, 5),
+            latency in 1_u64..300,
+            arrival in vec(0_u64..300, 1..20),
+        ) {
+            let total = owned.iter().sum();
+            let mut counted = Vec::new();
+            let mut first = 0;
+            for (replica, owned) in owned.into_iter().enumerate() {
+                let mut quota = Quota::new(QuotaConfig::default());
+                own(&mut quota, Moment::START, first..first + owned, total);
+                first += owned;
+                let starts = starts(&mut quota, Duration::from_millis(latency), |_| Duration::ZERO);
+                let arrival = |index: usize| {
+                    phases[replica] + arrival[(index + replica) % arrival.len()].min(latency)
+                };
+                counted.extend(arrivals(&starts, arrival));
+            }
+            prop_assert!(no_second_sees_a_sixteenth(counted));
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! This replica's part of a quota, by the partitions that it owns: without a word to the other replicas.
+//!
+//! Knows nothing of time and requests. What always holds: the whole requests a second of all replicas
+//! together are within the quota's rate (invariant 5), as long as the part of each is one or more.
+//!
+//! Whole requests, because any second may see the most that each of several replicas sends in one: with 7.5
+//! each, two that take the half request would be 16 in a second. With no more partitions than there are
+//! requests in a second each partition brings whole ones with it, and whoever owns it sends them: nothing of
+//! the rate is left over. With more the part is rounded down. One of less than a request a second is one
+//! request in a longer time; that the seconds of several such replicas never meet cannot be had without talk
+//! between them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::core::record::Assignment;
+
+/// The golden ratio of 2^64: multiples of it, modulo 2^64, spread evenly however many they are (Fibonacci
+/// hashing; Knuth, The Art of Computer Programming, volume 3, section 6.4).
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// A part of a quota.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Part {
+    /// Its share of the whole, 0 to 1.
+    pub(super) share: f64,
+    /// Requests a second: whole ones, or less than one.
+    pub(super) rate: f64,
+}
+
+impl Part {
+    /// This share of a quota of `rate` requests a second.
+    pub(super) fn of(rate: f64, share: f64) -> Self {
+        let whole = whole(rate * share);
+        Self { share, rate: if whole >= 1.0 { whole } else { rate * share } }
+    }
+
+    /// Nothing of a quota.
+    const NONE: Self = Self { share: 0.0, rate: 0.0 };
+}
+
+/// The partitions of the subscribed topics, in an order that all replicas agree on.
+#[derive(Debug, Default)]
+pub(super) struct Partitions {
+    /// Of each topic: the place of its first partition in that order, and how many it has.
+    topics: HashMap<Arc<str>, (usize, usize)>,
+    /// For each partition in that order: before how many it is when there is not enough for all.
+    ranks: Vec<usize>,
+}
+
+impl Partitions {
+    /// Of these topics, with the number of partitions of each.
+    pub(super) fn new(mut topics: Vec<(Arc<str>, usize)>) -> Self {
+        topics.sort_unstable();
+        let mut total = 0;
+        let mut place = |(topic, count)| {
+            let first = total;
+            total += count;
+            (topic, (first, count))
+        };
+        let topics = topics.into_iter().map(&mut place).collect();
+        Self { topics, ranks: ranks(total) }
+    }
+
+    /// The part of a quota of `rate` requests a second that comes with these partitions. The parts of all
+    /// replicas add up to no more than the whole, without any of them knowing of the others.
+    ///
+    /// While it is not known which partitions there are it is one request a second: within the rate for as
+    /// many replicas as there are requests in it, and enough for one alone to go on with for as long as that
+    /// lasts.
+    pub(super) fn part<'a>(&self, rate: f64, owned: impl IntoIterator<Item = &'a Assignment>) -> Part {
+        let places: Vec<Option<usize>> = owned.into_iter().map(|partition| self.place(partition)).collect();
+        let (owned, total) = (places.len(), self.ranks.len());
+        if owned == 0 {
+            return Part::NONE;
+        }
+        if total == 0 {
+            return Part::of(rate, (1.0 / rate).min(1.0));
+        }
+        #[expect(clippy::cast_precision_loss, reason = "numbers of partitions are far below 2^52")]
+        let share = owned as f64 / total.max(owned) as f64;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is positive")]
+        let requests = whole(rate) as usize;
+        if total > requests {
+            return Part::of(rate, share);
+        }
+        let (each, left) = (requests / total, requests % total);
+        let brings = |place: usize| each + usize::from(self.ranks[place] < left);
+        // A partition that is so new that it is not known yet brings nothing until it is.
+        let sum: usize = places.into_iter().flatten().map(brings).sum();
+        #[expect(clippy::cast_precision_loss, reason = "within the rate")]
+        let rate = sum.max(1) as f64;
+        Part { share, rate }
+    }
+
+    fn place(&self, partition: &Assignment) -> Option<usize> {
+        let (first, count) = self.topics.get(&partition.topic)?;
+        let number = usize::try_from(partition.partition).ok()?;
+        (number < *count).then_some(first + number)
+    }
+}
+
+/// The rank of each of `total` places: the first few are spread evenly, both over neighbours and over any
+/// stride, as assignors give one or the other to a replica.
+fn ranks(total: usize) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..total).collect();
+    places.sort_unstable_by_key(|place| (*place as u64).wrapping_mul(GOLDEN));
+    let mut ranks = vec![0; total];
+    for (rank, place) in places.into_iter().enumerate() {
+        ranks[place] = rank;
+    }
+    ranks
+}
+
+/// The whole requests of a rate; one that is whole may come out a little less.
+fn whole(rate: f64) -> f64 {
+    (rate + 1e-6).floor()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+    use crate::core::record::Ownership;
+
+    fn of(topic: &str, partition: usize) -> Assignment {
+        let partition = i32::try_from(partition).expect("a few");
+        Assignment { ownership: Ownership(0), topic: topic.into(), partition }
+    }
+
+    /// The rates of replicas that own every second, third ... of `total` partitions.
+    fn rates(rate: f64, total: usize, replicas: usize) -> Vec<f64> {
+        let partitions = Partitions::new(vec![("a".into(), total)]);
+        let part = |replica| {
+            let owned: Vec<_> = (replica..total).step_by(replicas).map(|number| of("a", number)).collect();
+            partitions.part(rate, &owned).rate
+        };
+        (0..replicas).map(part).collect()
+    }
+
+    #[track_caller]
+    fn check(rates: &[f64], expected: &[f64]) {
+        assert!(
+            rates.len() == expected.len() && rates.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9),
+            "{rates:?} for {expected:?}"
+        );
+    }
+
+    #[test]
+    fn the_whole_of_the_rate_is_shared_out() {
+        check(&rates(15.0, 4, 1), &[15.0]);
+        check(&rates(15.0, 2, 2), &[8.0, 7.0]);
+        check(&rates(15.0, 4, 4), &[4.0, 4.0, 4.0, 3.0]);
+        check(&rates(15.0, 12, 2), &[8.0, 7.0]);
+        check(&rates(15.0, 15, 2), &[8.0, 7.0]);
+        check(&rates(2.5, 1, 1), &[2.0]);
+    }
+
+    #[test]
+    fn a_part_of_more_partitions_than_requests_is_rounded_down_or_less_than_one() {
+        check(&rates(15.0, 16, 2), &[7.0, 7.0]);
+        check(&rates(15.0, 30, 30)[..2], &[0.5, 0.5]);
+        check(&rates(0.5, 1, 1), &[0.5]);
+    }
+
+    #[test]
+    fn one_request_a_second_is_sent_until_the_partitions_are_known() {
+        for (rate, expected) in [(15.0, 1.0), (1000.0, 1.0), (0.5, 0.5)] {
+            check(&[Partitions::default().part(rate, &[of("a", 0), of("a", 1)]).rate], &[expected]);
+        }
+        let older = Partitions::new(vec![("a".into(), 2)]);
+        check(&[older.part(15.0, &[of("a", 2)]).rate, older.part(15.0, &[of("b", 0)]).rate], &[1.0, 1.0]);
+    }
+
+    #[test]
+    fn nothing_comes_with_nothing() {
+        assert_eq!(Partitions::new(vec![("a".into(), 2)]).part(15.0, &[]), Part::NONE);
+        assert_eq!(Partitions::default().part(15.0, &[]), Part::NONE);
+    }
+
+    #[test]
+    fn a_share_is_of_all_partitions() {
+        let partitions = Partitions::new(vec![("a".into(), 1), ("b".into(), 3)]);
+        let share = partitions.part(15.0, &[of("b", 1)]).share;
+        assert!((share - 0.25).abs() < 1e-9, "{share}");
+    }
+
+    proptest! {
+        /// Whoever owns what: together they send the rate, and neither more nor, without need, less.
+        #[test]
+        fn invariant_5_all_parts_add_up_to_the_rate(
+            rate in 1_u32..60,
+            topics in vec(1_usize..6, 1..5),
+            owners in vec(0_usize..5, 32),
+        ) {
+            let mut topics: Vec<(Arc<str>, usize)> =
+                topics.into_iter().enumerate().map(|(topic, count)| (topic.to_string().into(), count)).collect();
+            let all: Vec<_> =
+                topics.iter().flat_map(|(topic, count)| (0..*count).map(|number| of(topic, number))).collect();
+            let owned = |replica| {
+                let mine = |(partition, owner)| (owner == replica).then_some(partition);
+                all.iter().zip(owners.iter().copied()).filter_map(mine).collect::<Vec<_>>()
+            };
+            let mut sum = 0.0;
+            for replica in 0..5 {
+                // Each may name the topics in another order.
+                topics.rotate_left(1);
+                let part = Partitions::new(topics.clone()).part(f64::from(rate), owned(replica));
+                prop_assert!(part.rate <= 0.0 || part.rate >= 1.0 || all.len() > rate as usize);
+                sum += if part.rate < 1.0 { 0.0 } else { part.rate };
+            }
+            prop_assert!(sum <= f64::from(rate));
+            prop_assert!(all.len() > rate as usize || sum >= f64::from(rate));
+        }
+
+        /// Replicas with as many partitions send as much, to a few requests.
+        #[test]
+        fn what_is_left_is_spread_evenly(rate in 2_u32..60, each in 1_usize..16, replicas in 2_usize..5) {
+            let total = each * replicas;
+            prop_assume!(total <= rate as usize);
+            let partitions = Partitions::new(vec![("a".into(), total)]);
+            let apart = rates(f64::from(rate), total, replicas);
+            let side_by_side = (0..replicas).map(|replica| {
+                let owned: Vec<_> = (replica * each..(replica + 1) * each).map(|number| of("a", number)).collect();
+                partitions.part(f64::from(rate), &owned).rate
+            });
+            for rates in [apart, side_by_side.collect()] {
+                let least = rates.iter().copied().fold(f64::MAX, f64::min);
+                let most = rates.iter().copied().fold(0.0, f64::max);
+                prop_assert!(most - least <= 4.0, "{rates:?}");
+            }
+        }
+    }
+}

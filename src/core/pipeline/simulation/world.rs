@@ -1,0 +1,373 @@
+//! The world around one pipeline, and what happens in it.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    num::NonZeroUsize,
+    sync::Arc,
+    time::Duration,
+};
+
+use fastrand::Rng;
+
+use super::seconds;
+use crate::core::{
+    backoff::Schedule,
+    dead_letter::DeadLetter,
+    destination::{Request, RequestId},
+    pipeline::{
+        Action, Input, Pipeline, PipelineConfig,
+        config::{BatchConfig, BrakeConfig, QuotaConfig, Share},
+    },
+    record::Ownership,
+    session_table::WriteId,
+    source::Intake,
+    time::Moment,
+    units::{Size, Span},
+};
+
+mod broker;
+mod checks;
+mod content;
+mod destination;
+mod group;
+
+use content::{Log, size};
+use destination::Mood;
+use group::{Gated, Owned};
+
+/// How likely what is.
+#[derive(Clone, Copy)]
+struct Faults {
+    partial: f64,
+    moods: bool,
+    rebalances: bool,
+    letters: f64,
+    table: f64,
+    natures: f64,
+}
+
+/// What the pipelines of a schedule are made with.
+#[derive(Clone, Copy)]
+struct Settings {
+    max_events: usize,
+    max_bytes: usize,
+    /// Bytes outstanding, at most.
+    budget: usize,
+    brake: bool,
+    give_up: Option<Duration>,
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the world")]
+pub(super) struct World {
+    rng: Rng,
+    faults: Faults,
+    now: Moment,
+    pipeline: Pipeline,
+    logs: Vec<Log>,
+    owned: BTreeMap<Ownership, Owned>,
+    ended: HashSet<Ownership>,
+    next_ownership: u64,
+    next_id: u64,
+    flights: BTreeMap<RequestId, Request>,
+    letters: VecDeque<DeadLetter>,
+    commits: VecDeque<Vec<(Ownership, i64)>>,
+    /// Writes under way, by the key of their entries.
+    writes: BTreeMap<WriteId, Box<str>>,
+    intake: Intake,
+    mood: Mood,
+    starts: VecDeque<Moment>,
+    /// Whether there is a table.
+    has_table: bool,
+    /// It refuses everything at present.
+    table_refuses: bool,
+    /// The records that may not be sent yet, in the order in which they were read.
+    gate: VecDeque<Gated>,
+    /// Per endpoint, the tags of events that may be sent and have no verdict, in their order.
+    lanes: HashMap<u64, Vec<String>>,
+    /// Per endpoint, the version that came in last.
+    newest: HashMap<u64, u64>,
+    /// When tags were first sent by this pipeline.
+    sent: HashMap<String, Moment>,
+    /// When the destination last took something.
+    last_taken: Option<Moment>,
+    /// Tags that were refused with their request while alone: their verdict may be pending.
+    refused_alone: HashSet<String>,
+    sent_again: usize,
+    settings: Settings,
+    stopped: bool,
+    /// A person has mended the destination: it takes everything.
+    lenient: bool,
+}
+
+const FETCH: usize = 8;
+const RATE: f64 = 15.0;
+
+/// No faults.
+const NONE: Faults =
+    Faults { partial: 0.0, moods: false, rebalances: false, letters: 0.0, table: 0.0, natures: 0.0 };
+
+impl World {
+    pub(super) fn new(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let faults = Faults {
+            partial: if rng.bool() { 0.3 } else { 0.02 },
+            moods: rng.bool(),
+            rebalances: rng.bool(),
+            letters: if rng.bool() { 0.4 } else { 0.0 },
+            natures: [0.0, 0.05, 0.3][rng.usize(..3)],
+            table: if rng.bool() { 0.3 } else { 0.0 },
+        };
+        Self::with(rng, faults)
+    }
+
+    pub(super) fn calm(seed: u64) -> Self {
+        Self::with(Rng::with_seed(seed), NONE)
+    }
+
+    fn with(mut rng: Rng, faults: Faults) -> Self {
+        let brake = rng.u8(..3) == 0;
+        let settings = Settings {
+            max_events: 1 + rng.usize(..8),
+            max_bytes: [600, 4000, 100_000][rng.usize(..3)],
+            budget: [60_000, 10_000_000][rng.usize(..2)],
+            brake,
+            // What a brake keeps has its verdict already, which the model could not tell.
+            give_up: (!brake && rng.bool()).then_some(seconds(20)),
+        };
+        let has_table = rng.bool();
+        let topics: [Arc<str>; 2] = ["a".into(), "b".into()];
+        let logs = (0..rng.i32(1..5)).map(|number| Log {
+            topic: Arc::clone(&topics[usize::from(number % 2 == 1)]),
+            partition: number / 2,
+            records: Vec::new(),
+            committed: 0,
+        });
+        let logs = logs.collect();
+        let pipeline = pipeline(settings);
+        let mut world = Self {
+            rng,
+            faults,
+            now: Moment::START,
+            pipeline,
+            logs,
+            owned: BTreeMap::new(),
+            ended: HashSet::new(),
+            next_ownership: 0,
+            next_id: 0,
+            flights: BTreeMap::new(),
+            letters: VecDeque::new(),
+            commits: VecDeque::new(),
+            writes: BTreeMap::new(),
+            intake: Intake::default(),
+            mood: Mood::Well,
+            starts: VecDeque::new(),
+            has_table,
+            table_refuses: false,
+            gate: VecDeque::new(),
+            lanes: HashMap::new(),
+            newest: HashMap::new(),
+            sent: HashMap::new(),
+            last_taken: None,
+            refused_alone: HashSet::new(),
+            sent_again: 0,
+            settings,
+            stopped: false,
+            lenient: false,
+        };
+        for log in 0..world.logs.len() {
+            for _ in 0..world.rng.usize(..30) {
+                world.produce(log, world.faults.natures);
+            }
+        }
+        world.assign_all();
+        world
+    }
+
+    /// How many steps the schedule has.
+    pub(super) fn length(&mut self) -> usize {
+        self.rng.usize(20..150)
+    }
+
+    /// How many events were sent more than once by one pipeline.
+    pub(super) fn sent_again(&self) -> usize {
+        self.sent_again
+    }
+
+    /// One random thing happens.
+    pub(super) fn step(&mut self) {
+        match self.rng.u32(..100) {
+            0..30 => self.fetch(),
+            30..53 => self.answer(),
+            53..62 => self.acknowledge_write(),
+            62..70 => self.acknowledge_letter(),
+            70..78 => self.acknowledge_commit(),
+            78..90 => self.pass_time(),
+            90 => self.produce_somewhere(),
+            91..93 if self.faults.moods => self.change_mood(),
+            93..95 if self.faults.rebalances => self.revoke(),
+            95 if self.faults.rebalances => self.lose(),
+            96 if self.faults.rebalances => self.restart(),
+            97..99 if self.faults.rebalances => self.assign_all(),
+            99 if self.faults.rebalances => self.redeliver(),
+            _ => self.handle(Input::Tick),
+        }
+    }
+
+    /// Faults end, and everything must settle.
+    pub(super) fn heal(&mut self) {
+        self.faults = NONE;
+        self.table_refuses = false;
+        self.mood = Mood::Well;
+        let mut rounds = 0;
+        while !self.is_done() {
+            rounds += 1;
+            let snapshot = || self.pipeline.snapshot();
+            assert!(rounds < 20_000, "invariant 7: something is never settled: {:?}", snapshot());
+            self.assign_all();
+            self.fetch();
+            self.answer();
+            self.acknowledge();
+            if self.is_quiet() {
+                // Others that are taken prove that it is not the set-up that is wrong.
+                // Where nothing more fits in, a hold asks for a person.
+                self.lenient |= self.is_held() && self.intake.paused;
+                if self.is_held() {
+                    (0..self.logs.len()).for_each(|log| self.produce(log, 0.0));
+                }
+                self.pass_time_to_wake();
+            }
+        }
+    }
+
+    /// After a drain with a destination that answers, nothing is left unsettled; if the table refuses, what
+    /// waits for it; if the destination fails, whatever it does not take. Nothing of that is committed.
+    pub(super) fn drain(&mut self) {
+        (0..self.logs.len()).for_each(|log| self.produce(log, 0.0));
+        self.fetch();
+        self.table_refuses = self.has_table && self.rng.bool();
+        if self.rng.bool() {
+            self.change_mood();
+        }
+        let deadline = self.now + seconds(25);
+        self.handle(Input::Drain);
+        while !self.stopped && self.now < deadline {
+            self.answer();
+            self.acknowledge();
+            if self.is_quiet() && !self.stopped {
+                self.pass_time_to_wake();
+            }
+        }
+        let ends = matches!(self.mood, Mood::Well | Mood::WrongRole | Mood::RefusingAll);
+        assert!(self.stopped || !ends, "invariant 8: the drain takes longer than its deadline");
+        self.finish();
+    }
+
+    fn finish(&mut self) {
+        let before = self.pipeline.snapshot();
+        let open = self.unsettled();
+        let summary = self.pipeline.finish();
+        let waiting = self.gate.len();
+        if self.mood == Mood::Well {
+            assert!(self.table_refuses || waiting == 0, "invariant 8: entries were not written in a drain");
+            assert_eq!(
+                summary.unsettled, waiting,
+                "invariant 8: a drain leaves nothing unsettled that can be settled: {before:?}"
+            );
+        }
+        assert!(open <= summary.unsettled, "invariant 8: {open} records are not settled: {summary:?}");
+        for (ownership, position) in summary.positions {
+            self.check_commit(ownership, position);
+        }
+        self.check_end();
+    }
+
+    fn is_done(&mut self) -> bool {
+        let settled = self.logs.iter().all(|log| log.records.iter().all(|record| record.open.is_empty()));
+        // What is read again in a drain could be kept by a brake that is still on.
+        let is_read = |owned: &Owned| owned.next == self.logs[owned.log].records.len();
+        let read = self.owned.len() == self.logs.len() && self.owned.values().all(is_read);
+        settled && read && self.pipeline.snapshot().records_outstanding == 0 && !self.is_held()
+    }
+
+    fn is_held(&self) -> bool {
+        self.pipeline.holds().iter().any(|hold| hold.cause == "destination")
+    }
+
+    fn acknowledge(&mut self) {
+        self.acknowledge_write();
+        self.acknowledge_letter();
+        self.acknowledge_commit();
+    }
+
+    /// Whether nothing is on its way but time.
+    fn is_quiet(&self) -> bool {
+        self.flights.is_empty() && self.letters.is_empty() && self.writes.is_empty()
+    }
+
+    fn pass_time(&mut self) {
+        self.now = self.now + Duration::from_millis(self.rng.u64(..3000));
+        self.handle(Input::Tick);
+    }
+
+    fn pass_time_to_wake(&mut self) {
+        let wake = self.pipeline.next_wake().unwrap_or(self.now + seconds(1));
+        self.now = self.now.max(wake);
+        self.handle(Input::Tick);
+    }
+
+    fn handle(&mut self, input: Input) {
+        let mut actions = Vec::new();
+        self.pipeline.handle(self.now, input, &mut actions);
+        for action in actions {
+            match action {
+                Action::Send(request) => self.check_request(request),
+                Action::Write(letter) => self.take_letter(letter),
+                Action::Commit(positions) => {
+                    for (ownership, position) in &positions {
+                        self.check_commit(*ownership, *position);
+                    }
+                    self.commits.push_back(positions);
+                }
+                Action::Release(released) => self.release(released),
+                Action::Intake(intake) => self.intake = intake,
+                Action::Notice(_) => {}
+                Action::WriteEntries(id, entries) => self.write(id, &entries),
+                Action::Stopped => self.stopped = true,
+            }
+        }
+        self.check_counts();
+    }
+
+    fn release(&mut self, released: Vec<(Ownership, Option<i64>)>) {
+        for (ownership, position) in released {
+            if let Some(position) = position {
+                self.check_commit(ownership, position);
+                let log = &mut self.logs[self.owned[&ownership].log];
+                log.committed = log.committed.max(position);
+            }
+            self.end(ownership);
+        }
+        self.let_through();
+    }
+}
+
+fn pipeline(settings: Settings) -> Pipeline {
+    let Settings { max_events, max_bytes, budget, brake, give_up } = settings;
+    let count = |count| NonZeroUsize::new(count).expect("not 0");
+    Pipeline::new(PipelineConfig {
+        quota: QuotaConfig { requests_per_second: RATE, share: Share::Partitions, ..QuotaConfig::default() },
+        batch: BatchConfig {
+            max_events: count(max_events),
+            max_bytes: Size(max_bytes as u64),
+            linger: Span(seconds(1)),
+        },
+        envelope: 0,
+        schedule: Schedule::new(Duration::from_millis(500), seconds(30)),
+        give_up,
+        brake: brake.then(|| BrakeConfig { share: 0.5, window: count(10) }),
+        max_bytes: budget,
+        commit_interval: seconds(2),
+        revoke_timeout: seconds(10),
+        measure: Box::new(|delivery| size(&delivery.event)),
+    })
+}

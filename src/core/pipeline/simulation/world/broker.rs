@@ -1,0 +1,141 @@
+//! The broker's answers: dead letters, commits, and the table.
+
+use super::{
+    Log, World,
+    content::{WHOLE, WRITE, owned_tag, place},
+};
+use crate::core::{
+    dead_letter::{DeadLetter, LetterOutcome},
+    event::Code,
+    pipeline::Input,
+    record::Record,
+    session_table::{Entry, WriteId, WriteOutcome},
+};
+
+impl World {
+    /// Takes over a letter that is to be written; an event that was given up has its verdict with it.
+    pub(super) fn take_letter(&mut self, letter: DeadLetter) {
+        if letter.refusal.code == Code("given_up") {
+            let offset = letter.record.offset;
+            let id = letter.event_id.as_deref().expect("events are given up");
+            let log = &self.logs[self.log_of(&letter.record)];
+            let index = log.records.binary_search_by_key(&offset, |record| record.offset);
+            let events = log.records[index.expect("the record exists")].content.events();
+            let event = events.iter().find(|event| event.id == id).expect("it is the record's");
+            let (endpoint, tag) = (event.endpoint, owned_tag(event, letter.record.ownership));
+            self.check_given_up(&tag);
+            self.leave(endpoint, &tag);
+        }
+        self.letters.push_back(letter);
+    }
+
+    /// Which log a record is of.
+    fn log_of(&self, record: &Record) -> usize {
+        let is_its = |log: &Log| log.topic == record.topic && log.partition == record.partition;
+        self.logs.iter().position(is_its).expect("the partition exists")
+    }
+
+    pub(super) fn acknowledge_letter(&mut self) {
+        let Some(letter) = self.letters.pop_front() else { return };
+        let outcome = if self.rng.f64() < self.faults.letters {
+            [LetterOutcome::Again(Code("timeout")), LetterOutcome::Refused(Code("too_large"))]
+                [self.rng.usize(..2)]
+        } else {
+            LetterOutcome::Written
+        };
+        if outcome == LetterOutcome::Written {
+            let log = self.log_of(&letter.record);
+            let records = &mut self.logs[log].records;
+            let index = records.binary_search_by_key(&letter.record.offset, |record| record.offset);
+            let record = &mut records[index.expect("the record exists")];
+            match &letter.event_id {
+                None => {
+                    record.open.remove(WHOLE);
+                }
+                Some(id) => {
+                    let tags = record
+                        .content
+                        .events()
+                        .iter()
+                        .filter(|event| *event.id == **id)
+                        .map(|event| event.tag.clone());
+                    for tag in tags.collect::<Vec<_>>() {
+                        record.open.remove(&tag);
+                    }
+                }
+            }
+        }
+        let jitter = self.rng.f64();
+        self.handle(Input::LetterFinished(letter.id, outcome, jitter));
+    }
+
+    pub(super) fn acknowledge_commit(&mut self) {
+        let Some(positions) = self.commits.pop_front() else { return };
+        let acknowledged = self.rng.f64() >= self.faults.letters;
+        if acknowledged {
+            for (ownership, position) in &positions {
+                // The broker refuses the commit of a member that has lost the partition.
+                if let Some(owned) = self.owned.get(ownership) {
+                    let log = &mut self.logs[owned.log];
+                    log.committed = log.committed.max(*position);
+                }
+            }
+        }
+        self.handle(Input::Committed(positions, acknowledged));
+    }
+
+    /// Takes over what the pipeline wants to have written.
+    pub(super) fn write(&mut self, id: WriteId, entries: &[Entry]) {
+        let key = entries.first().expect("there is something to write").key.clone();
+        let waiting = self.gate.iter().find(|gated| gated.key == *key);
+        let waiting = waiting.expect("entries are written of a record that does not wait");
+        assert!(waiting.writing, "entries are written again after their acknowledgement");
+        assert_eq!(waiting.entries, entries.len(), "not all entries are written");
+        assert!(self.writes.insert(id, key).is_none(), "a write is twice on its way");
+    }
+
+    /// One of the writes under way ends, whichever; perhaps long after its record was given up.
+    pub(super) fn acknowledge_write(&mut self) {
+        if self.writes.is_empty() {
+            return;
+        }
+        let index = self.rng.usize(..self.writes.len());
+        let Some(id) = self.writes.keys().nth(index).copied() else { return };
+        let Some(key) = self.writes.remove(&id) else { return };
+        let outcome = if self.table_refuses {
+            WriteOutcome::Refused(Code("unknown_topic"))
+        } else if self.rng.f64() < self.faults.table {
+            [WriteOutcome::Again(Code("timeout")), WriteOutcome::Refused(Code("too_large"))]
+                [self.rng.usize(..2)]
+        } else {
+            WriteOutcome::Written
+        };
+        self.note_write(&key, outcome);
+        let jitter = self.rng.f64();
+        self.handle(Input::EntriesFinished(id, outcome, jitter));
+    }
+
+    /// Keeps the model of the gate and of what is settled up to date with the outcome of a write.
+    fn note_write(&mut self, key: &str, outcome: WriteOutcome) {
+        let gated = self.gate.iter_mut().find(|gated| gated.key == key);
+        match outcome {
+            WriteOutcome::Written => {
+                let (log, offset) = place(key);
+                let records = &mut self.logs[log].records;
+                if let Ok(index) = records.binary_search_by_key(&offset, |record| record.offset) {
+                    records[index].open.remove(WRITE);
+                }
+                if let Some(gated) = gated {
+                    (gated.writing, gated.refused) = (false, false);
+                }
+                self.let_through();
+            }
+            WriteOutcome::Refused(_) => {
+                if let Some(gated) = gated {
+                    gated.refused = true;
+                }
+            }
+            WriteOutcome::Again(_) => {}
+        }
+    }
+}

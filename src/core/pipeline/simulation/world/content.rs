@@ -1,0 +1,220 @@
+//! What the logs hold: records, what each becomes, and the tags by which the model knows an event again.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::World;
+use crate::core::{
+    event::{AppEvent, Code, Delivery, Endpoint, EndpointId, EventType, Mapped, Refusal},
+    record::{Ownership, Record},
+    session_table::Entry,
+    time::Timestamp,
+};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nature {
+    Good,
+    /// The whole request is refused.
+    Poison,
+    /// The event is refused.
+    Bad,
+    /// Its endpoint spoils it, unless it comes with an empty one.
+    Spoiled,
+}
+
+/// An event of a record in a log.
+#[derive(Clone)]
+pub(super) struct Event {
+    pub(super) endpoint: u64,
+    pub(super) id: String,
+    /// Names the record and the event's place in it; travels in an attribute.
+    pub(super) tag: String,
+    pub(super) version: u64,
+    nature: Nature,
+}
+
+#[derive(Clone)]
+pub(super) enum Content {
+    Ignored,
+    Garbage,
+    Events(Vec<Event>),
+    /// Some of it is garbage.
+    Partly(Vec<Event>),
+}
+
+/// Stands for the record as a whole among what is not settled.
+pub(super) const WHOLE: &str = "";
+/// Stands for the write of its entries.
+pub(super) const WRITE: &str = "write";
+
+pub(super) struct LogRecord {
+    pub(super) offset: i64,
+    pub(super) content: Content,
+    /// How many entries of the table it comes with.
+    pub(super) entries: usize,
+    /// Tags that are not settled yet.
+    pub(super) open: BTreeSet<String>,
+}
+
+/// A partition of a topic, as the broker has it.
+pub(super) struct Log {
+    pub(super) topic: Arc<str>,
+    pub(super) partition: i32,
+    pub(super) records: Vec<LogRecord>,
+    pub(super) committed: i64,
+}
+
+impl Content {
+    pub(super) fn events(&self) -> &[Event] {
+        match self {
+            Self::Ignored | Self::Garbage => &[],
+            Self::Events(events) | Self::Partly(events) => events,
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        matches!(self, Self::Garbage | Self::Partly(_))
+    }
+}
+
+impl World {
+    pub(super) fn produce_somewhere(&mut self) {
+        let log = self.rng.usize(..self.logs.len());
+        self.produce(log, self.faults.natures);
+    }
+
+    pub(super) fn produce(&mut self, log: usize, natures: f64) {
+        let last = self.logs[log].records.last().map_or(-1, |record| record.offset);
+        let offset = last + 1 + i64::from(self.rng.u8(..8) == 0);
+        self.next_id += 1;
+        let content = match self.rng.u32(..10) {
+            0 => Content::Ignored,
+            1 if natures > 0.0 => Content::Garbage,
+            2 if natures > 0.0 => Content::Partly(self.events(log, offset, natures)),
+            _ => Content::Events(self.events(log, offset, natures)),
+        };
+        let entries = if self.has_table && self.rng.u8(..3) == 0 { self.rng.usize(1..3) } else { 0 };
+        let mut open: BTreeSet<String> = content.events().iter().map(|event| event.tag.clone()).collect();
+        open.extend(content.is_refused().then(|| WHOLE.to_owned()));
+        open.extend((entries > 0).then(|| WRITE.to_owned()));
+        self.logs[log].records.push(LogRecord { offset, content, entries, open });
+    }
+
+    fn events(&mut self, log: usize, offset: i64, natures: f64) -> Vec<Event> {
+        // Now and then the same source event again, as publishers do.
+        let source = if self.rng.u8(..10) == 0 { self.next_id / 2 } else { self.next_id };
+        let endpoint = self.rng.u64(..5);
+        let number = 1 + self.rng.usize(..3);
+        let mut event = |index: usize| Event {
+            endpoint: if self.rng.u8(..10) == 0 { self.rng.u64(..5) } else { endpoint },
+            id: format!("{source}:{index}"),
+            tag: format!("{log}-{offset}-{index}"),
+            version: self.next_id,
+            nature: if self.rng.f64() < natures {
+                [Nature::Poison, Nature::Bad, Nature::Spoiled][self.rng.usize(..3)]
+            } else {
+                Nature::Good
+            },
+        };
+        (0..number).map(&mut event).collect()
+    }
+}
+
+pub(super) fn record_of(log: &Log, ownership: Ownership, offset: i64) -> Record {
+    Record {
+        ownership,
+        topic: Arc::clone(&log.topic),
+        partition: log.partition,
+        offset,
+        timestamp: None,
+        key: None,
+        value: None,
+        headers: Vec::new(),
+    }
+}
+
+pub(super) fn mapped(content: &Content, ownership: Ownership) -> Mapped {
+    let refusal = || Refusal { code: Code("not_json"), message: String::new() };
+    let deliveries = || content.events().iter().map(|event| delivery(event, ownership)).collect();
+    match content {
+        Content::Ignored => Mapped::Ignored(Code("ignored")),
+        Content::Garbage => Mapped::Refused(refusal()),
+        Content::Events(_) => Mapped::Deliver(deliveries()),
+        Content::Partly(_) => Mapped::Partly(deliveries(), refusal()),
+    }
+}
+
+/// The entries that a record comes with, each with a key that names the record and the ownership.
+pub(super) fn entries(log: usize, record: &LogRecord, ownership: Ownership) -> Vec<Entry> {
+    let key = || write_key(log, record.offset, ownership).into();
+    (0..record.entries).map(|entry| Entry { key: key(), value: entry.to_string().into() }).collect()
+}
+
+pub(super) fn write_key(log: usize, offset: i64, ownership: Ownership) -> String {
+    format!("{log}-{offset}-{}", ownership.0)
+}
+
+fn delivery(event: &Event, ownership: Ownership) -> Delivery {
+    let mut endpoint = Endpoint { user_id: Some("user".into()), ..Endpoint::default() };
+    endpoint.user_attributes.insert("version".into(), vec![event.version.to_string().into()]);
+    let nature = match event.nature {
+        Nature::Good => "good",
+        Nature::Poison => "poison",
+        Nature::Bad => "bad",
+        Nature::Spoiled => "spoiled",
+    };
+    Delivery {
+        endpoint_id: EndpointId(event.endpoint.to_string().into()),
+        endpoint: Arc::new(endpoint),
+        event: Arc::new(AppEvent {
+            id: event.id.clone().into(),
+            event_type: EventType::SignIn,
+            timestamp: Timestamp(0),
+            session: None,
+            attributes: vec![
+                ("tag".into(), owned_tag(event, ownership).into()),
+                ("nature".into(), nature.into()),
+            ],
+            metrics: Vec::new(),
+            app: None,
+        }),
+    }
+}
+
+/// 100 to 300 bytes, by what the tag says.
+pub(super) fn size(event: &AppEvent) -> usize {
+    100 + base(tag(event)).bytes().map(usize::from).sum::<usize>() % 200
+}
+
+/// The tag as it travels: an event that is read again under another ownership is another event.
+pub(super) fn owned_tag(event: &Event, ownership: Ownership) -> String {
+    format!("{}-{}", event.tag, ownership.0)
+}
+
+/// The tag as the log has it.
+pub(super) fn base(tag: &str) -> &str {
+    tag.rsplit_once('-').map_or(tag, |(base, _)| base)
+}
+
+pub(super) fn tag(event: &AppEvent) -> &str {
+    &event.attributes[0].1
+}
+
+pub(super) fn nature(event: &Arc<AppEvent>) -> Nature {
+    match &*event.attributes[1].1 {
+        "poison" => Nature::Poison,
+        "bad" => Nature::Bad,
+        "spoiled" => Nature::Spoiled,
+        _ => Nature::Good,
+    }
+}
+
+pub(super) fn number(endpoint_id: &EndpointId) -> u64 {
+    endpoint_id.0.parse().expect("an endpoint of this world")
+}
+
+/// The log and the offset that a tag names.
+pub(super) fn place(tag: &str) -> (usize, i64) {
+    let mut parts = tag.split('-').map(|part| part.parse::<i64>().expect("a tag of this world"));
+    let log = usize::try_from(parts.next().expect("the log")).expect("an index");
+    (log, parts.next().expect("the offset"))
+}

@@ -1,0 +1,148 @@
+//! The destination: its moods, and how it answers.
+
+use std::time::Duration;
+
+use super::{
+    World,
+    content::{Nature, base, nature, number, place, tag},
+    seconds,
+};
+use crate::core::{
+    destination::{Answer, Outcome, Request},
+    event::{Code, Refusal},
+    pipeline::Input,
+};
+
+/// What the destination does at present.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mood {
+    Well,
+    Down,
+    WrongRole,
+    Throttling,
+    RefusingAll,
+    /// Each event is answered, and none is taken.
+    FailingEach,
+}
+
+impl World {
+    pub(super) fn answer(&mut self) {
+        if self.flights.is_empty() {
+            return;
+        }
+        let index = self.rng.usize(..self.flights.len());
+        let Some(id) = self.flights.keys().nth(index).copied() else { return };
+        let Some(request) = self.flights.remove(&id) else { return };
+        self.now = self.now + Duration::from_millis(self.rng.u64(..80));
+        let answer = self.answer_to(&request);
+        self.note(&request, &answer);
+        let jitter = self.rng.f64();
+        self.handle(Input::SendFinished(id, answer, jitter));
+    }
+
+    pub(super) fn change_mood(&mut self) {
+        let moods = [
+            Mood::Well,
+            Mood::Well,
+            Mood::Down,
+            Mood::WrongRole,
+            Mood::Throttling,
+            Mood::RefusingAll,
+            Mood::FailingEach,
+        ];
+        self.mood = moods[self.rng.usize(..moods.len())];
+        self.table_refuses = self.has_table && self.rng.u8(..3) == 0;
+    }
+
+    fn answer_to(&mut self, request: &Request) -> Answer {
+        let refusal = || Refusal { code: Code("bad_request"), message: String::new() };
+        match self.mood {
+            Mood::Down => return Answer::Unknown(Code("http_503")),
+            Mood::WrongRole => return Answer::Hold(Code("forbidden")),
+            Mood::Throttling => return Answer::Throttled { retry_after: None },
+            Mood::RefusingAll => return Answer::Refused(refusal()),
+            Mood::FailingEach => {
+                let events = request.endpoints.iter().map(|batch| batch.events.len()).sum();
+                let outcomes = vec![Outcome::Again(Code("event_5xx")); events];
+                return Answer::Results { outcomes, endpoints_refused: Vec::new() };
+            }
+            Mood::Well => {}
+        }
+        let natures: Vec<Nature> =
+            request.endpoints.iter().flat_map(|batch| &batch.events).map(nature).collect();
+        if natures.contains(&Nature::Poison) && !self.lenient {
+            return Answer::Refused(refusal());
+        }
+        if self.rng.f64() < self.faults.partial / 2.0 {
+            let unclear = [
+                Answer::Unknown(Code("timeout")),
+                Answer::Throttled { retry_after: Some(seconds(2)) },
+                Answer::Unavailable { code: Code("http_503"), retry_after: seconds(2) },
+            ];
+            return unclear[self.rng.usize(..unclear.len())].clone();
+        }
+        let mut outcomes = Vec::new();
+        for batch in &request.endpoints {
+            for event in &batch.events {
+                let outcome = match nature(event) {
+                    _ if self.rng.f64() < self.faults.partial => {
+                        [Outcome::Again(Code("missing")), Outcome::Throttled][self.rng.usize(..2)].clone()
+                    }
+                    Nature::Bad => Outcome::Refused(refusal()),
+                    Nature::Spoiled if batch.endpoint.user_id.is_some() => {
+                        Outcome::EndpointRefused(refusal())
+                    }
+                    _ => Outcome::Accepted,
+                };
+                outcomes.push(outcome);
+            }
+        }
+        Answer::Results { outcomes, endpoints_refused: Vec::new() }
+    }
+
+    /// Keeps the model of lanes and of what is settled up to date with an answer.
+    fn note(&mut self, request: &Request, answer: &Answer) {
+        let tags = request.endpoints.iter().flat_map(|batch| {
+            batch.events.iter().map(move |event| (number(&batch.endpoint_id), tag(event).to_owned()))
+        });
+        let tags: Vec<(u64, String)> = tags.collect();
+        match answer {
+            Answer::Results { outcomes, .. } => {
+                for ((endpoint, tag), outcome) in tags.iter().zip(outcomes) {
+                    match outcome {
+                        Outcome::Accepted => {
+                            self.last_taken = Some(self.now);
+                            self.leave(*endpoint, tag);
+                            self.settle(tag);
+                        }
+                        Outcome::Refused(_) | Outcome::EndpointRefused(_) => {
+                            self.last_taken = Some(self.now);
+                            if matches!(outcome, Outcome::Refused(_)) {
+                                self.leave(*endpoint, tag);
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            Answer::Refused(_) if tags.len() == 1 => {
+                self.refused_alone.insert(tags[0].1.clone());
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn leave(&mut self, endpoint: u64, tag: &str) {
+        if let Some(lane) = self.lanes.get_mut(&endpoint) {
+            lane.retain(|other| other != tag);
+        }
+    }
+
+    fn settle(&mut self, tag: &str) {
+        let (log, offset) = place(tag);
+        let records = &mut self.logs[log].records;
+        if let Ok(index) = records.binary_search_by_key(&offset, |record| record.offset) {
+            records[index].open.remove(base(tag));
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The group: partitions come and go, and what is read of them; the gate, as it should be.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
+
+use super::{
+    FETCH, World,
+    content::{Event, Log, LogRecord, entries, mapped, owned_tag, place, record_of, write_key},
+};
+use crate::core::{
+    pipeline::Input,
+    record::{Assignment, Ownership},
+    source::Intake,
+};
+
+/// A partition that the pipeline owns.
+pub(super) struct Owned {
+    pub(super) log: usize,
+    /// The index of the next record to read.
+    pub(super) next: usize,
+    pub(super) committed: Option<i64>,
+    pub(super) revoking: bool,
+}
+
+/// A record that was read and whose events may not be sent yet.
+pub(super) struct Gated {
+    pub(super) ownership: Ownership,
+    /// The key of its entries.
+    pub(super) key: String,
+    pub(super) entries: usize,
+    /// Whether its own entries are not acknowledged yet.
+    pub(super) writing: bool,
+    /// Whether the table has refused them.
+    pub(super) refused: bool,
+    events: Vec<Event>,
+}
+
+impl World {
+    pub(super) fn assign_all(&mut self) {
+        let taken: HashSet<usize> = self.owned.values().map(|owned| owned.log).collect();
+        let mut assignments = Vec::new();
+        for log in (0..self.logs.len()).filter(|log| !taken.contains(log)) {
+            let ownership = Ownership(self.next_ownership);
+            self.next_ownership += 1;
+            let Log { topic, partition, records, committed } = &self.logs[log];
+            let next = records.partition_point(|record| record.offset < *committed);
+            self.owned.insert(ownership, Owned { log, next, committed: None, revoking: false });
+            assignments.push(Assignment { ownership, topic: Arc::clone(topic), partition: *partition });
+        }
+        if !assignments.is_empty() {
+            self.handle(Input::Topics(self.topics()));
+            self.handle(Input::Assigned(assignments));
+        }
+    }
+
+    /// The topics that there are, with the number of partitions of each.
+    fn topics(&self) -> Vec<(Arc<str>, usize)> {
+        let mut topics = BTreeMap::new();
+        for log in &self.logs {
+            *topics.entry(Arc::clone(&log.topic)).or_default() += 1;
+        }
+        topics.into_iter().collect()
+    }
+
+    /// One fetch of one partition arrives, unless the pipeline wants none.
+    pub(super) fn fetch(&mut self) {
+        let readable = |(id, owned): (&Ownership, &Owned)| {
+            (!owned.revoking && !self.intake.held.contains(id)).then_some(*id)
+        };
+        let readable: Vec<Ownership> = self.owned.iter().filter_map(readable).collect();
+        if self.intake.paused || readable.is_empty() || self.owned.values().any(|owned| owned.revoking) {
+            return;
+        }
+        let ownership = readable[self.rng.usize(..readable.len())];
+        for _ in 0..self.rng.usize(1..=FETCH) {
+            let Some(owned) = self.owned.get_mut(&ownership) else { return };
+            let Some(record) = self.logs[owned.log].records.get(owned.next) else { return };
+            owned.next += 1;
+            let log = owned.log;
+            let gated = Gated {
+                ownership,
+                key: write_key(log, record.offset, ownership),
+                entries: record.entries,
+                writing: record.entries > 0,
+                refused: false,
+                events: record.content.events().to_vec(),
+            };
+            let input = input(&self.logs[log], log, record, ownership);
+            self.gate.push_back(gated);
+            self.let_through();
+            self.handle(input);
+        }
+    }
+
+    /// The broker hands out a record for the second time within one ownership.
+    pub(super) fn redeliver(&mut self) {
+        let Some((ownership, owned)) = self.owned.iter().find(|(_, owned)| owned.next > 0) else { return };
+        let (ownership, log) = (*ownership, owned.log);
+        let first = self.logs[log].records.partition_point(|record| record.offset < self.logs[log].committed);
+        if first < owned.next {
+            let record = &self.logs[log].records[first];
+            let before = self.pipeline.snapshot().records;
+            let input = input(&self.logs[log], log, record, ownership);
+            self.handle(input);
+            let after = self.pipeline.snapshot().records;
+            assert_eq!(after.consumed, before.consumed, "invariant 10: a re-delivery is not consumed again");
+        }
+    }
+
+    pub(super) fn revoke(&mut self) {
+        let some = self.some_owned();
+        for ownership in &some {
+            self.owned.entry(*ownership).and_modify(|owned| owned.revoking = true);
+        }
+        self.handle(Input::Revoking(some));
+    }
+
+    pub(super) fn lose(&mut self) {
+        let some = self.some_owned();
+        for ownership in &some {
+            self.end(*ownership);
+        }
+        self.let_through();
+        self.handle(Input::Lost(some));
+    }
+
+    /// The process is killed, and another one starts.
+    pub(super) fn restart(&mut self) {
+        let owned: Vec<_> = self.owned.keys().copied().collect();
+        for ownership in owned {
+            self.end(ownership);
+        }
+        self.pipeline = super::pipeline(self.settings);
+        self.flights.clear();
+        self.letters.clear();
+        self.commits.clear();
+        self.writes.clear();
+        self.intake = Intake::default();
+        self.starts.clear();
+        self.lanes.clear();
+        self.sent.clear();
+        self.assign_all();
+    }
+
+    fn some_owned(&mut self) -> Vec<Ownership> {
+        let ids: Vec<_> = self.owned.iter().filter(|(_, owned)| !owned.revoking).map(|(id, _)| *id).collect();
+        ids.into_iter().filter(|_| self.rng.bool()).collect()
+    }
+
+    pub(super) fn end(&mut self, ownership: Ownership) {
+        let Some(owned) = self.owned.remove(&ownership) else { return };
+        self.ended.insert(ownership);
+        self.gate.retain(|gated| gated.ownership != ownership);
+        for lane in self.lanes.values_mut() {
+            lane.retain(|tag| place(tag).0 != owned.log);
+        }
+        // Whoever reads them again sends them for the first time.
+        self.sent.retain(|tag, _| place(tag).0 != owned.log);
+    }
+
+    /// What needs wait no more is in the lanes from now on.
+    pub(super) fn let_through(&mut self) {
+        while let Some(gated) = self.gate.pop_front_if(|gated| !gated.writing) {
+            for event in &gated.events {
+                let lane = self.lanes.entry(event.endpoint).or_default();
+                lane.push(owned_tag(event, gated.ownership));
+                self.newest.insert(event.endpoint, event.version);
+            }
+        }
+    }
+}
+
+fn input(log: &Log, number: usize, record: &LogRecord, ownership: Ownership) -> Input {
+    let mapped = mapped(&record.content, ownership);
+    Input::Record(record_of(log, ownership, record.offset), mapped, entries(number, record, ownership))
+}

@@ -1,0 +1,170 @@
+//! What the pipeline shows of itself at one moment, for metrics and status.
+//!
+//! Holds codes, numbers and names of topics only.
+
+use std::sync::Arc;
+
+use crate::core::{
+    event::Code,
+    pipeline::{Pipeline, RecordCounts, SendCounts},
+    record::Ownership,
+    time::Moment,
+};
+
+/// The pipeline at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// What was counted of records.
+    pub records: RecordCounts,
+    /// What was counted of events and requests.
+    pub sends: SendCounts,
+    /// Records outstanding.
+    pub records_outstanding: usize,
+    /// Bytes that all that is outstanding takes.
+    pub bytes_outstanding: usize,
+    /// Events without a verdict.
+    pub events_outstanding: usize,
+    /// Requests in flight.
+    pub requests_in_flight: usize,
+    /// When the oldest outstanding record arrived.
+    pub oldest: Option<Moment>,
+    /// The ownerships of today.
+    pub partitions: Vec<PartitionStatus>,
+    /// The quota.
+    pub quota: QuotaStatus,
+    /// What is held, and why.
+    pub holds: Vec<HoldStatus>,
+    /// Whether intake is paused because too much is outstanding, or for a drain.
+    pub paused: bool,
+    /// Whether it drains.
+    pub draining: bool,
+}
+
+/// One ownership.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionStatus {
+    /// The ownership.
+    pub ownership: Ownership,
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The partition's number.
+    pub partition: i32,
+    /// The next offset to read once everything before it is settled.
+    pub position: Option<i64>,
+    /// The first offset that was read and is not settled.
+    pub first_unsettled: Option<i64>,
+    /// What the broker acknowledged.
+    pub committed: Option<i64>,
+    /// The offset after the last that was read.
+    pub next_read: Option<i64>,
+    /// When the oldest record that is not settled arrived.
+    pub oldest: Option<Moment>,
+    /// Whether it is being given up.
+    pub revoking: bool,
+}
+
+/// The quota.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct QuotaStatus {
+    /// This replica's part, 0 to 1.
+    pub share: f64,
+    /// How much of its part it uses at present, 0 to 1: under 1 after throttling.
+    pub speed: f64,
+    /// Requests a second at present.
+    pub requests_per_second: f64,
+    /// Requests in flight, at most.
+    pub in_flight_cap: usize,
+}
+
+/// Something that is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldStatus {
+    /// What kind: one of [`HOLD_CAUSES`].
+    pub cause: &'static str,
+    /// Why.
+    pub code: Code,
+    /// The topic, where it is one topic that is held.
+    pub topic: Option<Arc<str>>,
+    /// The partition, where it is one.
+    pub partition: Option<i32>,
+    /// Since when; unknown for events.
+    pub since: Option<Moment>,
+    /// How many are held, where they are events.
+    pub count: usize,
+}
+
+/// Every kind of hold, so that a metric can show those that are not there.
+pub const HOLD_CAUSES: [&str; 5] = ["destination", "brake", "dead_letter", "table", "event"];
+
+impl Pipeline {
+    /// The pipeline as it is now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let partitions: Vec<_> = self.ledger.partitions().keys().map(|id| self.partition(*id)).collect();
+        let (share, speed) = self.outlet.quota.share_and_speed();
+        Snapshot {
+            records: self.ledger.counts().clone(),
+            sends: self.outlet.counts().clone(),
+            records_outstanding: self.ledger.outstanding(),
+            bytes_outstanding: self.ledger.bytes(),
+            events_outstanding: self.outlet.events() + self.gate.events(),
+            requests_in_flight: self.outlet.in_flight(),
+            oldest: partitions.iter().filter_map(|partition| partition.as_ref()?.oldest).min(),
+            partitions: partitions.into_iter().flatten().collect(),
+            quota: QuotaStatus {
+                share,
+                speed,
+                requests_per_second: self.outlet.quota.rate(),
+                in_flight_cap: self.outlet.quota.in_flight_cap(),
+            },
+            holds: self.holds(),
+            paused: self.intake.paused,
+            draining: self.draining,
+        }
+    }
+
+    fn partition(&self, ownership: Ownership) -> Option<PartitionStatus> {
+        let partition = self.ledger.partitions().get(&ownership)?;
+        Some(PartitionStatus {
+            ownership,
+            topic: Arc::clone(&partition.assignment.topic),
+            partition: partition.assignment.partition,
+            position: partition.offsets.position(),
+            first_unsettled: partition.offsets.first_unsettled(),
+            committed: partition.committed,
+            next_read: partition.offsets.next_read(),
+            oldest: partition.offsets.oldest(),
+            revoking: self.revoking.iter().any(|(other, _)| *other == ownership),
+        })
+    }
+
+    /// What is held, and why; empty when nothing is.
+    #[must_use]
+    pub fn holds(&self) -> Vec<HoldStatus> {
+        let hold =
+            |cause, code| HoldStatus { cause, code, topic: None, partition: None, since: None, count: 1 };
+        let destination = self
+            .outlet
+            .hold()
+            .map(|(code, since)| HoldStatus { since: Some(since), ..hold("destination", code) });
+        let brakes = self.letters.braked().map(|(topic, since)| HoldStatus {
+            topic: Some(Arc::clone(topic)),
+            since: Some(since),
+            ..hold("brake", Code("mostly_refused"))
+        });
+        let partitions = self.letters.held().iter().map(|(id, held)| {
+            let assignment = self.ledger.partitions().get(id).map(|partition| &partition.assignment);
+            HoldStatus {
+                topic: assignment.map(|assignment| Arc::clone(&assignment.topic)),
+                partition: assignment.map(|assignment| assignment.partition),
+                since: Some(held.since),
+                ..hold("dead_letter", held.code)
+            }
+        });
+        let table =
+            self.gate.hold().map(|(code, since)| HoldStatus { since: Some(since), ..hold("table", code) });
+        let stuck = self.outlet.stuck();
+        let events = (stuck > 0).then(|| HoldStatus { count: stuck, ..hold("event", Code("keeps_failing")) });
+        destination.into_iter().chain(brakes).chain(partitions).chain(table).chain(events).collect()
+    }
+}

@@ -1,0 +1,72 @@
+//! Changes of state that a person may want to hear of; the runner logs them.
+
+use std::sync::Arc;
+
+use crate::core::event::Code;
+
+/// A change of state. Holds codes and names of topics only, nothing that a record said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The destination is held: a person must act, see the code.
+    Held {
+        /// Why.
+        code: Code,
+    },
+    /// The destination's hold is over.
+    Resumed {
+        /// Why it had been held.
+        code: Code,
+    },
+    /// The destination throttles; sending slows down.
+    Throttled,
+    /// An event keeps failing on its own while others are taken; it goes on at the slowest pace.
+    EventStuck {
+        /// How it fails.
+        code: Code,
+    },
+    /// Most of a topic is refused: its intake stops and its refusals wait.
+    BrakeOn {
+        /// The topic.
+        topic: Arc<str>,
+    },
+    /// The topic's records are taken again.
+    BrakeOff {
+        /// The topic.
+        topic: Arc<str>,
+    },
+    /// The broker refuses a partition's dead letter for good: a person must act.
+    PartitionHeld {
+        /// The topic.
+        topic: Arc<str>,
+        /// The partition's number.
+        partition: i32,
+        /// Why.
+        code: Code,
+    },
+    /// The partition's dead letter was written after all.
+    PartitionResumed {
+        /// The topic.
+        topic: Arc<str>,
+        /// The partition's number.
+        partition: i32,
+    },
+    /// The broker refuses to write to the sessions' table: a person must act.
+    TableHeld {
+        /// Why.
+        code: Code,
+    },
+    /// The sessions' table is written to again.
+    TableResumed {
+        /// Why it had not been.
+        code: Code,
+    },
+    /// A partition was given up with records that were not settled; they will be delivered again.
+    ReleasedUnsettled {
+        /// The topic.
+        topic: Arc<str>,
+        /// The partition's number.
+        partition: i32,
+        /// How many.
+        records: u64,
+    },
+}

@@ -1,0 +1,26 @@
+//! What can be set of the sessions' table.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::core::units::Span;
+
+/// `sessions.table`: the compacted Kafka topic that replicas share their sessions by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TableConfig {
+    /// The topic; it is made if there is none and the service may.
+    #[schemars(extend("x-allowed" = "the name of a Kafka topic that is not read"))]
+    pub topic: String,
+    /// How long the first reading of it may take, before the process ends.
+    #[schemars(extend("x-from" = "1s", "x-to" = "24h"))]
+    pub load_timeout: Span,
+}
+
+impl Default for TableConfig {
+    fn default() -> Self {
+        Self { topic: "pinpoint-sidecar-sessions".into(), load_timeout: Span(Duration::from_mins(10)) }
+    }
+}

@@ -1,0 +1,397 @@
+//! The names of all metrics, what each tells, and where its value comes from.
+//!
+//! The names are a public contract: dashboards and alerts are written with them. All begin with
+//! `pinpoint_sidecar_` but those of the process, which every Prometheus client calls the same. Labels are
+//! codes of ours, numbers and names of topics.
+
+use prometheus::{Histogram, HistogramOpts};
+
+use crate::{
+    core::{event::EventType, pipeline::HOLD_CAUSES},
+    edge::admin::{
+        Overview,
+        metrics::{
+            Metrics,
+            page::{Page, Samples, by_code, labelled, number},
+            process,
+        },
+    },
+};
+
+/// What a request can come to.
+const OUTCOMES: [&str; 5] = ["answered", "hold", "refused", "throttled", "unknown"];
+
+/// How many events of a request are told apart; the fullest has 100.
+const EVENTS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 75.0, 99.0, 100.0];
+
+/// Which durations are told apart, in seconds; a request is given up after 10 unless it is set otherwise.
+const DURATIONS: [f64; 11] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+/// How full requests are.
+pub(super) fn events_per_request() -> prometheus::Result<Histogram> {
+    let help = "Events in a request; how full requests are decides how much the quota lets through.";
+    let options = HistogramOpts::new("pinpoint_sidecar_events_per_request", help);
+    Histogram::with_opts(options.buckets(EVENTS.to_vec()))
+}
+
+/// How long requests take.
+pub(super) fn request_duration() -> prometheus::Result<Histogram> {
+    let help = "Time from sending a request to its answer, or to giving up on it.";
+    let options = HistogramOpts::new("pinpoint_sidecar_request_duration_seconds", help);
+    Histogram::with_opts(options.buckets(DURATIONS.to_vec()))
+}
+
+/// Writes all families onto a page.
+pub(super) struct Families<'a> {
+    pub(super) metrics: &'a Metrics,
+    pub(super) overview: &'a Overview<'a>,
+    pub(super) page: &'a mut Page,
+}
+
+impl Families<'_> {
+    pub(super) fn write(mut self) {
+        self.records();
+        self.outstanding();
+        self.events();
+        self.requests();
+        self.quota();
+        self.holds();
+        self.source();
+        self.mapping();
+        self.table();
+        self.process();
+    }
+
+    fn records(&mut self) {
+        let (page, counts) = (&mut *self.page, &self.overview.snapshot.records);
+        page.counter(
+            "pinpoint_sidecar_records_consumed_total",
+            "Records read: accepted, dead-lettered, ignored, released and outstanding add up to this.",
+            counts.consumed,
+        );
+        page.counter(
+            "pinpoint_sidecar_records_accepted_total",
+            "Records of which the destination took every event.",
+            counts.accepted,
+        );
+        page.counters(
+            "pinpoint_sidecar_records_dead_lettered_total",
+            "Records that are in the dead letters, whole or in part, by the reason of the first refusal.",
+            "reason",
+            by_code(&[], &counts.dead_lettered),
+        );
+        page.counters(
+            "pinpoint_sidecar_records_ignored_total",
+            "Records that become no event on purpose, by reason.",
+            "reason",
+            by_code(&[], &counts.ignored),
+        );
+        page.counter(
+            "pinpoint_sidecar_records_released_total",
+            "Records given up unsettled with their partition; its next owner reads them again.",
+            counts.released,
+        );
+        page.counter(
+            "pinpoint_sidecar_records_redelivered_total",
+            "Records read once more from a partition that is still owned, recognised and not consumed again.",
+            counts.redelivered,
+        );
+        page.counter(
+            "pinpoint_sidecar_records_stale_total",
+            "Records dropped because their partition was gone by then; its next owner reads them.",
+            counts.stale,
+        );
+    }
+
+    fn outstanding(&mut self) {
+        let (page, snapshot) = (&mut *self.page, self.overview.snapshot);
+        page.gauge(
+            "pinpoint_sidecar_records_outstanding",
+            "Records read and not settled.",
+            number(snapshot.records_outstanding as u64),
+        );
+        page.gauge(
+            "pinpoint_sidecar_bytes_outstanding",
+            "Memory that all records read and not settled take, with their events.",
+            number(snapshot.bytes_outstanding as u64),
+        );
+        page.gauge(
+            "pinpoint_sidecar_events_outstanding",
+            "Events of which nobody knows yet whether they are accepted or refused.",
+            number(snapshot.events_outstanding as u64),
+        );
+        let oldest = snapshot.oldest.map(|oldest| self.overview.age(oldest)).unwrap_or_default();
+        page.gauge(
+            "pinpoint_sidecar_oldest_outstanding_age_seconds",
+            "How long ago the oldest record that is not settled was read; 0 when there is none.",
+            oldest.as_secs_f64(),
+        );
+        page.gauge(
+            "pinpoint_sidecar_intake_paused",
+            "1 while nothing is read because enough is outstanding, or for a drain.",
+            flag(snapshot.paused),
+        );
+    }
+
+    fn events(&mut self) {
+        let (page, counts) = (&mut *self.page, &self.overview.snapshot.sends);
+        page.counters(
+            "pinpoint_sidecar_events_accepted_total",
+            "Events that the destination took, by type.",
+            "type",
+            labelled(EventType::ALL.map(EventType::name).into_iter().zip(counts.accepted)),
+        );
+        page.counters(
+            "pinpoint_sidecar_events_retried_total",
+            "Events that had to be sent again, by reason.",
+            "reason",
+            by_code(&[], &counts.retried),
+        );
+        page.counters(
+            "pinpoint_sidecar_endpoints_refused_total",
+            "Endpoints whose change was refused while their events were taken, by code.",
+            "code",
+            by_code(&[], &counts.endpoints_refused),
+        );
+        let letters = self.metrics.letters;
+        page.counters(
+            "pinpoint_sidecar_dead_letters_total",
+            "Attempts to write a dead letter, by outcome; refused ones hold their partition.",
+            "outcome",
+            labelled([
+                ("failed", letters.failed),
+                ("refused", letters.refused),
+                ("written", letters.written),
+            ]),
+        );
+    }
+
+    fn requests(&mut self) {
+        let (page, snapshot) = (&mut *self.page, self.overview.snapshot);
+        page.counters(
+            "pinpoint_sidecar_requests_total",
+            "Requests by outcome: answered for each event, refused as a whole, throttled, hold, or unknown.",
+            "outcome",
+            by_code(&OUTCOMES, &snapshot.sends.requests),
+        );
+        page.histogram(&self.metrics.events_per_request);
+        page.histogram(&self.metrics.request_duration);
+        page.gauge(
+            "pinpoint_sidecar_requests_in_flight",
+            "Requests sent and not answered.",
+            number(snapshot.requests_in_flight as u64),
+        );
+        page.counter(
+            "pinpoint_sidecar_throttled_total",
+            "Requests, and events of answered requests, that the destination throttled.",
+            snapshot.sends.throttled,
+        );
+    }
+
+    fn quota(&mut self) {
+        let (page, quota) = (&mut *self.page, self.overview.snapshot.quota);
+        page.gauge(
+            "pinpoint_sidecar_quota_share",
+            "The part of the account's quota that is this replica's, 0 to 1; all replicas add up to 1.",
+            quota.share,
+        );
+        page.gauge(
+            "pinpoint_sidecar_quota_speed",
+            "The part of its share that this replica uses, 0 to 1; under 1 after it was throttled.",
+            quota.speed,
+        );
+        page.gauge(
+            "pinpoint_sidecar_quota_requests_per_second",
+            "Requests that may be sent in a second at present.",
+            quota.requests_per_second,
+        );
+        page.gauge(
+            "pinpoint_sidecar_quota_requests_in_flight",
+            "Requests that may be in flight at once at present.",
+            number(quota.in_flight_cap as u64),
+        );
+    }
+
+    fn holds(&mut self) {
+        let holds = &self.overview.snapshot.holds;
+        let held =
+            |cause| holds.iter().filter(|hold| hold.cause == cause).map(|hold| hold.count as u64).sum();
+        self.page.gauges(
+            "pinpoint_sidecar_hold",
+            "How much is held, by cause: the destination, topics by the brake, partitions, events; see /status.",
+            ["cause"],
+            labelled(HOLD_CAUSES.map(|cause| (cause, held(cause)))),
+        );
+    }
+
+    fn source(&mut self) {
+        let (page, source) = (&mut *self.page, self.overview.source);
+        let partitions = &self.overview.snapshot.partitions;
+        page.gauge(
+            "pinpoint_sidecar_partitions_owned",
+            "Partitions that this replica owns, those that are being given up included.",
+            number(partitions.len() as u64),
+        );
+        page.gauges(
+            "pinpoint_sidecar_consumer_lag",
+            "Offsets of a partition that are not settled; absent while it is not known.",
+            ["topic", "partition"],
+            lags(self.overview),
+        );
+        let commits = source.commits();
+        page.counters(
+            "pinpoint_sidecar_commits_total",
+            "Commits of positions, by outcome; a failed one is made up for by the next.",
+            "outcome",
+            labelled([("failed", commits.failed), ("ok", commits.ok)]),
+        );
+        page.counter(
+            "pinpoint_sidecar_records_lost_to_retention_total",
+            "Offsets that expired before they were read: these events are lost, whatever is done now.",
+            source.lost_to_retention(),
+        );
+        page.gauge(
+            "pinpoint_sidecar_topics_missing",
+            "Topics of the subscription that do not exist; they are waited for.",
+            number(source.missing_topics().len() as u64),
+        );
+        page.gauge(
+            "pinpoint_sidecar_source_trouble",
+            "1 while something is wrong with the connection to the brokers; /status has the code.",
+            flag(source.trouble().is_some()),
+        );
+    }
+
+    fn mapping(&mut self) {
+        let (page, counts) = (&mut *self.page, self.overview.mapping);
+        page.counters(
+            "pinpoint_sidecar_records_recognised_total",
+            "Records by the format that they were taken for; those of no known shape are dead letters.",
+            "format",
+            labelled(counts.formats()),
+        );
+        page.gauge(
+            "pinpoint_sidecar_sessions",
+            "Sessions whose start is remembered, lately closed ones included.",
+            number(counts.sessions),
+        );
+        page.counters(
+            "pinpoint_sidecar_sessions_evicted_total",
+            "Sessions forgotten before they were over, by cause: too many, or nothing heard for too long.",
+            "cause",
+            labelled([
+                ("age", counts.sessions_evicted_by_age),
+                ("number", counts.sessions_evicted_by_number),
+            ]),
+        );
+        page.counter(
+            "pinpoint_sidecar_session_start_unknown_total",
+            "Stops sent without a duration because the start of their session was not known.",
+            counts.session_start_unknown,
+        );
+        page.counter(
+            "pinpoint_sidecar_session_owners_left_out_total",
+            "Sessions whose ids are too long to remember whose they are: an end that does not say so is lost.",
+            counts.owners_left_out,
+        );
+        page.counter(
+            "pinpoint_sidecar_time_fallback_total",
+            "Records that say no readable time of their event, so that the record's own stands in for it.",
+            counts.time_fallback,
+        );
+        page.counters(
+            "pinpoint_sidecar_fields_shortened_total",
+            "Values cut to what the destination takes, by field.",
+            "field",
+            labelled(counts.limits.shortened()),
+        );
+        page.counters(
+            "pinpoint_sidecar_fields_left_out_total",
+            "Values left out because the destination would not take them, by field.",
+            "field",
+            labelled(counts.limits.left_out()),
+        );
+    }
+
+    /// Nothing where sessions are kept in memory alone.
+    fn table(&mut self) {
+        let Some(table) = self.overview.table else { return };
+        let (page, counts) = (&mut *self.page, self.overview.mapping);
+        page.gauge(
+            "pinpoint_sidecar_table_loaded",
+            "1 once the sessions' table is read to the end that it had at the start; nothing is read before.",
+            flag(table.is_loaded()),
+        );
+        page.gauge(
+            "pinpoint_sidecar_table_trouble",
+            "1 while something is wrong with the sessions' table or the way to it; /status has the code.",
+            flag(table.trouble().is_some()),
+        );
+        page.counter(
+            "pinpoint_sidecar_table_entries_read_total",
+            "Entries of the sessions' table that were read, those that this replica wrote included.",
+            table.entries(),
+        );
+        page.counters(
+            "pinpoint_sidecar_table_entries_unread_total",
+            "Records of the sessions' table that are no entries, and entries that this version cannot read.",
+            "cause",
+            labelled([("no_entry", table.ignored()), ("unreadable", counts.entries_unreadable)]),
+        );
+        let writes = table.writes();
+        page.counters(
+            "pinpoint_sidecar_table_writes_total",
+            "Attempts to write a record's entries to the sessions' table, by outcome.",
+            "outcome",
+            labelled([("failed", writes.failed), ("refused", writes.refused), ("written", writes.written)]),
+        );
+        page.counter(
+            "pinpoint_sidecar_table_emptied_total",
+            "Times that the table's topic was deleted or made anew: what it held is lost to replicas that start.",
+            table.emptied(),
+        );
+        page.counters(
+            "pinpoint_sidecar_table_replaced_total",
+            "Openings and closings of sessions for which another replica's earlier one stands: both went out.",
+            "kind",
+            labelled([("closing", counts.closings_replaced), ("opening", counts.openings_replaced)]),
+        );
+    }
+
+    fn process(&mut self) {
+        let page = &mut *self.page;
+        let version = [env!("CARGO_PKG_VERSION").to_owned()];
+        page.gauges(
+            "pinpoint_sidecar_build_info",
+            "Always 1; the label says which version runs.",
+            ["version"],
+            vec![(version, 1.0)],
+        );
+        let started = u64::try_from(self.metrics.started.0).unwrap_or(0);
+        page.gauge(
+            "process_start_time_seconds",
+            "When the process started, in seconds since 1970-01-01T00:00:00Z.",
+            number(started) / 1000.0,
+        );
+        let memory = process::resident_memory().map(|bytes| ([], number(bytes)));
+        page.gauges(
+            "process_resident_memory_bytes",
+            "Memory of the process that is in RAM.",
+            [],
+            memory.into_iter().collect(),
+        );
+    }
+}
+
+fn lags(overview: &Overview<'_>) -> Samples<2> {
+    let partitions = overview.snapshot.partitions.iter();
+    let lags = partitions.filter_map(|partition| {
+        let labels = [partition.topic.to_string(), partition.partition.to_string()];
+        Some((labels, number(overview.lag(partition)?)))
+    });
+    lags.collect()
+}
+
+fn flag(is_so: bool) -> f64 {
+    f64::from(u8::from(is_so))
+}

@@ -1,0 +1,211 @@
+//! The status page: the whole service at one moment, for a person and for scripts.
+//!
+//! Knows nothing of HTTP. Holds numbers, codes and names of topics only, nothing that a record or an
+//! answer said. Ages are in seconds; `null` is unknown or does not apply.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use serde::Serialize;
+
+use crate::{
+    core::{
+        event::{Code, EventType},
+        pipeline::{HoldStatus, PartitionStatus},
+        time::Moment,
+    },
+    edge::admin::{Overview, Stage},
+};
+
+mod counts;
+
+use counts::{Events, Records, Requests, Sessions, Source, Table};
+
+/// Counts by code or name.
+type Counts = BTreeMap<&'static str, u64>;
+
+/// The whole service at one moment, as it is shown.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    service: &'static str,
+    version: &'static str,
+    stage: Stage,
+    uptime_seconds: f64,
+    /// What is held and why: what a person looks for first.
+    holds: Vec<Hold>,
+    /// Whether reading is paused because enough is outstanding, or for a drain.
+    intake_paused: bool,
+    source: Source,
+    quota: Quota,
+    records: Records,
+    events: Events,
+    requests: Requests,
+    sessions: Sessions,
+    /// The sessions' table; `null` where sessions are kept in memory alone.
+    table: Option<Table>,
+    partitions: Vec<OwnedPartition>,
+    last_errors: Vec<LastError>,
+}
+
+/// Something that is held.
+#[derive(Debug, Serialize)]
+struct Hold {
+    cause: &'static str,
+    code: &'static str,
+    topic: Option<Arc<str>>,
+    partition: Option<i32>,
+    held_for_seconds: Option<f64>,
+    count: usize,
+}
+
+/// This replica's part of the destination's quota.
+#[derive(Debug, Serialize)]
+struct Quota {
+    share: f64,
+    /// The part of the share that is used at present; under 1 after throttling.
+    speed: f64,
+    requests_per_second: f64,
+    requests_in_flight_limit: usize,
+}
+
+/// One partition that this process owns; positions are offsets of the next record.
+#[derive(Debug, Serialize)]
+struct OwnedPartition {
+    topic: Arc<str>,
+    partition: i32,
+    /// After everything that is settled.
+    position: Option<i64>,
+    /// What the broker acknowledged.
+    committed: Option<i64>,
+    next_read: Option<i64>,
+    end: Option<i64>,
+    lag: Option<u64>,
+    oldest_outstanding_age_seconds: Option<f64>,
+    revoking: bool,
+}
+
+/// An error that was seen lately.
+#[derive(Debug, Serialize)]
+struct LastError {
+    component: &'static str,
+    code: &'static str,
+    count: u64,
+    first_seconds_ago: f64,
+    last_seconds_ago: f64,
+}
+
+impl Status {
+    /// The status to show of `overview`.
+    #[must_use]
+    pub fn new(overview: &Overview<'_>) -> Self {
+        let (snapshot, quota) = (overview.snapshot, overview.snapshot.quota);
+        Self {
+            service: env!("CARGO_PKG_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+            stage: overview.stage,
+            uptime_seconds: seconds(overview.now.elapsed()),
+            holds: snapshot.holds.iter().map(|hold| Hold::new(overview, hold)).collect(),
+            intake_paused: snapshot.paused,
+            source: Source::new(overview.source),
+            quota: Quota {
+                share: quota.share,
+                speed: quota.speed,
+                requests_per_second: quota.requests_per_second,
+                requests_in_flight_limit: quota.in_flight_cap,
+            },
+            records: Records::new(overview),
+            events: Events::new(snapshot),
+            requests: Requests::new(snapshot),
+            sessions: Sessions::new(&overview.mapping),
+            table: overview.table.map(|table| Table::new(overview, table)),
+            partitions: partitions(overview),
+            last_errors: last_errors(overview),
+        }
+    }
+}
+
+impl Hold {
+    fn new(overview: &Overview<'_>, hold: &HoldStatus) -> Self {
+        Self {
+            cause: hold.cause,
+            code: hold.code.0,
+            topic: hold.topic.clone(),
+            partition: hold.partition,
+            held_for_seconds: age(overview, hold.since),
+            count: hold.count,
+        }
+    }
+}
+
+impl OwnedPartition {
+    fn new(overview: &Overview<'_>, partition: &PartitionStatus) -> Self {
+        Self {
+            topic: Arc::clone(&partition.topic),
+            partition: partition.partition,
+            position: partition.position,
+            committed: partition.committed,
+            next_read: partition.next_read,
+            end: overview.source.end(partition.ownership),
+            lag: overview.lag(partition),
+            oldest_outstanding_age_seconds: age(overview, partition.oldest),
+            revoking: partition.revoking,
+        }
+    }
+}
+
+fn partitions(overview: &Overview<'_>) -> Vec<OwnedPartition> {
+    let partitions = overview.snapshot.partitions.iter();
+    let mut partitions: Vec<_> =
+        partitions.map(|partition| OwnedPartition::new(overview, partition)).collect();
+    partitions.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
+    partitions
+}
+
+fn last_errors(overview: &Overview<'_>) -> Vec<LastError> {
+    let shown = overview.errors.newest_first().map(|error| LastError {
+        component: error.component,
+        code: error.code.0,
+        count: error.count,
+        first_seconds_ago: seconds(overview.age(error.first)),
+        last_seconds_ago: seconds(overview.age(error.last)),
+    });
+    shown.collect()
+}
+
+fn age(overview: &Overview<'_>, since: Option<Moment>) -> Option<f64> {
+    since.map(|since| seconds(overview.age(since)))
+}
+
+/// Seconds to the millisecond: what is beyond is noise to a reader.
+fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+fn by_code(counts: &BTreeMap<Code, u64>) -> Counts {
+    counts.iter().map(|(code, count)| (code.0, *count)).collect()
+}
+
+fn by_type(counts: [u64; 7]) -> Counts {
+    EventType::ALL.map(EventType::name).into_iter().zip(counts).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::edge::admin::overview::tests::Parts;
+
+    use super::*;
+
+    #[test]
+    fn a_person_finds_everything_on_the_page() {
+        let page = serde_json::to_string_pretty(&Status::new(&Parts::eventful().overview())).unwrap();
+        let version = concat!('"', env!("CARGO_PKG_VERSION"), '"');
+        insta::assert_snapshot!("eventful", page.replace(version, "\"[version]\""));
+    }
+
+    #[test]
+    fn a_fresh_service_has_a_page_too() {
+        let status = serde_json::to_value(Status::new(&Parts::fresh().overview())).unwrap();
+        assert_eq!(status["holds"], serde_json::json!([]));
+        assert_eq!(status["records"]["oldest_outstanding_age_seconds"], serde_json::Value::Null);
+        assert_eq!(status["events"]["accepted"]["_session.start"], 0);
+    }
+}

@@ -1,0 +1,184 @@
+//! The counts on the status page, since the start of the process.
+//!
+//! Knows nothing of how they are counted.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{Counts, age, by_code, by_type, seconds};
+use crate::{
+    core::{map::MappingCounts, pipeline::Snapshot},
+    edge::admin::{Overview, SourceReport, TableReport},
+};
+
+/// Records: consumed = accepted + dead-lettered + ignored + released + outstanding.
+#[derive(Debug, Serialize)]
+pub(super) struct Records {
+    consumed: u64,
+    accepted: u64,
+    dead_lettered: Counts,
+    ignored: Counts,
+    /// Given up unsettled; whoever owns the partition next reads them again.
+    released: u64,
+    outstanding: usize,
+    outstanding_bytes: usize,
+    oldest_outstanding_age_seconds: Option<f64>,
+    /// Read again, recognised and dropped.
+    redelivered: u64,
+    /// Read after their partition was gone, and dropped.
+    stale: u64,
+    lost_to_retention: u64,
+}
+
+/// Events.
+#[derive(Debug, Serialize)]
+pub(super) struct Events {
+    accepted: Counts,
+    retried: Counts,
+    outstanding: usize,
+}
+
+/// Requests.
+#[derive(Debug, Serialize)]
+pub(super) struct Requests {
+    outcomes: Counts,
+    in_flight: usize,
+    /// Requests and events.
+    throttled: u64,
+    /// Endpoints whose change was refused while their events were taken.
+    endpoints_refused: Counts,
+}
+
+/// The session index and the rest of the mapping.
+#[derive(Debug, Serialize)]
+pub(super) struct Sessions {
+    remembered: u64,
+    evicted_by_number: u64,
+    evicted_by_age: u64,
+    start_unknown: u64,
+    time_fallback: u64,
+    fields_shortened: u64,
+    fields_left_out: u64,
+}
+
+/// The sessions' table.
+#[derive(Debug, Serialize)]
+pub(super) struct Table {
+    loaded: bool,
+    /// How long the first reading took, or has taken until now.
+    loading_seconds: f64,
+    /// How far the first reading is, in offsets of the log, of how many there were at the start.
+    read: u64,
+    of: u64,
+    /// Since the start; also what this replica has written itself.
+    entries_read: u64,
+    /// Records of the log that are no entries, and entries that this version cannot read.
+    ignored: u64,
+    unreadable: u64,
+    /// What is wrong with the connection to the brokers, or with the topic.
+    trouble: Option<&'static str>,
+    writes_written: u64,
+    writes_failed: u64,
+    writes_refused: u64,
+    /// Another replica's earlier one stands: both went out.
+    openings_replaced: u64,
+    closings_replaced: u64,
+}
+
+/// The source.
+#[derive(Debug, Serialize)]
+pub(super) struct Source {
+    /// What is wrong with the connection to the brokers.
+    trouble: Option<&'static str>,
+    missing_topics: Vec<Arc<str>>,
+    commits_ok: u64,
+    commits_failed: u64,
+}
+
+impl Records {
+    pub(super) fn new(overview: &Overview<'_>) -> Self {
+        let (snapshot, counts) = (overview.snapshot, &overview.snapshot.records);
+        Self {
+            consumed: counts.consumed,
+            accepted: counts.accepted,
+            dead_lettered: by_code(&counts.dead_lettered),
+            ignored: by_code(&counts.ignored),
+            released: counts.released,
+            outstanding: snapshot.records_outstanding,
+            outstanding_bytes: snapshot.bytes_outstanding,
+            oldest_outstanding_age_seconds: age(overview, snapshot.oldest),
+            redelivered: counts.redelivered,
+            stale: counts.stale,
+            lost_to_retention: overview.source.lost_to_retention(),
+        }
+    }
+}
+
+impl Events {
+    pub(super) fn new(snapshot: &Snapshot) -> Self {
+        Self {
+            accepted: by_type(snapshot.sends.accepted),
+            retried: by_code(&snapshot.sends.retried),
+            outstanding: snapshot.events_outstanding,
+        }
+    }
+}
+
+impl Requests {
+    pub(super) fn new(snapshot: &Snapshot) -> Self {
+        Self {
+            outcomes: by_code(&snapshot.sends.requests),
+            in_flight: snapshot.requests_in_flight,
+            throttled: snapshot.sends.throttled,
+            endpoints_refused: by_code(&snapshot.sends.endpoints_refused),
+        }
+    }
+}
+
+impl Sessions {
+    pub(super) fn new(counts: &MappingCounts) -> Self {
+        Self {
+            remembered: counts.sessions,
+            evicted_by_number: counts.sessions_evicted_by_number,
+            evicted_by_age: counts.sessions_evicted_by_age,
+            start_unknown: counts.session_start_unknown,
+            time_fallback: counts.time_fallback,
+            fields_shortened: counts.limits.shortened().map(|(_, count)| count).sum(),
+            fields_left_out: counts.limits.left_out().map(|(_, count)| count).sum(),
+        }
+    }
+}
+
+impl Table {
+    pub(super) fn new(overview: &Overview<'_>, report: &TableReport) -> Self {
+        let ((read, of), writes, counts) = (report.progress(), report.writes(), overview.mapping);
+        Self {
+            loaded: report.is_loaded(),
+            loading_seconds: seconds(report.loading_took(overview.now)),
+            read,
+            of,
+            entries_read: report.entries(),
+            ignored: report.ignored(),
+            unreadable: counts.entries_unreadable,
+            trouble: report.trouble().map(|code| code.0),
+            writes_written: writes.written,
+            writes_failed: writes.failed,
+            writes_refused: writes.refused,
+            openings_replaced: counts.openings_replaced,
+            closings_replaced: counts.closings_replaced,
+        }
+    }
+}
+
+impl Source {
+    pub(super) fn new(report: &SourceReport) -> Self {
+        let commits = report.commits();
+        Self {
+            trouble: report.trouble().map(|code| code.0),
+            missing_topics: report.missing_topics().iter().map(Arc::clone).collect(),
+            commits_ok: commits.ok,
+            commits_failed: commits.failed,
+        }
+    }
+}

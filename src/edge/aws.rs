@@ -1,0 +1,4 @@
+//! What talks to AWS: credentials, and a folder for each service.
+
+mod credentials;
+pub mod pinpoint;

@@ -1,0 +1,299 @@
+//! AWS credentials, kept until they expire and replaced before.
+//!
+//! Within the SDK's send a failure to get credentials looks like a connection error. So they are resolved
+//! here, before each send, where their failure is a type of its own, and the SDK is handed what is kept.
+//! Knows nothing of requests. What always holds: while there are credentials that have not expired, at most
+//! one caller waits for others, so that sends keep their pace; and no failure to get others stops any.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use aws_credential_types::{
+    Credentials,
+    provider::{self, ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
+};
+use tokio::{
+    sync::{Mutex as AsyncMutex, OnceCell},
+    time,
+};
+
+/// How long before they expire credentials are replaced: longer than a request is under way.
+const MARGIN: Duration = Duration::from_secs(30);
+
+/// How long after an attempt to replace credentials that last for a while there is another one.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Credentials that were got once, or are being got: whoever comes second waits for the first.
+type Kept = Arc<OnceCell<Credentials>>;
+
+/// A provider that keeps what another one provides. Clones share what is kept.
+#[derive(Clone)]
+pub(super) struct KeptCredentials(Arc<State>);
+
+struct State {
+    provider: SharedCredentialsProvider,
+    /// How long a caller waits for the provider; no answer by then counts as a failure.
+    timeout: Duration,
+    /// Locked only to take or to replace what is kept, never while credentials are being got: sends run
+    /// side by side and share this.
+    kept: Mutex<Kept>,
+    /// When credentials that are about to expire may be replaced. Locked while one caller does that, to
+    /// keep the others from it: they go on with what is kept and never wait for this.
+    replacing: AsyncMutex<SystemTime>,
+}
+
+impl KeptCredentials {
+    /// Keeps what `provider` provides within `timeout`.
+    pub(super) fn new(provider: SharedCredentialsProvider, timeout: Duration) -> Self {
+        let replacing = AsyncMutex::new(SystemTime::UNIX_EPOCH);
+        Self(Arc::new(State { provider, timeout, kept: Mutex::default(), replacing }))
+    }
+
+    /// The credentials, got anew where there are none, or they have expired.
+    ///
+    /// # Errors
+    /// The provider's, or a time-out. Neither is kept: the next call asks again.
+    pub(super) async fn resolve(&self) -> provider::Result {
+        let kept = self.unexpired();
+        match kept.get() {
+            Some(credentials) if expires_by(credentials, now() + MARGIN) => {
+                Ok(self.replace(&kept).await.unwrap_or_else(|| credentials.clone()))
+            }
+            _ => self.get(&kept).await,
+        }
+    }
+
+    /// Others in place of what is about to expire, where it is this caller who gets them, and can.
+    async fn replace(&self, expiring: &Kept) -> Option<Credentials> {
+        let mut next_attempt = self.0.replacing.try_lock().ok()?;
+        // Somebody may have replaced them just now, or tried.
+        if !Arc::ptr_eq(&self.unexpired(), expiring) || now() < *next_attempt {
+            return None;
+        }
+        *next_attempt = now() + PAUSE;
+        let fresh = Kept::default();
+        let credentials = self.get(&fresh).await.ok()?;
+        let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&kept, expiring) {
+            *kept = fresh;
+        }
+        Some(credentials)
+    }
+
+    async fn get(&self, kept: &Kept) -> provider::Result {
+        let State { provider, timeout, .. } = &*self.0;
+        // Around the waiting too: else all who wait for a provider that hangs would wait in turn.
+        let provided = time::timeout(*timeout, kept.get_or_try_init(|| provider.provide_credentials()));
+        let provided = provided.await.map_err(|_| CredentialsError::provider_timed_out(*timeout))?;
+        provided.cloned()
+    }
+
+    /// Gives up what is kept, because AWS does not take it.
+    pub(super) fn forget(&self) {
+        *self.0.kept.lock().unwrap_or_else(PoisonError::into_inner) = Kept::default();
+    }
+
+    fn unexpired(&self) -> Kept {
+        let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.get().is_some_and(|credentials| expires_by(credentials, now())) {
+            *kept = Kept::default();
+        }
+        Arc::clone(&kept)
+    }
+}
+
+fn expires_by(credentials: &Credentials, time: SystemTime) -> bool {
+    credentials.expiry().is_some_and(|expiry| expiry <= time)
+}
+
+impl ProvideCredentials for KeptCredentials {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        // The send that this is for has had its chance to replace them.
+        future::ProvideCredentials::new(async {
+            let kept = self.unexpired();
+            self.get(&kept).await
+        })
+    }
+}
+
+/// Shows nothing: the SDK may write its providers into a log.
+impl fmt::Debug for KeptCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeptCredentials").finish_non_exhaustive()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "an edge: credentials expire by the wall clock")]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::pending,
+        sync::atomic::{AtomicU32, Ordering},
+    };
+
+    use super::*;
+    use crate::edge::aws::pinpoint::scripted::block_on;
+
+    /// Provides numbered credentials; what it does instead at each call is in `script`.
+    #[derive(Debug, Default)]
+    struct Scripted {
+        script: Vec<Instead>,
+        calls: AtomicU32,
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Instead {
+        Fail,
+        Hang,
+        ExpireAfter(Duration),
+    }
+
+    impl ProvideCredentials for Scripted {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::new(async {
+                let call = self.calls.fetch_add(1, Ordering::Relaxed);
+                let mut expiry = None;
+                match self.script.get(call as usize) {
+                    Some(Instead::Fail) => return Err(CredentialsError::not_loaded_no_source()),
+                    Some(Instead::Hang) => pending().await,
+                    Some(Instead::ExpireAfter(wait)) => expiry = Some(now() + *wait),
+                    None => {}
+                }
+                tokio::task::yield_now().await;
+                Ok(Credentials::new(format!("{call}"), "secret", None, expiry, "test"))
+            })
+        }
+    }
+
+    /// A scripted provider that the test can look at.
+    #[derive(Clone, Debug)]
+    struct Watched(Arc<Scripted>);
+
+    impl ProvideCredentials for Watched {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            self.0.provide_credentials()
+        }
+    }
+
+    fn counted(script: &[Instead]) -> (KeptCredentials, Watched) {
+        let provider = Watched(Arc::new(Scripted { script: script.to_vec(), ..Scripted::default() }));
+        let shared = SharedCredentialsProvider::new(provider.clone());
+        (KeptCredentials::new(shared, Duration::from_secs(5)), provider)
+    }
+
+    fn kept(script: &[Instead]) -> KeptCredentials {
+        counted(script).0
+    }
+
+    /// The calls of the provider that each resolution's credentials come from; `None` is a failure.
+    #[track_caller]
+    fn check(script: &[Instead], expected: &[Option<&str>]) {
+        let kept = kept(script);
+        block_on(async {
+            for expected in expected {
+                let resolved = kept.resolve().await.ok();
+                assert_eq!(resolved.as_ref().map(Credentials::access_key_id), *expected);
+            }
+        });
+    }
+
+    #[test]
+    fn are_got_once() {
+        check(&[], &[Some("0"), Some("0")]);
+        check(&[Instead::ExpireAfter(Duration::from_mins(5))], &[Some("0"), Some("0")]);
+    }
+
+    #[test]
+    fn are_got_anew_before_they_expire() {
+        check(&[Instead::ExpireAfter(MARGIN / 2)], &[Some("0"), Some("1"), Some("1")]);
+        check(&[Instead::ExpireAfter(Duration::ZERO)], &[Some("0"), Some("1")]);
+    }
+
+    #[test]
+    fn are_used_until_they_expire_where_others_cannot_be_got() {
+        for failure in [Instead::Fail, Instead::Hang] {
+            check(&[Instead::ExpireAfter(MARGIN / 2), failure], &[Some("0"), Some("0"), Some("0")]);
+        }
+    }
+
+    #[test]
+    fn are_asked_for_once_in_a_while_where_others_cannot_be_got() {
+        let (kept, provider) = counted(&[Instead::ExpireAfter(MARGIN / 2), Instead::Fail, Instead::Fail]);
+        block_on(async {
+            for _ in 0..5 {
+                kept.resolve().await.unwrap();
+            }
+        });
+        assert_eq!(provider.0.calls.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn are_replaced_by_one_while_all_others_go_on_with_what_is_kept() {
+        let kept = kept(&[Instead::ExpireAfter(MARGIN / 2), Instead::Hang]);
+        block_on(async {
+            kept.resolve().await.unwrap();
+            let second = time::timeout(Duration::from_secs(1), kept.resolve());
+            let (first, second) = tokio::join!(kept.resolve(), second);
+            assert_eq!(second.expect("it waits for no provider").unwrap().access_key_id(), "0");
+            assert_eq!(first.unwrap().access_key_id(), "0");
+        });
+    }
+
+    #[test]
+    fn a_failure_is_not_kept() {
+        check(&[Instead::Fail, Instead::Fail], &[None, None, Some("2"), Some("2")]);
+    }
+
+    #[test]
+    fn a_provider_that_hangs_is_a_failure_and_recovers() {
+        check(&[Instead::Hang], &[None, Some("1")]);
+    }
+
+    #[test]
+    fn are_got_by_one_for_all_who_wait() {
+        let kept = kept(&[]);
+        let (first, second) = block_on(async { tokio::join!(kept.resolve(), kept.resolve()) });
+        assert_eq!(first.unwrap().access_key_id(), "0");
+        assert_eq!(second.unwrap().access_key_id(), "0");
+    }
+
+    #[test]
+    fn all_who_wait_for_a_provider_that_hangs_fail_together() {
+        let kept = kept(&[Instead::Hang; 3]);
+        let resolved = async { tokio::join!(kept.resolve(), kept.resolve()) };
+        let (first, second) =
+            block_on(async { time::timeout(Duration::from_secs(6), resolved).await }).unwrap();
+        assert!(first.is_err() && second.is_err());
+    }
+
+    #[test]
+    fn are_got_anew_when_they_were_given_up() {
+        let kept = kept(&[]);
+        block_on(async {
+            kept.resolve().await.unwrap();
+            kept.forget();
+            assert_eq!(kept.resolve().await.unwrap().access_key_id(), "1");
+        });
+    }
+
+    #[test]
+    fn are_not_shown() {
+        assert_eq!(format!("{:?}", kept(&[])), "KeptCredentials { .. }");
+    }
+}

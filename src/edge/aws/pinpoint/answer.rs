@@ -1,0 +1,268 @@
+//! What an answer of `PutEvents` means.
+//!
+//! The error code is looked at first where it speaks of the caller, then the HTTP status, then `Results`.
+//! The SDK's error variants are never matched: a 429 without a type header has no variant of its own, and
+//! a 202 whose body is broken is an error too. Knows nothing of how a request is made.
+
+use std::time::Duration;
+
+use aws_sdk_pinpoint::{
+    error::{ProvideErrorMetadata, SdkError},
+    operation::put_events::{PutEventsError, PutEventsOutput},
+};
+use aws_smithy_runtime_api::{client::orchestrator::HttpResponse, http::Headers};
+
+use super::{code, results};
+use crate::core::{
+    destination::{Answer, Request},
+    event::Refusal,
+};
+
+/// The longest wait that an answer may ask for: a longer one would be a hold that nobody sees.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(1);
+
+/// What the SDK returns for a `PutEvents`.
+pub(super) type Sent = Result<PutEventsOutput, SdkError<PutEventsError, HttpResponse>>;
+
+/// What became of `request`.
+pub(super) fn read(request: &Request, sent: Sent) -> Answer {
+    match sent {
+        // Every 2xx with a body that could be read, an empty one included.
+        Ok(output) => {
+            let results = output.events_response.and_then(|response| response.results);
+            results::read(request, &results.unwrap_or_default())
+        }
+        Err(failure) => match failure.raw_response() {
+            Some(response) => of_failure(response, failure.as_service_error()),
+            None => of_silence(&failure),
+        },
+    }
+}
+
+/// What an answer means that is no success, or whose body could not be read.
+fn of_failure(response: &HttpResponse, error: Option<&PutEventsError>) -> Answer {
+    let status = response.status().as_u16();
+    let error_code = error.and_then(ProvideErrorMetadata::code).or_else(|| error_type(response.headers()));
+    if response.status().is_success() {
+        return Answer::Unknown(code::BROKEN_ANSWER);
+    }
+    if let Some(code) = code::of_the_caller(error_code) {
+        return Answer::Hold(code);
+    }
+    let code = code::of_answer(error_code, status);
+    match status {
+        429 => Answer::Throttled { retry_after: retry_after(response.headers()) },
+        400..=499 if code::is_of_the_rate(error_code) => {
+            Answer::Throttled { retry_after: retry_after(response.headers()) }
+        }
+        400 | 413 => {
+            let message = error.and_then(ProvideErrorMetadata::message);
+            let message = message.map_or_else(|| format!("PutEvents answered {status}"), str::to_owned);
+            Answer::Refused(Refusal { code, message })
+        }
+        401 | 403 | 404 | 405 | 410 => Answer::Hold(code),
+        408 | 500..=599 => retry_after(response.headers())
+            .map_or(Answer::Unknown(code), |retry_after| Answer::Unavailable { code, retry_after }),
+        _ => Answer::Hold(code::not_understood(status)),
+    }
+}
+
+/// What it means that no answer came.
+fn of_silence(failure: &SdkError<PutEventsError, HttpResponse>) -> Answer {
+    match failure {
+        SdkError::TimeoutError(_) => Answer::Unknown(code::TIMEOUT),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => Answer::Unknown(code::TIMEOUT),
+        // Whatever it was, some of the request may have arrived.
+        SdkError::DispatchFailure(_) => Answer::Unknown(code::CONNECTION),
+        // Nothing was sent, and another attempt would not change it.
+        _ => Answer::Hold(code::NOT_SENT),
+    }
+}
+
+/// How long an answer asks to wait, within bounds.
+fn retry_after(headers: &Headers) -> Option<Duration> {
+    let number = |name| headers.get(name).and_then(|value| value.trim().parse().ok());
+    let milliseconds = number("x-amz-retry-after").map(Duration::from_millis);
+    let retry_after = milliseconds.or_else(|| number("retry-after").map(Duration::from_secs));
+    retry_after.map(|wait| wait.min(LONGEST_RETRY_AFTER))
+}
+
+/// The error code of the header, without namespace and address; the SDK does not look for it where the
+/// body is not JSON.
+fn error_type(headers: &Headers) -> Option<&str> {
+    let code = headers.get("x-amzn-errortype")?.split(':').next()?;
+    code.rsplit('#').next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{sample, scripted},
+        *,
+    };
+    use crate::core::{destination::Outcome, event::Code};
+
+    /// What comes of a request of two events, of one endpoint, that is answered so.
+    #[track_caller]
+    fn check(status: u16, headers: &[(&'static str, &'static str)], body: &'static str, expected: &Answer) {
+        let answer = scripted::answer(sample::request(&[("e", &["a", "b"])]), status, headers, body);
+        assert_eq!(&answer, expected);
+    }
+
+    #[track_caller]
+    fn check_hold(status: u16, error: &'static str, code: &'static str) {
+        check(status, &[("x-amzn-errortype", error)], r#"{"message":"secret"}"#, &Answer::Hold(Code(code)));
+    }
+
+    #[track_caller]
+    fn check_refused(status: u16, body: &'static str, code: &'static str, message: &str) {
+        let refusal = Refusal { code: Code(code), message: message.into() };
+        check(status, &[], body, &Answer::Refused(refusal));
+    }
+
+    #[track_caller]
+    fn check_throttled(headers: &[(&'static str, &'static str)], seconds: Option<f64>) {
+        let retry_after = seconds.map(Duration::from_secs_f64);
+        check(429, headers, "", &Answer::Throttled { retry_after });
+    }
+
+    #[test]
+    fn success_is_as_its_results_say() {
+        let results = r#"{"Results":{"e":{"EndpointItemResponse":{"StatusCode":202},"EventsItemResponse":
+            {"a":{"StatusCode":202,"Message":"Accepted"},"b":{"StatusCode":500}}}}}"#;
+        let outcomes = vec![Outcome::Accepted, Outcome::Again(Code("event_5xx"))];
+        for status in [202, 200, 206] {
+            let outcomes = outcomes.clone();
+            check(status, &[], results, &Answer::Results { outcomes, endpoints_refused: vec![] });
+        }
+    }
+
+    #[test]
+    fn success_that_says_nothing_is_not_success() {
+        let missing = || Answer::Results {
+            outcomes: vec![Outcome::Again(Code("missing")); 2],
+            endpoints_refused: vec![],
+        };
+        check(202, &[], "", &missing());
+        check(202, &[], "{}", &missing());
+        check(204, &[], "", &missing());
+        check(202, &[], r#"{"Results":null}"#, &missing());
+        check(202, &[], r#"{"Results":{}}"#, &missing());
+        check(202, &[], r#"{"Results":{"e":{}}}"#, &missing());
+        check(202, &[], r#"{"Results":{"e":{"EventsItemResponse":null}}}"#, &missing());
+        check(
+            202,
+            &[],
+            r#"{"Results":{"e":{"EventsItemResponse":{"a":{"StatusCode":null},"b":{}}}}}"#,
+            &missing(),
+        );
+    }
+
+    #[test]
+    fn a_broken_success_is_unknown() {
+        let unknown = || Answer::Unknown(Code("broken_answer"));
+        check(202, &[], "{", &unknown());
+        check(200, &[], "{", &unknown());
+        check(202, &[], "<html>", &unknown());
+        check(202, &[], "[]", &unknown());
+        check(202, &[], r#"{"Results":{"e":"#, &unknown());
+        check(202, &[], r#"{"Results":{"e":7}}"#, &unknown());
+        check(202, &[], r#"{"Results":{"e":null}}"#, &unknown());
+    }
+
+    #[test]
+    fn what_the_request_holds_is_refused() {
+        let body = r#"{"__type":"BadRequestException","Message":"no such channel"}"#;
+        check_refused(400, body, "BadRequestException", "no such channel");
+        check_refused(
+            413,
+            r#"{"code":"PayloadTooLargeException","message":"x"}"#,
+            "PayloadTooLargeException",
+            "x",
+        );
+        check_refused(400, "", "http_400", "PutEvents answered 400");
+        check_refused(413, "<html>", "http_413", "PutEvents answered 413");
+        check_refused(400, r#"{"__type":"user@example.com"}"#, "http_400", "PutEvents answered 400");
+    }
+
+    #[test]
+    fn a_wrong_set_up_is_a_hold() {
+        check_hold(403, "ForbiddenException", "ForbiddenException");
+        check_hold(403, "AccessDeniedException:http://example.com/", "AccessDeniedException");
+        check_hold(404, "NotFoundException", "NotFoundException");
+        check_hold(405, "MethodNotAllowedException", "MethodNotAllowedException");
+        for (status, code) in [(401, "http_401"), (403, "http_403"), (404, "http_404"), (405, "http_405")] {
+            check(status, &[], "", &Answer::Hold(Code(code)));
+        }
+        check(410, &[], "<html>gone</html>", &Answer::Hold(Code("http_410")));
+    }
+
+    #[test]
+    fn a_code_that_speaks_of_the_caller_is_a_hold_whatever_the_status() {
+        for status in [400, 403, 413, 500] {
+            check_hold(status, "ExpiredTokenException", "ExpiredTokenException");
+        }
+        check_hold(400, "ExpiredToken", "ExpiredToken");
+        check_hold(400, "InvalidClientTokenId", "InvalidClientTokenId");
+        check_hold(400, "MissingAuthenticationTokenException", "MissingAuthenticationTokenException");
+        check_hold(400, "UnrecognizedClientException", "UnrecognizedClientException");
+        check_hold(400, "InvalidSignatureException", "InvalidSignatureException");
+        check_hold(400, "AccessDeniedException", "AccessDeniedException");
+        let body = r#"{"__type":"com.amazon.coral.service#UnrecognizedClientException","message":"AKIA"}"#;
+        check(400, &[], body, &Answer::Hold(Code("UnrecognizedClientException")));
+        let header = [("x-amzn-errortype", "aws#ExpiredTokenException:http://example.com/")];
+        check(400, &header, "<html>", &Answer::Hold(Code("ExpiredTokenException")));
+        check(400, &header, "", &Answer::Hold(Code("ExpiredTokenException")));
+    }
+
+    #[test]
+    fn sending_too_fast_is_throttled() {
+        check_throttled(&[], None);
+        check_throttled(&[("x-amzn-errortype", "TooManyRequestsException")], None);
+        check(400, &[], r#"{"__type":"ThrottlingException"}"#, &Answer::Throttled { retry_after: None });
+    }
+
+    #[test]
+    fn a_wait_that_is_asked_for_is_taken_within_bounds() {
+        check_throttled(&[("retry-after", "2")], Some(2.0));
+        check_throttled(&[("x-amz-retry-after", "1500")], Some(1.5));
+        check_throttled(&[("x-amz-retry-after", "1500"), ("retry-after", "2")], Some(1.5));
+        check_throttled(&[("retry-after", "86400")], Some(60.0));
+        check_throttled(&[("retry-after", "-1")], None);
+        check_throttled(&[("retry-after", "Sun, 22 Nov 2026 10:00:00 GMT")], None);
+    }
+
+    #[test]
+    fn a_failure_that_asks_for_a_wait_is_unknown_until_then() {
+        let check_wait = |status, header, code, seconds| {
+            let retry_after = Duration::from_secs(seconds);
+            check(status, &[header], "", &Answer::Unavailable { code: Code(code), retry_after });
+        };
+        check_wait(503, ("retry-after", "2"), "http_503", 2);
+        check_wait(408, ("retry-after", "3"), "http_408", 3);
+        check_wait(500, ("x-amz-retry-after", "4000"), "http_500", 4);
+        check_wait(503, ("retry-after", "86400"), "http_503", 60);
+        check(503, &[("retry-after", "soon")], "", &Answer::Unknown(Code("http_503")));
+    }
+
+    #[test]
+    fn a_failure_of_the_service_is_unknown() {
+        let body = r#"{"__type":"InternalServerErrorException","Message":"secret"}"#;
+        check(500, &[], body, &Answer::Unknown(Code("InternalServerErrorException")));
+        check(500, &[], "", &Answer::Unknown(Code("http_500")));
+        check(502, &[], "<html>", &Answer::Unknown(Code("http_502")));
+        check(503, &[], "", &Answer::Unknown(Code("http_503")));
+        check(504, &[], "", &Answer::Unknown(Code("http_504")));
+        check(599, &[], "", &Answer::Unknown(Code("http_5xx")));
+        check(408, &[], "", &Answer::Unknown(Code("http_408")));
+        check(503, &[], r#"{"__type":"ThrottlingException"}"#, &Answer::Unknown(Code("ThrottlingException")));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_a_hold() {
+        check(301, &[("location", "https://example.com/")], "", &Answer::Hold(Code("not_understood_3xx")));
+        check(402, &[], "", &Answer::Hold(Code("not_understood_4xx")));
+        check(418, &[], r#"{"__type":"BadRequestException"}"#, &Answer::Hold(Code("not_understood_4xx")));
+        check(600, &[], "", &Answer::Hold(Code("not_understood")));
+    }
+}

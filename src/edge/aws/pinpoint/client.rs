@@ -1,0 +1,114 @@
+//! The SDK's client, set up for a service whose pipeline decides what is tried again and when.
+//!
+//! Nothing here is decided per request: what an attempt needs is set once.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, identity::IdentityCache};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_sdk_pinpoint::{
+    Client,
+    config::{AppName, Builder, StalledStreamProtectionConfig},
+};
+use aws_smithy_http_client::{
+    Builder as HttpClientBuilder, Connector,
+    proxy::ProxyConfig,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::{http::SharedHttpClient, runtime_components::RuntimeComponents};
+use aws_smithy_types::{
+    retry::{ReconnectMode, RetryConfig},
+    timeout::TimeoutConfig,
+};
+use hyper::Uri;
+use thiserror::Error;
+
+use super::{super::credentials::KeptCredentials, config::PinpointConfig};
+
+/// How long a connection may be idle: shorter than load balancers and proxies on the way allow, so that
+/// no request is written into a connection that they have just closed.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Why there is no client: the set-up is wrong, and another attempt would not change it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ConnectError {
+    /// Neither the configuration nor the environment of the AWS SDK names a region.
+    #[error("no AWS region: set destination.pinpoint.region, or AWS_REGION")]
+    NoRegion,
+    /// The environment of the AWS SDK has no source of credentials.
+    #[error("no source of AWS credentials")]
+    NoCredentials,
+    /// The endpoint's URL is none.
+    #[error("destination.pinpoint.endpoint_url is not a URL that starts with http:// or https://")]
+    EndpointUrl,
+}
+
+/// What the SDK finds in its environment: `AWS_*` variables, profiles, the roles of a pod or machine.
+pub(super) async fn environment(config: &PinpointConfig) -> SdkConfig {
+    let mut loader = aws_config::defaults(behavior()).http_client(http_client(ProxyConfig::from_env()));
+    if let Some(region) = &config.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    loader.load().await
+}
+
+/// What stands for the environment where there is no AWS: an emulator takes any region and credentials.
+pub(super) fn no_environment(config: &PinpointConfig) -> SdkConfig {
+    let region = config.region.clone().unwrap_or_else(|| "us-east-1".into());
+    let credentials = Credentials::new("emulator", "emulator", None, None, "emulator");
+    SdkConfig::builder()
+        .behavior_version(behavior())
+        .http_client(http_client(ProxyConfig::disabled()))
+        .region(Region::new(region))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build()
+}
+
+/// The client for `config` in the environment `sdk`, and the credentials that it uses.
+///
+/// # Errors
+/// When the region, the source of credentials or the endpoint's URL is missing or wrong.
+pub(super) fn build(
+    config: &PinpointConfig,
+    sdk: &SdkConfig,
+) -> Result<(Client, KeptCredentials), ConnectError> {
+    sdk.region().ok_or(ConnectError::NoRegion)?;
+    let provider = sdk.credentials_provider().ok_or(ConnectError::NoCredentials)?;
+    let timeout = config.timeout.0;
+    let credentials = KeptCredentials::new(provider, timeout);
+    let mut client = Builder::from(sdk)
+        .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
+        // The credentials are kept already.
+        .identity_cache(IdentityCache::no_cache())
+        // Plain `disabled()` would open a new connection after every 5xx.
+        .retry_config(RetryConfig::disabled().with_reconnect_mode(ReconnectMode::ReuseAllConnections))
+        // There is none by default.
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(timeout).build())
+        // The time-out covers both bodies, and both are small.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    client.set_app_name(AppName::new(env!("CARGO_PKG_NAME")).ok());
+    if let Some(url) = &config.endpoint_url {
+        let scheme = url.parse::<Uri>().ok().and_then(|url| url.scheme_str().map(str::to_owned));
+        scheme.filter(|scheme| scheme == "http" || scheme == "https").ok_or(ConnectError::EndpointUrl)?;
+        client.set_endpoint_url(Some(url.clone()));
+    }
+    Ok((Client::from_conf(client.build()), credentials))
+}
+
+/// The defaults of the SDK at one point in time: an update of the crates does not change them.
+fn behavior() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
+}
+
+/// The SDK's default HTTP client but for the idle time-out.
+fn http_client(proxy: ProxyConfig) -> SharedHttpClient {
+    HttpClientBuilder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder()
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+            .proxy_config(proxy.clone())
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector.build()
+    })
+}

@@ -1,0 +1,153 @@
+//! Codes for what `PutEvents` answers: the error codes that AWS documents, and our own words where an
+//! answer has none.
+//!
+//! An answer's text never becomes a code: it is looked up here, and what is not here is told by its status.
+
+use crate::core::event::Code;
+
+/// Error codes that speak of the caller and not of the events, whatever status they come with: an
+/// expired, invalid or missing token, an unrecognised client, a bad signature, access denied.
+const OF_THE_CALLER: &[&str] = &[
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthFailure",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "ForbiddenException",
+    "IncompleteSignature",
+    "IncompleteSignatureException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "InvalidToken",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "NotAuthorized",
+    "NotAuthorizedException",
+    "OptInRequired",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+    "SubscriptionRequiredException",
+    "TokenRefreshRequired",
+    "UnauthorizedException",
+    "UnauthorizedOperation",
+    "UnrecognizedClient",
+    "UnrecognizedClientException",
+];
+
+/// Error codes for sending too fast, which some of AWS's front ends send as a 400.
+const OF_THE_RATE: &[&str] = &[
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+];
+
+/// The other error codes known; their answers are told apart by the status.
+const OTHER: &[&str] = &[
+    "BadRequestException",
+    "ConflictException",
+    "InternalFailure",
+    "InternalServerError",
+    "InternalServerErrorException",
+    "InternalServiceErrorException",
+    "MalformedQueryString",
+    "MethodNotAllowedException",
+    "MissingParameter",
+    "NotFoundException",
+    "PayloadTooLargeException",
+    "RequestEntityTooLarge",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ResourceNotFoundException",
+    "SerializationException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "UnknownOperationException",
+    "ValidationError",
+    "ValidationException",
+];
+
+/// The code of an answer that speaks of the caller: nothing about its events follows from it.
+pub(super) fn of_the_caller(error: Option<&str>) -> Option<Code> {
+    find(OF_THE_CALLER, error)
+}
+
+/// Whether an error code says that requests come too fast.
+pub(super) fn is_of_the_rate(error: Option<&str>) -> bool {
+    find(OF_THE_RATE, error).is_some()
+}
+
+/// The code of any other answer: its error code where that is known, else the class of its status.
+pub(super) fn of_answer(error: Option<&str>, status: u16) -> Code {
+    let known = [OTHER, OF_THE_RATE, OF_THE_CALLER].into_iter().find_map(|codes| find(codes, error));
+    known.unwrap_or(Code(match status {
+        400 => "http_400",
+        401 => "http_401",
+        403 => "http_403",
+        404 => "http_404",
+        405 => "http_405",
+        408 => "http_408",
+        410 => "http_410",
+        413 => "http_413",
+        500 => "http_500",
+        502 => "http_502",
+        503 => "http_503",
+        504 => "http_504",
+        501..=599 => "http_5xx",
+        _ => "http_other",
+    }))
+}
+
+/// The code of an answer that no rule covers.
+pub(super) fn not_understood(status: u16) -> Code {
+    Code(match status {
+        100..=199 => "not_understood_1xx",
+        300..=399 => "not_understood_3xx",
+        400..=499 => "not_understood_4xx",
+        _ => "not_understood",
+    })
+}
+
+/// The code of an event whose item in `Results` is not 202; `None` is an item without a status.
+pub(super) fn of_event(status: Option<i32>) -> Code {
+    Code(match status {
+        Some(400) => "event_400",
+        Some(401..=499) => "event_4xx",
+        Some(500..=599) => "event_5xx",
+        Some(_) => "event_not_understood",
+        None => MISSING.0,
+    })
+}
+
+/// The code of an endpoint whose item in `Results` is not 202.
+pub(super) fn of_endpoint(status: i32) -> Code {
+    Code(match status {
+        400 => "endpoint_400",
+        429 => "endpoint_429",
+        401..=499 => "endpoint_4xx",
+        500..=599 => "endpoint_5xx",
+        _ => "endpoint_not_understood",
+    })
+}
+
+/// `Results` does not speak of an event.
+pub(super) const MISSING: Code = Code("missing");
+/// The answer was cut off, or is not the JSON that it should be.
+pub(super) const BROKEN_ANSWER: Code = Code("broken_answer");
+/// No answer within the time for one attempt.
+pub(super) const TIMEOUT: Code = Code("timeout");
+/// No connection, or one that ended before the answer.
+pub(super) const CONNECTION: Code = Code("connection");
+/// The SDK could not make a request of what it was given.
+pub(super) const NOT_SENT: Code = Code("request_not_built");
+/// No credentials: none are configured, or their provider failed or took too long.
+pub(super) const CREDENTIALS: Code = Code("credentials");
+
+fn find(codes: &[&'static str], error: Option<&str>) -> Option<Code> {
+    codes.iter().find(|code| error == Some(**code)).map(|code| Code(code))
+}

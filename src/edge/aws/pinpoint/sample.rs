@@ -1,0 +1,145 @@
+//! Requests for the tests of this destination: written ones, and arbitrary ones.
+//!
+//! Arbitrary ones are made from a seed, because events have no `Debug` for a failing one to be shown by:
+//! what a test shows is the seed.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use fastrand::Rng;
+
+use crate::core::{
+    destination::{EndpointBatch, Request, RequestId},
+    event::{App, AppEvent, Demographic, Endpoint, EndpointId, EventType, Location, Session},
+    time::Timestamp,
+};
+
+/// A request of bare sign-ins: endpoint ids and the ids of their events.
+pub(super) fn request(endpoints: &[(&str, &[&str])]) -> Request {
+    let sign_in = |id: &&str| {
+        Arc::new(AppEvent {
+            id: (*id).into(),
+            event_type: EventType::SignIn,
+            timestamp: Timestamp(1_795_341_600_000),
+            session: None,
+            attributes: Vec::new(),
+            metrics: Vec::new(),
+            app: None,
+        })
+    };
+    let batch = |(id, events): &(&str, &[&str])| EndpointBatch {
+        endpoint_id: EndpointId((*id).into()),
+        endpoint: Arc::default(),
+        events: events.iter().map(sign_in).collect(),
+    };
+    Request { id: RequestId(1), endpoints: endpoints.iter().map(batch).collect() }
+}
+
+/// A request of up to four endpoints with up to `events` events each, with every field now there and now
+/// not, and with texts and numbers that the wire must not carry.
+pub(super) fn arbitrary(seed: u64, events: usize) -> Request {
+    let mut rng = Rng::with_seed(seed);
+    let endpoints = (0..rng.usize(1..=4)).map(|number| {
+        let events = (0..rng.usize(1..=events)).map(|number| Arc::new(app_event(&mut rng, number))).collect();
+        EndpointBatch {
+            endpoint_id: EndpointId(format!("{number}:{}", text(&mut rng)).into()),
+            endpoint: Arc::new(endpoint(&mut rng)),
+            events,
+        }
+    });
+    Request { id: RequestId(1), endpoints: endpoints.collect() }
+}
+
+fn app_event(rng: &mut Rng, number: usize) -> AppEvent {
+    let mut attributes: Vec<_> =
+        ["realm", "reason", "source_event_id"].into_iter().map(|key| (key.into(), text(rng))).collect();
+    attributes.push((format!("a{}", text(rng)).into(), text(rng)));
+    attributes.truncate(rng.usize(0..=4));
+    AppEvent {
+        id: format!("{number}:{}", text(rng)).into(),
+        event_type: EventType::ALL[rng.usize(0..EventType::ALL.len())],
+        timestamp: timestamp(rng),
+        session: rng.bool().then(|| session(rng)),
+        attributes,
+        metrics: (0..rng.usize(0..3))
+            .map(|_| (text(rng).into_string().into(), f64::from_bits(rng.u64(..))))
+            .collect(),
+        app: rng.bool().then(|| Arc::new(app(rng))),
+    }
+}
+
+fn app(rng: &mut Rng) -> App {
+    App { title: field(rng), version_code: field(rng), package_name: field(rng) }
+}
+
+fn session(rng: &mut Rng) -> Session {
+    Session {
+        id: format!("s{}", text(rng)).into(),
+        start: timestamp(rng),
+        stop: rng.bool().then(|| (timestamp(rng), rng.i32(..))),
+    }
+}
+
+fn endpoint(rng: &mut Rng) -> Endpoint {
+    Endpoint {
+        user_id: field(rng),
+        user_attributes: lists(rng),
+        address: field(rng),
+        channel_type: field(rng),
+        attributes: lists(rng),
+        opt_out: field(rng),
+        demographic: rng.bool().then(|| Box::new(demographic(rng))),
+        location: rng.bool().then(|| Box::new(location(rng))),
+    }
+}
+
+fn demographic(rng: &mut Rng) -> Demographic {
+    Demographic {
+        app_version: field(rng),
+        locale: field(rng),
+        make: field(rng),
+        model: field(rng),
+        model_version: field(rng),
+        platform: field(rng),
+        platform_version: field(rng),
+        timezone: field(rng),
+    }
+}
+
+fn location(rng: &mut Rng) -> Location {
+    Location {
+        city: field(rng),
+        country: field(rng),
+        postal_code: field(rng),
+        region: field(rng),
+        coordinates: rng.bool().then(|| (degrees(rng), degrees(rng))),
+    }
+}
+
+/// Any bits half of the time: infinities and what is no number are among them.
+fn degrees(rng: &mut Rng) -> f64 {
+    if rng.bool() { f64::from_bits(rng.u64(..)) } else { rng.f64() * 400.0 - 200.0 }
+}
+
+fn timestamp(rng: &mut Rng) -> Timestamp {
+    Timestamp(if rng.bool() { rng.i64(..) } else { rng.i64(0..4_000_000_000_000) })
+}
+
+fn lists(rng: &mut Rng) -> BTreeMap<Box<str>, Vec<Box<str>>> {
+    let list = |rng: &mut Rng| (text(rng), (0..rng.usize(0..3)).map(|_| text(rng)).collect());
+    (0..rng.usize(0..3)).map(|_| list(rng)).collect()
+}
+
+fn field(rng: &mut Rng) -> Option<Box<str>> {
+    rng.bool().then(|| text(rng))
+}
+
+/// Now empty, now plain, now full of what JSON escapes and of characters of many bytes.
+fn text(rng: &mut Rng) -> Box<str> {
+    let plain = rng.bool();
+    let character = |rng: &mut Rng| if plain { rng.lowercase() } else { rng.char('\0'..='\u{2fff}') };
+    let ascii = |rng: &mut Rng| if plain { rng.lowercase() } else { rng.char('\0'..='\x7f') };
+    (0..rng.usize(0..12))
+        .map(|_| if rng.bool() { ascii(rng) } else { character(rng) })
+        .collect::<String>()
+        .into()
+}

@@ -1,0 +1,157 @@
+//! Kafka's and librdkafka's errors as codes of ours, and what they mean for going on.
+
+use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Error};
+
+use crate::core::event::Code;
+
+/// The code of an error: Kafka's own name of it where it is one to be expected, else `kafka_error`.
+#[must_use]
+pub fn code(error: &KafkaError) -> Code {
+    error.rdkafka_error_code().map_or(OTHER, named)
+}
+
+/// The code of one of Kafka's or librdkafka's error numbers.
+#[must_use]
+pub fn named(error: Error) -> Code {
+    NAMES.iter().find(|(named, _)| *named == error).map_or(OTHER, |(_, name)| Code(name))
+}
+
+/// Whether a commit that ended so may succeed when it is tried again at once: the group or its
+/// coordinator is on the move, or the answer was lost.
+#[must_use]
+pub fn passes(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Error::RebalanceInProgress
+                | Error::CoordinatorLoadInProgress
+                | Error::CoordinatorNotAvailable
+                | Error::NotCoordinator
+                | Error::WaitingForCoordinator
+                | Error::RequestTimedOut
+                | Error::OperationTimedOut
+                | Error::BrokerTransportFailure
+                // It waited in the connection behind our own joining: the group has a new generation now.
+                | Error::IllegalGeneration
+        )
+    )
+}
+
+/// Whether the broker, or librdkafka in its place, refuses such a record for good, as long as nobody
+/// changes the topic, the rights or the record.
+#[must_use]
+pub fn refuses(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Error::MessageSizeTooLarge
+                | Error::MessageBatchTooLarge
+                | Error::InvalidMessageSize
+                | Error::UnknownTopic
+                | Error::UnknownTopicOrPartition
+                | Error::UnknownPartition
+                | Error::InvalidTopic
+                | Error::InvalidRecord
+                | Error::InvalidTimestamp
+                | Error::PolicyViolation
+                | Error::TopicAuthorizationFailed
+                | Error::ClusterAuthorizationFailed
+        )
+    )
+}
+
+const OTHER: Code = Code("kafka_error");
+
+const NAMES: &[(Error, &str)] = &[
+    (Error::AllBrokersDown, "all_brokers_down"),
+    (Error::AssignmentLost, "assignment_lost"),
+    (Error::Authentication, "authentication_failed"),
+    (Error::AutoOffsetReset, "offset_out_of_range"),
+    (Error::BrokerNotAvailable, "broker_not_available"),
+    (Error::BrokerTransportFailure, "broker_transport_failure"),
+    (Error::ClusterAuthorizationFailed, "cluster_authorization_failed"),
+    (Error::CoordinatorLoadInProgress, "coordinator_load_in_progress"),
+    (Error::CoordinatorNotAvailable, "coordinator_not_available"),
+    (Error::Fatal, "fatal"),
+    (Error::Fenced, "fenced"),
+    (Error::FencedInstanceId, "fenced_instance_id"),
+    (Error::FencedMemberEpoch, "fenced_member_epoch"),
+    (Error::GroupAuthorizationFailed, "group_authorization_failed"),
+    (Error::GroupMaxSizeReached, "group_max_size_reached"),
+    (Error::IllegalGeneration, "illegal_generation"),
+    (Error::InconsistentGroupProtocol, "inconsistent_group_protocol"),
+    (Error::InvalidConfig, "invalid_config"),
+    (Error::InvalidMessageSize, "invalid_message_size"),
+    (Error::InvalidRecord, "invalid_record"),
+    (Error::InvalidReplicationFactor, "invalid_replication_factor"),
+    (Error::InvalidSessionTimeout, "invalid_session_timeout"),
+    (Error::InvalidTimestamp, "invalid_timestamp"),
+    (Error::InvalidTopic, "invalid_topic"),
+    (Error::KafkaStorageError, "kafka_storage_error"),
+    (Error::LeaderNotAvailable, "leader_not_available"),
+    (Error::LogTruncation, "log_truncation"),
+    (Error::MessageBatchTooLarge, "message_batch_too_large"),
+    (Error::MessageSizeTooLarge, "message_size_too_large"),
+    (Error::MessageTimedOut, "message_timed_out"),
+    (Error::NetworkException, "network_exception"),
+    (Error::NotCoordinator, "not_coordinator"),
+    (Error::NotEnoughReplicas, "not_enough_replicas"),
+    (Error::NotEnoughReplicasAfterAppend, "not_enough_replicas"),
+    (Error::NotLeaderForPartition, "not_leader_for_partition"),
+    (Error::OffsetOutOfRange, "offset_out_of_range"),
+    (Error::OperationTimedOut, "operation_timed_out"),
+    (Error::PolicyViolation, "policy_violation"),
+    (Error::PollExceeded, "poll_interval_exceeded"),
+    (Error::ProducerFenced, "producer_fenced"),
+    (Error::PurgeInflight, "purged"),
+    (Error::PurgeQueue, "purged"),
+    (Error::QueueFull, "queue_full"),
+    (Error::RebalanceInProgress, "rebalance_in_progress"),
+    (Error::RequestTimedOut, "request_timed_out"),
+    (Error::Resolve, "resolve_failed"),
+    (Error::SSL, "ssl_failed"),
+    (Error::SaslAuthenticationFailed, "sasl_authentication_failed"),
+    (Error::StaleMemberEpoch, "stale_member_epoch"),
+    (Error::ThrottlingQuotaExceeded, "throttling_quota_exceeded"),
+    (Error::TopicAuthorizationFailed, "topic_authorization_failed"),
+    (Error::UnknownMemberId, "unknown_member_id"),
+    (Error::UnknownPartition, "unknown_partition"),
+    (Error::UnknownTopic, "unknown_topic_or_partition"),
+    (Error::UnknownTopicId, "unknown_topic_id"),
+    (Error::UnknownTopicOrPartition, "unknown_topic_or_partition"),
+    (Error::UnsupportedFeature, "unsupported_feature"),
+    (Error::UnsupportedSASLMechanism, "unsupported_sasl_mechanism"),
+    (Error::UnsupportedVersion, "unsupported_version"),
+    (Error::WaitingForCoordinator, "waiting_for_coordinator"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(error: Error, expected: &str, may_pass: bool, is_refused: bool) {
+        let error = KafkaError::Global(error);
+        assert_eq!((code(&error).0, passes(&error), refuses(&error)), (expected, may_pass, is_refused));
+    }
+
+    #[test]
+    fn errors_have_codes_that_say_whether_to_go_on() {
+        check(Error::RebalanceInProgress, "rebalance_in_progress", true, false);
+        check(Error::WaitingForCoordinator, "waiting_for_coordinator", true, false);
+        check(Error::IllegalGeneration, "illegal_generation", true, false);
+        check(Error::UnknownMemberId, "unknown_member_id", false, false);
+        check(Error::MessageSizeTooLarge, "message_size_too_large", false, true);
+        check(Error::UnknownTopic, "unknown_topic_or_partition", false, true);
+        check(Error::TopicAuthorizationFailed, "topic_authorization_failed", false, true);
+        check(Error::MessageTimedOut, "message_timed_out", false, false);
+        check(Error::QueueFull, "queue_full", false, false);
+        check(Error::ElectionNotNeeded, "kafka_error", false, false);
+    }
+
+    #[test]
+    fn an_error_without_a_number_has_the_common_code() {
+        assert_eq!(code(&KafkaError::Canceled), OTHER);
+        assert_eq!(code(&KafkaError::Global(Error::AllBrokersDown)), Code("all_brokers_down"));
+    }
+}

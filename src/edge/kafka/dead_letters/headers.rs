@@ -1,0 +1,43 @@
+//! The headers of a dead letter: the original ones, then what happened, twice.
+//!
+//! Once in the names of Kafka Connect's dead letters, which existing tools read:
+//! `__connect.errors.topic`, `.partition`, `.offset`, `.exception.class.name` (`pinpoint_sidecar.` and
+//! the reason) and `.exception.message`. And once in our own: `pinpoint_sidecar.topic`, `.partition`,
+//! `.offset`, `.reason`, `.message` and, where one event of several was refused, `.event_id`. All values
+//! are text.
+
+use rdkafka::message::{Header, OwnedHeaders};
+
+use crate::core::dead_letter::DeadLetter;
+
+const CONNECT: &str = "__connect.errors.";
+const OWN: &str = "pinpoint_sidecar.";
+
+/// The headers of a letter.
+pub(super) fn of(letter: &DeadLetter) -> OwnedHeaders {
+    let record = &letter.record;
+    let mut headers = OwnedHeaders::new_with_capacity(record.headers.len() + 11);
+    for (name, value) in &record.headers {
+        headers = headers.insert(Header { key: name, value: value.as_deref() });
+    }
+    let mut add = |prefix: &str, name: &str, value: &str| {
+        let headers = &mut headers;
+        *headers =
+            std::mem::take(headers).insert(Header { key: &format!("{prefix}{name}"), value: Some(value) });
+    };
+    let (partition, offset) = (record.partition.to_string(), record.offset.to_string());
+    for prefix in [CONNECT, OWN] {
+        add(prefix, "topic", &record.topic);
+        add(prefix, "partition", &partition);
+        add(prefix, "offset", &offset);
+    }
+    let reason = letter.refusal.code.0;
+    add(CONNECT, "exception.class.name", &format!("{OWN}{reason}"));
+    add(CONNECT, "exception.message", &letter.refusal.message);
+    add(OWN, "reason", reason);
+    add(OWN, "message", &letter.refusal.message);
+    if let Some(id) = &letter.event_id {
+        add(OWN, "event_id", id);
+    }
+    headers
+}

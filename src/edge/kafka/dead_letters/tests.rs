@@ -1,0 +1,171 @@
+//! The dead letters against librdkafka's mock cluster: a broker inside the process.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use rdkafka::{
+    Message as _, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+    message::{Headers as _, OwnedMessage},
+    mocking::MockCluster,
+    producer::DefaultProducerContext,
+    types::{RDKafkaApiKey, RDKafkaRespErr},
+};
+use tokio::{sync::mpsc, time::timeout};
+
+use super::*;
+use crate::core::{dead_letter::tests::letter, event::Code};
+
+/// How long anything may take.
+const DEADLINE: Duration = Duration::from_secs(30);
+const TOPIC: &str = "dead-letters";
+
+struct Bench {
+    cluster: MockCluster<'static, DefaultProducerContext>,
+    letters: KafkaDeadLetters,
+    outcomes: mpsc::Receiver<(LetterId, LetterOutcome)>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::giving_up_after("15000")
+    }
+
+    /// One whose letters come back after so many milliseconds.
+    fn giving_up_after(milliseconds: &str) -> Self {
+        let cluster = MockCluster::new(1).unwrap();
+        let (brokers, properties) = (cluster.bootstrap_servers(), BTreeMap::new());
+        let reached = Cluster { brokers: &brokers, properties: &properties };
+        let (sender, outcomes) = mpsc::channel(2);
+        let mut client = producer::properties(&reached, &[]);
+        client.set("message.timeout.ms", milliseconds);
+        let letters = KafkaDeadLetters::of(client, TOPIC, sender).unwrap();
+        Self { cluster, letters, outcomes }
+    }
+
+    async fn outcome(&mut self) -> (u64, LetterOutcome) {
+        let (id, outcome) = timeout(DEADLINE, self.outcomes.recv()).await.unwrap().unwrap();
+        (id.0, outcome)
+    }
+
+    async fn outcome_of(&mut self, id: u64) -> LetterOutcome {
+        self.letters.write(letter(id));
+        self.outcome().await.1
+    }
+
+    fn read(&self) -> OwnedMessage {
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", self.cluster.bootstrap_servers()).set("group.id", "reader");
+        let consumer: BaseConsumer = client.create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(TOPIC, 0, Offset::Beginning).unwrap();
+        consumer.assign(&list).unwrap();
+        consumer.poll(DEADLINE).unwrap().unwrap().detach()
+    }
+}
+
+#[tokio::test]
+async fn a_letter_is_the_record_and_what_happened() {
+    let mut bench = Bench::new();
+    bench.cluster.create_topic(TOPIC, 1, 1).unwrap();
+    bench.letters.write(letter(7));
+    assert_eq!(bench.outcome().await, (7, LetterOutcome::Written));
+    let written = bench.read();
+    assert_eq!((written.key(), written.payload()), (Some(b"key".as_slice()), Some(b"value".as_slice())));
+    assert_eq!(written.timestamp().to_millis(), Some(1_700_000_000_000));
+    let headers: Vec<_> = written
+        .headers()
+        .unwrap()
+        .iter()
+        .map(|header| (header.key.to_owned(), header.value.map(String::from_utf8_lossy)))
+        .map(|(name, value)| format!("{name}={}", value.as_deref().unwrap_or("(null)")))
+        .collect();
+    let expected = [
+        "trace=1",
+        "empty=(null)",
+        "__connect.errors.topic=logins",
+        "__connect.errors.partition=3",
+        "__connect.errors.offset=42",
+        "pinpoint_sidecar.topic=logins",
+        "pinpoint_sidecar.partition=3",
+        "pinpoint_sidecar.offset=42",
+        "__connect.errors.exception.class.name=pinpoint_sidecar.not_json",
+        "__connect.errors.exception.message=expected value at line 1",
+        "pinpoint_sidecar.reason=not_json",
+        "pinpoint_sidecar.message=expected value at line 1",
+        "pinpoint_sidecar.event_id=e1:session",
+    ];
+    assert_eq!(headers, expected);
+}
+
+#[tokio::test]
+async fn every_letter_has_one_outcome_also_when_nobody_listens_for_a_while() {
+    let mut bench = Bench::new();
+    bench.cluster.create_topic(TOPIC, 4, 1).unwrap();
+    for id in 0..100 {
+        bench.letters.write(letter(id));
+    }
+    let mut outcomes = BTreeMap::new();
+    while outcomes.len() < 100 {
+        let (id, outcome) = bench.outcome().await;
+        assert_eq!(outcomes.insert(id, outcome), None, "letter {id} has two outcomes");
+    }
+    assert!(outcomes.values().all(|outcome| *outcome == LetterOutcome::Written));
+}
+
+#[tokio::test]
+async fn a_missing_topic_refuses_until_there_is_one() {
+    let mut bench = Bench::new();
+    bench.letters.write(letter(1));
+    assert_eq!(bench.outcome().await, (1, LetterOutcome::Refused(Code("unknown_topic_or_partition"))));
+    bench.cluster.create_topic(TOPIC, 1, 1).unwrap();
+    let written = async {
+        while bench.outcome_of(2).await != LetterOutcome::Written {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(DEADLINE, written).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_broker_refuses_for_good_says_so() {
+    let mut bench = Bench::new();
+    bench.cluster.create_topic(TOPIC, 1, 1).unwrap();
+    let too_large = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+    bench.cluster.request_errors(RDKafkaApiKey::Produce, &[too_large]);
+    bench.letters.write(letter(1));
+    assert_eq!(bench.outcome().await, (1, LetterOutcome::Refused(Code("message_size_too_large"))));
+    bench.letters.write(letter(2));
+    assert_eq!(bench.outcome().await, (2, LetterOutcome::Written));
+}
+
+#[tokio::test]
+async fn a_producer_that_is_refused_says_so_of_its_letters_until_it_is_allowed() {
+    let mut bench = Bench::new();
+    bench.cluster.create_topic(TOPIC, 1, 1).unwrap();
+    let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+    bench.cluster.request_errors(RDKafkaApiKey::InitProducerId, &[refused; 3]);
+    let mut outcomes = Vec::new();
+    let written = async {
+        while outcomes.last() != Some(&LetterOutcome::Written) {
+            let outcome = bench.outcome_of(1).await;
+            outcomes.push(outcome);
+        }
+    };
+    timeout(DEADLINE, written).await.unwrap();
+    let code = Code("cluster_authorization_failed");
+    // The first that is purged cannot know it yet, and the last after a replacement is written.
+    let told = outcomes.iter().filter(|outcome| **outcome == LetterOutcome::Refused(code)).count();
+    assert!(told >= 3 && told + 2 >= outcomes.len(), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn letters_of_an_outage_come_back() {
+    let mut bench = Bench::giving_up_after("1000");
+    bench.cluster.create_topic(TOPIC, 1, 1).unwrap();
+    // On a busy machine a second may be too short for the first connection.
+    let connected = async { while bench.outcome_of(1).await != LetterOutcome::Written {} };
+    timeout(DEADLINE, connected).await.unwrap();
+    bench.cluster.broker_down(-1).unwrap();
+    bench.letters.write(letter(2));
+    assert_eq!(bench.outcome().await, (2, LetterOutcome::Again(Code("message_timed_out"))));
+}

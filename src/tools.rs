@@ -1,0 +1,6 @@
+//! The commands beside `run`.
+
+pub mod check;
+pub mod demo;
+pub mod emulator;
+pub mod map;

@@ -1,0 +1,84 @@
+//! Looks at the topic of the sessions' table: whether it is there, and set as `run` would make it.
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Error};
+
+use super::{Cluster, PROPERTIES, Trouble, count, trouble};
+use crate::{
+    config::Config,
+    core::session_table::config::TableConfig,
+    edge::kafka::{
+        admin::Admin,
+        client,
+        session_table::topic::{self, Fault},
+    },
+};
+
+/// How the table's topic is, or what is wrong with it.
+pub(super) fn look(cluster: &Cluster, table: &TableConfig, config: &Config) -> Result<String, Trouble> {
+    let partitions = match cluster.partitions(&table.topic) {
+        Err(KafkaError::MetadataFetch(Error::UnknownTopicOrPartition | Error::UnknownTopic)) => {
+            return Ok("it does not exist yet; `run` makes it, if the user may create it".to_owned());
+        }
+        partitions => partitions.map_err(|error| trouble(&error))?,
+    };
+    let admin = Admin::new(&client::Cluster::from(&config.source));
+    let admin = admin.map_err(|_| Trouble { why: "it cannot be looked at".to_owned(), help: PROPERTIES })?;
+    let settings = admin.settings(&table.topic).map_err(|error| undescribed(&error))?;
+    judged(&topic::faults(&settings, config.sessions.max_age.0))?;
+    Ok(count(partitions, "partition"))
+}
+
+fn judged(faults: &[Fault]) -> Result<(), Trouble> {
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let words = faults.iter().map(|fault| match fault {
+        Fault::NotCompacted => "`cleanup.policy` lacks `compact`, so it is read in all its length at each start",
+        Fault::NeverDeletes => {
+            "nothing is ever deleted (`cleanup.policy` without `delete`, or no `retention.ms`), so it only grows"
+        }
+        Fault::Forgets => "`retention.ms` is shorter than `sessions.max_age`, so starts of sessions are lost",
+    });
+    Err(Trouble {
+        why: words.collect::<Vec<_>>().join("; "),
+        help: "set the topic's `cleanup.policy` to `compact,delete` and its `retention.ms` to \
+               `sessions.max_age` and an hour, as `run` makes it",
+    })
+}
+
+fn undescribed(error: &KafkaError) -> Trouble {
+    match error.rdkafka_error_code() {
+        Some(Error::TopicAuthorizationFailed | Error::ClusterAuthorizationFailed) => Trouble {
+            why: "the brokers do not say how it is set".to_owned(),
+            help: "allow the user to describe the topic's configuration (DescribeConfigs), which `run` does \
+                   not need; or look yourself that its `cleanup.policy` is `compact,delete` and its \
+                   `retention.ms` over `sessions.max_age`",
+        },
+        _ => trouble(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(faults: &[Fault], expected: &[&str]) {
+        let why = judged(faults).err().map(|trouble| trouble.why).unwrap_or_default();
+        assert_eq!(why.is_empty(), expected.is_empty());
+        assert!(expected.iter().all(|word| why.contains(word)), "{why}");
+    }
+
+    #[test]
+    fn each_fault_is_said() {
+        check(&[], &[]);
+        check(&[Fault::NotCompacted], &["`compact`"]);
+        check(&[Fault::NeverDeletes, Fault::Forgets], &["`delete`", "`sessions.max_age`"]);
+    }
+
+    #[test]
+    fn a_missing_right_to_describe_has_its_remedy() {
+        let told = undescribed(&KafkaError::Global(Error::TopicAuthorizationFailed));
+        assert!(told.help.contains("DescribeConfigs"), "{}", told.help);
+    }
+}

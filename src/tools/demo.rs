@@ -1,0 +1,238 @@
+//! The demonstration that needs nothing but this binary: an embedded Kafka, an embedded PutEvents server,
+//! and between them the service itself, as `run` would start it.
+//!
+//! ```text
+//! generate ─► produce ─► Kafka ─► the service ─► PutEvents server ◄─ script
+//!                │                     └─► dead letters ─► inspect     │
+//!                └──────────► collect ◄────────────────────────┴───────┘
+//!                                └─► verdict ─► report
+//! ```
+//!
+//! Knows nothing of the service's insides. What always holds: the verdict goes by what was seen from
+//! outside, and by nothing that the service says of itself but its counts, which are compared too.
+
+use std::time::Duration;
+
+use rdkafka::error::KafkaResult;
+use tokio::{join, select, sync::mpsc, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    app::{self, signals},
+    cli::{self, DemoArguments, DemoFault},
+    core::{pipeline::RecordCounts, time::Timestamp},
+    edge::{admin::Query, aws::pinpoint::Pinpoint, clock::Clock},
+    exit::{Exit, Failure},
+    tools::demo::{
+        collect::Collector,
+        generate::{Generator, GeneratorOptions, Providers},
+        produce::Allowance,
+        progress::Progress,
+        report::report,
+        script::Script,
+        stage::{LETTERS, PARTITIONS, Stage, TOPIC},
+        verdict::{Circumstances, judge},
+        watch::{Watched, Watcher},
+        words::grouped,
+    },
+};
+
+mod collect;
+mod evidence;
+pub mod generate;
+mod inspect;
+mod problem;
+mod produce;
+mod progress;
+mod report;
+mod script;
+mod stage;
+mod verdict;
+mod watch;
+mod words;
+
+/// The share of records that are hostile or repeated.
+const HOSTILE: f64 = 0.03;
+
+/// When the first user comes, 2026-11-22T10:00:00Z: the same in every run, so that a seed says all.
+const BEGINNING: Timestamp = Timestamp(1_795_341_600_000);
+
+/// Shows the service at work, and judges it. A signal drains and ends it, a second one at once.
+///
+/// # Errors
+/// When a part cannot be started.
+pub async fn run(arguments: DemoArguments) -> Result<Exit, Failure> {
+    let stage = Stage::set(&arguments).await?;
+    say(&introduction(&stage, &arguments))?;
+    let drain = CancellationToken::new();
+    select! {
+        exit = play(stage, &arguments, &drain) => exit,
+        exit = signals::drain_then_end(&drain) => exit,
+    }
+}
+
+/// The whole play: the service and the server, and beside them those who produce, watch and judge.
+async fn play(stage: Stage, arguments: &DemoArguments, drain: &CancellationToken) -> Result<Exit, Failure> {
+    let destination = Pinpoint::emulated(&stage.config.destination.pinpoint).map_err(bug)?;
+    let (asking, queries) = app::queries();
+    let (over, closed, finished) = (drain.child_token(), CancellationToken::new(), CancellationToken::new());
+    // However this ends: threads would go on otherwise.
+    let _finish = (finished.clone().drop_guard(), drain.clone().drop_guard());
+    let mut threads = JoinSet::new();
+    let watcher = watcher(&stage, arguments, &mut threads, (drain, &finished)).map_err(bug)?;
+    let mut audience = Audience { arguments, watcher, service: asking.clone() };
+    let Stage { kafka: _kafka, server, admin, config } = stage;
+    let delivering = async {
+        let ended = app::deliver(&config, destination, admin, drain.clone(), (asking, queries)).await;
+        over.cancel();
+        closed.cancel();
+        ended
+    };
+    let watching = async {
+        let said = audience.watch(&over).await;
+        drain.cancel();
+        said
+    };
+    let (ended, said, ()) = join!(delivering, watching, server.run(closed.clone()));
+    let (ended, said) = (ended?, said?);
+    let exit = audience.leave(said, &ended.records, ended.failed.is_some()).await;
+    finished.cancel();
+    threads.join_all().await;
+    Ok(if ended.unsettled > 0 { Exit::Unsettled } else { exit? })
+}
+
+/// Starts those who produce and read back, and makes the one who watches.
+fn watcher(
+    stage: &Stage,
+    arguments: &DemoArguments,
+    threads: &mut JoinSet<()>,
+    (drain, finished): (&CancellationToken, &CancellationToken),
+) -> KafkaResult<Watcher> {
+    let source = &stage.config.source;
+    let allowance = Allowance::default();
+    let (sent, produce) =
+        produce::producer(&source.brokers, records(arguments), allowance.clone(), drain.clone())?;
+    let (letters, read) = inspect::reader(&source.brokers, finished.clone())?;
+    threads.spawn_blocking(produce);
+    threads.spawn_blocking(read);
+    Ok(Watcher {
+        records: arguments.records,
+        collector: Collector::new(
+            (sent, letters),
+            stage.server.control(),
+            (source.brokers.clone(), source.group.clone()),
+        ),
+        server: stage.server.control(),
+        allowance,
+        script: Script::new(&arguments.faults),
+        progress: Progress::new(),
+        clock: Clock::start(),
+    })
+}
+
+/// All records of the run; without an end where it is to go on after the verdict.
+fn records(arguments: &DemoArguments) -> Generator {
+    let records = if arguments.keep_running { u64::MAX } else { arguments.records };
+    Generator::new(&GeneratorOptions {
+        users: arguments.users,
+        records: usize::try_from(records).unwrap_or(usize::MAX),
+        seed: arguments.seed,
+        hostile: HOSTILE,
+        start_time: BEGINNING,
+        providers: Providers::Several,
+    })
+}
+
+/// Those who look on, and say what they saw.
+struct Audience<'a> {
+    arguments: &'a DemoArguments,
+    watcher: Watcher,
+    service: mpsc::Sender<Query>,
+}
+
+/// What was said of a run that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Said {
+    watched: Watched,
+    took: Duration,
+    /// The exit code of a verdict that was given while the service went on.
+    verdict: Option<Exit>,
+}
+
+impl Audience<'_> {
+    /// Watches until the run is over; and after that, where it is to go on, until `over`.
+    async fn watch(&mut self, over: &CancellationToken) -> Result<Said, Failure> {
+        let watched = self.watcher.until_settled(&self.service, over).await;
+        let took = self.watcher.clock.now().elapsed();
+        self.watcher.progress.end();
+        let mut said = Said { watched, took, verdict: None };
+        if !self.arguments.keep_running || watched != Watched::Settled {
+            return Ok(said);
+        }
+        self.watcher.collector.complete(self.arguments.records, true).await;
+        if let Some(snapshot) = watch::snapshot(&self.service).await {
+            said.verdict = Some(self.judge(&snapshot.records, true, took)?);
+            say(STILL_RUNNING)?;
+            self.watcher.trickle(over).await;
+        }
+        Ok(said)
+    }
+
+    /// Gives the verdict of a service that has ended, by itself or when it was asked to.
+    async fn leave(&mut self, said: Said, records: &RecordCounts, by_itself: bool) -> Result<Exit, Failure> {
+        // Where a person ended it, something may be left.
+        let whole = by_itself || (said.watched != Watched::Ended && said.verdict.is_none());
+        self.watcher.collector.complete(u64::MAX, whole).await;
+        let exit = self.judge(records, whole, said.took)?;
+        Ok(said.verdict.filter(|verdict| *verdict != Exit::Clean).unwrap_or(exit))
+    }
+
+    /// Says what is to be said of what was seen so far.
+    fn judge(&mut self, service: &RecordCounts, whole: bool, took: Duration) -> Result<Exit, Failure> {
+        let server = self.watcher.server.counts();
+        let refusals = self.arguments.faults.0.contains(&DemoFault::Refused);
+        let circumstances = Circumstances { whole, refusals, server: &server, service };
+        let verdict = judge(self.watcher.collector.collect(), &circumstances);
+        say(&report(&verdict, &circumstances, took))?;
+        Ok(if verdict.problems.is_empty() { Exit::Clean } else { Exit::Unsettled })
+    }
+}
+
+const STILL_RUNNING: &str = "
+Still running, with some twenty records a second; SIGINT (Ctrl-C) drains and ends it.
+";
+
+/// What is about to happen, and where to look at it.
+fn introduction(stage: &Stage, arguments: &DemoArguments) -> String {
+    let Stage { server, config, .. } = stage;
+    let listen = config.admin.listen;
+    let asked = arguments.listen;
+    let taken =
+        if asked.port() == 0 || listen == asked { "" } else { " (a free port: the one asked for is taken)" };
+    let faults = match &*arguments.faults.to_string() {
+        "" => "no faults".to_owned(),
+        faults => format!("faults: {faults}"),
+    };
+    format!(
+        "Kafka      {}, embedded: {PARTITIONS} partitions of {TOPIC}\n\
+         {:11}dead letters to {LETTERS}\n\
+         PutEvents  {}, embedded: 15 requests a second, as AWS has it\n\
+         Admin      http://{listen}/status{taken}\n\
+         Records    {} of {} users, some hostile; {faults}\n\n",
+        config.source.brokers,
+        "",
+        server.url(),
+        grouped(arguments.records),
+        grouped(arguments.users.into()),
+    )
+}
+
+fn say(words: &str) -> Result<(), Failure> {
+    let closed = |error| anyhow::Error::new(error).context("the output is closed");
+    cli::print(words).map_err(|error| Failure::new(Exit::Unreachable, closed(error)))
+}
+
+/// What cannot fail on a machine that can run this at all.
+fn bug(cause: impl Into<anyhow::Error>) -> Failure {
+    Failure::new(Exit::Bug, cause)
+}

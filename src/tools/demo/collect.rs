@@ -1,0 +1,95 @@
+//! Collects the evidence from where it comes: the producer's acknowledgements, the PutEvents server, the
+//! dead letters' topic and the group's commits.
+//!
+//! Knows nothing of the service, and does not judge. The evidence has this one owner, and is only added to.
+
+use std::time::Duration;
+
+use tokio::{
+    sync::mpsc::Receiver,
+    task::spawn_blocking,
+    time::{interval, timeout},
+};
+
+use crate::tools::{
+    demo::{
+        evidence::{Evidence, Letter, Sent},
+        inspect,
+    },
+    emulator::Control,
+};
+
+/// How often is looked whether all is there.
+const LOOK: Duration = Duration::from_millis(200);
+/// How long the last dead letters and commits may take to be seen.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Collects the evidence.
+pub(super) struct Collector {
+    evidence: Evidence,
+    sent: Receiver<Sent>,
+    letters: Receiver<Letter>,
+    server: Control,
+    /// The number of the last accepted event that was looked at.
+    seen: u64,
+    brokers: String,
+    group: String,
+}
+
+impl Collector {
+    /// Collects what comes through the channels, from `server`, and from `group` at the `brokers`.
+    pub(super) fn new(
+        (sent, letters): (Receiver<Sent>, Receiver<Letter>),
+        server: Control,
+        (brokers, group): (String, String),
+    ) -> Self {
+        Self { evidence: Evidence::default(), sent, letters, server, seen: 0, brokers, group }
+    }
+
+    /// Takes in what has come, and shows all that has come so far.
+    pub(super) fn collect(&mut self) -> &Evidence {
+        while let Ok(sent) = self.sent.try_recv() {
+            self.evidence.send(sent);
+        }
+        while let Ok(letter) = self.letters.try_recv() {
+            self.evidence.letters.push(letter);
+        }
+        for accepted in self.server.events(self.seen) {
+            self.seen = accepted.sequence;
+            self.evidence.arrive(&accepted);
+        }
+        &self.evidence
+    }
+
+    /// Waits for what is still under way once nothing more happens, but not for ever: for `records`
+    /// acknowledgements or the producer's end, for the last dead letters, and for the commit of everything
+    /// where the run is `whole`.
+    pub(super) async fn complete(&mut self, records: u64, whole: bool) {
+        let all = async {
+            let mut looks = interval(LOOK);
+            loop {
+                looks.tick().await;
+                // In this order: what was sent and written before is there when it is collected.
+                let produced = self.sent.is_closed();
+                self.look_at_positions().await;
+                let evidence = self.collect();
+                let produced = produced || evidence.sent.len() as u64 >= records;
+                let read_back = evidence.letters.len() >= evidence.positions.letters;
+                if produced && read_back && (!whole || evidence.left() == 0) {
+                    break;
+                }
+            }
+        };
+        // What is not there by then shows in the verdict.
+        let _ = timeout(PATIENCE, all).await;
+    }
+
+    async fn look_at_positions(&mut self) {
+        let (brokers, group) = (self.brokers.clone(), self.group.clone());
+        let looked = spawn_blocking(move || inspect::positions(&brokers, &group)).await;
+        // A broker that did not answer is asked again.
+        if let Ok(Ok(positions)) = looked {
+            self.evidence.positions = positions;
+        }
+    }
+}

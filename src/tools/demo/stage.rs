@@ -1,0 +1,97 @@
+//! What the demo runs on: the embedded broker with its topics, the PutEvents server, and a configuration
+//! of the service that points at both.
+//!
+//! Knows nothing of records. Whatever is not said here is the service's default; above all the quota is.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use rdkafka::{mocking::MockCluster, producer::DefaultProducerContext};
+use tokio::net::TcpListener;
+
+use crate::{
+    cli::DemoArguments,
+    config::Config,
+    core::{dead_letter::config::DeadLetterConfig, units::Span},
+    exit::{Exit, Failure},
+    tools::emulator::{Emulator, Options},
+};
+
+/// The topic that is read.
+pub(super) const TOPIC: &str = "keycloak-events";
+/// Where dead letters go.
+pub(super) const LETTERS: &str = "pinpoint-sidecar-dead-letters";
+/// The topic's partitions. The embedded broker keeps the last 5 MB of each.
+pub(super) const PARTITIONS: i32 = 8;
+
+/// Accepted events that the server keeps until they are looked at, ten times a second.
+const KEPT: usize = 50_000;
+
+/// What the demo runs on.
+pub(super) struct Stage {
+    /// The broker; it ends when it is dropped.
+    pub(super) kafka: MockCluster<'static, DefaultProducerContext>,
+    /// The PutEvents server, which listens and is yet to run.
+    pub(super) server: Emulator,
+    /// Where the service is to serve its admin pages.
+    pub(super) admin: TcpListener,
+    /// The service's configuration.
+    pub(super) config: Config,
+}
+
+impl Stage {
+    /// Starts the broker and the server, each on a free port of its own.
+    ///
+    /// # Errors
+    /// When one of them cannot be started.
+    pub(super) async fn set(arguments: &DemoArguments) -> Result<Self, Failure> {
+        let kafka = kafka().map_err(|cause| Failure::new(Exit::Unreachable, cause))?;
+        let options = Options { seed: arguments.seed, keep_events: KEPT, ..Options::default() };
+        let server = Emulator::bind((Ipv4Addr::LOCALHOST, 0).into(), options).await;
+        let server = server.context("the PutEvents server cannot listen");
+        let server = server.map_err(|cause| Failure::new(Exit::Unreachable, cause))?;
+        let admin = admin(arguments.listen).await.context("--listen: there is no free port");
+        let (admin, address) = admin.map_err(|cause| Failure::new(Exit::Unreachable, cause))?;
+        let config = configure(&kafka.bootstrap_servers(), server.url(), address);
+        Ok(Self { kafka, server, admin, config })
+    }
+}
+
+fn kafka() -> anyhow::Result<MockCluster<'static, DefaultProducerContext>> {
+    let kafka = MockCluster::new(1).context("the embedded broker cannot be started")?;
+    for (topic, partitions) in [(TOPIC, PARTITIONS), (LETTERS, PARTITIONS / 2)] {
+        kafka.create_topic(topic, partitions, 1).context("a topic cannot be made")?;
+    }
+    Ok(kafka)
+}
+
+fn configure(brokers: &str, url: String, admin: SocketAddr) -> Config {
+    let mut config = Config::default();
+    brokers.clone_into(&mut config.source.brokers);
+    config.source.topics = vec![TOPIC.to_owned()];
+    // The embedded broker paces a rebalance by it: the group begins after half of this.
+    config.source.properties.insert("session.timeout.ms".to_owned(), "6000".to_owned());
+    let pinpoint = &mut config.destination.pinpoint;
+    "0123456789abcdef0123456789abcdef".clone_into(&mut pinpoint.application);
+    pinpoint.region = Some("us-east-1".to_owned());
+    pinpoint.endpoint_url = Some(url);
+    config.dead_letter.target = DeadLetterConfig::Topic(LETTERS.to_owned());
+    // Nobody wants to watch for half a minute how the longest wait after an outage passes.
+    config.retry.max = Span(Duration::from_secs(4));
+    config.admin.listen = admin;
+    config
+}
+
+/// Listens for the admin pages' readers: at `wanted`, or on a free port where that one is taken.
+async fn admin(wanted: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = match TcpListener::bind(wanted).await {
+        Err(_) => TcpListener::bind((wanted.ip(), 0)).await?,
+        Ok(listener) => listener,
+    };
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}

@@ -1,0 +1,219 @@
+//! Runs in a few letters, and what is found wrong with each.
+
+use super::*;
+use crate::tools::{
+    demo::evidence::{Fingerprint, Positions},
+    emulator::{Accepted, Rule},
+};
+
+/// A run in which events may be refused: two records of one partition unless something else is said.
+struct Run {
+    evidence: Evidence,
+    server: Counts,
+    service: RecordCounts,
+    whole: bool,
+    refusals: bool,
+}
+
+/// What a record is expected to become: `d` delivered as the events `N:sign_in` and `N:session` of its
+/// offset N, `r` the same as the record before, `i` ignored, `l` a dead letter.
+fn run(records: &str) -> Run {
+    let mut evidence = Evidence::default();
+    for (offset, record) in (0..).zip(records.chars()) {
+        let ids = |number| vec![format!("{number}:sign_in"), format!("{number}:session")];
+        let expected = match record {
+            'd' => Expected::Delivered { event_ids: ids(offset) },
+            'r' => Expected::Repeated { event_ids: ids(offset - 1) },
+            'i' => Expected::Ignored,
+            _ => Expected::DeadLetter,
+        };
+        evidence.send(Sent {
+            place: place(offset),
+            expected,
+            fingerprint: fingerprint(offset),
+            from: "keycloak",
+        });
+    }
+    let committed = [(0, i64::try_from(records.len()).unwrap())].into();
+    evidence.positions = Positions { committed, letters: 0 };
+    Run {
+        evidence,
+        server: Counts::default(),
+        service: RecordCounts::default(),
+        whole: false,
+        refusals: true,
+    }
+}
+
+fn place(offset: i64) -> Place {
+    Place { partition: 0, offset }
+}
+
+fn fingerprint(offset: i64) -> Fingerprint {
+    Fingerprint::of(Some(offset), None, None)
+}
+
+impl Run {
+    /// Events that arrive, such as `0:session`, in their order.
+    fn arrived(mut self, ids: &str) -> Self {
+        for id in ids.split_whitespace() {
+            let event_type = if id.ends_with("session") { "_session.start" } else { "_userauth.sign_in" };
+            self = self.accepted(id, event_type, "e");
+        }
+        self
+    }
+
+    fn accepted(mut self, id: &str, event_type: &str, endpoint_id: &str) -> Self {
+        self.evidence.arrive(&Accepted {
+            sequence: 0,
+            request: 0,
+            application: "a".into(),
+            endpoint_id: endpoint_id.into(),
+            event_id: id.to_owned(),
+            event_type: event_type.to_owned(),
+            timestamp: String::new(),
+            attributes: BTreeMap::new(),
+            metrics: BTreeMap::new(),
+            session: None,
+            endpoint: serde_json::Value::Null.into(),
+        });
+        self
+    }
+
+    /// A dead letter of the record at `offset`, or of one event of it.
+    fn letter(self, offset: i64, event_id: Option<&str>) -> Self {
+        self.letter_like(offset, event_id, fingerprint(offset))
+    }
+
+    fn letter_like(mut self, offset: i64, event_id: Option<&str>, fingerprint: Fingerprint) -> Self {
+        let (place, reason) = (place(offset), "reason".to_owned());
+        let event_id = event_id.map(str::to_owned);
+        self.evidence.letters.push(Letter { place, reason, event_id, fingerprint });
+        self
+    }
+
+    fn committed(mut self, position: i64) -> Self {
+        self.evidence.positions.committed = [(0, position)].into();
+        self
+    }
+
+    fn without_refusals(self) -> Self {
+        Self { refusals: false, ..self }
+    }
+
+    /// Events that the server took without a word.
+    fn unconfirmed(mut self, events: u64) -> Self {
+        self.server.events_unconfirmed = events;
+        self
+    }
+
+    /// Nobody ended the run early, and the service counts so many accepted and ignored records.
+    fn whole(mut self, consumed: u64, accepted: u64) -> Self {
+        self.service = RecordCounts { consumed, accepted, ..RecordCounts::default() };
+        Self { whole: true, ..self }
+    }
+
+    fn judged(&self) -> Verdict {
+        let Self { evidence, server, service, whole, refusals } = self;
+        judge(evidence, &Circumstances { whole: *whole, refusals: *refusals, server, service })
+    }
+}
+
+#[track_caller]
+fn check(run: &Run, expected: &[(Problem, u64)]) {
+    assert_eq!(run.judged().problems, expected.iter().copied().collect());
+}
+
+#[test]
+fn what_was_delivered_ignored_or_dead_lettered_is_good() {
+    check(&run(""), &[]);
+    check(&run("d").arrived("0:sign_in 0:session"), &[]);
+    check(&run("il").letter(1, None), &[]);
+    check(&run("d").arrived("0:session").letter(0, Some("0:sign_in")), &[]);
+    check(&run("d").arrived("0:sign_in 0:session").whole(1, 1), &[]);
+}
+
+#[test]
+fn what_was_committed_past_and_is_nowhere_is_lost() {
+    check(&run("d"), &[(Problem::EventMissing, 2)]);
+    check(&run("d").arrived("0:session"), &[(Problem::EventMissing, 1)]);
+    check(&run("dl").arrived("0:sign_in 0:session"), &[(Problem::LetterMissing, 1)]);
+}
+
+#[test]
+fn what_was_not_committed_past_may_be_anywhere_in_a_run_that_was_ended_early() {
+    check(&run("ddl").committed(0), &[]);
+    check(&run("ddl").committed(1).arrived("0:sign_in 0:session 1:session").letter(2, None), &[]);
+    check(&run("d").committed(0).whole(1, 0), &[(Problem::RecordLeft, 1)]);
+}
+
+#[test]
+fn a_dead_letter_is_there_once_unchanged_and_for_a_reason() {
+    check(&run("i").letter(0, None), &[(Problem::LetterUnasked, 1)]);
+    check(&run("l").letter(0, None).letter(7, None), &[(Problem::LetterUnasked, 1)]);
+    check(&run("l").letter(0, None).letter(0, None), &[(Problem::LetterRepeated, 1)]);
+    check(&run("l").letter_like(0, None, fingerprint(1)), &[(Problem::LetterAltered, 1)]);
+    let refused = || run("d").arrived("0:session").letter(0, Some("0:sign_in"));
+    check(&refused().letter(0, Some("0:sign_in")), &[(Problem::LetterRepeated, 1)]);
+    check(&refused().letter(0, Some("1:session")), &[(Problem::LetterUnasked, 1)]);
+    check(&refused().letter(0, None), &[(Problem::LetterUnasked, 1)]);
+    check(&refused().arrived("0:sign_in"), &[(Problem::LetterUnasked, 1)]);
+    check(&refused().without_refusals(), &[(Problem::LetterUnasked, 1)]);
+}
+
+#[test]
+fn only_events_of_records_arrive_with_their_type_and_for_one_endpoint() {
+    check(&run("i").arrived("0:session"), &[(Problem::EventUnknown, 1)]);
+    let session = || run("d").arrived("0:session");
+    check(&session().accepted("0:sign_in", "_userauth.sign_up", "e"), &[(Problem::EventUnsound, 1)]);
+    let twice = || session().accepted("0:sign_in", "_userauth.sign_in", "e").unconfirmed(1);
+    check(&twice().accepted("0:sign_in", "_userauth.sign_in", "f"), &[(Problem::EventUnsound, 1)]);
+}
+
+#[test]
+fn duplicates_are_explained_by_their_records_or_by_lost_answers() {
+    let twice = || run("d").arrived("0:sign_in 0:session 0:sign_in 0:session");
+    check(&twice(), &[(Problem::DuplicateUnexplained, 2)]);
+    check(&twice().unconfirmed(1), &[(Problem::DuplicateUnexplained, 1)]);
+    check(&twice().unconfirmed(2), &[]);
+    let repeated = || run("dr").arrived("0:sign_in 0:session 0:sign_in 0:session");
+    check(&repeated(), &[]);
+    check(&repeated().arrived("0:session"), &[(Problem::DuplicateUnexplained, 1)]);
+}
+
+#[test]
+fn the_servers_complaints_are_the_verdicts() {
+    let mut run = run("");
+    run.server.over_quota = 1;
+    run.server.endpoints_in_two_requests = 2;
+    run.server.violations = [(Rule::EventCount, 3)].into();
+    let expected =
+        [(Problem::OverQuota, 1), (Problem::EndpointTwice, 2), (Problem::RuleBroken(Rule::EventCount), 3)];
+    check(&run, &expected);
+}
+
+#[test]
+fn a_service_that_counts_otherwise_is_found_out() {
+    let run = || run("d").arrived("0:sign_in 0:session");
+    check(&run().whole(1, 0), &[(Problem::RecordMiscounted, 1)]);
+    check(&run().whole(3, 1), &[(Problem::RecordMiscounted, 2)]);
+}
+
+#[test]
+fn everything_is_counted() {
+    let run = run("ddrilld").arrived("0:sign_in 0:session 1:session 1:session 1:session").unconfirmed(1);
+    let run = run.letter(1, Some("1:sign_in")).letter(2, Some("1:sign_in")).letter(4, None).letter(5, None);
+    let expected = Tally {
+        produced: 7,
+        from: [("keycloak", 7)].into(),
+        delivered: 1,
+        ignored: 1,
+        dead_lettered: 4,
+        left: 1,
+        arrived: 3,
+        duplicates: 2,
+        repeated: 1,
+        letters: [("reason".to_owned(), 4)].into(),
+    };
+    assert_eq!(run.committed(6).judged(), Verdict { problems: BTreeMap::new(), tally: expected });
+}

@@ -1,0 +1,146 @@
+//! Watches a run: lets the script and the producer go on, shows the progress, and says when all is settled.
+//!
+//! Knows nothing of what is a good run.
+
+use std::time::Duration;
+
+use tokio::{
+    select,
+    sync::{mpsc::Sender, oneshot},
+    time::{MissedTickBehavior, interval},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    core::{pipeline::Snapshot, time::Moment},
+    edge::{admin::Query, clock::Clock},
+    tools::{
+        demo::{
+            collect::Collector,
+            produce::Allowance,
+            progress::{Progress, Row},
+            script::Script,
+        },
+        emulator::Control,
+    },
+};
+
+/// How often is looked.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long nothing may change before it is given up: longer than any wait of the service's.
+const STANDSTILL: Duration = Duration::from_secs(30);
+/// How many records may lie in the topic and be unread: the embedded broker keeps little.
+const AHEAD: u64 = 4000;
+/// How many records more may be written at each look after the run: some twenty a second.
+const TRICKLE: u64 = 2;
+
+/// Who watches.
+pub(super) struct Watcher {
+    /// How many records the run has.
+    pub(super) records: u64,
+    /// Collects the evidence.
+    pub(super) collector: Collector,
+    /// The PutEvents server.
+    pub(super) server: Control,
+    /// How far the producer may go.
+    pub(super) allowance: Allowance,
+    /// What goes wrong.
+    pub(super) script: Script,
+    /// How it is shown how it goes.
+    pub(super) progress: Progress,
+    /// The clock.
+    pub(super) clock: Clock,
+}
+
+/// How watching ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Watched {
+    /// Everything was produced and is settled.
+    Settled,
+    /// Somebody ended the run, or the service ended by itself.
+    Ended,
+    /// Nothing changed for so long that it is given up.
+    Standstill,
+}
+
+impl Watcher {
+    /// Watches until everything is settled, until nothing changes any more, or until `end`.
+    pub(super) async fn until_settled(
+        &mut self,
+        service: &Sender<Query>,
+        end: &CancellationToken,
+    ) -> Watched {
+        let mut ticks = interval(LOOK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut changed = (Row::default(), Moment::START);
+        loop {
+            select! {
+                _ = ticks.tick() => {}
+                () = end.cancelled() => return Watched::Ended,
+            }
+            let Some(snapshot) = snapshot(service).await else { continue };
+            let now = self.clock.now();
+            let row = self.look(now, &snapshot);
+            if row != changed.0 {
+                changed = (row, now);
+            }
+            if settled(&snapshot) >= self.records {
+                return Watched::Settled;
+            }
+            if now.since(changed.1) > STANDSTILL {
+                return Watched::Standstill;
+            }
+        }
+    }
+
+    /// Lets some more records be written until `end`, so that there is something to look at.
+    pub(super) async fn trickle(&mut self, end: &CancellationToken) {
+        let mut allowed = self.records;
+        let mut ticks = interval(LOOK);
+        while !end.is_cancelled() {
+            select! {
+                _ = ticks.tick() => {}
+                () = end.cancelled() => {}
+            }
+            allowed += TRICKLE;
+            self.allowance.set(allowed);
+            self.collector.collect();
+        }
+    }
+
+    /// Looks once at everything, and does what is due.
+    fn look(&mut self, now: Moment, snapshot: &Snapshot) -> Row {
+        self.allowance.set(self.records.min(snapshot.records.consumed + AHEAD));
+        #[expect(clippy::cast_precision_loss, reason = "numbers of records are far below 2^52")]
+        let share = settled(snapshot) as f64 / self.records.max(1) as f64;
+        let (faults, scene) = self.script.faults(now, share);
+        if faults != self.server.faults() {
+            self.server.set_faults(faults);
+        }
+        let evidence = self.collector.collect();
+        let counts = self.server.counts();
+        let row = Row {
+            produced: evidence.sent.len(),
+            accepted: counts.events_accepted,
+            letters: evidence.letters.len(),
+            outstanding: snapshot.records_outstanding,
+            requests: counts.requests,
+            each: counts.events_per_request,
+        };
+        let hold = snapshot.holds.first().map(|_| "hold");
+        let waiting = snapshot.partitions.is_empty().then_some("joining");
+        self.progress.show(now, row, scene.or(hold).or(waiting));
+        row
+    }
+}
+
+/// The service as it is now, which is asked through `service`; none when it has ended.
+pub(super) async fn snapshot(service: &Sender<Query>) -> Option<Box<Snapshot>> {
+    let (reply, answer) = oneshot::channel();
+    service.send(Query::Snapshot(reply)).await.ok()?;
+    answer.await.ok()
+}
+
+fn settled(snapshot: &Snapshot) -> u64 {
+    snapshot.records.consumed - snapshot.records_outstanding as u64
+}

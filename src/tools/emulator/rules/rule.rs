@@ -1,0 +1,167 @@
+//! The rules' names, what breaking each leads to, and what the caller is told.
+//!
+//! Knows nothing of how a rule is checked.
+
+use serde::{Serialize, Serializer};
+
+/// A rule of `PutEvents`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rule {
+    /// The call is signed with Signature Version 4 for the service `mobiletargeting`.
+    Signature,
+    /// The body takes 4 MB at most.
+    BodySize,
+    /// The body is JSON.
+    Json,
+    /// The body has the model's fields, of the model's types, and no others.
+    Model,
+    /// The body's root is `{"BatchItem": …}`; SDKs' `EventsRequest` is not on the wire.
+    Wrapper,
+    /// There is at least one event, and at least one for each endpoint.
+    NoEvents,
+    /// There are 100 events at most, over all endpoints.
+    EventCount,
+    /// No endpoint, and no event of an endpoint, is written twice.
+    RepeatedKey,
+    /// An endpoint's id is not empty and has none of `$ { }`.
+    EndpointId,
+    /// A user's id has none of `$ { }`.
+    UserId,
+    /// No text in an endpoint is empty.
+    EndpointEmptyText,
+    /// An endpoint takes 15 KB at most.
+    EndpointSize,
+    /// An endpoint's texts keep their lengths: attribute keys 50, values 100, model 100, city 75, ….
+    EndpointTextLength,
+    /// An attribute of an endpoint or a user has 50 values at most.
+    EndpointValueCount,
+    /// `ChannelType`, `OptOut` and `EndpointStatus` are one of the model's words.
+    EndpointWord,
+    /// `EffectiveDate` is a UTC time in milliseconds with a literal `Z`.
+    EndpointTimestamp,
+    /// Latitude (-90…90) and longitude (-180…180) come together and within their ranges.
+    Coordinates,
+    /// The country is a code of two or three capital letters (ISO 3166-1).
+    Country,
+    /// A user has 15 endpoints of the kinds that are counted, at most.
+    UserEndpoints,
+    /// An event's id is not empty.
+    EventId,
+    /// An event has a type and a timestamp.
+    EventRequired,
+    /// No text in an event is empty.
+    EventEmptyText,
+    /// Timestamps are UTC, in milliseconds, with a literal `Z`. An offset was seen to be refused; a time
+    /// without any zone, as `datetime.isoformat()` writes it in AWS's own example, is refused here too.
+    EventTimestamp,
+    /// A session has an id and a start.
+    SessionRequired,
+    /// A session that has a stop has a duration.
+    SessionDuration,
+    /// A session's duration is from 0 to 2147483647 milliseconds.
+    SessionDurationRange,
+    /// A session's duration is the time from its start to its stop.
+    SessionDurationSum,
+    /// An event has 40 attributes and metrics together, at most.
+    EventKeyCount,
+    /// The keys of an event's attributes and metrics have 50 characters at most.
+    EventKeyLength,
+    /// The values of an event's attributes have 200 characters at most.
+    EventValueLength,
+    /// An event takes 1,000 KB at most.
+    EventSize,
+    /// An event's type is one of the seven that an identity provider sends.
+    EventTypeKnown,
+    /// An event's type has 50 characters at most and none of `# : ? \ /`.
+    EventTypeText,
+}
+
+/// What the service does when a rule is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::tools::emulator) enum Consequence {
+    /// Nothing that anybody would notice: the item never reaches the charts.
+    Counted,
+    /// The item is answered as accepted and dropped.
+    Dropped,
+    /// The item (endpoint or event) is answered with 400.
+    ItemRefused,
+    /// The call is answered with an error.
+    CallRefused,
+}
+
+impl Rule {
+    /// The rule's name, for counts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.text().0
+    }
+
+    /// What a call that breaks the rule is told.
+    pub(in crate::tools::emulator) const fn message(self) -> &'static str {
+        self.text().1
+    }
+
+    pub(in crate::tools::emulator) const fn consequence(self) -> Consequence {
+        match self {
+            Self::Signature
+            | Self::BodySize
+            | Self::Json
+            | Self::Model
+            | Self::Wrapper
+            | Self::NoEvents
+            | Self::EventCount
+            | Self::RepeatedKey => Consequence::CallRefused,
+            Self::EventValueLength => Consequence::Dropped,
+            Self::SessionDurationSum | Self::EventTypeKnown | Self::EventTypeText => Consequence::Counted,
+            _ => Consequence::ItemRefused,
+        }
+    }
+
+    const fn text(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Signature => ("signature", "The request is not signed for mobiletargeting."),
+            Self::BodySize => ("body_size", "The request is larger than 4 MB."),
+            Self::Json => ("json", "The request's body is not valid JSON."),
+            Self::Model => ("model", "The request's body does not fit the model."),
+            Self::Wrapper => ("wrapper", "The body's root is BatchItem, not EventsRequest."),
+            Self::NoEvents => ("no_events", "The request or one of its endpoints holds no events."),
+            Self::EventCount => ("event_count", "The request holds more than 100 events."),
+            Self::RepeatedKey => ("repeated_key", "An endpoint id or event id is written twice."),
+            Self::EndpointId => ("endpoint_id", "The endpoint id is empty or holds one of $ { }."),
+            Self::UserId => ("user_id", "The user id holds one of $ { }."),
+            Self::EndpointEmptyText => ("endpoint_empty_text", "The endpoint holds an empty string."),
+            Self::EndpointSize => ("endpoint_size", "The endpoint is larger than 15 KB."),
+            Self::EndpointTextLength => ("endpoint_text_length", "A text of the endpoint is too long."),
+            Self::EndpointValueCount => ("endpoint_value_count", "An attribute has more than 50 values."),
+            Self::EndpointWord => ("endpoint_word", "A word of the endpoint is none of the allowed ones."),
+            Self::EndpointTimestamp => ("endpoint_timestamp", "EffectiveDate is not a UTC time."),
+            Self::Coordinates => ("coordinates", "Latitude and longitude are not a valid pair."),
+            Self::Country => ("country", "The country is no ISO 3166-1 code."),
+            Self::UserEndpoints => ("user_endpoints", "The user has the maximum number of endpoints: 15."),
+            Self::EventId => ("event_id", "The event id is empty."),
+            Self::EventRequired => ("event_required", "EventType and Timestamp are required."),
+            Self::EventEmptyText => ("event_empty_text", "The event holds an empty string."),
+            Self::EventTimestamp => {
+                ("event_timestamp", "A timestamp is not a UTC time with milliseconds and Z.")
+            }
+            Self::SessionRequired => ("session_required", "Session Id and StartTimestamp are required."),
+            Self::SessionDuration => ("session_duration", "A StopTimestamp requires a Duration."),
+            Self::SessionDurationRange => {
+                ("session_duration_range", "The session's Duration is out of range.")
+            }
+            Self::SessionDurationSum => ("session_duration_sum", "The Duration is not stop less start."),
+            Self::EventKeyCount => ("event_key_count", "The event has more than 40 attributes and metrics."),
+            Self::EventKeyLength => ("event_key_length", "An attribute's or metric's key is too long."),
+            Self::EventValueLength => ("event_value_length", "An attribute's value is too long."),
+            Self::EventSize => ("event_size", "The event is larger than 1,000 KB."),
+            Self::EventTypeKnown => ("event_type_known", "The event type reaches no chart."),
+            Self::EventTypeText => ("event_type_text", "The event type should not be written so."),
+        }
+    }
+}
+
+impl Serialize for Rule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}

@@ -1,0 +1,253 @@
+//! What a `PutEvents` call says, as it is written on the wire: read strictly and without copying.
+//!
+//! Knows the model alone (names and types of fields); the rules that the model does not state are in
+//! `rules`. A field the model does not have, or a key that is written twice, never passes unseen.
+
+use std::{borrow::Cow, fmt, marker::PhantomData, ops::Deref, slice};
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::error::Category;
+
+use crate::tools::emulator::rules::Rule;
+
+/// The root of a request's body.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct EventsRequest<'a> {
+    /// The name that SDKs give the body's parameter; on the wire there is no such object.
+    pub(super) events_request: Option<IgnoredAny>,
+    #[serde(borrow)]
+    pub(super) batch_item: Option<Entries<'a, EventsBatch<'a>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct EventsBatch<'a> {
+    #[serde(borrow)]
+    pub(super) endpoint: Endpoint<'a>,
+    pub(super) events: Entries<'a, Event<'a>>,
+}
+
+#[derive(Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the model's names")]
+pub(super) struct Endpoint<'a> {
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) address: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) attributes: Option<Entries<'a, Vec<Text<'a>>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) channel_type: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) demographic: Option<Demographic<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) effective_date: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) endpoint_status: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) location: Option<Location<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) metrics: Option<Entries<'a, f64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) opt_out: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) request_id: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) user: Option<User<'a>>,
+}
+
+#[derive(Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct Demographic<'a> {
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) app_version: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) locale: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) make: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) model: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) model_version: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) platform: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) platform_version: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) timezone: Option<Text<'a>>,
+}
+
+#[derive(Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct Location<'a> {
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) city: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) country: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) latitude: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) longitude: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) postal_code: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) region: Option<Text<'a>>,
+}
+
+#[derive(Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct User<'a> {
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) user_attributes: Option<Entries<'a, Vec<Text<'a>>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) user_id: Option<Text<'a>>,
+}
+
+#[derive(Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the model's names")]
+pub(super) struct Event<'a> {
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) app_package_name: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) app_title: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) app_version_code: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) attributes: Option<Entries<'a, Text<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) client_sdk_version: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) event_type: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) metrics: Option<Entries<'a, f64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sdk_name: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) session: Option<Session<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) timestamp: Option<Text<'a>>,
+}
+
+#[derive(Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct Session<'a> {
+    /// In milliseconds; the model says 32 bits, which is a rule here so that its breach has a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) duration: Option<i64>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) start_timestamp: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stop_timestamp: Option<Text<'a>>,
+}
+
+/// The answer to a call that was understood.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct EventsResponse<'a> {
+    pub(super) results: Entries<'a, ItemResponse<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ItemResponse<'a> {
+    pub(super) endpoint_item_response: Item,
+    pub(super) events_item_response: Entries<'a, Item>,
+}
+
+/// What became of one endpoint or event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Item {
+    pub(super) status_code: u16,
+    pub(super) message: &'static str,
+}
+
+/// A text that is borrowed from the body unless it holds escapes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(transparent)]
+pub(super) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'a> Text<'a> {
+    /// The same text, borrowed.
+    pub(super) fn borrowed(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A JSON object that is used as a map: every entry as it is written, a repeated key included.
+#[derive(PartialEq)]
+pub(super) struct Entries<'a, T>(pub(super) Vec<(Text<'a>, T)>);
+
+impl<'a> EventsRequest<'a> {
+    /// Reads a request's body. What is no JSON and what is no such request are different mistakes.
+    pub(super) fn parse(body: &'a [u8]) -> Result<Self, Rule> {
+        serde_json::from_slice(body).map_err(|error| match error.classify() {
+            Category::Data => Rule::Model,
+            Category::Io | Category::Syntax | Category::Eof => Rule::Json,
+        })
+    }
+}
+
+impl EventsResponse<'_> {
+    /// How many events it says were taken.
+    pub(super) fn confirmed(&self) -> u64 {
+        let events = self.results.iter().flat_map(|(_, endpoint)| endpoint.events_item_response.iter());
+        events.filter(|(_, item)| item.status_code == 202).count() as u64
+    }
+}
+
+impl<T> Entries<'_, T> {
+    pub(super) fn iter(&self) -> slice::Iter<'_, (Text<'_>, T)> {
+        self.0.iter()
+    }
+}
+
+impl<T> Default for Entries<'_, T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Entries<'a, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntriesVisitor(PhantomData))
+    }
+}
+
+struct EntriesVisitor<'a, T>(PhantomData<Entries<'a, T>>);
+
+impl<'de: 'a, 'a, T: Deserialize<'de>> Visitor<'de> for EntriesVisitor<'a, T> {
+    type Value = Entries<'a, T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Entries(entries))
+    }
+}
+
+impl<T: Serialize> Serialize for Entries<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
+}
