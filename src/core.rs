@@ -4,6 +4,7 @@
 
 pub mod backoff;
 pub mod catch_panic;
+pub mod code;
 pub mod dead_letter;
 pub mod decode;
 pub mod destination;
@@ -16,3 +17,4 @@ pub mod session_table;
 pub mod source;
 pub mod time;
 pub mod units;
+pub mod write_outcome;

@@ -13,7 +13,7 @@
 //!                ┌──────────────────────────────────────────────────────────────────────────┐
 //!                │  decode ─► map ─► pipeline ─► ledger · gate · outlet · quota · letters   │
 //!                └────────▲──────────────────────────────────────────┬──────────────────────┘
-//!                   Input │ Record · SendFinished · LetterFinished   │ Action
+//!                   Input │ Record · SendFinished · DeadLetterFinished   │ Action
 //!                         │ EntriesFinished · Assigned · Revoking    │ Send · Write · WriteEntries
 //!                         │ Lost · Tick · Drain                      ▼ Commit · Release · Stopped
 //!  ┌────────┐      ┌──────┴──────────────────────────────────────────────┐        ┌───────────────┐
@@ -31,7 +31,7 @@
 //! sent, and nothing that was read after it: whoever reads of a session finds it in the table.
 //! What must be sent again goes back through the pipeline and not into a loop around the send: it joins the
 //! next request, at the front, so that three failed events do not take a request of their own. Backpressure
-//! is a state ([`core::source::Intake`]) and not a channel: what is outstanding is bounded, and the source pauses
+//! is a state ([`core::source::Paused`]) and not a channel: what is outstanding is bounded, and the source pauses
 //! and resumes while it goes on polling.
 //!
 //! Four kinds of threads: the runtime's, which runs everything but Kafka; the source's poll loop, which

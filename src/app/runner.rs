@@ -17,15 +17,16 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::runner::report::Reporter,
     core::{
-        dead_letter::{DeadLetters, LetterId, LetterOutcome},
+        code::Code,
+        dead_letter::{DeadLetterId, DeadLetters},
         destination::{Answer, Destination, Request, RequestId},
-        event::Code,
         map::Mapper,
         pipeline::{Action, Input, Pipeline, RecordCounts},
         record::Ownership,
         session_table::{Table, TableEvent},
         source::{Source, SourceCommand, SourceEvent},
         time::Moment,
+        write_outcome::WriteOutcome,
     },
     edge::{admin::Query, clock::Clock},
 };
@@ -40,7 +41,7 @@ const CLOSING: Duration = Duration::from_secs(5);
 const BEAT: Duration = Duration::from_secs(10);
 
 /// What became of dead letters, as the one who writes them reports it.
-pub type LetterOutcomes = mpsc::Receiver<(LetterId, LetterOutcome)>;
+pub type LetterOutcomes = mpsc::Receiver<(DeadLetterId, WriteOutcome)>;
 
 /// The parts that a runner works with.
 pub struct Parts<S, D, L, T> {
@@ -130,7 +131,7 @@ enum Happened {
     Table(TableEvent),
     Prepared,
     Sent(Result<Sent, JoinError>),
-    Written(LetterId, LetterOutcome),
+    Written(DeadLetterId, WriteOutcome),
     Asked(Query),
     Due,
     Drain,
@@ -172,7 +173,7 @@ impl<S: Source, D: Destination, L: DeadLetters, T: Table> Runner<S, D, L, T> {
                 Happened::Written(id, outcome) => {
                     self.parts.reporter.letter(now, outcome);
                     let jitter = self.rng.f64();
-                    self.handle(now, Input::LetterFinished(id, outcome, jitter));
+                    self.handle(now, Input::DeadLetterFinished(id, outcome, jitter));
                 }
                 Happened::Asked(query) => {
                     let Parts { reporter, pipeline, mapper, .. } = &mut self.parts;
@@ -339,11 +340,11 @@ impl<S: Source, D: Destination, L: DeadLetters, T: Table> Runner<S, D, L, T> {
     fn carry_out(&mut self, now: Moment, action: Action) {
         match action {
             Action::Send(request) => self.send(now, request),
-            Action::Write(letter) => self.parts.letters.write(letter),
+            Action::WriteDeadLetter(letter) => self.parts.letters.write(letter),
             Action::Commit(positions) => self.parts.source.command(SourceCommand::Commit(positions)),
             Action::Release(released) => self.parts.source.command(SourceCommand::Release(released)),
-            Action::Intake(intake) => self.parts.source.command(SourceCommand::Intake(intake)),
-            Action::Notice(notice) => self.parts.reporter.notice(now, &notice),
+            Action::Pause(paused) => self.parts.source.command(SourceCommand::Pause(paused)),
+            Action::Transition(transition) => self.parts.reporter.transition(now, &transition),
             Action::WriteEntries(id, entries) => {
                 if let Some(table) = &mut self.parts.table {
                     table.write(Some(id), entries);

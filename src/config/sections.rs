@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     core::{
         dead_letter::config::DeadLetterConfig,
-        pipeline::config::BrakeConfig,
+        pipeline::config::CircuitBreakerConfig,
         units::{Malformed, Span, or_off},
     },
     edge::aws::pinpoint::config::PinpointConfig,
@@ -29,7 +29,7 @@ pub struct DeadLetterSection {
     /// Where they go.
     pub target: DeadLetterConfig,
     /// When to stop rather than write most of a topic there; none when it is off.
-    pub brake: Option<BrakeConfig>,
+    pub circuit_breaker: Option<CircuitBreakerConfig>,
 }
 
 /// `shutdown`: how the service ends.
@@ -44,7 +44,7 @@ pub struct ShutdownConfig {
 /// The dead letters' section as it is written.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(extend("x-allowed" = "a mapping with either `topic` or `discard: true`, and `brake`"))]
+#[schemars(extend("x-allowed" = "a mapping with either `topic` or `discard: true`, and `circuit_breaker`"))]
 struct Written {
     /// The topic that dead letters are written to.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,8 +55,8 @@ struct Written {
     discard: bool,
     /// When to stop rather than write most of a topic to the dead letters.
     #[serde(with = "or_off")]
-    #[schemars(schema_with = "or_off::schema::<BrakeConfig>")]
-    brake: Option<BrakeConfig>,
+    #[schemars(schema_with = "or_off::schema::<CircuitBreakerConfig>")]
+    circuit_breaker: Option<CircuitBreakerConfig>,
 }
 
 impl TryFrom<Written> for DeadLetterSection {
@@ -68,7 +68,7 @@ impl TryFrom<Written> for DeadLetterSection {
             (None, true) => DeadLetterConfig::Discard,
             _ => return Err(Malformed),
         };
-        Ok(Self { target, brake: written.brake })
+        Ok(Self { target, circuit_breaker: written.circuit_breaker })
     }
 }
 
@@ -78,19 +78,19 @@ impl From<DeadLetterSection> for Written {
             DeadLetterConfig::Topic(topic) => (Some(topic), false),
             DeadLetterConfig::Discard => (None, true),
         };
-        Self { topic, discard, brake: section.brake }
+        Self { topic, discard, circuit_breaker: section.circuit_breaker }
     }
 }
 
 impl Default for Written {
     fn default() -> Self {
-        Self { topic: None, discard: false, brake: Some(BrakeConfig::default()) }
+        Self { topic: None, discard: false, circuit_breaker: Some(CircuitBreakerConfig::default()) }
     }
 }
 
 impl Default for DeadLetterSection {
     fn default() -> Self {
-        Self { target: DeadLetterConfig::Discard, brake: Some(BrakeConfig::default()) }
+        Self { target: DeadLetterConfig::Discard, circuit_breaker: Some(CircuitBreakerConfig::default()) }
     }
 }
 

@@ -136,9 +136,9 @@ fn dead_letters_go_where_it_is_written() {
     };
     assert_eq!(target("{discard: true}").target, DeadLetterConfig::Discard);
     assert_eq!(target("{topic: t, discard: false}").target, DeadLetterConfig::Topic("t".into()));
-    assert_eq!(target("{discard: true, brake: off}").brake, None);
-    let brake = target("{discard: true, brake: {window: 10}}").brake.unwrap();
-    assert_eq!((brake.share, brake.window.get()), (0.5, 10));
+    assert_eq!(target("{discard: true, circuit_breaker: off}").circuit_breaker, None);
+    let breaker = target("{discard: true, circuit_breaker: {window: 10}}").circuit_breaker.unwrap();
+    assert_eq!((breaker.share, breaker.window.get()), (0.5, 10));
 }
 
 #[test]
@@ -291,7 +291,7 @@ fn what_does_not_agree_is_refused() {
     refused_with(
         "",
         &[("PINPOINT_SIDECAR__DEAD_LETTER__DISCARD", "true")],
-        "dead_letter (config.yaml:2): must be a mapping with either `topic` or `discard: true`, and `brake`",
+        "dead_letter (config.yaml:2): must be a mapping with either `topic` or `discard: true`, and `circuit_breaker`",
     );
 }
 

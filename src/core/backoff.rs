@@ -1,4 +1,4 @@
-//! The schedule of waits before something is tried again.
+//! The backoff of waits before something is tried again.
 //!
 //! The only file that names `backoff` (unmaintained, RUSTSEC-2025-0012; chosen by the product's owner).
 //! Its `ExponentialBackoff` reads a clock and a random number whenever it is asked, so it is asked once,
@@ -7,17 +7,17 @@
 
 use std::time::Duration;
 
-use backoff::{ExponentialBackoff, ExponentialBackoffBuilder, backoff::Backoff};
+use backoff::{ExponentialBackoff, ExponentialBackoffBuilder, backoff::Backoff as _};
 
 /// The longest waits before the first, second, … time that something is tried again; the last one holds
 /// for all that follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Schedule {
+pub struct Backoff {
     waits: Vec<Duration>,
 }
 
-impl Schedule {
-    /// The schedule that starts at `initial` and doubles until it reaches `max`.
+impl Backoff {
+    /// The backoff that starts at `initial` and doubles until it reaches `max`.
     #[must_use]
     pub fn new(initial: Duration, max: Duration) -> Self {
         let mut backoff: ExponentialBackoff = ExponentialBackoffBuilder::new()
@@ -62,8 +62,8 @@ mod tests {
 
     #[track_caller]
     fn check(initial_ms: u64, max_ms: u64, expected_ms: &[u64]) {
-        let schedule = Schedule::new(Duration::from_millis(initial_ms), Duration::from_millis(max_ms));
-        let waits: Vec<_> = schedule.waits.iter().map(Duration::as_millis).collect();
+        let backoff = Backoff::new(Duration::from_millis(initial_ms), Duration::from_millis(max_ms));
+        let waits: Vec<_> = backoff.waits.iter().map(Duration::as_millis).collect();
         assert_eq!(waits, expected_ms.iter().map(|ms| u128::from(*ms)).collect::<Vec<_>>());
     }
 
@@ -76,10 +76,10 @@ mod tests {
 
     #[test]
     fn jitter_takes_a_part_and_the_last_wait_repeats() {
-        let schedule = Schedule::new(Duration::from_secs(1), Duration::from_secs(4));
-        assert_eq!(schedule.wait(1, 0.5), Duration::from_millis(500));
-        assert_eq!(schedule.wait(3, 1.0), Duration::from_secs(4));
-        assert_eq!(schedule.wait(u32::MAX, 1.0), Duration::from_secs(4));
-        assert_eq!(schedule.wait(0, 0.0), Duration::ZERO);
+        let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(4));
+        assert_eq!(backoff.wait(1, 0.5), Duration::from_millis(500));
+        assert_eq!(backoff.wait(3, 1.0), Duration::from_secs(4));
+        assert_eq!(backoff.wait(u32::MAX, 1.0), Duration::from_secs(4));
+        assert_eq!(backoff.wait(0, 0.0), Duration::ZERO);
     }
 }

@@ -5,39 +5,25 @@
 
 use std::sync::Arc;
 
-use crate::core::{
-    event::{Code, Refusal},
-    record::Record,
-};
+use crate::core::{event::Refusal, record::Record};
 
 pub mod config;
 
 /// Identifies a dead letter that is being written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LetterId(pub u64);
+pub struct DeadLetterId(pub u64);
 
 /// A record, or one event of it, that can never be delivered.
 #[derive(Clone, Debug)]
 pub struct DeadLetter {
     /// The id under which its outcome is reported.
-    pub id: LetterId,
+    pub id: DeadLetterId,
     /// The original.
     pub record: Arc<Record>,
     /// Why.
     pub refusal: Refusal,
     /// The id of the app event that was refused; none when the whole record was.
     pub event_id: Option<Box<str>>,
-}
-
-/// What became of a dead letter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LetterOutcome {
-    /// The broker acknowledged it.
-    Written,
-    /// Not written; it may be, later.
-    Again(Code),
-    /// The broker refuses it for good (too large, no topic, no right): a person must act.
-    Refused(Code),
 }
 
 /// Where dead letters go. The outcome of each is reported through the channel the implementation was
@@ -56,7 +42,7 @@ impl<L: DeadLetters + ?Sized> DeadLetters for Box<L> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::core::{record::Ownership, time::Timestamp};
+    use crate::core::{code::Code, record::Ownership, time::Timestamp};
 
     /// A letter about one event of a record.
     pub(crate) fn letter(id: u64) -> DeadLetter {
@@ -73,7 +59,7 @@ pub(crate) mod tests {
         };
         let refusal = Refusal { code: Code("not_json"), message: "expected value at line 1".into() };
         DeadLetter {
-            id: LetterId(id),
+            id: DeadLetterId(id),
             record: Arc::new(record),
             refusal,
             event_id: Some("e1:session".into()),

@@ -4,7 +4,10 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use crate::core::event::{AppEvent, Code, Delivery, Endpoint, EndpointId, Refusal};
+use crate::core::{
+    code::Code,
+    event::{AppEvent, Delivery, Endpoint, EndpointId, Refusal},
+};
 
 /// Identifies a request in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

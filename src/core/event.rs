@@ -4,7 +4,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
-use crate::core::time::Timestamp;
+use crate::core::{code::Code, time::Timestamp};
 
 /// The seven event types that an identity provider sends. A wrong name is accepted by Pinpoint and
 /// never reaches its charts, so there is no other way to make one.
@@ -50,17 +50,6 @@ impl EventType {
             Self::SessionPause => "_session.pause",
             Self::SessionResume => "_session.resume",
         }
-    }
-}
-
-/// A reason or an error code in our own words (`snake_case`) or one that AWS documents: safe in logs,
-/// in `/status` and as a metric's label, because it can hold nothing that a record or an answer said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Code(pub &'static str);
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
     }
 }
 

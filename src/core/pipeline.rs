@@ -2,13 +2,13 @@
 //! here, as a state machine without I/O, clock, randomness and logging.
 //!
 //! ```text
-//! Record ─► ledger (outstanding) ─► gate ─► outlet: lanes ─► request ─► answer ─► verdicts ─► ledger (settled)
+//! Record ─► ledger (outstanding) ─► barrier ─► dispatcher: lanes ─► request ─► answer ─► verdicts ─► ledger (settled)
 //!                                    │                                                │              │
-//!                                    └─── refused ─► letters (brake) ─► dead letter ◄─┘              ▼
+//!                                    └─── refused ─► letters (breaker) ─► dead letter ◄─┘              ▼
 //!                                                                                            position to commit
 //! ```
 //!
-//! At the gate a record waits while its entries of the sessions' table, or those of a record read before it,
+//! At the barrier a record waits while its entries of the sessions' table, or those of a record read before it,
 //! are not acknowledged; without such entries there is no waiting. That write is an obligation of the record
 //! like its events and its dead letters.
 //!
@@ -18,11 +18,12 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::core::{
-    backoff::Schedule,
-    event::{Code, Delivery, Mapped, Refusal},
+    backoff::Backoff,
+    code::Code,
+    event::{Delivery, Mapped, Refusal},
     record::{Ownership, Record},
     session_table::Entry,
-    source::Intake,
+    source::Paused,
     time::Moment,
 };
 
@@ -54,16 +55,16 @@ pub use dispatcher::SendCounts;
 pub use ledger::RecordCounts;
 pub use message::{Action, Input, Summary};
 pub use snapshot::{HOLD_CAUSES, HoldStatus, PartitionStatus, QuotaStatus, Snapshot};
-pub use transition::Notice;
+pub use transition::Transition;
 
 use batcher::Limits;
-use config::{BatchConfig, BrakeConfig, QuotaConfig};
+use config::{BatchConfig, CircuitBreakerConfig, QuotaConfig};
 use dead_letters::Letters;
-use dispatcher::{Outlet, OutletConfig};
+use dispatcher::{Dispatcher, DispatcherConfig};
 use endpoint_queue::{Item, Past};
 use ledger::{Ledger, RecordId};
 use quota_share::Partitions;
-use session_barrier::{Gate, Waiting};
+use session_barrier::{SessionBarrier, Waiting};
 
 /// What the pipeline is made with.
 pub struct PipelineConfig {
@@ -74,11 +75,11 @@ pub struct PipelineConfig {
     /// Bytes of a request's body that are no event's.
     pub envelope: usize,
     /// The waits before something is tried again.
-    pub schedule: Schedule,
+    pub backoff: Backoff,
     /// After how long an event that alone keeps failing is refused; never, without.
     pub give_up: Option<Duration>,
-    /// The brake; none when it is off.
-    pub brake: Option<BrakeConfig>,
+    /// The breaker; none when it is off.
+    pub breaker: Option<CircuitBreakerConfig>,
     /// Bytes outstanding, at most (plus one fetch).
     pub max_bytes: usize,
     /// How often positions are committed.
@@ -98,8 +99,8 @@ const HOLDING: usize = 700;
 pub struct Pipeline {
     config: PipelineConfig,
     ledger: Ledger,
-    gate: Gate,
-    outlet: Outlet,
+    barrier: SessionBarrier,
+    dispatcher: Dispatcher,
     letters: Letters,
     /// Ownerships that are being given up, and until when they may be drained.
     revoking: Vec<(Ownership, Moment)>,
@@ -107,7 +108,7 @@ pub struct Pipeline {
     partitions: Partitions,
     next_item: u64,
     next_commit: Moment,
-    intake: Intake,
+    paused: Paused,
     draining: bool,
     stopped: bool,
     /// All was given up: nothing is sent, written and committed any more.
@@ -124,22 +125,22 @@ impl Pipeline {
             bytes: max_bytes.saturating_sub(config.envelope),
             linger: config.batch.linger.0,
         };
-        let outlet = OutletConfig {
+        let dispatcher = DispatcherConfig {
             limits,
             quota: config.quota.clone(),
-            schedule: config.schedule.clone(),
+            backoff: config.backoff.clone(),
             give_up: config.give_up,
         };
         Self {
             ledger: Ledger::default(),
-            gate: Gate::new(config.schedule.clone()),
-            outlet: Outlet::new(outlet),
-            letters: Letters::new(config.brake, config.schedule.clone()),
+            barrier: SessionBarrier::new(config.backoff.clone()),
+            dispatcher: Dispatcher::new(dispatcher),
+            letters: Letters::new(config.breaker, config.backoff.clone()),
             revoking: Vec::new(),
             partitions: Partitions::default(),
             next_item: 0,
             next_commit: Moment::START,
-            intake: Intake::default(),
+            paused: Paused::default(),
             draining: false,
             stopped: false,
             ended: false,
@@ -162,14 +163,14 @@ impl Pipeline {
             Input::Revoking(ownerships) => self.revoke(now, ownerships),
             Input::Lost(ownerships) => self.lose(now, ownerships, actions),
             Input::SendFinished(id, answer, jitter) => {
-                let outcomes = self.outlet.finish(now, id, answer, jitter);
+                let outcomes = self.dispatcher.finish(now, id, answer, jitter);
                 self.conclude(now, outcomes, actions);
             }
-            Input::LetterFinished(id, outcome, jitter) => self.letter(now, id, outcome, jitter, actions),
+            Input::DeadLetterFinished(id, outcome, jitter) => self.letter(now, id, outcome, jitter, actions),
             Input::EntriesFinished(id, outcome, jitter) => {
-                let mut notices = Vec::new();
-                self.gate.finish(now, id, outcome, jitter, &mut notices);
-                actions.extend(notices.into_iter().map(Action::Notice));
+                let mut transitions = Vec::new();
+                self.barrier.finish(now, id, outcome, jitter, &mut transitions);
+                actions.extend(transitions.into_iter().map(Action::Transition));
             }
             Input::Committed(positions, acknowledged) => self.ledger.committed(&positions, acknowledged),
             Input::Tick => {}
@@ -186,8 +187,11 @@ impl Pipeline {
         }
         let commit = self.ledger.has_moved().then_some(self.next_commit);
         let revoked = self.revoking.iter().map(|(_, deadline)| *deadline).min();
-        let send = self.outlet.next_wake(self.draining);
-        [commit, revoked, send, self.letters.next_wake(), self.gate.next_wake()].into_iter().flatten().min()
+        let send = self.dispatcher.next_wake(self.draining);
+        [commit, revoked, send, self.letters.next_wake(), self.barrier.next_wake()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Ends it: what is not settled is given up, and no input makes an action any more.
@@ -197,9 +201,9 @@ impl Pipeline {
         let unsettled = self.ledger.outstanding();
         let owned: Vec<_> = self.ledger.partitions().keys().copied().collect();
         let release = |id| {
-            self.gate.release(id);
+            self.barrier.release(id);
             self.letters.release(id);
-            self.outlet.abandon(id);
+            self.dispatcher.abandon(id);
             Some((id, self.ledger.release(id)?))
         };
         let positions = owned.into_iter().filter_map(release).collect();
@@ -209,7 +213,7 @@ impl Pipeline {
     /// Takes in what happens after the end: what was in flight is counted, and all else is somebody else's.
     fn account(&mut self, now: Moment, input: Input) {
         if let Input::SendFinished(id, answer, jitter) = input {
-            self.outlet.finish(now, id, answer, jitter);
+            self.dispatcher.finish(now, id, answer, jitter);
         }
     }
 
@@ -223,20 +227,20 @@ impl Pipeline {
     ) {
         let ownership = record.ownership;
         let Some(id) = self.ledger.read(record, now) else { return };
-        if entries.is_empty() && self.gate.is_open() {
+        if entries.is_empty() && self.barrier.is_open() {
             return self.become_of(now, id, ownership, mapped, actions);
         }
         let entries_weight: usize = entries.iter().map(Entry::weight).sum();
-        let bytes = Gate::PLACE + self.weight(&mapped) + entries_weight;
+        let bytes = SessionBarrier::PLACE + self.weight(&mapped) + entries_weight;
         self.ledger.oblige(id, 1, bytes);
         let waiting = Waiting { record: id, ownership, mapped, bytes, entries };
-        actions.extend(self.gate.enter(waiting).map(|(id, entries)| Action::WriteEntries(id, entries)));
+        actions.extend(self.barrier.enter(waiting).map(|(id, entries)| Action::WriteEntries(id, entries)));
     }
 
     /// Lets those records through that need wait no more: that obligation is fulfilled, after what they
     /// become has added its own. Of a record that is ignored nothing is left to fulfil.
     fn let_through(&mut self, now: Moment, actions: &mut Vec<Action>) {
-        while let Some(Waiting { record, ownership, mapped, bytes, .. }) = self.gate.leave() {
+        while let Some(Waiting { record, ownership, mapped, bytes, .. }) = self.barrier.leave() {
             self.ledger.relieve(record, bytes);
             self.become_of(now, record, ownership, mapped, actions);
             self.fulfil(now, record, actions);
@@ -319,20 +323,20 @@ impl Pipeline {
         let order = self.next_item;
         self.next_item += 1;
         let item = Item { order, record, ownership, event, bytes, arrived: now, past: Past::default() };
-        self.outlet.accept(&endpoint_id, &endpoint, item);
+        self.dispatcher.accept(&endpoint_id, &endpoint, item);
     }
 
     /// Does what is due, whatever happened.
     fn advance(&mut self, now: Moment, actions: &mut Vec<Action>) {
         self.let_through(now, actions);
-        // What is released may have stood before others at the gate, and what is let through may settle.
+        // What is released may have stood before others at the barrier, and what is let through may settle.
         while self.release_drained(now, actions) {
             self.let_through(now, actions);
         }
-        let writes = self.gate.due(now).into_iter();
+        let writes = self.barrier.due(now).into_iter();
         actions.extend(writes.map(|(id, entries)| Action::WriteEntries(id, entries)));
-        actions.extend(self.letters.due(now).into_iter().map(Action::Write));
-        while let Some(request) = self.outlet.next_request(now, self.draining) {
+        actions.extend(self.letters.due(now).into_iter().map(Action::WriteDeadLetter));
+        while let Some(request) = self.dispatcher.next_request(now, self.draining) {
             actions.push(Action::Send(request));
         }
         self.commit(now, actions);
@@ -352,7 +356,7 @@ impl Pipeline {
 
     /// Whether anything will come of waiting without a person.
     fn is_moving(&self) -> bool {
-        let moving = self.outlet.is_moving() || self.letters.is_moving() || self.gate.is_moving();
+        let moving = self.dispatcher.is_moving() || self.letters.is_moving() || self.barrier.is_moving();
         self.ledger.outstanding() > 0 && moving
     }
 }

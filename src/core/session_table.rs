@@ -5,7 +5,7 @@
 
 use std::future::Future;
 
-use crate::core::event::Code;
+use crate::core::{code::Code, write_outcome::WriteOutcome};
 
 pub mod config;
 
@@ -21,17 +21,6 @@ pub struct Entry {
 /// Identifies a write until its outcome is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WriteId(pub u64);
-
-/// What became of a write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WriteOutcome {
-    /// All of its entries were acknowledged.
-    Written,
-    /// Not all were; they may be, later.
-    Again(Code),
-    /// The broker refuses an entry for good (no topic, no right): a person must act.
-    Refused(Code),
-}
 
 /// What happened at the table.
 pub enum TableEvent {

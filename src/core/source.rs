@@ -5,7 +5,7 @@
 use std::{future::Future, sync::Arc};
 
 use crate::core::{
-    event::Code,
+    code::Code,
     record::{Assignment, Ownership, Record},
 };
 
@@ -64,18 +64,18 @@ pub enum SourceCommand {
     /// Give these ownerships up, after a commit of their positions where there is one to commit.
     Release(Vec<(Ownership, Option<i64>)>),
     /// What to read from now on; replaces what was said before.
-    Intake(Intake),
+    Pause(Paused),
     /// Commit these positions, leave the group and close, within the source's own bound on time.
     Close(Vec<(Ownership, i64)>),
 }
 
 /// What to read: nothing at all, or everything but some partitions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Intake {
+pub struct Paused {
     /// Read nothing.
-    pub paused: bool,
+    pub everything: bool,
     /// Read nothing of these; sorted.
-    pub held: Vec<Ownership>,
+    pub partitions: Vec<Ownership>,
 }
 
 /// Where records come from.

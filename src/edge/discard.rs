@@ -9,7 +9,10 @@ use std::{
 
 use tokio::sync::mpsc::Sender;
 
-use crate::core::dead_letter::{DeadLetter, DeadLetters, LetterId, LetterOutcome};
+use crate::core::{
+    dead_letter::{DeadLetter, DeadLetterId, DeadLetters},
+    write_outcome::WriteOutcome,
+};
 use crate::edge::acks::Outcomes;
 
 /// How long to wait for room in the channel.
@@ -18,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// Drops each letter, and says that it was written.
 #[derive(Debug)]
 pub struct Discard {
-    outcomes: Arc<Outcomes<(LetterId, LetterOutcome)>>,
+    outcomes: Arc<Outcomes<(DeadLetterId, WriteOutcome)>>,
     reporter: Thread,
 }
 
@@ -28,7 +31,7 @@ impl Discard {
     /// # Errors
     ///
     /// If no thread can be started.
-    pub fn start(outcomes: Sender<(LetterId, LetterOutcome)>) -> io::Result<Self> {
+    pub fn start(outcomes: Sender<(DeadLetterId, WriteOutcome)>) -> io::Result<Self> {
         let outcomes = Arc::new(Outcomes::new(outcomes));
         let ours = Arc::downgrade(&outcomes);
         let thread = thread::Builder::new().name("dead-letters".into()).spawn(move || report(&ours))?;
@@ -38,7 +41,7 @@ impl Discard {
 
 impl DeadLetters for Discard {
     fn write(&mut self, letter: DeadLetter) {
-        self.outcomes.report((letter.id, LetterOutcome::Written));
+        self.outcomes.report((letter.id, WriteOutcome::Written));
         self.reporter.unpark();
     }
 }
@@ -50,7 +53,7 @@ impl Drop for Discard {
 }
 
 /// Reports what did not fit into the channel, as long as there are letters to come.
-fn report(outcomes: &Weak<Outcomes<(LetterId, LetterOutcome)>>) {
+fn report(outcomes: &Weak<Outcomes<(DeadLetterId, WriteOutcome)>>) {
     while let Some(outcomes) = outcomes.upgrade() {
         let is_all = outcomes.flush();
         drop(outcomes);
@@ -73,7 +76,7 @@ mod tests {
             letters.write(letter(id));
         }
         for id in 0..10 {
-            assert_eq!(receiver.recv().await, Some((LetterId(id), LetterOutcome::Written)));
+            assert_eq!(receiver.recv().await, Some((DeadLetterId(id), WriteOutcome::Written)));
         }
         drop(letters);
         assert_eq!(receiver.recv().await, None);

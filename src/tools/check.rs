@@ -15,7 +15,7 @@ use rdkafka::{
 
 use crate::{
     config::Config,
-    core::{dead_letter::config::DeadLetterConfig, event::Code},
+    core::{code::Code, dead_letter::config::DeadLetterConfig},
     edge::{
         geo::{Database, GeoError},
         kafka::{client::SYSTEM_CERTIFICATES, config::SourceConfig},

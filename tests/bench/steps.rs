@@ -11,12 +11,12 @@ use std::{
 
 use pinpoint_sidecar::{
     core::{
-        backoff::Schedule,
+        backoff::Backoff,
         destination::{Answer, EndpointBatch, Outcome, Request, RequestId},
         event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Mapped, Session},
         pipeline::{
             Action, Input, Pipeline, PipelineConfig,
-            config::{BatchConfig, BrakeConfig, QuotaConfig, Share},
+            config::{BatchConfig, CircuitBreakerConfig, QuotaConfig, Share},
         },
         record::{Assignment, Ownership, Record},
         time::{Moment, Timestamp},
@@ -240,9 +240,9 @@ fn config() -> PipelineConfig {
         },
         batch: BatchConfig { max_events: NonZeroUsize::new(FULL).unwrap(), ..BatchConfig::default() },
         envelope: pinpoint::ENVELOPE,
-        schedule: Schedule::new(Duration::from_millis(500), Duration::from_secs(30)),
+        backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(30)),
         give_up: None,
-        brake: Some(BrakeConfig::default()),
+        breaker: Some(CircuitBreakerConfig::default()),
         max_bytes: usize::MAX,
         commit_interval: COMMIT_INTERVAL,
         revoke_timeout: Duration::from_secs(10),

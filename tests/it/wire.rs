@@ -15,8 +15,9 @@ use std::{
 
 use pinpoint_sidecar::{
     core::{
+        code::Code,
         destination::{Answer, Destination, EndpointBatch, Outcome, Request, RequestId},
-        event::{AppEvent, Code, Demographic, Endpoint, EndpointId, EventType, Location, Session},
+        event::{AppEvent, Demographic, Endpoint, EndpointId, EventType, Location, Session},
         time::Timestamp,
         units::Span,
     },

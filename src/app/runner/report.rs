@@ -13,14 +13,14 @@ use crate::{
         tabled::{self, TableLog},
     },
     core::{
-        dead_letter::LetterOutcome,
+        code::Code,
         destination::{Answer, Request},
-        event::Code,
         map::Mapper,
-        pipeline::{HoldStatus, Notice, Pipeline},
-        session_table::{TableEvent, WriteOutcome},
+        pipeline::{HoldStatus, Pipeline, Transition},
+        session_table::TableEvent,
         source::SourceEvent,
         time::Moment,
+        write_outcome::WriteOutcome,
     },
     edge::admin::{
         Health, Overview, Query, RecentErrors, SourceReport, Stage, Status, TableReport, metrics::Metrics,
@@ -158,41 +158,43 @@ impl Reporter {
     }
 
     /// A dead letter was written, or not.
-    pub(super) fn letter(&mut self, now: Moment, outcome: LetterOutcome) {
+    pub(super) fn letter(&mut self, now: Moment, outcome: WriteOutcome) {
         self.metrics.observe_letter(outcome);
-        if let LetterOutcome::Again(code) | LetterOutcome::Refused(code) = outcome {
+        if let WriteOutcome::Again(code) | WriteOutcome::Refused(code) = outcome {
             self.errors.note(now, "dead_letter", code);
         }
     }
 
     /// The pipeline has something to tell.
-    pub(super) fn notice(&mut self, now: Moment, notice: &Notice) {
-        match notice {
-            Notice::Held { code } => {
+    pub(super) fn transition(&mut self, now: Moment, transition: &Transition) {
+        match transition {
+            Transition::Held { code } => {
                 self.errors.note(now, "destination", *code);
                 error!(%code, "destination is on hold: nothing is sent but a probe now and then; mend the set-up");
             }
-            Notice::Resumed { code } => info!(%code, "hold is over"),
-            Notice::Throttled => warn!("destination throttles: sending slower"),
-            Notice::EventStuck { code } => {
+            Transition::Resumed { code } => info!(%code, "hold is over"),
+            Transition::Throttled => warn!("destination throttles: sending slower"),
+            Transition::EventStuck { code } => {
                 error!(%code, "an event keeps failing while others are taken; it goes on at the slowest pace");
             }
-            Notice::BrakeOn { topic } => {
-                error!(%topic, "most of the topic is refused: its intake stops; see its dead letters");
+            Transition::CircuitOpened { topic } => {
+                error!(%topic, "most of the topic is refused: its paused stops; see its dead letters");
             }
-            Notice::BrakeOff { topic } => info!(%topic, "topic is taken again"),
-            Notice::PartitionHeld { topic, partition, code } => {
+            Transition::CircuitClosed { topic } => info!(%topic, "topic is taken again"),
+            Transition::PartitionHeld { topic, partition, code } => {
                 error!(
                     %topic, partition, %code,
                     "the broker refuses a dead letter: the partition is on hold; {}", remedy(*code)
                 );
             }
-            Notice::PartitionResumed { topic, partition } => info!(%topic, partition, "partition goes on"),
-            Notice::TableHeld { code } => {
+            Transition::PartitionResumed { topic, partition } => {
+                info!(%topic, partition, "partition goes on")
+            }
+            Transition::TableHeld { code } => {
                 error!(%code, "the broker refuses to write to the sessions' table: nothing more is delivered; {}", tabled::remedy_of_hold(*code));
             }
-            Notice::TableResumed { code } => info!(%code, "sessions' table is written to again"),
-            Notice::ReleasedUnsettled { topic, partition, records } => {
+            Transition::TableResumed { code } => info!(%code, "sessions' table is written to again"),
+            Transition::ReleasedUnsettled { topic, partition, records } => {
                 warn!(%topic, partition, records, "partition given up with unsettled records; they are delivered again");
             }
         }

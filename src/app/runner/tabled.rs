@@ -7,7 +7,7 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use crate::{
-    core::{event::Code, session_table::TableEvent, time::Moment},
+    core::{code::Code, session_table::TableEvent, time::Moment},
     edge::admin::TableReport,
 };
 

@@ -20,7 +20,7 @@ use tokio::{
 use super::*;
 use crate::{
     core::{
-        backoff::Schedule,
+        backoff::Backoff,
         dead_letter::DeadLetter,
         decode::Decoder,
         destination::Outcome,
@@ -31,8 +31,9 @@ use crate::{
             config::{BatchConfig, QuotaConfig, Share},
         },
         record::{Assignment, Ownership, Record},
-        session_table::{Entry, WriteId, WriteOutcome},
+        session_table::{Entry, WriteId},
         time::Timestamp,
+        write_outcome::WriteOutcome,
     },
     edge::admin::{Health, Stage, metrics::Metrics},
 };
@@ -101,7 +102,7 @@ struct Sheet {
 
 struct Tabled(Rc<Sheet>);
 
-struct Letters(mpsc::Sender<(LetterId, LetterOutcome)>);
+struct Letters(mpsc::Sender<(DeadLetterId, WriteOutcome)>);
 
 impl Source for Memory {
     async fn next(&mut self) -> SourceEvent {
@@ -185,7 +186,7 @@ impl Destination for Scripted {
 
 impl DeadLetters for Letters {
     fn write(&mut self, letter: DeadLetter) {
-        self.0.try_send((letter.id, LetterOutcome::Written)).unwrap();
+        self.0.try_send((letter.id, WriteOutcome::Written)).unwrap();
     }
 }
 
@@ -262,7 +263,7 @@ impl Script {
         let commands = self.line.commands.borrow();
         commands
             .iter()
-            .filter(|command| !matches!(command, SourceCommand::Begin | SourceCommand::Intake(_)))
+            .filter(|command| !matches!(command, SourceCommand::Begin | SourceCommand::Pause(_)))
             .cloned()
             .collect()
     }
@@ -334,9 +335,9 @@ fn pipeline() -> Pipeline {
         quota,
         batch: BatchConfig::default(),
         envelope: 100,
-        schedule: Schedule::new(Duration::from_millis(500), Duration::from_secs(30)),
+        backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(30)),
         give_up: None,
-        brake: None,
+        breaker: None,
         max_bytes: 1 << 20,
         commit_interval: Duration::from_secs(2),
         revoke_timeout: REVOKE_TIMEOUT,

@@ -266,7 +266,7 @@ mod tests {
         check(&event("authorize_application", ANNA, ""), "ignored: type_not_mapped");
         check(&event("custom_login", ANNA, ""), "ignored: type_not_mapped");
         check(r#"{"pk":"e","user":{}}"#, "refused: no_type");
-        check(r#"{"body":"a","severity":"notice","user_email":"anna@example.com"}"#, "refused: no_type");
+        check(r#"{"body":"a","severity":"transition","user_email":"anna@example.com"}"#, "refused: no_type");
         check(r#"{"action":{}}"#, "refused: field_not_text");
         check(&event("login", r#"{"pk":[]}"#, ""), "refused: field_not_text");
         check(r#"{"pk":{},"action":"login"}"#, "refused: field_not_text");

@@ -5,7 +5,7 @@
 
 use thiserror::Error;
 
-use crate::core::event::{Code, Refusal};
+use crate::core::{code::Code, event::Refusal};
 
 /// Why a record becomes no app event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

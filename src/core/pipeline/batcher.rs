@@ -16,7 +16,7 @@ use std::{
 
 use crate::core::{
     event::{Endpoint, EndpointId},
-    pipeline::endpoint_queue::{Block, Item, Lane, Place, Room},
+    pipeline::endpoint_queue::{Block, EndpointQueue, Item, Place, Room},
     record::Ownership,
     time::Moment,
 };
@@ -54,7 +54,7 @@ pub(super) struct Picked {
     pub(super) items: Vec<Item>,
 }
 
-/// The place of a lane among those that are free: urgent ones first, then by age. No two have the same.
+/// The place of a lane among those that are free: prioritised ones first, then by age. No two have the same.
 ///
 /// The first is whether it can wait (`false` sorts first).
 type Rank = (bool, u64);
@@ -62,14 +62,14 @@ type Rank = (bool, u64);
 /// The lanes of all endpoints with events on their way.
 pub(super) struct Batcher {
     limits: Limits,
-    lanes: HashMap<EndpointId, Lane>,
+    lanes: HashMap<EndpointId, EndpointQueue>,
     ready: BTreeMap<Rank, EndpointId>,
     /// When the oldest event of each lane of `ready` has waited long enough, and its order.
     due: BTreeSet<(Moment, u64)>,
     waiting: BTreeSet<(Moment, EndpointId)>,
     /// Free lanes whose front belongs to a cohort.
     cohorts: BTreeMap<u64, BTreeSet<EndpointId>>,
-    urgent: HashSet<Ownership>,
+    prioritised: HashSet<Ownership>,
     ready_events: usize,
     ready_bytes: usize,
     /// What is said of an endpoint that was refused.
@@ -85,7 +85,7 @@ impl Batcher {
             due: BTreeSet::new(),
             waiting: BTreeSet::new(),
             cohorts: BTreeMap::new(),
-            urgent: HashSet::new(),
+            prioritised: HashSet::new(),
             ready_events: 0,
             ready_bytes: 0,
             nothing: Arc::default(),
@@ -95,13 +95,13 @@ impl Batcher {
     /// Adds a new event behind all others of its endpoint.
     pub(super) fn push(&mut self, endpoint_id: &EndpointId, endpoint: &Arc<Endpoint>, item: Item) {
         let Some(lane) = self.lanes.get_mut(endpoint_id) else {
-            let mut lane = Lane::new(Arc::clone(endpoint));
+            let mut lane = EndpointQueue::new(Arc::clone(endpoint));
             lane.push(item, endpoint);
             self.lanes.insert(endpoint_id.clone(), lane);
             return self.index(endpoint_id);
         };
-        // What waited at the gate may be of a partition that is being given up by now.
-        if lane.place.is_some_and(|place| place.patient) && self.urgent.contains(&item.ownership) {
+        // What waited at the barrier may be of a partition that is being given up by now.
+        if lane.place.is_some_and(|place| place.patient) && self.prioritised.contains(&item.ownership) {
             self.unindex(endpoint_id);
             if let Some(lane) = self.lanes.get_mut(endpoint_id) {
                 lane.push(item, endpoint);
@@ -225,8 +225,8 @@ impl Batcher {
     }
 
     /// From now on, events of this ownership come before all others.
-    pub(super) fn urge(&mut self, ownership: Ownership) {
-        self.urgent.insert(ownership);
+    pub(super) fn prioritise(&mut self, ownership: Ownership) {
+        self.prioritised.insert(ownership);
         for endpoint_id in self.lanes_of(ownership) {
             self.unindex(&endpoint_id);
             self.index(&endpoint_id);
@@ -235,7 +235,7 @@ impl Batcher {
 
     /// Removes and returns the waiting events of an ownership that has ended.
     pub(super) fn remove(&mut self, ownership: Ownership) -> Vec<Item> {
-        self.urgent.remove(&ownership);
+        self.prioritised.remove(&ownership);
         let mut removed = Vec::new();
         for endpoint_id in self.lanes_of(ownership) {
             self.unindex(&endpoint_id);
@@ -248,7 +248,7 @@ impl Batcher {
     }
 
     fn lanes_of(&self, ownership: Ownership) -> Vec<EndpointId> {
-        let of_it = |lane: &Lane| lane.items().any(|item| item.ownership == ownership);
+        let of_it = |lane: &EndpointQueue| lane.items().any(|item| item.ownership == ownership);
         self.lanes.iter().filter(|(_, lane)| of_it(lane)).map(|(id, _)| id.clone()).collect()
     }
 
@@ -277,7 +277,7 @@ impl Batcher {
         let Some(lane) = self.lanes.get_mut(endpoint_id) else { return };
         let id = || endpoint_id.clone();
         if lane.is_free()
-            && let Some(place) = place(lane, &self.urgent, self.limits.linger)
+            && let Some(place) = place(lane, &self.prioritised, self.limits.linger)
         {
             lane.place = Some(place);
             self.ready.insert((place.patient, place.order), id());
@@ -323,10 +323,13 @@ fn owned((rank, endpoint_id): (&Rank, &EndpointId)) -> (Rank, EndpointId) {
 }
 
 /// Where a lane stands: by its first event of a partition that is being given up, else by its front.
-fn place(lane: &Lane, urgent: &HashSet<Ownership>, linger: Duration) -> Option<Place> {
+fn place(lane: &EndpointQueue, prioritised: &HashSet<Ownership>, linger: Duration) -> Option<Place> {
     let head = lane.head()?;
-    let pressing =
-        if urgent.is_empty() { None } else { lane.items().find(|item| urgent.contains(&item.ownership)) };
+    let pressing = if prioritised.is_empty() {
+        None
+    } else {
+        lane.items().find(|item| prioritised.contains(&item.ownership))
+    };
     let cohort = head.past.cohort.map(|cohort| cohort.id);
     let due = if cohort.is_some() { Moment::START } else { head.arrived.max(lane.again_from) + linger };
     Some(Place { patient: pressing.is_none(), order: pressing.unwrap_or(head).order, due, cohort })

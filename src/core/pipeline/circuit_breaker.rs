@@ -1,29 +1,29 @@
-//! The brake of one topic: when most of what it brings is refused, that is not the records' fault, and
+//! The breaker of one topic: when most of what it brings is refused, that is not the records' fault, and
 //! writing the topic to the dead letters would only move the damage.
 //!
-//! Knows nothing of dead letters and intake. What always holds: while the brake is on, at most one refusal
+//! Knows nothing of dead letters and paused. What always holds: while the breaker is on, at most one refusal
 //! is let through in each pause.
 
 use std::{collections::VecDeque, time::Duration};
 
-use crate::core::{pipeline::config::BrakeConfig, time::Moment};
+use crate::core::{pipeline::config::CircuitBreakerConfig, time::Moment};
 
 /// Looks back on the last records of a topic that were finished, by whatever stage.
 #[derive(Debug)]
-pub(super) struct Brake {
+pub(super) struct CircuitBreaker {
     window: VecDeque<bool>,
     length: usize,
-    /// More refusals than this in the window put the brake on.
+    /// More refusals than this in the window put the breaker on.
     tolerated: usize,
     refused: usize,
     pause: Duration,
-    /// When the next refusal is let through, while the brake is on.
+    /// When the next refusal is let through, while the breaker is on.
     next_through: Option<Moment>,
 }
 
-impl Brake {
-    /// A brake that lets one refusal through in each `pause` while it is on.
-    pub(super) fn new(config: BrakeConfig, pause: Duration) -> Self {
+impl CircuitBreaker {
+    /// A breaker that lets one refusal through in each `pause` while it is on.
+    pub(super) fn new(config: CircuitBreakerConfig, pause: Duration) -> Self {
         let length = config.window.get();
         #[expect(
             clippy::cast_possible_truncation,
@@ -35,7 +35,7 @@ impl Brake {
         Self { window: VecDeque::new(), length, tolerated, refused: 0, pause, next_through: None }
     }
 
-    /// A record was finished without a refusal. Returns whether that released the brake.
+    /// A record was finished without a refusal. Returns whether that released the breaker.
     pub(super) fn pass(&mut self) -> bool {
         self.finish(false);
         let released = self.is_on() && self.refused <= self.tolerated;
@@ -63,7 +63,7 @@ impl Brake {
         self.next_through.is_some()
     }
 
-    /// When the next refusal is let through, while the brake is on.
+    /// When the next refusal is let through, while the breaker is on.
     pub(super) fn next_through(&self) -> Option<Moment> {
         self.next_through
     }
@@ -90,21 +90,21 @@ mod tests {
     /// Finishes records at second 0 as `history` says (`x` refused, `.` passed); returns what became of
     /// each (`X` let through, `w` waits).
     #[track_caller]
-    fn check(history: &str, expected: &str, on: bool) -> Brake {
-        let config = BrakeConfig { share: 0.5, window: NonZeroUsize::new(4).expect("not 0") };
-        let mut brake = Brake::new(config, Duration::from_secs(30));
+    fn check(history: &str, expected: &str, on: bool) -> CircuitBreaker {
+        let config = CircuitBreakerConfig { share: 0.5, window: NonZeroUsize::new(4).expect("not 0") };
+        let mut breaker = CircuitBreaker::new(config, Duration::from_secs(30));
         let became: String = (history.chars())
             .map(|record| match record {
                 '.' => {
-                    brake.pass();
+                    breaker.pass();
                     '.'
                 }
-                _ if brake.admit(at(0)) => 'X',
+                _ if breaker.admit(at(0)) => 'X',
                 _ => 'w',
             })
             .collect();
-        assert_eq!((became.as_str(), brake.is_on()), (expected, on));
-        brake
+        assert_eq!((became.as_str(), breaker.is_on()), (expected, on));
+        breaker
     }
 
     #[test]
@@ -125,10 +125,10 @@ mod tests {
 
     #[test]
     fn one_refusal_is_let_through_in_each_pause() {
-        let mut brake = check("xxxx", "XXXw", true);
-        assert!(!brake.admit(at(29)));
-        assert!(brake.admit(at(30)));
-        assert!(!brake.admit(at(31)));
-        assert!(brake.admit(at(60)));
+        let mut breaker = check("xxxx", "XXXw", true);
+        assert!(!breaker.admit(at(29)));
+        assert!(breaker.admit(at(30)));
+        assert!(!breaker.admit(at(31)));
+        assert!(breaker.admit(at(60)));
     }
 }

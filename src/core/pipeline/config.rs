@@ -1,4 +1,4 @@
-//! What can be set of the pipeline: quota, batches, retries, commits, memory and the brake.
+//! What can be set of the pipeline: quota, batches, retries, commits, memory and the breaker.
 
 use std::{
     fmt,
@@ -85,10 +85,10 @@ pub struct MemoryConfig {
     pub max_bytes: Size,
 }
 
-/// `dead_letter.brake`: stop rather than write most of a topic to the dead letters.
+/// `dead_letter.circuit_breaker`: stop rather than write most of a topic to the dead letters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct BrakeConfig {
+pub struct CircuitBreakerConfig {
     /// The part of the last records that may be refused.
     #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub share: f64,
@@ -135,7 +135,7 @@ impl Default for MemoryConfig {
     }
 }
 
-impl Default for BrakeConfig {
+impl Default for CircuitBreakerConfig {
     fn default() -> Self {
         Self { share: 0.5, window: NonZeroUsize::new(100).unwrap_or(NonZeroUsize::MIN) }
     }

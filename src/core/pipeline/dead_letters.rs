@@ -1,4 +1,4 @@
-//! The dead letters on their way: which wait for a brake, which are being written, which could not be.
+//! The dead letters on their way: which wait for a breaker, which are being written, which could not be.
 //!
 //! Knows nothing of events' delivery and of the broker. What always holds: a record's obligation for a
 //! letter is fulfilled by the acknowledgement of that letter and by nothing else.
@@ -10,12 +10,17 @@ use std::{
 };
 
 use crate::core::{
-    backoff::Schedule,
-    dead_letter::{DeadLetter, LetterId, LetterOutcome},
-    event::{Code, Refusal},
-    pipeline::{circuit_breaker::Brake, config::BrakeConfig, ledger::RecordId, transition::Notice},
+    backoff::Backoff,
+    code::Code,
+    dead_letter::{DeadLetter, DeadLetterId},
+    event::Refusal,
+    pipeline::{
+        circuit_breaker::CircuitBreaker, config::CircuitBreakerConfig, ledger::RecordId,
+        transition::Transition,
+    },
     record::{Ownership, Record},
     time::Moment,
+    write_outcome::WriteOutcome,
 };
 
 /// Something of a record that was refused.
@@ -39,8 +44,8 @@ struct Letter {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// The brake of its topic is on.
-    Braked,
+    /// The breaker of its topic is on.
+    Held,
     /// On its way to the broker.
     Writing,
     /// To be written again then.
@@ -52,27 +57,27 @@ enum State {
 pub(super) struct HeldPartition {
     pub(super) code: Code,
     pub(super) since: Moment,
-    letters: BTreeSet<LetterId>,
+    letters: BTreeSet<DeadLetterId>,
 }
 
-/// A topic's brake and what waits for it, first come first served.
-struct TopicBrake {
-    brake: Brake,
-    waiting: VecDeque<LetterId>,
+/// A topic's breaker and what waits for it, first come first served.
+struct TopicBreaker {
+    breaker: CircuitBreaker,
+    waiting: VecDeque<DeadLetterId>,
     since: Moment,
 }
 
-impl TopicBrake {
-    fn new(config: BrakeConfig, pause: Duration, now: Moment) -> Self {
-        Self { brake: Brake::new(config, pause), waiting: VecDeque::new(), since: now }
+impl TopicBreaker {
+    fn new(config: CircuitBreakerConfig, pause: Duration, now: Moment) -> Self {
+        Self { breaker: CircuitBreaker::new(config, pause), waiting: VecDeque::new(), since: now }
     }
 
-    /// Lets the refusals of the record that has waited longest through, if the brake does.
-    fn next(&mut self, now: Moment, letters: &HashMap<LetterId, Letter>) -> Vec<LetterId> {
-        if self.waiting.is_empty() || !self.brake.admit(now) {
+    /// Lets the refusals of the record that has waited longest through, if the breaker does.
+    fn next(&mut self, now: Moment, letters: &HashMap<DeadLetterId, Letter>) -> Vec<DeadLetterId> {
+        if self.waiting.is_empty() || !self.breaker.admit(now) {
             return Vec::new();
         }
-        let record = |id: &LetterId| letters.get(id).map(|letter| letter.record_id);
+        let record = |id: &DeadLetterId| letters.get(id).map(|letter| letter.record_id);
         let first = self.waiting.front().and_then(record);
         let others = self.waiting.iter().position(|id| record(id) != first);
         self.waiting.drain(..others.unwrap_or(self.waiting.len())).collect()
@@ -81,27 +86,27 @@ impl TopicBrake {
 
 /// All dead letters that are not acknowledged yet.
 pub(super) struct Letters {
-    config: Option<BrakeConfig>,
-    schedule: Schedule,
+    config: Option<CircuitBreakerConfig>,
+    backoff: Backoff,
     next: u64,
-    unacknowledged: HashMap<LetterId, Letter>,
-    waiting: BTreeSet<(Moment, LetterId)>,
-    brakes: HashMap<Arc<str>, TopicBrake>,
+    unacknowledged: HashMap<DeadLetterId, Letter>,
+    waiting: BTreeSet<(Moment, DeadLetterId)>,
+    breakers: HashMap<Arc<str>, TopicBreaker>,
     held: BTreeMap<Ownership, HeldPartition>,
     /// What is not to be read may be something else than when it was last asked for.
     changed: bool,
 }
 
 impl Letters {
-    /// Without a `brake`, every refusal is written at once.
-    pub(super) fn new(brake: Option<BrakeConfig>, schedule: Schedule) -> Self {
+    /// Without a `breaker`, every refusal is written at once.
+    pub(super) fn new(breaker: Option<CircuitBreakerConfig>, backoff: Backoff) -> Self {
         Self {
-            config: brake,
-            schedule,
+            config: breaker,
+            backoff,
             next: 0,
             unacknowledged: HashMap::new(),
             waiting: BTreeSet::new(),
-            brakes: HashMap::new(),
+            breakers: HashMap::new(),
             held: BTreeMap::new(),
             changed: false,
         }
@@ -112,48 +117,49 @@ impl Letters {
         &mut self,
         now: Moment,
         refused: Refused,
-        notices: &mut Vec<Notice>,
+        transitions: &mut Vec<Transition>,
     ) -> Option<DeadLetter> {
-        let id = LetterId(self.next);
+        let id = DeadLetterId(self.next);
         self.next += 1;
         let Refused { record_id, record, refusal, event_id, first } = refused;
         let topic = Arc::clone(&record.topic);
         let letter = DeadLetter { id, record, refusal, event_id };
-        let through = self.admit(now, &topic, record_id, first, notices);
-        let state = if through { State::Writing } else { State::Braked };
+        let through = self.admit(now, &topic, record_id, first, transitions);
+        let state = if through { State::Writing } else { State::Held };
         self.unacknowledged.insert(id, Letter { record_id, content: letter.clone(), state, failures: 0 });
         if through {
             return Some(letter);
         }
-        self.brakes.entry(topic).and_modify(|topic| topic.waiting.push_back(id));
+        self.breakers.entry(topic).and_modify(|topic| topic.waiting.push_back(id));
         self.changed = true;
         None
     }
 
-    /// Asks the topic's brake; all refusals of one record share an answer.
+    /// Asks the topic's breaker; all refusals of one record share an answer.
     fn admit(
         &mut self,
         now: Moment,
         topic: &Arc<str>,
         record: RecordId,
         first: bool,
-        notices: &mut Vec<Notice>,
+        transitions: &mut Vec<Transition>,
     ) -> bool {
         let Some(config) = self.config else { return true };
-        let pause = self.schedule.max();
-        let brake =
-            self.brakes.entry(Arc::clone(topic)).or_insert_with(|| TopicBrake::new(config, pause, now));
+        let pause = self.backoff.max();
+        let breaker =
+            self.breakers.entry(Arc::clone(topic)).or_insert_with(|| TopicBreaker::new(config, pause, now));
         if !first {
-            let waits =
-                |id: &LetterId| self.unacknowledged.get(id).is_some_and(|letter| letter.record_id == record);
-            return !brake.waiting.iter().any(waits);
+            let waits = |id: &DeadLetterId| {
+                self.unacknowledged.get(id).is_some_and(|letter| letter.record_id == record)
+            };
+            return !breaker.waiting.iter().any(waits);
         }
-        let was_on = brake.brake.is_on();
+        let was_on = breaker.breaker.is_on();
         // What came first goes first.
-        let through = (brake.waiting.is_empty() || !was_on) && brake.brake.admit(now);
-        if brake.brake.is_on() && !was_on {
-            brake.since = now;
-            notices.push(Notice::BrakeOn { topic: Arc::clone(topic) });
+        let through = (breaker.waiting.is_empty() || !was_on) && breaker.breaker.admit(now);
+        if breaker.breaker.is_on() && !was_on {
+            breaker.since = now;
+            transitions.push(Transition::CircuitOpened { topic: Arc::clone(topic) });
         }
         through
     }
@@ -163,31 +169,31 @@ impl Letters {
         &mut self,
         now: Moment,
         topic: &Arc<str>,
-        notices: &mut Vec<Notice>,
+        transitions: &mut Vec<Transition>,
     ) -> Vec<DeadLetter> {
         let Some(config) = self.config else { return Vec::new() };
-        let pause = self.schedule.max();
-        if !self.brakes.contains_key(topic) {
-            self.brakes.insert(Arc::clone(topic), TopicBrake::new(config, pause, now));
+        let pause = self.backoff.max();
+        if !self.breakers.contains_key(topic) {
+            self.breakers.insert(Arc::clone(topic), TopicBreaker::new(config, pause, now));
         }
-        let Some(brake) = self.brakes.get_mut(topic) else { return Vec::new() };
-        if !brake.brake.pass() {
+        let Some(breaker) = self.breakers.get_mut(topic) else { return Vec::new() };
+        if !breaker.breaker.pass() {
             return Vec::new();
         }
-        notices.push(Notice::BrakeOff { topic: Arc::clone(topic) });
+        transitions.push(Transition::CircuitClosed { topic: Arc::clone(topic) });
         self.changed = true;
         let mut through = Vec::new();
-        while !brake.brake.is_on() && !brake.waiting.is_empty() {
-            through.extend(brake.next(now, &self.unacknowledged));
+        while !breaker.breaker.is_on() && !breaker.waiting.is_empty() {
+            through.extend(breaker.next(now, &self.unacknowledged));
         }
-        if brake.brake.is_on() {
-            brake.since = now;
-            notices.push(Notice::BrakeOn { topic: Arc::clone(topic) });
+        if breaker.breaker.is_on() {
+            breaker.since = now;
+            transitions.push(Transition::CircuitOpened { topic: Arc::clone(topic) });
         }
         through.into_iter().filter_map(|id| self.write(id)).collect()
     }
 
-    /// The letters that are due to be written now: again, or let through by a brake.
+    /// The letters that are due to be written now: again, or let through by a breaker.
     pub(super) fn due(&mut self, now: Moment) -> Vec<DeadLetter> {
         let mut due = Vec::new();
         while self.waiting.first().is_some_and(|(until, _)| *until <= now) {
@@ -195,7 +201,7 @@ impl Letters {
             due.extend(id.and_then(|id| self.write(id)));
         }
         let mut through = Vec::new();
-        for topic in self.brakes.values_mut().filter(|topic| topic.brake.is_on()) {
+        for topic in self.breakers.values_mut().filter(|topic| topic.breaker.is_on()) {
             through.extend(topic.next(now, &self.unacknowledged));
         }
         self.changed |= !through.is_empty();
@@ -203,7 +209,7 @@ impl Letters {
         due
     }
 
-    fn write(&mut self, id: LetterId) -> Option<DeadLetter> {
+    fn write(&mut self, id: DeadLetterId) -> Option<DeadLetter> {
         let letter = self.unacknowledged.get_mut(&id)?;
         letter.state = State::Writing;
         Some(letter.content.clone())
@@ -213,55 +219,68 @@ impl Letters {
     pub(super) fn finish(
         &mut self,
         now: Moment,
-        id: LetterId,
-        outcome: LetterOutcome,
+        id: DeadLetterId,
+        outcome: WriteOutcome,
         jitter: f64,
-        notices: &mut Vec<Notice>,
+        transitions: &mut Vec<Transition>,
     ) -> Option<RecordId> {
         let letter = self.unacknowledged.get_mut(&id)?;
         letter.failures = letter.failures.saturating_add(1);
         let (wait, refused) = match outcome {
-            LetterOutcome::Written => {
+            WriteOutcome::Written => {
                 let letter = self.unacknowledged.remove(&id)?;
-                self.resume(letter.content.record.ownership, id, notices, &letter.content.record);
+                self.resume(letter.content.record.ownership, id, transitions, &letter.content.record);
                 return Some(letter.record_id);
             }
-            LetterOutcome::Again(_) => (self.schedule.wait(letter.failures, jitter), None),
-            LetterOutcome::Refused(code) => (self.schedule.max(), Some(code)),
+            WriteOutcome::Again(_) => (self.backoff.wait(letter.failures, jitter), None),
+            WriteOutcome::Refused(code) => (self.backoff.max(), Some(code)),
         };
         letter.state = State::Waiting(now + wait);
         self.waiting.insert((now + wait, id));
         if let Some(code) = refused {
             let record = Arc::clone(&letter.content.record);
-            self.hold(now, id, code, &record, notices);
+            self.hold(now, id, code, &record, transitions);
         }
         None
     }
 
-    fn hold(&mut self, now: Moment, id: LetterId, code: Code, record: &Record, notices: &mut Vec<Notice>) {
+    fn hold(
+        &mut self,
+        now: Moment,
+        id: DeadLetterId,
+        code: Code,
+        record: &Record,
+        transitions: &mut Vec<Transition>,
+    ) {
         let new = || HeldPartition { code, since: now, letters: BTreeSet::new() };
         let held = self.held.entry(record.ownership).or_insert_with(new);
         if held.letters.is_empty() {
             let (topic, partition) = (Arc::clone(&record.topic), record.partition);
-            notices.push(Notice::PartitionHeld { topic, partition, code });
+            transitions.push(Transition::PartitionHeld { topic, partition, code });
         }
         held.code = code;
         held.letters.insert(id);
         self.changed = true;
     }
 
-    fn resume(&mut self, ownership: Ownership, id: LetterId, notices: &mut Vec<Notice>, record: &Record) {
+    fn resume(
+        &mut self,
+        ownership: Ownership,
+        id: DeadLetterId,
+        transitions: &mut Vec<Transition>,
+        record: &Record,
+    ) {
         let Some(held) = self.held.get_mut(&ownership) else { return };
         held.letters.remove(&id);
         if held.letters.is_empty() {
             self.held.remove(&ownership);
             self.changed = true;
             let (topic, partition) = (Arc::clone(&record.topic), record.partition);
-            notices.push(Notice::PartitionResumed { topic, partition });
+            transitions.push(Transition::PartitionResumed { topic, partition });
         }
     }
 
-    /// A partition came: it may be of a topic whose brake is on.
+    /// A partition came: it may be of a topic whose breaker is on.
     pub(super) fn own(&mut self) {
         self.changed = true;
     }
@@ -276,9 +295,9 @@ impl Letters {
                 State::Waiting(until) => {
                     self.waiting.remove(&(until, id));
                 }
-                State::Braked => {
-                    if let Some(brake) = self.brakes.get_mut(&letter.content.record.topic) {
-                        brake.waiting.retain(|other| *other != id);
+                State::Held => {
+                    if let Some(breaker) = self.breakers.get_mut(&letter.content.record.topic) {
+                        breaker.waiting.retain(|other| *other != id);
                     }
                 }
                 State::Writing => {}
@@ -288,11 +307,11 @@ impl Letters {
 
     /// When a letter will be due, if nothing happens before.
     pub(super) fn next_wake(&self) -> Option<Moment> {
-        let braked = (self.brakes.values())
+        let open_circuits = (self.breakers.values())
             .filter(|topic| !topic.waiting.is_empty())
-            .filter_map(|topic| topic.brake.next_through());
+            .filter_map(|topic| topic.breaker.next_through());
         let waiting = self.waiting.first().map(|(until, _)| *until);
-        braked.chain(waiting).min()
+        open_circuits.chain(waiting).min()
     }
 
     /// Whether anything will come of waiting without a person: a letter is being written, or will be again.
@@ -307,14 +326,17 @@ impl Letters {
         &self.held
     }
 
-    /// The topics whose brake is on, and since when.
-    pub(super) fn braked(&self) -> impl Iterator<Item = (&Arc<str>, Moment)> {
-        self.brakes.iter().filter(|(_, topic)| topic.brake.is_on()).map(|(name, topic)| (name, topic.since))
+    /// The topics whose breaker is on, and since when.
+    pub(super) fn open_circuits(&self) -> impl Iterator<Item = (&Arc<str>, Moment)> {
+        self.breakers
+            .iter()
+            .filter(|(_, topic)| topic.breaker.is_on())
+            .map(|(name, topic)| (name, topic.since))
     }
 
-    /// Whether records of this topic wait for its brake: nothing more of it is to be read.
+    /// Whether records of this topic wait for its breaker: nothing more of it is to be read.
     pub(super) fn stops(&self, topic: &Arc<str>) -> bool {
-        self.brakes.get(topic).is_some_and(|topic| !topic.waiting.is_empty())
+        self.breakers.get(topic).is_some_and(|topic| !topic.waiting.is_empty())
     }
 
     /// Whether [`held`](Self::held) or [`stops`](Self::stops) may say something else than when this was last

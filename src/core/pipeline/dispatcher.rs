@@ -13,9 +13,10 @@ use std::{
 };
 
 use crate::core::{
-    backoff::Schedule,
+    backoff::Backoff,
+    code::Code,
     destination::{EndpointBatch, Request, RequestId},
-    event::{Code, Endpoint, EndpointId, Refusal},
+    event::{Endpoint, EndpointId, Refusal},
     pipeline::{
         batcher::{Batcher, Limits, Picked, Readiness},
         config::QuotaConfig,
@@ -23,7 +24,7 @@ use crate::core::{
         hold::{Hold, HoldKind},
         quota::Quota,
         split::{Parked, Splits},
-        transition::Notice,
+        transition::Transition,
     },
     record::Ownership,
     time::Moment,
@@ -59,20 +60,20 @@ pub struct SendCounts {
     pub endpoints_refused: BTreeMap<Code, u64>,
 }
 
-/// What an outlet is made with.
-pub(super) struct OutletConfig {
+/// What an dispatcher is made with.
+pub(super) struct DispatcherConfig {
     pub(super) limits: Limits,
     pub(super) quota: QuotaConfig,
-    pub(super) schedule: Schedule,
+    pub(super) backoff: Backoff,
     /// After how long an event that alone keeps failing is refused; never, without.
     pub(super) give_up: Option<Duration>,
 }
 
 /// One destination with its quota domain.
-pub(super) struct Outlet {
+pub(super) struct Dispatcher {
     batcher: Batcher,
     pub(super) quota: Quota,
-    schedule: Schedule,
+    backoff: Backoff,
     give_up: Option<Duration>,
     flights: HashMap<RequestId, Flight>,
     next_request: u64,
@@ -88,19 +89,19 @@ pub(super) struct Outlet {
     counts: SendCounts,
 }
 
-/// What an input made of an outlet has to say to the rest of the pipeline.
+/// What an input made of an dispatcher has to say to the rest of the pipeline.
 #[derive(Default)]
 pub(super) struct Outcomes {
     pub(super) verdicts: Vec<Verdict>,
-    pub(super) notices: Vec<Notice>,
+    pub(super) transitions: Vec<Transition>,
 }
 
-impl Outlet {
-    pub(super) fn new(config: OutletConfig) -> Self {
+impl Dispatcher {
+    pub(super) fn new(config: DispatcherConfig) -> Self {
         Self {
             batcher: Batcher::new(config.limits),
             quota: Quota::new(config.quota),
-            schedule: config.schedule,
+            backoff: config.backoff,
             give_up: config.give_up,
             flights: HashMap::new(),
             next_request: 0,
@@ -127,15 +128,15 @@ impl Outlet {
     }
 
     /// Events of this ownership come before all others from now on.
-    pub(super) fn urge(&mut self, ownership: Ownership) {
-        self.batcher.urge(ownership);
+    pub(super) fn prioritise(&mut self, ownership: Ownership) {
+        self.batcher.prioritise(ownership);
     }
 
     /// Forgets the events of an ownership that has ended; what is in flight is not sent again.
-    pub(super) fn release(&mut self, now: Moment, ownership: Ownership, notices: &mut Vec<Notice>) {
+    pub(super) fn release(&mut self, now: Moment, ownership: Ownership, transitions: &mut Vec<Transition>) {
         self.abandon(ownership);
         // What is left of a split may have been waiting for the events that went.
-        self.close_splits(now, notices);
+        self.close_splits(now, transitions);
     }
 
     /// The same at the end of all, when nothing is decided any more.
@@ -166,7 +167,7 @@ impl Outlet {
         let picked = self.batcher.pick(now, self.readiness(flush))?;
         self.quota.start(now);
         if let Some(hold) = &mut self.hold {
-            hold.probe(now, &self.schedule);
+            hold.probe(now, &self.backoff);
         }
         let id = RequestId(self.next_request);
         self.next_request += 1;
@@ -215,7 +216,7 @@ impl Outlet {
         }
     }
 
-    /// What holds this outlet up, if anything does.
+    /// What holds this dispatcher up, if anything does.
     pub(super) fn hold(&self) -> Option<(Code, Moment)> {
         self.hold.as_ref().map(|hold| (hold.code, hold.since))
     }
@@ -246,22 +247,22 @@ impl Outlet {
     }
 
     /// Decides the splits of which nothing is left.
-    fn close_splits(&mut self, now: Moment, notices: &mut Vec<Notice>) {
+    fn close_splits(&mut self, now: Moment, transitions: &mut Vec<Transition>) {
         let closed = self.splits.close();
         for parked in closed.undecided {
             self.batcher.unpark(&parked.endpoint_id, Some(parked.item));
         }
-        self.hold_parked(now, closed.unanimous, notices);
+        self.hold_parked(now, closed.unanimous, transitions);
     }
 
     /// Takes refusals that are not decided into a hold: everything that was sent was refused with one code.
     /// While the set-up is known to be wrong that tells nothing, and they are traced again after it.
-    fn hold_parked(&mut self, now: Moment, parked: Vec<Parked>, notices: &mut Vec<Notice>) {
+    fn hold_parked(&mut self, now: Moment, parked: Vec<Parked>, transitions: &mut Vec<Transition>) {
         let Some(code) = parked.first().map(|parked| parked.refusal.code) else { return };
         if self.hold.as_ref().is_some_and(|hold| hold.kind == HoldKind::SetUp) {
             return self.trace_again(parked);
         }
-        self.enter_hold(now, code, HoldKind::Refused, notices);
+        self.enter_hold(now, code, HoldKind::Refused, transitions);
         if let Some(hold) = &mut self.hold {
             hold.parked.extend(parked);
         }
@@ -277,12 +278,12 @@ impl Outlet {
         }
     }
 
-    fn enter_hold(&mut self, now: Moment, code: Code, kind: HoldKind, notices: &mut Vec<Notice>) {
+    fn enter_hold(&mut self, now: Moment, code: Code, kind: HoldKind, transitions: &mut Vec<Transition>) {
         if let Some(hold) = &mut self.hold {
             hold.code = code;
         } else {
-            self.hold = Some(Hold::new(now, code, kind, &self.schedule));
-            notices.push(Notice::Held { code });
+            self.hold = Some(Hold::new(now, code, kind, &self.backoff));
+            transitions.push(Transition::Held { code });
         }
     }
 }

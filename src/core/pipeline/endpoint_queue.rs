@@ -84,7 +84,7 @@ impl Room {
 }
 
 /// The events of one endpoint that wait.
-pub(super) struct Lane {
+pub(super) struct EndpointQueue {
     queue: VecDeque<Item>,
     bytes: usize,
     /// The newest that is known of the endpoint, field by field.
@@ -126,7 +126,7 @@ pub(super) enum Block {
     Until(Moment),
 }
 
-impl Lane {
+impl EndpointQueue {
     pub(super) fn new(snapshot: Arc<Endpoint>) -> Self {
         Self {
             queue: VecDeque::with_capacity(USUAL),

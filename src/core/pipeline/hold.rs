@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use crate::core::{backoff::Schedule, event::Code, pipeline::split::Parked, time::Moment};
+use crate::core::{backoff::Backoff, code::Code, pipeline::split::Parked, time::Moment};
 
 /// Why there is a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,14 +28,14 @@ pub(super) struct Hold {
 }
 
 impl Hold {
-    pub(super) fn new(now: Moment, code: Code, kind: HoldKind, schedule: &Schedule) -> Self {
-        let next_probe = now + schedule.longest(1);
+    pub(super) fn new(now: Moment, code: Code, kind: HoldKind, backoff: &Backoff) -> Self {
+        let next_probe = now + backoff.longest(1);
         Self { kind, code, since: now, next_probe, parked: VecDeque::new(), probes: 0 }
     }
 
     /// A probe starts; the next one is due later than this one was.
-    pub(super) fn probe(&mut self, now: Moment, schedule: &Schedule) {
+    pub(super) fn probe(&mut self, now: Moment, backoff: &Backoff) {
         self.probes = self.probes.saturating_add(1);
-        self.next_probe = now + schedule.longest(self.probes.saturating_add(1));
+        self.next_probe = now + backoff.longest(self.probes.saturating_add(1));
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::core::{
-    event::Code,
+    code::Code,
     pipeline::offsets::Offsets,
     record::{Assignment, Ownership, Record},
     time::Moment,

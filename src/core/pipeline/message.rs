@@ -5,13 +5,14 @@
 use std::sync::Arc;
 
 use crate::core::{
-    dead_letter::{DeadLetter, LetterId, LetterOutcome},
+    dead_letter::{DeadLetter, DeadLetterId},
     destination::{Answer, Request, RequestId},
     event::Mapped,
-    pipeline::transition::Notice,
+    pipeline::transition::Transition,
     record::{Assignment, Ownership, Record},
-    session_table::{Entry, WriteId, WriteOutcome},
-    source::Intake,
+    session_table::{Entry, WriteId},
+    source::Paused,
+    write_outcome::WriteOutcome,
 };
 
 /// What happened.
@@ -29,7 +30,7 @@ pub enum Input {
     /// A request was answered; with a random number of 0 to 1.
     SendFinished(RequestId, Answer, f64),
     /// A dead letter was written, or not; with a random number of 0 to 1.
-    LetterFinished(LetterId, LetterOutcome, f64),
+    DeadLetterFinished(DeadLetterId, WriteOutcome, f64),
     /// A write to the sessions' table ended; with a random number of 0 to 1.
     EntriesFinished(WriteId, WriteOutcome, f64),
     /// A commit ended: its positions, and whether they were acknowledged.
@@ -46,7 +47,7 @@ pub enum Action {
     /// Send this request, once.
     Send(Request),
     /// Write this dead letter.
-    Write(DeadLetter),
+    WriteDeadLetter(DeadLetter),
     /// Write these entries of the sessions' table.
     WriteEntries(WriteId, Vec<Entry>),
     /// Commit these positions.
@@ -54,9 +55,9 @@ pub enum Action {
     /// Give these ownerships up, with a commit of their positions.
     Release(Vec<(Ownership, Option<i64>)>),
     /// Read this from now on.
-    Intake(Intake),
+    Pause(Paused),
     /// Tell a person.
-    Notice(Notice),
+    Transition(Transition),
     /// The drain is over: nothing more can be settled.
     Stopped,
 }

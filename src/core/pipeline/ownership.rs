@@ -4,7 +4,7 @@
 //! committed again, and nothing more is sent of it (invariant 2).
 
 use crate::core::{
-    pipeline::{Action, Notice, Pipeline},
+    pipeline::{Action, Pipeline, Transition},
     record::{Assignment, Ownership},
     time::Moment,
 };
@@ -12,7 +12,7 @@ use crate::core::{
 impl Pipeline {
     pub(super) fn assign(&mut self, now: Moment, assignments: Vec<Assignment>, actions: &mut Vec<Action>) {
         for assignment in assignments {
-            self.outlet.own(assignment.ownership);
+            self.dispatcher.own(assignment.ownership);
             self.letters.own();
             let ended = self.ledger.assign(assignment);
             self.lose(now, ended.into_iter().collect(), actions);
@@ -23,13 +23,13 @@ impl Pipeline {
     /// The share moves with every partition; one that is being given up counts until it is released.
     pub(super) fn share(&mut self, now: Moment) {
         let owned = self.ledger.partitions().values().map(|partition| &partition.assignment);
-        self.outlet.quota.own(now, &self.partitions, owned);
+        self.dispatcher.quota.own(now, &self.partitions, owned);
     }
 
     pub(super) fn revoke(&mut self, now: Moment, ownerships: Vec<Ownership>) {
         for ownership in ownerships {
             if !self.revoking.iter().any(|(other, _)| *other == ownership) {
-                self.outlet.urge(ownership);
+                self.dispatcher.prioritise(ownership);
                 self.revoking.push((ownership, now + self.config.revoke_timeout));
             }
         }
@@ -80,13 +80,13 @@ impl Pipeline {
         let records = self.ledger.counts().released - before;
         if records > 0 {
             let Assignment { topic, partition, .. } = assignment;
-            actions.push(Action::Notice(Notice::ReleasedUnsettled { topic, partition, records }));
+            actions.push(Action::Transition(Transition::ReleasedUnsettled { topic, partition, records }));
         }
-        self.gate.release(ownership);
+        self.barrier.release(ownership);
         self.letters.release(ownership);
-        let mut notices = Vec::new();
-        self.outlet.release(now, ownership, &mut notices);
-        actions.extend(notices.into_iter().map(Action::Notice));
+        let mut transitions = Vec::new();
+        self.dispatcher.release(now, ownership, &mut transitions);
+        actions.extend(transitions.into_iter().map(Action::Transition));
         position
     }
 }

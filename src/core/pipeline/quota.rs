@@ -9,7 +9,7 @@ use std::{collections::VecDeque, iter, time::Duration};
 use crate::core::{
     pipeline::{
         config::{QuotaConfig, Share},
-        quota_share::{Part, Partitions},
+        quota_share::{Partitions, QuotaShare},
     },
     record::Assignment,
     time::Moment,
@@ -37,7 +37,7 @@ const FASTER_PER_SECOND: f64 = 0.05;
 #[derive(Debug)]
 pub(super) struct Quota {
     config: QuotaConfig,
-    part: Part,
+    part: QuotaShare,
     /// How much of the part is used: under 1 after throttling.
     speed: f64,
     speed_changed: Moment,
@@ -60,7 +60,7 @@ impl Quota {
             Share::Partitions => 0.0,
         };
         Self {
-            part: Part::of(config.requests_per_second, share),
+            part: QuotaShare::of(config.requests_per_second, share),
             config,
             speed: 1.0,
             speed_changed: Moment::START,

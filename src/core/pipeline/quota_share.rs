@@ -20,14 +20,14 @@ const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// A part of a quota.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Part {
+pub(super) struct QuotaShare {
     /// Its share of the whole, 0 to 1.
     pub(super) share: f64,
     /// Requests a second: whole ones, or less than one.
     pub(super) rate: f64,
 }
 
-impl Part {
+impl QuotaShare {
     /// This share of a quota of `rate` requests a second.
     pub(super) fn of(rate: f64, share: f64) -> Self {
         let whole = whole(rate * share);
@@ -67,21 +67,21 @@ impl Partitions {
     /// While it is not known which partitions there are it is one request a second: within the rate for as
     /// many replicas as there are requests in it, and enough for one alone to go on with for as long as that
     /// lasts.
-    pub(super) fn part<'a>(&self, rate: f64, owned: impl IntoIterator<Item = &'a Assignment>) -> Part {
+    pub(super) fn part<'a>(&self, rate: f64, owned: impl IntoIterator<Item = &'a Assignment>) -> QuotaShare {
         let places: Vec<Option<usize>> = owned.into_iter().map(|partition| self.place(partition)).collect();
         let (owned, total) = (places.len(), self.ranks.len());
         if owned == 0 {
-            return Part::NONE;
+            return QuotaShare::NONE;
         }
         if total == 0 {
-            return Part::of(rate, (1.0 / rate).min(1.0));
+            return QuotaShare::of(rate, (1.0 / rate).min(1.0));
         }
         #[expect(clippy::cast_precision_loss, reason = "numbers of partitions are far below 2^52")]
         let share = owned as f64 / total.max(owned) as f64;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is positive")]
         let requests = whole(rate) as usize;
         if total > requests {
-            return Part::of(rate, share);
+            return QuotaShare::of(rate, share);
         }
         let (each, left) = (requests / total, requests % total);
         let brings = |place: usize| each + usize::from(self.ranks[place] < left);
@@ -89,7 +89,7 @@ impl Partitions {
         let sum: usize = places.into_iter().flatten().map(brings).sum();
         #[expect(clippy::cast_precision_loss, reason = "within the rate")]
         let rate = sum.max(1) as f64;
-        Part { share, rate }
+        QuotaShare { share, rate }
     }
 
     fn place(&self, partition: &Assignment) -> Option<usize> {
@@ -174,8 +174,8 @@ mod tests {
 
     #[test]
     fn nothing_comes_with_nothing() {
-        assert_eq!(Partitions::new(vec![("a".into(), 2)]).part(15.0, &[]), Part::NONE);
-        assert_eq!(Partitions::default().part(15.0, &[]), Part::NONE);
+        assert_eq!(Partitions::new(vec![("a".into(), 2)]).part(15.0, &[]), QuotaShare::NONE);
+        assert_eq!(Partitions::default().part(15.0, &[]), QuotaShare::NONE);
     }
 
     #[test]

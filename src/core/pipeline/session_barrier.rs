@@ -1,4 +1,4 @@
-//! The gate before delivery: a record whose entries of the sessions' table are not acknowledged waits here,
+//! The barrier before delivery: a record whose entries of the sessions' table are not acknowledged waits here,
 //! and so does what was read after it.
 //!
 //! Knows nothing of what entries say. What always holds: records leave in the order in which they came,
@@ -8,12 +8,14 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::core::{
-    backoff::Schedule,
-    event::{Code, Mapped},
-    pipeline::{ledger::RecordId, transition::Notice},
+    backoff::Backoff,
+    code::Code,
+    event::Mapped,
+    pipeline::{ledger::RecordId, transition::Transition},
     record::Ownership,
-    session_table::{Entry, WriteId, WriteOutcome},
+    session_table::{Entry, WriteId},
     time::Moment,
+    write_outcome::WriteOutcome,
 };
 
 /// A record that waits.
@@ -27,8 +29,8 @@ pub(super) struct Waiting {
 }
 
 /// All records that wait.
-pub(super) struct Gate {
-    schedule: Schedule,
+pub(super) struct SessionBarrier {
+    backoff: Backoff,
     next: u64,
     queue: VecDeque<Place>,
     /// The writes that failed, and when each is due again.
@@ -58,13 +60,13 @@ enum State {
     Written,
 }
 
-impl Gate {
+impl SessionBarrier {
     /// What keeping a place costs, in bytes, beside what is in it.
     pub(super) const PLACE: usize = size_of::<Place>();
 
-    pub(super) fn new(schedule: Schedule) -> Self {
+    pub(super) fn new(backoff: Backoff) -> Self {
         Self {
-            schedule,
+            backoff,
             next: 0,
             queue: VecDeque::new(),
             again: BTreeSet::new(),
@@ -107,7 +109,7 @@ impl Gate {
         id: WriteId,
         outcome: WriteOutcome,
         jitter: f64,
-        notices: &mut Vec<Notice>,
+        transitions: &mut Vec<Transition>,
     ) {
         let Ok(index) = self.queue.binary_search_by_key(&id, |place| place.id) else { return };
         let place = &mut self.queue[index];
@@ -119,32 +121,32 @@ impl Gate {
             WriteOutcome::Written => {
                 place.state = State::Written;
                 place.waiting.entries = Vec::new();
-                return self.resume(id, notices);
+                return self.resume(id, transitions);
             }
-            WriteOutcome::Again(_) => self.schedule.wait(place.failures, jitter),
-            WriteOutcome::Refused(_) => self.schedule.max(),
+            WriteOutcome::Again(_) => self.backoff.wait(place.failures, jitter),
+            WriteOutcome::Refused(_) => self.backoff.max(),
         };
         let until = now + wait;
         place.state = State::Again(until);
         self.again.insert((until, id));
         if let WriteOutcome::Refused(code) = outcome {
-            self.refuse(now, id, code, notices);
+            self.refuse(now, id, code, transitions);
         }
     }
 
-    fn refuse(&mut self, now: Moment, id: WriteId, code: Code, notices: &mut Vec<Notice>) {
+    fn refuse(&mut self, now: Moment, id: WriteId, code: Code, transitions: &mut Vec<Transition>) {
         self.refused.insert(id);
         if self.hold.is_none() {
-            notices.push(Notice::TableHeld { code });
+            transitions.push(Transition::TableHeld { code });
         }
         let since = self.hold.map_or(now, |(_, since)| since);
         self.hold = Some((code, since));
     }
 
-    fn resume(&mut self, id: WriteId, notices: &mut Vec<Notice>) {
+    fn resume(&mut self, id: WriteId, transitions: &mut Vec<Transition>) {
         self.refused.remove(&id);
         if let Some((code, _)) = self.hold.take_if(|_| self.refused.is_empty()) {
-            notices.push(Notice::TableResumed { code });
+            transitions.push(Transition::TableResumed { code });
         }
     }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::core::{
-    dead_letter::{LetterId, LetterOutcome},
+    dead_letter::DeadLetterId,
     event::Refusal,
     pipeline::{
         Action, Pipeline,
@@ -15,11 +15,12 @@ use crate::core::{
         ledger::RecordId,
     },
     time::Moment,
+    write_outcome::WriteOutcome,
 };
 
 impl Pipeline {
     pub(super) fn conclude(&mut self, now: Moment, outcomes: Outcomes, actions: &mut Vec<Action>) {
-        actions.extend(outcomes.notices.into_iter().map(Action::Notice));
+        actions.extend(outcomes.transitions.into_iter().map(Action::Transition));
         for verdict in outcomes.verdicts {
             match verdict {
                 Verdict::Accepted(item) => self.fulfil(now, item.record, actions),
@@ -42,23 +43,23 @@ impl Pipeline {
         let Some(record) = self.ledger.record(record_id).map(Arc::clone) else { return };
         let first = self.ledger.refuse(record_id, refusal.code);
         let refused = Refused { record_id, record, refusal, event_id, first };
-        let mut notices = Vec::new();
-        let letter = self.letters.refuse(now, refused, &mut notices);
-        actions.extend(notices.into_iter().map(Action::Notice));
-        actions.extend(letter.map(Action::Write));
+        let mut transitions = Vec::new();
+        let letter = self.letters.refuse(now, refused, &mut transitions);
+        actions.extend(transitions.into_iter().map(Action::Transition));
+        actions.extend(letter.map(Action::WriteDeadLetter));
     }
 
     pub(super) fn letter(
         &mut self,
         now: Moment,
-        id: LetterId,
-        outcome: LetterOutcome,
+        id: DeadLetterId,
+        outcome: WriteOutcome,
         jitter: f64,
         actions: &mut Vec<Action>,
     ) {
-        let mut notices = Vec::new();
-        let written = self.letters.finish(now, id, outcome, jitter, &mut notices);
-        actions.extend(notices.into_iter().map(Action::Notice));
+        let mut transitions = Vec::new();
+        let written = self.letters.finish(now, id, outcome, jitter, &mut transitions);
+        actions.extend(transitions.into_iter().map(Action::Transition));
         if let Some(record) = written {
             self.fulfil(now, record, actions);
         }
@@ -67,16 +68,16 @@ impl Pipeline {
     pub(super) fn fulfil(&mut self, now: Moment, record: RecordId, actions: &mut Vec<Action>) {
         let topic = self.ledger.record(record).map(|record| Arc::clone(&record.topic));
         let settled = self.ledger.fulfil(record);
-        // A refused record was counted by the brake when it was refused.
+        // A refused record was counted by the breaker when it was refused.
         if let (Some(topic), Some(false)) = (topic, settled.map(|settled| settled.refused)) {
             self.pass(now, &topic, actions);
         }
     }
 
     pub(super) fn pass(&mut self, now: Moment, topic: &Arc<str>, actions: &mut Vec<Action>) {
-        let mut notices = Vec::new();
-        let letters = self.letters.pass(now, topic, &mut notices);
-        actions.extend(notices.into_iter().map(Action::Notice));
-        actions.extend(letters.into_iter().map(Action::Write));
+        let mut transitions = Vec::new();
+        let letters = self.letters.pass(now, topic, &mut transitions);
+        actions.extend(transitions.into_iter().map(Action::Transition));
+        actions.extend(letters.into_iter().map(Action::WriteDeadLetter));
     }
 }

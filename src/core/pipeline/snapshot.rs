@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::core::{
-    event::Code,
+    code::Code,
     pipeline::{Pipeline, RecordCounts, SendCounts},
     record::Ownership,
     time::Moment,
@@ -34,7 +34,7 @@ pub struct Snapshot {
     pub quota: QuotaStatus,
     /// What is held, and why.
     pub holds: Vec<HoldStatus>,
-    /// Whether intake is paused because too much is outstanding, or for a drain.
+    /// Whether paused is paused because too much is outstanding, or for a drain.
     pub paused: bool,
     /// Whether it drains.
     pub draining: bool,
@@ -94,31 +94,31 @@ pub struct HoldStatus {
 }
 
 /// Every kind of hold, so that a metric can show those that are not there.
-pub const HOLD_CAUSES: [&str; 5] = ["destination", "brake", "dead_letter", "table", "event"];
+pub const HOLD_CAUSES: [&str; 5] = ["destination", "circuit_breaker", "dead_letter", "table", "event"];
 
 impl Pipeline {
     /// The pipeline as it is now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let partitions: Vec<_> = self.ledger.partitions().keys().map(|id| self.partition(*id)).collect();
-        let (share, speed) = self.outlet.quota.share_and_speed();
+        let (share, speed) = self.dispatcher.quota.share_and_speed();
         Snapshot {
             records: self.ledger.counts().clone(),
-            sends: self.outlet.counts().clone(),
+            sends: self.dispatcher.counts().clone(),
             records_outstanding: self.ledger.outstanding(),
             bytes_outstanding: self.ledger.bytes(),
-            events_outstanding: self.outlet.events() + self.gate.events(),
-            requests_in_flight: self.outlet.in_flight(),
+            events_outstanding: self.dispatcher.events() + self.barrier.events(),
+            requests_in_flight: self.dispatcher.in_flight(),
             oldest: partitions.iter().filter_map(|partition| partition.as_ref()?.oldest).min(),
             partitions: partitions.into_iter().flatten().collect(),
             quota: QuotaStatus {
                 share,
                 speed,
-                requests_per_second: self.outlet.quota.rate(),
-                in_flight_cap: self.outlet.quota.in_flight_cap(),
+                requests_per_second: self.dispatcher.quota.rate(),
+                in_flight_cap: self.dispatcher.quota.in_flight_cap(),
             },
             holds: self.holds(),
-            paused: self.intake.paused,
+            paused: self.paused.everything,
             draining: self.draining,
         }
     }
@@ -144,13 +144,13 @@ impl Pipeline {
         let hold =
             |cause, code| HoldStatus { cause, code, topic: None, partition: None, since: None, count: 1 };
         let destination = self
-            .outlet
+            .dispatcher
             .hold()
             .map(|(code, since)| HoldStatus { since: Some(since), ..hold("destination", code) });
-        let brakes = self.letters.braked().map(|(topic, since)| HoldStatus {
+        let breakers = self.letters.open_circuits().map(|(topic, since)| HoldStatus {
             topic: Some(Arc::clone(topic)),
             since: Some(since),
-            ..hold("brake", Code("mostly_refused"))
+            ..hold("circuit_breaker", Code("mostly_refused"))
         });
         let partitions = self.letters.held().iter().map(|(id, held)| {
             let assignment = self.ledger.partitions().get(id).map(|partition| &partition.assignment);
@@ -162,9 +162,9 @@ impl Pipeline {
             }
         });
         let table =
-            self.gate.hold().map(|(code, since)| HoldStatus { since: Some(since), ..hold("table", code) });
-        let stuck = self.outlet.stuck();
+            self.barrier.hold().map(|(code, since)| HoldStatus { since: Some(since), ..hold("table", code) });
+        let stuck = self.dispatcher.stuck();
         let events = (stuck > 0).then(|| HoldStatus { count: stuck, ..hold("event", Code("keeps_failing")) });
-        destination.into_iter().chain(brakes).chain(partitions).chain(table).chain(events).collect()
+        destination.into_iter().chain(breakers).chain(partitions).chain(table).chain(events).collect()
     }
 }

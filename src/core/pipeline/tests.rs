@@ -1,5 +1,5 @@
-//! The pipeline's policy, one behaviour a test: what each answer does, what a hold and a brake do, what goes
-//! into a request; refusals, failures, ownerships and the gate have files of their own. What must hold in
+//! The pipeline's policy, one behaviour a test: what each answer does, what a hold and a breaker do, what goes
+//! into a request; refusals, failures, ownerships and the barrier have files of their own. What must hold in
 //! every order of events is the simulation's.
 
 use std::num::NonZeroUsize;
@@ -7,13 +7,14 @@ use std::num::NonZeroUsize;
 use super::*;
 use crate::{
     core::{
-        dead_letter::{DeadLetter, LetterOutcome},
+        dead_letter::DeadLetter,
         destination::{Answer, Outcome, Request},
         event::{AppEvent, Endpoint, EndpointId, EventType},
         record::Assignment,
         session_table::WriteId,
         time::Timestamp,
         units::{Size, Span},
+        write_outcome::WriteOutcome,
     },
     edge::aws::pinpoint,
 };
@@ -35,10 +36,10 @@ struct Bench {
     requests: Vec<Request>,
     letters: Vec<DeadLetter>,
     writes: Vec<(WriteId, Vec<Entry>)>,
-    notices: Vec<Notice>,
+    transitions: Vec<Transition>,
     commits: Vec<(Ownership, i64)>,
     released: Vec<(Ownership, Option<i64>)>,
-    intake: Intake,
+    paused: Paused,
     stopped: bool,
 }
 
@@ -55,9 +56,9 @@ impl Bench {
             quota: QuotaConfig::default(),
             batch: BatchConfig { linger: Span(Duration::ZERO), ..BatchConfig::default() },
             envelope: 0,
-            schedule: Schedule::new(Duration::from_millis(500), Duration::from_secs(30)),
+            backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(30)),
             give_up: None,
-            brake: None,
+            breaker: None,
             max_bytes: 1 << 20,
             commit_interval: Duration::from_secs(2),
             revoke_timeout: Duration::from_secs(10),
@@ -71,10 +72,10 @@ impl Bench {
             requests: Vec::new(),
             letters: Vec::new(),
             writes: Vec::new(),
-            notices: Vec::new(),
+            transitions: Vec::new(),
             commits: Vec::new(),
             released: Vec::new(),
-            intake: Intake::default(),
+            paused: Paused::default(),
             stopped: false,
         };
         let assignment = |ownership, topic: &str| Assignment { ownership, topic: topic.into(), partition: 0 };
@@ -91,11 +92,11 @@ impl Bench {
         for action in actions {
             match action {
                 Action::Send(request) => self.requests.push(request),
-                Action::Write(letter) => self.letters.push(letter),
+                Action::WriteDeadLetter(letter) => self.letters.push(letter),
                 Action::Commit(positions) => self.commits.extend(positions),
                 Action::Release(released) => self.released.extend(released),
-                Action::Intake(intake) => self.intake = intake,
-                Action::Notice(notice) => self.notices.push(notice),
+                Action::Pause(paused) => self.paused = paused,
+                Action::Transition(transition) => self.transitions.push(transition),
                 Action::WriteEntries(id, entries) => self.writes.push((id, entries)),
                 Action::Stopped => self.stopped = true,
             }
@@ -171,10 +172,10 @@ impl Bench {
         request
     }
 
-    fn write_letters(&mut self, outcome: LetterOutcome) -> usize {
+    fn write_letters(&mut self, outcome: WriteOutcome) -> usize {
         let letters = std::mem::take(&mut self.letters);
         for letter in &letters {
-            self.handle(Input::LetterFinished(letter.id, outcome, 1.0));
+            self.handle(Input::DeadLetterFinished(letter.id, outcome, 1.0));
         }
         letters.len()
     }
@@ -282,7 +283,7 @@ fn a_refused_event_settles_when_its_dead_letter_is_written() {
         [Some("0:1")]
     );
     assert_eq!(bench.outstanding(), 1);
-    assert_eq!(bench.write_letters(LetterOutcome::Written), 1);
+    assert_eq!(bench.write_letters(WriteOutcome::Written), 1);
     assert_eq!(bench.outstanding(), 0);
     assert_eq!(bench.pipeline.snapshot().records.dead_lettered.get(&BAD), Some(&1));
 }
@@ -350,7 +351,7 @@ fn many_throttled_answers_of_one_congestion_slow_down_once() {
     bench.answer(throttled(None));
     assert!((bench.pipeline.snapshot().quota.speed - 0.25).abs() < 0.01);
     assert_eq!(bench.wait_for_request(), Duration::from_secs(1));
-    assert_eq!(bench.notices, [Notice::Throttled]);
+    assert_eq!(bench.transitions, [Transition::Throttled]);
 }
 
 #[test]
@@ -429,59 +430,59 @@ fn an_event_too_large_for_any_request_is_dead_lettered() {
 fn a_dead_letter_that_the_broker_refuses_holds_its_partition_alone() {
     let mut bench = Bench::new();
     bench.garbage(A);
-    bench.write_letters(LetterOutcome::Refused(Code("unknown_topic")));
+    bench.write_letters(WriteOutcome::Refused(Code("unknown_topic")));
     assert_eq!(bench.holds(), [("dead_letter", "unknown_topic")]);
-    assert_eq!(bench.intake, Intake { paused: false, held: vec![A] });
+    assert_eq!(bench.paused, Paused { everything: false, partitions: vec![A] });
     bench.pass(Duration::from_secs(30));
-    assert_eq!(bench.write_letters(LetterOutcome::Written), 1);
-    assert_eq!((bench.holds(), bench.intake.held.len(), bench.outstanding()), (vec![], 0, 0));
+    assert_eq!(bench.write_letters(WriteOutcome::Written), 1);
+    assert_eq!((bench.holds(), bench.paused.partitions.len(), bench.outstanding()), (vec![], 0, 0));
 }
 
 #[test]
 fn the_brake_stops_a_topic_of_garbage_and_no_other() {
-    let brake = BrakeConfig { share: 0.5, window: NonZeroUsize::new(10).expect("not 0") };
-    let mut bench = Bench::with(|config| config.brake = Some(brake));
+    let breaker = CircuitBreakerConfig { share: 0.5, window: NonZeroUsize::new(10).expect("not 0") };
+    let mut bench = Bench::with(|config| config.breaker = Some(breaker));
     for _ in 0..20 {
         bench.garbage(A);
     }
-    assert_eq!(bench.write_letters(LetterOutcome::Written), 6, "one more than half the window");
-    assert_eq!(bench.holds(), [("brake", "mostly_refused")]);
-    assert_eq!(bench.intake.held, [A]);
+    assert_eq!(bench.write_letters(WriteOutcome::Written), 6, "one more than half the window");
+    assert_eq!(bench.holds(), [("circuit_breaker", "mostly_refused")]);
+    assert_eq!(bench.paused.partitions, [A]);
     bench.read(B, &[1]);
     bench.answer(accept);
     // One refusal is let through in each of the longest pauses.
     bench.pass(Duration::from_secs(29));
     assert_eq!(bench.letters.len(), 0);
     bench.pass(Duration::from_secs(1));
-    assert_eq!(bench.write_letters(LetterOutcome::Written), 1);
+    assert_eq!(bench.write_letters(WriteOutcome::Written), 1);
 }
 
 #[test]
 fn the_brake_opens_when_records_are_taken_again() {
-    let brake = BrakeConfig { share: 0.5, window: NonZeroUsize::new(4).expect("not 0") };
-    let mut bench = Bench::with(|config| config.brake = Some(brake));
+    let breaker = CircuitBreakerConfig { share: 0.5, window: NonZeroUsize::new(4).expect("not 0") };
+    let mut bench = Bench::with(|config| config.breaker = Some(breaker));
     for _ in 0..5 {
         bench.garbage(A);
     }
-    bench.write_letters(LetterOutcome::Written);
+    bench.write_letters(WriteOutcome::Written);
     for _ in 0..2 {
         bench.read_as(A, Mapped::Ignored(Code("activity")));
     }
-    assert_eq!(bench.write_letters(LetterOutcome::Written), 2, "what waited goes through");
-    assert_eq!((bench.outstanding(), bench.intake.held.len()), (0, 0));
+    assert_eq!(bench.write_letters(WriteOutcome::Written), 2, "what waited goes through");
+    assert_eq!((bench.outstanding(), bench.paused.partitions.len()), (0, 0));
 }
 
 #[test]
 fn what_is_outstanding_is_what_half_the_revoke_timeout_can_send() {
     let mut bench = Bench::with(|config| config.max_bytes = usize::MAX);
     for read in 0..10_000 {
-        if !bench.intake.paused {
+        if !bench.paused.everything {
             bench.read(A, &[u8::try_from(read % 200).expect("small")]);
         }
     }
     assert_eq!(bench.pipeline.snapshot().events_outstanding, 15 * 5 * 100);
     // Hysteresis: a pause discards what was fetched ahead.
-    while bench.intake.paused {
+    while bench.paused.everything {
         bench.wait_for_request();
         bench.answer(accept);
     }
@@ -492,7 +493,7 @@ fn what_is_outstanding_is_what_half_the_revoke_timeout_can_send() {
 fn bytes_outstanding_pause_intake() {
     let mut bench = Bench::with(|config| config.max_bytes = 10_000);
     for _ in 0..100 {
-        if !bench.intake.paused {
+        if !bench.paused.everything {
             bench.read(A, &[1]);
         }
     }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::core::event::Code;
+use crate::core::code::Code;
 
 /// A change of state. Holds codes and names of topics only, nothing that a record said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
+pub enum Transition {
     /// The destination is held: a person must act, see the code.
     Held {
         /// Why.
@@ -24,13 +24,13 @@ pub enum Notice {
         /// How it fails.
         code: Code,
     },
-    /// Most of a topic is refused: its intake stops and its refusals wait.
-    BrakeOn {
+    /// Most of a topic is refused: its paused stops and its refusals wait.
+    CircuitOpened {
         /// The topic.
         topic: Arc<str>,
     },
     /// The topic's records are taken again.
-    BrakeOff {
+    CircuitClosed {
         /// The topic.
         topic: Arc<str>,
     },

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use crate::core::{event::Code, time::Moment};
+use crate::core::{code::Code, time::Moment};
 
 /// How many different errors are remembered.
 const CAPACITY: usize = 20;

@@ -148,7 +148,7 @@ impl fmt::Debug for Health {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::event::Code;
+    use crate::core::code::Code;
 
     fn at(seconds: u64) -> Moment {
         Moment::after_start(Duration::from_secs(seconds))

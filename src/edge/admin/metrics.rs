@@ -13,7 +13,7 @@ use prometheus::Histogram;
 use thiserror::Error;
 
 use crate::{
-    core::{dead_letter::LetterOutcome, time::Timestamp},
+    core::{time::Timestamp, write_outcome::WriteOutcome},
     edge::admin::{
         Overview,
         metrics::{families::Families, page::Page},
@@ -78,11 +78,11 @@ impl Metrics {
     }
 
     /// An attempt to write a dead letter has ended.
-    pub fn observe_letter(&mut self, outcome: LetterOutcome) {
+    pub fn observe_letter(&mut self, outcome: WriteOutcome) {
         match outcome {
-            LetterOutcome::Written => self.letters.written += 1,
-            LetterOutcome::Again(_) => self.letters.failed += 1,
-            LetterOutcome::Refused(_) => self.letters.refused += 1,
+            WriteOutcome::Written => self.letters.written += 1,
+            WriteOutcome::Again(_) => self.letters.failed += 1,
+            WriteOutcome::Refused(_) => self.letters.refused += 1,
         }
     }
 

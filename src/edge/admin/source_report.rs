@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::core::{event::Code, record::Ownership, source::SourceEvent};
+use crate::core::{code::Code, record::Ownership, source::SourceEvent};
 
 /// What the source has said of itself.
 #[derive(Debug, Default)]

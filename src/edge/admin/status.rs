@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::{
     core::{
-        event::{Code, EventType},
+        code::Code,
+        event::EventType,
         pipeline::{HoldStatus, PartitionStatus},
         time::Moment,
     },

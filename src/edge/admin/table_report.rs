@@ -5,11 +5,7 @@
 
 use std::time::Duration;
 
-use crate::core::{
-    event::Code,
-    session_table::{TableEvent, WriteOutcome},
-    time::Moment,
-};
+use crate::core::{code::Code, session_table::TableEvent, time::Moment, write_outcome::WriteOutcome};
 
 /// What the sessions' table has said of itself.
 #[derive(Clone, Debug, Default)]

@@ -19,7 +19,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{config::Readiness, overview::tests::Parts, *};
-use crate::core::{event::Code, pipeline::HoldStatus, time::Moment};
+use crate::core::{code::Code, pipeline::HoldStatus, time::Moment};
 
 /// How the runner takes a question.
 #[derive(Clone, Copy)]

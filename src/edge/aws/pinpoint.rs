@@ -18,8 +18,9 @@ pub use self::{
 };
 use super::credentials::KeptCredentials;
 use crate::core::{
+    code::Code,
     destination::{Answer, Destination, Request},
-    event::{Code, Delivery},
+    event::Delivery,
 };
 
 mod answer;

@@ -2,7 +2,7 @@
 
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Error};
 
-use crate::core::event::Code;
+use crate::core::code::Code;
 
 /// The code of an error: Kafka's own name of it where it is one to be expected, else `kafka_error`.
 #[must_use]

@@ -46,7 +46,7 @@ use crate::{
     edge::kafka::config::SourceConfig,
 };
 use crate::{
-    core::{event::Code, record::Ownership, time::Moment},
+    core::{code::Code, record::Ownership, time::Moment},
     edge::kafka::client::StartError,
 };
 

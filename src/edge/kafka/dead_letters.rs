@@ -8,7 +8,10 @@ use std::sync::Arc;
 use rdkafka::{ClientConfig, error::KafkaError, producer::BaseRecord};
 use tokio::sync::mpsc::Sender;
 
-use crate::core::dead_letter::{DeadLetter, DeadLetters, LetterId, LetterOutcome};
+use crate::core::{
+    dead_letter::{DeadLetter, DeadLetterId, DeadLetters},
+    write_outcome::WriteOutcome,
+};
 use crate::edge::{
     acks::Outcomes,
     kafka::{
@@ -36,7 +39,7 @@ impl KafkaDeadLetters {
     pub fn start(
         cluster: &Cluster<'_>,
         topic: &str,
-        outcomes: Sender<(LetterId, LetterOutcome)>,
+        outcomes: Sender<(DeadLetterId, WriteOutcome)>,
     ) -> Result<Self, StartError> {
         Self::of(producer::properties(cluster, &[]), topic, outcomes)
     }
@@ -44,7 +47,7 @@ impl KafkaDeadLetters {
     fn of(
         client: ClientConfig,
         topic: &str,
-        outcomes: Sender<(LetterId, LetterOutcome)>,
+        outcomes: Sender<(DeadLetterId, WriteOutcome)>,
     ) -> Result<Self, StartError> {
         let letters = Arc::new(Letters(Outcomes::new(outcomes)));
         Ok(Self { topic: topic.to_owned(), producer: Producer::start(client, "dead-letters", letters)? })
@@ -65,13 +68,13 @@ impl DeadLetters for KafkaDeadLetters {
 }
 
 /// Reports what became of each letter.
-struct Letters(Outcomes<(LetterId, LetterOutcome)>);
+struct Letters(Outcomes<(DeadLetterId, WriteOutcome)>);
 
 impl Acknowledged for Letters {
-    type Id = LetterId;
+    type Id = DeadLetterId;
 
-    fn acknowledged(&self, id: LetterId, outcome: Result<(), &KafkaError>) {
-        self.0.report((id, outcome.err().map_or(LetterOutcome::Written, unwritten)));
+    fn acknowledged(&self, id: DeadLetterId, outcome: Result<(), &KafkaError>) {
+        self.0.report((id, outcome.err().map_or(WriteOutcome::Written, unwritten)));
     }
 
     fn turn(&self) {
@@ -79,9 +82,9 @@ impl Acknowledged for Letters {
     }
 }
 
-fn unwritten(error: &KafkaError) -> LetterOutcome {
+fn unwritten(error: &KafkaError) -> WriteOutcome {
     let code = codes::code(error);
-    if codes::refuses(error) { LetterOutcome::Refused(code) } else { LetterOutcome::Again(code) }
+    if codes::refuses(error) { WriteOutcome::Refused(code) } else { WriteOutcome::Again(code) }
 }
 
 #[cfg(test)]

@@ -15,7 +15,10 @@ use std::{future::pending, time::Duration};
 use tokio::{select, sync::mpsc};
 
 use self::{reader::Reader, writing::Writer};
-use crate::core::session_table::{Entry, Table, TableEvent, WriteId, WriteOutcome, config::TableConfig};
+use crate::core::{
+    session_table::{Entry, Table, TableEvent, WriteId, config::TableConfig},
+    write_outcome::WriteOutcome,
+};
 use crate::edge::kafka::{
     client::{Cluster, StartError},
     config::SourceConfig,

@@ -1,4 +1,4 @@
-//! Which endpoints the requests in flight hold, to notice a client that sends one endpoint's events in
+//! Which endpoints the requests in flight hold, to transition a client that sends one endpoint's events in
 //! two requests at a time: nobody could say in which order they are taken.
 //!
 //! Knows endpoints by the hashes of their ids alone. A client that has given a request up may send again

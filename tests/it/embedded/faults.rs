@@ -63,7 +63,7 @@ fn an_outage_fills_no_more_than_the_budget() {
     scene.outage(Outage::unavailable());
     let service = scene.setup.start();
     scene.produce(&load, 0..load.len());
-    wait_metrics(&service, "intake is paused", |metrics| metrics.count("intake_paused") == 1);
+    wait_metrics(&service, "paused is paused", |metrics| metrics.count("intake_paused") == 1);
     // One fetch may come on top of the budget.
     let failed = service.metrics().count(r#"requests_total{outcome="unknown"}"#);
     let metrics = wait_metrics(&service, "the outage goes on", |metrics| {

@@ -92,10 +92,10 @@ fn a_missing_dead_letter_topic_holds_its_partition_and_names_the_remedy() {
 }
 
 #[test]
-fn a_topic_that_is_mostly_refused_is_braked_and_another_goes_on() {
+fn a_topic_that_is_mostly_refused_opens_its_circuit_and_another_goes_on() {
     let scene = Scene::start()
         .set("source.topics", &format!("[{TOPIC}, garbage]"))
-        .set("dead_letter", &format!("{{ topic: {LETTERS}, brake: {{ share: 0.5, window: 4 }} }}"));
+        .set("dead_letter", &format!("{{ topic: {LETTERS}, breaker: {{ share: 0.5, window: 4 }} }}"));
     scene.kafka.create_topic("garbage", 1);
     let load = Load::generate(400, 0.0);
     let service = scene.setup.start();
@@ -103,20 +103,20 @@ fn a_topic_that_is_mostly_refused_is_braked_and_another_goes_on() {
     let start = now();
     scene.kafka.client.produce("garbage", (0..11).map(|number| Message::of(format!("garbage {number}"))));
     scene.produce(&load, 0..load.len());
-    let cause = r#"hold{cause="brake"}"#;
-    wait_metrics(&service, "the brake is on", |metrics| metrics.count(cause) == 1);
+    let cause = r#"hold{cause="circuit_breaker"}"#;
+    wait_metrics(&service, "the breaker is on", |metrics| metrics.count(cause) == 1);
     let ready = service.page("/readyz").unwrap();
-    assert!(ready.body.contains("hold: brake mostly_refused garbage\n"), "{}", ready.body);
+    assert!(ready.body.contains("hold: breaker mostly_refused garbage\n"), "{}", ready.body);
     scene.wait_committed();
     load.assert_exact(&scene.arrived());
 
-    // Three put the brake on; the other eight pass one by one, each after the longest wait of 300 ms.
+    // Three put the breaker on; the other eight pass one by one, each after the longest wait of 300 ms.
     wait_metrics(&service, "all are let through", |metrics| {
         metrics.count("records_dead_lettered_total") == 11
     });
     assert!(start.elapsed() >= Duration::from_millis(8 * 300), "too fast: {:?}", start.elapsed());
     scene.kafka.client.produce("garbage", load.messages(0..40).into_iter().map(anywhere));
-    wait_metrics(&service, "the brake is off", |metrics| metrics.count(cause) == 0);
+    wait_metrics(&service, "the breaker is off", |metrics| metrics.count(cause) == 0);
     wait_metrics(&service, "everything is settled", |metrics| {
         metrics.count("records_consumed_total") == load.len() as u64 + 51
             && metrics.count("records_outstanding") == 0

@@ -122,7 +122,7 @@ impl Idle {
             (known.of.seen, known.written) = (time.0, time.0);
         }
         known.home = Some(home);
-        self.schedule(session);
+        self.backoff(session);
     }
 
     /// A session was used.
@@ -141,7 +141,7 @@ impl Idle {
         if tell {
             known.written = known.of.seen;
         }
-        self.schedule(session);
+        self.backoff(session);
         Used { resumes, tell }
     }
 
@@ -159,7 +159,7 @@ impl Idle {
     /// A session was closed: it rests for ever.
     pub(super) fn closed(&mut self, session: Fingerprint) {
         self.uses.entry(session).or_default().closed = true;
-        self.schedule(session);
+        self.backoff(session);
     }
 
     /// A session is not remembered any more.
@@ -179,7 +179,7 @@ impl Idle {
         let differs = known.of.pauses() != theirs.pauses() || known.of.seen - theirs.seen >= sparing;
         known.written = known.written.max(if differs { known.of.seen } else { theirs.seen });
         self.link(session);
-        self.schedule(session);
+        self.backoff(session);
         differs
     }
 
@@ -233,7 +233,7 @@ impl Idle {
             (known.closed, known.stopped_by) = (true, Some(by));
         }
         self.link(session);
-        self.schedule(session);
+        self.backoff(session);
         let rested = if pauses { Rested::Paused } else { Rested::TimedOut };
         Some(rested(session, Timestamp(due.saturating_sub(self.slack))))
     }
@@ -246,7 +246,7 @@ impl Idle {
         said.map(|pause| Timestamp(pause.seen.saturating_add(limit))).collect()
     }
 
-    fn schedule(&mut self, session: Fingerprint) {
+    fn backoff(&mut self, session: Fingerprint) {
         let (pause_after, timeout) = (self.pause_after, self.timeout);
         let Some(known) = self.uses.get_mut(&session) else { return };
         if let Some((home, due)) = known.due.take() {

@@ -15,13 +15,14 @@
 //! Knows nothing of statuses and texts: that is the destination's.
 
 use crate::core::{
+    code::Code,
     destination::{Answer, Outcome, RequestId},
-    event::{Code, EndpointId},
+    event::EndpointId,
     pipeline::{
-        dispatcher::{Flight, Outcomes, Outlet, Verdict, failure::Failure},
+        dispatcher::{Dispatcher, Flight, Outcomes, Verdict, failure::Failure},
         endpoint_queue::{Block, Item},
         hold::HoldKind,
-        transition::Notice,
+        transition::Transition,
     },
     time::Moment,
 };
@@ -39,7 +40,7 @@ pub(super) enum Judgement {
     Again(Item, Option<Moment>),
 }
 
-impl Outlet {
+impl Dispatcher {
     /// A request was answered; `jitter` (0 to 1) is the caller's random number.
     pub(in crate::core::pipeline) fn finish(
         &mut self,
@@ -66,16 +67,16 @@ impl Outlet {
                 self.send_again(flight, THROTTLED, Block::Free);
             }
             Answer::Hold(code) => {
-                self.enter_hold(now, code, HoldKind::SetUp, &mut out.notices);
+                self.enter_hold(now, code, HoldKind::SetUp, &mut out.transitions);
                 self.send_again(flight, code, Block::Free);
             }
             Answer::Unknown(code) => self.unknown(now, flight, Failure::of(code), jitter, &mut out),
             Answer::Unavailable { code, retry_after } => {
-                let failure = Failure { code, asked: retry_after.min(self.schedule.max()) };
+                let failure = Failure { code, asked: retry_after.min(self.backoff.max()) };
                 self.unknown(now, flight, failure, jitter, &mut out);
             }
         }
-        self.close_splits(now, &mut out.notices);
+        self.close_splits(now, &mut out.transitions);
         out
     }
 
@@ -171,7 +172,7 @@ impl Outlet {
     /// An event goes again when the wait for the whole quota domain is over.
     fn slowed(&mut self, now: Moment, item: Item, code: Code, jitter: f64) -> Judgement {
         self.count_retries(code, 1);
-        let wait = self.schedule.wait(self.throttles, jitter);
+        let wait = self.backoff.wait(self.throttles, jitter);
         Judgement::Again(item, Some(now + wait))
     }
 
@@ -207,7 +208,7 @@ impl Outlet {
             parked.item.past.convicted = true;
             self.batcher.unpark(&parked.endpoint_id, Some(parked.item));
         }
-        out.notices.push(Notice::Resumed { code: hold.code });
+        out.transitions.push(Transition::Resumed { code: hold.code });
     }
 
     fn slow_down(
@@ -218,7 +219,7 @@ impl Outlet {
         jitter: f64,
         out: &mut Outcomes,
     ) {
-        let asked = retry_after.unwrap_or_default().min(self.schedule.max());
+        let asked = retry_after.unwrap_or_default().min(self.backoff.max());
         self.quota.pause(now, asked);
         // Answers to what was in flight by then tell of the same congestion.
         if !self.quota.knew_slowing(started) {
@@ -226,10 +227,10 @@ impl Outlet {
         }
         self.throttles += 1;
         if self.throttles == 1 {
-            out.notices.push(Notice::Throttled);
+            out.transitions.push(Transition::Throttled);
         }
         self.quota.slow_down(now);
-        self.quota.pause(now, self.schedule.wait(self.throttles, jitter));
+        self.quota.pause(now, self.backoff.wait(self.throttles, jitter));
     }
 
     pub(super) fn count_retries(&mut self, code: Code, events: u64) {

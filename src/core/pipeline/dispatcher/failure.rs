@@ -6,14 +6,15 @@
 use std::time::Duration;
 
 use crate::core::{
-    event::{Code, Refusal},
+    code::Code,
+    event::Refusal,
     pipeline::{
         dispatcher::{
-            Flight, Outcomes, Outlet, Verdict,
+            Dispatcher, Flight, Outcomes, Verdict,
             answer::{Judgement, later},
         },
         endpoint_queue::{Block, Item},
-        transition::Notice,
+        transition::Transition,
     },
     time::Moment,
 };
@@ -35,7 +36,7 @@ impl Failure {
     }
 }
 
-impl Outlet {
+impl Dispatcher {
     /// Nobody knows whether the request was taken.
     pub(super) fn unknown(
         &mut self,
@@ -52,7 +53,7 @@ impl Outlet {
             item.past.alone = 0;
         }
         let failures = flight.items().map(|item| item.past.failures).max().unwrap_or_default();
-        let block = Block::Until(now + self.schedule.wait(failures, jitter).max(asked));
+        let block = Block::Until(now + self.backoff.wait(failures, jitter).max(asked));
         if failures < PATIENCE {
             return self.send_again(flight, code, block);
         }
@@ -98,7 +99,7 @@ impl Outlet {
         if item.past.alone >= PATIENCE || item.past.stuck_since.is_some() {
             return self.stick(now, item, code, out);
         }
-        let wait = self.schedule.wait(item.past.alone, jitter);
+        let wait = self.backoff.wait(item.past.alone, jitter);
         Judgement::Again(item, Some(now + wait))
     }
 
@@ -111,10 +112,10 @@ impl Outlet {
             return Judgement::Final(Verdict::Refused(item, Refusal { code: Code("given_up"), message }));
         }
         if self.stuck.is_empty() {
-            out.notices.push(Notice::EventStuck { code });
+            out.transitions.push(Transition::EventStuck { code });
         }
         self.stuck.insert(item.order);
-        Judgement::Again(item, Some(now + self.schedule.max()))
+        Judgement::Again(item, Some(now + self.backoff.max()))
     }
 
     /// Keeps the events of a request together, and others out, unless they are a part already.

@@ -6,14 +6,14 @@
 use crate::core::{
     event::Refusal,
     pipeline::{
-        dispatcher::{Flight, Outcomes, Outlet, Verdict},
+        dispatcher::{Dispatcher, Flight, Outcomes, Verdict},
         endpoint_queue::Block,
         hold::HoldKind,
         split::Parked,
     },
 };
 
-impl Outlet {
+impl Dispatcher {
     /// The whole request was refused for what is in it.
     pub(super) fn refused(&mut self, flight: Flight, refusal: &Refusal, out: &mut Outcomes) {
         match self.hold.as_ref().map(|hold| hold.kind) {

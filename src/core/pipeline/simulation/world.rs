@@ -11,16 +11,16 @@ use fastrand::Rng;
 
 use super::seconds;
 use crate::core::{
-    backoff::Schedule,
+    backoff::Backoff,
     dead_letter::DeadLetter,
     destination::{Request, RequestId},
     pipeline::{
         Action, Input, Pipeline, PipelineConfig,
-        config::{BatchConfig, BrakeConfig, QuotaConfig, Share},
+        config::{BatchConfig, CircuitBreakerConfig, QuotaConfig, Share},
     },
     record::Ownership,
     session_table::WriteId,
-    source::Intake,
+    source::Paused,
     time::Moment,
     units::{Size, Span},
 };
@@ -46,14 +46,14 @@ struct Faults {
     natures: f64,
 }
 
-/// What the pipelines of a schedule are made with.
+/// What the pipelines of a backoff are made with.
 #[derive(Clone, Copy)]
 struct Settings {
     max_events: usize,
     max_bytes: usize,
     /// Bytes outstanding, at most.
     budget: usize,
-    brake: bool,
+    breaker: bool,
     give_up: Option<Duration>,
 }
 
@@ -73,7 +73,7 @@ pub(super) struct World {
     commits: VecDeque<Vec<(Ownership, i64)>>,
     /// Writes under way, by the key of their entries.
     writes: BTreeMap<WriteId, Box<str>>,
-    intake: Intake,
+    paused: Paused,
     mood: Mood,
     starts: VecDeque<Moment>,
     /// Whether there is a table.
@@ -81,7 +81,7 @@ pub(super) struct World {
     /// It refuses everything at present.
     table_refuses: bool,
     /// The records that may not be sent yet, in the order in which they were read.
-    gate: VecDeque<Gated>,
+    barrier: VecDeque<Gated>,
     /// Per endpoint, the tags of events that may be sent and have no verdict, in their order.
     lanes: HashMap<u64, Vec<String>>,
     /// Per endpoint, the version that came in last.
@@ -125,14 +125,14 @@ impl World {
     }
 
     fn with(mut rng: Rng, faults: Faults) -> Self {
-        let brake = rng.u8(..3) == 0;
+        let breaker = rng.u8(..3) == 0;
         let settings = Settings {
             max_events: 1 + rng.usize(..8),
             max_bytes: [600, 4000, 100_000][rng.usize(..3)],
             budget: [60_000, 10_000_000][rng.usize(..2)],
-            brake,
-            // What a brake keeps has its verdict already, which the model could not tell.
-            give_up: (!brake && rng.bool()).then_some(seconds(20)),
+            breaker,
+            // What a breaker keeps has its verdict already, which the model could not tell.
+            give_up: (!breaker && rng.bool()).then_some(seconds(20)),
         };
         let has_table = rng.bool();
         let topics: [Arc<str>; 2] = ["a".into(), "b".into()];
@@ -158,12 +158,12 @@ impl World {
             letters: VecDeque::new(),
             commits: VecDeque::new(),
             writes: BTreeMap::new(),
-            intake: Intake::default(),
+            paused: Paused::default(),
             mood: Mood::Well,
             starts: VecDeque::new(),
             has_table,
             table_refuses: false,
-            gate: VecDeque::new(),
+            barrier: VecDeque::new(),
             lanes: HashMap::new(),
             newest: HashMap::new(),
             sent: HashMap::new(),
@@ -183,7 +183,7 @@ impl World {
         world
     }
 
-    /// How many steps the schedule has.
+    /// How many steps the backoff has.
     pub(super) fn length(&mut self) -> usize {
         self.rng.usize(20..150)
     }
@@ -230,7 +230,7 @@ impl World {
             if self.is_quiet() {
                 // Others that are taken prove that it is not the set-up that is wrong.
                 // Where nothing more fits in, a hold asks for a person.
-                self.lenient |= self.is_held() && self.intake.paused;
+                self.lenient |= self.is_held() && self.paused.everything;
                 if self.is_held() {
                     (0..self.logs.len()).for_each(|log| self.produce(log, 0.0));
                 }
@@ -266,7 +266,7 @@ impl World {
         let before = self.pipeline.snapshot();
         let open = self.unsettled();
         let summary = self.pipeline.finish();
-        let waiting = self.gate.len();
+        let waiting = self.barrier.len();
         if self.mood == Mood::Well {
             assert!(self.table_refuses || waiting == 0, "invariant 8: entries were not written in a drain");
             assert_eq!(
@@ -283,7 +283,7 @@ impl World {
 
     fn is_done(&mut self) -> bool {
         let settled = self.logs.iter().all(|log| log.records.iter().all(|record| record.open.is_empty()));
-        // What is read again in a drain could be kept by a brake that is still on.
+        // What is read again in a drain could be kept by a breaker that is still on.
         let is_read = |owned: &Owned| owned.next == self.logs[owned.log].records.len();
         let read = self.owned.len() == self.logs.len() && self.owned.values().all(is_read);
         settled && read && self.pipeline.snapshot().records_outstanding == 0 && !self.is_held()
@@ -321,7 +321,7 @@ impl World {
         for action in actions {
             match action {
                 Action::Send(request) => self.check_request(request),
-                Action::Write(letter) => self.take_letter(letter),
+                Action::WriteDeadLetter(letter) => self.take_letter(letter),
                 Action::Commit(positions) => {
                     for (ownership, position) in &positions {
                         self.check_commit(*ownership, *position);
@@ -329,8 +329,8 @@ impl World {
                     self.commits.push_back(positions);
                 }
                 Action::Release(released) => self.release(released),
-                Action::Intake(intake) => self.intake = intake,
-                Action::Notice(_) => {}
+                Action::Pause(paused) => self.paused = paused,
+                Action::Transition(_) => {}
                 Action::WriteEntries(id, entries) => self.write(id, &entries),
                 Action::Stopped => self.stopped = true,
             }
@@ -352,7 +352,7 @@ impl World {
 }
 
 fn pipeline(settings: Settings) -> Pipeline {
-    let Settings { max_events, max_bytes, budget, brake, give_up } = settings;
+    let Settings { max_events, max_bytes, budget, breaker, give_up } = settings;
     let count = |count| NonZeroUsize::new(count).expect("not 0");
     Pipeline::new(PipelineConfig {
         quota: QuotaConfig { requests_per_second: RATE, share: Share::Partitions, ..QuotaConfig::default() },
@@ -362,9 +362,9 @@ fn pipeline(settings: Settings) -> Pipeline {
             linger: Span(seconds(1)),
         },
         envelope: 0,
-        schedule: Schedule::new(Duration::from_millis(500), seconds(30)),
+        backoff: Backoff::new(Duration::from_millis(500), seconds(30)),
         give_up,
-        brake: brake.then(|| BrakeConfig { share: 0.5, window: count(10) }),
+        breaker: breaker.then(|| CircuitBreakerConfig { share: 0.5, window: count(10) }),
         max_bytes: budget,
         commit_interval: seconds(2),
         revoke_timeout: seconds(10),

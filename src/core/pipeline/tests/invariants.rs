@@ -54,7 +54,7 @@ fn invariant_3_a_record_is_outstanding_from_its_reading_until_all_of_it_is_settl
     bench.read_with(A, Mapped::Partly(vec![delivery(1, "a"), delivery(2, "b")], garbage), entries);
     let (write, _) = bench.writes.remove(0);
     assert_eq!((bench.outstanding(), bench.requests.len(), bench.letters.len()), (1, 0, 0), "is written of");
-    bench.handle(Input::EntriesFinished(write, crate::core::session_table::WriteOutcome::Written, 1.0));
+    bench.handle(Input::EntriesFinished(write, crate::core::write_outcome::WriteOutcome::Written, 1.0));
     assert_eq!((bench.outstanding(), bench.requests.len(), bench.letters.len()), (1, 1, 1), "is sent");
     bench.answer(|_| Answer::Results {
         outcomes: vec![Outcome::Accepted, Outcome::Again(DOWN)],
@@ -64,7 +64,7 @@ fn invariant_3_a_record_is_outstanding_from_its_reading_until_all_of_it_is_settl
     bench.wait_for_request();
     bench.answer(accept);
     assert_eq!(bench.outstanding(), 1, "its dead letter is being written");
-    bench.write_letters(LetterOutcome::Written);
+    bench.write_letters(WriteOutcome::Written);
     assert_eq!(bench.outstanding(), 0);
 }
 
@@ -99,7 +99,7 @@ fn invariant_6_what_is_outstanding_is_bounded_however_long_the_destination_is_do
     let mut bench = Bench::with(|config| config.max_bytes = usize::MAX);
     let most = 15 * 5 * 100;
     for round in 0..3 * most {
-        if !bench.intake.paused {
+        if !bench.paused.everything {
             bench.read(A, &[u8::try_from(round % 200).expect("small"), 201]);
         }
         if round % 5000 == 0 {
@@ -107,7 +107,7 @@ fn invariant_6_what_is_outstanding_is_bounded_however_long_the_destination_is_do
         }
         assert!(bench.pipeline.snapshot().events_outstanding <= most + 1, "more than one record too many");
     }
-    assert!(bench.intake.paused, "the bound was not reached");
+    assert!(bench.paused.everything, "the bound was not reached");
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn a_drain_ends_when_all_is_settled() {
     let mut bench = Bench::with(|config| config.batch.linger = Span(Duration::from_mins(1)));
     bench.read(A, &[1]);
     bench.handle(Input::Drain);
-    assert!(bench.intake.paused && !bench.stopped);
+    assert!(bench.paused.everything && !bench.stopped);
     bench.answer(accept);
     assert!(bench.stopped);
     assert_eq!(bench.pipeline.finish(), Summary { positions: vec![(A, 1)], unsettled: 0 });
@@ -125,11 +125,11 @@ fn a_drain_during_a_hold_ends_when_nothing_is_in_flight() {
 fn after_the_end_nothing_is_sent_and_written() {
     let mut bench = Bench::patient();
     bench.garbage(A);
-    bench.write_letters(LetterOutcome::Again(Code("timeout")));
+    bench.write_letters(WriteOutcome::Again(Code("timeout")));
     bench.read(A, &[1]);
     bench.pass(Duration::from_secs(1));
     bench.read(A, &[2, 3]);
-    bench.write_letters(LetterOutcome::Again(Code("timeout")));
+    bench.write_letters(WriteOutcome::Again(Code("timeout")));
     assert_eq!(bench.pipeline.finish().unsettled, 3);
     bench.answer(|_| Answer::Unknown(DOWN));
     bench.pass(Duration::from_mins(1));

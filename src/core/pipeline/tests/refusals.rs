@@ -13,7 +13,7 @@ fn a_refused_request_is_split_until_the_culprit_stands_alone() {
     bench.read_together(16);
     let mut requests = 0;
     while bench.outstanding() > 0 {
-        bench.write_letters(LetterOutcome::Written);
+        bench.write_letters(WriteOutcome::Written);
         if bench.outstanding() > 0 {
             bench.wait_for_request();
             bench.answer(refuse_with("11:0"));
@@ -68,7 +68,7 @@ fn another_event_that_is_taken_during_the_hold_convicts_the_refused_ones() {
     }
     bench.read(A, &[7]);
     while bench.outstanding() > 0 {
-        bench.write_letters(LetterOutcome::Written);
+        bench.write_letters(WriteOutcome::Written);
         if bench.outstanding() > 0 {
             bench.wait_for_request();
             bench.answer(guilty);

@@ -1,7 +1,7 @@
-//! The gate's promises, one a test: what waits, for what, how long, and what is left over.
+//! The barrier's promises, one a test: what waits, for what, how long, and what is left over.
 
 use super::*;
-use crate::core::session_table::WriteOutcome;
+use crate::core::write_outcome::WriteOutcome;
 
 const WRITTEN: WriteOutcome = WriteOutcome::Written;
 const AGAIN: WriteOutcome = WriteOutcome::Again(Code("timeout"));
@@ -62,9 +62,9 @@ fn partly(endpoint: u8) -> Mapped {
     Mapped::Partly(vec![delivery(endpoint, "readable")], garbage())
 }
 
-fn braked() -> Bench {
-    let brake = BrakeConfig { share: 0.5, window: NonZeroUsize::new(2).expect("not 0") };
-    Bench::with(|config| config.brake = Some(brake))
+fn open_circuits() -> Bench {
+    let breaker = CircuitBreakerConfig { share: 0.5, window: NonZeroUsize::new(2).expect("not 0") };
+    Bench::with(|config| config.breaker = Some(breaker))
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_refused_record_is_dead_lettered_after_its_entries_are_acknowledged() {
     assert_eq!(bench.letters.len(), 0);
     bench.finish_write(WRITTEN);
     assert_eq!((bench.letters.len(), bench.outstanding()), (1, 1));
-    bench.write_letters(LetterOutcome::Written);
+    bench.write_letters(WriteOutcome::Written);
     assert_eq!((bench.outstanding(), bench.pipeline.snapshot().records.dead_lettered.len()), (0, 1));
 }
 
@@ -155,13 +155,13 @@ fn a_record_that_is_readable_in_part_needs_its_events_and_its_dead_letter() {
         bench.finish_write(WRITTEN);
         assert_eq!((bench.sent(), bench.letters.len()), (vec!["readable"], 1));
         if letter_first {
-            bench.write_letters(LetterOutcome::Written);
+            bench.write_letters(WriteOutcome::Written);
             assert_eq!(bench.outstanding(), 1);
             bench.answer(accept);
         } else {
             bench.answer(accept);
             assert_eq!(bench.outstanding(), 1);
-            bench.write_letters(LetterOutcome::Written);
+            bench.write_letters(WriteOutcome::Written);
         }
         let records = bench.pipeline.snapshot().records;
         assert_eq!((records.accepted, records.dead_lettered.get(&Code("not_json"))), (0, Some(&1)));
@@ -171,32 +171,32 @@ fn a_record_that_is_readable_in_part_needs_its_events_and_its_dead_letter() {
 
 #[test]
 fn the_brake_keeps_the_dead_letter_of_a_gated_record_and_not_its_events() {
-    let mut bench = braked();
+    let mut bench = open_circuits();
     bench.garbage(A);
     bench.garbage(A);
-    bench.write_letters(LetterOutcome::Written);
+    bench.write_letters(WriteOutcome::Written);
     bench.read_with(A, partly(1), entries());
     bench.finish_write(WRITTEN);
     assert_eq!((bench.sent(), bench.letters.len()), (vec!["readable"], 0));
-    assert_eq!(bench.intake.held, [A]);
+    assert_eq!(bench.paused.partitions, [A]);
     bench.answer(accept);
     bench.pass(Duration::from_secs(30));
-    assert_eq!(bench.write_letters(LetterOutcome::Written), 1);
-    assert_eq!((bench.outstanding(), bench.intake.held.len()), (0, 0));
+    assert_eq!(bench.write_letters(WriteOutcome::Written), 1);
+    assert_eq!((bench.outstanding(), bench.paused.partitions.len()), (0, 0));
 }
 
 #[test]
 fn a_gated_record_that_is_ignored_opens_the_brake() {
-    let mut bench = braked();
+    let mut bench = open_circuits();
     for _ in 0..3 {
         bench.garbage(A);
     }
-    bench.write_letters(LetterOutcome::Written);
-    assert_eq!(bench.holds(), [("brake", "mostly_refused")]);
+    bench.write_letters(WriteOutcome::Written);
+    assert_eq!(bench.holds(), [("circuit_breaker", "mostly_refused")]);
     bench.read_with(A, Mapped::Ignored(Code("activity")), entries());
-    assert_eq!(bench.holds(), [("brake", "mostly_refused")]);
+    assert_eq!(bench.holds(), [("circuit_breaker", "mostly_refused")]);
     bench.finish_write(WRITTEN);
-    assert_eq!(bench.write_letters(LetterOutcome::Written), 1, "what waited goes through");
+    assert_eq!(bench.write_letters(WriteOutcome::Written), 1, "what waited goes through");
     assert_eq!((bench.holds(), bench.outstanding()), (vec![], 0));
 }
 
@@ -259,7 +259,7 @@ fn an_event_too_large_for_any_request_is_dead_lettered_after_the_gate() {
     bench.read_gated(A, &[1]);
     assert_eq!(bench.letters.len(), 0);
     bench.finish_write(WRITTEN);
-    bench.write_letters(LetterOutcome::Written);
+    bench.write_letters(WriteOutcome::Written);
     assert_eq!((bench.outstanding(), bench.bytes(), bench.events()), (0, 0, 0));
 }
 
@@ -267,7 +267,7 @@ fn an_event_too_large_for_any_request_is_dead_lettered_after_the_gate() {
 fn events_at_the_gate_pause_intake() {
     let mut bench = Bench::with(|config| config.max_bytes = usize::MAX);
     for _ in 0..10_000 {
-        if !bench.intake.paused {
+        if !bench.paused.everything {
             bench.read_gated(A, &[1]);
         }
     }
@@ -279,7 +279,7 @@ fn records_that_become_nothing_pause_intake_at_the_gate_by_their_bytes() {
     let mut bench = Bench::with(|config| config.max_bytes = 10_000);
     bench.read_gated(A, &[1]);
     for _ in 0..1000 {
-        if !bench.intake.paused {
+        if !bench.paused.everything {
             bench.read_as(A, Mapped::Ignored(Code("activity")));
         }
     }
@@ -294,7 +294,7 @@ fn a_lost_partition_leaves_nothing_at_the_gate() {
     assert_eq!((bench.outstanding(), bench.bytes(), bench.events()), (0, 0, 0));
     assert_eq!(bench.pipeline.snapshot().records.released, 1);
     bench.read(B, &[2]);
-    assert_eq!(bench.sent(), ["1:0"], "the gate is open");
+    assert_eq!(bench.sent(), ["1:0"], "the barrier is open");
 }
 
 #[test]
@@ -373,14 +373,14 @@ fn a_refused_write_is_a_hold_until_it_is_acknowledged() {
     bench.finish_write(REFUSED);
     let code = Code("unknown_topic");
     assert_eq!(
-        (bench.holds(), &*bench.notices),
-        (vec![("table", code.0)], &[Notice::TableHeld { code }][..])
+        (bench.holds(), &*bench.transitions),
+        (vec![("table", code.0)], &[Transition::TableHeld { code }][..])
     );
     bench.pass(Duration::from_millis(29_999));
     assert_eq!(bench.writes.len(), 0);
     bench.pass(Duration::from_millis(1));
     bench.finish_write(WRITTEN);
-    assert_eq!((bench.holds(), bench.notices.last()), (vec![], Some(&Notice::TableResumed { code })));
+    assert_eq!((bench.holds(), bench.transitions.last()), (vec![], Some(&Transition::TableResumed { code })));
     assert_eq!(bench.sent(), ["0:1"]);
 }
 
@@ -395,7 +395,7 @@ fn a_hold_lasts_as_long_as_any_refused_write_waits_and_is_told_once() {
     bench.finish_write(WRITTEN);
     assert_eq!(bench.holds(), [("table", "unknown_topic")]);
     bench.finish_write(WRITTEN);
-    assert_eq!((bench.holds(), bench.notices.len()), (vec![], 2));
+    assert_eq!((bench.holds(), bench.transitions.len()), (vec![], 2));
 }
 
 #[test]

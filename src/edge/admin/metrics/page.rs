@@ -11,7 +11,7 @@ use prometheus::{
     proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType},
 };
 
-use crate::core::event::Code;
+use crate::core::code::Code;
 
 /// The families of a page.
 #[derive(Default)]

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::{core::event::Code, edge::admin::overview::tests::Parts};
+use crate::{core::code::Code, edge::admin::overview::tests::Parts};
 
 fn page(parts: &Parts) -> String {
     let mut metrics = Metrics::new(Timestamp(1_700_000_000_123)).unwrap();
@@ -11,9 +11,9 @@ fn page(parts: &Parts) -> String {
     for milliseconds in [20, 125, 11_000] {
         metrics.observe_duration(Duration::from_millis(milliseconds));
     }
-    let again = LetterOutcome::Again(Code("request_timed_out"));
-    let refused = LetterOutcome::Refused(Code("message_size_too_large"));
-    for outcome in [LetterOutcome::Written, LetterOutcome::Written, again, refused] {
+    let again = WriteOutcome::Again(Code("request_timed_out"));
+    let refused = WriteOutcome::Refused(Code("message_size_too_large"));
+    for outcome in [WriteOutcome::Written, WriteOutcome::Written, again, refused] {
         metrics.observe_letter(outcome);
     }
     metrics.render(&parts.overview()).unwrap()
@@ -94,7 +94,7 @@ fn what_can_be_known_beforehand_is_there_from_the_start() {
     let all = |name: &str, label: &str, values: &[&str]| {
         values.iter().all(|value| is_there(&format!("{name}{{{label}=\"{value}\"}}")))
     };
-    assert!(all("hold", "cause", &["brake", "dead_letter", "destination", "event"]));
+    assert!(all("hold", "cause", &["circuit_breaker", "dead_letter", "destination", "event"]));
     let outcomes = ["answered", "hold", "refused", "throttled", "unknown"];
     assert!(all("requests_total", "outcome", &outcomes));
     assert!(!series.keys().any(|name| name.contains("_table_")), "there is none");

@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::*;
 use crate::core::{
-    event::Code,
+    code::Code,
     pipeline::{HoldStatus, QuotaStatus, RecordCounts, SendCounts},
     record::Ownership,
-    session_table::{Entry, TableEvent, WriteId, WriteOutcome},
+    session_table::{Entry, TableEvent, WriteId},
     source::SourceEvent,
+    write_outcome::WriteOutcome,
 };
 
 /// Everything that an [`Overview`] borrows.

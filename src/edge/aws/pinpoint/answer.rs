@@ -100,7 +100,7 @@ mod tests {
         super::{sample, scripted},
         *,
     };
-    use crate::core::{destination::Outcome, event::Code};
+    use crate::core::{code::Code, destination::Outcome};
 
     /// What comes of a request of two events, of one endpoint, that is answered so.
     #[track_caller]

@@ -3,7 +3,7 @@
 //!
 //! An answer's text never becomes a code: it is looked up here, and what is not here is told by its status.
 
-use crate::core::event::Code;
+use crate::core::code::Code;
 
 /// Error codes that speak of the caller and not of the events, whatever status they come with: an
 /// expired, invalid or missing token, an unrecognised client, a bad signature, access denied.

@@ -8,8 +8,9 @@ use aws_sdk_pinpoint::types::{EndpointItemResponse, EventItemResponse, ItemRespo
 
 use super::code;
 use crate::core::{
+    code::Code,
     destination::{Answer, Outcome, Request},
-    event::{Code, Refusal},
+    event::Refusal,
 };
 
 /// An outcome for each event of `request`, in its order, and the endpoints that were refused while their

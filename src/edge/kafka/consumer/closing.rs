@@ -16,7 +16,7 @@ use super::{
     rebalance::{Rebalance, starting_list},
 };
 use crate::{
-    core::{event::Code, record::Ownership, source::SourceEvent},
+    core::{code::Code, record::Ownership, source::SourceEvent},
     edge::kafka::codes,
 };
 

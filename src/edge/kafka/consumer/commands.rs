@@ -1,6 +1,6 @@
 //! What the runner told the source and the poll loop has not seen yet.
 //!
-//! Bounded by its shape: of each ownership the highest position waits, a newer intake replaces the one that
+//! Bounded by its shape: of each ownership the highest position waits, a newer paused replaces the one that
 //! waits, and an ownership is released once.
 
 use std::{
@@ -10,7 +10,7 @@ use std::{
 
 use crate::core::{
     record::Ownership,
-    source::{Intake, SourceCommand},
+    source::{Paused, SourceCommand},
 };
 
 /// Orders that wait, in the order in which they are to be followed.
@@ -19,7 +19,7 @@ pub(super) struct Waiting {
     /// Join the group.
     pub(super) begin: bool,
     /// What to read.
-    pub(super) intake: Option<Intake>,
+    pub(super) paused: Option<Paused>,
     /// Positions to commit.
     pub(super) commit: BTreeMap<Ownership, i64>,
     /// Ownerships to give up, each with its position.
@@ -51,7 +51,7 @@ impl Orders {
             SourceCommand::Begin => waiting.begin = true,
             SourceCommand::Commit(positions) => waiting.commit(positions),
             SourceCommand::Release(released) => waiting.release.extend(released),
-            SourceCommand::Intake(intake) => waiting.intake = Some(intake),
+            SourceCommand::Pause(paused) => waiting.paused = Some(paused),
             SourceCommand::Close(positions) => waiting.close = Some(positions),
         }
     }
@@ -78,16 +78,16 @@ mod tests {
     #[test]
     fn a_newer_order_replaces_the_one_that_waits_where_it_says_as_much() {
         let orders = Orders::default();
-        let intake = Intake { paused: true, held: vec![] };
+        let paused = Paused { everything: true, partitions: vec![] };
         orders.leave(SourceCommand::Commit(vec![(Ownership(1), 5), (Ownership(2), 1)]));
         orders.leave(SourceCommand::Commit(vec![(Ownership(1), 9)]));
-        orders.leave(SourceCommand::Intake(Intake::default()));
-        orders.leave(SourceCommand::Intake(intake.clone()));
+        orders.leave(SourceCommand::Pause(Paused::default()));
+        orders.leave(SourceCommand::Pause(paused.clone()));
         orders.leave(SourceCommand::Release(vec![(Ownership(1), Some(9))]));
         orders.leave(SourceCommand::Release(vec![(Ownership(2), None)]));
         let waiting = orders.take();
         assert_eq!(waiting.commit.into_iter().collect::<Vec<_>>(), [(Ownership(1), 9), (Ownership(2), 1)]);
-        assert_eq!(waiting.intake, Some(intake));
+        assert_eq!(waiting.paused, Some(paused));
         assert_eq!(waiting.release, [(Ownership(1), Some(9)), (Ownership(2), None)]);
         assert_eq!(waiting.close, None);
         assert!(orders.take().release.is_empty(), "what was taken is gone");

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use rdkafka::error::RDKafkaErrorCode as Error;
 
 use crate::{
-    core::{event::Code, source::SourceEvent},
+    core::{code::Code, source::SourceEvent},
     edge::kafka::codes,
 };
 

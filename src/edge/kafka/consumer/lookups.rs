@@ -26,7 +26,7 @@ use super::{
     partitions::Place,
 };
 use crate::{
-    core::{event::Code, record::Ownership},
+    core::{code::Code, record::Ownership},
     edge::kafka::{
         codes,
         config::{SourceConfig, Start},

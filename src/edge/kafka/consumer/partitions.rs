@@ -10,7 +10,7 @@ use std::{
 
 use crate::core::{
     record::{Assignment, Ownership},
-    source::Intake,
+    source::Paused,
 };
 
 /// A partition of a topic.
@@ -114,10 +114,10 @@ impl Partitions {
     }
 
     /// Compares what is paused with what is to be, and notes the difference as made.
-    pub(super) fn steer(&mut self, intake: &Intake) -> Steering {
+    pub(super) fn steer(&mut self, paused: &Paused) -> Steering {
         let mut steering = Steering::default();
         for owned in self.topics.values_mut().flat_map(BTreeMap::values_mut) {
-            let pause = intake.paused || intake.held.binary_search(&owned.ownership).is_ok();
+            let pause = paused.everything || paused.partitions.binary_search(&owned.ownership).is_ok();
             if pause != owned.paused {
                 let change = if pause { &mut steering.pause } else { &mut steering.resume };
                 change.push(owned.place.clone());
@@ -184,8 +184,8 @@ mod tests {
 
     #[track_caller]
     fn check_steer(partitions: &mut Partitions, paused: bool, held: &[u64], pause: &[i32], resume: &[i32]) {
-        let intake = Intake { paused, held: held.iter().copied().map(Ownership).collect() };
-        let mut steering = partitions.steer(&intake);
+        let paused = Paused { everything: paused, partitions: held.iter().copied().map(Ownership).collect() };
+        let mut steering = partitions.steer(&paused);
         steering.pause.sort();
         steering.resume.sort();
         let places = |partitions: &[i32]| partitions.iter().copied().map(place).collect();

@@ -8,13 +8,13 @@ use std::time::Instant;
 use rdkafka::consumer::Consumer as _;
 
 use super::{group, partitions::Place, poll::PollLoop};
-use crate::{core::source::Intake, edge::kafka::codes};
+use crate::{core::source::Paused, edge::kafka::codes};
 
 /// What is to be read, and whether that is how the consumer is set.
 #[derive(Debug, Default)]
 pub(super) struct Steering {
-    intake: Intake,
-    /// Read nothing for the time being, whatever the intake says: nobody takes what is read.
+    paused: Paused,
+    /// Read nothing for the time being, whatever the paused says: nobody takes what is read.
     stopped: bool,
     /// Something has changed since the consumer was set.
     stale: bool,
@@ -22,8 +22,8 @@ pub(super) struct Steering {
 
 impl Steering {
     /// Wants this read from now on.
-    pub(super) fn want(&mut self, intake: Intake) {
-        self.intake = intake;
+    pub(super) fn want(&mut self, paused: Paused) {
+        self.paused = paused;
         self.stale = true;
     }
 
@@ -42,8 +42,8 @@ impl PollLoop {
         }
         self.steering.stopped = stopped;
         self.steering.stale = false;
-        let nothing = Intake { paused: true, held: Vec::new() };
-        let change = self.partitions.steer(if stopped { &nothing } else { &self.steering.intake });
+        let nothing = Paused { everything: true, partitions: Vec::new() };
+        let change = self.partitions.steer(if stopped { &nothing } else { &self.steering.paused });
         let mut done = Ok(());
         if !change.pause.is_empty() {
             done = self.consumer.pause(&group::list(&change.pause));

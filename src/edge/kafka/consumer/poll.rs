@@ -88,8 +88,8 @@ impl PollLoop {
         if waiting.begin {
             self.join();
         }
-        if let Some(intake) = waiting.intake {
-            self.steering.want(intake);
+        if let Some(paused) = waiting.paused {
+            self.steering.want(paused);
         }
         self.commits.want(waiting.commit);
         self.release(waiting.release);

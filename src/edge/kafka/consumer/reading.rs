@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Records in a batch. Those on their way to the runner are outstanding over its bound when it pauses
-/// the intake, and what is outstanding has to be drained within a revocation's time.
+/// the paused, and what is outstanding has to be drained within a revocation's time.
 const BATCH_RECORDS: usize = 100;
 
 impl PollLoop {

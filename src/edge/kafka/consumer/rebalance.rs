@@ -21,7 +21,7 @@ use super::{
     poll::PollLoop,
 };
 use crate::{
-    core::{event::Code, record::Ownership, source::SourceEvent},
+    core::{code::Code, record::Ownership, source::SourceEvent},
     edge::kafka::codes,
 };
 

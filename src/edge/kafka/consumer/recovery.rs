@@ -21,7 +21,7 @@ use super::{
     poll::PollLoop,
     rebalance,
 };
-use crate::core::{event::Code, record::Ownership, source::SourceEvent};
+use crate::core::{code::Code, record::Ownership, source::SourceEvent};
 
 /// How long to wait before the brokers are asked again.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -162,7 +162,7 @@ fn judge(range: &Range) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::source::Intake;
+    use crate::core::source::Paused;
 
     #[track_caller]
     fn check(next: Option<i64>, start: i64, end: i64, expected: Finding) {
@@ -198,7 +198,7 @@ mod tests {
         recovery.suspect(survey(&partitions, 4));
         recovery.suspect(survey(&partitions, 3));
         assert!(!recovery.is_wanted, "it has moved");
-        partitions.steer(&Intake { paused: true, held: Vec::new() });
+        partitions.steer(&Paused { everything: true, partitions: Vec::new() });
         recovery.suspect(survey(&partitions, 4));
         recovery.suspect(survey(&partitions, 4));
         assert!(!recovery.is_wanted, "nothing is read of it for now");

@@ -10,7 +10,7 @@ use self::{
 };
 use super::*;
 use crate::{
-    core::{source::Intake, time::Timestamp},
+    core::{source::Paused, time::Timestamp},
     edge::kafka::config::Start,
 };
 
@@ -146,14 +146,14 @@ async fn what_is_paused_is_not_read_and_nothing_is_skipped() {
     let cluster = Cluster::with_partitions(2);
     let mut member = cluster.source();
     member.until(|it| it.owned.len() == 2).await;
-    let held = Intake { paused: false, held: vec![member.ownership(0)] };
-    member.source.command(SourceCommand::Intake(held));
+    let held = Paused { everything: false, partitions: vec![member.ownership(0)] };
+    member.source.command(SourceCommand::Pause(held));
     cluster.produce_numbers(2, 0..1000);
     member.until(|it| it.offsets(1).len() == 1000).await;
     let early = member.offsets(0).len();
     assert!(early < 1000, "the order came before the records");
-    member.source.command(SourceCommand::Intake(Intake { paused: true, held: vec![] }));
-    member.source.command(SourceCommand::Intake(Intake::default()));
+    member.source.command(SourceCommand::Pause(Paused { everything: true, partitions: vec![] }));
+    member.source.command(SourceCommand::Pause(Paused::default()));
     member.until(|it| it.offsets(0).len() == 1000).await;
     assert_eq!(member.offsets(0), (0..1000).collect::<Vec<_>>());
 }
@@ -163,11 +163,11 @@ async fn a_partition_that_is_assigned_during_a_pause_is_paused() {
     let cluster = Cluster::with_partitions(1);
     cluster.produce_numbers(1, 0..10);
     let mut member = cluster.source();
-    member.source.command(SourceCommand::Intake(Intake { paused: true, held: vec![] }));
+    member.source.command(SourceCommand::Pause(Paused { everything: true, partitions: vec![] }));
     // The survey that tells the ends comes after the assignment, with polls in between.
     member.until(|it| it.has_told(|event| matches!(event, SourceEvent::Ends(_)))).await;
     assert!(member.read.is_empty());
-    member.source.command(SourceCommand::Intake(Intake::default()));
+    member.source.command(SourceCommand::Pause(Paused::default()));
     member.until(|it| it.read.len() == 10).await;
 }
 

@@ -10,7 +10,7 @@ use super::{
     connection::{Affected, Connection},
     lookups::{Range, Survey, TopicState},
 };
-use crate::core::{event::Code, record::Ownership, source::SourceEvent};
+use crate::core::{code::Code, record::Ownership, source::SourceEvent};
 
 /// How often to look when all is well: the ends of the logs are that old at most.
 const CALM: Duration = Duration::from_secs(5);

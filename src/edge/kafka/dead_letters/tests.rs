@@ -13,7 +13,7 @@ use rdkafka::{
 use tokio::{sync::mpsc, time::timeout};
 
 use super::*;
-use crate::core::{dead_letter::tests::letter, event::Code};
+use crate::core::{code::Code, dead_letter::tests::letter};
 
 /// How long anything may take.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -22,7 +22,7 @@ const TOPIC: &str = "dead-letters";
 struct Bench {
     cluster: MockCluster<'static, DefaultProducerContext>,
     letters: KafkaDeadLetters,
-    outcomes: mpsc::Receiver<(LetterId, LetterOutcome)>,
+    outcomes: mpsc::Receiver<(DeadLetterId, WriteOutcome)>,
 }
 
 impl Bench {
@@ -42,12 +42,12 @@ impl Bench {
         Self { cluster, letters, outcomes }
     }
 
-    async fn outcome(&mut self) -> (u64, LetterOutcome) {
+    async fn outcome(&mut self) -> (u64, WriteOutcome) {
         let (id, outcome) = timeout(DEADLINE, self.outcomes.recv()).await.unwrap().unwrap();
         (id.0, outcome)
     }
 
-    async fn outcome_of(&mut self, id: u64) -> LetterOutcome {
+    async fn outcome_of(&mut self, id: u64) -> WriteOutcome {
         self.letters.write(letter(id));
         self.outcome().await.1
     }
@@ -68,7 +68,7 @@ async fn a_letter_is_the_record_and_what_happened() {
     let mut bench = Bench::new();
     bench.cluster.create_topic(TOPIC, 1, 1).unwrap();
     bench.letters.write(letter(7));
-    assert_eq!(bench.outcome().await, (7, LetterOutcome::Written));
+    assert_eq!(bench.outcome().await, (7, WriteOutcome::Written));
     let written = bench.read();
     assert_eq!((written.key(), written.payload()), (Some(b"key".as_slice()), Some(b"value".as_slice())));
     assert_eq!(written.timestamp().to_millis(), Some(1_700_000_000_000));
@@ -109,17 +109,17 @@ async fn every_letter_has_one_outcome_also_when_nobody_listens_for_a_while() {
         let (id, outcome) = bench.outcome().await;
         assert_eq!(outcomes.insert(id, outcome), None, "letter {id} has two outcomes");
     }
-    assert!(outcomes.values().all(|outcome| *outcome == LetterOutcome::Written));
+    assert!(outcomes.values().all(|outcome| *outcome == WriteOutcome::Written));
 }
 
 #[tokio::test]
 async fn a_missing_topic_refuses_until_there_is_one() {
     let mut bench = Bench::new();
     bench.letters.write(letter(1));
-    assert_eq!(bench.outcome().await, (1, LetterOutcome::Refused(Code("unknown_topic_or_partition"))));
+    assert_eq!(bench.outcome().await, (1, WriteOutcome::Refused(Code("unknown_topic_or_partition"))));
     bench.cluster.create_topic(TOPIC, 1, 1).unwrap();
     let written = async {
-        while bench.outcome_of(2).await != LetterOutcome::Written {
+        while bench.outcome_of(2).await != WriteOutcome::Written {
             tokio::task::yield_now().await;
         }
     };
@@ -133,9 +133,9 @@ async fn what_the_broker_refuses_for_good_says_so() {
     let too_large = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
     bench.cluster.request_errors(RDKafkaApiKey::Produce, &[too_large]);
     bench.letters.write(letter(1));
-    assert_eq!(bench.outcome().await, (1, LetterOutcome::Refused(Code("message_size_too_large"))));
+    assert_eq!(bench.outcome().await, (1, WriteOutcome::Refused(Code("message_size_too_large"))));
     bench.letters.write(letter(2));
-    assert_eq!(bench.outcome().await, (2, LetterOutcome::Written));
+    assert_eq!(bench.outcome().await, (2, WriteOutcome::Written));
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn a_producer_that_is_refused_says_so_of_its_letters_until_it_is_allowed()
     bench.cluster.request_errors(RDKafkaApiKey::InitProducerId, &[refused; 3]);
     let mut outcomes = Vec::new();
     let written = async {
-        while outcomes.last() != Some(&LetterOutcome::Written) {
+        while outcomes.last() != Some(&WriteOutcome::Written) {
             let outcome = bench.outcome_of(1).await;
             outcomes.push(outcome);
         }
@@ -154,7 +154,7 @@ async fn a_producer_that_is_refused_says_so_of_its_letters_until_it_is_allowed()
     timeout(DEADLINE, written).await.unwrap();
     let code = Code("cluster_authorization_failed");
     // The first that is purged cannot know it yet, and the last after a replacement is written.
-    let told = outcomes.iter().filter(|outcome| **outcome == LetterOutcome::Refused(code)).count();
+    let told = outcomes.iter().filter(|outcome| **outcome == WriteOutcome::Refused(code)).count();
     assert!(told >= 3 && told + 2 >= outcomes.len(), "{outcomes:?}");
 }
 
@@ -163,9 +163,9 @@ async fn letters_of_an_outage_come_back() {
     let mut bench = Bench::giving_up_after("1000");
     bench.cluster.create_topic(TOPIC, 1, 1).unwrap();
     // On a busy machine a second may be too short for the first connection.
-    let connected = async { while bench.outcome_of(1).await != LetterOutcome::Written {} };
+    let connected = async { while bench.outcome_of(1).await != WriteOutcome::Written {} };
     timeout(DEADLINE, connected).await.unwrap();
     bench.cluster.broker_down(-1).unwrap();
     bench.letters.write(letter(2));
-    assert_eq!(bench.outcome().await, (2, LetterOutcome::Again(Code("message_timed_out"))));
+    assert_eq!(bench.outcome().await, (2, WriteOutcome::Again(Code("message_timed_out"))));
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::topic::{self, PARTITIONS};
 use crate::{
-    core::{event::Code, session_table::config::TableConfig},
+    core::{code::Code, session_table::config::TableConfig},
     edge::kafka::{admin::Admin, client::Cluster, codes, config::SourceConfig},
 };
 

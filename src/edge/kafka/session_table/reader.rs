@@ -20,7 +20,7 @@ use tokio::sync::mpsc::Sender;
 use super::{making::Maker, reading::Reading};
 use crate::{
     core::{
-        event::Code,
+        code::Code,
         session_table::{Entry, TableEvent, config::TableConfig},
     },
     edge::kafka::{

@@ -10,7 +10,7 @@ use rdkafka::{
 use tokio::time::timeout;
 
 use super::*;
-use crate::core::{event::Code, units::Span};
+use crate::core::{code::Code, units::Span};
 
 /// How long anything may take.
 const DEADLINE: Duration = Duration::from_secs(30);

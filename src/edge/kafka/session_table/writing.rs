@@ -9,7 +9,10 @@ use rdkafka::{error::KafkaError, producer::BaseRecord};
 use tokio::sync::mpsc::Sender;
 
 use crate::{
-    core::session_table::{Entry, WriteId, WriteOutcome},
+    core::{
+        session_table::{Entry, WriteId},
+        write_outcome::WriteOutcome,
+    },
     edge::{
         acks::Outcomes,
         kafka::{
@@ -126,7 +129,7 @@ fn unwritten(error: &KafkaError) -> WriteOutcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::event::Code;
+    use crate::core::code::Code;
 
     const AGAIN: WriteOutcome = WriteOutcome::Again(Code("again"));
     const REFUSED: WriteOutcome = WriteOutcome::Refused(Code("refused"));

@@ -79,7 +79,7 @@ pub enum Rule {
 /// What the service does when a rule is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::tools::emulator) enum Consequence {
-    /// Nothing that anybody would notice: the item never reaches the charts.
+    /// Nothing that anybody would transition: the item never reaches the charts.
     Counted,
     /// The item is answered as accepted and dropped.
     Dropped,

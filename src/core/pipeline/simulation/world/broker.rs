@@ -5,11 +5,12 @@ use super::{
     content::{WHOLE, WRITE, owned_tag, place},
 };
 use crate::core::{
-    dead_letter::{DeadLetter, LetterOutcome},
-    event::Code,
+    code::Code,
+    dead_letter::DeadLetter,
     pipeline::Input,
     record::Record,
-    session_table::{Entry, WriteId, WriteOutcome},
+    session_table::{Entry, WriteId},
+    write_outcome::WriteOutcome,
 };
 
 impl World {
@@ -38,12 +39,12 @@ impl World {
     pub(super) fn acknowledge_letter(&mut self) {
         let Some(letter) = self.letters.pop_front() else { return };
         let outcome = if self.rng.f64() < self.faults.letters {
-            [LetterOutcome::Again(Code("timeout")), LetterOutcome::Refused(Code("too_large"))]
+            [WriteOutcome::Again(Code("timeout")), WriteOutcome::Refused(Code("too_large"))]
                 [self.rng.usize(..2)]
         } else {
-            LetterOutcome::Written
+            WriteOutcome::Written
         };
-        if outcome == LetterOutcome::Written {
+        if outcome == WriteOutcome::Written {
             let log = self.log_of(&letter.record);
             let records = &mut self.logs[log].records;
             let index = records.binary_search_by_key(&letter.record.offset, |record| record.offset);
@@ -66,7 +67,7 @@ impl World {
             }
         }
         let jitter = self.rng.f64();
-        self.handle(Input::LetterFinished(letter.id, outcome, jitter));
+        self.handle(Input::DeadLetterFinished(letter.id, outcome, jitter));
     }
 
     pub(super) fn acknowledge_commit(&mut self) {
@@ -87,7 +88,7 @@ impl World {
     /// Takes over what the pipeline wants to have written.
     pub(super) fn write(&mut self, id: WriteId, entries: &[Entry]) {
         let key = entries.first().expect("there is something to write").key.clone();
-        let waiting = self.gate.iter().find(|gated| gated.key == *key);
+        let waiting = self.barrier.iter().find(|gated| gated.key == *key);
         let waiting = waiting.expect("entries are written of a record that does not wait");
         assert!(waiting.writing, "entries are written again after their acknowledgement");
         assert_eq!(waiting.entries, entries.len(), "not all entries are written");
@@ -115,9 +116,9 @@ impl World {
         self.handle(Input::EntriesFinished(id, outcome, jitter));
     }
 
-    /// Keeps the model of the gate and of what is settled up to date with the outcome of a write.
+    /// Keeps the model of the barrier and of what is settled up to date with the outcome of a write.
     fn note_write(&mut self, key: &str, outcome: WriteOutcome) {
-        let gated = self.gate.iter_mut().find(|gated| gated.key == key);
+        let gated = self.barrier.iter_mut().find(|gated| gated.key == key);
         match outcome {
             WriteOutcome::Written => {
                 let (log, offset) = place(key);

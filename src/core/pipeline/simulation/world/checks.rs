@@ -138,7 +138,7 @@ impl World {
         self.letters.clear();
         self.commits.clear();
         self.owned.clear();
-        self.gate.clear();
+        self.barrier.clear();
         while !self.flights.is_empty() {
             self.answer();
         }
@@ -157,7 +157,7 @@ impl World {
             let rest = tag.strip_prefix(record).and_then(|rest| rest.strip_prefix('-'));
             rest.is_some_and(|rest| rest.split_once('-').is_some_and(|(_, other)| other == ownership))
         };
-        if let Some(gated) = self.gate.iter().find(|gated| of_it(&gated.key)) {
+        if let Some(gated) = self.barrier.iter().find(|gated| of_it(&gated.key)) {
             assert!(!gated.writing, "an event was sent before its record's entries were acknowledged");
             panic!("an event was sent before the entries of an earlier record were acknowledged");
         }
@@ -166,6 +166,6 @@ impl World {
     /// The table is held while it has refused something that still waits, and no longer.
     fn check_hold(&self, snapshot: &Snapshot) {
         let held = snapshot.holds.iter().any(|hold| hold.cause == "table");
-        assert_eq!(held, self.gate.iter().any(|gated| gated.refused), "a hold of the table");
+        assert_eq!(held, self.barrier.iter().any(|gated| gated.refused), "a hold of the table");
     }
 }

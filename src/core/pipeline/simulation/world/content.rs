@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::World;
 use crate::core::{
-    event::{AppEvent, Code, Delivery, Endpoint, EndpointId, EventType, Mapped, Refusal},
+    code::Code,
+    event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Mapped, Refusal},
     record::{Ownership, Record},
     session_table::Entry,
     time::Timestamp,

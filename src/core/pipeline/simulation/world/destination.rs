@@ -8,8 +8,9 @@ use super::{
     seconds,
 };
 use crate::core::{
+    code::Code,
     destination::{Answer, Outcome, Request},
-    event::{Code, Refusal},
+    event::Refusal,
     pipeline::Input,
 };
 

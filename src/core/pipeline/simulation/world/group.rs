@@ -1,4 +1,4 @@
-//! The group: partitions come and go, and what is read of them; the gate, as it should be.
+//! The group: partitions come and go, and what is read of them; the barrier, as it should be.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -12,7 +12,7 @@ use super::{
 use crate::core::{
     pipeline::Input,
     record::{Assignment, Ownership},
-    source::Intake,
+    source::Paused,
 };
 
 /// A partition that the pipeline owns.
@@ -67,10 +67,10 @@ impl World {
     /// One fetch of one partition arrives, unless the pipeline wants none.
     pub(super) fn fetch(&mut self) {
         let readable = |(id, owned): (&Ownership, &Owned)| {
-            (!owned.revoking && !self.intake.held.contains(id)).then_some(*id)
+            (!owned.revoking && !self.paused.partitions.contains(id)).then_some(*id)
         };
         let readable: Vec<Ownership> = self.owned.iter().filter_map(readable).collect();
-        if self.intake.paused || readable.is_empty() || self.owned.values().any(|owned| owned.revoking) {
+        if self.paused.everything || readable.is_empty() || self.owned.values().any(|owned| owned.revoking) {
             return;
         }
         let ownership = readable[self.rng.usize(..readable.len())];
@@ -88,7 +88,7 @@ impl World {
                 events: record.content.events().to_vec(),
             };
             let input = input(&self.logs[log], log, record, ownership);
-            self.gate.push_back(gated);
+            self.barrier.push_back(gated);
             self.let_through();
             self.handle(input);
         }
@@ -137,7 +137,7 @@ impl World {
         self.letters.clear();
         self.commits.clear();
         self.writes.clear();
-        self.intake = Intake::default();
+        self.paused = Paused::default();
         self.starts.clear();
         self.lanes.clear();
         self.sent.clear();
@@ -152,7 +152,7 @@ impl World {
     pub(super) fn end(&mut self, ownership: Ownership) {
         let Some(owned) = self.owned.remove(&ownership) else { return };
         self.ended.insert(ownership);
-        self.gate.retain(|gated| gated.ownership != ownership);
+        self.barrier.retain(|gated| gated.ownership != ownership);
         for lane in self.lanes.values_mut() {
             lane.retain(|tag| place(tag).0 != owned.log);
         }
@@ -162,7 +162,7 @@ impl World {
 
     /// What needs wait no more is in the lanes from now on.
     pub(super) fn let_through(&mut self) {
-        while let Some(gated) = self.gate.pop_front_if(|gated| !gated.writing) {
+        while let Some(gated) = self.barrier.pop_front_if(|gated| !gated.writing) {
             for event in &gated.events {
                 let lane = self.lanes.entry(event.endpoint).or_default();
                 lane.push(owned_tag(event, gated.ownership));
