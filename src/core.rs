@@ -13,6 +13,7 @@ pub mod identity;
 pub mod map;
 pub mod pipeline;
 pub mod record;
+pub mod route;
 pub mod session_table;
 pub mod source;
 pub mod time;

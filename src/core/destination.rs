@@ -1,13 +1,19 @@
-//! The edge to where events go: one attempt at one request, and what became of each of its events.
+//! The seam for destinations: a kind is an encoder, which is pure, and a sender, which makes one attempt.
 //!
-//! Knows nothing of retries and offsets; a destination's own file is the only one that knows its shapes.
+//! The dispatcher of a destination asks its encoder what a request may hold and what its service takes of an
+//! event; the runner hands the request to the sender and reports the answer. Knows nothing of retries and
+//! offsets, nor of how any service writes these things down: only the kind's own folder does.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use crate::core::{
     code::Code,
     event::{AppEvent, Delivery, Endpoint, EndpointId, Refusal},
 };
+
+/// The place of a destination in the configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DestinationId(pub u16);
 
 /// Identifies a request in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +24,7 @@ pub struct RequestId(pub u64);
 pub struct Request {
     /// The id under which its answer is reported.
     pub id: RequestId,
+    pub destination: DestinationId,
     /// The endpoints, each with at least one event.
     pub endpoints: Vec<EndpointBatch>,
 }
@@ -53,14 +60,20 @@ pub enum Answer {
     /// The set-up is wrong, or the answer is not understood: not the events' fault, hold.
     Hold(Code),
     /// Nobody knows whether the events were taken (5xx, time-out, connection error, broken answer).
-    Unknown(Code),
-    /// The same, and the answer asks to wait (5xx and 408 with a `Retry-After`).
-    Unavailable {
+    Unknown {
         /// How it failed.
         code: Code,
-        /// How long the answer asks to wait.
-        retry_after: Duration,
+        /// How long the answer asks to wait, where it does (`Retry-After`).
+        retry_after: Option<Duration>,
     },
+}
+
+impl Answer {
+    /// Nobody knows, and the answer does not ask to wait.
+    #[must_use]
+    pub fn unknown(code: Code) -> Self {
+        Self::Unknown { code, retry_after: None }
+    }
 }
 
 /// What became of one event.
@@ -76,6 +89,66 @@ pub enum Outcome {
     Refused(Refusal),
     /// Spoiled by its endpoint: once more with an empty endpoint.
     EndpointRefused(Refusal),
+}
+
+/// What one request may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestLimits {
+    /// Events over all endpoints.
+    pub events: usize,
+    /// Bytes of the whole body.
+    pub bytes: usize,
+    /// Bytes of a body that belong to no event.
+    pub overhead: usize,
+}
+
+/// An event as its destination takes it.
+pub struct Fitted {
+    pub delivery: Delivery,
+    /// Bytes of a request that it takes, with what its record says of its endpoint: never less than it will.
+    pub bytes: usize,
+}
+
+/// What the limits of a service cost, in values, by field.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldCounts {
+    pub shortened: BTreeMap<&'static str, u64>,
+    pub left_out: BTreeMap<&'static str, u64>,
+}
+
+/// The pure side of a destination.
+pub trait Encoder {
+    /// What one request may hold at most, whatever the configuration allows.
+    fn limits(&self) -> RequestLimits;
+
+    /// What the service takes of an event: a copy that is cut, or that leaves out what the service refuses,
+    /// counted by field; the event itself where nothing has to change.
+    ///
+    /// # Errors
+    /// When the service can never take the event. That concerns this destination alone.
+    fn fit(&self, delivery: Delivery, counts: &mut FieldCounts) -> Result<Fitted, Refusal>;
+
+    /// Adds what a newer event states about an endpoint to its snapshot, field by field; returns the bytes
+    /// that the snapshot takes then. A snapshot that would be too large becomes the newer one alone.
+    fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize;
+
+    /// The body of a request.
+    fn body(&self, request: &Request) -> Vec<u8>;
+}
+
+/// An answer that is on its way.
+pub type Sending = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// The impure side of a destination: one attempt at one request.
+pub trait Sender {
+    /// Gets ready what the first requests would otherwise wait for together, to go out together, over the
+    /// quota (credentials). A failure shows in the first answer.
+    fn prepare(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async {})
+    }
+
+    /// Sends a request once. Never fails: whatever goes wrong is an [`Answer`].
+    fn send(&self, request: Request) -> Sending;
 }
 
 /// Somewhere that events go.

@@ -144,7 +144,6 @@ pub struct Endpoint {
 
 /// The device and its software.
 #[derive(Clone, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it; the meaning is Pinpoint's")]
 pub struct Demographic {
     pub app_version: Option<Box<str>>,
     pub locale: Option<Box<str>>,
@@ -171,9 +170,21 @@ pub struct Location {
     pub coordinates: Option<(f64, f64)>,
 }
 
+/// What a route may select an event by.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    pub provider: Box<str>,
+    pub realm_id: Option<Box<str>>,
+    pub realm_name: Option<Box<str>>,
+    /// The client that the session was opened for where that is known, else the event's own.
+    pub client: Option<Box<str>>,
+}
+
 /// An app event on its way to an endpoint.
 #[derive(Clone)]
 pub struct Delivery {
+    /// Where it came from; none unless routes ask for it.
+    pub origin: Option<Arc<Origin>>,
     /// The endpoint it goes to.
     pub endpoint_id: EndpointId,
     /// What the event's record says of the endpoint.

@@ -88,7 +88,6 @@ pub enum Kind {
 
 /// The device and its software, as the provider states them.
 #[derive(Clone, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct Device<'a> {
     pub id: Option<Cow<'a, str>>,
     pub make: Option<Cow<'a, str>>,

@@ -311,7 +311,7 @@ impl Pipeline {
         actions: &mut Vec<Action>,
     ) {
         let bytes = (self.config.measure)(&delivery);
-        let Delivery { endpoint_id, endpoint, event } = delivery;
+        let Delivery { endpoint_id, endpoint, event, .. } = delivery;
         if bytes + self.config.envelope > usize::try_from(self.config.batch.max_bytes.0).unwrap_or(usize::MAX)
         {
             let message = "the event is larger than a request may be".to_owned();

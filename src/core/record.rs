@@ -23,6 +23,13 @@ pub struct Assignment {
     pub partition: i32,
 }
 
+/// A partition of a topic.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicPartition {
+    pub topic: Arc<str>,
+    pub partition: i32,
+}
+
 /// A header of a record: name and value.
 pub type Header = (Box<str>, Option<Box<[u8]>>);
 

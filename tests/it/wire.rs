@@ -16,7 +16,7 @@ use std::{
 use pinpoint_sidecar::{
     core::{
         code::Code,
-        destination::{Answer, Destination, EndpointBatch, Outcome, Request, RequestId},
+        destination::{Answer, Destination, DestinationId, EndpointBatch, Outcome, Request, RequestId},
         event::{AppEvent, Demographic, Endpoint, EndpointId, EventType, Location, Session},
         time::Timestamp,
         units::Span,
@@ -112,13 +112,13 @@ fn an_empty_endpoint_is_there_all_the_same() {
 fn an_answer_that_is_cut_off_is_unknown() {
     let cut = "HTTP/1.1 202 Accepted\r\ncontent-length: 200\r\n\r\n{\"Results\":";
     let answer = exchange(batch(Endpoint::default(), vec![event("a", EventType::SignIn)]), cut).1;
-    assert_eq!(answer, Answer::Unknown(Code("broken_answer")));
+    assert_eq!(answer, Answer::unknown(Code("broken_answer")));
 }
 
 #[test]
 fn a_connection_that_ends_without_an_answer_is_unknown() {
     let answer = exchange(batch(Endpoint::default(), vec![event("a", EventType::SignIn)]), "").1;
-    assert_eq!(answer, Answer::Unknown(Code("connection")));
+    assert_eq!(answer, Answer::unknown(Code("connection")));
 }
 
 const ACCEPTED: &str =
@@ -176,7 +176,7 @@ fn exchange(batch: EndpointBatch, answer: &'static str) -> (String, Answer) {
         request
     });
     let pinpoint = Pinpoint::emulated(&config).unwrap();
-    let request = Request { id: RequestId(1), endpoints: vec![batch] };
+    let request = Request { destination: DestinationId::default(), id: RequestId(1), endpoints: vec![batch] };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let answer = runtime.block_on(pinpoint.send(request));
     (server.unwrap().join().unwrap(), answer)

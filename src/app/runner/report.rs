@@ -149,7 +149,7 @@ impl Reporter {
     pub(super) fn answered(&mut self, now: Moment, took: Duration, answer: &Answer) {
         self.metrics.observe_duration(took);
         match answer {
-            Answer::Hold(code) | Answer::Unknown(code) | Answer::Unavailable { code, .. } => {
+            Answer::Hold(code) | Answer::Unknown { code, .. } => {
                 self.errors.note(now, "destination", *code);
             }
             Answer::Refused(refusal) => self.errors.note(now, "destination", refusal.code),

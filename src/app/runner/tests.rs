@@ -173,7 +173,7 @@ impl Destination for Scripted {
                     sleep(after).await;
                     Answer::Results { outcomes: vec![Outcome::Accepted; events], endpoints_refused: vec![] }
                 }
-                Mood::Fails => Answer::Unknown(Code("http_503")),
+                Mood::Fails => Answer::unknown(Code("http_503")),
                 Mood::Denies(after) => {
                     sleep(after).await;
                     Answer::Hold(Code("AccessDeniedException"))

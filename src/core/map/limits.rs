@@ -17,7 +17,6 @@ const LONGEST_ADDRESS: usize = 254;
 
 /// A field of the wire that has a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are those of the wire")]
 pub enum Limited {
     Address,
     Attributes,

@@ -89,6 +89,7 @@ impl<'a> Outputs<'a> {
             app: self.common.app.clone(),
         };
         self.deliveries.push(Delivery {
+            origin: None,
             endpoint_id: self.endpoint_id.clone(),
             endpoint: Arc::clone(&self.endpoint),
             event: Arc::new(event),

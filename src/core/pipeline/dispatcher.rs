@@ -15,7 +15,7 @@ use std::{
 use crate::core::{
     backoff::Backoff,
     code::Code,
-    destination::{EndpointBatch, Request, RequestId},
+    destination::{DestinationId, EndpointBatch, Request, RequestId},
     event::{Endpoint, EndpointId, Refusal},
     pipeline::{
         batcher::{Batcher, Limits, Picked, Readiness},
@@ -174,7 +174,7 @@ impl Dispatcher {
         let endpoints = picked.iter().map(batch).collect();
         let flown = picked.into_iter().map(|picked| (picked.endpoint_id, picked.items)).collect();
         self.flights.insert(id, Flight { endpoints: flown, started: now });
-        Some(Request { id, endpoints })
+        Some(Request { destination: DestinationId::default(), id, endpoints })
     }
 
     /// When there may be a request to send that there is not now, if nothing happens before.

@@ -204,6 +204,7 @@ fn record(ownership: Ownership, offset: i64) -> Record {
 
 fn delivery(endpoint: u8, id: &str) -> Delivery {
     Delivery {
+        origin: None,
         endpoint_id: EndpointId(endpoint.to_string().into()),
         endpoint: Arc::new(Endpoint { user_id: Some("user".into()), ..Endpoint::default() }),
         event: Arc::new(AppEvent {

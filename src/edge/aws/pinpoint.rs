@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn no_answer_in_time_is_unknown() {
-        check(NeverClient::new(), made_up(), &Answer::Unknown(Code("timeout")));
+        check(NeverClient::new(), made_up(), &Answer::unknown(Code("timeout")));
     }
 
     #[tokio::test]
@@ -213,7 +213,7 @@ mod tests {
         drop(listener);
         let pinpoint = Pinpoint::emulated(&scripted::config(Some(&url))).unwrap();
         let answer = pinpoint.send(sample::request(&[("e", &["a"])])).await;
-        assert_eq!(answer, Answer::Unknown(Code("connection")));
+        assert_eq!(answer, Answer::unknown(Code("connection")));
     }
 
     #[track_caller]

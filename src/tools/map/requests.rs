@@ -7,7 +7,7 @@ use std::{mem, sync::Arc};
 
 use crate::{
     core::{
-        destination::{EndpointBatch, Request, RequestId},
+        destination::{DestinationId, EndpointBatch, Request, RequestId},
         event::Delivery,
     },
     edge::aws::pinpoint::{ENVELOPE, measure},
@@ -47,7 +47,7 @@ impl Requests {
         let before = if full { self.take() } else { None };
         self.events += 1;
         self.bytes += bytes;
-        let Delivery { endpoint_id, endpoint, event } = delivery;
+        let Delivery { endpoint_id, endpoint, event, .. } = delivery;
         match self.endpoints.iter_mut().find(|batch| batch.endpoint_id == endpoint_id) {
             Some(batch) => {
                 Arc::make_mut(&mut batch.endpoint).update(&endpoint);
@@ -61,6 +61,6 @@ impl Requests {
     /// The request as it is; none where it has no event.
     pub(super) fn take(&mut self) -> Option<Request> {
         let Self { endpoints, events, .. } = mem::take(self);
-        (events > 0).then_some(Request { id: RequestId(0), endpoints })
+        (events > 0).then_some(Request { destination: DestinationId::default(), id: RequestId(0), endpoints })
     }
 }

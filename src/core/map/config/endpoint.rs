@@ -115,7 +115,6 @@ pub struct OptOutConfig {
 /// `endpoint.demographic`: each part from its own key, else from the first of `from` that knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[expect(missing_docs, reason = "the names say it; the meaning is Pinpoint's")]
 pub struct DemographicConfig {
     /// Who is asked: what the provider says of the device (`event`), the parsed user agent (`user_agent`).
     #[schemars(extend("x-allowed" = "a list of event and user_agent"))]

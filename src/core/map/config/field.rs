@@ -23,7 +23,6 @@ pub enum Field {
 
 /// A field with a name of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names of the identity event's own fields")]
 pub enum Fixed {
     Provider,
     Realm,

@@ -55,7 +55,7 @@ pub(super) fn mutate(random: &mut fastrand::Rng, value: &mut Vec<u8>, other: &[u
 pub(super) fn check_limits(mapped: &Mapped) {
     let (Mapped::Deliver(deliveries) | Mapped::Partly(deliveries, _)) = mapped else { return };
     assert!(!deliveries.is_empty());
-    for Delivery { endpoint_id, endpoint, event } in deliveries {
+    for Delivery { endpoint_id, endpoint, event, .. } in deliveries {
         assert_eq!(endpoint_id.0.len(), 32);
         check_endpoint(endpoint);
         assert!((1..=110).contains(&event.id.len()));

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     core::{
-        destination::{EndpointBatch, Request, RequestId},
+        destination::{DestinationId, EndpointBatch, Request, RequestId},
         event::Mapped,
         identity::{Device, Place},
         map::config::{endpoint::EndpointConfig, event::EventConfig},
@@ -72,7 +72,11 @@ pub(super) fn request(deliveries: &[Delivery]) -> String {
         endpoint: std::sync::Arc::clone(&first.endpoint),
         events: deliveries.iter().map(|delivery| std::sync::Arc::clone(&delivery.event)).collect(),
     };
-    let body = pinpoint::write_body(&Request { id: RequestId(1), endpoints: vec![batch] });
+    let body = pinpoint::write_body(&Request {
+        destination: DestinationId::default(),
+        id: RequestId(1),
+        endpoints: vec![batch],
+    });
     String::from_utf8(body).unwrap()
 }
 

@@ -70,9 +70,9 @@ impl Dispatcher {
                 self.enter_hold(now, code, HoldKind::SetUp, &mut out.transitions);
                 self.send_again(flight, code, Block::Free);
             }
-            Answer::Unknown(code) => self.unknown(now, flight, Failure::of(code), jitter, &mut out),
-            Answer::Unavailable { code, retry_after } => {
-                let failure = Failure { code, asked: retry_after.min(self.backoff.max()) };
+            Answer::Unknown { code, retry_after } => {
+                let asked = retry_after.unwrap_or_default().min(self.backoff.max());
+                let failure = Failure { code, asked };
                 self.unknown(now, flight, failure, jitter, &mut out);
             }
         }
@@ -259,6 +259,6 @@ fn label(answer: &Answer) -> Code {
         Answer::Refused(_) => Code("refused"),
         Answer::Throttled { .. } => Code("throttled"),
         Answer::Hold(_) => Code("hold"),
-        Answer::Unknown(_) | Answer::Unavailable { .. } => Code("unknown"),
+        Answer::Unknown { .. } => Code("unknown"),
     }
 }

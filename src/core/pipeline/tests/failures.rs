@@ -9,7 +9,7 @@ fn what_nobody_knows_of_is_sent_again_without_end_and_ever_later() {
     bench.read(A, &[1]);
     let mut waits = Vec::new();
     for _ in 0..12 {
-        bench.answer(|_| Answer::Unknown(DOWN));
+        bench.answer(|_| Answer::unknown(DOWN));
         waits.push(bench.wait_for_request().as_secs());
     }
     assert_eq!(waits, [0, 1, 2, 4, 8, 16, 30, 30, 30, 30, 30, 30]);
@@ -23,7 +23,7 @@ fn what_asks_to_be_sent_later_is_not_sent_before() {
         let mut bench = Bench::new();
         bench.read(A, &[1]);
         let retry_after = Duration::from_secs(asked);
-        bench.answer(|_| Answer::Unavailable { code: DOWN, retry_after });
+        bench.answer(|_| Answer::Unknown { code: DOWN, retry_after: Some(retry_after) });
         assert_eq!(bench.wait_for_request(), Duration::from_secs(waited));
         bench.answer(accept);
         assert_eq!(bench.outstanding(), 0);
@@ -41,7 +41,7 @@ fn fail_alone(bench: &mut Bench, culprits: &[&str]) {
             while !bench.requests.is_empty() {
                 bench.answer(|request| {
                     let fails = ids(request).iter().any(|id| culprits.contains(id));
-                    if fails { Answer::Unknown(DOWN) } else { accept(request) }
+                    if fails { Answer::unknown(DOWN) } else { accept(request) }
                 });
             }
         }
@@ -73,7 +73,7 @@ fn an_outage_does_not_count_against_an_event_that_is_missing_once() {
     let mut bench = Bench::new();
     bench.read(A, &[1, 2]);
     for _ in 0..8 {
-        bench.answer(|_| Answer::Unknown(DOWN));
+        bench.answer(|_| Answer::unknown(DOWN));
         bench.wait_for_request();
     }
     bench.answer(|_| Answer::Results { outcomes: vec![Outcome::Accepted], endpoints_refused: Vec::new() });
@@ -129,7 +129,7 @@ fn an_outage_between_its_failures_is_not_a_row_of_failures_of_one_event() {
                 if alone {
                     Answer::Results { outcomes, endpoints_refused: Vec::new() }
                 } else {
-                    Answer::Unknown(DOWN)
+                    Answer::unknown(DOWN)
                 }
             });
         }

@@ -17,7 +17,7 @@ impl Bench {
 }
 
 fn down(_: &Request) -> Answer {
-    Answer::Unknown(DOWN)
+    Answer::unknown(DOWN)
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn invariant_7_after_an_outage_of_any_kind_every_record_is_settled() {
 
 #[test]
 fn invariant_8_a_drain_commits_nothing_that_was_not_settled() {
-    for (failure, stops) in [(Answer::Unknown(DOWN), false), (Answer::Hold(Code("forbidden")), true)] {
+    for (failure, stops) in [(Answer::unknown(DOWN), false), (Answer::Hold(Code("forbidden")), true)] {
         let mut bench = Bench::with(|config| config.batch.max_events = NonZeroUsize::MIN);
         for endpoint in 0..3 {
             bench.read(A, &[endpoint]);

@@ -131,7 +131,7 @@ fn after_the_end_nothing_is_sent_and_written() {
     bench.read(A, &[2, 3]);
     bench.write_letters(WriteOutcome::Again(Code("timeout")));
     assert_eq!(bench.pipeline.finish().unsettled, 3);
-    bench.answer(|_| Answer::Unknown(DOWN));
+    bench.answer(|_| Answer::unknown(DOWN));
     bench.pass(Duration::from_mins(1));
     // The source may not have heard of the end yet.
     let late = Assignment { ownership: Ownership(7), topic: "a".into(), partition: 0 };

@@ -115,7 +115,7 @@ fn all_refused_with_one_code_during_a_hold_for_the_set_up_become_no_dead_letters
         bench.wait_for_request();
         bench.answer(|request| {
             let other = ids(request).contains(&"2:0");
-            if other { Answer::Unknown(DOWN) } else { Answer::Refused(refusal()) }
+            if other { Answer::unknown(DOWN) } else { Answer::Refused(refusal()) }
         });
     }
     assert_eq!((bench.letters.len(), bench.holds()), (0, vec![("destination", "bad_request")]));

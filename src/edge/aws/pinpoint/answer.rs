@@ -44,7 +44,7 @@ fn of_failure(response: &HttpResponse, error: Option<&PutEventsError>) -> Answer
     let status = response.status().as_u16();
     let error_code = error.and_then(ProvideErrorMetadata::code).or_else(|| error_type(response.headers()));
     if response.status().is_success() {
-        return Answer::Unknown(code::BROKEN_ANSWER);
+        return Answer::unknown(code::BROKEN_ANSWER);
     }
     if let Some(code) = code::of_the_caller(error_code) {
         return Answer::Hold(code);
@@ -61,8 +61,7 @@ fn of_failure(response: &HttpResponse, error: Option<&PutEventsError>) -> Answer
             Answer::Refused(Refusal { code, message })
         }
         401 | 403 | 404 | 405 | 410 => Answer::Hold(code),
-        408 | 500..=599 => retry_after(response.headers())
-            .map_or(Answer::Unknown(code), |retry_after| Answer::Unavailable { code, retry_after }),
+        408 | 500..=599 => Answer::Unknown { code, retry_after: retry_after(response.headers()) },
         _ => Answer::Hold(code::not_understood(status)),
     }
 }
@@ -70,10 +69,10 @@ fn of_failure(response: &HttpResponse, error: Option<&PutEventsError>) -> Answer
 /// What it means that no answer came.
 fn of_silence(failure: &SdkError<PutEventsError, HttpResponse>) -> Answer {
     match failure {
-        SdkError::TimeoutError(_) => Answer::Unknown(code::TIMEOUT),
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => Answer::Unknown(code::TIMEOUT),
+        SdkError::TimeoutError(_) => Answer::unknown(code::TIMEOUT),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => Answer::unknown(code::TIMEOUT),
         // Whatever it was, some of the request may have arrived.
-        SdkError::DispatchFailure(_) => Answer::Unknown(code::CONNECTION),
+        SdkError::DispatchFailure(_) => Answer::unknown(code::CONNECTION),
         // Nothing was sent, and another attempt would not change it.
         _ => Answer::Hold(code::NOT_SENT),
     }
@@ -160,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_broken_success_is_unknown() {
-        let unknown = || Answer::Unknown(Code("broken_answer"));
+        let unknown = || Answer::unknown(Code("broken_answer"));
         check(202, &[], "{", &unknown());
         check(200, &[], "{", &unknown());
         check(202, &[], "<html>", &unknown());
@@ -236,26 +235,31 @@ mod tests {
     fn a_failure_that_asks_for_a_wait_is_unknown_until_then() {
         let check_wait = |status, header, code, seconds| {
             let retry_after = Duration::from_secs(seconds);
-            check(status, &[header], "", &Answer::Unavailable { code: Code(code), retry_after });
+            check(
+                status,
+                &[header],
+                "",
+                &Answer::Unknown { code: Code(code), retry_after: Some(retry_after) },
+            );
         };
         check_wait(503, ("retry-after", "2"), "http_503", 2);
         check_wait(408, ("retry-after", "3"), "http_408", 3);
         check_wait(500, ("x-amz-retry-after", "4000"), "http_500", 4);
         check_wait(503, ("retry-after", "86400"), "http_503", 60);
-        check(503, &[("retry-after", "soon")], "", &Answer::Unknown(Code("http_503")));
+        check(503, &[("retry-after", "soon")], "", &Answer::unknown(Code("http_503")));
     }
 
     #[test]
     fn a_failure_of_the_service_is_unknown() {
         let body = r#"{"__type":"InternalServerErrorException","Message":"secret"}"#;
-        check(500, &[], body, &Answer::Unknown(Code("InternalServerErrorException")));
-        check(500, &[], "", &Answer::Unknown(Code("http_500")));
-        check(502, &[], "<html>", &Answer::Unknown(Code("http_502")));
-        check(503, &[], "", &Answer::Unknown(Code("http_503")));
-        check(504, &[], "", &Answer::Unknown(Code("http_504")));
-        check(599, &[], "", &Answer::Unknown(Code("http_5xx")));
-        check(408, &[], "", &Answer::Unknown(Code("http_408")));
-        check(503, &[], r#"{"__type":"ThrottlingException"}"#, &Answer::Unknown(Code("ThrottlingException")));
+        check(500, &[], body, &Answer::unknown(Code("InternalServerErrorException")));
+        check(500, &[], "", &Answer::unknown(Code("http_500")));
+        check(502, &[], "<html>", &Answer::unknown(Code("http_502")));
+        check(503, &[], "", &Answer::unknown(Code("http_503")));
+        check(504, &[], "", &Answer::unknown(Code("http_504")));
+        check(599, &[], "", &Answer::unknown(Code("http_5xx")));
+        check(408, &[], "", &Answer::unknown(Code("http_408")));
+        check(503, &[], r#"{"__type":"ThrottlingException"}"#, &Answer::unknown(Code("ThrottlingException")));
     }
 
     #[test]

@@ -265,6 +265,7 @@ mod tests {
     fn measured(request: &Request) -> usize {
         let deliveries = request.endpoints.iter().flat_map(|batch| {
             batch.events.iter().map(|event| Delivery {
+                origin: None,
                 endpoint_id: batch.endpoint_id.clone(),
                 endpoint: Arc::clone(&batch.endpoint),
                 event: Arc::clone(event),

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use fastrand::Rng;
 
 use crate::core::{
-    destination::{EndpointBatch, Request, RequestId},
+    destination::{DestinationId, EndpointBatch, Request, RequestId},
     event::{App, AppEvent, Demographic, Endpoint, EndpointId, EventType, Location, Session},
     time::Timestamp,
 };
@@ -31,7 +31,11 @@ pub(super) fn request(endpoints: &[(&str, &[&str])]) -> Request {
         endpoint: Arc::default(),
         events: events.iter().map(sign_in).collect(),
     };
-    Request { id: RequestId(1), endpoints: endpoints.iter().map(batch).collect() }
+    Request {
+        destination: DestinationId::default(),
+        id: RequestId(1),
+        endpoints: endpoints.iter().map(batch).collect(),
+    }
 }
 
 /// A request of up to four endpoints with up to `events` events each, with every field now there and now
@@ -46,7 +50,7 @@ pub(super) fn arbitrary(seed: u64, events: usize) -> Request {
             events,
         }
     });
-    Request { id: RequestId(1), endpoints: endpoints.collect() }
+    Request { destination: DestinationId::default(), id: RequestId(1), endpoints: endpoints.collect() }
 }
 
 fn app_event(rng: &mut Rng, number: usize) -> AppEvent {

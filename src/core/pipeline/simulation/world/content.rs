@@ -164,6 +164,7 @@ fn delivery(event: &Event, ownership: Ownership) -> Delivery {
         Nature::Spoiled => "spoiled",
     };
     Delivery {
+        origin: None,
         endpoint_id: EndpointId(event.endpoint.to_string().into()),
         endpoint: Arc::new(endpoint),
         event: Arc::new(AppEvent {

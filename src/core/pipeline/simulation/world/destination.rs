@@ -58,7 +58,7 @@ impl World {
     fn answer_to(&mut self, request: &Request) -> Answer {
         let refusal = || Refusal { code: Code("bad_request"), message: String::new() };
         match self.mood {
-            Mood::Down => return Answer::Unknown(Code("http_503")),
+            Mood::Down => return Answer::unknown(Code("http_503")),
             Mood::WrongRole => return Answer::Hold(Code("forbidden")),
             Mood::Throttling => return Answer::Throttled { retry_after: None },
             Mood::RefusingAll => return Answer::Refused(refusal()),
@@ -76,9 +76,9 @@ impl World {
         }
         if self.rng.f64() < self.faults.partial / 2.0 {
             let unclear = [
-                Answer::Unknown(Code("timeout")),
+                Answer::unknown(Code("timeout")),
                 Answer::Throttled { retry_after: Some(seconds(2)) },
-                Answer::Unavailable { code: Code("http_503"), retry_after: seconds(2) },
+                Answer::Unknown { code: Code("http_503"), retry_after: Some(seconds(2)) },
             ];
             return unclear[self.rng.usize(..unclear.len())].clone();
         }
