@@ -193,10 +193,14 @@ impl Steps {
 /// A request of 100 events on 100 endpoints.
 pub(crate) fn request() -> Request {
     let batch = |delivery: Delivery| {
-        let Delivery { endpoint_id, endpoint, event } = delivery;
+        let Delivery { endpoint_id, endpoint, event, .. } = delivery;
         EndpointBatch { endpoint_id, endpoint, events: vec![event] }
     };
-    Request { id: RequestId(0), endpoints: deliveries(FULL).into_iter().map(batch).collect() }
+    Request {
+        destination: DestinationId::default(),
+        id: RequestId(0),
+        endpoints: deliveries(FULL).into_iter().map(batch).collect(),
+    }
 }
 
 /// An event for each of so many endpoints, with what the mapping gives it.
@@ -222,7 +226,7 @@ fn delivery(number: usize) -> Delivery {
     };
     let endpoint = Endpoint { user_id: Some(id(3, number).into()), ..Endpoint::default() };
     let endpoint_id = EndpointId(id(5, number).replace('-', "").into());
-    Delivery { endpoint_id, endpoint: Arc::new(endpoint), event: Arc::new(event) }
+    Delivery { origin: None, endpoint_id, endpoint: Arc::new(endpoint), event: Arc::new(event) }
 }
 
 fn assignment(number: usize) -> Assignment {
