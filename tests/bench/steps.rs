@@ -12,7 +12,7 @@ use std::{
 use pinpoint_sidecar::{
     core::{
         backoff::Backoff,
-        destination::{Answer, EndpointBatch, Outcome, Request, RequestId},
+        destination::{Answer, DestinationId, EndpointBatch, Outcome, Request, RequestId},
         event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Mapped, Session},
         pipeline::{
             Action, Input, Pipeline, PipelineConfig,
