@@ -116,6 +116,16 @@ pub struct FieldCounts {
     pub left_out: BTreeMap<&'static str, u64>,
 }
 
+impl FieldCounts {
+    pub fn add(&mut self, other: &Self) {
+        let add = |sums: &mut BTreeMap<&'static str, u64>, counts: &BTreeMap<&'static str, u64>| {
+            counts.iter().for_each(|(field, count)| *sums.entry(field).or_default() += count);
+        };
+        add(&mut self.shortened, &other.shortened);
+        add(&mut self.left_out, &other.left_out);
+    }
+}
+
 /// The pure side of a destination.
 pub trait Encoder {
     /// What one request may hold at most, whatever the configuration allows.

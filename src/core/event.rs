@@ -205,6 +205,17 @@ pub enum Mapped {
     Refused(Refusal),
 }
 
+impl Mapped {
+    /// How many events the record becomes.
+    #[must_use]
+    pub fn events(&self) -> usize {
+        match self {
+            Self::Deliver(deliveries) | Self::Partly(deliveries, _) => deliveries.len(),
+            Self::Ignored(_) | Self::Refused(_) => 0,
+        }
+    }
+}
+
 impl Endpoint {
     /// How many bytes an endpoint may take at the destination.
     pub const LARGEST: usize = 15_000;

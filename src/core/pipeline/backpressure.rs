@@ -1,4 +1,5 @@
-//! What is to be read: nothing while too much is outstanding, and nothing of what waits for a person.
+//! What is to be read: nothing while too much is outstanding, and nothing of a partition that waits for room
+//! or for a person.
 //!
 //! Knows nothing of how reading is paused. What always holds: records, bytes and events outstanding stay
 //! within their limits plus one fetch (invariant 6).
@@ -6,51 +7,69 @@
 use std::sync::Arc;
 
 use crate::core::{
-    pipeline::{Action, Pipeline},
+    pipeline::{Action, Pipeline, dispatcher::Dispatcher, quota_domain::QuotaDomain},
     record::Ownership,
     source::Paused,
 };
 
-/// The part of the limits under which paused is resumed after it was paused.
-const RESUME_AT: f64 = 0.75;
+/// The part of a limit under which reading is resumed after it was paused.
+pub(super) const RESUME_AT: f64 = 0.75;
 
 impl Pipeline {
-    /// Says what to read, when that has changed: nothing while too much is outstanding (with hysteresis,
-    /// because a pause discards what was fetched ahead), and nothing of what waits for a person.
-    pub(super) fn regulate(&mut self, actions: &mut Vec<Action>) {
+    /// Says what to pause, when that has changed; with hysteresis, because a pause discards what was fetched
+    /// ahead.
+    pub(super) fn regulate(&mut self) {
         let part = if self.paused.everything { RESUME_AT } else { 1.0 };
         #[expect(clippy::cast_precision_loss, reason = "a comparison of sizes far below 2^52")]
         let over = |amount: usize, limit: usize| amount as f64 >= limit as f64 * part;
-        let full = over(self.ledger.bytes(), self.config.max_bytes)
-            || over(self.dispatcher.events() + self.barrier.events(), self.max_events());
-        let paused = self.draining || full;
-        if !self.letters.take_changed() && paused == self.paused.everything {
+        let full = over(self.ledger.bytes(), self.max_bytes) || over(self.events(), self.max_events_in_all());
+        let everything = self.draining || full;
+        let changed = [self.dead_letters.take_changed(), self.circuit_breakers.take_changed()];
+        let stalled = !self.stalled.is_empty() || !self.paused.partitions.is_empty();
+        if !changed.contains(&true) && !stalled && everything == self.paused.everything {
             return;
         }
-        let held = |id: &Ownership, topic: &Arc<str>| {
-            self.letters.held().contains_key(id) || self.letters.stops(topic)
+        let is_held = |id: &Ownership, topic: &Arc<str>| {
+            self.dead_letters.held().contains_key(id)
+                || self.circuit_breakers.stops(topic)
+                || self.stalled.contains_key(id)
         };
         let held = (self.ledger.partitions().iter())
-            .filter(|(id, partition)| held(id, &partition.assignment.topic))
+            .filter(|(id, partition)| is_held(id, &partition.assignment.topic))
             .map(|(id, _)| *id);
-        let paused = Paused { everything: paused, partitions: held.collect() };
+        let paused = Paused { everything, partitions: held.collect() };
         if paused != self.paused {
             self.paused = paused.clone();
-            actions.push(Action::Pause(paused));
+            self.output.push(Action::Pause(paused));
         }
     }
 
-    /// Events outstanding, at most: what this replica may send in half the time that a revocation has, so
-    /// that a deploy with a backlog drains in time. Never less than fills a request.
-    pub(super) fn max_events(&self) -> usize {
-        let seconds = self.config.revoke_timeout.as_secs_f64() / 2.0;
-        let requests = (self.dispatcher.quota.nominal_rate() * seconds).max(1.0);
+    /// Events without a verdict, and those at the barrier.
+    pub(super) fn events(&self) -> usize {
+        let dispatched: usize = self.dispatchers.iter().map(|(_, dispatcher)| dispatcher.events()).sum();
+        dispatched + self.barrier.events()
+    }
+
+    /// Events outstanding in all, at most. With several destinations each has a bound of its own, and one that
+    /// is full stops its partitions alone.
+    fn max_events_in_all(&self) -> usize {
+        match &self.dispatchers[..] {
+            [(domain, dispatcher)] => self.max_events(&self.domains[*domain], dispatcher),
+            _ => usize::MAX,
+        }
+    }
+
+    /// Events of a destination outstanding, at most: what this replica may send in half the time that a
+    /// revocation has, so that a deploy with a backlog drains in time. Never less than fills a request.
+    pub(super) fn max_events(&self, domain: &QuotaDomain, dispatcher: &Dispatcher) -> usize {
+        let seconds = self.revoke_timeout.as_secs_f64() / 2.0;
+        let requests = (domain.quota.nominal_rate() * seconds).max(1.0);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "positive; a number of requests too large for usize is no bound in any case"
         )]
         let requests = requests as usize;
-        requests.saturating_mul(self.config.batch.max_events.get())
+        requests.saturating_mul(dispatcher.max_batch())
     }
 }

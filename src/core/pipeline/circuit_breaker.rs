@@ -1,16 +1,175 @@
-//! The breaker of one topic: when most of what it brings is refused, that is not the records' fault, and
-//! writing the topic to the dead letters would only move the damage.
+//! The circuit breaker of each topic: when most of a topic's records are refused, that is not the records'
+//! fault, and writing the topic to the dead letters would only move the damage.
 //!
-//! Knows nothing of dead letters and paused. What always holds: while the breaker is on, at most one refusal
-//! is let through in each pause.
+//! Settlement feeds it. Knows nothing of how dead letters are written. What always holds: while a circuit is
+//! open, the refusals of at most one record are let through in each pause.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
-use crate::core::{pipeline::config::CircuitBreakerConfig, time::Moment};
+use crate::core::{
+    dead_letter::DeadLetterId,
+    pipeline::{config::CircuitBreakerConfig, ledger::RecordId, transition::Transition},
+    record::{Ownership, Record},
+    time::Moment,
+};
+
+/// The circuit breakers of all topics.
+pub(super) struct CircuitBreakers {
+    /// None if they are off: then every refusal is let through.
+    config: Option<CircuitBreakerConfig>,
+    pause: Duration,
+    topics: HashMap<Arc<str>, Topic>,
+    transitions: Vec<Transition>,
+    /// Whether [`stops`](Self::stops) may differ from when this was last asked.
+    changed: bool,
+}
+
+/// A topic's breaker and the dead letters that wait for it, first come first served.
+struct Topic {
+    breaker: CircuitBreaker,
+    waiting: VecDeque<Waiting>,
+    open_since: Moment,
+}
+
+struct Waiting {
+    record: RecordId,
+    ownership: Ownership,
+    dead_letter: DeadLetterId,
+}
+
+impl CircuitBreakers {
+    /// While a circuit is open, one refusal is let through in each `pause`.
+    pub(super) fn new(config: Option<CircuitBreakerConfig>, pause: Duration) -> Self {
+        Self { config, pause, topics: HashMap::new(), transitions: Vec::new(), changed: false }
+    }
+
+    /// Whether a dead letter may be written now; if not, it waits. All refusals of one record share the
+    /// answer that the `first` of them gets.
+    pub(super) fn admit(
+        &mut self,
+        now: Moment,
+        record_id: RecordId,
+        record: &Record,
+        dead_letter: DeadLetterId,
+        first: bool,
+    ) -> bool {
+        let Some(topic) = self.topic(now, &record.topic) else { return true };
+        let through = if first {
+            let was_open = topic.breaker.is_on();
+            // What came first goes first.
+            let through = (topic.waiting.is_empty() || !was_open) && topic.breaker.admit(now);
+            if topic.breaker.is_on() && !was_open {
+                topic.open_since = now;
+                self.transitions.push(Transition::CircuitOpened { topic: Arc::clone(&record.topic) });
+            }
+            through
+        } else {
+            !topic.waiting.iter().any(|waiting| waiting.record == record_id)
+        };
+        if !through && let Some(topic) = self.topics.get_mut(&record.topic) {
+            let ownership = record.ownership;
+            topic.waiting.push_back(Waiting { record: record_id, ownership, dead_letter });
+            self.changed = true;
+        }
+        through
+    }
+
+    /// A record of `topic` was finished without a refusal; returns the dead letters that it lets through.
+    pub(super) fn pass(&mut self, now: Moment, name: &Arc<str>) -> Vec<DeadLetterId> {
+        let Some(topic) = self.topic(now, name) else { return Vec::new() };
+        if !topic.breaker.pass() {
+            return Vec::new();
+        }
+        let mut through = Vec::new();
+        while !topic.breaker.is_on() && !topic.waiting.is_empty() {
+            through.extend(topic.next(now));
+        }
+        let opened = topic.breaker.is_on();
+        if opened {
+            topic.open_since = now;
+        }
+        self.changed = true;
+        self.transitions.push(Transition::CircuitClosed { topic: Arc::clone(name) });
+        self.transitions.extend(opened.then(|| Transition::CircuitOpened { topic: Arc::clone(name) }));
+        through
+    }
+
+    fn topic(&mut self, now: Moment, name: &Arc<str>) -> Option<&mut Topic> {
+        let config = self.config?;
+        if !self.topics.contains_key(name) {
+            let breaker = CircuitBreaker::new(config, self.pause);
+            let topic = Topic { breaker, waiting: VecDeque::new(), open_since: now };
+            self.topics.insert(Arc::clone(name), topic);
+        }
+        self.topics.get_mut(name)
+    }
+
+    /// The dead letters that are let through because it is time.
+    pub(super) fn due(&mut self, now: Moment) -> Vec<DeadLetterId> {
+        let open = self.topics.values_mut().filter(|topic| topic.breaker.is_on());
+        let due: Vec<_> = open.flat_map(|topic| topic.next(now)).collect();
+        self.changed |= !due.is_empty();
+        due
+    }
+
+    /// Forgets what waits of an ownership that has ended.
+    pub(super) fn release(&mut self, ownership: Ownership) {
+        self.changed = true;
+        for topic in self.topics.values_mut() {
+            topic.waiting.retain(|waiting| waiting.ownership != ownership);
+        }
+    }
+
+    /// A partition came: it may be of a topic whose circuit is open.
+    pub(super) fn own(&mut self) {
+        self.changed = true;
+    }
+
+    pub(super) fn next_wake(&self) -> Option<Moment> {
+        let waits = self.topics.values().filter(|topic| !topic.waiting.is_empty());
+        waits.filter_map(|topic| topic.breaker.next_through()).min()
+    }
+
+    /// The topics whose circuit is open, and since when.
+    pub(super) fn open(&self) -> impl Iterator<Item = (&Arc<str>, Moment)> {
+        let open = self.topics.iter().filter(|(_, topic)| topic.breaker.is_on());
+        open.map(|(name, topic)| (name, topic.open_since))
+    }
+
+    /// Whether records of this topic wait for its circuit to close: nothing more of it is to be read.
+    pub(super) fn stops(&self, topic: &Arc<str>) -> bool {
+        self.topics.get(topic).is_some_and(|topic| !topic.waiting.is_empty())
+    }
+
+    pub(super) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    pub(super) fn take_transitions(&mut self) -> Vec<Transition> {
+        std::mem::take(&mut self.transitions)
+    }
+}
+
+impl Topic {
+    /// Lets the refusals of the record that has waited longest through, if the breaker does.
+    fn next(&mut self, now: Moment) -> Vec<DeadLetterId> {
+        let Some(first) = self.waiting.front().map(|waiting| waiting.record) else { return Vec::new() };
+        if !self.breaker.admit(now) {
+            return Vec::new();
+        }
+        let others = self.waiting.iter().position(|waiting| waiting.record != first);
+        let through = self.waiting.drain(..others.unwrap_or(self.waiting.len()));
+        through.map(|waiting| waiting.dead_letter).collect()
+    }
+}
 
 /// Looks back on the last records of a topic that were finished, by whatever stage.
 #[derive(Debug)]
-pub(super) struct CircuitBreaker {
+struct CircuitBreaker {
     window: VecDeque<bool>,
     length: usize,
     /// More refusals than this in the window put the breaker on.
@@ -23,7 +182,7 @@ pub(super) struct CircuitBreaker {
 
 impl CircuitBreaker {
     /// A breaker that lets one refusal through in each `pause` while it is on.
-    pub(super) fn new(config: CircuitBreakerConfig, pause: Duration) -> Self {
+    fn new(config: CircuitBreakerConfig, pause: Duration) -> Self {
         let length = config.window.get();
         #[expect(
             clippy::cast_possible_truncation,
@@ -36,7 +195,7 @@ impl CircuitBreaker {
     }
 
     /// A record was finished without a refusal. Returns whether that released the breaker.
-    pub(super) fn pass(&mut self) -> bool {
+    fn pass(&mut self) -> bool {
         self.finish(false);
         let released = self.is_on() && self.refused <= self.tolerated;
         if released {
@@ -46,7 +205,7 @@ impl CircuitBreaker {
     }
 
     /// Whether a record that is refused may go to the dead letters now; if not, it waits.
-    pub(super) fn admit(&mut self, now: Moment) -> bool {
+    fn admit(&mut self, now: Moment) -> bool {
         if self.next_through.is_some_and(|next| now < next) {
             return false;
         }
@@ -59,12 +218,12 @@ impl CircuitBreaker {
         true
     }
 
-    pub(super) fn is_on(&self) -> bool {
+    fn is_on(&self) -> bool {
         self.next_through.is_some()
     }
 
     /// When the next refusal is let through, while the breaker is on.
-    pub(super) fn next_through(&self) -> Option<Moment> {
+    fn next_through(&self) -> Option<Moment> {
         self.next_through
     }
 

@@ -1,41 +1,45 @@
-//! One destination with its quota domain: its lanes, its pace, its hold, and what each answer means for
+//! One destination: its endpoint queues, what goes into the next request, and what each answer means for
 //! the events of a request.
 //!
 //! Knows nothing of records' settlement, partitions' positions and dead letters: it hands out requests and
-//! gives back a verdict for each event. What always holds: an event is in exactly one place (a lane, a
-//! flight, parked) until its verdict, and an event without a verdict is never forgotten while its
-//! ownership lasts.
+//! gives back a verdict for each event. Its quota domain, which others may share, says when a request may
+//! start. What always holds: an event is in exactly one place (a queue, a flight, the quarantine) until its
+//! verdict, and an event without a verdict is never forgotten while its ownership lasts.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    sync::Arc,
     time::Duration,
 };
 
 use crate::core::{
     backoff::Backoff,
     code::Code,
-    destination::{DestinationId, EndpointBatch, Request, RequestId},
-    event::{Endpoint, EndpointId, Refusal},
+    destination::{DestinationId, Encoder, EndpointBatch, FieldCounts, Fitted, Request, RequestId},
+    event::{Delivery, Refusal},
     pipeline::{
-        batcher::{Batcher, Limits, Picked, Readiness},
-        config::QuotaConfig,
-        endpoint_queue::Item,
-        hold::{Hold, HoldKind},
-        quota::Quota,
-        split::{Parked, Splits},
-        transition::Transition,
+        config::BatchConfig, jitter::Jitter, ledger::RecordId, quota_domain::Quota, transition::Transition,
     },
     record::Ownership,
     time::Moment,
 };
 
 mod answer;
+mod batcher;
+mod endpoint_queue;
 mod failure;
 mod flight;
+mod hold;
+mod quarantine;
 mod refusal;
+mod spill;
 
-use flight::Flight;
+use batcher::{Batcher, Limits, Readiness};
+use endpoint_queue::{Block, Past};
+use flight::{Events, Flight, From};
+use hold::{Hold, HoldKind};
+use quarantine::{Cause, Next, Part, Quarantine};
+
+pub(super) use endpoint_queue::Item;
 
 /// What became of an event, for good.
 pub(super) enum Verdict {
@@ -43,6 +47,8 @@ pub(super) enum Verdict {
     Accepted(Item),
     /// The destination refuses it.
     Refused(Item, Refusal),
+    /// It goes to the dead letters because the destination has been blocked for too long.
+    Spilled(Item, Refusal),
 }
 
 /// What was counted of events and requests since the start of the process.
@@ -54,64 +60,105 @@ pub struct SendCounts {
     pub retried: BTreeMap<Code, u64>,
     /// Requests, by what they came to.
     pub requests: BTreeMap<Code, u64>,
-    /// Requests and events that were throttled.
-    pub throttled: u64,
+    pub requests_throttled: u64,
+    pub events_throttled: u64,
+    pub events_spilled: u64,
     /// Endpoints whose change was refused while their events were taken, by code.
     pub endpoints_refused: BTreeMap<Code, u64>,
+    pub fields: FieldCounts,
 }
 
-/// What an dispatcher is made with.
-pub(super) struct DispatcherConfig {
-    pub(super) limits: Limits,
-    pub(super) quota: QuotaConfig,
-    pub(super) backoff: Backoff,
+impl SendCounts {
+    /// Adds what another destination counted.
+    pub fn add(&mut self, other: &Self) {
+        let add = |sums: &mut BTreeMap<Code, u64>, counts: &BTreeMap<Code, u64>| {
+            counts.iter().for_each(|(code, count)| *sums.entry(*code).or_default() += count);
+        };
+        self.accepted.iter_mut().zip(other.accepted).for_each(|(sum, count)| *sum += count);
+        add(&mut self.retried, &other.retried);
+        add(&mut self.requests, &other.requests);
+        add(&mut self.endpoints_refused, &other.endpoints_refused);
+        self.requests_throttled += other.requests_throttled;
+        self.events_throttled += other.events_throttled;
+        self.events_spilled += other.events_spilled;
+        self.fields.add(&other.fields);
+    }
+}
+
+/// What a dispatcher is made with.
+pub struct DispatcherConfig {
+    pub encoder: Box<dyn Encoder>,
+    pub batch: BatchConfig,
+    pub backoff: Backoff,
     /// After how long an event that alone keeps failing is refused; never, without.
-    pub(super) give_up: Option<Duration>,
+    pub give_up: Option<Duration>,
+    /// After how long without delivery its events go to the dead letters; never, without.
+    pub spill: Option<Duration>,
+    /// Requests a second and in flight of this destination alone, within its domain's.
+    pub cap: Option<crate::core::pipeline::config::QuotaConfig>,
 }
 
-/// One destination with its quota domain.
 pub(super) struct Dispatcher {
+    id: DestinationId,
+    encoder: Box<dyn Encoder>,
+    /// Bytes of a request's events, at most.
+    max_bytes: usize,
     batcher: Batcher,
-    pub(super) quota: Quota,
+    quarantine: Quarantine,
+    pub(super) cap: Option<Quota>,
     backoff: Backoff,
+    jitter: Jitter,
     give_up: Option<Duration>,
+    spill: Option<Duration>,
     flights: HashMap<RequestId, Flight>,
-    next_request: u64,
-    splits: Splits,
     hold: Option<Hold>,
-    throttles: u32,
     last_success: Option<Moment>,
     /// Events (by order) that keep failing on their own while others succeed.
     stuck: BTreeSet<u64>,
     /// Ownerships whose events are still ours to send.
     live: HashSet<Ownership>,
+    next_order: u64,
     events: usize,
+    bytes: usize,
+    /// Since when it has had no room for a record.
+    full_since: Option<Moment>,
+    verdicts: Vec<Verdict>,
+    transitions: Vec<Transition>,
     counts: SendCounts,
 }
 
-/// What an input made of an dispatcher has to say to the rest of the pipeline.
-#[derive(Default)]
-pub(super) struct Outcomes {
-    pub(super) verdicts: Vec<Verdict>,
-    pub(super) transitions: Vec<Transition>,
-}
-
 impl Dispatcher {
-    pub(super) fn new(config: DispatcherConfig) -> Self {
+    pub(super) fn new(id: DestinationId, config: DispatcherConfig, jitter: Jitter) -> Self {
+        let allowed = config.encoder.limits();
+        let written = usize::try_from(config.batch.max_bytes.0).unwrap_or(usize::MAX);
+        let max_bytes = written.min(allowed.bytes).saturating_sub(allowed.overhead);
+        let limits = Limits {
+            events: config.batch.max_events.get().min(allowed.events),
+            bytes: max_bytes,
+            linger: config.batch.linger.0,
+        };
         Self {
-            batcher: Batcher::new(config.limits),
-            quota: Quota::new(config.quota),
+            id,
+            encoder: config.encoder,
+            max_bytes,
+            batcher: Batcher::new(limits),
+            quarantine: Quarantine::default(),
+            cap: config.cap.map(Quota::new),
             backoff: config.backoff,
+            jitter,
             give_up: config.give_up,
+            spill: config.spill,
             flights: HashMap::new(),
-            next_request: 0,
-            splits: Splits::default(),
             hold: None,
-            throttles: 0,
             last_success: None,
             stuck: BTreeSet::new(),
             live: HashSet::new(),
+            next_order: 0,
             events: 0,
+            bytes: 0,
+            full_since: None,
+            verdicts: Vec::new(),
+            transitions: Vec::new(),
             counts: SendCounts::default(),
         }
     }
@@ -121,10 +168,42 @@ impl Dispatcher {
         self.live.insert(ownership);
     }
 
-    /// Takes an event over until its verdict.
-    pub(super) fn accept(&mut self, endpoint_id: &EndpointId, endpoint: &Arc<Endpoint>, item: Item) {
+    /// What this destination would take of an event.
+    ///
+    /// # Errors
+    /// When its service can never take it, or it is larger than a request may be.
+    pub(super) fn fit(&mut self, delivery: Delivery) -> Result<Fitted, Refusal> {
+        let fitted = self.encoder.fit(delivery, &mut self.counts.fields)?;
+        if fitted.bytes > self.max_bytes {
+            let message = "the event is larger than a request may be".to_owned();
+            return Err(Refusal { code: Code("event_too_large"), message });
+        }
+        Ok(fitted)
+    }
+
+    /// Takes an event over until its verdict; keeping it takes so many `bytes`.
+    pub(super) fn accept(
+        &mut self,
+        now: Moment,
+        record: RecordId,
+        ownership: Ownership,
+        fitted: Fitted,
+        held_bytes: usize,
+    ) {
         self.events += 1;
-        self.batcher.push(endpoint_id, endpoint, item);
+        self.bytes += held_bytes;
+        let item = Item {
+            order: self.next_order,
+            record,
+            ownership,
+            event: std::sync::Arc::clone(&fitted.delivery.event),
+            bytes: fitted.bytes,
+            held_bytes,
+            arrived: now,
+            past: Past::default(),
+        };
+        self.next_order += 1;
+        self.batcher.push(&fitted.delivery, item, &*self.encoder);
     }
 
     /// Events of this ownership come before all others from now on.
@@ -132,67 +211,110 @@ impl Dispatcher {
         self.batcher.prioritise(ownership);
     }
 
-    /// Forgets the events of an ownership that has ended; what is in flight is not sent again.
-    pub(super) fn release(&mut self, now: Moment, ownership: Ownership, transitions: &mut Vec<Transition>) {
+    /// Forgets the events of an ownership that has ended; those in flight are not sent again.
+    pub(super) fn release(&mut self, now: Moment, ownership: Ownership) {
         self.abandon(ownership);
-        // What is left of a split may have been waiting for the events that went.
-        self.close_splits(now, transitions);
+        // What is left of a refused request may have waited for the events that went.
+        self.close_quarantine(now);
     }
 
-    /// The same at the end of all, when nothing is decided any more.
+    /// As [`release`](Self::release), at the end of the process, when nothing is decided any more.
     pub(super) fn abandon(&mut self, ownership: Ownership) {
         self.live.remove(&ownership);
-        for mut item in self.batcher.remove(ownership) {
-            self.forget(&mut item);
+        for item in self.batcher.remove(ownership) {
+            self.forget(&item);
         }
-        let of_it = |parked: &Parked| parked.item.ownership == ownership;
-        let mut parked = self.splits.remove(of_it);
-        if let Some(hold) = &mut self.hold {
-            let (gone, stay): (Vec<_>, Vec<_>) = hold.parked.drain(..).partition(of_it);
-            hold.parked = stay.into();
-            parked.extend(gone);
-        }
-        for mut parked in parked {
-            self.forget(&mut parked.item);
-            self.batcher.unpark(&parked.endpoint_id, None);
+        for (endpoint_id, item) in self.quarantine.extract(|item| item.ownership == ownership) {
+            self.forget(&item);
+            self.batcher.unquarantine(&endpoint_id, 1, Vec::new(), Block::Free);
         }
     }
 
     /// The next request to send now, if there is one; it is in flight then. `flush`: nothing more comes.
-    pub(super) fn next_request(&mut self, now: Moment, flush: bool) -> Option<Request> {
+    pub(super) fn next_request(&mut self, now: Moment, id: RequestId, flush: bool) -> Option<Request> {
         if self.next_start(flush)? > now {
             return None;
         }
-        self.ready_a_probe(now);
-        let picked = self.batcher.pick(now, self.readiness(flush))?;
-        self.quota.start(now);
+        let (events, from) = self.next_events(now, flush)?;
         if let Some(hold) = &mut self.hold {
             hold.probe(now, &self.backoff);
         }
-        let id = RequestId(self.next_request);
-        self.next_request += 1;
-        let endpoints = picked.iter().map(batch).collect();
-        let flown = picked.into_iter().map(|picked| (picked.endpoint_id, picked.items)).collect();
-        self.flights.insert(id, Flight { endpoints: flown, started: now });
-        Some(Request { destination: DestinationId::default(), id, endpoints })
+        if let Some(cap) = &mut self.cap {
+            cap.start(now);
+        }
+        let endpoints = events.0.iter().map(|(id, items)| EndpointBatch {
+            endpoint_id: id.clone(),
+            endpoint: self.batcher.snapshot(id, items.iter().any(|item| item.past.without_snapshot)),
+            events: items.iter().map(|item| std::sync::Arc::clone(&item.event)).collect(),
+        });
+        let request = Request { id, destination: self.id, endpoints: endpoints.collect() };
+        self.flights.insert(id, Flight { events, started: now, from });
+        Some(request)
+    }
+
+    fn next_events(&mut self, now: Moment, flush: bool) -> Option<(Events, From)> {
+        if self.hold.is_none()
+            && let Some(next) = self.next_quarantined(now)
+        {
+            return Some(next);
+        }
+        if let Some(events) = self.batcher.pick(now, self.readiness(flush)) {
+            return Some((Events(events), From::Queues));
+        }
+        // During a hold the events that wait are tried first: if they are accepted, the accused are at fault.
+        match self.hold.as_ref()?.kind {
+            HoldKind::Refused => {
+                let accused = self.quarantine.next_accused()?;
+                Some((Events(vec![(accused.endpoint_id, vec![accused.item])]), From::Accused))
+            }
+            HoldKind::SetUp => self.next_quarantined(now),
+        }
+    }
+
+    /// What the quarantine sends next. Its endpoints' snapshots may have grown since it was a request: then
+    /// it is halved to fit, and the snapshot of a single event is given up.
+    fn next_quarantined(&mut self, now: Moment) -> Option<(Events, From)> {
+        loop {
+            let (from, part) = match self.quarantine.next(now)? {
+                Next::Half(part) => (From::Half(part.cause), part),
+                Next::Whole(part) => (From::Whole(part.cause), part),
+            };
+            let fits = self.batcher.size(&part.events.0) <= self.max_bytes;
+            if fits || part.events.len() == 1 {
+                if !fits {
+                    part.events.0.iter().for_each(|(id, _)| self.batcher.forget_endpoint(id));
+                }
+                return Some((part.events, from));
+            }
+            if let From::Half(_) = from {
+                self.quarantine.landed(&part.events);
+                self.quarantine.halve(part);
+            } else {
+                self.quarantine.admit(Part { cause: Cause::Failing { halve: true }, ..part });
+            }
+        }
     }
 
     /// When there may be a request to send that there is not now, if nothing happens before.
     pub(super) fn next_wake(&self, flush: bool) -> Option<Moment> {
-        let worth = match &self.hold {
-            Some(hold) if !hold.parked.is_empty() => Moment::START,
-            _ => self.batcher.worth_at(self.readiness(flush))?,
+        let queued = self.batcher.worth_at(self.readiness(flush));
+        let quarantined = match &self.hold {
+            Some(hold) if hold.kind == HoldKind::Refused => {
+                self.quarantine.has_accused().then_some(Moment::START)
+            }
+            _ => self.quarantine.next_wake(),
         };
+        let worth = [queued, quarantined].into_iter().flatten().min()?;
         Some(self.next_start(flush)?.max(worth))
     }
 
-    /// When hold and quota let the next request start; `None` when only an input can tell.
+    /// When hold and cap let the next request start; none when only an input can tell.
     fn next_start(&self, flush: bool) -> Option<Moment> {
-        let quota = self.quota.next_start()?;
+        let cap = self.cap.as_ref().map_or(Some(Moment::START), Quota::next_start)?;
         match &self.hold {
-            None => Some(quota),
+            None => Some(cap),
             // One at a time, to see whether it is over; and a drain does not wait for a person.
-            Some(hold) => (!flush && self.flights.is_empty()).then(|| hold.next_probe.max(quota)),
+            Some(hold) => (!flush && self.flights.is_empty()).then(|| hold.next_probe.max(cap)),
         }
     }
 
@@ -205,93 +327,56 @@ impl Dispatcher {
         }
     }
 
-    /// During a hold for refusals other events are tried first: their acceptance tells that the parked
-    /// ones are at fault. Where there are no others, a parked one is tried again.
-    fn ready_a_probe(&mut self, now: Moment) {
-        let Some(hold) = &mut self.hold else { return };
-        while !self.batcher.has_ready(now)
-            && let Some(parked) = hold.parked.pop_front()
-        {
-            self.batcher.unpark(&parked.endpoint_id, Some(parked.item));
-        }
+    /// An event leaves for good.
+    fn forget(&mut self, item: &Item) {
+        self.events -= 1;
+        self.bytes -= item.held_bytes;
+        self.stuck.remove(&item.order);
     }
 
-    /// What holds this dispatcher up, if anything does.
+    pub(super) fn take_verdicts(&mut self) -> Vec<Verdict> {
+        std::mem::take(&mut self.verdicts)
+    }
+
+    pub(super) fn take_transitions(&mut self) -> Vec<Transition> {
+        std::mem::take(&mut self.transitions)
+    }
+
+    /// What holds this destination up, if anything does.
     pub(super) fn hold(&self) -> Option<(Code, Moment)> {
         self.hold.as_ref().map(|hold| (hold.code, hold.since))
     }
 
-    /// How many events keep failing on their own while others succeed.
+    /// Events that keep failing on their own while others succeed.
     pub(super) fn stuck(&self) -> usize {
         self.stuck.len()
     }
 
-    /// How many requests are in flight.
     pub(super) fn in_flight(&self) -> usize {
         self.flights.len()
     }
 
-    /// How many events have no verdict yet.
+    /// Events without a verdict.
     pub(super) fn events(&self) -> usize {
         self.events
     }
 
-    /// Whether anything will come of waiting: a request is in flight, or one will be without a person.
-    pub(super) fn is_moving(&self) -> bool {
-        !self.flights.is_empty() || self.hold.is_none() && self.batcher.has_sendable()
+    /// Bytes that keeping its events takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
-    /// What was counted.
+    pub(super) fn max_batch(&self) -> usize {
+        self.batcher.max_events()
+    }
+
+    /// Whether waiting helps: a request is in flight, or one will be without a person.
+    pub(super) fn is_moving(&self) -> bool {
+        let sendable = self.batcher.has_sendable() || !self.quarantine.is_empty();
+        !self.flights.is_empty() || self.hold.is_none() && sendable
+    }
+
     pub(super) fn counts(&self) -> &SendCounts {
         &self.counts
-    }
-
-    /// Decides the splits of which nothing is left.
-    fn close_splits(&mut self, now: Moment, transitions: &mut Vec<Transition>) {
-        let closed = self.splits.close();
-        for parked in closed.undecided {
-            self.batcher.unpark(&parked.endpoint_id, Some(parked.item));
-        }
-        self.hold_parked(now, closed.unanimous, transitions);
-    }
-
-    /// Takes refusals that are not decided into a hold: everything that was sent was refused with one code.
-    /// While the set-up is known to be wrong that tells nothing, and they are traced again after it.
-    fn hold_parked(&mut self, now: Moment, parked: Vec<Parked>, transitions: &mut Vec<Transition>) {
-        let Some(code) = parked.first().map(|parked| parked.refusal.code) else { return };
-        if self.hold.as_ref().is_some_and(|hold| hold.kind == HoldKind::SetUp) {
-            return self.trace_again(parked);
-        }
-        self.enter_hold(now, code, HoldKind::Refused, transitions);
-        if let Some(hold) = &mut self.hold {
-            hold.parked.extend(parked);
-        }
-    }
-
-    /// Refused events go once more as the one request that they were, and are judged as such.
-    fn trace_again(&mut self, parked: Vec<Parked>) {
-        let split = self.splits.open(parked.len(), false);
-        let cohort = self.splits.cohort(Some(split));
-        for mut parked in parked {
-            parked.item.past.cohort = Some(cohort);
-            self.batcher.unpark(&parked.endpoint_id, Some(parked.item));
-        }
-    }
-
-    fn enter_hold(&mut self, now: Moment, code: Code, kind: HoldKind, transitions: &mut Vec<Transition>) {
-        if let Some(hold) = &mut self.hold {
-            hold.code = code;
-        } else {
-            self.hold = Some(Hold::new(now, code, kind, &self.backoff));
-            transitions.push(Transition::Held { code });
-        }
-    }
-}
-
-fn batch(picked: &Picked) -> EndpointBatch {
-    EndpointBatch {
-        endpoint_id: picked.endpoint_id.clone(),
-        endpoint: Arc::clone(&picked.endpoint),
-        events: picked.items.iter().map(|item| Arc::clone(&item.event)).collect(),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::core::{
     dead_letter::{DeadLetter, DeadLetterId},
-    destination::{Answer, Request, RequestId},
+    destination::{Answer, DestinationId, Request, RequestId},
     event::Mapped,
     pipeline::transition::Transition,
     record::{Assignment, Ownership, Record},
@@ -21,18 +21,18 @@ pub enum Input {
     Assigned(Vec<Assignment>),
     /// These are the subscribed topics that there are, with the number of partitions of each.
     Topics(Vec<(Arc<str>, usize)>),
-    /// A record was read, what it becomes, and what must be in the sessions' table before that is sent.
-    Record(Record, Mapped, Vec<Entry>),
+    /// Records were read: what each becomes, and what must be in the session table before that is sent.
+    Records(Vec<(Record, Mapped, Vec<Entry>)>),
     /// These ownerships are to be given up, once they are drained.
     Revoking(Vec<Ownership>),
     /// These ownerships are gone.
     Lost(Vec<Ownership>),
-    /// A request was answered; with a random number of 0 to 1.
-    SendFinished(RequestId, Answer, f64),
-    /// A dead letter was written, or not; with a random number of 0 to 1.
-    DeadLetterFinished(DeadLetterId, WriteOutcome, f64),
-    /// A write to the sessions' table ended; with a random number of 0 to 1.
-    EntriesFinished(WriteId, WriteOutcome, f64),
+    /// A request was answered.
+    SendFinished { destination: DestinationId, id: RequestId, answer: Answer },
+    /// A dead letter was written, or not.
+    DeadLetterFinished(DeadLetterId, WriteOutcome),
+    /// A write to the session table ended.
+    EntriesFinished(WriteId, WriteOutcome),
     /// A commit ended: its positions, and whether they were acknowledged.
     Committed(Vec<(Ownership, i64)>, bool),
     /// Time has passed.

@@ -10,12 +10,12 @@ use crate::core::{
 };
 
 impl Pipeline {
-    pub(super) fn assign(&mut self, now: Moment, assignments: Vec<Assignment>, actions: &mut Vec<Action>) {
+    pub(super) fn assign(&mut self, now: Moment, assignments: Vec<Assignment>) {
         for assignment in assignments {
-            self.dispatcher.own(assignment.ownership);
-            self.letters.own();
+            self.dispatchers.iter_mut().for_each(|(_, dispatcher)| dispatcher.own(assignment.ownership));
+            self.circuit_breakers.own();
             let ended = self.ledger.assign(assignment);
-            self.lose(now, ended.into_iter().collect(), actions);
+            self.lose(now, ended.into_iter().collect());
         }
         self.share(now);
     }
@@ -23,32 +23,37 @@ impl Pipeline {
     /// The share moves with every partition; one that is being given up counts until it is released.
     pub(super) fn share(&mut self, now: Moment) {
         let owned = self.ledger.partitions().values().map(|partition| &partition.assignment);
-        self.dispatcher.quota.own(now, &self.partitions, owned);
+        for quota in self.domains.iter_mut().map(|domain| &mut domain.quota) {
+            quota.own(now, &self.partitions, owned.clone());
+        }
+        for cap in self.dispatchers.iter_mut().filter_map(|(_, dispatcher)| dispatcher.cap.as_mut()) {
+            cap.own(now, &self.partitions, owned.clone());
+        }
     }
 
     pub(super) fn revoke(&mut self, now: Moment, ownerships: Vec<Ownership>) {
         for ownership in ownerships {
             if !self.revoking.iter().any(|(other, _)| *other == ownership) {
-                self.dispatcher.prioritise(ownership);
-                self.revoking.push((ownership, now + self.config.revoke_timeout));
+                self.dispatchers.iter_mut().for_each(|(_, dispatcher)| dispatcher.prioritise(ownership));
+                self.revoking.push((ownership, now + self.revoke_timeout));
             }
         }
     }
 
-    pub(super) fn lose(&mut self, now: Moment, ownerships: Vec<Ownership>, actions: &mut Vec<Action>) {
+    pub(super) fn lose(&mut self, now: Moment, ownerships: Vec<Ownership>) {
         if ownerships.is_empty() {
             return;
         }
         for ownership in ownerships {
             self.revoking.retain(|(other, _)| *other != ownership);
-            self.release(now, ownership, actions);
+            self.release(now, ownership);
         }
         self.share(now);
     }
 
     /// Gives up what is revoked once it is settled, once its time is over, or once waiting is in vain.
     /// Returns whether there was any.
-    pub(super) fn release_drained(&mut self, now: Moment, actions: &mut Vec<Action>) -> bool {
+    pub(super) fn release_drained(&mut self, now: Moment) -> bool {
         if self.revoking.is_empty() {
             return false;
         }
@@ -66,27 +71,31 @@ impl Pipeline {
         if done.is_empty() {
             return false;
         }
-        let released = done.into_iter().map(|(id, _)| (id, self.release(now, id, actions))).collect();
+        let released = done.into_iter().map(|(id, _)| (id, self.release(now, id))).collect();
         self.share(now);
-        actions.push(Action::Release(released));
+        self.output.push(Action::Release(released));
         true
     }
 
     /// Ends an ownership; returns the position it had reached. The share is to be moved afterwards.
-    fn release(&mut self, now: Moment, ownership: Ownership, actions: &mut Vec<Action>) -> Option<i64> {
+    fn release(&mut self, now: Moment, ownership: Ownership) -> Option<i64> {
         let assignment = self.ledger.partitions().get(&ownership)?.assignment.clone();
         let before = self.ledger.counts().released;
         let position = self.ledger.release(ownership);
         let records = self.ledger.counts().released - before;
         if records > 0 {
             let Assignment { topic, partition, .. } = assignment;
-            actions.push(Action::Transition(Transition::ReleasedUnsettled { topic, partition, records }));
+            self.output.push(Action::Transition(Transition::ReleasedUnsettled { topic, partition, records }));
         }
         self.barrier.release(ownership);
-        self.letters.release(ownership);
-        let mut transitions = Vec::new();
-        self.dispatcher.release(now, ownership, &mut transitions);
-        actions.extend(transitions.into_iter().map(Action::Transition));
+        self.stalled.remove(&ownership);
+        self.dead_letters.release(ownership);
+        self.circuit_breakers.release(ownership);
+        for (_, dispatcher) in &mut self.dispatchers {
+            dispatcher.release(now, ownership);
+            let transitions = dispatcher.take_transitions();
+            self.output.extend(transitions.into_iter().map(Action::Transition));
+        }
         position
     }
 }

@@ -7,26 +7,27 @@ use std::sync::Arc;
 
 use crate::core::{
     dead_letter::DeadLetterId,
+    destination::DestinationId,
     event::Refusal,
-    pipeline::{
-        Action, Pipeline,
-        dead_letters::Refused,
-        dispatcher::{Outcomes, Verdict},
-        ledger::RecordId,
-    },
+    pipeline::{Action, Pipeline, dead_letters::Refused, dispatcher::Verdict, ledger::RecordId},
     time::Moment,
     write_outcome::WriteOutcome,
 };
 
 impl Pipeline {
-    pub(super) fn conclude(&mut self, now: Moment, outcomes: Outcomes, actions: &mut Vec<Action>) {
-        actions.extend(outcomes.transitions.into_iter().map(Action::Transition));
-        for verdict in outcomes.verdicts {
+    /// Takes the verdicts of a destination.
+    pub(super) fn conclude(&mut self, now: Moment, destination: DestinationId) {
+        let dispatcher = self.dispatcher(destination);
+        let (verdicts, transitions) = (dispatcher.take_verdicts(), dispatcher.take_transitions());
+        self.output.extend(transitions.into_iter().map(Action::Transition));
+        for verdict in verdicts {
             match verdict {
-                Verdict::Accepted(item) => self.fulfil(now, item.record, actions),
+                Verdict::Accepted(item) => self.fulfil(now, item.record),
                 Verdict::Refused(item, refusal) => {
-                    let event_id = Some(item.event.id.clone());
-                    self.refuse(now, item.record, refusal, event_id, actions);
+                    self.refuse(now, item.record, refusal, Some(item.event.id.clone()));
+                }
+                Verdict::Spilled(item, refusal) => {
+                    self.dead_letter(item.record, refusal, Some(item.event.id.clone()));
                 }
             }
         }
@@ -38,46 +39,43 @@ impl Pipeline {
         record_id: RecordId,
         refusal: Refusal,
         event_id: Option<Box<str>>,
-        actions: &mut Vec<Action>,
     ) {
         let Some(record) = self.ledger.record(record_id).map(Arc::clone) else { return };
         let first = self.ledger.refuse(record_id, refusal.code);
-        let refused = Refused { record_id, record, refusal, event_id, first };
-        let mut transitions = Vec::new();
-        let letter = self.letters.refuse(now, refused, &mut transitions);
-        actions.extend(transitions.into_iter().map(Action::Transition));
-        actions.extend(letter.map(Action::WriteDeadLetter));
-    }
-
-    pub(super) fn letter(
-        &mut self,
-        now: Moment,
-        id: DeadLetterId,
-        outcome: WriteOutcome,
-        jitter: f64,
-        actions: &mut Vec<Action>,
-    ) {
-        let mut transitions = Vec::new();
-        let written = self.letters.finish(now, id, outcome, jitter, &mut transitions);
-        actions.extend(transitions.into_iter().map(Action::Transition));
-        if let Some(record) = written {
-            self.fulfil(now, record, actions);
+        let refused = Refused { record_id, record: Arc::clone(&record), refusal, event_id };
+        let id = self.dead_letters.keep(refused);
+        if self.circuit_breakers.admit(now, record_id, &record, id, first) {
+            self.dead_letters.write(id);
         }
     }
 
-    pub(super) fn fulfil(&mut self, now: Moment, record: RecordId, actions: &mut Vec<Action>) {
+    /// Writes a dead letter that says nothing of its topic: the circuit breaker does not count it.
+    fn dead_letter(&mut self, record_id: RecordId, refusal: Refusal, event_id: Option<Box<str>>) {
+        let Some(record) = self.ledger.record(record_id).map(Arc::clone) else { return };
+        self.ledger.refuse(record_id, refusal.code);
+        let id = self.dead_letters.keep(Refused { record_id, record, refusal, event_id });
+        self.dead_letters.write(id);
+    }
+
+    pub(super) fn dead_letter_finished(&mut self, now: Moment, id: DeadLetterId, outcome: WriteOutcome) {
+        if let Some(record) = self.dead_letters.finish(now, id, outcome) {
+            self.fulfil(now, record);
+        }
+    }
+
+    pub(super) fn fulfil(&mut self, now: Moment, record: RecordId) {
         let topic = self.ledger.record(record).map(|record| Arc::clone(&record.topic));
         let settled = self.ledger.fulfil(record);
-        // A refused record was counted by the breaker when it was refused.
+        // A refused record was counted by the circuit breaker when it was refused.
         if let (Some(topic), Some(false)) = (topic, settled.map(|settled| settled.refused)) {
-            self.pass(now, &topic, actions);
+            self.pass(now, &topic);
         }
     }
 
-    pub(super) fn pass(&mut self, now: Moment, topic: &Arc<str>, actions: &mut Vec<Action>) {
-        let mut transitions = Vec::new();
-        let letters = self.letters.pass(now, topic, &mut transitions);
-        actions.extend(transitions.into_iter().map(Action::Transition));
-        actions.extend(letters.into_iter().map(Action::WriteDeadLetter));
+    /// A record of the topic was finished without a refusal.
+    pub(super) fn pass(&mut self, now: Moment, topic: &Arc<str>) {
+        for id in self.circuit_breakers.pass(now, topic) {
+            self.dead_letters.write(id);
+        }
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::core::{
     code::Code,
-    pipeline::{Pipeline, RecordCounts, SendCounts},
+    destination::DestinationId,
+    pipeline::{Pipeline, RecordCounts, SendCounts, dispatcher::Dispatcher},
     record::Ownership,
     time::Moment,
 };
@@ -30,8 +31,10 @@ pub struct Snapshot {
     pub oldest: Option<Moment>,
     /// The ownerships of today.
     pub partitions: Vec<PartitionStatus>,
-    /// The quota.
+    /// The first domain's quota.
     pub quota: QuotaStatus,
+    /// The destinations by their ids.
+    pub destinations: Vec<DestinationStatus>,
     /// What is held, and why.
     pub holds: Vec<HoldStatus>,
     /// Whether paused is paused because too much is outstanding, or for a drain.
@@ -63,8 +66,23 @@ pub struct PartitionStatus {
     pub revoking: bool,
 }
 
-/// The quota.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// One destination.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DestinationStatus {
+    pub sends: SendCounts,
+    /// Events without a verdict.
+    pub events: usize,
+    /// Bytes that keeping its events takes.
+    pub bytes: usize,
+    pub requests_in_flight: usize,
+    /// Whether it has no room for another record.
+    pub full: bool,
+    /// The quota of its domain.
+    pub quota: QuotaStatus,
+}
+
+/// A quota.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct QuotaStatus {
     /// This replica's part, 0 to 1.
     pub share: f64,
@@ -83,6 +101,8 @@ pub struct HoldStatus {
     pub cause: &'static str,
     /// Why.
     pub code: Code,
+    /// The destination, where it is one that is held.
+    pub destination: Option<DestinationId>,
     /// The topic, where it is one topic that is held.
     pub topic: Option<Arc<str>>,
     /// The partition, where it is one.
@@ -101,25 +121,34 @@ impl Pipeline {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let partitions: Vec<_> = self.ledger.partitions().keys().map(|id| self.partition(*id)).collect();
-        let (share, speed) = self.dispatcher.quota.share_and_speed();
+        let destinations: Vec<_> = self.dispatchers.iter().map(|it| self.destination(it)).collect();
+        let mut sends = SendCounts::default();
+        destinations.iter().for_each(|destination| sends.add(&destination.sends));
         Snapshot {
             records: self.ledger.counts().clone(),
-            sends: self.dispatcher.counts().clone(),
+            sends,
             records_outstanding: self.ledger.outstanding(),
             bytes_outstanding: self.ledger.bytes(),
-            events_outstanding: self.dispatcher.events() + self.barrier.events(),
-            requests_in_flight: self.dispatcher.in_flight(),
+            events_outstanding: self.events(),
+            requests_in_flight: destinations.iter().map(|destination| destination.requests_in_flight).sum(),
             oldest: partitions.iter().filter_map(|partition| partition.as_ref()?.oldest).min(),
             partitions: partitions.into_iter().flatten().collect(),
-            quota: QuotaStatus {
-                share,
-                speed,
-                requests_per_second: self.dispatcher.quota.rate(),
-                in_flight_cap: self.dispatcher.quota.in_flight_cap(),
-            },
+            quota: self.domains.first().map(|domain| domain.quota.status()).unwrap_or_default(),
+            destinations,
             holds: self.holds(),
             paused: self.paused.everything,
             draining: self.draining,
+        }
+    }
+
+    fn destination(&self, (domain, dispatcher): &(usize, Dispatcher)) -> DestinationStatus {
+        DestinationStatus {
+            sends: dispatcher.counts().clone(),
+            events: dispatcher.events(),
+            bytes: dispatcher.bytes(),
+            requests_in_flight: dispatcher.in_flight(),
+            full: dispatcher.is_full(),
+            quota: self.domains[*domain].quota.status(),
         }
     }
 
@@ -141,18 +170,26 @@ impl Pipeline {
     /// What is held, and why; empty when nothing is.
     #[must_use]
     pub fn holds(&self) -> Vec<HoldStatus> {
-        let hold =
-            |cause, code| HoldStatus { cause, code, topic: None, partition: None, since: None, count: 1 };
-        let destination = self
-            .dispatcher
-            .hold()
-            .map(|(code, since)| HoldStatus { since: Some(since), ..hold("destination", code) });
-        let breakers = self.letters.open_circuits().map(|(topic, since)| HoldStatus {
+        let hold = |cause, code| HoldStatus {
+            cause,
+            code,
+            destination: None,
+            topic: None,
+            partition: None,
+            since: None,
+            count: 1,
+        };
+        let dispatchers = || (0..).map(DestinationId).zip(self.dispatchers.iter().map(|(_, it)| it));
+        let destinations = dispatchers().filter_map(|(id, dispatcher)| {
+            let (code, since) = dispatcher.hold()?;
+            Some(HoldStatus { destination: Some(id), since: Some(since), ..hold("destination", code) })
+        });
+        let circuits = self.circuit_breakers.open().map(|(topic, since)| HoldStatus {
             topic: Some(Arc::clone(topic)),
             since: Some(since),
             ..hold("circuit_breaker", Code("mostly_refused"))
         });
-        let partitions = self.letters.held().iter().map(|(id, held)| {
+        let partitions = self.dead_letters.held().iter().map(|(id, held)| {
             let assignment = self.ledger.partitions().get(id).map(|partition| &partition.assignment);
             HoldStatus {
                 topic: assignment.map(|assignment| Arc::clone(&assignment.topic)),
@@ -161,10 +198,12 @@ impl Pipeline {
                 ..hold("dead_letter", held.code)
             }
         });
-        let table =
-            self.barrier.hold().map(|(code, since)| HoldStatus { since: Some(since), ..hold("table", code) });
-        let stuck = self.dispatcher.stuck();
-        let events = (stuck > 0).then(|| HoldStatus { count: stuck, ..hold("event", Code("keeps_failing")) });
-        destination.into_iter().chain(breakers).chain(partitions).chain(table).chain(events).collect()
+        let table = self.barrier.hold();
+        let table = table.map(|(code, since)| HoldStatus { since: Some(since), ..hold("table", code) });
+        let events = dispatchers().filter(|(_, dispatcher)| dispatcher.stuck() > 0).map(|(id, dispatcher)| {
+            let stuck = hold("event", Code("keeps_failing"));
+            HoldStatus { destination: Some(id), count: dispatcher.stuck(), ..stuck }
+        });
+        destinations.chain(circuits).chain(partitions).chain(table).chain(events).collect()
     }
 }

@@ -2,28 +2,21 @@
 
 use std::sync::Arc;
 
-use crate::core::code::Code;
+use crate::core::{code::Code, destination::DestinationId};
 
 /// A change of state. Holds codes and names of topics only, nothing that a record said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transition {
     /// The destination is held: a person must act, see the code.
-    Held {
-        /// Why.
-        code: Code,
-    },
-    /// The destination's hold is over.
-    Resumed {
-        /// Why it had been held.
-        code: Code,
-    },
-    /// The destination throttles; sending slows down.
-    Throttled,
+    Held { destination: DestinationId, code: Code },
+    /// The destination's hold is over; the code says why it had been held.
+    Resumed { destination: DestinationId, code: Code },
+    /// The destination throttles; its whole quota domain slows down.
+    Throttled { destination: DestinationId },
     /// An event keeps failing on its own while others are taken; it goes on at the slowest pace.
-    EventStuck {
-        /// How it fails.
-        code: Code,
-    },
+    EventStuck { destination: DestinationId, code: Code },
+    /// The destination has been blocked for too long: its events go to the dead letters.
+    Spilling { destination: DestinationId },
     /// Most of a topic is refused: its paused stops and its refusals wait.
     CircuitOpened {
         /// The topic.

@@ -4,24 +4,32 @@
 //! |---|---|
 //! | event accepted | a verdict |
 //! | event refused | a verdict |
-//! | event spoiled by its endpoint | once more with an empty endpoint, then a verdict |
+//! | event spoiled by its endpoint's snapshot | once more with an empty one, then a verdict |
 //! | event throttled, failed or not mentioned | again, after a wait |
-//! | nothing taken, refused or throttled | as if nobody knows: it says nothing of any one event |
-//! | request refused | halved until the culprit stands alone; all refused with one code is a hold |
+//! | nothing accepted, refused or throttled | as if the outcome were unknown: it says nothing of any one event |
+//! | request refused | quarantine: halved until the culprit stands alone; all refused with one code is a hold |
 //! | request throttled | again; the whole quota domain slows down |
-//! | set-up wrong, or not understood | hold: nothing but a probe now and then |
-//! | nobody knows | again, after a wait; after five failures on its own, and halved if others succeed |
+//! | set-up wrong, or answer not understood | hold: nothing but a probe now and then |
+//! | outcome unknown | again, after a wait; after five failures in quarantine, halved if others succeed |
 //!
-//! Knows nothing of statuses and texts: that is the destination's.
+//! Knows nothing of statuses and texts: only the destination's own folder does.
+
+use std::time::Duration;
 
 use crate::core::{
     code::Code,
     destination::{Answer, Outcome, RequestId},
-    event::EndpointId,
+    event::{EndpointId, Refusal},
     pipeline::{
-        dispatcher::{Dispatcher, Flight, Outcomes, Verdict, failure::Failure},
-        endpoint_queue::{Block, Item},
-        hold::HoldKind,
+        dispatcher::{
+            Dispatcher, Item, Verdict,
+            endpoint_queue::Block,
+            failure::Failure,
+            flight::{Flight, From},
+            hold::{Hold, HoldKind},
+            quarantine::{Accused, Part},
+        },
+        quota_domain::QuotaDomain,
         transition::Transition,
     },
     time::Moment,
@@ -34,203 +42,253 @@ const THROTTLED: Code = Code("throttled");
 
 /// What one outcome makes of an event.
 pub(super) enum Judgement {
-    /// It is settled.
     Final(Verdict),
-    /// It goes back into its lane, which waits until then.
+    /// It goes back to the front of its queue, which waits until then.
     Again(Item, Option<Moment>),
 }
 
 impl Dispatcher {
-    /// A request was answered; `jitter` (0 to 1) is the caller's random number.
+    /// A request was answered.
     pub(in crate::core::pipeline) fn finish(
         &mut self,
         now: Moment,
         id: RequestId,
         answer: Answer,
-        jitter: f64,
-    ) -> Outcomes {
-        let mut out = Outcomes::default();
-        let Some(flight) = self.flights.remove(&id) else { return out };
-        self.quota.finish(now, flight.started);
+        domain: &mut QuotaDomain,
+    ) {
+        let Some(mut flight) = self.flights.remove(&id) else { return };
+        domain.quota.finish(now, flight.started);
+        if let Some(cap) = &mut self.cap {
+            cap.finish(now, flight.started);
+        }
+        if let From::Half(_) = flight.from {
+            self.quarantine.landed(&flight.events);
+        }
         *self.counts.requests.entry(label(&answer)).or_default() += 1;
+        if !matches!(answer, Answer::Results { .. }) {
+            self.drop_dead(&mut flight);
+        }
         match answer {
             Answer::Results { outcomes, endpoints_refused } => {
                 for code in endpoints_refused {
                     *self.counts.endpoints_refused.entry(code).or_default() += 1;
                 }
-                self.results(now, flight, outcomes, jitter, &mut out);
+                self.results(now, flight, outcomes, domain);
             }
-            Answer::Refused(refusal) => self.refused(flight, &refusal, &mut out),
+            Answer::Refused(refusal) => self.refused(flight, refusal),
             Answer::Throttled { retry_after } => {
-                self.counts.throttled += 1;
-                self.slow_down(now, flight.started, retry_after, jitter, &mut out);
+                self.counts.requests_throttled += 1;
+                self.slow_down(now, flight.started, retry_after, domain);
                 self.send_again(flight, THROTTLED, Block::Free);
             }
             Answer::Hold(code) => {
-                self.enter_hold(now, code, HoldKind::SetUp, &mut out.transitions);
+                self.enter_hold(now, code, HoldKind::SetUp);
                 self.send_again(flight, code, Block::Free);
             }
             Answer::Unknown { code, retry_after } => {
                 let asked = retry_after.unwrap_or_default().min(self.backoff.max());
-                let failure = Failure { code, asked };
-                self.unknown(now, flight, failure, jitter, &mut out);
+                self.unknown(now, flight, Failure { code, asked });
             }
         }
-        self.close_splits(now, &mut out.transitions);
-        out
+        self.close_quarantine(now);
     }
 
     /// The destination spoke of each event; what it did not mention counts as not taken.
-    fn results(
-        &mut self,
-        now: Moment,
-        flight: Flight,
-        outcomes: Vec<Outcome>,
-        jitter: f64,
-        out: &mut Outcomes,
-    ) {
+    fn results(&mut self, now: Moment, flight: Flight, outcomes: Vec<Outcome>, domain: &mut QuotaDomain) {
         let spoke = |outcome: &Outcome| !matches!(outcome, Outcome::Again(_) | Outcome::Throttled);
         let spoke = outcomes.iter().any(spoke);
         let throttled = outcomes.contains(&Outcome::Throttled);
         if !spoke && !throttled {
-            return self.unknown(now, flight, Failure::of(missing(&outcomes)), jitter, out);
+            let mut flight = flight;
+            self.drop_dead(&mut flight);
+            return self.unknown(now, flight, Failure::of(missing(&outcomes)));
         }
-        let split = flight.split().filter(|_| spoke);
         if spoke {
-            self.last_success = Some(now);
-            self.end_hold(flight.started, out);
+            self.succeed(now, flight.started);
         }
         if throttled {
-            self.slow_down(now, flight.started, None, jitter, out);
-        } else if self.quota.knew_slowing(flight.started) {
-            self.throttles = 0;
+            self.slow_down(now, flight.started, None, domain);
+        } else {
+            domain.recover(flight.started);
         }
         let mut outcomes = outcomes.into_iter();
-        for (endpoint_id, items) in flight.endpoints {
-            let (mut back, mut block) = (Vec::new(), Block::Free);
-            for mut item in items {
-                if spoke {
-                    self.splits.leave(&mut item);
-                }
-                let outcome = outcomes.next().unwrap_or(Outcome::Again(MISSING));
-                // Where nothing was taken, what was not is slowed down with the others.
-                let judgement = match outcome {
-                    Outcome::Again(code) if !spoke => self.slowed(now, item, code, jitter),
-                    outcome => self.judge(now, item, outcome, jitter, out),
+        for (endpoint_id, items) in flight.events.0 {
+            let (sent, mut back, mut block) = (items.len(), Vec::new(), Block::Free);
+            for item in items {
+                let judgement = match outcomes.next().unwrap_or(Outcome::Again(MISSING)) {
+                    // Where nothing was taken, what was not is slowed down with the others.
+                    Outcome::Again(code) if !spoke => self.slowed(now, item, code, domain),
+                    outcome => self.judge(now, item, outcome, domain),
                 };
                 match judgement {
-                    Judgement::Final(verdict) => out.verdicts.push(verdict),
+                    Judgement::Final(verdict) => self.verdicts.push(verdict),
                     Judgement::Again(item, until) => {
-                        block = until.map_or(block, |until| later(block, until));
+                        block = until.map_or(block, |until| block.later(until));
                         back.push(item);
                     }
                 }
             }
-            self.put_back(&endpoint_id, back, block);
+            self.put_back(&endpoint_id, flight.from, sent, back, block);
         }
-        // Others of the split were taken or refused for themselves, so the refused ones are at fault.
-        let guilty = split.map(|split| self.splits.prove(split)).unwrap_or_default();
-        self.convict(guilty, out);
+        if spoke && let From::Half(_) = flight.from {
+            // Others of the request were taken or refused for themselves, so the accused are at fault.
+            let guilty = self.quarantine.prove();
+            self.convict(guilty);
+        }
     }
 
-    fn judge(
-        &mut self,
-        now: Moment,
-        mut item: Item,
-        outcome: Outcome,
-        jitter: f64,
-        out: &mut Outcomes,
-    ) -> Judgement {
+    fn judge(&mut self, now: Moment, mut item: Item, outcome: Outcome, domain: &QuotaDomain) -> Judgement {
         match outcome {
             Outcome::Accepted => {
                 self.counts.accepted[item.event.event_type as usize] += 1;
-                self.forget(&mut item);
+                self.forget(&item);
                 Judgement::Final(Verdict::Accepted(item))
             }
-            Outcome::EndpointRefused(refusal) if !item.past.bare => {
-                item.past.bare = true;
+            Outcome::EndpointRefused(refusal) if !item.past.without_snapshot => {
+                item.past.without_snapshot = true;
                 self.count_retries(refusal.code, 1);
                 Judgement::Again(item, None)
             }
             Outcome::Refused(refusal) | Outcome::EndpointRefused(refusal) => {
-                self.forget(&mut item);
+                self.forget(&item);
                 Judgement::Final(Verdict::Refused(item, refusal))
             }
             Outcome::Throttled => {
-                self.counts.throttled += 1;
+                self.counts.events_throttled += 1;
                 item.past.alone = 0;
-                self.slowed(now, item, THROTTLED, jitter)
+                self.slowed(now, item, THROTTLED, domain)
             }
             Outcome::Again(code) => {
                 self.count_retries(code, 1);
                 // The others of its request were spoken of: it fails on its own.
-                self.fail_alone(now, item, code, jitter, out)
+                self.fail_alone(now, item, code)
             }
         }
     }
 
-    /// An event goes again when the wait for the whole quota domain is over.
-    fn slowed(&mut self, now: Moment, item: Item, code: Code, jitter: f64) -> Judgement {
+    /// An event goes again when the wait of the whole quota domain is over.
+    fn slowed(&mut self, now: Moment, item: Item, code: Code, domain: &QuotaDomain) -> Judgement {
         self.count_retries(code, 1);
-        let wait = self.backoff.wait(self.throttles, jitter);
+        let wait = self.backoff.wait(domain.throttles(), self.jitter.next());
         Judgement::Again(item, Some(now + wait))
     }
 
+    /// Sends the events of a request again, as they were.
     pub(super) fn send_again(&mut self, flight: Flight, code: Code, block: Block) {
-        self.count_retries(code, flight.events() as u64);
-        for (endpoint_id, items) in flight.endpoints {
-            self.put_back(&endpoint_id, items, block);
+        self.count_retries(code, flight.events.len() as u64);
+        let not_before = if let Block::Until(until) = block { until } else { Moment::START };
+        match flight.from {
+            From::Queues => {
+                for (endpoint_id, items) in flight.events.0 {
+                    self.batcher.put_back(&endpoint_id, items, block);
+                }
+            }
+            From::Half(cause) => self.quarantine.retry(Part { events: flight.events, cause, not_before }),
+            From::Whole(cause) => self.quarantine.admit(Part { events: flight.events, cause, not_before }),
+            From::Accused => {
+                let refusal = Refusal { code, message: String::new() };
+                self.keep_accused(flight, &refusal);
+            }
         }
     }
 
-    /// Puts events back into their lane, save those whose ownership has ended.
-    pub(super) fn put_back(&mut self, endpoint_id: &EndpointId, items: Vec<Item>, block: Block) {
-        let (mine, gone): (Vec<_>, Vec<_>) =
+    /// Keeps the events of a request among the accused.
+    pub(super) fn keep_accused(&mut self, flight: Flight, refusal: &Refusal) {
+        for (endpoint_id, items) in flight.events.0 {
+            let accused = items.into_iter().map(|item| {
+                let (endpoint_id, refusal) = (endpoint_id.clone(), refusal.clone());
+                Accused { endpoint_id, item, refusal }
+            });
+            self.quarantine.keep(accused.collect::<Vec<_>>());
+        }
+    }
+
+    /// Puts the events of an endpoint that are to be sent again at the front of its queue, save those whose
+    /// ownership has ended; `sent` of it were in the request.
+    pub(super) fn put_back(
+        &mut self,
+        endpoint_id: &EndpointId,
+        from: From,
+        sent: usize,
+        items: Vec<Item>,
+        block: Block,
+    ) {
+        let (mut mine, gone): (Vec<_>, Vec<_>) =
             items.into_iter().partition(|item| self.live.contains(&item.ownership));
-        for mut item in gone {
-            self.forget(&mut item);
+        gone.iter().for_each(|item| self.forget(item));
+        if from == From::Queues {
+            return self.batcher.put_back(endpoint_id, mine, block);
         }
-        self.batcher.put_back(endpoint_id, mine, block);
+        let mut left = sent;
+        if !mine.is_empty() {
+            // What came after it waits until it was sent again.
+            let later = self.quarantine.take_endpoint(endpoint_id);
+            left += later.len();
+            mine.extend(later);
+        }
+        self.batcher.unquarantine(endpoint_id, left, mine, block);
     }
 
-    /// An event leaves for good.
-    pub(super) fn forget(&mut self, item: &mut Item) {
-        self.events -= 1;
-        self.stuck.remove(&item.order);
-        self.splits.depart(item);
+    /// Takes the events out of a request whose ownership has ended: they are not sent again.
+    fn drop_dead(&mut self, flight: &mut Flight) {
+        let mut dead = Vec::new();
+        flight.events.extract(|item| !self.live.contains(&item.ownership), &mut dead);
+        if dead.is_empty() {
+            return;
+        }
+        if let From::Half(_) = flight.from {
+            self.quarantine.depart();
+        }
+        for (endpoint_id, item) in dead {
+            self.forget(&item);
+            let others = flight.events.0.iter().any(|(id, _)| *id == endpoint_id);
+            if flight.from != From::Queues {
+                self.batcher.unquarantine(&endpoint_id, 1, Vec::new(), Block::Free);
+            } else if !others {
+                self.batcher.put_back(&endpoint_id, Vec::new(), Block::Free);
+            }
+        }
     }
 
-    /// A request that started at `started` was understood: a hold from before that is over. What a hold for
-    /// refusals had parked is sent once more, and is at fault if it is refused again: others were taken.
-    pub(super) fn end_hold(&mut self, started: Moment, out: &mut Outcomes) {
+    /// Others than what failed are taken.
+    fn succeed(&mut self, now: Moment, started: Moment) {
+        self.last_success = Some(now);
+        self.end_hold(started);
+        for events in self.quarantine.take_failing().collect::<Vec<_>>() {
+            for (endpoint_id, items) in events.0 {
+                self.batcher.unquarantine(&endpoint_id, items.len(), items, Block::Free);
+            }
+        }
+    }
+
+    pub(super) fn enter_hold(&mut self, now: Moment, code: Code, kind: HoldKind) {
+        if let Some(hold) = &mut self.hold {
+            hold.code = code;
+        } else {
+            self.hold = Some(Hold::new(now, code, kind, &self.backoff));
+            self.transitions.push(Transition::Held { destination: self.id, code });
+        }
+    }
+
+    /// A request that started at `started` was understood: a hold from before that is over. What is accused
+    /// is sent once more, and is at fault if it is refused again: others were taken.
+    pub(super) fn end_hold(&mut self, started: Moment) {
         let Some(hold) = self.hold.take_if(|hold| started >= hold.since) else { return };
-        for mut parked in hold.parked {
-            parked.item.past.convicted = true;
-            self.batcher.unpark(&parked.endpoint_id, Some(parked.item));
-        }
-        out.transitions.push(Transition::Resumed { code: hold.code });
+        self.quarantine.try_accused();
+        self.transitions.push(Transition::Resumed { destination: self.id, code: hold.code });
     }
 
     fn slow_down(
         &mut self,
         now: Moment,
         started: Moment,
-        retry_after: Option<std::time::Duration>,
-        jitter: f64,
-        out: &mut Outcomes,
+        retry_after: Option<Duration>,
+        domain: &mut QuotaDomain,
     ) {
         let asked = retry_after.unwrap_or_default().min(self.backoff.max());
-        self.quota.pause(now, asked);
-        // Answers to what was in flight by then tell of the same congestion.
-        if !self.quota.knew_slowing(started) {
-            return;
+        if domain.throttled(now, started, asked, &self.backoff, self.jitter.next()) {
+            self.transitions.push(Transition::Throttled { destination: self.id });
         }
-        self.throttles += 1;
-        if self.throttles == 1 {
-            out.transitions.push(Transition::Throttled);
-        }
-        self.quota.slow_down(now);
-        self.quota.pause(now, self.backoff.wait(self.throttles, jitter));
     }
 
     pub(super) fn count_retries(&mut self, code: Code, events: u64) {
@@ -242,14 +300,6 @@ impl Dispatcher {
 fn missing(outcomes: &[Outcome]) -> Code {
     let code = |outcome: &Outcome| if let Outcome::Again(code) = outcome { Some(*code) } else { None };
     outcomes.iter().find_map(code).unwrap_or(MISSING)
-}
-
-/// The longer of two waits.
-pub(super) fn later(block: Block, until: Moment) -> Block {
-    match block {
-        Block::Until(other) => Block::Until(other.max(until)),
-        Block::Free | Block::InFlight => Block::Until(until),
-    }
 }
 
 /// What a request came to, as a label.

@@ -1,5 +1,5 @@
-//! A request or an event of which nobody knows whether it was taken goes again, ever later, without end; one
-//! that keeps failing while others are taken is found, and goes on at the slowest pace.
+//! A request or an event whose outcome is unknown goes again, ever later, without end; one that keeps
+//! failing while others are taken is found, and goes on at the slowest pace.
 //!
 //! Knows nothing of why anything fails.
 
@@ -10,19 +10,21 @@ use crate::core::{
     event::Refusal,
     pipeline::{
         dispatcher::{
-            Dispatcher, Flight, Outcomes, Verdict,
-            answer::{Judgement, later},
+            Dispatcher, Item, Verdict,
+            answer::Judgement,
+            endpoint_queue::Block,
+            flight::{Events, Flight, From},
+            quarantine::{Cause, Part},
         },
-        endpoint_queue::{Block, Item},
         transition::Transition,
     },
     time::Moment,
 };
 
-/// After so many failures in a row, while others succeed, a request is halved to find the culprit.
+/// After so many failures in a row a request goes into quarantine.
 const PATIENCE: u32 = 5;
 
-/// How a request failed of which nobody knows whether it was taken.
+/// How a request failed whose outcome is unknown.
 #[derive(Clone, Copy)]
 pub(super) struct Failure {
     pub(super) code: Code,
@@ -38,97 +40,98 @@ impl Failure {
 
 impl Dispatcher {
     /// Nobody knows whether the request was taken.
-    pub(super) fn unknown(
-        &mut self,
-        now: Moment,
-        mut flight: Flight,
-        Failure { code, asked }: Failure,
-        jitter: f64,
-        out: &mut Outcomes,
-    ) {
-        let others_succeed = self.others_succeed(&flight);
-        for item in flight.items_mut() {
+    pub(super) fn unknown(&mut self, now: Moment, mut flight: Flight, Failure { code, asked }: Failure) {
+        let others_succeed = self.others_succeed(&flight.events);
+        for item in flight.events.iter_mut() {
             fail(now, item);
             // All fails: that an event failed alone before says nothing of it any more.
             item.past.alone = 0;
         }
-        let failures = flight.items().map(|item| item.past.failures).max().unwrap_or_default();
-        let block = Block::Until(now + self.backoff.wait(failures, jitter).max(asked));
-        if failures < PATIENCE {
-            return self.send_again(flight, code, block);
+        let failures = flight.events.iter().map(|item| item.past.failures).max().unwrap_or_default();
+        let not_before = now + self.backoff.wait(failures, self.jitter.next()).max(asked);
+        if failures < PATIENCE || flight.from == From::Accused || flight.events.is_empty() {
+            return self.send_again(flight, code, Block::Until(not_before));
         }
-        if !others_succeed {
-            // Alone from now on: new events in it would fail with it, and tell nothing.
-            self.set_apart(&mut flight);
-            return self.send_again(flight, code, block);
+        self.count_retries(code, flight.events.len() as u64);
+        if others_succeed && flight.events.len() == 1 {
+            return self.stick_apart(now, flight, code);
         }
-        if flight.events() > 1 {
-            self.count_retries(code, flight.events() as u64);
-            let split = flight.split();
-            return self.halve(flight, split, block);
-        }
-        self.count_retries(code, 1);
-        for (endpoint_id, items) in flight.endpoints {
-            let (mut back, mut block) = (Vec::new(), Block::Free);
-            for item in items {
-                match self.stick(now, item, code, out) {
-                    Judgement::Final(verdict) => out.verdicts.push(verdict),
-                    Judgement::Again(item, until) => {
-                        block = until.map_or(block, |until| later(block, until));
-                        back.push(item);
-                    }
-                }
+        let cause = Cause::Failing { halve: others_succeed };
+        let part = |cause| Part { events: Events::default(), cause, not_before };
+        match flight.from {
+            From::Half(cause) if others_succeed => {
+                self.quarantine.halve(Part { events: flight.events, ..part(cause) });
             }
-            self.put_back(&endpoint_id, back, block);
+            From::Half(cause) => self.quarantine.retry(Part { events: flight.events, ..part(cause) }),
+            // Alone from now on: new events in it would fail with it, and prove nothing.
+            From::Queues | From::Whole(_) | From::Accused => self.quarantine(flight, part(cause)),
+        }
+    }
+
+    /// Keeps a request in quarantine.
+    pub(super) fn quarantine(&mut self, flight: Flight, part: Part) {
+        if flight.from == From::Queues {
+            for (endpoint_id, items) in &flight.events.0 {
+                self.batcher.quarantine(endpoint_id, items.len());
+            }
+        }
+        if !flight.events.is_empty() {
+            self.quarantine.admit(Part { events: flight.events, ..part });
+        }
+    }
+
+    /// A request of one event keeps failing while others succeed: it goes on alone at the slowest pace.
+    fn stick_apart(&mut self, now: Moment, mut flight: Flight, code: Code) {
+        let Some((endpoint_id, mut items)) = flight.events.0.pop() else { return };
+        let Some(item) = items.pop() else { return };
+        match self.stick(now, item, code) {
+            Judgement::Final(verdict) => {
+                self.verdicts.push(verdict);
+                self.put_back(&endpoint_id, flight.from, 1, Vec::new(), Block::Free);
+            }
+            Judgement::Again(item, until) => {
+                if let From::Half(_) = flight.from {
+                    self.quarantine.depart();
+                }
+                flight.events = Events(vec![(endpoint_id, vec![item])]);
+                let not_before = until.unwrap_or(now);
+                let part = Part { events: Events::default(), cause: Cause::Stuck, not_before };
+                self.quarantine(flight, part);
+            }
         }
     }
 
     /// One event failed while the others of its request did not.
-    pub(super) fn fail_alone(
-        &mut self,
-        now: Moment,
-        mut item: Item,
-        code: Code,
-        jitter: f64,
-        out: &mut Outcomes,
-    ) -> Judgement {
+    pub(super) fn fail_alone(&mut self, now: Moment, mut item: Item, code: Code) -> Judgement {
         fail(now, &mut item);
         // Its request was answered: what failed before, as in an outage, says nothing of it.
         item.past.failures = 0;
         item.past.alone += 1;
         if item.past.alone >= PATIENCE || item.past.stuck_since.is_some() {
-            return self.stick(now, item, code, out);
+            return self.stick(now, item, code);
         }
-        let wait = self.backoff.wait(item.past.alone, jitter);
+        let wait = self.backoff.wait(item.past.alone, self.jitter.next());
         Judgement::Again(item, Some(now + wait))
     }
 
     /// An event that keeps failing on its own goes on at the slowest pace, or is given up if that is set.
-    pub(super) fn stick(&mut self, now: Moment, mut item: Item, code: Code, out: &mut Outcomes) -> Judgement {
+    fn stick(&mut self, now: Moment, mut item: Item, code: Code) -> Judgement {
         let stuck_since = *item.past.stuck_since.get_or_insert(now);
         if self.give_up.is_some_and(|limit| now.since(stuck_since) >= limit) {
-            self.forget(&mut item);
+            self.forget(&item);
             let message = format!("given up: kept failing ({code}) while other events were taken");
             return Judgement::Final(Verdict::Refused(item, Refusal { code: Code("given_up"), message }));
         }
         if self.stuck.is_empty() {
-            out.transitions.push(Transition::EventStuck { code });
+            self.transitions.push(Transition::EventStuck { destination: self.id, code });
         }
         self.stuck.insert(item.order);
         Judgement::Again(item, Some(now + self.backoff.max()))
     }
 
-    /// Keeps the events of a request together, and others out, unless they are a part already.
-    pub(super) fn set_apart(&mut self, flight: &mut Flight) {
-        let cohort = self.splits.cohort(None);
-        for item in flight.items_mut() {
-            item.past.cohort.get_or_insert(cohort);
-        }
-    }
-
-    /// Whether another request succeeded since this one's events failed last.
-    pub(super) fn others_succeed(&self, flight: &Flight) -> bool {
-        let failed = flight.items().filter_map(|item| item.past.failed).max();
+    /// Whether another request succeeded since these events failed last.
+    fn others_succeed(&self, events: &Events) -> bool {
+        let failed = events.iter().filter_map(|item| item.past.failed).max();
         failed.zip(self.last_success).is_some_and(|(failed, succeeded)| succeeded >= failed)
     }
 }

@@ -1,31 +1,102 @@
-//! A request in flight, and the events that are in it.
+//! Requests in flight, and the events that are in them.
 //!
 //! Knows nothing of answers.
 
-use crate::core::{event::EndpointId, pipeline::endpoint_queue::Item, time::Moment};
+use crate::core::{
+    event::EndpointId,
+    pipeline::dispatcher::{endpoint_queue::Item, quarantine::Cause},
+    time::Moment,
+};
 
 /// A request in flight.
 pub(super) struct Flight {
-    /// The endpoints in the order of the request, each with its events.
-    pub(super) endpoints: Vec<(EndpointId, Vec<Item>)>,
+    pub(super) events: Events,
     pub(super) started: Moment,
+    pub(super) from: From,
 }
 
-impl Flight {
-    pub(super) fn items(&self) -> impl Iterator<Item = &Item> {
-        self.endpoints.iter().flat_map(|(_, items)| items)
+/// Where the events of a request were before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum From {
+    /// In the queues of their endpoints.
+    Queues,
+    /// In quarantine: a part of the request that is being halved.
+    Half(Cause),
+    /// In quarantine: a whole request that failed before.
+    Whole(Cause),
+    /// In quarantine: an accused event, as the probe of a hold.
+    Accused,
+}
+
+/// The events of a request, endpoint by endpoint; each endpoint is there once and has at least one.
+#[derive(Default)]
+pub(super) struct Events(pub(super) Vec<(EndpointId, Vec<Item>)>);
+
+impl Events {
+    /// Puts the events of each endpoint together, in their order.
+    pub(super) fn gathered(events: impl Iterator<Item = (EndpointId, Item)>) -> Self {
+        let mut gathered = Self::default();
+        for (id, item) in events {
+            match gathered.0.iter_mut().find(|(other, _)| *other == id) {
+                Some((_, items)) => items.push(item),
+                None => gathered.0.push((id, vec![item])),
+            }
+        }
+        gathered
     }
 
-    pub(super) fn items_mut(&mut self) -> impl Iterator<Item = &mut Item> {
-        self.endpoints.iter_mut().flat_map(|(_, items)| items)
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Item> {
+        self.0.iter().flat_map(|(_, items)| items)
     }
 
-    pub(super) fn events(&self) -> usize {
-        self.endpoints.iter().map(|(_, items)| items.len()).sum()
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Item> {
+        self.0.iter_mut().flat_map(|(_, items)| items)
     }
 
-    /// The split that all events of the request belong to, if they do.
-    pub(super) fn split(&self) -> Option<u64> {
-        self.items().next()?.past.cohort?.split
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().map(|(_, items)| items.len()).sum()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether both hold events of one endpoint.
+    pub(super) fn shares(&self, other: &Self) -> bool {
+        self.0.iter().any(|(id, _)| other.0.iter().any(|(other, _)| other == id))
+    }
+
+    /// Splits them by number, in their order; the first half is the larger one.
+    pub(super) fn halve(self) -> [Self; 2] {
+        let half = self.len().div_ceil(2);
+        let (mut first, mut second) = (Self::default(), Self::default());
+        let mut left = half;
+        for (id, mut items) in self.0 {
+            let rest = items.split_off(left.min(items.len()));
+            left -= items.len();
+            first.add(&id, items);
+            second.add(&id, rest);
+        }
+        [first, second]
+    }
+
+    fn add(&mut self, id: &EndpointId, items: Vec<Item>) {
+        if !items.is_empty() {
+            self.0.push((id.clone(), items));
+        }
+    }
+
+    /// Takes out the events of an endpoint.
+    pub(super) fn take(&mut self, endpoint_id: &EndpointId) -> Vec<Item> {
+        let index = self.0.iter().position(|(id, _)| id == endpoint_id);
+        index.map(|index| self.0.remove(index).1).unwrap_or_default()
+    }
+
+    /// Takes out the events for which `gone` holds.
+    pub(super) fn extract(&mut self, gone: impl Fn(&Item) -> bool, taken: &mut Vec<(EndpointId, Item)>) {
+        for (id, items) in &mut self.0 {
+            taken.extend(items.extract_if(.., |item| gone(item)).map(|item| (id.clone(), item)));
+        }
+        self.0.retain(|(_, items)| !items.is_empty());
     }
 }

@@ -1,87 +1,93 @@
-//! A refused request is halved until its culprit stands alone; if there is none, it is the set-up.
+//! A refused request is halved in quarantine until its culprit stands alone; if there is no culprit, the
+//! set-up is wrong.
 //!
 //! Knows nothing of why anything is refused. What always holds: an event of a request of several is refused
-//! for good only when others of it were not (see [`split`](crate::core::pipeline::split)).
+//! for good only when others of it were not.
 
 use crate::core::{
     event::Refusal,
-    pipeline::{
-        dispatcher::{Dispatcher, Flight, Outcomes, Verdict},
+    pipeline::dispatcher::{
+        Dispatcher, Verdict,
         endpoint_queue::Block,
+        flight::{Events, Flight, From},
         hold::HoldKind,
-        split::Parked,
+        quarantine::{Accused, Cause, Part},
     },
+    time::Moment,
 };
 
 impl Dispatcher {
     /// The whole request was refused for what is in it.
-    pub(super) fn refused(&mut self, flight: Flight, refusal: &Refusal, out: &mut Outcomes) {
+    pub(super) fn refused(&mut self, flight: Flight, refusal: Refusal) {
         match self.hold.as_ref().map(|hold| hold.kind) {
-            Some(HoldKind::Refused) if flight.events() == 1 => return self.park_probe(flight, refusal),
-            // From before the hold: to trace it now would only waste the quota.
+            // The probe was refused as well: it waits with the others.
+            Some(HoldKind::Refused) if flight.events.len() == 1 => return self.accuse_probe(flight, &refusal),
+            // From before the hold: to halve it now would only waste the quota.
             Some(HoldKind::Refused) => return self.send_again(flight, refusal.code, Block::Free),
             // The caller is known again: what is refused now is the request.
-            Some(HoldKind::SetUp) => self.end_hold(flight.started, out),
+            Some(HoldKind::SetUp) => self.end_hold(flight.started),
             None => {}
         }
-        if flight.events() > 1 {
-            self.count_retries(refusal.code, flight.events() as u64);
-            let convicted = flight.items().any(|item| item.past.convicted);
-            let split = flight.split().unwrap_or_else(|| self.splits.open(flight.events(), convicted));
-            return self.halve(flight, Some(split), Block::Free);
+        if flight.events.len() > 1 {
+            return self.halve(flight, &refusal);
         }
-        for (endpoint_id, mut items) in flight.endpoints {
-            let Some(mut item) = items.pop() else { continue };
-            let split = item.past.cohort.and_then(|cohort| cohort.split);
-            if let Some(split) = split.filter(|_| self.live.contains(&item.ownership)) {
-                self.splits.leave(&mut item);
-                self.batcher.park(&endpoint_id);
-                self.put_back(&endpoint_id, Vec::new(), Block::Free);
-                let refusal = refusal.clone();
-                let guilty = self.splits.refuse(split, Parked { endpoint_id, item, refusal });
-                self.convict(guilty, out);
-            } else {
-                self.put_back(&endpoint_id, Vec::new(), Block::Free);
-                self.forget(&mut item);
-                out.verdicts.push(Verdict::Refused(item, refusal.clone()));
-            }
+        let Flight { mut events, from, .. } = flight;
+        let Some((endpoint_id, item)) = events.0.pop().and_then(|(id, mut items)| Some((id, items.pop()?)))
+        else {
+            return;
+        };
+        if let From::Half(Cause::Refused { .. }) = from {
+            let guilty = self.quarantine.accuse(Accused { endpoint_id, item, refusal });
+            return self.convict(guilty);
+        }
+        self.forget(&item);
+        self.verdicts.push(Verdict::Refused(item, refusal));
+        self.put_back(&endpoint_id, from, 1, Vec::new(), Block::Free);
+    }
+
+    fn halve(&mut self, flight: Flight, refusal: &Refusal) {
+        self.count_retries(refusal.code, flight.events.len() as u64);
+        let not_before = Moment::START;
+        if let From::Half(cause @ Cause::Refused { .. }) = flight.from {
+            return self.quarantine.halve(Part { events: flight.events, cause, not_before });
+        }
+        if let From::Half(_) = flight.from {
+            self.quarantine.depart();
+        }
+        let cause = Cause::Refused { proven: false };
+        self.quarantine(flight, Part { events: Events::default(), cause, not_before });
+    }
+
+    fn accuse_probe(&mut self, flight: Flight, refusal: &Refusal) {
+        if flight.from == From::Queues {
+            flight.events.0.iter().for_each(|(id, items)| self.batcher.quarantine(id, items.len()));
+        }
+        self.keep_accused(flight, refusal);
+    }
+
+    /// These refusals are final.
+    pub(super) fn convict(&mut self, guilty: Vec<Accused>) {
+        for Accused { endpoint_id, item, refusal } in guilty {
+            self.forget(&item);
+            self.verdicts.push(Verdict::Refused(item, refusal));
+            self.batcher.unquarantine(&endpoint_id, 1, Vec::new(), Block::Free);
         }
     }
 
-    /// The probe of a hold for refusals was refused as well: it waits with the others.
-    pub(super) fn park_probe(&mut self, flight: Flight, refusal: &Refusal) {
-        for (endpoint_id, items) in flight.endpoints {
-            for mut item in items {
-                if !self.live.contains(&item.ownership) {
-                    self.forget(&mut item);
-                    continue;
-                }
-                self.splits.leave(&mut item);
-                self.batcher.park(&endpoint_id);
-                let parked = Parked { endpoint_id: endpoint_id.clone(), item, refusal: refusal.clone() };
-                self.hold.iter_mut().for_each(|hold| hold.parked.push_back(parked.clone()));
-            }
-            self.put_back(&endpoint_id, Vec::new(), Block::Free);
+    /// Decides about a request that was halved, once nothing of it is left to send.
+    pub(super) fn close_quarantine(&mut self, now: Moment) {
+        let closed = self.quarantine.close();
+        if let Some(Accused { endpoint_id, item, .. }) = closed.undecided {
+            self.batcher.unquarantine(&endpoint_id, 1, vec![item], Block::Free);
         }
-    }
-
-    pub(super) fn convict(&mut self, guilty: Vec<Parked>, out: &mut Outcomes) {
-        for mut parked in guilty {
-            self.batcher.unpark(&parked.endpoint_id, None);
-            self.forget(&mut parked.item);
-            out.verdicts.push(Verdict::Refused(parked.item, parked.refusal));
+        let Some(code) = closed.unanimous.first().map(|accused| accused.refusal.code) else { return };
+        if self.hold.as_ref().is_some_and(|hold| hold.kind == HoldKind::SetUp) {
+            // While the set-up is known to be wrong that says nothing: they are halved again after it.
+            let events = closed.unanimous.into_iter().map(|accused| (accused.endpoint_id, accused.item));
+            let (events, cause) = (Events::gathered(events), Cause::Refused { proven: false });
+            return self.quarantine.admit(Part { events, cause, not_before: Moment::START });
         }
-    }
-
-    /// Sends the two halves of a request separately from now on.
-    pub(super) fn halve(&mut self, mut flight: Flight, split: Option<u64>, block: Block) {
-        let half = flight.events().div_ceil(2);
-        let cohorts = [self.splits.cohort(split), self.splits.cohort(split)];
-        for (index, item) in flight.items_mut().enumerate() {
-            item.past.cohort = Some(cohorts[usize::from(index >= half)]);
-        }
-        for (endpoint_id, items) in flight.endpoints {
-            self.put_back(&endpoint_id, items, block);
-        }
+        self.enter_hold(now, code, HoldKind::Refused);
+        self.quarantine.keep(closed.unanimous);
     }
 }

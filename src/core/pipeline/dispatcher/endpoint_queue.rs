@@ -6,6 +6,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use crate::core::{
+    destination::Encoder,
     event::{AppEvent, Endpoint},
     pipeline::ledger::RecordId,
     record::Ownership,
@@ -29,6 +30,8 @@ pub(super) struct Item {
     pub(super) event: Arc<AppEvent>,
     /// How many bytes of a request it takes at most, with its endpoint.
     pub(super) bytes: usize,
+    /// How many bytes keeping it takes.
+    pub(super) held_bytes: usize,
     /// When it came in.
     pub(super) arrived: Moment,
     /// What is known from earlier attempts.
@@ -46,21 +49,8 @@ pub(super) struct Past {
     pub(super) failed: Option<Moment>,
     /// Since when it is known to fail on its own while others are taken.
     pub(super) stuck_since: Option<Moment>,
-    /// To be sent with an empty endpoint: its own was refused.
-    pub(super) bare: bool,
-    /// Refused on its own once, and others were accepted since: the next refusal is final.
-    pub(super) convicted: bool,
-    /// Goes only into requests of this cohort: it is part of a request that is being split, or watched.
-    pub(super) cohort: Option<Cohort>,
-}
-
-/// A part of a request that was split, to be sent on its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Cohort {
-    /// Unique among the parts.
-    pub(super) id: u64,
-    /// The refusal that is being traced; none when the request failed without one.
-    pub(super) split: Option<u64>,
+    /// To be sent with an empty snapshot of its endpoint: the snapshot was refused.
+    pub(super) without_snapshot: bool,
 }
 
 /// What is still free in the request that is being put together.
@@ -85,34 +75,31 @@ impl Room {
 
 /// The events of one endpoint that wait.
 pub(super) struct EndpointQueue {
-    queue: VecDeque<Item>,
+    items: VecDeque<Item>,
     bytes: usize,
     /// The newest that is known of the endpoint, field by field.
     pub(super) snapshot: Arc<Endpoint>,
-    /// Whether that may be more than some of its events were measured with.
-    grown: bool,
+    /// Bytes that it takes, once it may be more than some of its events were measured with.
+    grown: Option<usize>,
     /// Why nothing of it may be sent now.
     pub(super) block: Block,
-    /// How many of its events were refused while it is not decided whether that was their fault: they are
-    /// not in the lane, and what came after them waits.
-    pub(super) undecided: usize,
+    /// How many of its events are in quarantine: what came after them waits.
+    pub(super) quarantined: usize,
     /// When the wait before its front may be sent again is over, or was.
     pub(super) again_from: Moment,
-    /// Where the batcher has put it; none while it cannot be picked.
-    pub(super) place: Option<Place>,
+    /// Where the batcher has put it; none while it cannot be picked from.
+    pub(super) rank: Option<Rank>,
 }
 
-/// Where a lane that can be picked stands in the batcher's order.
+/// Where a queue that can be picked from stands in the batcher's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Rank {
     /// Holds nothing of a partition that is being given up.
     pub(super) patient: bool,
-    /// The order of the item it is placed for.
+    /// The order of the item that it is ranked by.
     pub(super) order: u64,
     /// When it has waited long enough for others to share its request.
     pub(super) due: Moment,
-    /// The cohort of its front.
-    pub(super) cohort: Option<u64>,
 }
 
 /// Why nothing of a lane may be sent now.
@@ -126,53 +113,56 @@ pub(super) enum Block {
     Until(Moment),
 }
 
+impl Block {
+    /// As it is, and at least until then.
+    pub(super) fn later(self, until: Moment) -> Self {
+        match self {
+            Self::Until(other) => Self::Until(other.max(until)),
+            Self::Free | Self::InFlight => Self::Until(until),
+        }
+    }
+}
+
 impl EndpointQueue {
     pub(super) fn new(snapshot: Arc<Endpoint>) -> Self {
         Self {
-            queue: VecDeque::with_capacity(USUAL),
+            items: VecDeque::with_capacity(USUAL),
             bytes: 0,
             snapshot,
-            grown: false,
+            grown: None,
             block: Block::Free,
-            undecided: 0,
+            quarantined: 0,
             again_from: Moment::START,
-            place: None,
+            rank: None,
         }
     }
 
-    /// Adds a new event at the back, and what its record says of the endpoint.
-    ///
-    /// What the records of many events say may together be more than an endpoint may take; then the newest
-    /// counts alone.
-    pub(super) fn push(&mut self, item: Item, endpoint: &Arc<Endpoint>) {
+    /// Adds a new event at the back, and what its record states about the endpoint.
+    pub(super) fn push(&mut self, item: Item, endpoint: &Arc<Endpoint>, encoder: &dyn Encoder) {
         if !Arc::ptr_eq(&self.snapshot, endpoint) && *self.snapshot != **endpoint {
-            Arc::make_mut(&mut self.snapshot).update(endpoint);
-            self.grown = true;
-            if self.snapshot.size() > Endpoint::LARGEST {
-                self.snapshot = Arc::clone(endpoint);
-            }
+            self.grown = Some(encoder.merge(&mut self.snapshot, endpoint));
         }
         self.bytes += item.bytes;
-        self.queue.push_back(item);
+        self.items.push_back(item);
     }
 
     /// Puts events back where they were: before all that came in later.
     pub(super) fn put_back(&mut self, items: Vec<Item>) {
         for item in items.into_iter().rev() {
             self.bytes += item.bytes;
-            let index = self.queue.partition_point(|other| other.order < item.order);
-            self.queue.insert(index, item);
+            let index = self.items.partition_point(|other| other.order < item.order);
+            self.items.insert(index, item);
         }
     }
 
-    /// Takes what may go into one request together: whole records while there is room, of one cohort,
-    /// with or without the endpoint alike, and no event id twice.
+    /// Takes what may go into one request together: whole records while there is room,
+    /// with or without the snapshot alike, and no event id twice.
     pub(super) fn take(&mut self, mut room: Room) -> Vec<Item> {
         room.bytes = room.bytes.saturating_sub(self.growth());
         let mut taken: Vec<Item> = Vec::new();
         while let Some(unit) = self.next_unit(&taken, room) {
             let from = taken.len();
-            taken.extend(self.queue.drain(..unit));
+            taken.extend(self.items.drain(..unit));
             room.fill(&taken[from..]);
         }
         self.bytes -= taken.iter().map(|item| item.bytes).sum::<usize>();
@@ -182,37 +172,31 @@ impl EndpointQueue {
     /// How much more than its events were measured with may be said of the endpoint, in bytes: each was
     /// measured with what its own record says of it.
     pub(super) fn growth(&self) -> usize {
-        if self.grown { self.snapshot.size() } else { 0 }
+        self.grown.unwrap_or_default()
     }
 
     /// Says nothing of the endpoint but what comes from now on.
     pub(super) fn forget_endpoint(&mut self) {
         self.snapshot = Arc::default();
-        self.grown = false;
+        self.grown = None;
     }
 
     /// How many items at the front go next: the events of one record, if they fit.
     fn next_unit(&self, taken: &[Item], room: Room) -> Option<usize> {
-        let head = self.queue.front()?;
-        if taken
-            .first()
-            .is_some_and(|first| first.past.cohort != head.past.cohort || first.past.bare != head.past.bare)
-        {
+        let head = self.items.front()?;
+        let bare = head.past.without_snapshot;
+        if taken.first().is_some_and(|first| first.past.without_snapshot != bare) {
             return None;
         }
-        let alike = |item: &Item| {
-            item.record == head.record
-                && item.past.cohort == head.past.cohort
-                && item.past.bare == head.past.bare
-        };
+        let alike = |item: &Item| item.record == head.record && item.past.without_snapshot == bare;
         let (mut length, mut fitting, mut bytes) = (0, 0, 0);
-        for item in self.queue.iter().take_while(|item| alike(item)) {
+        for item in self.items.iter().take_while(|item| alike(item)) {
             let same = |other: &Item| other.event.id == item.event.id;
             if taken.iter().any(same) {
                 return None;
             }
             // One id twice in a record: the second one goes in a later request. More than fits is cut as well.
-            if self.queue.iter().take(length).any(same) || length > room.events {
+            if self.items.iter().take(length).any(same) || length > room.events {
                 break;
             }
             length += 1;
@@ -225,33 +209,34 @@ impl EndpointQueue {
         (fits && fitting > 0).then_some(fitting)
     }
 
-    /// Whether its front may be sent now. A lane with an undecided refusal waits, unless it has
-    /// more of a split: that must be sent, or the split would never be decided.
+    /// Whether its front may be sent now.
     pub(super) fn is_free(&self) -> bool {
-        let traced = |item: &Item| item.past.cohort.is_some_and(|cohort| cohort.split.is_some());
-        let free = self.block == Block::Free && !self.queue.is_empty();
-        free && (self.undecided == 0 || self.queue.iter().any(traced))
+        self.block == Block::Free && self.quarantined == 0 && !self.items.is_empty()
     }
 
-    /// Removes and returns the waiting events of an ownership.
-    pub(super) fn remove(&mut self, ownership: Ownership) -> Vec<Item> {
-        let (stay, gone): (Vec<_>, Vec<_>) =
-            self.queue.drain(..).partition(|item| item.ownership != ownership);
-        self.queue = stay.into();
-        self.bytes = self.queue.iter().map(|item| item.bytes).sum();
+    /// Whether nothing is in it, and nothing of it will come back.
+    pub(super) fn is_over(&self) -> bool {
+        self.items.is_empty() && self.quarantined == 0 && self.block != Block::InFlight
+    }
+
+    /// Removes and returns the waiting events for which `gone` holds.
+    pub(super) fn extract(&mut self, is_gone: impl Fn(&Item) -> bool) -> Vec<Item> {
+        let (gone, stay): (Vec<_>, Vec<_>) = self.items.drain(..).partition(is_gone);
+        self.items = stay.into();
+        self.bytes = self.items.iter().map(|item| item.bytes).sum();
         gone
     }
 
     pub(super) fn head(&self) -> Option<&Item> {
-        self.queue.front()
+        self.items.front()
     }
 
     pub(super) fn items(&self) -> impl Iterator<Item = &Item> {
-        self.queue.iter()
+        self.items.iter()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.queue.len()
+        self.items.len()
     }
 
     pub(super) fn bytes(&self) -> usize {

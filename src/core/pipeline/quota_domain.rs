@@ -4,12 +4,20 @@
 //! of the rate in whole requests, requests in flight stay within its part of the cap (at least one), and
 //! starts are spaced evenly (invariant 5).
 
-use std::{collections::VecDeque, iter, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    iter,
+    ops::Bound,
+    time::Duration,
+};
 
 use crate::core::{
+    backoff::Backoff,
+    destination::DestinationId,
     pipeline::{
         config::{QuotaConfig, Share},
         quota_share::{Partitions, QuotaShare},
+        snapshot::QuotaStatus,
     },
     record::Assignment,
     time::Moment,
@@ -33,7 +41,79 @@ const SLOWEST: f64 = 0.05;
 /// How much of the full speed a second without throttling gives back.
 const FASTER_PER_SECOND: f64 = 0.05;
 
-/// The pace of one quota domain.
+/// One quota domain and the destinations that share it, which take turns.
+pub(super) struct QuotaDomain {
+    pub(super) quota: Quota,
+    /// Requests in a row that were throttled at the pace of their time.
+    throttles: u32,
+    /// Those of its destinations that have events, in the order of their ids.
+    busy: BTreeSet<DestinationId>,
+    /// The destination that sent last.
+    last: Option<DestinationId>,
+}
+
+impl QuotaDomain {
+    pub(super) fn new(config: QuotaConfig) -> Self {
+        Self { quota: Quota::new(config), throttles: 0, busy: BTreeSet::new(), last: None }
+    }
+
+    /// A request was throttled, or an event of one. Slows the domain down, unless its slowing is known to be
+    /// for this; nothing starts for as long as the answer `asked`. Returns whether throttling began with it.
+    pub(super) fn throttled(
+        &mut self,
+        now: Moment,
+        started: Moment,
+        asked: Duration,
+        backoff: &Backoff,
+        jitter: f64,
+    ) -> bool {
+        self.quota.pause(now, asked);
+        // Answers to what was in flight by then tell of the same congestion.
+        if !self.quota.knew_slowing(started) {
+            return false;
+        }
+        self.throttles += 1;
+        self.quota.slow_down(now);
+        self.quota.pause(now, backoff.wait(self.throttles, jitter));
+        self.throttles == 1
+    }
+
+    /// A request that started at `started` was answered without throttling.
+    pub(super) fn recover(&mut self, started: Moment) {
+        if self.quota.knew_slowing(started) {
+            self.throttles = 0;
+        }
+    }
+
+    pub(super) fn throttles(&self) -> u32 {
+        self.throttles
+    }
+
+    /// This destination has events from now on.
+    pub(super) fn wake(&mut self, id: DestinationId) {
+        self.busy.insert(id);
+    }
+
+    /// This destination has no events any more.
+    pub(super) fn rest(&mut self, id: DestinationId) {
+        self.busy.remove(&id);
+    }
+
+    /// The destinations that have events, the one first that waits for its turn the longest.
+    pub(super) fn in_turn(&self) -> impl Iterator<Item = DestinationId> {
+        let after = self.last.map_or(Bound::Unbounded, Bound::Excluded);
+        let before = self.last.map_or(Bound::Excluded(DestinationId(0)), Bound::Included);
+        self.busy.range((after, Bound::Unbounded)).chain(self.busy.range((Bound::Unbounded, before))).copied()
+    }
+
+    /// A request of this destination starts.
+    pub(super) fn start(&mut self, now: Moment, id: DestinationId) {
+        self.quota.start(now);
+        self.last = Some(id);
+    }
+}
+
+/// The pace of one quota domain, or of one destination that is capped within it.
 #[derive(Debug)]
 pub(super) struct Quota {
     config: QuotaConfig,
@@ -169,9 +249,13 @@ impl Quota {
         cap.max(1)
     }
 
-    /// This replica's part of the quota, 0 to 1, and how much of it is used, 0 to 1.
-    pub(super) fn share_and_speed(&self) -> (f64, f64) {
-        (self.part.share, self.speed)
+    pub(super) fn status(&self) -> QuotaStatus {
+        QuotaStatus {
+            share: self.part.share,
+            speed: self.speed,
+            requests_per_second: self.rate(),
+            in_flight_cap: self.in_flight_cap(),
+        }
     }
 
     fn interval(&self) -> Duration {

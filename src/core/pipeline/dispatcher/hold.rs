@@ -2,9 +2,7 @@
 //!
 //! Knows nothing of what is sent.
 
-use std::collections::VecDeque;
-
-use crate::core::{backoff::Backoff, code::Code, pipeline::split::Parked, time::Moment};
+use crate::core::{backoff::Backoff, code::Code, time::Moment};
 
 /// Why there is a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,16 +19,12 @@ pub(super) struct Hold {
     pub(super) code: Code,
     pub(super) since: Moment,
     pub(super) next_probe: Moment,
-    /// Events that were refused, while it is not decided whether that was their fault; oldest first. There
-    /// are none where the set-up is wrong.
-    pub(super) parked: VecDeque<Parked>,
     probes: u32,
 }
 
 impl Hold {
     pub(super) fn new(now: Moment, code: Code, kind: HoldKind, backoff: &Backoff) -> Self {
-        let next_probe = now + backoff.longest(1);
-        Self { kind, code, since: now, next_probe, parked: VecDeque::new(), probes: 0 }
+        Self { kind, code, since: now, next_probe: now + backoff.longest(1), probes: 0 }
     }
 
     /// A probe starts; the next one is due later than this one was.

@@ -1,0 +1,186 @@
+//! Writes to Kafka until they are acknowledged: dead letters, and entries of the session table.
+//!
+//! A write that failed is due again after a wait. One that the broker refuses for good holds its ownership
+//! until it is acknowledged after all. Knows nothing of what is written. What always holds: a write leaves by
+//! its acknowledgement or with its ownership, and in no other way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::core::{
+    backoff::Backoff,
+    code::Code,
+    pipeline::jitter::Jitter,
+    record::Ownership,
+    time::Moment,
+    write_outcome::WriteOutcome,
+};
+
+/// All writes of one kind that are not acknowledged yet, by numbers that grow.
+pub(super) struct Acks<T> {
+    backoff: Backoff,
+    jitter: Jitter,
+    next: u64,
+    writes: BTreeMap<u64, Write<T>>,
+    /// The writes that failed, and when each is due again.
+    due: BTreeSet<(Moment, u64)>,
+    held: BTreeMap<Ownership, Held>,
+    writing: usize,
+}
+
+struct Write<T> {
+    ownership: Ownership,
+    content: T,
+    state: State,
+    failures: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Not begun: somebody else says when.
+    Kept,
+    /// On its way to the broker.
+    Writing,
+    /// To be written again then.
+    Again(Moment),
+}
+
+/// An ownership of which the broker refuses a write.
+pub(super) struct Held {
+    pub(super) code: Code,
+    pub(super) since: Moment,
+    /// The writes that were refused and have not been acknowledged since.
+    refused: BTreeSet<u64>,
+}
+
+/// What the end of a write changed.
+pub(super) enum Finished<T> {
+    /// It is acknowledged; `resumed` is the code of a hold that this ended.
+    Acknowledged { content: T, resumed: Option<Code> },
+    /// It will be written again; `held` says that its ownership is held from now on.
+    Again { ownership: Ownership, held: Option<Code> },
+    /// Nobody waits for it any more.
+    Stale,
+}
+
+impl<T> Acks<T> {
+    pub(super) fn new(backoff: Backoff, jitter: Jitter) -> Self {
+        Self {
+            backoff,
+            jitter,
+            next: 0,
+            writes: BTreeMap::new(),
+            due: BTreeSet::new(),
+            held: BTreeMap::new(),
+            writing: 0,
+        }
+    }
+
+    /// Keeps a write until [`begin`](Self::begin); returns its number.
+    pub(super) fn keep(&mut self, ownership: Ownership, content: T) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        self.writes.insert(id, Write { ownership, content, state: State::Kept, failures: 0 });
+        id
+    }
+
+    /// The write is on its way from now on.
+    pub(super) fn begin(&mut self, id: u64) -> Option<&T> {
+        let write = self.writes.get_mut(&id)?;
+        self.writing += usize::from(write.state != State::Writing);
+        write.state = State::Writing;
+        Some(&write.content)
+    }
+
+    pub(super) fn finish(&mut self, now: Moment, id: u64, outcome: WriteOutcome) -> Finished<T> {
+        let Some(write) = self.writes.get_mut(&id).filter(|write| write.state == State::Writing) else {
+            return Finished::Stale;
+        };
+        self.writing -= 1;
+        write.failures = write.failures.saturating_add(1);
+        let ownership = write.ownership;
+        let (wait, held) = match outcome {
+            WriteOutcome::Written => return self.acknowledge(id),
+            WriteOutcome::Again(_) => (self.backoff.wait(write.failures, self.jitter.next()), None),
+            WriteOutcome::Refused(code) => (self.backoff.max(), Some(code)),
+        };
+        write.state = State::Again(now + wait);
+        self.due.insert((now + wait, id));
+        Finished::Again { ownership, held: held.filter(|code| self.hold(now, ownership, id, *code)) }
+    }
+
+    fn acknowledge(&mut self, id: u64) -> Finished<T> {
+        let Some(write) = self.writes.remove(&id) else { return Finished::Stale };
+        let held = self.held.get_mut(&write.ownership);
+        let ended = held.is_some_and(|held| held.refused.remove(&id) && held.refused.is_empty());
+        let resumed = if ended { self.held.remove(&write.ownership).map(|held| held.code) } else { None };
+        Finished::Acknowledged { content: write.content, resumed }
+    }
+
+    /// Returns whether the hold is new.
+    fn hold(&mut self, now: Moment, ownership: Ownership, id: u64, code: Code) -> bool {
+        let new = !self.held.contains_key(&ownership);
+        let held =
+            self.held.entry(ownership).or_insert_with(|| Held { code, since: now, refused: BTreeSet::new() });
+        held.code = code;
+        held.refused.insert(id);
+        new
+    }
+
+    /// The next write that is due again; it is on its way from now on.
+    pub(super) fn next_due(&mut self, now: Moment) -> Option<u64> {
+        let (_, id) = *self.due.first().filter(|(until, _)| *until <= now)?;
+        self.due.pop_first();
+        self.begin(id);
+        Some(id)
+    }
+
+    pub(super) fn content(&self, id: u64) -> Option<&T> {
+        self.writes.get(&id).map(|write| &write.content)
+    }
+
+    /// Forgets the writes of an ownership that has ended, and its hold; returns them.
+    pub(super) fn release(&mut self, ownership: Ownership) -> Vec<(u64, T)> {
+        self.held.remove(&ownership);
+        let gone = self.writes.extract_if(.., |_, write| write.ownership == ownership);
+        let mut released = Vec::new();
+        for (id, write) in gone {
+            match write.state {
+                State::Kept => {}
+                State::Writing => self.writing -= 1,
+                State::Again(until) => {
+                    self.due.remove(&(until, id));
+                }
+            }
+            released.push((id, write.content));
+        }
+        released
+    }
+
+    /// When a write is due again, if nothing happens before.
+    pub(super) fn next_wake(&self) -> Option<Moment> {
+        self.due.first().map(|(until, _)| *until)
+    }
+
+    /// Whether waiting for this write helps without a person. One on its way counts even if it was refused
+    /// before: the person may have acted.
+    pub(super) fn is_moving(&self, id: u64) -> bool {
+        self.writes.get(&id).is_some_and(|write| match write.state {
+            State::Kept => false,
+            State::Writing => true,
+            State::Again(_) => {
+                self.held.get(&write.ownership).is_none_or(|held| !held.refused.contains(&id))
+            }
+        })
+    }
+
+    /// Whether waiting for any write helps without a person.
+    pub(super) fn any_is_moving(&self) -> bool {
+        let refused: usize = self.held.values().map(|held| held.refused.len()).sum();
+        self.writing > 0 || self.due.len() > refused
+    }
+
+    /// The ownerships of which the broker refuses a write.
+    pub(super) fn held(&self) -> &BTreeMap<Ownership, Held> {
+        &self.held
+    }
+}

@@ -1,0 +1,178 @@
+//! From what a record becomes to events in the queues of destinations, and from there into requests.
+//!
+//! Knows nothing of what a destination's answers mean.
+
+use std::sync::Arc;
+
+use crate::core::{
+    code::Code,
+    destination::{Answer, DestinationId, Fitted, Request, RequestId},
+    event::{Delivery, Endpoint, Mapped, Refusal},
+    pipeline::{Action, Pipeline, ledger::RecordId, quota_domain::Quota},
+    record::Ownership,
+    route::Route,
+    time::Moment,
+};
+
+/// What it takes to hold an event besides its text, in bytes: its item, its part of an endpoint's queue and of
+/// the queue's places in the batcher, and what the allocator adds to each of a dozen parts. Measured: the
+/// growth of the process for each outstanding record (`tests/bench/end_to_end.rs`).
+pub(super) const HOLDING: usize = 700;
+
+/// An event on no route.
+const UNROUTED: Code = Code("unrouted");
+
+/// A record that is to be delivered: what each destination takes of it, and what is refused.
+pub(super) struct Routed {
+    pub(super) record: RecordId,
+    pub(super) ownership: Ownership,
+    pub(super) fitted: Vec<(DestinationId, Fitted)>,
+    /// Refusals, each with the event's id where it is of one event.
+    refused: Vec<(Refusal, Option<Box<str>>)>,
+}
+
+/// Bytes that keeping what a record becomes takes, before it is known what its destinations take of it.
+pub(super) fn weight(mapped: &Mapped) -> usize {
+    match mapped {
+        Mapped::Deliver(deliveries) | Mapped::Partly(deliveries, _) => {
+            deliveries.iter().map(|delivery| delivery_weight(delivery) + HOLDING).sum()
+        }
+        Mapped::Ignored(_) | Mapped::Refused(_) => 0,
+    }
+}
+
+fn delivery_weight(delivery: &Delivery) -> usize {
+    let event = &delivery.event;
+    let attributes: usize = event.attributes.iter().map(|(key, value)| key.len() + value.len()).sum();
+    event.id.len() + attributes + endpoint_weight(&delivery.endpoint)
+}
+
+fn endpoint_weight(endpoint: &Endpoint) -> usize {
+    let lists = endpoint.attributes.iter().chain(&endpoint.user_attributes);
+    let values = |values: &Vec<Box<str>>| values.iter().map(|value| value.len()).sum::<usize>();
+    size_of::<Endpoint>() + lists.map(|(key, list)| key.len() + values(list)).sum::<usize>()
+}
+
+impl Pipeline {
+    pub(super) fn deliver(&mut self, now: Moment, record: RecordId, ownership: Ownership, mapped: Mapped) {
+        let (deliveries, refusal) = match mapped {
+            Mapped::Ignored(code) => return self.ignore(now, record, code),
+            Mapped::Refused(refusal) => (Vec::new(), Some(refusal)),
+            Mapped::Deliver(deliveries) => (deliveries, None),
+            Mapped::Partly(deliveries, refusal) => (deliveries, Some(refusal)),
+        };
+        let refused = refusal.map(|refusal| (refusal, None)).into_iter().collect();
+        let mut routed = Routed { record, ownership, fitted: Vec::with_capacity(deliveries.len()), refused };
+        for delivery in deliveries {
+            self.route(delivery, &mut routed);
+        }
+        if routed.fitted.is_empty() && routed.refused.is_empty() {
+            return self.ignore(now, record, UNROUTED);
+        }
+        self.admit_or_stall(now, routed);
+    }
+
+    fn route(&mut self, delivery: Delivery, routed: &mut Routed) {
+        let Some(record) = self.ledger.record(routed.record) else { return };
+        let event_type = delivery.event.event_type;
+        let destinations = match self.router.route(&record.topic, delivery.origin.as_deref(), event_type) {
+            Route::To(destinations) => destinations,
+            Route::Ignore => return,
+            Route::DeadLetter => {
+                let refusal = Refusal { code: UNROUTED, message: "no route matches the event".to_owned() };
+                return routed.refused.push((refusal, Some(delivery.event.id.clone())));
+            }
+        };
+        for id in destinations {
+            let (_, dispatcher) = &mut self.dispatchers[usize::from(id.0)];
+            match dispatcher.fit(delivery.clone()) {
+                Ok(fitted) => routed.fitted.push((*id, fitted)),
+                Err(refusal) => routed.refused.push((refusal, Some(delivery.event.id.clone()))),
+            }
+        }
+    }
+
+    /// Hands the events of a record to their destinations.
+    pub(super) fn admit(&mut self, now: Moment, routed: Routed) {
+        let Routed { record, ownership, fitted, refused } = routed;
+        // What is kept of an event's text is about as large as what is sent of it.
+        let bytes: usize = fitted.iter().map(|(_, fitted)| fitted.bytes + HOLDING).sum();
+        self.ledger.oblige(record, fitted.len() + refused.len(), bytes);
+        for (refusal, event_id) in refused {
+            self.refuse(now, record, refusal, event_id);
+        }
+        for (id, fitted) in fitted {
+            let (domain, dispatcher) = &mut self.dispatchers[usize::from(id.0)];
+            let held = fitted.bytes + HOLDING;
+            dispatcher.accept(now, record, ownership, fitted, held);
+            self.domains[*domain].wake(id);
+        }
+    }
+
+    fn ignore(&mut self, now: Moment, record: RecordId, code: Code) {
+        let topic = self.ledger.record(record).map(|record| Arc::clone(&record.topic));
+        self.ledger.ignore(record, code);
+        if let Some(topic) = topic {
+            self.pass(now, &topic);
+        }
+    }
+
+    /// A request was answered.
+    pub(super) fn sent(&mut self, now: Moment, destination: DestinationId, id: RequestId, answer: Answer) {
+        let Some((domain, dispatcher)) = self.dispatchers.get_mut(usize::from(destination.0)) else { return };
+        dispatcher.finish(now, id, answer, &mut self.domains[*domain]);
+        self.conclude(now, destination);
+    }
+
+    /// Starts every request that may start now.
+    pub(super) fn send(&mut self, now: Moment) {
+        for domain in 0..self.domains.len() {
+            while let Some(request) = self.next_request(now, domain) {
+                self.output.push(Action::Send(request));
+            }
+        }
+    }
+
+    /// The next request of a domain. Destinations that have something due take turns, and while another waits
+    /// none has more than half of the domain's requests in flight.
+    fn next_request(&mut self, now: Moment, domain: usize) -> Option<Request> {
+        let domain = &mut self.domains[domain];
+        if domain.quota.next_start()? > now {
+            return None;
+        }
+        let flush = self.draining;
+        let mut due = Vec::new();
+        for id in domain.in_turn().collect::<Vec<_>>() {
+            let dispatcher = &self.dispatchers[usize::from(id.0)].1;
+            if dispatcher.events() == 0 {
+                domain.rest(id);
+            } else if dispatcher.next_wake(flush).is_some_and(|at| at <= now) {
+                due.push(id);
+            }
+        }
+        let most = if due.len() > 1 { domain.quota.in_flight_cap().div_ceil(2) } else { usize::MAX };
+        for id in due {
+            let dispatcher = &mut self.dispatchers[usize::from(id.0)].1;
+            if dispatcher.in_flight() >= most {
+                continue;
+            }
+            if let Some(request) = dispatcher.next_request(now, RequestId(self.next_request), flush) {
+                self.next_request += 1;
+                domain.start(now, id);
+                return Some(request);
+            }
+        }
+        None
+    }
+
+    /// When a request may start that may not now, if nothing happens before.
+    pub(super) fn next_send(&self) -> Option<Moment> {
+        let of_domain = |(index, domain): (usize, &crate::core::pipeline::QuotaDomain)| {
+            let start = domain.quota.next_start()?;
+            let of_it = self.dispatchers.iter().filter(|(its, dispatcher)| *its == index && dispatcher.events() > 0);
+            let wake = of_it.filter_map(|(_, dispatcher)| dispatcher.next_wake(self.draining)).min()?;
+            Some(start.max(wake))
+        };
+        self.domains.iter().enumerate().filter_map(of_domain).min()
+    }
+}

@@ -1,0 +1,282 @@
+//! Requests that were refused or keep failing, kept as they were until their culprits stand alone.
+//!
+//! A refusal of a request says nothing of any one event. Such a request is halved, one request at a time,
+//! until single events are refused. Such an event is at fault only if others of its request were not: it is
+//! *accused* until something else of the request is taken, or refused for another reason. If every event is
+//! refused with one code, it is not the events' fault. A request that keeps failing is kept whole and sent
+//! again, ever later, and halved once other requests succeed.
+//!
+//! Knows nothing of queues, quota and answers. What always holds: every event that went in is in a waiting
+//! request, in a part, accused, or was handed out.
+
+use std::collections::VecDeque;
+
+use crate::core::{
+    event::{EndpointId, Refusal},
+    pipeline::dispatcher::{endpoint_queue::Item, flight::Events},
+    record::Ownership,
+    time::Moment,
+};
+
+/// What is known of a request that went into quarantine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// It was refused as a whole. `proven`: others were taken meanwhile, so that its refusals are final.
+    Refused { proven: bool },
+    /// It keeps failing. `halve`: other requests succeed meanwhile.
+    Failing { halve: bool },
+    /// Its only event keeps failing while others succeed.
+    Stuck,
+}
+
+/// A request in quarantine, or a part of one.
+pub(super) struct Part {
+    pub(super) events: Events,
+    pub(super) cause: Cause,
+    pub(super) not_before: Moment,
+}
+
+/// An event that was refused on its own, while it is not decided whether that was its fault.
+pub(super) struct Accused {
+    pub(super) endpoint_id: EndpointId,
+    pub(super) item: Item,
+    pub(super) refusal: Refusal,
+}
+
+/// How a request that was halved ended, if not with a verdict for each event.
+#[derive(Default)]
+pub(super) struct Closed {
+    /// Every event was refused with one code: that is not the events' fault.
+    pub(super) unanimous: Vec<Accused>,
+    /// The only one refused of those that were answered: one refusal says nothing.
+    pub(super) undecided: Option<Accused>,
+}
+
+#[derive(Default)]
+pub(super) struct Quarantine {
+    /// The request that is being halved.
+    trace: Option<Trace>,
+    waiting: VecDeque<Part>,
+    /// What was refused unanimously, while there is a hold for that; oldest first.
+    accused: VecDeque<Accused>,
+}
+
+struct Trace {
+    /// What is to be sent, in the order of the request.
+    parts: VecDeque<Part>,
+    /// The endpoints of its parts in flight.
+    flying: Vec<EndpointId>,
+    accused: Vec<Accused>,
+    /// Some events left without an answer.
+    departed: bool,
+    /// Something of it was taken, or refused for another reason: each refusal is final.
+    proven: bool,
+}
+
+/// Where a part comes from that is to be sent.
+pub(super) enum Next {
+    /// A part of the request that is being halved.
+    Half(Part),
+    /// A whole request that failed before.
+    Whole(Part),
+}
+
+impl Quarantine {
+    /// Takes a request in.
+    pub(super) fn admit(&mut self, part: Part) {
+        if !part.events.is_empty() {
+            self.waiting.push_back(part);
+        }
+    }
+
+    /// A part of the request that is being halved was answered.
+    pub(super) fn landed(&mut self, events: &Events) {
+        if let Some(trace) = &mut self.trace {
+            trace.flying.retain(|flying| !events.0.iter().any(|(id, _)| id == flying));
+        }
+    }
+
+    /// Takes back a part of the request that is being halved, to be sent again.
+    pub(super) fn retry(&mut self, part: Part) {
+        let Some(trace) = &mut self.trace else { return self.waiting.push_back(part) };
+        if !part.events.is_empty() {
+            trace.parts.push_front(part);
+        }
+    }
+
+    /// Takes back a part, to be sent in two halves.
+    pub(super) fn halve(&mut self, part: Part) {
+        let Some(trace) = &mut self.trace else { return self.waiting.push_back(part) };
+        let [first, second] = halves(part);
+        trace.parts.push_front(second);
+        trace.parts.push_front(first);
+    }
+
+    /// Some events of the request that is being halved leave without an answer.
+    pub(super) fn depart(&mut self) {
+        if let Some(trace) = &mut self.trace {
+            trace.departed = true;
+        }
+    }
+
+    /// A single event was refused; returns the events whose refusal is final with that.
+    pub(super) fn accuse(&mut self, accused: Accused) -> Vec<Accused> {
+        let Some(trace) = &mut self.trace else { return vec![accused] };
+        let another = trace.accused.first().is_some_and(|first| first.refusal.code != accused.refusal.code);
+        trace.accused.push(accused);
+        if another || trace.proven { self.prove() } else { Vec::new() }
+    }
+
+    /// Something of the request that is being halved was taken: refusals so far are final, and those to come.
+    pub(super) fn prove(&mut self) -> Vec<Accused> {
+        let Some(trace) = &mut self.trace else { return Vec::new() };
+        trace.proven = true;
+        std::mem::take(&mut trace.accused)
+    }
+
+    /// What is to be sent now, if anything is; it is in flight then.
+    pub(super) fn next(&mut self, now: Moment) -> Option<Next> {
+        self.begin();
+        if let Some(trace) = &mut self.trace
+            && let Some(index) = trace.sendable().find(|index| trace.parts[*index].not_before <= now)
+        {
+            let part = trace.parts.remove(index)?;
+            trace.flying.extend(part.events.0.iter().map(|(id, _)| id.clone()));
+            return Some(Next::Half(part));
+        }
+        let due = |part: &Part| !part.is_to_be_halved() && part.not_before <= now;
+        let index = self.waiting.iter().position(due)?;
+        self.waiting.remove(index).map(Next::Whole)
+    }
+
+    /// When there may be something to send; the past where there is now.
+    pub(super) fn next_wake(&self) -> Option<Moment> {
+        let halves = self.trace.iter().flat_map(|trace| trace.sendable().map(|index| &trace.parts[index]));
+        let wholes = self.waiting.iter().filter(|part| self.trace.is_none() || !part.is_to_be_halved());
+        halves.chain(wholes).map(|part| part.not_before).min()
+    }
+
+    /// Begins to halve the next request, if none is being halved.
+    fn begin(&mut self) {
+        if self.trace.is_some() {
+            return;
+        }
+        let Some(index) = self.waiting.iter().position(Part::is_to_be_halved) else { return };
+        let Some(part) = self.waiting.remove(index) else { return };
+        let proven = part.cause == Cause::Refused { proven: true };
+        // What was accused has been sent alone already: once more together, and then each half.
+        let parts = if proven || part.events.len() < 2 { [part].into() } else { halves(part).into() };
+        self.trace = Some(Trace { parts, flying: Vec::new(), accused: Vec::new(), departed: false, proven });
+    }
+
+    /// Ends the request that is being halved, if nothing of it is left to send.
+    pub(super) fn close(&mut self) -> Closed {
+        let done = |trace: &mut Trace| trace.parts.is_empty() && trace.flying.is_empty();
+        let Some(mut trace) = self.trace.take_if(done) else { return Closed::default() };
+        if trace.departed && trace.accused.len() == 1 {
+            return Closed { undecided: trace.accused.pop(), ..Closed::default() };
+        }
+        Closed { unanimous: trace.accused, undecided: None }
+    }
+
+    /// Keeps what was refused unanimously for as long as there is a hold for it.
+    pub(super) fn keep(&mut self, accused: impl IntoIterator<Item = Accused>) {
+        self.accused.extend(accused);
+    }
+
+    /// The accused event that has waited longest, to see whether it is still refused.
+    pub(super) fn next_accused(&mut self) -> Option<Accused> {
+        self.accused.pop_front()
+    }
+
+    pub(super) fn has_accused(&self) -> bool {
+        !self.accused.is_empty()
+    }
+
+    /// Sends what is accused once more; others were taken since, so that a refusal is final then.
+    pub(super) fn try_accused(&mut self) {
+        let accused = self.accused.drain(..).map(|accused| (accused.endpoint_id, accused.item));
+        let events = Events::gathered(accused);
+        if !events.is_empty() {
+            self.waiting.push_front(Part {
+                events,
+                cause: Cause::Refused { proven: true },
+                not_before: Moment::START,
+            });
+        }
+    }
+
+    /// Takes out the requests that wait because they kept failing: other requests succeed again.
+    pub(super) fn take_failing(&mut self) -> impl Iterator<Item = Events> {
+        let failing = |part: &Part| part.cause == Cause::Failing { halve: false };
+        let (failing, rest): (Vec<_>, _) = std::mem::take(&mut self.waiting).into_iter().partition(failing);
+        self.waiting = rest;
+        failing.into_iter().map(|part| part.events)
+    }
+
+    /// Takes out the unsent events of an endpoint that is being halved: one before them has to be sent again.
+    pub(super) fn take_endpoint(&mut self, endpoint_id: &EndpointId) -> Vec<Item> {
+        let Some(trace) = &mut self.trace else { return Vec::new() };
+        let taken: Vec<_> = trace.parts.iter_mut().flat_map(|part| part.events.take(endpoint_id)).collect();
+        trace.parts.retain(|part| !part.events.is_empty());
+        trace.departed |= !taken.is_empty();
+        taken
+    }
+
+    /// Takes out every event for which `gone` holds; those in flight are not here.
+    pub(super) fn extract(&mut self, gone: impl Fn(&Item) -> bool) -> Vec<(EndpointId, Item)> {
+        let mut taken = Vec::new();
+        if let Some(trace) = &mut self.trace {
+            let before = taken.len();
+            trace.parts.iter_mut().for_each(|part| part.events.extract(&gone, &mut taken));
+            trace.parts.retain(|part| !part.events.is_empty());
+            extract(&mut trace.accused, &gone, &mut taken);
+            trace.departed |= taken.len() > before;
+        }
+        self.waiting.iter_mut().for_each(|part| part.events.extract(&gone, &mut taken));
+        self.waiting.retain(|part| !part.events.is_empty());
+        let mut accused = std::mem::take(&mut self.accused).into();
+        extract(&mut accused, &gone, &mut taken);
+        self.accused = accused.into();
+        taken
+    }
+
+    /// All events that are here; those in flight are not.
+    pub(super) fn items(&self) -> impl Iterator<Item = &Item> {
+        let parts = self.trace.iter().flat_map(|trace| &trace.parts).chain(&self.waiting);
+        let accused = self.trace.iter().flat_map(|trace| &trace.accused).chain(&self.accused);
+        parts.flat_map(|part| part.events.iter()).chain(accused.map(|accused| &accused.item))
+    }
+
+    /// Whether it has anything to send, now or later.
+    pub(super) fn is_empty(&self) -> bool {
+        self.trace.is_none() && self.waiting.is_empty() && self.accused.is_empty()
+    }
+}
+
+impl Trace {
+    /// The indexes of the parts that share no endpoint with an earlier part, or with one in flight.
+    fn sendable(&self) -> impl Iterator<Item = usize> {
+        (0..self.parts.len()).filter(|index| {
+            let events = &self.parts[*index].events;
+            let flies = events.0.iter().any(|(id, _)| self.flying.contains(id));
+            !flies && !self.parts.iter().take(*index).any(|earlier| earlier.events.shares(events))
+        })
+    }
+}
+
+impl Part {
+    fn is_to_be_halved(&self) -> bool {
+        matches!(self.cause, Cause::Refused { .. } | Cause::Failing { halve: true })
+    }
+}
+
+fn halves(part: Part) -> [Part; 2] {
+    let Part { events, cause, not_before } = part;
+    events.halve().map(|events| Part { events, cause, not_before })
+}
+
+fn extract(from: &mut Vec<Accused>, gone: impl Fn(&Item) -> bool, taken: &mut Vec<(EndpointId, Item)>) {
+    let accused = from.extract_if(.., |accused| gone(&accused.item));
+    taken.extend(accused.map(|accused| (accused.endpoint_id, accused.item)));
+}

@@ -1,0 +1,63 @@
+//! Spilling: a destination that has been held, or without room, for too long gives its events to the dead
+//! letters, from where they can be brought back.
+//!
+//! Knows nothing of dead letters. One event stays for as long as there is a hold: the probe that can end it.
+
+use crate::core::{
+    code::Code,
+    event::Refusal,
+    pipeline::dispatcher::{Dispatcher, Item, Verdict, endpoint_queue::Block},
+    time::Moment,
+};
+
+impl Dispatcher {
+    /// Notes whether it has room for a record.
+    pub(in crate::core::pipeline) fn set_full(&mut self, now: Moment, full: bool) {
+        self.full_since = if full { self.full_since.or(Some(now)) } else { None };
+    }
+
+    /// Whether it was without room when that was last noted.
+    pub(in crate::core::pipeline) fn is_full(&self) -> bool {
+        self.full_since.is_some()
+    }
+
+    /// When it begins to spill, if nothing changes before.
+    pub(in crate::core::pipeline) fn spills_at(&self) -> Option<Moment> {
+        let held = self.hold.as_ref().map(|hold| hold.since);
+        let since = [held, self.full_since].into_iter().flatten().min()?;
+        Some(since + self.spill?).filter(|_| self.waiting_events() > usize::from(self.hold.is_some()))
+    }
+
+    /// Gives up what waits, if that is due.
+    pub(in crate::core::pipeline) fn spill(&mut self, now: Moment) {
+        if self.spills_at().is_none_or(|at| at > now) {
+            return;
+        }
+        let probe = self.hold.as_ref().and_then(|_| self.oldest_waiting());
+        let goes = |item: &Item| Some(item.order) != probe;
+        let mut gone = self.batcher.remove_all(goes);
+        for (endpoint_id, item) in self.quarantine.extract(goes) {
+            self.batcher.unquarantine(&endpoint_id, 1, Vec::new(), Block::Free);
+            gone.push(item);
+        }
+        for item in gone {
+            self.forget(&item);
+            self.counts.events_spilled += 1;
+            let message = "the destination has not taken events for longer than spill.after".to_owned();
+            let refusal = Refusal { code: Code("spilled"), message };
+            self.verdicts.push(Verdict::Spilled(item, refusal));
+        }
+        self.full_since = None;
+        self.close_quarantine(now);
+    }
+
+    /// Events without a verdict that are not in flight.
+    fn waiting_events(&self) -> usize {
+        self.events - self.flights.values().map(|flight| flight.events.len()).sum::<usize>()
+    }
+
+    fn oldest_waiting(&self) -> Option<u64> {
+        let queued = self.batcher.items();
+        queued.chain(self.quarantine.items()).map(|item| item.order).min()
+    }
+}

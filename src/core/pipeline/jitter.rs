@@ -1,0 +1,34 @@
+//! The random part of waits: a seeded generator, so that a run can be replayed.
+
+use fastrand::Rng;
+
+/// Draws numbers of 0 to 1.
+#[derive(Clone, Debug)]
+pub enum Jitter {
+    Seeded(Rng),
+    /// Always 1: every wait is as long as it can be.
+    Longest,
+}
+
+impl Jitter {
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        Self::Seeded(Rng::with_seed(seed))
+    }
+
+    /// A generator of its own for a part.
+    #[must_use]
+    pub fn fork(&mut self) -> Self {
+        match self {
+            Self::Seeded(rng) => Self::Seeded(rng.fork()),
+            Self::Longest => Self::Longest,
+        }
+    }
+
+    pub(super) fn next(&mut self) -> f64 {
+        match self {
+            Self::Seeded(rng) => rng.f64(),
+            Self::Longest => 1.0,
+        }
+    }
+}

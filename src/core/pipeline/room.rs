@@ -1,0 +1,112 @@
+//! Room for records: all destinations share the memory by dynamic thresholds.
+//!
+//! Each destination may keep as much as is still free (Choudhury and Hahne, "Dynamic queue length thresholds
+//! for shared-memory packet switches", 1998), so one that is held or slow ends with half of the memory and never
+//! with all of it. A record whose destination has no room makes its partition wait, and no other. One
+//! destination alone has the whole memory: then the limits of everything outstanding are enough.
+//!
+//! Knows nothing of how reading is paused. What always holds: an empty destination admits one record.
+
+use std::collections::VecDeque;
+
+use crate::core::{
+    destination::DestinationId,
+    pipeline::{
+        Action, Pipeline,
+        backpressure::RESUME_AT,
+        delivery::{HOLDING, Routed},
+    },
+    time::Moment,
+};
+
+/// The records of a partition that wait for room, oldest first, and the bytes that they take.
+pub(super) type Stalled = VecDeque<(Routed, usize)>;
+
+impl Pipeline {
+    /// Hands the events of a record to their destinations, or makes its partition wait until they have room.
+    pub(super) fn admit_or_stall(&mut self, now: Moment, routed: Routed) {
+        if !self.stalled.contains_key(&routed.ownership) && self.has_room(now, &routed) {
+            return self.admit(now, routed);
+        }
+        let bytes = size(&routed, |_| true);
+        self.ledger.oblige(routed.record, 1, bytes);
+        self.stalled.entry(routed.ownership).or_default().push_back((routed, bytes));
+    }
+
+    /// Lets the records through for which there is room by now, each partition's in their order.
+    pub(super) fn unstall(&mut self, now: Moment) {
+        let ownerships: Vec<_> = self.stalled.keys().copied().collect();
+        for ownership in ownerships {
+            while let Some(mut stalled) = self.stalled.remove(&ownership) {
+                let Some((routed, bytes)) = stalled.pop_front() else { break };
+                let fits = self.has_room(now, &routed);
+                if !fits {
+                    stalled.push_front((routed, bytes));
+                    self.stalled.insert(ownership, stalled);
+                    break;
+                }
+                if !stalled.is_empty() {
+                    self.stalled.insert(ownership, stalled);
+                }
+                let record = routed.record;
+                self.ledger.relieve(record, bytes);
+                self.admit(now, routed);
+                self.fulfil(now, record);
+            }
+        }
+    }
+
+    /// Whether each destination of the record has room for its events.
+    fn has_room(&mut self, now: Moment, routed: &Routed) -> bool {
+        if self.dispatchers.len() == 1 {
+            return true;
+        }
+        let mut ids: Vec<DestinationId> = routed.fitted.iter().map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut room = true;
+        for id in ids {
+            let full = self.is_full(id, size(routed, |other| other == id));
+            self.dispatcher(id).set_full(now, full);
+            room &= !full;
+        }
+        room
+    }
+
+    /// Whether a destination has no room for so many bytes more. One that had none has room again when it is
+    /// well below its threshold, because a pause throws away what was fetched ahead.
+    fn is_full(&self, id: DestinationId, bytes: usize) -> bool {
+        let (domain, dispatcher) = &self.dispatchers[usize::from(id.0)];
+        if dispatcher.events() == 0 {
+            return false;
+        }
+        let part = if dispatcher.is_full() { RESUME_AT } else { 1.0 };
+        #[expect(clippy::cast_precision_loss, reason = "a comparison of sizes far below 2^52")]
+        let over = |amount: usize, limit: usize| amount as f64 > limit as f64 * part;
+        let free = self.max_bytes.saturating_sub(self.ledger.bytes());
+        let events = self.max_events(&self.domains[*domain], dispatcher);
+        over(dispatcher.bytes() + bytes, free) || over(dispatcher.events(), events)
+    }
+
+    /// Gives up the events of destinations that have been blocked for too long.
+    pub(super) fn spill(&mut self, now: Moment) {
+        for index in 0..self.dispatchers.len() {
+            let dispatcher = &mut self.dispatchers[index].1;
+            if dispatcher.spills_at().is_some_and(|at| at <= now) {
+                dispatcher.spill(now);
+                let id = u16::try_from(index).unwrap_or(u16::MAX);
+                self.conclude(now, DestinationId(id));
+            }
+        }
+    }
+
+    pub(super) fn next_spill(&self) -> Option<Moment> {
+        self.dispatchers.iter().filter_map(|(_, dispatcher)| dispatcher.spills_at()).min()
+    }
+}
+
+/// Bytes that the events for some destinations take.
+fn size(routed: &Routed, is_meant: impl Fn(DestinationId) -> bool) -> usize {
+    let meant = routed.fitted.iter().filter(|(id, _)| is_meant(*id));
+    meant.map(|(_, fitted)| fitted.bytes + HOLDING).sum()
+}
