@@ -17,7 +17,6 @@ use crate::{
         code::Code,
         dead_letter::{DeadLetters, config::DeadLetterConfig},
         decode::{Decoder, Wanted},
-        destination::Destination as _,
         map::{
             Mapper,
             endpoint::{Additions, Locate},
@@ -26,7 +25,7 @@ use crate::{
     },
     edge::{
         admin::{self, Health, Pages, Query, metrics::Metrics},
-        aws::pinpoint::{ENVELOPE, Pinpoint},
+        aws::pinpoint::{self, ENVELOPE, Pinpoint},
         clock::Clock,
         discard::Discard,
         geo::{Database, Watch},
@@ -128,8 +127,8 @@ pub async fn deliver(
         written,
         table,
         mapper,
-        pipeline: pipeline(config, destination.clone()),
-        destination,
+        pipeline: pipeline(config),
+        destinations: vec![Arc::new(destination)],
         reporter: Reporter::new(health, metrics),
         queries,
     });
@@ -162,7 +161,7 @@ pub fn decoder(config: &Config) -> Result<Decoder, Failure> {
     Ok(decoder.wanting(Wanted { attributes: config.wants_attributes() }))
 }
 
-fn pipeline(config: &Config, destination: Pinpoint) -> Pipeline {
+fn pipeline(config: &Config) -> Pipeline {
     let queue_bytes = config.memory.max_bytes.0 / 4;
     Pipeline::new(PipelineConfig {
         quota: config.quota.clone(),
@@ -174,7 +173,7 @@ fn pipeline(config: &Config, destination: Pinpoint) -> Pipeline {
         max_bytes: usize::try_from(config.memory.max_bytes.0 - queue_bytes).unwrap_or(usize::MAX),
         commit_interval: config.commit.interval.0,
         revoke_timeout: config.source.revoke_timeout.0,
-        measure: Box::new(move |delivery| destination.measure(delivery)),
+        measure: Box::new(pinpoint::measure),
     })
 }
 

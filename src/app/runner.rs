@@ -4,7 +4,7 @@
 //! Decides nothing. What always holds: everything that happens goes through one `select!`, whose arms only
 //! say what it was and may be cancelled at any time; nothing in here blocks.
 
-use std::{collections::BTreeMap, future::pending, time::Duration};
+use std::{collections::BTreeMap, future::pending, sync::Arc, time::Duration};
 
 use tokio::{
     select,
@@ -19,7 +19,7 @@ use crate::{
     core::{
         code::Code,
         dead_letter::{DeadLetterId, DeadLetters},
-        destination::{Answer, Destination, Request, RequestId},
+        destination::{Answer, Request, RequestId, Sender},
         map::Mapper,
         pipeline::{Action, Input, Pipeline, RecordCounts},
         record::Ownership,
@@ -44,13 +44,13 @@ const BEAT: Duration = Duration::from_secs(10);
 pub type LetterOutcomes = mpsc::Receiver<(DeadLetterId, WriteOutcome)>;
 
 /// The parts that a runner works with.
-pub struct Parts<S, D, L, T> {
+pub struct Parts<S, L, T> {
     /// The process's clock.
     pub clock: Clock,
     /// Where records come from.
     pub source: S,
-    /// Where events go.
-    pub destination: D,
+    /// Where events go, by [`DestinationId`](crate::core::destination::DestinationId).
+    pub destinations: Vec<Arc<dyn Sender>>,
     /// Where dead letters go.
     pub letters: L,
     /// What became of them.
@@ -91,10 +91,10 @@ pub struct Ended {
 }
 
 /// The task.
-pub struct Runner<S, D, L, T> {
-    parts: Parts<S, D, L, T>,
+pub struct Runner<S, L, T> {
+    parts: Parts<S, L, T>,
     sends: JoinSet<Sent>,
-    /// The destination, getting ready; nothing is read before.
+    /// The destinations, getting ready; nothing is read before.
     preparing: JoinSet<()>,
     /// The sessions' table is read, or there is none.
     is_loaded: bool,
@@ -138,9 +138,9 @@ enum Happened {
     Deadline,
 }
 
-impl<S: Source, D: Destination, L: DeadLetters, T: Table> Runner<S, D, L, T> {
+impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
     /// A runner that has not begun.
-    pub fn new(parts: Parts<S, D, L, T>) -> Self {
+    pub fn new(parts: Parts<S, L, T>) -> Self {
         Self {
             parts,
             sends: JoinSet::new(),
@@ -228,10 +228,12 @@ impl<S: Source, D: Destination, L: DeadLetters, T: Table> Runner<S, D, L, T> {
         }
     }
 
-    /// Begins with what comes before the first record: the destination gets ready, and the sessions that
+    /// Begins with what comes before the first record: the destinations get ready, and the sessions that
     /// records may be about are read.
     fn begin(&mut self) {
-        self.preparing.spawn(self.parts.destination.prepare());
+        for destination in &self.parts.destinations {
+            self.preparing.spawn(destination.prepare());
+        }
         if self.parts.table.is_some() {
             return self.parts.reporter.loading(self.parts.clock.now());
         }
@@ -357,7 +359,9 @@ impl<S: Source, D: Destination, L: DeadLetters, T: Table> Runner<S, D, L, T> {
     fn send(&mut self, started: Moment, request: Request) {
         let id = request.id;
         self.parts.reporter.sending(&request);
-        let answer = self.parts.destination.send(request);
+        // The pipeline has no other destinations than these: both come from one configuration.
+        let destination = &self.parts.destinations[usize::from(request.destination.0)];
+        let answer = destination.send(request);
         self.sends.spawn(async move { Sent { id, started, answer: answer.await } });
     }
 

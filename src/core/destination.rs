@@ -151,28 +151,12 @@ pub type Sending = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// The impure side of a destination: one attempt at one request.
 pub trait Sender {
-    /// Gets ready what the first requests would otherwise wait for together, to go out together, over the
-    /// quota (credentials). A failure shows in the first answer.
+    /// Prepares what the first requests would all wait for, such as credentials: they would then go out at
+    /// the same moment, over the quota. A failure shows in the first answer.
     fn prepare(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async {})
     }
 
     /// Sends a request once. Never fails: whatever goes wrong is an [`Answer`].
     fn send(&self, request: Request) -> Sending;
-}
-
-/// Somewhere that events go.
-pub trait Destination: Clone + 'static {
-    /// How many bytes of a request `delivery` takes, with what its record says of its endpoint: never less
-    /// than it will. What is said of an endpoint never takes more than its [`size`](Endpoint::size).
-    fn measure(&self, delivery: &Delivery) -> usize;
-
-    /// Gets ready what sends would otherwise wait for together, to go out together, over the quota. What fails
-    /// is tried again by the first send.
-    fn prepare(&self) -> impl Future<Output = ()> + Send + 'static {
-        async {}
-    }
-
-    /// Sends a request once. Never fails: whatever goes wrong is an [`Answer`].
-    fn send(&self, request: Request) -> impl Future<Output = Answer> + Send + 'static;
 }

@@ -16,7 +16,7 @@ use std::{
 use pinpoint_sidecar::{
     core::{
         code::Code,
-        destination::{Answer, Destination, DestinationId, EndpointBatch, Outcome, Request, RequestId},
+        destination::{Answer, DestinationId, EndpointBatch, Outcome, Request, RequestId, Sender as _},
         event::{AppEvent, Demographic, Endpoint, EndpointId, EventType, Location, Session},
         time::Timestamp,
         units::Span,

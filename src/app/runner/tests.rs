@@ -6,6 +6,7 @@ use std::{
     collections::VecDeque,
     future::Future,
     num::NonZeroU32,
+    pin::Pin,
     rc::Rc,
     sync::{Arc, Mutex},
     time::Duration,
@@ -23,8 +24,7 @@ use crate::{
         backoff::Backoff,
         dead_letter::DeadLetter,
         decode::Decoder,
-        destination::Outcome,
-        event::Delivery,
+        destination::{Outcome, Sending},
         map::config::SessionsConfig,
         pipeline::{
             PipelineConfig,
@@ -150,24 +150,20 @@ impl Table for Tabled {
     }
 }
 
-impl Destination for Scripted {
-    fn measure(&self, _: &Delivery) -> usize {
-        500
-    }
-
-    fn prepare(&self) -> impl Future<Output = ()> + Send + 'static {
+impl Sender for Scripted {
+    fn prepare(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let preparation = Arc::clone(&self.preparation);
-        async move {
+        Box::pin(async move {
             let preparation = *preparation.lock().unwrap();
             sleep(preparation).await;
-        }
+        })
     }
 
-    fn send(&self, request: Request) -> impl Future<Output = Answer> + Send + 'static {
+    fn send(&self, request: Request) -> Sending {
         let mood = *self.mood.lock().unwrap();
         let events = request.endpoints.iter().map(|batch| batch.events.len()).sum();
         self.requests.lock().unwrap().push(events);
-        async move {
+        Box::pin(async move {
             match mood {
                 Mood::Accepts(after) => {
                     sleep(after).await;
@@ -180,7 +176,7 @@ impl Destination for Scripted {
                 }
                 Mood::Panics => panic!("a bug"),
             }
-        }
+        })
     }
 }
 
@@ -314,7 +310,7 @@ async fn run_with<F: Future<Output = ()>>(
         table,
         mapper,
         pipeline: pipeline(),
-        destination,
+        destinations: vec![Arc::new(destination)],
         reporter: Reporter::new(Arc::clone(&script.health), Metrics::new(Timestamp(0)).unwrap()),
         queries,
     });

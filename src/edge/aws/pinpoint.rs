@@ -4,7 +4,7 @@
 //! know nothing of retries and offsets: a failure is an [`Answer`], and what to do about it is the
 //! pipeline's to say.
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use aws_sdk_pinpoint::{Client, types::EventsRequest};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
@@ -19,8 +19,7 @@ pub use self::{
 use super::credentials::KeptCredentials;
 use crate::core::{
     code::Code,
-    destination::{Answer, Destination, Request},
-    event::Delivery,
+    destination::{Answer, Request, Sender, Sending},
 };
 
 mod answer;
@@ -85,21 +84,17 @@ impl Pinpoint {
     }
 }
 
-impl Destination for Pinpoint {
-    fn measure(&self, delivery: &Delivery) -> usize {
-        body::measure(delivery)
-    }
-
+impl Sender for Pinpoint {
     /// Gets the credentials.
-    fn prepare(&self) -> impl Future<Output = ()> + Send + 'static {
+    fn prepare(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let shared = Arc::clone(&self.0);
-        async move { shared.credentials.resolve().await.map_or((), drop) }
+        Box::pin(async move { shared.credentials.resolve().await.map_or((), drop) })
     }
 
-    /// Takes at most the time for one attempt, and as long again where credentials must be got first.
-    fn send(&self, request: Request) -> impl Future<Output = Answer> + Send + 'static {
+    /// Takes at most the time for one attempt, and as long again if it must get credentials first.
+    fn send(&self, request: Request) -> Sending {
         let shared = Arc::clone(&self.0);
-        async move { shared.attempt(&request).await }
+        Box::pin(async move { shared.attempt(&request).await })
     }
 }
 

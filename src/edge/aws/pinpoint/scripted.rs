@@ -13,7 +13,7 @@ use hyper::Response;
 
 use super::{Pinpoint, PinpointConfig};
 use crate::core::{
-    destination::{Answer, Destination, Request},
+    destination::{Answer, Request, Sender as _},
     units::Span,
 };
 
