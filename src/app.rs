@@ -17,11 +17,14 @@ use crate::{
         code::Code,
         dead_letter::{DeadLetters, config::DeadLetterConfig},
         decode::{Decoder, Wanted},
+        destination::{Encoder, FieldCounts, Fitted, Request, RequestLimits},
+        event::{Delivery, Endpoint, Refusal},
         map::{
             Mapper,
             endpoint::{Additions, Locate},
         },
-        pipeline::{Pipeline, PipelineConfig},
+        pipeline::{DispatcherConfig, Jitter, Pipeline, PipelineConfig},
+        route::Router,
     },
     edge::{
         admin::{self, Health, Pages, Query, metrics::Metrics},
@@ -129,7 +132,7 @@ pub async fn deliver(
         mapper,
         pipeline: pipeline(config),
         destinations: vec![Arc::new(destination)],
-        reporter: Reporter::new(health, metrics),
+        reporter: Reporter::new(health, metrics, vec!["default".to_owned()]),
         queries,
     });
     let deadline = config.shutdown.deadline.0;
@@ -163,18 +166,54 @@ pub fn decoder(config: &Config) -> Result<Decoder, Failure> {
 
 fn pipeline(config: &Config) -> Pipeline {
     let queue_bytes = config.memory.max_bytes.0 / 4;
+    let backoff = Backoff::new(config.retry.initial.0, config.retry.max.0);
     Pipeline::new(PipelineConfig {
-        quota: config.quota.clone(),
-        batch: config.batch.clone(),
-        envelope: ENVELOPE,
-        backoff: Backoff::new(config.retry.initial.0, config.retry.max.0),
-        give_up: config.retry.give_up.map(|span| span.0),
-        breaker: config.dead_letter.circuit_breaker,
+        domains: vec![config.quota.clone()],
+        destinations: vec![(
+            0,
+            DispatcherConfig {
+                encoder: Box::new(Interim),
+                batch: config.batch.clone(),
+                backoff: backoff.clone(),
+                give_up: config.retry.give_up.map(|span| span.0),
+                spill: None,
+                cap: None,
+            },
+        )],
+        router: Router::to_the_only_one(),
+        backoff,
+        circuit_breaker: config.dead_letter.circuit_breaker,
         max_bytes: usize::try_from(config.memory.max_bytes.0 - queue_bytes).unwrap_or(usize::MAX),
         commit_interval: config.commit.interval.0,
         revoke_timeout: config.source.revoke_timeout.0,
-        measure: Box::new(pinpoint::measure),
+        jitter: Jitter::seeded(fastrand::u64(..)),
     })
+}
+
+/// Until Pinpoint has its encoder.
+struct Interim;
+
+impl Encoder for Interim {
+    fn limits(&self) -> RequestLimits {
+        RequestLimits { events: 100, bytes: 4_000_000, overhead: ENVELOPE }
+    }
+
+    fn fit(&self, delivery: Delivery, _: &mut FieldCounts) -> Result<Fitted, Refusal> {
+        let bytes = pinpoint::measure(&delivery);
+        Ok(Fitted { delivery, bytes })
+    }
+
+    fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
+        Arc::make_mut(snapshot).update(newer);
+        if snapshot.size() > Endpoint::LARGEST {
+            *snapshot = Arc::clone(newer);
+        }
+        snapshot.size()
+    }
+
+    fn body(&self, request: &Request) -> Vec<u8> {
+        pinpoint::write_body(request)
+    }
 }
 
 /// How the places of ip addresses are found, and what keeps their database new.

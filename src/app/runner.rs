@@ -19,7 +19,7 @@ use crate::{
     core::{
         code::Code,
         dead_letter::{DeadLetterId, DeadLetters},
-        destination::{Answer, Request, RequestId, Sender},
+        destination::{Answer, DestinationId, Request, RequestId, Sender},
         map::Mapper,
         pipeline::{Action, Input, Pipeline, RecordCounts},
         record::Ownership,
@@ -105,12 +105,12 @@ pub struct Runner<S, L, T> {
     /// The last positions, until they are acknowledged.
     uncommitted: BTreeMap<Ownership, i64>,
     failed: Option<Code>,
-    rng: fastrand::Rng,
     actions: Vec<Action>,
 }
 
 /// A request that was answered.
 struct Sent {
+    destination: DestinationId,
     id: RequestId,
     started: Moment,
     answer: Answer,
@@ -151,7 +151,6 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
             unsettled: 0,
             uncommitted: BTreeMap::new(),
             failed: None,
-            rng: fastrand::Rng::new(),
             actions: Vec::new(),
         }
     }
@@ -172,8 +171,7 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
                 Happened::Sent(sent) => self.sent(now, sent),
                 Happened::Written(id, outcome) => {
                     self.parts.reporter.letter(now, outcome);
-                    let jitter = self.rng.f64();
-                    self.handle(now, Input::DeadLetterFinished(id, outcome, jitter));
+                    self.handle(now, Input::DeadLetterFinished(id, outcome));
                 }
                 Happened::Asked(query) => {
                     let Parts { reporter, pipeline, mapper, .. } = &mut self.parts;
@@ -263,8 +261,7 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
                 self.read();
             }
             TableEvent::Written(id, outcome) => {
-                let jitter = self.rng.f64();
-                self.handle(now, Input::EntriesFinished(id, outcome, jitter));
+                self.handle(now, Input::EntriesFinished(id, outcome));
             }
             TableEvent::Failed(_) if matches!(self.phase, Phase::Closing(_)) => {}
             TableEvent::Failed(code) => {
@@ -283,10 +280,13 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
         match event {
             SourceEvent::Records(records) => {
                 self.parts.mapper.tell_wall(Clock::wall());
-                for record in records {
-                    let mapping = self.parts.mapper.map(&record, now);
-                    self.handle(now, Input::Record(record, mapping.mapped, mapping.entries));
-                }
+                let mapper = &mut self.parts.mapper;
+                let records = records.into_iter().map(|record| {
+                    let mapping = mapper.map(&record, now);
+                    (record, mapping.mapped, mapping.entries)
+                });
+                let records = records.collect();
+                self.handle(now, Input::Records(records));
             }
             // Everything was given up already, and nothing begins: what is read of these is stale.
             SourceEvent::Assigned(_) if matches!(self.phase, Phase::Closing(_)) => {}
@@ -319,10 +319,9 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
 
     fn sent(&mut self, now: Moment, sent: Result<Sent, JoinError>) {
         match sent {
-            Ok(Sent { id, started, answer }) => {
+            Ok(Sent { destination, id, started, answer }) => {
                 self.parts.reporter.answered(now, now.since(started), &answer);
-                let jitter = self.rng.f64();
-                self.handle(now, Input::SendFinished(id, answer, jitter));
+                self.handle(now, Input::SendFinished { destination, id, answer });
             }
             // Nothing cancels a send before the end, so it panicked: a bug, and the process ends with it.
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
@@ -332,7 +331,8 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
 
     fn handle(&mut self, now: Moment, input: Input) {
         let mut actions = std::mem::take(&mut self.actions);
-        self.parts.pipeline.handle(now, input, &mut actions);
+        self.parts.pipeline.handle(now, input);
+        actions.extend(self.parts.pipeline.actions());
         for action in actions.drain(..) {
             self.carry_out(now, action);
         }
@@ -357,12 +357,12 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
     }
 
     fn send(&mut self, started: Moment, request: Request) {
-        let id = request.id;
+        let (id, destination) = (request.id, request.destination);
         self.parts.reporter.sending(&request);
         // The pipeline has no other destinations than these: both come from one configuration.
-        let destination = &self.parts.destinations[usize::from(request.destination.0)];
-        let answer = destination.send(request);
-        self.sends.spawn(async move { Sent { id, started, answer: answer.await } });
+        let sender = &self.parts.destinations[usize::from(destination.0)];
+        let answer = sender.send(request);
+        self.sends.spawn(async move { Sent { destination, id, started, answer: answer.await } });
     }
 
     fn drain(&mut self, now: Moment, deadline: Duration) {

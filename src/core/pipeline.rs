@@ -19,7 +19,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::core::{
     backoff::Backoff,
-    destination::{DestinationId, RequestId},
+    destination::DestinationId,
     event::Mapped,
     record::{Ownership, Record},
     route::Router,
@@ -56,16 +56,14 @@ pub use dispatcher::{DispatcherConfig, SendCounts};
 pub use jitter::Jitter;
 pub use ledger::RecordCounts;
 pub use message::{Action, Input, Summary};
-pub use snapshot::{
-    DestinationStatus, HOLD_CAUSES, HoldStatus, PartitionStatus, QuotaStatus, Snapshot,
-};
+pub use snapshot::{DestinationStatus, HOLD_CAUSES, HoldStatus, PartitionStatus, QuotaStatus, Snapshot};
 pub use transition::Transition;
 
 use circuit_breaker::CircuitBreakers;
 use config::{CircuitBreakerConfig, QuotaConfig};
 use dead_letters::DeadLetters;
 use dispatcher::Dispatcher;
-use ledger::{Ledger, RecordId};
+use ledger::Ledger;
 use quota_domain::QuotaDomain;
 use quota_share::Partitions;
 use room::Stalled;

@@ -14,7 +14,7 @@ use crate::{
     },
     core::{
         code::Code,
-        destination::{Answer, Request},
+        destination::{Answer, DestinationId, Request},
         map::Mapper,
         pipeline::{HoldStatus, Pipeline, Transition},
         session_table::TableEvent,
@@ -41,6 +41,8 @@ pub struct Reporter {
     errors: RecentErrors,
     holds: Vec<HoldStatus>,
     progress: Progress,
+    /// The names of the destinations by their ids.
+    destinations: Vec<String>,
 }
 
 /// What the log said last of how it goes.
@@ -53,7 +55,7 @@ struct Progress {
 impl Reporter {
     /// A reporter that tells `health` and counts in `metrics`.
     #[must_use]
-    pub fn new(health: Arc<Health>, metrics: Metrics) -> Self {
+    pub fn new(health: Arc<Health>, metrics: Metrics, destinations: Vec<String>) -> Self {
         Self {
             health,
             metrics,
@@ -63,7 +65,12 @@ impl Reporter {
             errors: RecentErrors::default(),
             holds: Vec::new(),
             progress: Progress::default(),
+            destinations,
         }
+    }
+
+    fn name(&self, destination: DestinationId) -> &str {
+        self.destinations.get(usize::from(destination.0)).map_or("", String::as_str)
     }
 
     /// The runner has begun.
@@ -168,17 +175,27 @@ impl Reporter {
     /// The pipeline has something to tell.
     pub(super) fn transition(&mut self, now: Moment, transition: &Transition) {
         match transition {
-            Transition::Held { code } => {
+            Transition::Held { destination, code } => {
                 self.errors.note(now, "destination", *code);
-                error!(%code, "destination is on hold: nothing is sent but a probe now and then; mend the set-up");
+                let destination = self.name(*destination);
+                error!(destination, %code, "destination is on hold: nothing is sent but a probe now and then; mend the set-up");
             }
-            Transition::Resumed { code } => info!(%code, "hold is over"),
-            Transition::Throttled => warn!("destination throttles: sending slower"),
-            Transition::EventStuck { code } => {
-                error!(%code, "an event keeps failing while others are taken; it goes on at the slowest pace");
+            Transition::Resumed { destination, code } => {
+                info!(destination = self.name(*destination), %code, "hold is over");
+            }
+            Transition::Throttled { destination } => {
+                warn!(destination = self.name(*destination), "destination throttles: sending slower");
+            }
+            Transition::Spilling { destination } => {
+                let destination = self.name(*destination);
+                error!(destination, "destination is blocked for too long: its events go to the dead letters");
+            }
+            Transition::EventStuck { destination, code } => {
+                let destination = self.name(*destination);
+                error!(destination, %code, "an event keeps failing while others are taken; it goes on at the slowest pace");
             }
             Transition::CircuitOpened { topic } => {
-                error!(%topic, "most of the topic is refused: its paused stops; see its dead letters");
+                error!(%topic, "most of the topic is refused: its intake stops; see its dead letters");
             }
             Transition::CircuitClosed { topic } => info!(%topic, "topic is taken again"),
             Transition::PartitionHeld { topic, partition, code } => {

@@ -24,13 +24,15 @@ use crate::{
         backoff::Backoff,
         dead_letter::DeadLetter,
         decode::Decoder,
-        destination::{Outcome, Sending},
+        destination::{Encoder, FieldCounts, Fitted, Outcome, RequestLimits, Sending},
+        event::{Delivery, Endpoint, Refusal},
         map::config::SessionsConfig,
         pipeline::{
-            PipelineConfig,
+            DispatcherConfig, Jitter, PipelineConfig,
             config::{BatchConfig, QuotaConfig, Share},
         },
         record::{Assignment, Ownership, Record},
+        route::Router,
         session_table::{Entry, WriteId},
         time::Timestamp,
         write_outcome::WriteOutcome,
@@ -311,7 +313,11 @@ async fn run_with<F: Future<Output = ()>>(
         mapper,
         pipeline: pipeline(),
         destinations: vec![Arc::new(destination)],
-        reporter: Reporter::new(Arc::clone(&script.health), Metrics::new(Timestamp(0)).unwrap()),
+        reporter: Reporter::new(
+            Arc::clone(&script.health),
+            Metrics::new(Timestamp(0)).unwrap(),
+            vec!["default".into()],
+        ),
         queries,
     });
     let shutdown = Shutdown { drain: script.drain.clone(), deadline: DEADLINE };
@@ -327,18 +333,48 @@ fn pipeline() -> Pipeline {
         in_flight: NonZeroU32::new(4).unwrap(),
         share: Share::Fixed(1.0),
     };
-    Pipeline::new(PipelineConfig {
-        quota,
+    let backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
+    let destination = DispatcherConfig {
+        encoder: Box::new(Sized500),
         batch: BatchConfig::default(),
-        envelope: 100,
-        backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(30)),
+        backoff: backoff.clone(),
         give_up: None,
-        breaker: None,
+        spill: None,
+        cap: None,
+    };
+    Pipeline::new(PipelineConfig {
+        domains: vec![quota],
+        destinations: vec![(0, destination)],
+        router: Router::to_the_only_one(),
+        backoff,
+        circuit_breaker: None,
         max_bytes: 1 << 20,
         commit_interval: Duration::from_secs(2),
         revoke_timeout: REVOKE_TIMEOUT,
-        measure: Box::new(|_| 500),
+        jitter: Jitter::seeded(1),
     })
+}
+
+/// Takes every event as it is, with 500 bytes for each.
+struct Sized500;
+
+impl Encoder for Sized500 {
+    fn limits(&self) -> RequestLimits {
+        RequestLimits { events: 100, bytes: 4_000_000, overhead: 100 }
+    }
+
+    fn fit(&self, delivery: Delivery, _: &mut FieldCounts) -> Result<Fitted, Refusal> {
+        Ok(Fitted { delivery, bytes: 500 })
+    }
+
+    fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
+        *snapshot = Arc::clone(newer);
+        0
+    }
+
+    fn body(&self, _: &Request) -> Vec<u8> {
+        Vec::new()
+    }
 }
 
 const LOGIN: Option<&str> =

@@ -7,11 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::core::{
-    backoff::Backoff,
-    code::Code,
-    pipeline::jitter::Jitter,
-    record::Ownership,
-    time::Moment,
+    backoff::Backoff, code::Code, pipeline::jitter::Jitter, record::Ownership, time::Moment,
     write_outcome::WriteOutcome,
 };
 
@@ -57,7 +53,7 @@ pub(super) enum Finished<T> {
     /// It is acknowledged; `resumed` is the code of a hold that this ended.
     Acknowledged { content: T, resumed: Option<Code> },
     /// It will be written again; `held` says that its ownership is held from now on.
-    Again { ownership: Ownership, held: Option<Code> },
+    Again { held: Option<Code> },
     /// Nobody waits for it any more.
     Stale,
 }
@@ -105,7 +101,7 @@ impl<T> Acks<T> {
         };
         write.state = State::Again(now + wait);
         self.due.insert((now + wait, id));
-        Finished::Again { ownership, held: held.filter(|code| self.hold(now, ownership, id, *code)) }
+        Finished::Again { held: held.filter(|code| self.hold(now, ownership, id, *code)) }
     }
 
     fn acknowledge(&mut self, id: u64) -> Finished<T> {
@@ -167,9 +163,7 @@ impl<T> Acks<T> {
         self.writes.get(&id).is_some_and(|write| match write.state {
             State::Kept => false,
             State::Writing => true,
-            State::Again(_) => {
-                self.held.get(&write.ownership).is_none_or(|held| !held.refused.contains(&id))
-            }
+            State::Again(_) => self.held.get(&write.ownership).is_none_or(|held| !held.refused.contains(&id)),
         })
     }
 

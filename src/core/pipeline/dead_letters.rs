@@ -75,7 +75,7 @@ impl DeadLetters {
                 }
                 Some(content.record_id)
             }
-            Finished::Again { held: Some(code), .. } => {
+            Finished::Again { held: Some(code) } => {
                 self.changed = true;
                 self.output.push(Action::Transition(Transition::PartitionHeld { topic, partition, code }));
                 None

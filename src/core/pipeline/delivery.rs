@@ -8,7 +8,7 @@ use crate::core::{
     code::Code,
     destination::{Answer, DestinationId, Fitted, Request, RequestId},
     event::{Delivery, Endpoint, Mapped, Refusal},
-    pipeline::{Action, Pipeline, ledger::RecordId, quota_domain::Quota},
+    pipeline::{Action, Pipeline, ledger::RecordId, quota_domain::QuotaDomain},
     record::Ownership,
     route::Route,
     time::Moment,
@@ -167,9 +167,10 @@ impl Pipeline {
 
     /// When a request may start that may not now, if nothing happens before.
     pub(super) fn next_send(&self) -> Option<Moment> {
-        let of_domain = |(index, domain): (usize, &crate::core::pipeline::QuotaDomain)| {
+        let of_domain = |(index, domain): (usize, &QuotaDomain)| {
             let start = domain.quota.next_start()?;
-            let of_it = self.dispatchers.iter().filter(|(its, dispatcher)| *its == index && dispatcher.events() > 0);
+            let of_it =
+                self.dispatchers.iter().filter(|(its, dispatcher)| *its == index && dispatcher.events() > 0);
             let wake = of_it.filter_map(|(_, dispatcher)| dispatcher.next_wake(self.draining)).min()?;
             Some(start.max(wake))
         };

@@ -34,21 +34,26 @@ mod refusal;
 mod spill;
 
 use batcher::{Batcher, Limits, Readiness};
-use endpoint_queue::{Block, Past};
+use endpoint_queue::{Block, Item, Past};
 use flight::{Events, Flight, From};
 use hold::{Hold, HoldKind};
 use quarantine::{Cause, Next, Part, Quarantine};
 
-pub(super) use endpoint_queue::Item;
-
 /// What became of an event, for good.
 pub(super) enum Verdict {
     /// The destination took it.
-    Accepted(Item),
-    /// The destination refuses it.
-    Refused(Item, Refusal),
-    /// It goes to the dead letters because the destination has been blocked for too long.
-    Spilled(Item, Refusal),
+    Accepted(RecordId),
+    /// It is to become a dead letter.
+    Refused(Refused),
+}
+
+/// An event that is to become a dead letter.
+pub(super) struct Refused {
+    pub(super) record: RecordId,
+    pub(super) event_id: Box<str>,
+    pub(super) refusal: Refusal,
+    /// It says nothing of its topic: its destination has been blocked for too long.
+    pub(super) spilled: bool,
 }
 
 /// What was counted of events and requests since the start of the process.
@@ -325,6 +330,13 @@ impl Dispatcher {
             None if flush => Readiness::Now,
             None => Readiness::FullOrDue,
         }
+    }
+
+    /// Gives an event up for good.
+    fn refuse(&mut self, item: &Item, refusal: Refusal, spilled: bool) {
+        self.forget(item);
+        let (record, event_id) = (item.record, item.event.id.clone());
+        self.verdicts.push(Verdict::Refused(Refused { record, event_id, refusal, spilled }));
     }
 
     /// An event leaves for good.

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use crate::core::{
     destination::DestinationId,
     pipeline::{
-        Action, Pipeline,
+        Pipeline,
         backpressure::RESUME_AT,
         delivery::{HOLDING, Routed},
     },

@@ -55,7 +55,13 @@ impl SessionBarrier {
     pub(super) const PLACE: usize = size_of::<Place>();
 
     pub(super) fn new(backoff: Backoff, jitter: Jitter) -> Self {
-        Self { writes: Acks::new(backoff, jitter), queue: VecDeque::new(), last_write: 0, events: 0, output: Vec::new() }
+        Self {
+            writes: Acks::new(backoff, jitter),
+            queue: VecDeque::new(),
+            last_write: 0,
+            events: 0,
+            output: Vec::new(),
+        }
     }
 
     /// Whether a record without entries may pass.
@@ -93,7 +99,7 @@ impl SessionBarrier {
                     self.output.push(Action::Transition(Transition::TableResumed { code }));
                 }
             }
-            Finished::Again { held: Some(code), .. } if was_held.is_none() => {
+            Finished::Again { held: Some(code) } if was_held.is_none() => {
                 self.output.push(Action::Transition(Transition::TableHeld { code }));
             }
             Finished::Again { .. } | Finished::Stale => {}

@@ -22,12 +22,12 @@ impl Pipeline {
         self.output.extend(transitions.into_iter().map(Action::Transition));
         for verdict in verdicts {
             match verdict {
-                Verdict::Accepted(item) => self.fulfil(now, item.record),
-                Verdict::Refused(item, refusal) => {
-                    self.refuse(now, item.record, refusal, Some(item.event.id.clone()));
+                Verdict::Accepted(record) => self.fulfil(now, record),
+                Verdict::Refused(refused) if refused.spilled => {
+                    self.dead_letter(refused.record, refused.refusal, Some(refused.event_id));
                 }
-                Verdict::Spilled(item, refusal) => {
-                    self.dead_letter(item.record, refusal, Some(item.event.id.clone()));
+                Verdict::Refused(refused) => {
+                    self.refuse(now, refused.record, refused.refusal, Some(refused.event_id));
                 }
             }
         }

@@ -200,10 +200,11 @@ impl Pipeline {
         });
         let table = self.barrier.hold();
         let table = table.map(|(code, since)| HoldStatus { since: Some(since), ..hold("table", code) });
-        let events = dispatchers().filter(|(_, dispatcher)| dispatcher.stuck() > 0).map(|(id, dispatcher)| {
-            let stuck = hold("event", Code("keeps_failing"));
-            HoldStatus { destination: Some(id), count: dispatcher.stuck(), ..stuck }
-        });
+        let events =
+            dispatchers().filter(|(_, dispatcher)| dispatcher.stuck() > 0).map(|(id, dispatcher)| {
+                let stuck = hold("event", Code("keeps_failing"));
+                HoldStatus { destination: Some(id), count: dispatcher.stuck(), ..stuck }
+            });
         destinations.chain(circuits).chain(partitions).chain(table).chain(events).collect()
     }
 }

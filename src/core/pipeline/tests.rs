@@ -2,14 +2,16 @@
 //! into a request; refusals, failures, ownerships and the barrier have files of their own. What must hold in
 //! every order of events is the simulation's.
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, sync::Arc};
 
 use super::*;
 use crate::{
     core::{
+        code::Code,
         dead_letter::DeadLetter,
-        destination::{Answer, Outcome, Request},
-        event::{AppEvent, Endpoint, EndpointId, EventType},
+        destination::{Answer, Encoder, FieldCounts, Fitted, Outcome, Request, RequestLimits},
+        event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Refusal},
+        pipeline::config::BatchConfig,
         record::Assignment,
         session_table::WriteId,
         time::Timestamp,
@@ -51,23 +53,24 @@ impl Bench {
         Self::with(|_| {})
     }
 
-    fn with(change: impl FnOnce(&mut PipelineConfig)) -> Self {
-        let mut config = PipelineConfig {
+    fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config {
             quota: QuotaConfig::default(),
             batch: BatchConfig { linger: Span(Duration::ZERO), ..BatchConfig::default() },
-            envelope: 0,
-            backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(30)),
             give_up: None,
-            breaker: None,
+            circuit_breaker: None,
             max_bytes: 1 << 20,
-            commit_interval: Duration::from_secs(2),
-            revoke_timeout: Duration::from_secs(10),
             measure: Box::new(|_| 100),
+            overhead: 0,
         };
         change(&mut config);
+        Self::of(pipeline(config))
+    }
+
+    fn of(pipeline: Pipeline) -> Self {
         let mut bench = Self {
             now: Moment::START,
-            pipeline: Pipeline::new(config),
+            pipeline,
             next_offset: 0,
             requests: Vec::new(),
             letters: Vec::new(),
@@ -87,9 +90,8 @@ impl Bench {
     }
 
     fn handle(&mut self, input: Input) {
-        let mut actions = Vec::new();
-        self.pipeline.handle(self.now, input, &mut actions);
-        for action in actions {
+        self.pipeline.handle(self.now, input);
+        for action in self.pipeline.actions() {
             match action {
                 Action::Send(request) => self.requests.push(request),
                 Action::WriteDeadLetter(letter) => self.letters.push(letter),
@@ -119,7 +121,7 @@ impl Bench {
     fn read_with(&mut self, ownership: Ownership, mapped: Mapped, entries: Vec<Entry>) -> i64 {
         let offset = self.next_offset;
         self.next_offset += 1;
-        self.handle(Input::Record(record(ownership, offset), mapped, entries));
+        self.handle(Input::Records(vec![(record(ownership, offset), mapped, entries)]));
         offset
     }
 
@@ -168,14 +170,19 @@ impl Bench {
         assert!(!self.requests.is_empty(), "no request is in flight");
         let request = self.requests.remove(0);
         let answer = answer(&request);
-        self.handle(Input::SendFinished(request.id, answer, 1.0));
+        self.finish(&request, answer);
         request
+    }
+
+    fn finish(&mut self, request: &Request, answer: Answer) {
+        let (destination, id) = (request.destination, request.id);
+        self.handle(Input::SendFinished { destination, id, answer });
     }
 
     fn write_letters(&mut self, outcome: WriteOutcome) -> usize {
         let letters = std::mem::take(&mut self.letters);
         for letter in &letters {
-            self.handle(Input::DeadLetterFinished(letter.id, outcome, 1.0));
+            self.handle(Input::DeadLetterFinished(letter.id, outcome));
         }
         letters.len()
     }
@@ -186,6 +193,69 @@ impl Bench {
 
     fn outstanding(&self) -> usize {
         self.pipeline.snapshot().records_outstanding
+    }
+}
+
+/// What a test may change of a pipeline with one destination.
+struct Config {
+    quota: QuotaConfig,
+    batch: BatchConfig,
+    give_up: Option<Duration>,
+    circuit_breaker: Option<CircuitBreakerConfig>,
+    max_bytes: usize,
+    measure: Box<dyn Fn(&Delivery) -> usize>,
+    overhead: usize,
+}
+
+fn pipeline(config: Config) -> Pipeline {
+    let backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
+    let destination = DispatcherConfig {
+        encoder: Box::new(Measured { measure: config.measure, overhead: config.overhead }),
+        batch: config.batch,
+        backoff: backoff.clone(),
+        give_up: config.give_up,
+        spill: None,
+        cap: None,
+    };
+    Pipeline::new(PipelineConfig {
+        domains: vec![config.quota],
+        destinations: vec![(0, destination)],
+        router: Router::to_the_only_one(),
+        backoff,
+        circuit_breaker: config.circuit_breaker,
+        max_bytes: config.max_bytes,
+        commit_interval: Duration::from_secs(2),
+        revoke_timeout: Duration::from_secs(10),
+        jitter: Jitter::Longest,
+    })
+}
+
+/// Takes every event as it is; the bytes that one takes are asked for. A snapshot may take 15,000 bytes.
+pub(super) struct Measured {
+    pub(super) measure: Box<dyn Fn(&Delivery) -> usize>,
+    pub(super) overhead: usize,
+}
+
+impl Encoder for Measured {
+    fn limits(&self) -> RequestLimits {
+        RequestLimits { events: usize::MAX, bytes: usize::MAX, overhead: self.overhead }
+    }
+
+    fn fit(&self, delivery: Delivery, _: &mut FieldCounts) -> Result<Fitted, Refusal> {
+        let bytes = (self.measure)(&delivery);
+        Ok(Fitted { delivery, bytes })
+    }
+
+    fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
+        Arc::make_mut(snapshot).update(newer);
+        if snapshot.size() > Endpoint::LARGEST {
+            *snapshot = Arc::clone(newer);
+        }
+        snapshot.size()
+    }
+
+    fn body(&self, _: &Request) -> Vec<u8> {
+        Vec::new()
     }
 }
 
@@ -352,7 +422,7 @@ fn many_throttled_answers_of_one_congestion_slow_down_once() {
     bench.answer(throttled(None));
     assert!((bench.pipeline.snapshot().quota.speed - 0.25).abs() < 0.01);
     assert_eq!(bench.wait_for_request(), Duration::from_secs(1));
-    assert_eq!(bench.transitions, [Transition::Throttled]);
+    assert_eq!(bench.transitions, [Transition::Throttled { destination: DestinationId(0) }]);
 }
 
 #[test]
@@ -442,7 +512,7 @@ fn a_dead_letter_that_the_broker_refuses_holds_its_partition_alone() {
 #[test]
 fn the_brake_stops_a_topic_of_garbage_and_no_other() {
     let breaker = CircuitBreakerConfig { share: 0.5, window: NonZeroUsize::new(10).expect("not 0") };
-    let mut bench = Bench::with(|config| config.breaker = Some(breaker));
+    let mut bench = Bench::with(|config| config.circuit_breaker = Some(breaker));
     for _ in 0..20 {
         bench.garbage(A);
     }
@@ -461,7 +531,7 @@ fn the_brake_stops_a_topic_of_garbage_and_no_other() {
 #[test]
 fn the_brake_opens_when_records_are_taken_again() {
     let breaker = CircuitBreakerConfig { share: 0.5, window: NonZeroUsize::new(4).expect("not 0") };
-    let mut bench = Bench::with(|config| config.breaker = Some(breaker));
+    let mut bench = Bench::with(|config| config.circuit_breaker = Some(breaker));
     for _ in 0..5 {
         bench.garbage(A);
     }
@@ -513,7 +583,7 @@ fn measured(max_bytes: u64) -> Bench {
     Bench::with(|config| {
         config.batch = BatchConfig { max_bytes: Size(max_bytes), ..BatchConfig::default() };
         config.measure = Box::new(pinpoint::measure);
-        config.envelope = pinpoint::ENVELOPE;
+        config.overhead = pinpoint::ENVELOPE;
     })
 }
 
@@ -533,7 +603,7 @@ fn invariant_5_an_endpoint_that_grew_since_its_events_were_measured_has_its_plac
                 let body = pinpoint::write_body(&request);
                 assert!(body.len() <= 20_000, "{attributes} attributes: {} bytes", body.len());
                 sent += ids(&request).len();
-                bench.handle(Input::SendFinished(request.id, each(Outcome::Accepted)(&request), 0.5));
+                bench.finish(&request, each(Outcome::Accepted)(&request));
             }
         }
         assert_eq!(sent, 27, "{attributes} attributes");

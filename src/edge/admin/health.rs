@@ -189,6 +189,7 @@ mod tests {
         health.hold(vec![HoldStatus {
             cause: "destination",
             code: Code("access_denied"),
+            destination: None,
             topic: None,
             partition: None,
             since: None,

@@ -107,6 +107,7 @@ async fn answer(runner: Runner, mut questions: mpsc::Receiver<Query>, asked: Arc
 fn hold(topic: Option<&str>, partition: Option<i32>) -> HoldStatus {
     HoldStatus {
         cause: "dead_letter",
+        destination: None,
         code: Code("topic_authorization_failed"),
         topic: topic.map(Into::into),
         partition,

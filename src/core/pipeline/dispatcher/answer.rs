@@ -22,8 +22,8 @@ use crate::core::{
     event::{EndpointId, Refusal},
     pipeline::{
         dispatcher::{
-            Dispatcher, Item, Verdict,
-            endpoint_queue::Block,
+            Dispatcher, Verdict,
+            endpoint_queue::{Block, Item},
             failure::Failure,
             flight::{Flight, From},
             hold::{Hold, HoldKind},
@@ -42,7 +42,8 @@ const THROTTLED: Code = Code("throttled");
 
 /// What one outcome makes of an event.
 pub(super) enum Judgement {
-    Final(Verdict),
+    /// It has its verdict.
+    Final,
     /// It goes back to the front of its queue, which waits until then.
     Again(Item, Option<Moment>),
 }
@@ -121,7 +122,7 @@ impl Dispatcher {
                     outcome => self.judge(now, item, outcome, domain),
                 };
                 match judgement {
-                    Judgement::Final(verdict) => self.verdicts.push(verdict),
+                    Judgement::Final => {}
                     Judgement::Again(item, until) => {
                         block = until.map_or(block, |until| block.later(until));
                         back.push(item);
@@ -142,7 +143,8 @@ impl Dispatcher {
             Outcome::Accepted => {
                 self.counts.accepted[item.event.event_type as usize] += 1;
                 self.forget(&item);
-                Judgement::Final(Verdict::Accepted(item))
+                self.verdicts.push(Verdict::Accepted(item.record));
+                Judgement::Final
             }
             Outcome::EndpointRefused(refusal) if !item.past.without_snapshot => {
                 item.past.without_snapshot = true;
@@ -150,8 +152,8 @@ impl Dispatcher {
                 Judgement::Again(item, None)
             }
             Outcome::Refused(refusal) | Outcome::EndpointRefused(refusal) => {
-                self.forget(&item);
-                Judgement::Final(Verdict::Refused(item, refusal))
+                self.refuse(&item, refusal, false);
+                Judgement::Final
             }
             Outcome::Throttled => {
                 self.counts.events_throttled += 1;

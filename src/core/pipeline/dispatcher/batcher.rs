@@ -50,7 +50,7 @@ pub(super) enum Readiness {
 /// The place of a queue among those that are free: prioritised ones first, then by age. No two have the same.
 ///
 /// The first is whether it can wait (`false` sorts first).
-type Rank = (bool, u64);
+type Place = (bool, u64);
 
 /// The queues of all endpoints with events on their way.
 pub(super) struct Batcher {
@@ -130,7 +130,13 @@ impl Batcher {
     }
 
     /// Events of a queue leave quarantine, for good or to be sent again before what came after them.
-    pub(super) fn unquarantine(&mut self, endpoint_id: &EndpointId, left: usize, back: Vec<Item>, block: Block) {
+    pub(super) fn unquarantine(
+        &mut self,
+        endpoint_id: &EndpointId,
+        left: usize,
+        back: Vec<Item>,
+        block: Block,
+    ) {
         self.unindex(endpoint_id);
         if let Some(queue) = self.queues.get_mut(endpoint_id) {
             queue.quarantined = queue.quarantined.saturating_sub(left);
@@ -145,7 +151,7 @@ impl Batcher {
 
     /// Bytes of a request that these events take, at most, with the snapshots of today.
     pub(super) fn size(&self, events: &[(EndpointId, Vec<Item>)]) -> usize {
-        let growth = |id| self.queues.get(id).map_or(0, EndpointQueue::growth);
+        let growth = |id: &EndpointId| self.queues.get(id).map_or(0, EndpointQueue::growth);
         let size = |(id, items): &(EndpointId, Vec<Item>)| {
             growth(id) + items.iter().map(|item| item.bytes).sum::<usize>()
         };

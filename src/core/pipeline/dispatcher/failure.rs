@@ -10,9 +10,9 @@ use crate::core::{
     event::Refusal,
     pipeline::{
         dispatcher::{
-            Dispatcher, Item, Verdict,
+            Dispatcher,
             answer::Judgement,
-            endpoint_queue::Block,
+            endpoint_queue::{Block, Item},
             flight::{Events, Flight, From},
             quarantine::{Cause, Part},
         },
@@ -85,10 +85,7 @@ impl Dispatcher {
         let Some((endpoint_id, mut items)) = flight.events.0.pop() else { return };
         let Some(item) = items.pop() else { return };
         match self.stick(now, item, code) {
-            Judgement::Final(verdict) => {
-                self.verdicts.push(verdict);
-                self.put_back(&endpoint_id, flight.from, 1, Vec::new(), Block::Free);
-            }
+            Judgement::Final => self.put_back(&endpoint_id, flight.from, 1, Vec::new(), Block::Free),
             Judgement::Again(item, until) => {
                 if let From::Half(_) = flight.from {
                     self.quarantine.depart();
@@ -118,9 +115,9 @@ impl Dispatcher {
     fn stick(&mut self, now: Moment, mut item: Item, code: Code) -> Judgement {
         let stuck_since = *item.past.stuck_since.get_or_insert(now);
         if self.give_up.is_some_and(|limit| now.since(stuck_since) >= limit) {
-            self.forget(&item);
             let message = format!("given up: kept failing ({code}) while other events were taken");
-            return Judgement::Final(Verdict::Refused(item, Refusal { code: Code("given_up"), message }));
+            self.refuse(&item, Refusal { code: Code("given_up"), message }, false);
+            return Judgement::Final;
         }
         if self.stuck.is_empty() {
             self.transitions.push(Transition::EventStuck { destination: self.id, code });

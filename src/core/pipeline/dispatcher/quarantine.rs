@@ -14,7 +14,6 @@ use std::collections::VecDeque;
 use crate::core::{
     event::{EndpointId, Refusal},
     pipeline::dispatcher::{endpoint_queue::Item, flight::Events},
-    record::Ownership,
     time::Moment,
 };
 
@@ -138,9 +137,8 @@ impl Quarantine {
     pub(super) fn next(&mut self, now: Moment) -> Option<Next> {
         self.begin();
         if let Some(trace) = &mut self.trace
-            && let Some(index) = trace.sendable().find(|index| trace.parts[*index].not_before <= now)
+            && let Some(part) = trace.next(now)
         {
-            let part = trace.parts.remove(index)?;
             trace.flying.extend(part.events.0.iter().map(|(id, _)| id.clone()));
             return Some(Next::Half(part));
         }
@@ -209,8 +207,9 @@ impl Quarantine {
     /// Takes out the requests that wait because they kept failing: other requests succeed again.
     pub(super) fn take_failing(&mut self) -> impl Iterator<Item = Events> {
         let failing = |part: &Part| part.cause == Cause::Failing { halve: false };
-        let (failing, rest): (Vec<_>, _) = std::mem::take(&mut self.waiting).into_iter().partition(failing);
-        self.waiting = rest;
+        let (failing, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.waiting).into_iter().partition(failing);
+        self.waiting = rest.into();
         failing.into_iter().map(|part| part.events)
     }
 
@@ -255,6 +254,11 @@ impl Quarantine {
 }
 
 impl Trace {
+    fn next(&mut self, now: Moment) -> Option<Part> {
+        let index = self.sendable().find(|index| self.parts[*index].not_before <= now)?;
+        self.parts.remove(index)
+    }
+
     /// The indexes of the parts that share no endpoint with an earlier part, or with one in flight.
     fn sendable(&self) -> impl Iterator<Item = usize> {
         (0..self.parts.len()).filter(|index| {

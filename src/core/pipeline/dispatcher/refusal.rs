@@ -7,7 +7,7 @@
 use crate::core::{
     event::Refusal,
     pipeline::dispatcher::{
-        Dispatcher, Verdict,
+        Dispatcher,
         endpoint_queue::Block,
         flight::{Events, Flight, From},
         hold::HoldKind,
@@ -21,7 +21,9 @@ impl Dispatcher {
     pub(super) fn refused(&mut self, flight: Flight, refusal: Refusal) {
         match self.hold.as_ref().map(|hold| hold.kind) {
             // The probe was refused as well: it waits with the others.
-            Some(HoldKind::Refused) if flight.events.len() == 1 => return self.accuse_probe(flight, &refusal),
+            Some(HoldKind::Refused) if flight.events.len() == 1 => {
+                return self.accuse_probe(flight, &refusal);
+            }
             // From before the hold: to halve it now would only waste the quota.
             Some(HoldKind::Refused) => return self.send_again(flight, refusal.code, Block::Free),
             // The caller is known again: what is refused now is the request.
@@ -40,8 +42,7 @@ impl Dispatcher {
             let guilty = self.quarantine.accuse(Accused { endpoint_id, item, refusal });
             return self.convict(guilty);
         }
-        self.forget(&item);
-        self.verdicts.push(Verdict::Refused(item, refusal));
+        self.refuse(&item, refusal, false);
         self.put_back(&endpoint_id, from, 1, Vec::new(), Block::Free);
     }
 
@@ -68,8 +69,7 @@ impl Dispatcher {
     /// These refusals are final.
     pub(super) fn convict(&mut self, guilty: Vec<Accused>) {
         for Accused { endpoint_id, item, refusal } in guilty {
-            self.forget(&item);
-            self.verdicts.push(Verdict::Refused(item, refusal));
+            self.refuse(&item, refusal, false);
             self.batcher.unquarantine(&endpoint_id, 1, Vec::new(), Block::Free);
         }
     }

@@ -6,7 +6,13 @@
 use crate::core::{
     code::Code,
     event::Refusal,
-    pipeline::dispatcher::{Dispatcher, Item, Verdict, endpoint_queue::Block},
+    pipeline::{
+        dispatcher::{
+            Dispatcher,
+            endpoint_queue::{Block, Item},
+        },
+        transition::Transition,
+    },
     time::Moment,
 };
 
@@ -33,6 +39,8 @@ impl Dispatcher {
         if self.spills_at().is_none_or(|at| at > now) {
             return;
         }
+        let spilling = Transition::Spilling { destination: self.id };
+        self.transitions.push(spilling);
         let probe = self.hold.as_ref().and_then(|_| self.oldest_waiting());
         let goes = |item: &Item| Some(item.order) != probe;
         let mut gone = self.batcher.remove_all(goes);
@@ -41,11 +49,10 @@ impl Dispatcher {
             gone.push(item);
         }
         for item in gone {
-            self.forget(&item);
             self.counts.events_spilled += 1;
             let message = "the destination has not taken events for longer than spill.after".to_owned();
             let refusal = Refusal { code: Code("spilled"), message };
-            self.verdicts.push(Verdict::Spilled(item, refusal));
+            self.refuse(&item, refusal, true);
         }
         self.full_since = None;
         self.close_quarantine(now);

@@ -15,10 +15,12 @@ use crate::core::{
     dead_letter::DeadLetter,
     destination::{Request, RequestId},
     pipeline::{
-        Action, Input, Pipeline, PipelineConfig,
+        Action, DispatcherConfig, Input, Jitter, Pipeline, PipelineConfig,
         config::{BatchConfig, CircuitBreakerConfig, QuotaConfig, Share},
+        tests::Measured,
     },
     record::Ownership,
+    route::Router,
     session_table::WriteId,
     source::Paused,
     time::Moment,
@@ -143,7 +145,7 @@ impl World {
             committed: 0,
         });
         let logs = logs.collect();
-        let pipeline = pipeline(settings);
+        let pipeline = pipeline(settings, rng.u64(..));
         let mut world = Self {
             rng,
             faults,
@@ -316,9 +318,8 @@ impl World {
     }
 
     fn handle(&mut self, input: Input) {
-        let mut actions = Vec::new();
-        self.pipeline.handle(self.now, input, &mut actions);
-        for action in actions {
+        self.pipeline.handle(self.now, input);
+        for action in self.pipeline.actions().collect::<Vec<_>>() {
             match action {
                 Action::Send(request) => self.check_request(request),
                 Action::WriteDeadLetter(letter) => self.take_letter(letter),
@@ -351,23 +352,35 @@ impl World {
     }
 }
 
-fn pipeline(settings: Settings) -> Pipeline {
+fn pipeline(settings: Settings, seed: u64) -> Pipeline {
     let Settings { max_events, max_bytes, budget, breaker, give_up } = settings;
     let count = |count| NonZeroUsize::new(count).expect("not 0");
-    Pipeline::new(PipelineConfig {
-        quota: QuotaConfig { requests_per_second: RATE, share: Share::Partitions, ..QuotaConfig::default() },
+    let backoff = Backoff::new(Duration::from_millis(500), seconds(30));
+    let destination = DispatcherConfig {
+        encoder: Box::new(Measured { measure: Box::new(|delivery| size(&delivery.event)), overhead: 0 }),
         batch: BatchConfig {
             max_events: count(max_events),
             max_bytes: Size(max_bytes as u64),
             linger: Span(seconds(1)),
         },
-        envelope: 0,
-        backoff: Backoff::new(Duration::from_millis(500), seconds(30)),
+        backoff: backoff.clone(),
         give_up,
-        breaker: breaker.then(|| CircuitBreakerConfig { share: 0.5, window: count(10) }),
+        spill: None,
+        cap: None,
+    };
+    Pipeline::new(PipelineConfig {
+        domains: vec![QuotaConfig {
+            requests_per_second: RATE,
+            share: Share::Partitions,
+            ..QuotaConfig::default()
+        }],
+        destinations: vec![(0, destination)],
+        router: Router::to_the_only_one(),
+        backoff,
+        circuit_breaker: breaker.then(|| CircuitBreakerConfig { share: 0.5, window: count(10) }),
         max_bytes: budget,
         commit_interval: seconds(2),
         revoke_timeout: seconds(10),
-        measure: Box::new(|delivery| size(&delivery.event)),
+        jitter: Jitter::seeded(seed),
     })
 }

@@ -40,8 +40,8 @@ fn invariant_2_the_position_never_goes_back_and_is_of_an_ownership_of_today() {
     bench.handle(Input::Committed(vec![(A, 1)], false));
     bench.pass(Duration::from_secs(3));
     assert_eq!(bench.commits, [], "a completion of an earlier ownership changes nothing");
-    bench.handle(Input::Record(record(Ownership(7), 9), Mapped::Ignored(Code("x")), Vec::new()));
-    bench.handle(Input::Record(record(Ownership(7), 5), Mapped::Ignored(Code("x")), Vec::new()));
+    bench.handle(Input::Records(vec![(record(Ownership(7), 9), Mapped::Ignored(Code("x")), Vec::new())]));
+    bench.handle(Input::Records(vec![(record(Ownership(7), 5), Mapped::Ignored(Code("x")), Vec::new())]));
     bench.pass(Duration::from_secs(3));
     assert_eq!(bench.commits, [(Ownership(7), 10)]);
 }
@@ -54,7 +54,7 @@ fn invariant_3_a_record_is_outstanding_from_its_reading_until_all_of_it_is_settl
     bench.read_with(A, Mapped::Partly(vec![delivery(1, "a"), delivery(2, "b")], garbage), entries);
     let (write, _) = bench.writes.remove(0);
     assert_eq!((bench.outstanding(), bench.requests.len(), bench.letters.len()), (1, 0, 0), "is written of");
-    bench.handle(Input::EntriesFinished(write, crate::core::write_outcome::WriteOutcome::Written, 1.0));
+    bench.handle(Input::EntriesFinished(write, crate::core::write_outcome::WriteOutcome::Written));
     assert_eq!((bench.outstanding(), bench.requests.len(), bench.letters.len()), (1, 1, 1), "is sent");
     bench.answer(|_| Answer::Results {
         outcomes: vec![Outcome::Accepted, Outcome::Again(DOWN)],

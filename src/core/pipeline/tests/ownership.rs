@@ -92,7 +92,7 @@ fn a_partition_assigned_anew_ends_its_earlier_ownership() {
     bench.answer(accept);
     bench.pass(Duration::from_secs(10));
     assert_eq!(bench.commits, [], "a completion of the earlier ownership changes nothing");
-    bench.handle(Input::Record(record(A, 5), Mapped::Ignored(Code("x")), Vec::new()));
+    bench.handle(Input::Records(vec![(record(A, 5), Mapped::Ignored(Code("x")), Vec::new())]));
     assert_eq!(bench.pipeline.snapshot().records.stale, 1);
 }
 
@@ -136,11 +136,11 @@ fn after_the_end_nothing_is_sent_and_written() {
     // The source may not have heard of the end yet.
     let late = Assignment { ownership: Ownership(7), topic: "a".into(), partition: 0 };
     bench.handle(Input::Assigned(vec![late]));
-    bench.handle(Input::Record(
+    bench.handle(Input::Records(vec![(
         record(Ownership(7), 0),
         Mapped::Deliver(vec![delivery(4, "late")]),
         Vec::new(),
-    ));
+    )]));
     bench.pass(Duration::from_mins(1));
     assert_eq!((bench.requests.len(), bench.letters.len(), bench.commits.len()), (0, 0, 0));
     assert_eq!((bench.pipeline.next_wake(), bench.pipeline.snapshot().events_outstanding), (None, 0));

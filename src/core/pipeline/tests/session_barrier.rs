@@ -25,7 +25,7 @@ impl Bench {
 
     fn finish_nth_write(&mut self, index: usize, outcome: WriteOutcome) {
         let (id, _) = self.writes.remove(index);
-        self.handle(Input::EntriesFinished(id, outcome, 1.0));
+        self.handle(Input::EntriesFinished(id, outcome));
     }
 
     /// The ids of all events in flight, in the order in which they were sent.
@@ -64,7 +64,7 @@ fn partly(endpoint: u8) -> Mapped {
 
 fn open_circuits() -> Bench {
     let breaker = CircuitBreakerConfig { share: 0.5, window: NonZeroUsize::new(2).expect("not 0") };
-    Bench::with(|config| config.breaker = Some(breaker))
+    Bench::with(|config| config.circuit_breaker = Some(breaker))
 }
 
 #[test]
@@ -345,7 +345,7 @@ fn the_late_end_of_a_write_changes_nothing_for_another_ownership() {
         bench.read_gated(A, &[1]);
         let again = Assignment { ownership: Ownership(7), topic: "a".into(), partition: 0 };
         bench.handle(Input::Assigned(vec![again]));
-        bench.handle(Input::Record(record(Ownership(7), 0), partly(1), entries()));
+        bench.handle(Input::Records(vec![(record(Ownership(7), 0), partly(1), entries())]));
         bench.finish_write(outcome);
         assert_eq!((bench.sent().len(), bench.letters.len(), bench.outstanding()), (0, 0, 1));
         assert_eq!((bench.holds(), bench.pipeline.next_wake()), (vec![], None));

@@ -182,9 +182,14 @@ impl Families<'_> {
             number(snapshot.requests_in_flight as u64),
         );
         page.counter(
-            "pinpoint_sidecar_throttled_total",
-            "Requests, and events of answered requests, that the destination throttled.",
-            snapshot.sends.throttled,
+            "pinpoint_sidecar_requests_throttled_total",
+            "Requests that the destination throttled.",
+            snapshot.sends.requests_throttled,
+        );
+        page.counter(
+            "pinpoint_sidecar_events_throttled_total",
+            "Events of answered requests that the destination throttled.",
+            snapshot.sends.events_throttled,
         );
     }
 

@@ -28,6 +28,7 @@ impl Parts {
             snapshot: Snapshot {
                 records: RecordCounts::default(),
                 sends: SendCounts::default(),
+                destinations: Vec::new(),
                 records_outstanding: 0,
                 bytes_outstanding: 0,
                 events_outstanding: 0,
@@ -122,7 +123,10 @@ fn sends() -> SendCounts {
         accepted: [500, 10, 20, 400, 300, 0, 50],
         retried: codes([("throttled", 9), ("missing", 1)]),
         requests: codes([("answered", 40), ("throttled", 3), ("unknown", 2)]),
-        throttled: 12,
+        requests_throttled: 3,
+        events_throttled: 9,
+        events_spilled: 0,
+        fields: crate::core::destination::FieldCounts::default(),
         endpoints_refused: codes([("bad_request", 1)]),
     }
 }
@@ -157,6 +161,7 @@ fn holds() -> Vec<HoldStatus> {
     let hold = |cause, code, since, count| HoldStatus {
         cause,
         code: Code(code),
+        destination: None,
         topic: None,
         partition: None,
         since,

@@ -46,6 +46,7 @@ pub(super) struct Requests {
     in_flight: usize,
     /// Requests and events.
     throttled: u64,
+    events_throttled: u64,
     /// Endpoints whose change was refused while their events were taken.
     endpoints_refused: Counts,
 }
@@ -130,7 +131,8 @@ impl Requests {
         Self {
             outcomes: by_code(&snapshot.sends.requests),
             in_flight: snapshot.requests_in_flight,
-            throttled: snapshot.sends.throttled,
+            throttled: snapshot.sends.requests_throttled,
+            events_throttled: snapshot.sends.events_throttled,
             endpoints_refused: by_code(&snapshot.sends.endpoints_refused),
         }
     }

@@ -66,8 +66,7 @@ impl World {
                 }
             }
         }
-        let jitter = self.rng.f64();
-        self.handle(Input::DeadLetterFinished(letter.id, outcome, jitter));
+        self.handle(Input::DeadLetterFinished(letter.id, outcome));
     }
 
     pub(super) fn acknowledge_commit(&mut self) {
@@ -112,8 +111,7 @@ impl World {
             WriteOutcome::Written
         };
         self.note_write(&key, outcome);
-        let jitter = self.rng.f64();
-        self.handle(Input::EntriesFinished(id, outcome, jitter));
+        self.handle(Input::EntriesFinished(id, outcome));
     }
 
     /// Keeps the model of the barrier and of what is settled up to date with the outcome of a write.

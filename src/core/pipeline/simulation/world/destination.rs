@@ -37,8 +37,7 @@ impl World {
         self.now = self.now + Duration::from_millis(self.rng.u64(..80));
         let answer = self.answer_to(&request);
         self.note(&request, &answer);
-        let jitter = self.rng.f64();
-        self.handle(Input::SendFinished(id, answer, jitter));
+        self.handle(Input::SendFinished { destination: request.destination, id, answer });
     }
 
     pub(super) fn change_mood(&mut self) {

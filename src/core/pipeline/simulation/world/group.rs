@@ -132,7 +132,7 @@ impl World {
         for ownership in owned {
             self.end(ownership);
         }
-        self.pipeline = super::pipeline(self.settings);
+        self.pipeline = super::pipeline(self.settings, self.rng.u64(..));
         self.flights.clear();
         self.letters.clear();
         self.commits.clear();
@@ -174,5 +174,6 @@ impl World {
 
 fn input(log: &Log, number: usize, record: &LogRecord, ownership: Ownership) -> Input {
     let mapped = mapped(&record.content, ownership);
-    Input::Record(record_of(log, ownership, record.offset), mapped, entries(number, record, ownership))
+    let entries = entries(number, record, ownership);
+    Input::Records(vec![(record_of(log, ownership, record.offset), mapped, entries)])
 }
