@@ -25,7 +25,7 @@ use crate::{
     },
     edge::{
         admin::{self, Health, Pages, Query, metrics::Metrics},
-        aws::pinpoint::{self, ENVELOPE, Pinpoint},
+        aws::pinpoint::{Pinpoint, PutEvents},
         clock::Clock,
         discard::Discard,
         geo::{Database, Watch},
@@ -166,14 +166,13 @@ fn pipeline(config: &Config) -> Pipeline {
     Pipeline::new(PipelineConfig {
         quota: config.quota.clone(),
         batch: config.batch.clone(),
-        envelope: ENVELOPE,
         backoff: Backoff::new(config.retry.initial.0, config.retry.max.0),
         give_up: config.retry.give_up.map(|span| span.0),
         breaker: config.dead_letter.circuit_breaker,
         max_bytes: usize::try_from(config.memory.max_bytes.0 - queue_bytes).unwrap_or(usize::MAX),
         commit_interval: config.commit.interval.0,
         revoke_timeout: config.source.revoke_timeout.0,
-        measure: Box::new(pinpoint::measure),
+        encoder: Box::new(PutEvents),
     })
 }
 

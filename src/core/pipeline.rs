@@ -20,6 +20,7 @@ use std::{sync::Arc, time::Duration};
 use crate::core::{
     backoff::Backoff,
     code::Code,
+    destination::{Encoder, FieldCounts, Fitted},
     event::{Delivery, Mapped, Refusal},
     record::{Ownership, Record},
     session_table::Entry,
@@ -72,8 +73,6 @@ pub struct PipelineConfig {
     pub quota: QuotaConfig,
     /// How requests are put together.
     pub batch: BatchConfig,
-    /// Bytes of a request's body that are no event's.
-    pub envelope: usize,
     /// The waits before something is tried again.
     pub backoff: Backoff,
     /// After how long an event that alone keeps failing is refused; never, without.
@@ -86,8 +85,8 @@ pub struct PipelineConfig {
     pub commit_interval: Duration,
     /// How long a partition that is revoked may take to be drained.
     pub revoke_timeout: Duration,
-    /// How many bytes of a request an event takes at most, its endpoint included.
-    pub measure: Box<dyn Fn(&Delivery) -> usize>,
+    /// What its service takes of an event, and how it writes a request.
+    pub encoder: Box<dyn Encoder>,
 }
 
 /// What it takes to hold an event besides its text, in bytes: its item, its part of a lane and of the
@@ -102,6 +101,8 @@ pub struct Pipeline {
     barrier: SessionBarrier,
     dispatcher: Dispatcher,
     letters: Letters,
+    /// What the limits of the service cost.
+    fields: FieldCounts,
     /// Ownerships that are being given up, and until when they may be drained.
     revoking: Vec<(Ownership, Moment)>,
     /// All partitions of the subscribed topics, once they are known.
@@ -119,10 +120,11 @@ impl Pipeline {
     /// A pipeline that owns nothing yet.
     #[must_use]
     pub fn new(config: PipelineConfig) -> Self {
+        let request = config.encoder.limits();
         let max_bytes = usize::try_from(config.batch.max_bytes.0).unwrap_or(usize::MAX);
         let limits = Limits {
-            events: config.batch.max_events.get(),
-            bytes: max_bytes.saturating_sub(config.envelope),
+            events: config.batch.max_events.get().min(request.events),
+            bytes: max_bytes.min(request.bytes).saturating_sub(request.overhead),
             linger: config.batch.linger.0,
         };
         let dispatcher = DispatcherConfig {
@@ -136,6 +138,7 @@ impl Pipeline {
             barrier: SessionBarrier::new(config.backoff.clone()),
             dispatcher: Dispatcher::new(dispatcher),
             letters: Letters::new(config.breaker, config.backoff.clone()),
+            fields: FieldCounts::new(config.encoder.fields()),
             revoking: Vec::new(),
             partitions: Partitions::default(),
             next_item: 0,
@@ -231,7 +234,7 @@ impl Pipeline {
             return self.become_of(now, id, ownership, mapped, actions);
         }
         let entries_weight: usize = entries.iter().map(Entry::weight).sum();
-        let bytes = SessionBarrier::PLACE + self.weight(&mapped) + entries_weight;
+        let bytes = SessionBarrier::PLACE + Self::weight(&mapped) + entries_weight;
         self.ledger.oblige(id, 1, bytes);
         let waiting = Waiting { record: id, ownership, mapped, bytes, entries };
         actions.extend(self.barrier.enter(waiting).map(|(id, entries)| Action::WriteEntries(id, entries)));
@@ -247,11 +250,12 @@ impl Pipeline {
         }
     }
 
-    /// What it takes to keep what a record becomes, in bytes.
-    fn weight(&self, mapped: &Mapped) -> usize {
+    /// What it takes to keep what a record becomes, in bytes. At the barrier it is kept uncut, so its texts
+    /// count, and not the bytes that a request will take.
+    fn weight(mapped: &Mapped) -> usize {
         match mapped {
             Mapped::Deliver(deliveries) | Mapped::Partly(deliveries, _) => {
-                deliveries.iter().map(|delivery| (self.config.measure)(delivery) + HOLDING).sum()
+                deliveries.iter().map(|delivery| delivery.text_bytes() + HOLDING).sum()
             }
             Mapped::Ignored(_) | Mapped::Refused(_) => 0,
         }
@@ -277,14 +281,9 @@ impl Pipeline {
                 self.ledger.oblige(id, 1, 0);
                 self.refuse(now, id, refusal, None, actions);
             }
-            Mapped::Deliver(deliveries) => {
-                self.ledger.oblige(id, deliveries.len(), 0);
-                self.deliver_all(now, id, ownership, deliveries, actions);
-            }
+            Mapped::Deliver(deliveries) => self.deliver_all(now, id, ownership, deliveries, None, actions),
             Mapped::Partly(deliveries, refusal) => {
-                self.ledger.oblige(id, deliveries.len() + 1, 0);
-                self.refuse(now, id, refusal, None, actions);
-                self.deliver_all(now, id, ownership, deliveries, actions);
+                self.deliver_all(now, id, ownership, deliveries, Some(refusal), actions);
             }
         }
     }
@@ -295,10 +294,23 @@ impl Pipeline {
         record: RecordId,
         ownership: Ownership,
         deliveries: Vec<Delivery>,
+        mut refusal: Option<Refusal>,
         actions: &mut Vec<Action>,
     ) {
+        let mut fitted = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
-            self.deliver(now, record, ownership, delivery, actions);
+            match self.config.encoder.fit(delivery, &mut self.fields) {
+                Ok(event) => fitted.push(event),
+                Err(reason) => refusal = refusal.or(Some(reason)),
+            }
+        }
+        self.ledger.oblige(record, fitted.len() + usize::from(refusal.is_some()), 0);
+        // One dead letter for all parts of a record that can never be delivered.
+        if let Some(refusal) = refusal {
+            self.refuse(now, record, refusal, None, actions);
+        }
+        for event in fitted {
+            self.deliver(now, record, ownership, event, actions);
         }
     }
 
@@ -307,13 +319,11 @@ impl Pipeline {
         now: Moment,
         record: RecordId,
         ownership: Ownership,
-        delivery: Delivery,
+        Fitted { delivery, bytes }: Fitted,
         actions: &mut Vec<Action>,
     ) {
-        let bytes = (self.config.measure)(&delivery);
         let Delivery { endpoint_id, endpoint, event, .. } = delivery;
-        if bytes + self.config.envelope > usize::try_from(self.config.batch.max_bytes.0).unwrap_or(usize::MAX)
-        {
+        if bytes > self.dispatcher.largest_event() {
             let message = "the event is larger than a request may be".to_owned();
             let refusal = Refusal { code: Code("event_too_large"), message };
             return self.refuse(now, record, refusal, Some(event.id.clone()), actions);
@@ -323,7 +333,7 @@ impl Pipeline {
         let order = self.next_item;
         self.next_item += 1;
         let item = Item { order, record, ownership, event, bytes, arrived: now, past: Past::default() };
-        self.dispatcher.accept(&endpoint_id, &endpoint, item);
+        self.dispatcher.accept(&*self.config.encoder, &endpoint_id, &endpoint, item);
     }
 
     /// Does what is due, whatever happened.

@@ -15,6 +15,7 @@ use std::{
 };
 
 use crate::core::{
+    destination::Encoder,
     event::{Endpoint, EndpointId},
     pipeline::endpoint_queue::{Block, EndpointQueue, Item, Place, Room},
     record::Ownership,
@@ -92,11 +93,21 @@ impl Batcher {
         }
     }
 
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Adds a new event behind all others of its endpoint.
-    pub(super) fn push(&mut self, endpoint_id: &EndpointId, endpoint: &Arc<Endpoint>, item: Item) {
+    pub(super) fn push(
+        &mut self,
+        encoder: &dyn Encoder,
+        endpoint_id: &EndpointId,
+        endpoint: &Arc<Endpoint>,
+        item: Item,
+    ) {
         let Some(lane) = self.lanes.get_mut(endpoint_id) else {
             let mut lane = EndpointQueue::new(Arc::clone(endpoint));
-            lane.push(item, endpoint);
+            lane.push(encoder, item, endpoint);
             self.lanes.insert(endpoint_id.clone(), lane);
             return self.index(endpoint_id);
         };
@@ -104,7 +115,7 @@ impl Batcher {
         if lane.place.is_some_and(|place| place.patient) && self.prioritised.contains(&item.ownership) {
             self.unindex(endpoint_id);
             if let Some(lane) = self.lanes.get_mut(endpoint_id) {
-                lane.push(item, endpoint);
+                lane.push(encoder, item, endpoint);
             }
             return self.index(endpoint_id);
         }
@@ -112,7 +123,7 @@ impl Batcher {
             self.ready_events += 1;
             self.ready_bytes += item.bytes;
         }
-        lane.push(item, endpoint);
+        lane.push(encoder, item, endpoint);
     }
 
     /// Puts the events of a lane that came back from a request, or none, at its front, and sets what

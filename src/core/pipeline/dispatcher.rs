@@ -15,7 +15,7 @@ use std::{
 use crate::core::{
     backoff::Backoff,
     code::Code,
-    destination::{DestinationId, EndpointBatch, Request, RequestId},
+    destination::{DestinationId, Encoder, EndpointBatch, Request, RequestId},
     event::{Endpoint, EndpointId, Refusal},
     pipeline::{
         batcher::{Batcher, Limits, Picked, Readiness},
@@ -122,9 +122,20 @@ impl Dispatcher {
     }
 
     /// Takes an event over until its verdict.
-    pub(super) fn accept(&mut self, endpoint_id: &EndpointId, endpoint: &Arc<Endpoint>, item: Item) {
+    pub(super) fn accept(
+        &mut self,
+        encoder: &dyn Encoder,
+        endpoint_id: &EndpointId,
+        endpoint: &Arc<Endpoint>,
+        item: Item,
+    ) {
         self.events += 1;
-        self.batcher.push(endpoint_id, endpoint, item);
+        self.batcher.push(encoder, endpoint_id, endpoint, item);
+    }
+
+    /// The most bytes that an event may take.
+    pub(super) fn largest_event(&self) -> usize {
+        self.batcher.limits().bytes
     }
 
     /// Events of this ownership come before all others from now on.

@@ -6,6 +6,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use crate::core::{
+    destination::Encoder,
     event::{AppEvent, Endpoint},
     pipeline::ledger::RecordId,
     record::Ownership,
@@ -89,8 +90,9 @@ pub(super) struct EndpointQueue {
     bytes: usize,
     /// The newest that is known of the endpoint, field by field.
     pub(super) snapshot: Arc<Endpoint>,
-    /// Whether that may be more than some of its events were measured with.
-    grown: bool,
+    /// How much more than its events were measured with may be stated about the endpoint, in bytes: each was
+    /// measured with what its own record states.
+    growth: usize,
     /// Why nothing of it may be sent now.
     pub(super) block: Block,
     /// How many of its events were refused while it is not decided whether that was their fault: they are
@@ -132,7 +134,7 @@ impl EndpointQueue {
             queue: VecDeque::with_capacity(USUAL),
             bytes: 0,
             snapshot,
-            grown: false,
+            growth: 0,
             block: Block::Free,
             undecided: 0,
             again_from: Moment::START,
@@ -140,17 +142,10 @@ impl EndpointQueue {
         }
     }
 
-    /// Adds a new event at the back, and what its record says of the endpoint.
-    ///
-    /// What the records of many events say may together be more than an endpoint may take; then the newest
-    /// counts alone.
-    pub(super) fn push(&mut self, item: Item, endpoint: &Arc<Endpoint>) {
+    /// Adds a new event at the back, and what its record states about the endpoint.
+    pub(super) fn push(&mut self, encoder: &dyn Encoder, item: Item, endpoint: &Arc<Endpoint>) {
         if !Arc::ptr_eq(&self.snapshot, endpoint) && *self.snapshot != **endpoint {
-            Arc::make_mut(&mut self.snapshot).update(endpoint);
-            self.grown = true;
-            if self.snapshot.size() > Endpoint::LARGEST {
-                self.snapshot = Arc::clone(endpoint);
-            }
+            self.growth = encoder.merge(&mut self.snapshot, endpoint);
         }
         self.bytes += item.bytes;
         self.queue.push_back(item);
@@ -179,16 +174,14 @@ impl EndpointQueue {
         taken
     }
 
-    /// How much more than its events were measured with may be said of the endpoint, in bytes: each was
-    /// measured with what its own record says of it.
     pub(super) fn growth(&self) -> usize {
-        if self.grown { self.snapshot.size() } else { 0 }
+        self.growth
     }
 
     /// Says nothing of the endpoint but what comes from now on.
     pub(super) fn forget_endpoint(&mut self) {
         self.snapshot = Arc::default();
-        self.grown = false;
+        self.growth = 0;
     }
 
     /// How many items at the front go next: the events of one record, if they fit.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::core::{
     code::Code,
+    destination::FieldCounts,
     pipeline::{Pipeline, RecordCounts, SendCounts},
     record::Ownership,
     time::Moment,
@@ -18,6 +19,8 @@ pub struct Snapshot {
     pub records: RecordCounts,
     /// What was counted of events and requests.
     pub sends: SendCounts,
+    /// What the limits of the service cost, by field.
+    pub fields: FieldCounts,
     /// Records outstanding.
     pub records_outstanding: usize,
     /// Bytes that all that is outstanding takes.
@@ -105,6 +108,7 @@ impl Pipeline {
         Snapshot {
             records: self.ledger.counts().clone(),
             sends: self.dispatcher.counts().clone(),
+            fields: self.fields.clone(),
             records_outstanding: self.ledger.outstanding(),
             bytes_outstanding: self.ledger.bytes(),
             events_outstanding: self.dispatcher.events() + self.barrier.events(),
