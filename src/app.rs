@@ -17,8 +17,6 @@ use crate::{
         code::Code,
         dead_letter::{DeadLetters, config::DeadLetterConfig},
         decode::{Decoder, Wanted},
-        destination::{Encoder, FieldCounts, Fitted, Request, RequestLimits},
-        event::{Delivery, Endpoint, Refusal},
         map::{
             Mapper,
             endpoint::{Additions, Locate},
@@ -28,7 +26,7 @@ use crate::{
     },
     edge::{
         admin::{self, Health, Pages, Query, metrics::Metrics},
-        aws::pinpoint::{self, ENVELOPE, Pinpoint},
+        aws::pinpoint::{Pinpoint, PutEvents},
         clock::Clock,
         discard::Discard,
         geo::{Database, Watch},
@@ -172,7 +170,7 @@ fn pipeline(config: &Config) -> Pipeline {
         destinations: vec![(
             0,
             DispatcherConfig {
-                encoder: Box::new(Interim),
+                encoder: Box::new(PutEvents),
                 batch: config.batch.clone(),
                 backoff: backoff.clone(),
                 give_up: config.retry.give_up.map(|span| span.0),
@@ -188,32 +186,6 @@ fn pipeline(config: &Config) -> Pipeline {
         revoke_timeout: config.source.revoke_timeout.0,
         jitter: Jitter::seeded(fastrand::u64(..)),
     })
-}
-
-/// Until Pinpoint has its encoder.
-struct Interim;
-
-impl Encoder for Interim {
-    fn limits(&self) -> RequestLimits {
-        RequestLimits { events: 100, bytes: 4_000_000, overhead: ENVELOPE }
-    }
-
-    fn fit(&self, delivery: Delivery, _: &mut FieldCounts) -> Result<Fitted, Refusal> {
-        let bytes = pinpoint::measure(&delivery);
-        Ok(Fitted { delivery, bytes })
-    }
-
-    fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
-        Arc::make_mut(snapshot).update(newer);
-        if snapshot.size() > Endpoint::LARGEST {
-            *snapshot = Arc::clone(newer);
-        }
-        snapshot.size()
-    }
-
-    fn body(&self, request: &Request) -> Vec<u8> {
-        pinpoint::write_body(request)
-    }
 }
 
 /// How the places of ip addresses are found, and what keeps their database new.

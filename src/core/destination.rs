@@ -6,6 +6,8 @@
 
 use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 
+use serde_json::Value;
+
 use crate::core::{
     code::Code,
     event::{AppEvent, Delivery, Endpoint, EndpointId, Refusal},
@@ -103,9 +105,10 @@ pub struct RequestLimits {
 }
 
 /// An event as its destination takes it.
+#[derive(Clone)]
 pub struct Fitted {
     pub delivery: Delivery,
-    /// Bytes of a request that it takes, with what its record says of its endpoint: never less than it will.
+    /// The most bytes that it takes of a request, with what its record states about the endpoint.
     pub bytes: usize,
 }
 
@@ -124,26 +127,50 @@ impl FieldCounts {
         add(&mut self.shortened, &other.shortened);
         add(&mut self.left_out, &other.left_out);
     }
+
+    /// Nothing yet, with an entry for each of `fields`, so that metrics show them from the start.
+    #[must_use]
+    pub fn new(fields: &[&'static str]) -> Self {
+        let zeros: BTreeMap<_, _> = fields.iter().map(|field| (*field, 0)).collect();
+        Self { shortened: zeros.clone(), left_out: zeros }
+    }
+
+    pub fn shorten(&mut self, field: &'static str) {
+        *self.shortened.entry(field).or_default() += 1;
+    }
+
+    pub fn leave_out(&mut self, field: &'static str) {
+        *self.left_out.entry(field).or_default() += 1;
+    }
 }
 
 /// The pure side of a destination.
 pub trait Encoder {
-    /// What one request may hold at most, whatever the configuration allows.
+    /// The most that one request may hold, whatever the configuration allows.
     fn limits(&self) -> RequestLimits;
 
-    /// What the service takes of an event: a copy that is cut, or that leaves out what the service refuses,
-    /// counted by field; the event itself where nothing has to change.
+    /// The fields that [`Encoder::fit`] counts.
+    fn fields(&self) -> &'static [&'static str];
+
+    /// Cuts the values that the service would refuse, or leaves them out, and counts them by field. The
+    /// event is copied only if something changes and others share it. Fitting an event again changes nothing.
     ///
     /// # Errors
-    /// When the service can never take the event. That concerns this destination alone.
+    /// If the service never takes such an event. This concerns no other destination.
     fn fit(&self, delivery: Delivery, counts: &mut FieldCounts) -> Result<Fitted, Refusal>;
 
-    /// Adds what a newer event states about an endpoint to its snapshot, field by field; returns the bytes
-    /// that the snapshot takes then. A snapshot that would be too large becomes the newer one alone.
+    /// Adds what a newer event states about an endpoint to its snapshot, field by field, and returns how many
+    /// bytes of a request the snapshot then takes. If it would be too large, only the newer one is kept.
+    /// Both have been fitted.
     fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize;
 
-    /// The body of a request.
+    /// The body of a request of fitted events.
     fn body(&self, request: &Request) -> Vec<u8>;
+
+    /// A request for people: headings, each with a JSON object.
+    fn outline(&self, request: &Request) -> Vec<(String, Value)> {
+        vec![("request".to_owned(), serde_json::from_slice(&self.body(request)).unwrap_or_default())]
+    }
 }
 
 /// An answer that is on its way.

@@ -6,8 +6,8 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
 use crate::core::{code::Code, time::Timestamp};
 
-/// The seven event types that an identity provider sends. A wrong name is accepted by Pinpoint and
-/// never reaches its charts, so there is no other way to make one.
+/// The seven event types that an identity provider sends. Pinpoint accepts any other name, but its charts
+/// never show the event, so no other can be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EventType {
     /// `_userauth.sign_in`
@@ -90,23 +90,23 @@ pub struct AppEvent {
     pub timestamp: Timestamp,
     /// The session it belongs to, where its start is known.
     pub session: Option<Session>,
-    /// Free attributes; keys of at most 50 characters, values of 1 to 200.
-    pub attributes: Vec<(Cow<'static, str>, Box<str>)>,
-    /// Metrics; finite numbers under keys of at most 50 characters.
+    /// Attributes; no value is empty. Shared, because a text may be long and in many events of one record.
+    pub attributes: Vec<(Cow<'static, str>, Arc<str>)>,
+    /// Metrics; a value that is no number is NaN.
     pub metrics: Vec<(Cow<'static, str>, f64)>,
     /// The application it is reported for.
     pub app: Option<Arc<App>>,
 }
 
+/// A text that may not be stated; no text that is stated is empty.
+pub type Text = Option<Box<str>>;
+
 /// The application that an event is reported for.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct App {
-    /// Its name.
-    pub title: Option<Box<str>>,
-    /// Its version.
-    pub version_code: Option<Box<str>>,
-    /// The name of its package.
-    pub package_name: Option<Box<str>>,
+    pub title: Text,
+    pub version_code: Text,
+    pub package_name: Text,
 }
 
 /// The session an event belongs to.
@@ -116,26 +116,24 @@ pub struct Session {
     pub id: Box<str>,
     /// When it started.
     pub start: Timestamp,
-    /// When it ended or paused, and how long it had lasted in milliseconds: always together, because
-    /// PutEvents refuses the one without the other.
+    /// When it ended or paused, and how long it had lasted in milliseconds.
     pub stop: Option<(Timestamp, i32)>,
 }
 
-/// What is known of an endpoint; what is left out stays as it is at the destination.
+/// What is known of an endpoint; a field that is left out stays as it is at the destination. The mapping
+/// states values as it finds them: each destination cuts its own copy.
 #[derive(Clone, Default, PartialEq)]
 pub struct Endpoint {
     /// The user's stable id at the provider.
-    pub user_id: Option<Box<str>>,
-    /// Attributes of the user.
+    pub user_id: Text,
     pub user_attributes: BTreeMap<Box<str>, Vec<Box<str>>>,
     /// E-mail address, telephone number or token.
-    pub address: Option<Box<str>>,
+    pub address: Text,
     /// The kind of the address, in Pinpoint's words (`EMAIL`, `SMS`, …).
-    pub channel_type: Option<Box<str>>,
-    /// Attributes of the endpoint.
+    pub channel_type: Text,
     pub attributes: BTreeMap<Box<str>, Vec<Box<str>>>,
     /// `NONE` or `ALL`, only where the source states it.
-    pub opt_out: Option<Box<str>>,
+    pub opt_out: Text,
     /// The device and its software.
     pub demographic: Option<Box<Demographic>>,
     /// Where the endpoint is.
@@ -145,51 +143,47 @@ pub struct Endpoint {
 /// The device and its software.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Demographic {
-    pub app_version: Option<Box<str>>,
-    pub locale: Option<Box<str>>,
-    pub make: Option<Box<str>>,
-    pub model: Option<Box<str>>,
-    pub model_version: Option<Box<str>>,
-    pub platform: Option<Box<str>>,
-    pub platform_version: Option<Box<str>>,
-    pub timezone: Option<Box<str>>,
+    pub app_version: Text,
+    pub locale: Text,
+    pub make: Text,
+    pub model: Text,
+    pub model_version: Text,
+    pub platform: Text,
+    pub platform_version: Text,
+    pub timezone: Text,
 }
 
 /// Where an endpoint is.
 #[derive(Clone, Default, PartialEq)]
 pub struct Location {
-    /// The city's name, at most 75 characters.
-    pub city: Option<Box<str>>,
-    /// ISO 3166-1 alpha-2 or alpha-3.
-    pub country: Option<Box<str>>,
-    /// The postal code.
-    pub postal_code: Option<Box<str>>,
-    /// The region's name, at most 75 characters.
-    pub region: Option<Box<str>>,
-    /// Latitude (-90…90) and longitude (-180…180) in degrees, always together.
-    pub coordinates: Option<(f64, f64)>,
+    pub city: Text,
+    /// A code of ISO 3166-1 in capitals, or whatever else the source states.
+    pub country: Text,
+    pub postal_code: Text,
+    pub region: Text,
+    /// In degrees, as the source states them.
+    pub latitude: Option<f64>,
+    pub longitude: Option<f64>,
 }
 
 /// What a route may select an event by.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Origin {
     pub provider: Box<str>,
-    pub realm_id: Option<Box<str>>,
-    pub realm_name: Option<Box<str>>,
+    pub realm_id: Text,
+    pub realm_name: Text,
     /// The client that the session was opened for where that is known, else the event's own.
-    pub client: Option<Box<str>>,
+    pub client: Text,
 }
 
 /// An app event on its way to an endpoint.
 #[derive(Clone)]
 pub struct Delivery {
-    /// Where it came from; none unless routes ask for it.
+    /// Where it came from; only if routes ask for it.
     pub origin: Option<Arc<Origin>>,
-    /// The endpoint it goes to.
     pub endpoint_id: EndpointId,
-    /// What the event's record says of the endpoint.
+    /// What the event's record states about the endpoint.
     pub endpoint: Arc<Endpoint>,
-    /// The event.
     pub event: Arc<AppEvent>,
 }
 
@@ -197,11 +191,11 @@ pub struct Delivery {
 pub enum Mapped {
     /// App events, at least one, in the order in which they are to be sent.
     Deliver(Vec<Delivery>),
-    /// The same of a part of it; another part is no event that can be read.
+    /// App events of one part of the record; another part cannot be read.
     Partly(Vec<Delivery>, Refusal),
     /// Nothing, on purpose.
     Ignored(Code),
-    /// Nothing, because it is no event that can be read.
+    /// Nothing, because the record cannot be read.
     Refused(Refusal),
 }
 
@@ -216,87 +210,74 @@ impl Mapped {
     }
 }
 
-impl Endpoint {
-    /// How many bytes an endpoint may take at the destination.
-    pub const LARGEST: usize = 15_000;
-
-    /// How many bytes it takes as JSON, at most.
+impl Delivery {
+    /// The bytes of its texts, which it keeps in memory beside a fixed part.
     #[must_use]
-    pub fn size(&self) -> usize {
-        let field = |text: &Option<Box<str>>| text.as_deref().map_or(0, |text| AROUND + escaped(text));
-        let mut size = AROUND;
-        size += field(&self.user_id) + field(&self.address);
-        size += field(&self.channel_type) + field(&self.opt_out);
-        for (key, values) in self.attributes.iter().chain(&self.user_attributes) {
-            size += Self::attribute_size(key, values);
-        }
-        if let Some(about) = &self.demographic {
-            size += AROUND + field(&about.app_version) + field(&about.locale) + field(&about.make);
-            size += field(&about.model) + field(&about.model_version) + field(&about.platform);
-            size += field(&about.platform_version) + field(&about.timezone);
-        }
-        if let Some(place) = &self.location {
-            size += AROUND + field(&place.city) + field(&place.country) + field(&place.postal_code);
-            size += field(&place.region) + place.coordinates.map_or(0, |_| 2 * (AROUND + NUMBER));
-        }
-        // The objects that hold the attributes and the user.
-        size + 3 * AROUND
-    }
-
-    /// How many bytes of its size an attribute takes.
-    #[must_use]
-    pub fn attribute_size(key: &str, values: &[Box<str>]) -> usize {
-        // Quotation marks and a comma each.
-        AROUND + escaped(key) + values.iter().map(|value| 3 + escaped(value)).sum::<usize>()
-    }
-
-    /// Takes over each field that `newer` states; the newest snapshot wins field by field.
-    pub fn update(&mut self, newer: &Self) {
-        let text = |old: &mut Option<Box<str>>, new: &Option<Box<str>>| {
-            if new.is_some() {
-                old.clone_from(new);
-            }
-        };
-        text(&mut self.user_id, &newer.user_id);
-        text(&mut self.address, &newer.address);
-        text(&mut self.channel_type, &newer.channel_type);
-        text(&mut self.opt_out, &newer.opt_out);
-        for (key, values) in &newer.user_attributes {
-            self.user_attributes.insert(key.clone(), values.clone());
-        }
-        for (key, values) in &newer.attributes {
-            self.attributes.insert(key.clone(), values.clone());
-        }
-        if let Some(newer) = &newer.demographic {
-            let old = self.demographic.get_or_insert_default();
-            text(&mut old.app_version, &newer.app_version);
-            text(&mut old.locale, &newer.locale);
-            text(&mut old.make, &newer.make);
-            text(&mut old.model, &newer.model);
-            text(&mut old.model_version, &newer.model_version);
-            text(&mut old.platform, &newer.platform);
-            text(&mut old.platform_version, &newer.platform_version);
-            text(&mut old.timezone, &newer.timezone);
-        }
-        if let Some(newer) = &newer.location {
-            // A place is one fact: a new city beside the old coordinates would be nowhere.
-            self.location = Some(newer.clone());
-        }
+    pub fn text_bytes(&self) -> usize {
+        self.event.text_bytes() + self.endpoint.text_bytes()
     }
 }
 
-/// What stands around a value at most: its name, five quotation marks, braces, colons and commas.
-const AROUND: usize = "PlatformVersion".len() + 8;
+impl AppEvent {
+    fn text_bytes(&self) -> usize {
+        let attributes: usize = self.attributes.iter().map(|(key, text)| key.len() + text.len()).sum();
+        let session = self.session.as_ref().map_or(0, |session| session.id.len());
+        let app = self.app.as_ref().map_or(0, |app| bytes(app.texts()));
+        self.id.len() + attributes + session + app
+    }
+}
 
-/// The longest number of degrees, in digits.
-const NUMBER: usize = 25;
+impl App {
+    #[must_use]
+    pub fn texts(&self) -> [&Text; 3] {
+        [&self.title, &self.version_code, &self.package_name]
+    }
 
-/// How many bytes a text takes within quotation marks.
-fn escaped(text: &str) -> usize {
-    let added = |byte: u8| match byte {
-        0..32 => 5,
-        b'"' | b'\\' => 1,
-        _ => 0,
-    };
-    text.len() + text.bytes().map(added).sum::<usize>()
+    /// In the order of [`App::texts`].
+    pub fn texts_mut(&mut self) -> [&mut Text; 3] {
+        [&mut self.title, &mut self.version_code, &mut self.package_name]
+    }
+}
+
+impl Endpoint {
+    fn text_bytes(&self) -> usize {
+        let attributes = self.attributes.iter().chain(&self.user_attributes);
+        let values = |values: &Vec<Box<str>>| values.iter().map(|value| value.len()).sum::<usize>();
+        bytes([&self.user_id, &self.address, &self.channel_type, &self.opt_out])
+            + attributes.map(|(key, list)| key.len() + values(list)).sum::<usize>()
+            + self.demographic.as_ref().map_or(0, |device| bytes(device.texts()))
+            + self.location.as_ref().map_or(0, |place| bytes(place.texts()))
+    }
+}
+
+impl Demographic {
+    #[must_use]
+    pub fn texts(&self) -> [&Text; 8] {
+        let Self { app_version, locale, make, model, model_version, platform, platform_version, timezone } =
+            self;
+        [app_version, locale, make, model, model_version, platform, platform_version, timezone]
+    }
+
+    /// In the order of [`Demographic::texts`].
+    pub fn texts_mut(&mut self) -> [&mut Text; 8] {
+        let Self { app_version, locale, make, model, model_version, platform, platform_version, timezone } =
+            self;
+        [app_version, locale, make, model, model_version, platform, platform_version, timezone]
+    }
+}
+
+impl Location {
+    #[must_use]
+    pub fn texts(&self) -> [&Text; 4] {
+        [&self.city, &self.country, &self.postal_code, &self.region]
+    }
+
+    /// In the order of [`Location::texts`].
+    pub fn texts_mut(&mut self) -> [&mut Text; 4] {
+        [&mut self.city, &mut self.country, &mut self.postal_code, &mut self.region]
+    }
+}
+
+fn bytes<const N: usize>(texts: [&Text; N]) -> usize {
+    texts.into_iter().flatten().map(|text| text.len()).sum()
 }

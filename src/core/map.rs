@@ -1,8 +1,9 @@
 //! From what happened to app events on endpoints: the second of the two steps.
 //!
-//! Knows nothing of vendors, batches, offsets and the wire. Holds the rule that a record always becomes
-//! the same events: their ids and endpoints depend on the record alone, and their content beside it only
-//! on what the session index holds of the session (invariant 11).
+//! Knows nothing of vendors, batches, offsets and destinations: values are stated as they are found, and
+//! each destination cuts its own copy. What always holds: a record becomes the same events each time. Their
+//! ids and endpoints depend on the record alone, and their content only on the record and on what the
+//! session index holds about the session (invariant 11).
 //!
 //! | what happened | becomes |
 //! |---|---|
@@ -33,9 +34,8 @@ use crate::core::{
     map::{
         config::{SessionsConfig, endpoint::FailedSignIn},
         endpoint::Additions,
-        ids::{SourceKeys, Whose},
+        ids::{EndpointOwner, SourceKeys},
         lifecycle::reason,
-        limits::{Limited, Limits},
         outputs::Outputs,
         sessions::Sessions,
     },
@@ -50,7 +50,6 @@ pub mod endpoint;
 mod fields;
 mod ids;
 mod lifecycle;
-pub mod limits;
 mod outputs;
 mod sessions;
 
@@ -93,8 +92,6 @@ pub struct MappingCounts {
     pub entries_unreadable: u64,
     /// Records whose own time could not be read, so that the record's timestamp stands in for it.
     pub time_fallback: u64,
-    /// What the limits of fields cost.
-    pub limits: Limits,
     /// Records by what they were taken for, in the order of [`Format::ALL`].
     pub recognised: [u64; Format::ALL.len()],
 }
@@ -196,7 +193,6 @@ impl Mapper {
             closings_replaced: lost.closings_replaced,
             entries_unreadable: lost.unreadable,
             time_fallback: self.time_fallback,
-            limits: self.additions.limits,
             recognised: self.recognised,
         }
     }
@@ -217,20 +213,13 @@ impl Mapper {
             Kind::SessionPaused => self.pause(event, key, record, now)?,
             Kind::SessionStopped if event.user.is_none() => {
                 let whole = self.completed(event)?;
-                let outputs = self.stop(&whole, key, record, now)?;
-                return Ok(self.finish(outputs));
+                return Ok(self.stop(&whole, key, record, now)?.finish());
             }
             Kind::SessionStopped => self.stop(event, key, record, now)?,
             Kind::SessionsStopped => return self.stop_all(event, &key, record),
             Kind::Activity => return self.activity(event, &key, record, now),
         };
-        Ok(self.finish(outputs))
-    }
-
-    fn finish(&mut self, outputs: Outputs<'_>) -> Vec<Delivery> {
-        let (deliveries, shortened) = outputs.finish();
-        self.additions.limits.add_shortened(Limited::EventAttributes, shortened);
-        deliveries
+        Ok(outputs.finish())
     }
 
     fn sign_in<'a>(
@@ -264,12 +253,14 @@ impl Mapper {
         key: Cow<'a, str>,
         record: &Record,
     ) -> Result<Outputs<'a>, Unmapped> {
-        let whose = whose(event)?;
-        if matches!(whose, Whose::Failed(_)) && self.additions.failed_sign_in() == FailedSignIn::Drop {
+        let owner = endpoint_owner(event)?;
+        if matches!(owner, EndpointOwner::UnknownUser(_))
+            && self.additions.failed_sign_in() == FailedSignIn::Drop
+        {
             return Err(Ignored::UnknownUser.into());
         }
         let time = self.time(event, record)?;
-        Ok(Outputs::new(event, key, &whose, time, &mut self.additions))
+        Ok(Outputs::new(event, key, &owner, time, &self.additions))
     }
 
     /// When it happened; the record's timestamp where the event does not say so readably.
@@ -283,14 +274,14 @@ impl Mapper {
     }
 }
 
-/// Whose endpoint the event goes to. Only of a failed sign-in may the user be unknown.
-fn whose<'a>(event: &'a IdentityEvent<'_>) -> Result<Whose<'a>, Unmapped> {
-    if let Some(user) = &event.user {
-        return Ok(Whose::User(ids::user_id(user)?));
-    }
-    match event.user_name.as_deref() {
-        Some(name) if event.kind == Kind::SignInFailed && !name.trim().is_empty() => Ok(Whose::Failed(name)),
-        _ => Err(Ignored::NoUser.into()),
+/// Whose endpoint the event goes to. The user may be unknown only if the sign-in failed.
+fn endpoint_owner<'a>(event: &'a IdentityEvent<'_>) -> Result<EndpointOwner<'a>, Ignored> {
+    match (&event.user, event.user_name.as_deref()) {
+        (Some(user), _) => Ok(EndpointOwner::User(user)),
+        (None, Some(name)) if event.kind == Kind::SignInFailed && !name.trim().is_empty() => {
+            Ok(EndpointOwner::UnknownUser(name))
+        }
+        _ => Err(Ignored::NoUser),
     }
 }
 

@@ -13,13 +13,18 @@ use std::{
 
 use anyhow::{Context as _, Error};
 
-use self::{outcome::Outcome, requests::Requests, values::Values};
+use self::{
+    outcome::{Outcome, Taken},
+    requests::Requests,
+    values::Values,
+};
 use crate::{
     cli::{MapArguments, MapOutput},
     config::Config,
     core::{
         decode::{Decoder, Wanted, config::FormatsConfig},
-        event::{Mapped, Refusal},
+        destination::{Encoder, Request},
+        event::Refusal,
         map::{
             Mapper,
             endpoint::{Additions, Locate},
@@ -27,7 +32,7 @@ use crate::{
         record::{Ownership, Record},
         time::Moment,
     },
-    edge::{aws::pinpoint, clock::Clock, geo::Database, kafka::client::Cluster},
+    edge::{aws::pinpoint::PutEvents, clock::Clock, geo::Database, kafka::client::Cluster},
     exit::{Exit, Failure},
 };
 
@@ -63,6 +68,7 @@ pub fn run(arguments: &MapArguments, config: &Config) -> Result<Exit, Failure> {
 struct Preview {
     decoder: Decoder,
     mapper: Mapper,
+    encoder: Box<dyn Encoder>,
     output: MapOutput,
     requests: Requests,
     /// How many records were shown.
@@ -84,6 +90,7 @@ impl Preview {
         Ok(Self {
             decoder: decoder()?,
             mapper: Mapper::new(decoder()?, &config.sessions).with(additions),
+            encoder: Box::new(PutEvents),
             output: arguments.output,
             requests: Requests::default(),
             records: 0,
@@ -122,41 +129,41 @@ impl Preview {
     fn show(&mut self, record: &Record) -> Result<(), Failure> {
         let decoded = self.decoder.decode(record);
         // Time stands still: what a session's end needs is remembered for as long as this runs.
-        let mapped = self.mapper.map(record, Moment::START).mapped;
+        let taken = Taken::of(self.mapper.map(record, Moment::START).mapped, &*self.encoder);
         self.records += 1;
-        self.refused |= matches!(mapped, Mapped::Partly(..) | Mapped::Refused(_));
-        let outcome = Outcome { number: self.records, record, decoded: &decoded, mapped: &mapped };
+        self.refused |= taken.refused.is_some();
+        let (number, encoder) = (self.records, &*self.encoder);
+        let outcome = Outcome { number, record, decoded: &decoded, taken: &taken, encoder };
         let printed = match self.output {
             MapOutput::Text => write!(self.printed, "{}", outcome.text()),
             MapOutput::Json => writeln!(self.printed, "{}", outcome.json()),
-            MapOutput::Request => self.request(mapped),
+            MapOutput::Request => self.request(taken),
         };
         // Each is seen at once where records come slowly.
         printed.and_then(|()| self.printed.flush()).map_err(closed)
     }
 
-    /// Prints the requests that are full; says of what is refused why, beside them.
-    fn request(&mut self, mapped: Mapped) -> io::Result<()> {
-        let (deliveries, refusal) = match mapped {
-            Mapped::Deliver(deliveries) => (deliveries, None),
-            Mapped::Partly(deliveries, refusal) => (deliveries, Some(refusal)),
-            Mapped::Refused(refusal) => (Vec::new(), Some(refusal)),
-            Mapped::Ignored(_) => (Vec::new(), None),
-        };
-        if let Some(Refusal { code, message }) = refusal {
+    /// Prints the requests that are full, and on the standard error why a record is refused.
+    fn request(&mut self, taken: Taken) -> io::Result<()> {
+        if let Some(Refusal { code, message }) = taken.refused {
             writeln!(io::stderr(), "record {} is refused: {code}: {message}", self.records)?;
         }
-        for delivery in deliveries {
-            if let Some(full) = self.requests.add(delivery) {
-                print(&mut self.printed, &full)?;
+        for event in taken.events {
+            if let Some(full) = self.requests.add(event, &*self.encoder) {
+                self.print(&full)?;
             }
         }
         Ok(())
     }
 
+    fn print(&mut self, request: &Request) -> io::Result<()> {
+        self.printed.write_all(&self.encoder.body(request))?;
+        self.printed.write_all(b"\n")
+    }
+
     fn finish(mut self) -> Result<Exit, Failure> {
         if let Some(last) = self.requests.take() {
-            print(&mut self.printed, &last).and_then(|()| self.printed.flush()).map_err(closed)?;
+            self.print(&last).and_then(|()| self.printed.flush()).map_err(closed)?;
         }
         Ok(if self.refused { Exit::Refused } else { Exit::Clean })
     }
@@ -180,11 +187,6 @@ fn formats(arguments: &MapArguments, config: &Config) -> Result<FormatsConfig, F
         return Err(Failure::new(Exit::Usage, error).with_help(help));
     }
     Ok(FormatsConfig { format, custom: configured.custom, ..FormatsConfig::default() })
-}
-
-fn print(to: &mut impl Write, request: &crate::core::destination::Request) -> io::Result<()> {
-    to.write_all(&pinpoint::write_body(request))?;
-    to.write_all(b"\n")
 }
 
 fn unreadable(file: &Path, error: io::Error) -> Failure {

@@ -372,6 +372,10 @@ impl Encoder for Sized500 {
         0
     }
 
+    fn fields(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     fn body(&self, _: &Request) -> Vec<u8> {
         Vec::new()
     }

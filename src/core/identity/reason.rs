@@ -85,9 +85,6 @@ pub enum Refused {
     /// `too_many_events`
     #[error("the record becomes more events than one record may")]
     TooManyEvents,
-    /// `user_id_not_allowed`
-    #[error("the user id is longer than 255 characters or holds `$`, `{{`, `}}` or a control character")]
-    UserIdNotAllowed,
     /// `no_time`
     #[error("neither the event nor the record says when it happened")]
     NoTime,
@@ -130,7 +127,6 @@ impl Refused {
             Self::FieldInvalid { .. } => "field_invalid",
             Self::FilterFailed => "filter_failed",
             Self::TooManyEvents => "too_many_events",
-            Self::UserIdNotAllowed => "user_id_not_allowed",
             Self::NoTime => "no_time",
         })
     }

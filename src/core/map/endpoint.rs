@@ -1,15 +1,16 @@
 //! What the configuration adds to app events and their endpoints, field by field.
 //!
 //! Knows nothing of sessions and of which events a record becomes, nor of how a place is looked up: that is
-//! handed in. What always holds: nothing is said that no key asks for, and nothing passes the limits.
+//! handed in. Values are stated as they are found: each destination cuts its own copy. What always holds:
+//! no field is stated that no key asks for.
 //!
-//! Of an endpoint that is not surely the person's nothing is said: those of unknown users are shared by
-//! strangers, and a failed sign-in may be anybody's, from anywhere.
+//! An endpoint that may not be the person's gets no attributes: strangers share those of unknown users, and
+//! anybody may have caused a failed sign-in, from anywhere.
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use crate::core::{
-    event::{App, Demographic, Endpoint, EndpointId, Location},
+    event::{App, Demographic, Endpoint, EndpointId, Location, Text},
     identity::{Device, IdentityEvent, Kind, Place},
     map::{
         agent,
@@ -22,8 +23,7 @@ use crate::core::{
             value::Value,
         },
         fields,
-        ids::{EndpointIds, Whose},
-        limits::{Limited, Limits},
+        ids::{EndpointIds, EndpointOwner},
     },
 };
 
@@ -36,12 +36,11 @@ pub struct Additions {
     endpoint: EndpointConfig,
     event: EventConfig,
     locate: Locate,
-    pub(super) limits: Limits,
 }
 
 /// What all app events of one identity event carry.
 pub(super) struct Common {
-    pub(super) attributes: Vec<(Cow<'static, str>, Box<str>)>,
+    pub(super) attributes: Vec<(Cow<'static, str>, Arc<str>)>,
     pub(super) metrics: Vec<(Cow<'static, str>, f64)>,
     pub(super) app: Option<Arc<App>>,
 }
@@ -50,7 +49,7 @@ impl Additions {
     /// What `endpoint` and `event` ask for; `locate` is asked where they want places of ip addresses.
     #[must_use]
     pub fn new(endpoint: EndpointConfig, event: EventConfig, locate: Locate) -> Self {
-        Self { ids: EndpointIds::new(&endpoint), endpoint, event, locate, limits: Limits::default() }
+        Self { ids: EndpointIds::new(&endpoint), endpoint, event, locate }
     }
 
     /// What becomes of a failed sign-in of a user who is not known.
@@ -59,54 +58,46 @@ impl Additions {
     }
 
     /// The id of the endpoint that an event goes to.
-    pub(super) fn endpoint_id(&self, event: &IdentityEvent<'_>, whose: &Whose<'_>) -> EndpointId {
-        self.ids.id(event, whose)
+    pub(super) fn endpoint_id(&self, event: &IdentityEvent<'_>, owner: &EndpointOwner<'_>) -> EndpointId {
+        self.ids.id(event, owner)
     }
 
     /// What is said of the endpoint that an event goes to.
-    pub(super) fn endpoint(&mut self, event: &IdentityEvent<'_>, whose: &Whose<'_>) -> Endpoint {
-        let Whose::User(user) = whose else { return Endpoint::default() };
+    pub(super) fn endpoint(&self, event: &IdentityEvent<'_>, owner: &EndpointOwner<'_>) -> Endpoint {
+        let EndpointOwner::User(user) = owner else { return Endpoint::default() };
         let mut endpoint = Endpoint { user_id: Some((*user).into()), ..Endpoint::default() };
         if event.kind == Kind::SignInFailed {
             return endpoint;
         }
-        let (config, limits) = (&self.endpoint, &mut self.limits);
+        let config = &self.endpoint;
         if let Some(asked) = &config.address {
-            endpoint.address = address(asked, event, limits);
+            endpoint.address = address(asked, event);
             endpoint.channel_type = endpoint.address.as_ref().map(|_| asked.channel.name().into());
         }
-        endpoint.user_attributes =
-            attributes(&config.user_attributes, Limited::UserAttributes, event, limits);
-        endpoint.attributes = attributes(&config.attributes, Limited::Attributes, event, limits);
+        endpoint.user_attributes = attributes(&config.user_attributes, event);
+        endpoint.attributes = attributes(&config.attributes, event);
         endpoint.opt_out = config.opt_out.as_ref().and_then(|asked| opt_out(asked, event)).map(Into::into);
         endpoint.demographic =
-            config.demographic.as_ref().and_then(|asked| demographic(asked, event, limits)).map(Box::new);
-        endpoint.location = config
-            .location
-            .as_ref()
-            .and_then(|asked| location(asked, event, &self.locate, limits))
-            .map(Box::new);
-        limits.fit(&mut endpoint);
+            config.demographic.as_ref().and_then(|asked| demographic(asked, event)).map(Box::new);
+        endpoint.location =
+            config.location.as_ref().and_then(|asked| location(asked, event, &self.locate)).map(Box::new);
         endpoint
     }
 
     /// What all app events of an identity event carry.
-    pub(super) fn common(&mut self, event: &IdentityEvent<'_>) -> Common {
-        let (config, limits) = (&self.event, &mut self.limits);
-        let attributes = config.attributes.iter().filter_map(|(key, value)| {
-            let text = joined(value, event)?;
-            Some((Cow::Owned(key.clone()), limits.text(Limited::EventAttributes, &text)?.into()))
-        });
+    pub(super) fn common(&self, event: &IdentityEvent<'_>) -> Common {
+        let config = &self.event;
+        let attributes = config
+            .attributes
+            .iter()
+            .filter_map(|(key, value)| Some((Cow::Owned(key.clone()), Arc::from(&*joined(value, event)?))));
         let attributes = attributes.collect();
         let metrics = config.metrics.iter().filter_map(|(key, field)| {
             let text = fields::said(field, event).into_iter().next()?;
-            Some((Cow::Owned(key.clone()), limits.metric(&text)?))
+            Some((Cow::Owned(key.clone()), text.trim().parse().unwrap_or(f64::NAN)))
         });
         let metrics = metrics.collect();
-        let mut text = |value: &Option<Value>| {
-            let text = fields::first(value.as_ref()?, event)?;
-            limits.text(Limited::EventApp, &text).map(Into::into)
-        };
+        let text = |value: &Option<Value>| Some((*fields::first(value.as_ref()?, event)?).into());
         let app = App {
             title: text(&config.app.title),
             version_code: text(&config.app.version_code),
@@ -123,21 +114,18 @@ impl Default for Additions {
     }
 }
 
-fn address(asked: &AddressConfig, event: &IdentityEvent<'_>, limits: &mut Limits) -> Option<Box<str>> {
+fn address(asked: &AddressConfig, event: &IdentityEvent<'_>) -> Text {
     let text = fields::said(&asked.from, event).into_iter().next()?;
-    limits.address(asked.channel, &text)
+    Some(text.trim()).filter(|text| !text.is_empty()).map(Into::into)
 }
 
 fn attributes(
     asked: &BTreeMap<String, Value>,
-    field: Limited,
     event: &IdentityEvent<'_>,
-    limits: &mut Limits,
 ) -> BTreeMap<Box<str>, Vec<Box<str>>> {
     let attribute = |(key, value): (&String, &Value)| {
-        let values = fields::values(value, event);
-        let values = limits.values(field, values.iter().map(|text| &**text));
-        // What is left out stays as it is at the destination; an empty list would take it away.
+        let values: Vec<_> = fields::values(value, event).iter().map(|text| (**text).into()).collect();
+        // An attribute that is left out stays as it is at the destination; an empty list would remove it.
         (!values.is_empty()).then(|| (key.as_str().into(), values))
     };
     asked.iter().filter_map(attribute).collect()
@@ -153,32 +141,22 @@ fn opt_out(asked: &OptOutConfig, event: &IdentityEvent<'_>) -> Option<&'static s
     }
 }
 
-fn demographic(
-    asked: &DemographicConfig,
-    event: &IdentityEvent<'_>,
-    limits: &mut Limits,
-) -> Option<Demographic> {
+fn demographic(asked: &DemographicConfig, event: &IdentityEvent<'_>) -> Option<Demographic> {
     let known: Vec<_> = asked.from.iter().map(|source| device(*source, event)).collect();
-    let mut part = |field: Limited, own: &Option<Value>, of: for<'d> fn(&'d Known<'_>) -> Option<&'d str>| {
+    let part = |own: &Option<Value>, of: for<'d> fn(&'d Known<'_>) -> Option<&'d str>| {
         let own = own.as_ref().and_then(|value| fields::first(value, event));
         let text = own.as_deref().or_else(|| known.iter().find_map(of))?;
-        limits.text(field, text).map(Into::into)
+        (!text.is_empty()).then(|| text.into())
     };
     let demographic = Demographic {
-        app_version: part(Limited::AppVersion, &asked.app_version, |known| {
-            known.device.app_version.as_deref()
-        }),
-        locale: part(Limited::Locale, &asked.locale, |known| known.device.locale.as_deref()),
-        make: part(Limited::Make, &asked.make, |known| known.device.make.as_deref()),
-        model: part(Limited::Model, &asked.model, |known| {
-            known.device.model.as_deref().or(known.device.browser.as_deref())
-        }),
-        model_version: part(Limited::ModelVersion, &asked.model_version, |known| known.version.as_deref()),
-        platform: part(Limited::Platform, &asked.platform, |known| known.device.platform.as_deref()),
-        platform_version: part(Limited::PlatformVersion, &asked.platform_version, |known| {
-            known.device.platform_version.as_deref()
-        }),
-        timezone: part(Limited::Timezone, &asked.timezone, |known| known.device.timezone.as_deref()),
+        app_version: part(&asked.app_version, |known| known.device.app_version.as_deref()),
+        locale: part(&asked.locale, |known| known.device.locale.as_deref()),
+        make: part(&asked.make, |known| known.device.make.as_deref()),
+        model: part(&asked.model, |known| known.device.model.as_deref().or(known.device.browser.as_deref())),
+        model_version: part(&asked.model_version, |known| known.version.as_deref()),
+        platform: part(&asked.platform, |known| known.device.platform.as_deref()),
+        platform_version: part(&asked.platform_version, |known| known.device.platform_version.as_deref()),
+        timezone: part(&asked.timezone, |known| known.device.timezone.as_deref()),
     };
     Some(demographic).filter(|demographic| *demographic != Demographic::default())
 }
@@ -202,30 +180,45 @@ fn device<'e>(source: DeviceSource, event: &'e IdentityEvent<'e>) -> Known<'e> {
     }
 }
 
-/// The place that the first source knows anything of: a place is one fact, and the city of one beside the
-/// coordinates of another would be nowhere.
-fn location(
-    asked: &LocationConfig,
-    event: &IdentityEvent<'_>,
-    locate: &Locate,
-    limits: &mut Limits,
-) -> Option<Location> {
-    asked.from.iter().find_map(|source| match source {
-        PlaceSource::Event => wire(event.place.as_deref()?, limits),
-        PlaceSource::Ip => wire(&locate(event.ip.as_deref()?)?, limits),
-    })
+/// The place of the first source that knows one; if none does, the first that states anything. A place is
+/// one fact: the city of one source beside the coordinates of another would be nowhere.
+fn location(asked: &LocationConfig, event: &IdentityEvent<'_>, locate: &Locate) -> Option<Location> {
+    let mut stated = asked.from.iter().filter_map(|source| match source {
+        PlaceSource::Event => stated(event.place.as_deref()?),
+        PlaceSource::Ip => stated(&locate(event.ip.as_deref()?)?),
+    });
+    let first = stated.next()?;
+    if is_somewhere(&first) { Some(first) } else { stated.find(is_somewhere).or(Some(first)) }
 }
 
-fn wire(place: &Place<'_>, limits: &mut Limits) -> Option<Location> {
-    let mut text = |field, text: &Option<Cow<'_, str>>| limits.text(field, text.as_deref()?).map(Into::into);
+fn stated(place: &Place<'_>) -> Option<Location> {
+    let text = |text: &Option<Cow<'_, str>>| Some(text.as_deref().filter(|text| !text.is_empty())?.into());
+    let country: Text = text(&place.country);
     let location = Location {
-        city: text(Limited::City, &place.city),
-        postal_code: text(Limited::PostalCode, &place.postal_code),
-        region: text(Limited::Region, &place.region),
-        country: place.country.as_deref().and_then(|text| limits.country(text)),
-        coordinates: limits.coordinates(place.latitude, place.longitude),
+        city: text(&place.city),
+        postal_code: text(&place.postal_code),
+        region: text(&place.region),
+        // Sources write codes in either case, and every destination wants one.
+        country: country.map(|text| if is_country(&text) { text.to_ascii_uppercase().into() } else { text }),
+        latitude: place.latitude,
+        longitude: place.longitude,
     };
     Some(location).filter(|location| *location != Location::default())
+}
+
+/// Whether a place tells where it is: neither the name of a country nor a point off the earth does.
+fn is_somewhere(place: &Location) -> bool {
+    let on_earth = |(latitude, longitude): (f64, f64)| latitude.abs() <= 90.0 && longitude.abs() <= 180.0;
+    place.city.is_some()
+        || place.postal_code.is_some()
+        || place.region.is_some()
+        || place.country.as_deref().is_some_and(is_country)
+        || place.latitude.zip(place.longitude).is_some_and(on_earth)
+}
+
+/// Whether it is a code of ISO 3166-1 by its form.
+fn is_country(text: &str) -> bool {
+    matches!(text.len(), 2 | 3) && text.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 /// All values as one text, as an event's attribute has no list: separated by commas.

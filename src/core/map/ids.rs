@@ -10,18 +10,16 @@ use sha2::{Digest, Sha256};
 
 use crate::core::{
     event::{EndpointId, EventType},
-    identity::{IdentityEvent, reason::Refused},
+    identity::IdentityEvent,
     map::config::endpoint::{EndpointConfig, IdOf},
     record::Record,
 };
 
-/// The longest user id, in characters: the width of Keycloak's own column.
-const LONGEST_USER_ID: usize = 255;
-
-/// The longest session id, in characters: what fits into an event attribute.
+/// The longest session id, in characters. This, like the length of an event's id, is a contract of ours and
+/// no limit of a destination: a session and an event have the same id everywhere.
 const LONGEST_SESSION_ID: usize = 200;
 
-/// The longest event id, in bytes: what fits into the attribute that repeats it.
+/// The longest event id, in bytes.
 const LONGEST_EVENT_ID: usize = 200;
 
 /// The longest source event id, in bytes, that becomes a part of event ids as it is.
@@ -31,12 +29,12 @@ const LONGEST_SOURCE_ID: usize = 100;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Fingerprint([u8; 16]);
 
-/// Whose endpoint an event goes to.
-pub(super) enum Whose<'a> {
+/// EndpointOwner endpoint an event goes to.
+pub(super) enum EndpointOwner<'a> {
     /// The endpoint of this user.
     User(&'a str),
     /// One of the endpoints that all unknown users of this name share.
-    Failed(&'a str),
+    UnknownUser(&'a str),
 }
 
 impl Fingerprint {
@@ -108,14 +106,14 @@ impl EndpointIds {
     }
 
     /// The id of the endpoint that an event goes to.
-    pub(super) fn id(&self, event: &IdentityEvent<'_>, whose: &Whose<'_>) -> EndpointId {
+    pub(super) fn id(&self, event: &IdentityEvent<'_>, owner: &EndpointOwner<'_>) -> EndpointId {
         let realm = event.realm.as_deref().unwrap_or_default();
-        let digest = match whose {
-            Whose::Failed(name) => {
+        let digest = match owner {
+            EndpointOwner::UnknownUser(name) => {
                 let number = self.number(name).to_string();
                 self.digest(&["v1", "failed", &event.provider, realm, &number])
             }
-            Whose::User(user) => {
+            EndpointOwner::User(user) => {
                 let device = || event.device.as_ref().and_then(|device| device.id.as_deref());
                 let (kind, more) = match self.of {
                     IdOf::User => ("user", None),
@@ -169,20 +167,6 @@ impl Hmac {
         take_in(&mut inner, parts);
         self.outer.clone().chain_update(inner.finalize()).finalize().into()
     }
-}
-
-/// The user's id.
-///
-/// # Errors
-///
-/// `PutEvents` would refuse it, or it is longer than any that a provider gives.
-pub(super) fn user_id(id: &str) -> Result<&str, Refused> {
-    // Nearly every id is usual, and bytes are looked at faster than characters.
-    if id.len() <= LONGEST_USER_ID && is_usual(id) {
-        return Ok(id);
-    }
-    let allowed = |c: char| !matches!(c, '$' | '{' | '}') && !c.is_control();
-    if id.chars().all(allowed) && fits(id, LONGEST_USER_ID) { Ok(id) } else { Err(Refused::UserIdNotAllowed) }
 }
 
 /// The session's id as it is delivered; the digest stands in for one that fits into no attribute.
@@ -320,29 +304,34 @@ mod tests {
     };
 
     const REALM: &str = "09923c55-c2ca-40ab-8758-65020722d663";
-    const ANNA: Whose<'_> = Whose::User("73fba50c-e077-4737-b9cc-175c13da85eb");
+    const ANNA: EndpointOwner<'_> = EndpointOwner::User("73fba50c-e077-4737-b9cc-175c13da85eb");
     const SHORT: &str = "0123456789abcdef";
 
     /// The expected ids were computed with Python's hashlib and hmac.
     #[track_caller]
-    fn check_of(config: &EndpointConfig, event: &IdentityEvent<'_>, whose: &Whose<'_>, expected: &str) {
-        assert_eq!(&*EndpointIds::new(config).id(event, whose).0, expected);
+    fn check_of(
+        config: &EndpointConfig,
+        event: &IdentityEvent<'_>,
+        owner: &EndpointOwner<'_>,
+        expected: &str,
+    ) {
+        assert_eq!(&*EndpointIds::new(config).id(event, owner).0, expected);
     }
 
     #[track_caller]
-    fn check(realm: Option<&str>, whose: &Whose<'_>, expected: &str) {
+    fn check(realm: Option<&str>, owner: &EndpointOwner<'_>, expected: &str) {
         let realm = realm.map(Cow::from);
         let event = IdentityEvent { realm, ..IdentityEvent::new(Kind::SignIn, "keycloak") };
-        check_of(&EndpointConfig::default(), &event, whose, expected);
+        check_of(&EndpointConfig::default(), &event, owner, expected);
     }
 
     #[test]
     fn golden_endpoint_ids() {
         check(Some(REALM), &ANNA, "f92a0322ae133672786896c85e51cc5f");
-        check(None, &Whose::User("u"), "91f940d26844532f681b6e5aaa150ab7");
-        check(Some("r"), &Whose::User("Jürgen"), "e91cdcfeb86a6a3b628305e852a507b4");
-        check(Some(REALM), &Whose::Failed("nobody"), "6bad69f100fd62cc784dba627b9544d1");
-        check(Some(REALM), &Whose::Failed(" JOSÉ\t"), "7341abf82fd8ca2713381f66bb78bac0");
+        check(None, &EndpointOwner::User("u"), "91f940d26844532f681b6e5aaa150ab7");
+        check(Some("r"), &EndpointOwner::User("Jürgen"), "e91cdcfeb86a6a3b628305e852a507b4");
+        check(Some(REALM), &EndpointOwner::UnknownUser("nobody"), "6bad69f100fd62cc784dba627b9544d1");
+        check(Some(REALM), &EndpointOwner::UnknownUser(" JOSÉ\t"), "7341abf82fd8ca2713381f66bb78bac0");
     }
 
     /// An event with a client and a device.
@@ -406,7 +395,7 @@ mod tests {
     fn golden_ids_of_unknown_users() {
         let (plain, secret) = (config(IdOf::UserClient, None), config(IdOf::UserDevice, Some(SHORT)));
         let seven = NonZeroU32::new(7).unwrap();
-        let nobody = Whose::Failed("nobody");
+        let nobody = EndpointOwner::UnknownUser("nobody");
         check_of(&plain, &full(), &nobody, "6bad69f100fd62cc784dba627b9544d1");
         check_of(&secret, &full(), &nobody, "f872745968404d93517459a56ea9b309");
         let fewer = |config| EndpointConfig { failed_sign_in_endpoints: seven, ..config };

@@ -12,11 +12,10 @@ use crate::core::{
         reason::{Ignored, Unmapped},
     },
     map::{
-        Mapper,
+        Mapper, endpoint_owner,
         ids::{self, Fingerprint},
         outputs::Outputs,
         sessions::{Cause, Closed, Opened, Owner, Rest},
-        whose,
     },
     record::Record,
     time::{Moment, Timestamp},
@@ -129,13 +128,13 @@ impl Mapper {
         {
             let stopped = completed(event, &owner);
             let mut outputs =
-                Outputs::new(&stopped, key.into(), &whose(&stopped)?, time, &mut self.additions)
+                Outputs::new(&stopped, key.into(), &endpoint_owner(&stopped)?, time, &self.additions)
                     .for_each_session();
             if let Some((id, _)) = session(&stopped) {
                 let reason = reason(&stopped);
                 self.end(EventType::SessionStop, &id, closed.start, closed.stop, reason, &mut outputs);
             }
-            deliveries.extend(self.finish(outputs));
+            deliveries.extend(outputs.finish());
         }
         if deliveries.is_empty() { Err(Ignored::NoOpenSession.into()) } else { Ok(deliveries) }
     }
@@ -187,11 +186,11 @@ impl Mapper {
         let start = self.sessions.used(session, by).ok_or(Ignored::Activity)?;
         let owner = self.sessions.owner(session).ok_or(Ignored::Activity)?;
         let resumed = completed(event, owner);
-        let whose = whose(&resumed)?;
-        let mut outputs = Outputs::new(&resumed, key.into(), &whose, time, &mut self.additions);
+        let owner = endpoint_owner(&resumed)?;
+        let mut outputs = Outputs::new(&resumed, key.into(), &owner, time, &self.additions);
         let session = Session { id: id.into(), start, stop: None };
         outputs.push(EventType::SessionResume, Some(session), &[]);
-        Ok(self.finish(outputs))
+        Ok(outputs.finish())
     }
 
     /// What the record says of sessions that have rested for too long, by the latest time that its events
@@ -210,11 +209,11 @@ impl Mapper {
             (EventType::SessionPause, "idle")
         };
         let key = format!("{word}-{}-{}", rest.session.hex(), rest.at.0);
-        let event = rest.owner.whose().event(Kind::SessionStopped);
-        let (Ok(whose), Some((id, _))) = (whose(&event), session(&event)) else { return Vec::new() };
-        let mut outputs = Outputs::new(&event, key.into(), &whose, rest.at, &mut self.additions);
+        let event = rest.owner.subject().event(Kind::SessionStopped);
+        let (Ok(owner), Some((id, _))) = (endpoint_owner(&event), session(&event)) else { return Vec::new() };
+        let mut outputs = Outputs::new(&event, key.into(), &owner, rest.at, &self.additions);
         self.end(event_type, &id, Some(rest.start), rest.at, word, &mut outputs);
-        self.finish(outputs)
+        outputs.finish()
     }
 }
 
@@ -241,7 +240,7 @@ fn completed(event: &IdentityEvent<'_>, owner: &Owner) -> IdentityEvent<'static>
         id: event.id.as_ref().map(own),
         reason: event.reason.as_ref().map(own),
         time: event.time,
-        ..owner.whose().event(Kind::SessionStopped)
+        ..owner.subject().event(Kind::SessionStopped)
     }
 }
 

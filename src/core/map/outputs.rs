@@ -1,8 +1,7 @@
-//! Writes the app events of one record: their ids, attributes and sessions, within PutEvents' limits.
+//! Writes the app events of one record: their ids, attributes and sessions.
 //!
-//! Knows nothing of the session index and of vendors. What is personal (address, user name, e-mail, agent)
-//! is not sent, save where the configuration adds it. No attribute is empty or longer than 200 characters:
-//! PutEvents refuses an empty one, and drops the event of a longer one without a word.
+//! Knows nothing of the session index, vendors and destinations. Personal data (address, user name, e-mail,
+//! agent) is left out unless the configuration adds it. No attribute is empty.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -11,8 +10,7 @@ use crate::core::{
     identity::IdentityEvent,
     map::{
         endpoint::{Additions, Common},
-        ids::{self, Whose},
-        limits::Limited,
+        ids::{self, EndpointOwner},
     },
     time::Timestamp,
 };
@@ -26,31 +24,28 @@ pub(super) struct Outputs<'a> {
     endpoint: Arc<Endpoint>,
     common: Common,
     deliveries: Vec<Delivery>,
-    /// Values of attributes that were cut.
-    shortened: u64,
     /// Whether the events are about one session each of several.
     for_each_session: bool,
 }
 
 impl<'a> Outputs<'a> {
-    /// No events yet, for what happened to `whose` endpoint at `time`; their ids begin with `source_key`,
-    /// and they carry what the configuration adds.
+    /// No events yet, for what happened at `time` to the endpoint of `owner`. Their ids begin with
+    /// `source_key`, and they carry what the configuration adds.
     pub(super) fn new(
         event: &'a IdentityEvent<'a>,
         source_key: Cow<'a, str>,
-        whose: &Whose<'_>,
+        owner: &EndpointOwner<'_>,
         time: Timestamp,
-        additions: &mut Additions,
+        additions: &Additions,
     ) -> Self {
         Self {
             event,
             source_key,
             time,
-            endpoint_id: additions.endpoint_id(event, whose),
-            endpoint: Arc::new(additions.endpoint(event, whose)),
+            endpoint_id: additions.endpoint_id(event, owner),
+            endpoint: Arc::new(additions.endpoint(event, owner)),
             common: additions.common(event),
             deliveries: Vec::with_capacity(2),
-            shortened: 0,
             for_each_session: false,
         }
     }
@@ -96,18 +91,13 @@ impl<'a> Outputs<'a> {
         });
     }
 
-    /// The events, and how many values of their attributes were cut.
-    pub(super) fn finish(self) -> (Vec<Delivery>, u64) {
-        (self.deliveries, self.shortened)
+    pub(super) fn finish(self) -> Vec<Delivery> {
+        self.deliveries
     }
 
     /// The event's id is an attribute too: the stream that people read downstream has no event ids, and
     /// this is what its readers can de-duplicate by.
-    fn attributes(
-        &mut self,
-        event_id: &str,
-        own: &[(&'static str, &str)],
-    ) -> Vec<(Cow<'static, str>, Box<str>)> {
+    fn attributes(&self, event_id: &str, own: &[(&'static str, &str)]) -> Vec<(Cow<'static, str>, Arc<str>)> {
         let event = self.event;
         let text = |field: &'a Option<Cow<'a, str>>| field.as_deref().unwrap_or_default();
         let common = [
@@ -119,11 +109,7 @@ impl<'a> Outputs<'a> {
         let with_value = common.iter().chain(own).filter(|(_, value)| !value.is_empty());
         // Many events may wait for long: no room is kept for what is not there.
         let mut attributes = Vec::with_capacity(with_value.clone().count() + self.common.attributes.len());
-        for (key, value) in with_value {
-            let text = Limited::EventAttributes.cut(value);
-            self.shortened += u64::from(text.len() < value.len());
-            attributes.push(((*key).into(), text.into()));
-        }
+        attributes.extend(with_value.map(|(key, value)| (Cow::Borrowed(*key), Arc::from(*value))));
         attributes.extend_from_slice(&self.common.attributes);
         attributes
     }

@@ -96,7 +96,7 @@ pub(super) struct Closed {
 
 #[derive(Default)]
 struct Session {
-    opening: Option<Recorded<Whose>>,
+    opening: Option<Recorded<KnownOwner>>,
     closing: Option<Recorded<Ending>>,
     /// When its opening was written again last.
     renewed: Option<Timestamp>,
@@ -133,7 +133,7 @@ struct Recorded<T> {
 }
 
 /// Whose a session is.
-struct Whose {
+struct KnownOwner {
     /// Part of the user's fingerprint, to find the sessions of a user by.
     user: u64,
     owner: Option<Owner>,
@@ -193,7 +193,7 @@ impl Sessions {
         self.make_room(session);
         let known = self.known.touch_or_insert(session, now);
         let is_new = known.opening.is_none();
-        let opening = known.opening.get_or_insert_with(|| Recorded::new(by, Whose::of(event)));
+        let opening = known.opening.get_or_insert_with(|| Recorded::new(by, KnownOwner::of(event)));
         if opening.cause.event != by.event {
             let start = opening.cause.time;
             self.renew(session);
@@ -221,7 +221,7 @@ impl Sessions {
     /// The end of all sessions that a user has had open at that time, and whose each was; those again that
     /// this event had closed before. Takes time in proportion to all sessions.
     pub(super) fn close_all(&mut self, event: &IdentityEvent<'_>, by: Cause) -> Vec<(Owner, Closed)> {
-        let user = owner::Whose::of(event).user();
+        let user = owner::Subject::of(event).user();
         let mut ended = Vec::new();
         for (session, known) in self.known.iter_mut() {
             let Some(opening) = &known.opening else { continue };
@@ -361,9 +361,8 @@ impl Sessions {
                 if known.opening.as_ref().is_some_and(|ours| ours.cause == cause) {
                     known.renewed = self.wall.or(known.renewed);
                 }
-                let user = owner.as_ref().map_or(0, |owner| owner.whose().user());
-                let whose = Whose { user, owner };
-                let theirs = Recorded { cause, what: whose, told: Told::Theirs };
+                let user = owner.as_ref().map_or(0, |owner| owner.subject().user());
+                let theirs = Recorded { cause, what: KnownOwner { user, owner }, told: Told::Theirs };
                 let stands = learn(&mut known.opening, theirs, |_| 0, &mut self.counts.openings_replaced);
                 let opening = known.opening.as_ref()?;
                 let home = home.as_ref().map(|(topic, partition)| (&**topic, *partition));
@@ -494,9 +493,9 @@ fn learn<T>(
     false
 }
 
-impl Whose {
+impl KnownOwner {
     fn of(event: &IdentityEvent<'_>) -> Self {
-        let whose = owner::Whose::of(event);
-        Self { user: whose.user(), owner: whose.pack() }
+        let subject = owner::Subject::of(event);
+        Self { user: subject.user(), owner: subject.pack() }
     }
 }

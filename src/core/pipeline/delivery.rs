@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::core::{
     code::Code,
     destination::{Answer, DestinationId, Fitted, Request, RequestId},
-    event::{Delivery, Endpoint, Mapped, Refusal},
+    event::{Delivery, Mapped, Refusal},
     pipeline::{Action, Pipeline, ledger::RecordId, quota_domain::QuotaDomain},
     record::Ownership,
     route::Route,
@@ -31,26 +31,23 @@ pub(super) struct Routed {
     refused: Vec<(Refusal, Option<Box<str>>)>,
 }
 
+impl Routed {
+    /// Adds a refusal of some of the record's events: one dead letter serves for all with the same reason.
+    fn refuse_in_part(&mut self, refusal: Refusal) {
+        if !self.refused.iter().any(|(other, _)| other.code == refusal.code) {
+            self.refused.push((refusal, None));
+        }
+    }
+}
+
 /// Bytes that keeping what a record becomes takes, before it is known what its destinations take of it.
 pub(super) fn weight(mapped: &Mapped) -> usize {
     match mapped {
         Mapped::Deliver(deliveries) | Mapped::Partly(deliveries, _) => {
-            deliveries.iter().map(|delivery| delivery_weight(delivery) + HOLDING).sum()
+            deliveries.iter().map(|delivery| delivery.text_bytes() + HOLDING).sum()
         }
         Mapped::Ignored(_) | Mapped::Refused(_) => 0,
     }
-}
-
-fn delivery_weight(delivery: &Delivery) -> usize {
-    let event = &delivery.event;
-    let attributes: usize = event.attributes.iter().map(|(key, value)| key.len() + value.len()).sum();
-    event.id.len() + attributes + endpoint_weight(&delivery.endpoint)
-}
-
-fn endpoint_weight(endpoint: &Endpoint) -> usize {
-    let lists = endpoint.attributes.iter().chain(&endpoint.user_attributes);
-    let values = |values: &Vec<Box<str>>| values.iter().map(|value| value.len()).sum::<usize>();
-    size_of::<Endpoint>() + lists.map(|(key, list)| key.len() + values(list)).sum::<usize>()
 }
 
 impl Pipeline {
@@ -80,14 +77,19 @@ impl Pipeline {
             Route::Ignore => return,
             Route::DeadLetter => {
                 let refusal = Refusal { code: UNROUTED, message: "no route matches the event".to_owned() };
-                return routed.refused.push((refusal, Some(delivery.event.id.clone())));
+                return routed.refuse_in_part(refusal);
             }
         };
         for id in destinations {
             let (_, dispatcher) = &mut self.dispatchers[usize::from(id.0)];
+            let event_id = delivery.event.id.clone();
             match dispatcher.fit(delivery.clone()) {
+                Ok(fitted) if fitted.bytes > dispatcher.max_bytes() => {
+                    let message = "the event is larger than a request may be".to_owned();
+                    routed.refused.push((Refusal { code: Code("event_too_large"), message }, Some(event_id)));
+                }
                 Ok(fitted) => routed.fitted.push((*id, fitted)),
-                Err(refusal) => routed.refused.push((refusal, Some(delivery.event.id.clone()))),
+                Err(refusal) => routed.refuse_in_part(refusal),
             }
         }
     }

@@ -142,6 +142,8 @@ impl Dispatcher {
             bytes: max_bytes,
             linger: config.batch.linger.0,
         };
+        let fields = FieldCounts::new(config.encoder.fields());
+        let counts = SendCounts { fields, ..SendCounts::default() };
         Self {
             id,
             encoder: config.encoder,
@@ -164,7 +166,7 @@ impl Dispatcher {
             full_since: None,
             verdicts: Vec::new(),
             transitions: Vec::new(),
-            counts: SendCounts::default(),
+            counts,
         }
     }
 
@@ -176,14 +178,14 @@ impl Dispatcher {
     /// What this destination would take of an event.
     ///
     /// # Errors
-    /// When its service can never take it, or it is larger than a request may be.
+    /// When its service can never take it.
     pub(super) fn fit(&mut self, delivery: Delivery) -> Result<Fitted, Refusal> {
-        let fitted = self.encoder.fit(delivery, &mut self.counts.fields)?;
-        if fitted.bytes > self.max_bytes {
-            let message = "the event is larger than a request may be".to_owned();
-            return Err(Refusal { code: Code("event_too_large"), message });
-        }
-        Ok(fitted)
+        self.encoder.fit(delivery, &mut self.counts.fields)
+    }
+
+    /// Bytes that an event may take.
+    pub(super) fn max_bytes(&self) -> usize {
+        self.max_bytes
     }
 
     /// Takes an event over until its verdict; keeping it takes so many `bytes`.

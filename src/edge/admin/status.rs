@@ -116,7 +116,7 @@ impl Status {
             records: Records::new(overview),
             events: Events::new(snapshot),
             requests: Requests::new(snapshot),
-            sessions: Sessions::new(&overview.mapping),
+            sessions: Sessions::new(&overview.mapping, &overview.snapshot.sends.fields),
             table: overview.table.map(|table| Table::new(overview, table)),
             partitions: partitions(overview),
             last_errors: last_errors(overview),

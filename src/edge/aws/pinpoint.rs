@@ -12,22 +12,18 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 
 use self::config::PinpointConfig;
-pub use self::{
-    body::{ENVELOPE, measure, write as write_body},
-    client::ConnectError,
-};
+pub use self::{client::ConnectError, encoder::PutEvents};
 use super::credentials::KeptCredentials;
 use crate::core::{
     code::Code,
-    destination::{Answer, Request, Sender, Sending},
+    destination::{Answer, Encoder as _, Request, Sender, Sending},
 };
 
 mod answer;
-mod body;
 mod client;
 mod code;
 pub mod config;
-mod json;
+mod encoder;
 mod results;
 #[cfg(test)]
 mod sample;
@@ -103,7 +99,7 @@ impl Shared {
         if self.credentials.resolve().await.is_err() {
             return Answer::Hold(code::CREDENTIALS);
         }
-        let body = Bytes::from(body::write(request));
+        let body = Bytes::from(PutEvents.body(request));
         let put_events = self.client.put_events().application_id(&self.application);
         // The SDK is given an empty request and its body later, before it signs.
         let nothing = EventsRequest::builder().build();

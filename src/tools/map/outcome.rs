@@ -1,20 +1,19 @@
 //! What one record becomes, as a text for people and as a line of JSON.
 //!
-//! Shows what would be sent by the destination's own serialiser, and identity events as their documents.
+//! Shows what the destination would be sent, by its own encoder, and identity events as their documents.
 
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
 use super::{NO_TOPIC, outline::outline, requests::Requests};
-use crate::{
-    core::{
-        decode::{Decoded, Format, Item},
-        event::{Mapped, Refusal},
-        identity::{document::Document, reason::Unmapped},
-        record::Record,
-    },
-    edge::aws::pinpoint::write_body,
+use crate::core::{
+    code::Code,
+    decode::{Decoded, Format, Item},
+    destination::{Encoder, FieldCounts, Fitted, Request},
+    event::{Mapped, Refusal},
+    identity::{document::Document, reason::Unmapped},
+    record::Record,
 };
 
 /// What a record became.
@@ -23,7 +22,34 @@ pub(super) struct Outcome<'o, 'r> {
     pub(super) number: i64,
     pub(super) record: &'o Record,
     pub(super) decoded: &'o Decoded<'r>,
-    pub(super) mapped: &'o Mapped,
+    pub(super) taken: &'o Taken,
+    pub(super) encoder: &'o dyn Encoder,
+}
+
+/// What the destination takes of a record.
+pub(super) struct Taken {
+    pub(super) events: Vec<Fitted>,
+    pub(super) refused: Option<Refusal>,
+    ignored: Option<Code>,
+}
+
+impl Taken {
+    pub(super) fn of(mapped: Mapped, encoder: &dyn Encoder) -> Self {
+        let (deliveries, mut refused, ignored) = match mapped {
+            Mapped::Deliver(deliveries) => (deliveries, None, None),
+            Mapped::Partly(deliveries, refusal) => (deliveries, Some(refusal), None),
+            Mapped::Ignored(code) => (Vec::new(), None, Some(code)),
+            Mapped::Refused(refusal) => (Vec::new(), Some(refusal), None),
+        };
+        let mut events = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            match encoder.fit(delivery, &mut FieldCounts::default()) {
+                Ok(event) => events.push(event),
+                Err(refusal) => refused = refused.or(Some(refusal)),
+            }
+        }
+        Self { events, refused, ignored }
+    }
 }
 
 impl Outcome<'_, '_> {
@@ -44,26 +70,28 @@ impl Outcome<'_, '_> {
                 }
             }
         }
-        for body in self.bodies() {
-            sent(&mut text, &body);
+        for (heading, fields) in self.requests().iter().flat_map(|request| self.encoder.outline(request)) {
+            // Writing into a `String` does not fail.
+            let _ = writeln!(text, "  {heading}");
+            outline(&mut text, 4, &fields);
         }
-        match self.mapped {
-            Mapped::Deliver(_) => {}
-            Mapped::Ignored(code) => put(&mut text, "ignored", code.0, ""),
-            Mapped::Partly(_, Refusal { code, message }) | Mapped::Refused(Refusal { code, message }) => {
-                put(&mut text, "refused", code.0, message);
-            }
+        if let Some(code) = self.taken.ignored {
+            put(&mut text, "ignored", code.0, "");
+        }
+        if let Some(Refusal { code, message }) = &self.taken.refused {
+            put(&mut text, "refused", code.0, message);
         }
         text
     }
 
     /// As a JSON object.
     pub(super) fn json(&self) -> Value {
-        let (outcome, reason) = match self.mapped {
-            Mapped::Deliver(_) => ("sent", None),
-            Mapped::Partly(_, refusal) => ("partly_sent", Some(refusal)),
-            Mapped::Ignored(_) => ("ignored", None),
-            Mapped::Refused(refusal) => ("refused", Some(refusal)),
+        let Taken { events, refused, ignored } = self.taken;
+        let outcome = match refused {
+            None if ignored.is_some() => "ignored",
+            None => "sent",
+            Some(_) if events.is_empty() => "refused",
+            Some(_) => "partly_sent",
         };
         let mut json = json!({
             "record": self.number,
@@ -76,23 +104,24 @@ impl Outcome<'_, '_> {
             let Record { topic, partition, offset, .. } = self.record;
             json["source"] = json!({ "topic": &**topic, "partition": partition, "offset": offset });
         }
-        if let Mapped::Ignored(code) = self.mapped {
+        if let Some(code) = ignored {
             json["reason"] = code.0.into();
         }
-        if let Some(Refusal { code, message }) = reason {
+        if let Some(Refusal { code, message }) = refused {
             json["reason"] = code.0.into();
             json["message"] = message.as_str().into();
         }
         json
     }
 
-    /// The bodies of `PutEvents` with the record's app events.
+    fn requests(&self) -> Vec<Request> {
+        Requests::of(&self.taken.events, self.encoder)
+    }
+
+    /// The bodies of the requests with the record's app events.
     fn bodies(&self) -> Vec<Value> {
-        let (Mapped::Deliver(deliveries) | Mapped::Partly(deliveries, _)) = self.mapped else {
-            return Vec::new();
-        };
-        let body = |request| serde_json::from_slice(&write_body(request)).unwrap_or_default();
-        Requests::of(deliveries).iter().map(body).collect()
+        let body = |request| serde_json::from_slice(&self.encoder.body(request)).unwrap_or_default();
+        self.requests().iter().map(body).collect()
     }
 
     fn place(&self) -> String {
@@ -115,20 +144,6 @@ fn document(item: &Item<'_>) -> Value {
         Err(Unmapped::Ignored(reason)) => json!({ "ignored": reason.code().0 }),
         Err(Unmapped::Refused(reason)) => {
             json!({ "refused": reason.code().0, "message": reason.to_string() })
-        }
-    }
-}
-
-/// The endpoints and events of a body.
-fn sent(text: &mut String, body: &Value) {
-    for (id, item) in body["BatchItem"].as_object().into_iter().flatten() {
-        // Writing into a `String` does not fail.
-        let _ = writeln!(text, "  endpoint {id}");
-        outline(text, 4, &item["Endpoint"]);
-        for (id, event) in item["Events"].as_object().into_iter().flatten() {
-            text.push_str("  app event\n");
-            outline(text, 4, &json!({ "id": id }));
-            outline(text, 4, event);
         }
     }
 }

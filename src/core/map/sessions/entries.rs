@@ -48,14 +48,14 @@ struct Opened<'a> {
     t: i64,
     e: &'a str,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    o: Option<Whose<'a>>,
+    o: Option<OwnerFields<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     h: Option<(Cow<'a, str>, i32)>,
 }
 
 /// Whose the session is; what is not known is left out.
 #[derive(Serialize, Deserialize)]
-struct Whose<'a> {
+struct OwnerFields<'a> {
     /// The provider.
     #[serde(borrow)]
     p: Cow<'a, str>,
@@ -111,14 +111,14 @@ pub(super) fn opened(
     owner: Option<&Owner>,
     home: Option<(&str, i32)>,
 ) -> Entry {
-    let whose = owner.map(Owner::whose);
-    let o = whose.as_ref().map(|whose| Whose {
-        p: whose.provider.into(),
-        s: whose.session.into(),
-        u: whose.user.into(),
-        r: whose.realm.into(),
-        c: whose.client.into(),
-        d: whose.device.into(),
+    let subject = owner.map(Owner::subject);
+    let o = subject.as_ref().map(|subject| OwnerFields {
+        p: subject.provider.into(),
+        s: subject.session.into(),
+        u: subject.user.into(),
+        r: subject.realm.into(),
+        c: subject.client.into(),
+        d: subject.device.into(),
     });
     let value = Opened {
         v: VERSION,
@@ -168,7 +168,7 @@ pub(super) fn read(entry: &Entry) -> Option<(Fingerprint, Said)> {
         "o:" => {
             let Opened { v, t, e, o, h } = serde_json::from_str(&entry.value).ok()?;
             let home = h.map(|(topic, partition)| (topic.into(), partition));
-            Said::Opened(cause(v, e, t)?, o.and_then(|whose| owner(&whose)), home)
+            Said::Opened(cause(v, e, t)?, o.and_then(|fields| owner(&fields)), home)
         }
         "c:" => {
             let Closed { v, t, e, s, i } = serde_json::from_str(&entry.value).ok()?;
@@ -201,9 +201,9 @@ fn pause(seen: i64, by: &str, resumed: Option<&str>) -> Option<Pause> {
     Some(Pause { seen: plausible(seen)?.0, by, resumed: resumed.and_then(Fingerprint::from_hex) })
 }
 
-fn owner(whose: &Whose<'_>) -> Option<Owner> {
-    let Whose { p, s, u, r, c, d } = whose;
-    owner::Whose { provider: p, session: s, user: u, realm: r, client: c, device: d }.pack()
+fn owner(fields: &OwnerFields<'_>) -> Option<Owner> {
+    let OwnerFields { p, s, u, r, c, d } = fields;
+    owner::Subject { provider: p, session: s, user: u, realm: r, client: c, device: d }.pack()
 }
 
 /// Texts and whole numbers always become JSON.
@@ -224,7 +224,7 @@ mod tests {
         let session = Fingerprint::of(&["s"]);
         let by = Cause { event: session, time: Timestamp(PLAUSIBLE_TIMES.end - 1) };
         // Each byte of these becomes six in JSON.
-        let owner = owner::Whose { device: &"\u{1}".repeat(2048), ..owner::Whose::default() }.pack();
+        let owner = owner::Subject { device: &"\u{1}".repeat(2048), ..owner::Subject::default() }.pack();
         let topic = "t".repeat(249);
         let pause =
             |seen| Pause { seen: by.time.0 - seen, by: by.event, resumed: (seen > 0).then_some(session) };

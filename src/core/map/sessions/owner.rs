@@ -1,4 +1,4 @@
-//! Whose a session is: what it takes to say that it stopped when the event that ended it does not say so.
+//! Whose a session is, for a stop whose event does not name the user.
 //!
 //! Knows nothing of the index. There may be very many, so the texts lie in one allocation.
 
@@ -15,7 +15,7 @@ const LONGEST: usize = 2048;
 
 /// Whose a session is, each text as the event that opened it has it.
 #[derive(Clone, Copy, Default)]
-pub(in crate::core::map) struct Whose<'a> {
+pub(in crate::core::map) struct Subject<'a> {
     pub(super) provider: &'a str,
     pub(super) session: &'a str,
     pub(super) user: &'a str,
@@ -28,7 +28,7 @@ pub(in crate::core::map) struct Whose<'a> {
 #[derive(Clone, PartialEq, Eq)]
 pub(in crate::core::map) struct Owner(Box<str>);
 
-impl<'a> Whose<'a> {
+impl<'a> Subject<'a> {
     /// What an event says of the session it is about.
     pub(super) fn of(event: &'a IdentityEvent<'_>) -> Self {
         Self {
@@ -82,7 +82,7 @@ impl<'a> Whose<'a> {
 
 impl Owner {
     /// The texts.
-    pub(in crate::core::map) fn whose(&self) -> Whose<'_> {
+    pub(in crate::core::map) fn subject(&self) -> Subject<'_> {
         let mut parts = self.0.splitn(6, ':');
         let lengths: [usize; 5] =
             std::array::from_fn(|_| parts.next().and_then(|length| length.parse().ok()).unwrap_or(0));
@@ -92,7 +92,7 @@ impl Owner {
             rest = after;
             text
         });
-        Whose { provider, session, user, realm, client, device: rest }
+        Subject { provider, session, user, realm, client, device: rest }
     }
 }
 
@@ -103,8 +103,8 @@ mod tests {
     #[track_caller]
     fn check(texts: [&str; 6]) {
         let [provider, session, user, realm, client, device] = texts;
-        let packed = Whose { provider, session, user, realm, client, device }.pack().unwrap();
-        let Whose { provider, session, user, realm, client, device } = packed.whose();
+        let packed = Subject { provider, session, user, realm, client, device }.pack().unwrap();
+        let Subject { provider, session, user, realm, client, device } = packed.subject();
         assert_eq!([provider, session, user, realm, client, device], texts);
     }
 
@@ -119,7 +119,7 @@ mod tests {
     fn what_is_longer_than_any_owner_is_not_packed() {
         let is_packed = |length: usize| {
             let device = "d".repeat(length - 1);
-            Whose { user: "u", device: &device, ..Whose::default() }.pack().is_some()
+            Subject { user: "u", device: &device, ..Subject::default() }.pack().is_some()
         };
         assert!(is_packed(LONGEST) && !is_packed(LONGEST + 1));
     }

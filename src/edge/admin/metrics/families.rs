@@ -268,7 +268,8 @@ impl Families<'_> {
     }
 
     fn mapping(&mut self) {
-        let (page, counts) = (&mut *self.page, self.overview.mapping);
+        let (page, counts, fields) =
+            (&mut *self.page, self.overview.mapping, &self.overview.snapshot.sends.fields);
         page.counters(
             "pinpoint_sidecar_records_recognised_total",
             "Records by the format that they were taken for; those of no known shape are dead letters.",
@@ -308,13 +309,13 @@ impl Families<'_> {
             "pinpoint_sidecar_fields_shortened_total",
             "Values cut to what the destination takes, by field.",
             "field",
-            labelled(counts.limits.shortened()),
+            labelled(fields.shortened.iter().map(|(field, count)| (*field, *count))),
         );
         page.counters(
             "pinpoint_sidecar_fields_left_out_total",
             "Values left out because the destination would not take them, by field.",
             "field",
-            labelled(counts.limits.left_out()),
+            labelled(fields.left_out.iter().map(|(field, count)| (*field, *count))),
         );
     }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Counts, age, by_code, by_type, seconds};
 use crate::{
-    core::{map::MappingCounts, pipeline::Snapshot},
+    core::{destination::FieldCounts, map::MappingCounts, pipeline::Snapshot},
     edge::admin::{Overview, SourceReport, TableReport},
 };
 
@@ -139,15 +139,15 @@ impl Requests {
 }
 
 impl Sessions {
-    pub(super) fn new(counts: &MappingCounts) -> Self {
+    pub(super) fn new(counts: &MappingCounts, fields: &FieldCounts) -> Self {
         Self {
             remembered: counts.sessions,
             evicted_by_number: counts.sessions_evicted_by_number,
             evicted_by_age: counts.sessions_evicted_by_age,
             start_unknown: counts.session_start_unknown,
             time_fallback: counts.time_fallback,
-            fields_shortened: counts.limits.shortened().map(|(_, count)| count).sum(),
-            fields_left_out: counts.limits.left_out().map(|(_, count)| count).sum(),
+            fields_shortened: fields.shortened.values().sum(),
+            fields_left_out: fields.left_out.values().sum(),
         }
     }
 }

@@ -54,9 +54,9 @@ pub(super) fn arbitrary(seed: u64, events: usize) -> Request {
 }
 
 fn app_event(rng: &mut Rng, number: usize) -> AppEvent {
-    let mut attributes: Vec<_> =
-        ["realm", "reason", "source_event_id"].into_iter().map(|key| (key.into(), text(rng))).collect();
-    attributes.push((format!("a{}", text(rng)).into(), text(rng)));
+    let keys = ["realm", "reason", "source_event_id"];
+    let mut attributes: Vec<_> = keys.into_iter().map(|key| (key.into(), text(rng).into())).collect();
+    attributes.push((format!("a{}", text(rng)).into(), text(rng).into()));
     attributes.truncate(rng.usize(0..=4));
     AppEvent {
         id: format!("{number}:{}", text(rng)).into(),
@@ -115,7 +115,8 @@ fn location(rng: &mut Rng) -> Location {
         country: field(rng),
         postal_code: field(rng),
         region: field(rng),
-        coordinates: rng.bool().then(|| (degrees(rng), degrees(rng))),
+        latitude: rng.bool().then(|| degrees(rng)),
+        longitude: rng.bool().then(|| degrees(rng)),
     }
 }
 

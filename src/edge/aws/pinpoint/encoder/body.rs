@@ -6,23 +6,24 @@
 
 use jiff::tz::Offset;
 
-use super::json::{Key, Length, Object, Sink};
+use super::{
+    json::{Key, Length, Object, Sink},
+    limits,
+};
 use crate::core::{
     destination::Request,
     event::{AppEvent, Delivery, Demographic, Endpoint, EndpointId, Location, Session},
     time::Timestamp,
 };
 
-/// What a body takes besides its deliveries, in bytes: a body is never longer than this and what
-/// [`Destination::measure`](crate::core::destination::Destination::measure) says of its deliveries together.
-pub const ENVELOPE: usize = r#"{"BatchItem":{}}"#.len();
+/// The bytes of a body that belong to no event.
+pub(super) const ENVELOPE: usize = r#"{"BatchItem":{}}"#.len();
 
 /// A guess at what one event takes, so that a body rarely outgrows its first allocation.
 const USUAL_EVENT: usize = 640;
 
 /// The body of `request`.
-#[must_use]
-pub fn write(request: &Request) -> Vec<u8> {
+pub(super) fn write(request: &Request) -> Vec<u8> {
     let events: usize = request.endpoints.iter().map(|batch| batch.events.len()).sum();
     let mut body = Vec::with_capacity(ENVELOPE + events * USUAL_EVENT);
     Object::write(&mut body, |root| {
@@ -36,16 +37,29 @@ pub fn write(request: &Request) -> Vec<u8> {
     body
 }
 
-/// How many bytes `delivery` takes in a body, with an endpoint of its own and its commas. Where several
-/// share an endpoint it is counted with each, so that the sum holds whatever they are put together with.
-#[must_use]
-pub fn measure(delivery: &Delivery) -> usize {
+/// How many bytes `delivery` takes of a body, with its commas and its endpoint, which takes `endpoint_bytes`.
+/// Events that share an endpoint are each counted with it, so that the sum holds for any of them.
+pub(super) fn measure(delivery: &Delivery, endpoint_bytes: usize) -> usize {
     let mut length = Length::default();
     // The braces around the one item stand for the two commas, after the endpoint and after the event.
     Object::write(&mut length, |items| {
-        item(items, &delivery.endpoint_id, &delivery.endpoint, [&*delivery.event].into_iter());
+        item(items, &delivery.endpoint_id, &Endpoint::default(), [&*delivery.event].into_iter());
     });
+    length.len() - "{}".len() + endpoint_bytes
+}
+
+/// How many bytes an endpoint takes.
+pub(super) fn endpoint_bytes(snapshot: &Endpoint) -> usize {
+    let mut length = Length::default();
+    Object::write(&mut length, |fields| endpoint(fields, snapshot));
     length.len()
+}
+
+/// How many bytes an endpoint takes at least because of an attribute.
+pub(super) fn attribute_bytes(key: &str, values: &[Box<str>]) -> usize {
+    let mut length = Length::default();
+    Object::write(&mut length, |fields| fields.texts(Key::Any(key), values));
+    length.len() - "{}".len()
 }
 
 fn item<'e, S: Sink>(
@@ -103,11 +117,7 @@ fn demographic<S: Sink>(fields: &mut Object<'_, S>, demographic: &Demographic) {
 fn location<S: Sink>(fields: &mut Object<'_, S>, location: &Location) {
     fields.text_if_any("City", location.city.as_deref());
     fields.text_if_any("Country", location.country.as_deref());
-    // The ranges are false for NaN too, which JSON cannot say.
-    let on_earth = |(latitude, longitude): &(f64, f64)| {
-        (-90.0..=90.0).contains(latitude) && (-180.0..=180.0).contains(longitude)
-    };
-    if let Some((latitude, longitude)) = location.coordinates.filter(on_earth) {
+    if let Some((latitude, longitude)) = limits::coordinates(location) {
         fields.formatted("Latitude", format_args!("{latitude:?}"));
         fields.formatted("Longitude", format_args!("{longitude:?}"));
     }

@@ -1,0 +1,72 @@
+//! The encoder of `PutEvents`: what the service takes of an event, and the body of a request.
+//!
+//! Pure: nothing here or below names the SDK or HTTP. What always holds: a body of fitted events keeps the
+//! service's limits, and is never longer than their bytes and the overhead together.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::core::{
+    destination::{Encoder, FieldCounts, Fitted, Request, RequestLimits},
+    event::{Delivery, Endpoint, Refusal},
+};
+
+mod address;
+mod body;
+mod endpoint;
+mod event;
+mod json;
+mod limits;
+
+/// Writes requests of Pinpoint's `PutEvents`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PutEvents;
+
+impl Encoder for PutEvents {
+    fn limits(&self) -> RequestLimits {
+        RequestLimits { events: limits::EVENTS, bytes: limits::BYTES, overhead: body::ENVELOPE }
+    }
+
+    fn fields(&self) -> &'static [&'static str] {
+        &limits::FIELDS
+    }
+
+    fn fit(&self, mut delivery: Delivery, counts: &mut FieldCounts) -> Result<Fitted, Refusal> {
+        let endpoint_bytes = endpoint::fit(&mut delivery.endpoint, counts)?;
+        event::fit(&mut delivery.event, counts);
+        let bytes = body::measure(&delivery, endpoint_bytes);
+        Ok(Fitted { delivery, bytes })
+    }
+
+    fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
+        endpoint::merge(snapshot, newer)
+    }
+
+    fn body(&self, request: &Request) -> Vec<u8> {
+        body::write(request)
+    }
+
+    /// A heading for each endpoint and each of its events.
+    fn outline(&self, request: &Request) -> Vec<(String, Value)> {
+        let mut body: Value = serde_json::from_slice(&self.body(request)).unwrap_or_default();
+        let mut outline = Vec::new();
+        for batch in &request.endpoints {
+            let item = &mut body["BatchItem"][&*batch.endpoint_id.0];
+            outline.push((format!("endpoint {}", batch.endpoint_id.0), item["Endpoint"].take()));
+            for event in &batch.events {
+                let mut fields = json!({ "id": event.id });
+                if let (Some(fields), Value::Object(more)) =
+                    (fields.as_object_mut(), item["Events"][&*event.id].take())
+                {
+                    fields.extend(more);
+                }
+                outline.push(("app event".to_owned(), fields));
+            }
+        }
+        outline
+    }
+}
+
+#[cfg(test)]
+mod tests;
