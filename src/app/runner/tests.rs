@@ -24,7 +24,7 @@ use crate::{
         backoff::Backoff,
         dead_letter::DeadLetter,
         decode::Decoder,
-        destination::{Outcome, Sending},
+        destination::{Outcome, Sending, tests::Whole},
         map::config::SessionsConfig,
         pipeline::{
             PipelineConfig,
@@ -330,14 +330,13 @@ fn pipeline() -> Pipeline {
     Pipeline::new(PipelineConfig {
         quota,
         batch: BatchConfig::default(),
-        envelope: 100,
         backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(30)),
         give_up: None,
         breaker: None,
         max_bytes: 1 << 20,
         commit_interval: Duration::from_secs(2),
         revoke_timeout: REVOKE_TIMEOUT,
-        measure: Box::new(|_| 500),
+        encoder: Box::new(Whole(|_| 500)),
     })
 }
 

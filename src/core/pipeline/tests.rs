@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     core::{
         dead_letter::DeadLetter,
-        destination::{Answer, Outcome, Request},
+        destination::{Answer, Outcome, Request, tests::Whole},
         event::{AppEvent, Endpoint, EndpointId, EventType},
         record::Assignment,
         session_table::WriteId,
@@ -16,7 +16,7 @@ use crate::{
         units::{Size, Span},
         write_outcome::WriteOutcome,
     },
-    edge::aws::pinpoint,
+    edge::aws::pinpoint::PutEvents,
 };
 
 mod failures;
@@ -55,14 +55,13 @@ impl Bench {
         let mut config = PipelineConfig {
             quota: QuotaConfig::default(),
             batch: BatchConfig { linger: Span(Duration::ZERO), ..BatchConfig::default() },
-            envelope: 0,
             backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(30)),
             give_up: None,
             breaker: None,
             max_bytes: 1 << 20,
             commit_interval: Duration::from_secs(2),
             revoke_timeout: Duration::from_secs(10),
-            measure: Box::new(|_| 100),
+            encoder: Box::new(Whole(|_| 100)),
         };
         change(&mut config);
         let mut bench = Self {
@@ -356,6 +355,35 @@ fn many_throttled_answers_of_one_congestion_slow_down_once() {
 }
 
 #[test]
+fn a_wait_that_an_answer_asks_for_is_bounded() {
+    let day = Some(Duration::from_hours(24));
+    let mut bench = Bench::new();
+    bench.read(A, &[1]);
+    bench.answer(|_| Answer::Throttled { retry_after: day });
+    assert_eq!(bench.wait_for_request(), Duration::from_secs(30), "retry.max");
+    bench.answer(|_| Answer::Unknown { code: DOWN, retry_after: day });
+    assert_eq!(bench.wait_for_request(), Duration::from_secs(30));
+}
+
+#[test]
+fn events_that_the_service_never_takes_make_one_dead_letter_of_their_record() {
+    let mut bench = Bench::with(|config| config.encoder = Box::new(PutEvents));
+    let refused = |id: &str| {
+        let user = Endpoint { user_id: Some("{u}".into()), ..Endpoint::default() };
+        Delivery { endpoint: Arc::new(user), ..delivery(1, id) }
+    };
+    bench.read_as(A, Mapped::Deliver(vec![refused("a"), delivery(2, "b"), refused("c")]));
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(bench.requests.iter().flat_map(ids).collect::<Vec<_>>(), ["b"]);
+    let letters: Vec<_> =
+        bench.letters.iter().map(|letter| (letter.refusal.code.0, &letter.event_id)).collect();
+    assert_eq!(letters, [("user_id_not_allowed", &None)]);
+    bench.write_letters(WriteOutcome::Written);
+    bench.answer(accept);
+    assert_eq!(bench.outstanding(), 0);
+}
+
+#[test]
 fn a_busy_endpoint_fills_a_request_before_the_next_is_opened() {
     let mut bench = Bench::with(|config| {
         config.batch.max_events = NonZeroUsize::new(10).expect("not 0");
@@ -422,7 +450,7 @@ fn an_event_waits_for_others_as_long_as_linger_says() {
 
 #[test]
 fn an_event_too_large_for_any_request_is_dead_lettered() {
-    let mut bench = Bench::with(|config| config.measure = Box::new(|_| 5_000_000));
+    let mut bench = Bench::with(|config| config.encoder = Box::new(Whole(|_| 5_000_000)));
     bench.read(A, &[1]);
     assert_eq!(bench.letters[0].refusal.code, Code("event_too_large"));
 }
@@ -512,8 +540,7 @@ fn telling(endpoint: u8, id: &str, attributes: usize) -> Delivery {
 fn measured(max_bytes: u64) -> Bench {
     Bench::with(|config| {
         config.batch = BatchConfig { max_bytes: Size(max_bytes), ..BatchConfig::default() };
-        config.measure = Box::new(pinpoint::measure);
-        config.envelope = pinpoint::ENVELOPE;
+        config.encoder = Box::new(PutEvents);
     })
 }
 
@@ -530,7 +557,7 @@ fn invariant_5_an_endpoint_that_grew_since_its_events_were_measured_has_its_plac
         for _ in 0..60 {
             bench.pass(Duration::from_secs(1));
             for request in std::mem::take(&mut bench.requests) {
-                let body = pinpoint::write_body(&request);
+                let body = PutEvents.body(&request);
                 assert!(body.len() <= 20_000, "{attributes} attributes: {} bytes", body.len());
                 sent += ids(&request).len();
                 bench.handle(Input::SendFinished(request.id, each(Outcome::Accepted)(&request), 0.5));
@@ -541,22 +568,12 @@ fn invariant_5_an_endpoint_that_grew_since_its_events_were_measured_has_its_plac
 }
 
 #[test]
-fn what_is_known_of_an_endpoint_never_outgrows_it() {
-    let mut bench = Bench::patient();
-    bench.read_as(A, Mapped::Deliver(vec![telling(1, "a", 80)]));
-    bench.read_as(A, Mapped::Deliver(vec![telling(1, "b", 80)]));
-    bench.pass(Duration::from_secs(1));
-    let endpoint = &bench.requests[0].endpoints[0].endpoint;
-    assert!(endpoint.size() <= Endpoint::LARGEST);
-    assert!(endpoint.attributes.keys().all(|key| key.starts_with('b')), "the newest counts");
-}
-
-#[test]
 fn an_event_that_fills_a_request_alone_is_sent_all_the_same() {
     let mut bench = measured(20_000);
     let large = |id: &str| {
         let mut delivery = telling(1, id, 0);
-        Arc::make_mut(&mut delivery.event).attributes.push(("a".into(), "v".repeat(15_000).into()));
+        Arc::make_mut(&mut delivery.event).attributes =
+            (0..37).map(|key| (format!("a{key}").into(), "ü".repeat(200).into())).collect();
         Mapped::Deliver(vec![delivery])
     };
     bench.read_as(A, large("a"));
@@ -566,5 +583,5 @@ fn an_event_that_fills_a_request_alone_is_sent_all_the_same() {
     }
     let sent: Vec<_> = bench.requests.iter().flat_map(ids).collect();
     assert!(sent.contains(&"a"), "{sent:?}");
-    assert!(bench.requests.iter().all(|request| pinpoint::write_body(request).len() <= 20_000));
+    assert!(bench.requests.iter().all(|request| PutEvents.body(request).len() <= 20_000));
 }

@@ -13,7 +13,7 @@ use super::seconds;
 use crate::core::{
     backoff::Backoff,
     dead_letter::DeadLetter,
-    destination::{Request, RequestId},
+    destination::{Request, RequestId, tests::Whole},
     pipeline::{
         Action, Input, Pipeline, PipelineConfig,
         config::{BatchConfig, CircuitBreakerConfig, QuotaConfig, Share},
@@ -361,13 +361,12 @@ fn pipeline(settings: Settings) -> Pipeline {
             max_bytes: Size(max_bytes as u64),
             linger: Span(seconds(1)),
         },
-        envelope: 0,
         backoff: Backoff::new(Duration::from_millis(500), seconds(30)),
         give_up,
         breaker: breaker.then(|| CircuitBreakerConfig { share: 0.5, window: count(10) }),
         max_bytes: budget,
         commit_interval: seconds(2),
         revoke_timeout: seconds(10),
-        measure: Box::new(|delivery| size(&delivery.event)),
+        encoder: Box::new(Whole(|delivery| size(&delivery.event))),
     })
 }
