@@ -187,3 +187,40 @@ pub trait Sender {
     /// Sends a request once. Never fails: whatever goes wrong is an [`Answer`].
     fn send(&self, request: Request) -> Sending;
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Takes every event whole, as large as the function says.
+    pub(crate) struct Whole(pub(crate) fn(&Delivery) -> usize);
+
+    impl Encoder for Whole {
+        fn limits(&self) -> RequestLimits {
+            RequestLimits { events: usize::MAX, bytes: usize::MAX, overhead: 0 }
+        }
+
+        fn fields(&self) -> &'static [&'static str] {
+            &[]
+        }
+
+        fn fit(&self, delivery: Delivery, _: &mut FieldCounts) -> Result<Fitted, Refusal> {
+            let bytes = self.0(&delivery);
+            Ok(Fitted { delivery, bytes })
+        }
+
+        fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
+            let merged = Arc::make_mut(snapshot);
+            if newer.user_id.is_some() {
+                merged.user_id.clone_from(&newer.user_id);
+            }
+            merged.attributes.extend(newer.attributes.clone());
+            merged.user_attributes.extend(newer.user_attributes.clone());
+            merged.attributes.values().flatten().map(|value| value.len()).sum()
+        }
+
+        fn body(&self, _: &Request) -> Vec<u8> {
+            Vec::new()
+        }
+    }
+}

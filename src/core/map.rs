@@ -286,4 +286,4 @@ fn endpoint_owner<'a>(event: &'a IdentityEvent<'_>) -> Result<EndpointOwner<'a>,
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

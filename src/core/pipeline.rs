@@ -49,7 +49,7 @@ mod settlement;
 mod simulation;
 mod snapshot;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod transition;
 
 pub use dispatcher::{DispatcherConfig, SendCounts};

@@ -13,13 +13,14 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use pinpoint_sidecar::{
     core::{
         decode::{Choice, Decoder, Format, config::FormatsConfig},
+        destination::{Encoder as _, FieldCounts},
         map::{Mapper, config::SessionsConfig},
         record::{Ownership, Record},
         time::{Moment, Timestamp},
     },
     edge::{
         admin::{Overview, RecentErrors, SourceReport, Stage, metrics::Metrics},
-        aws::pinpoint,
+        aws::pinpoint::PutEvents,
     },
 };
 
@@ -123,16 +124,20 @@ fn pipeline(criterion: &mut Criterion) {
     }
 }
 
-/// Writes a request of 100 events on 100 endpoints down, and measures it as the batcher does.
+/// Writes a request of 100 events on 100 endpoints down, and fits its events as the pipeline does.
 fn write_a_request(criterion: &mut Criterion) {
     let request = steps::request();
     criterion.bench_function("write/request of 100 events", |bencher| {
-        bencher.iter(|| black_box(pinpoint::write_body(&request).len()));
+        bencher.iter(|| black_box(PutEvents.body(&request).len()));
     });
     let deliveries = steps::deliveries(100);
     let mut next = deliveries.iter().cycle();
-    criterion.bench_function("measure/event", |bencher| {
-        bencher.iter(|| black_box(pinpoint::measure(next.next().unwrap())));
+    criterion.bench_function("fit/event", |bencher| {
+        let mut counts = FieldCounts::default();
+        bencher.iter(|| {
+            let fitted = PutEvents.fit(next.next().unwrap().clone(), &mut counts);
+            black_box(fitted.ok().unwrap().bytes)
+        });
     });
 }
 

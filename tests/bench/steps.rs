@@ -21,7 +21,7 @@ use pinpoint_sidecar::{
         record::{Assignment, Ownership, Record},
         time::{Moment, Timestamp},
     },
-    edge::aws::pinpoint,
+    edge::aws::pinpoint::PutEvents,
 };
 
 use crate::load::id;
@@ -243,14 +243,13 @@ fn config() -> PipelineConfig {
             share: Share::Fixed(1.0),
         },
         batch: BatchConfig { max_events: NonZeroUsize::new(FULL).unwrap(), ..BatchConfig::default() },
-        envelope: pinpoint::ENVELOPE,
         backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(30)),
         give_up: None,
         breaker: Some(CircuitBreakerConfig::default()),
         max_bytes: usize::MAX,
         commit_interval: COMMIT_INTERVAL,
         revoke_timeout: Duration::from_secs(10),
-        measure: Box::new(pinpoint::measure),
+        encoder: Box::new(PutEvents),
     }
 }
 

@@ -16,15 +16,19 @@ use std::{
 use pinpoint_sidecar::{
     core::{
         code::Code,
-        destination::{Answer, DestinationId, EndpointBatch, Outcome, Request, RequestId, Sender as _},
-        event::{AppEvent, Demographic, Endpoint, EndpointId, EventType, Location, Session},
+        destination::{
+            Answer, DestinationId, Encoder as _, EndpointBatch, FieldCounts, Outcome, Request, RequestId,
+            Sender as _,
+        },
+        event::{AppEvent, Delivery, Demographic, Endpoint, EndpointId, EventType, Location, Session},
         time::Timestamp,
         units::Span,
     },
-    edge::aws::pinpoint::{Pinpoint, config::PinpointConfig},
+    edge::aws::pinpoint::{Pinpoint, PutEvents, config::PinpointConfig},
 };
 use serde_json::Value;
 
+mod article;
 mod rules;
 
 const ENDPOINT_ID: &str = "5f3c1e0b7d9a48e2b6c4d8f0a1b2c3d4";
@@ -68,7 +72,8 @@ fn a_sign_in_and_a_session_with_the_device() {
         postal_code: Some("90210".into()),
         region: Some("California".into()),
         // As in the article; there is no such latitude, and the pair is left out.
-        coordinates: Some((123.0, 123.0)),
+        latitude: Some(123.0),
+        longitude: Some(123.0),
     };
     let endpoint = Endpoint {
         demographic: Some(Box::new(demographic)),
@@ -148,7 +153,14 @@ fn batch(endpoint: Endpoint, events: Vec<AppEvent>) -> EndpointBatch {
 #[track_caller]
 fn sent(endpoint: Endpoint, events: Vec<AppEvent>) -> String {
     let count = events.len();
-    let (request, answer) = exchange(batch(endpoint, events), ACCEPTED);
+    let mut batch = batch(endpoint, events);
+    for event in &mut batch.events {
+        let (endpoint_id, endpoint) = (batch.endpoint_id.clone(), Arc::clone(&batch.endpoint));
+        let delivery = Delivery { origin: None, endpoint_id, endpoint, event: Arc::clone(event) };
+        let fitted = PutEvents.fit(delivery, &mut FieldCounts::default()).unwrap().delivery;
+        (batch.endpoint, *event) = (fitted.endpoint, fitted.event);
+    }
+    let (request, answer) = exchange(batch, ACCEPTED);
     let outcomes = vec![Outcome::Again(Code("missing")); count];
     assert_eq!(answer, Answer::Results { outcomes, endpoints_refused: Vec::new() });
     let (head, body) = request.split_once("\r\n\r\n").unwrap();

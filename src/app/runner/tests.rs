@@ -25,7 +25,6 @@ use crate::{
         dead_letter::DeadLetter,
         decode::Decoder,
         destination::{Encoder, FieldCounts, Fitted, Outcome, RequestLimits, Sending},
-        event::{Delivery, Endpoint, Refusal},
         map::config::SessionsConfig,
         pipeline::{
             DispatcherConfig, Jitter, PipelineConfig,
@@ -335,7 +334,7 @@ fn pipeline() -> Pipeline {
     };
     let backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
     let destination = DispatcherConfig {
-        encoder: Box::new(Sized500),
+        encoder: Box::new(Whole(|_| 500)),
         batch: BatchConfig::default(),
         backoff: backoff.clone(),
         give_up: None,
@@ -353,32 +352,6 @@ fn pipeline() -> Pipeline {
         revoke_timeout: REVOKE_TIMEOUT,
         jitter: Jitter::seeded(1),
     })
-}
-
-/// Takes every event as it is, with 500 bytes for each.
-struct Sized500;
-
-impl Encoder for Sized500 {
-    fn limits(&self) -> RequestLimits {
-        RequestLimits { events: 100, bytes: 4_000_000, overhead: 100 }
-    }
-
-    fn fit(&self, delivery: Delivery, _: &mut FieldCounts) -> Result<Fitted, Refusal> {
-        Ok(Fitted { delivery, bytes: 500 })
-    }
-
-    fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
-        *snapshot = Arc::clone(newer);
-        0
-    }
-
-    fn fields(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    fn body(&self, _: &Request) -> Vec<u8> {
-        Vec::new()
-    }
 }
 
 const LOGIN: Option<&str> =

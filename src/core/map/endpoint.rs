@@ -231,4 +231,4 @@ fn joined<'e>(value: &'e Value, event: &'e IdentityEvent<'_>) -> Option<Cow<'e, 
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,6 +6,7 @@
 
 use std::{borrow::Cow, collections::HashMap, num::NonZeroU32};
 
+use hmac::{Hmac, KeyInit as _, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::core::{
@@ -55,22 +56,15 @@ impl Fingerprint {
 
     /// In 32 hex digits.
     pub(super) fn hex(self) -> String {
-        hex(&self.0)
+        hex::encode(self.0)
     }
 
     /// From 32 hex digits in lower case.
     pub(super) fn from_hex(text: &str) -> Option<Self> {
-        let digits: &[u8; 32] = text.as_bytes().try_into().ok()?;
-        let digit = |digit: u8| match digit {
-            b'0'..=b'9' => Some(digit - b'0'),
-            b'a'..=b'f' => Some(digit - b'a' + 10),
-            _ => None,
-        };
         let mut bytes = [0; 16];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-        }
-        Some(Self(bytes))
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        // Nobody else's: a fingerprint has one form.
+        (!text.bytes().any(|digit| digit.is_ascii_uppercase())).then_some(Self(bytes))
     }
 }
 
@@ -93,7 +87,8 @@ impl Fingerprint {
 pub(super) struct EndpointIds {
     of: IdOf,
     unknown_users: u64,
-    key: Option<Hmac>,
+    /// Has taken the secret in; cloned for each id.
+    key: Option<Hmac<Sha256>>,
 }
 
 impl EndpointIds {
@@ -101,7 +96,7 @@ impl EndpointIds {
         Self {
             of: config.id,
             unknown_users: NonZeroU32::get(config.failed_sign_in_endpoints).into(),
-            key: config.secret.as_ref().map(|secret| Hmac::new(secret.0.as_bytes())),
+            key: config.secret.as_ref().map(|secret| keyed(secret.0.as_bytes())),
         }
     }
 
@@ -126,7 +121,7 @@ impl EndpointIds {
                 }
             }
         };
-        EndpointId(hex(&digest[..16]).into())
+        EndpointId(hex::encode(&digest[..16]).into())
     }
 
     fn number(&self, name: &str) -> u64 {
@@ -137,41 +132,24 @@ impl EndpointIds {
 
     fn digest(&self, parts: &[&str]) -> [u8; 32] {
         match &self.key {
-            Some(key) => key.digest(parts),
+            Some(key) => {
+                let mut hash = key.clone();
+                prefixed(parts, |bytes| Mac::update(&mut hash, bytes));
+                hash.finalize().into_bytes().into()
+            }
             None => digest(parts),
         }
     }
 }
 
-/// HMAC-SHA-256 (RFC 2104) with a key that was taken in before.
-struct Hmac {
-    inner: Sha256,
-    outer: Sha256,
+#[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("any length")
 }
 
-impl Hmac {
-    fn new(key: &[u8]) -> Self {
-        // A key that is longer than a block is replaced by its hash.
-        let hashed = Sha256::digest(key);
-        let key = if key.len() > 64 { &hashed[..] } else { key };
-        let keyed = |pad: u8| {
-            let mut block = [pad; 64];
-            block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
-            Sha256::new_with_prefix(block)
-        };
-        Self { inner: keyed(0x36), outer: keyed(0x5c) }
-    }
-
-    fn digest(&self, parts: &[&str]) -> [u8; 32] {
-        let mut inner = self.inner.clone();
-        take_in(&mut inner, parts);
-        self.outer.clone().chain_update(inner.finalize()).finalize().into()
-    }
-}
-
-/// The session's id as it is delivered; the digest stands in for one that fits into no attribute.
+/// The session's id as it is delivered; its digest if it is too long.
 pub(super) fn session_id(id: &str) -> Cow<'_, str> {
-    if fits(id, LONGEST_SESSION_ID) { id.into() } else { hex(&digest(&[id])).into() }
+    if fits(id, LONGEST_SESSION_ID) { id.into() } else { hex::encode(digest(&[id])).into() }
 }
 
 /// What the ids of the app events of each event of a record begin with.
@@ -225,14 +203,14 @@ pub(super) fn event_id(source_key: &str, event_type: EventType, of: Option<&str>
         id.push(':');
         let plain = plain(session.into());
         let fits = id.len() + plain.len() <= LONGEST_EVENT_ID;
-        id.push_str(&if fits { plain } else { hex(&digest(&[session])).into() });
+        id.push_str(&if fits { plain } else { hex::encode(digest(&[session])).into() });
     }
     id
 }
 
 /// An id as it is; its digest where it is long or has characters that ids usually have not.
 fn plain(id: Cow<'_, str>) -> Cow<'_, str> {
-    if id.len() <= LONGEST_SOURCE_ID && is_usual(&id) { id } else { hex(&digest(&[&id])).into() }
+    if id.len() <= LONGEST_SOURCE_ID && is_usual(&id) { id } else { hex::encode(digest(&[&id])).into() }
 }
 
 /// Whether an id has only characters that ids usually have: letters, digits, `-`, `_`, `.` and `:`.
@@ -254,14 +232,14 @@ fn is_usual(id: &str) -> bool {
 /// so that no two lists of parts are one text.
 fn digest(parts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
-    take_in(&mut hash, parts);
+    prefixed(parts, |bytes| Digest::update(&mut hash, bytes));
     hash.finalize().into()
 }
 
-fn take_in(hash: &mut Sha256, parts: &[&str]) {
+fn prefixed(parts: &[&str], mut take_in: impl FnMut(&[u8])) {
     for part in parts {
-        hash.update(prefix(part.len(), &mut [0; 21]));
-        hash.update(part);
+        take_in(prefix(part.len(), &mut [0; 21]));
+        take_in(part.as_bytes());
     }
 }
 
@@ -277,17 +255,6 @@ fn prefix(mut length: usize, buffer: &mut [u8; 21]) -> &[u8] {
             return &buffer[first..];
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(DIGITS[usize::from(byte >> 4)]);
-        text.push(DIGITS[usize::from(byte & 15)]);
-    }
-    text
 }
 
 /// Whether `text` has at most `most` characters; looks no further.
@@ -416,9 +383,18 @@ mod tests {
         let (key, long) = ("k".repeat(100), "s".repeat(99));
         let id = |session: &str| event_id(&key, EventType::SessionStop, Some(session));
         assert_eq!(id(&long[..91]), format!("{key}:session:{}", &long[..91]));
-        assert_eq!(id(&long), format!("{key}:session:{}", hex(&digest(&[&long]))));
+        assert_eq!(id(&long), format!("{key}:session:{}", hex::encode(digest(&[&long]))));
         assert_ne!(id(&long[..92]), id(&long[..93]));
         assert!([91, 92, 99].into_iter().all(|length| id(&long[..length]).len() <= LONGEST_EVENT_ID));
+    }
+
+    #[test]
+    fn a_fingerprint_is_read_from_its_own_form_alone() {
+        let fingerprint = Fingerprint::of(&["a"]);
+        assert_eq!(Fingerprint::from_hex(&fingerprint.hex()), Some(fingerprint));
+        for text in ["", "0123", &fingerprint.hex().to_uppercase(), &"x".repeat(32), &"0".repeat(34)] {
+            assert_eq!(Fingerprint::from_hex(text), None, "{text}");
+        }
     }
 
     #[test]

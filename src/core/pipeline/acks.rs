@@ -59,6 +59,9 @@ pub(super) enum Finished<T> {
 }
 
 impl<T> Acks<T> {
+    /// Bytes that a write takes, beside its content.
+    pub(super) const WRITE: usize = size_of::<Write<T>>();
+
     pub(super) fn new(backoff: Backoff, jitter: Jitter) -> Self {
         Self {
             backoff,

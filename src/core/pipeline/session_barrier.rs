@@ -52,7 +52,7 @@ struct Place {
 
 impl SessionBarrier {
     /// Bytes that a place takes, beside what is in it.
-    pub(super) const PLACE: usize = size_of::<Place>();
+    pub(super) const PLACE: usize = size_of::<Place>() + Acks::<Vec<Entry>>::WRITE;
 
     pub(super) fn new(backoff: Backoff, jitter: Jitter) -> Self {
         Self {

@@ -9,16 +9,15 @@ use crate::{
     core::{
         code::Code,
         dead_letter::DeadLetter,
-        destination::{Answer, Encoder, FieldCounts, Fitted, Outcome, Request, RequestLimits},
+        destination::{Answer, Encoder, Outcome, Request, tests::Whole},
         event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Refusal},
         pipeline::config::BatchConfig,
         record::Assignment,
         session_table::WriteId,
         time::Timestamp,
-        units::{Size, Span},
+        units::Span,
         write_outcome::WriteOutcome,
     },
-    edge::aws::pinpoint,
 };
 
 mod failures;
@@ -31,12 +30,12 @@ const BAD: Code = Code("bad_request");
 const DOWN: Code = Code("http_503");
 
 /// A pipeline that owns partitions 0 and 1 of topics `a` and `b`, and what it has asked for.
-struct Bench {
+pub(crate) struct Bench {
     now: Moment,
     pipeline: Pipeline,
     next_offset: i64,
-    requests: Vec<Request>,
-    letters: Vec<DeadLetter>,
+    pub(crate) requests: Vec<Request>,
+    pub(crate) letters: Vec<DeadLetter>,
     writes: Vec<(WriteId, Vec<Entry>)>,
     transitions: Vec<Transition>,
     commits: Vec<(Ownership, i64)>,
@@ -45,23 +44,22 @@ struct Bench {
     stopped: bool,
 }
 
-const A: Ownership = Ownership(0);
-const B: Ownership = Ownership(1);
+pub(crate) const A: Ownership = Ownership(0);
+pub(crate) const B: Ownership = Ownership(1);
 
 impl Bench {
     fn new() -> Self {
         Self::with(|_| {})
     }
 
-    fn with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             quota: QuotaConfig::default(),
             batch: BatchConfig { linger: Span(Duration::ZERO), ..BatchConfig::default() },
             give_up: None,
             circuit_breaker: None,
             max_bytes: 1 << 20,
-            measure: Box::new(|_| 100),
-            overhead: 0,
+            encoder: Box::new(Whole(|_| 100)),
         };
         change(&mut config);
         Self::of(pipeline(config))
@@ -89,7 +87,7 @@ impl Bench {
         bench
     }
 
-    fn handle(&mut self, input: Input) {
+    pub(crate) fn handle(&mut self, input: Input) {
         self.pipeline.handle(self.now, input);
         for action in self.pipeline.actions() {
             match action {
@@ -114,7 +112,7 @@ impl Bench {
         self.read_as(ownership, Mapped::Deliver(deliveries.collect()))
     }
 
-    fn read_as(&mut self, ownership: Ownership, mapped: Mapped) -> i64 {
+    pub(crate) fn read_as(&mut self, ownership: Ownership, mapped: Mapped) -> i64 {
         self.read_with(ownership, mapped, Vec::new())
     }
 
@@ -142,7 +140,7 @@ impl Bench {
         self.pass(Duration::from_secs(1));
     }
 
-    fn pass(&mut self, time: Duration) {
+    pub(crate) fn pass(&mut self, time: Duration) {
         self.now = self.now + time;
         self.handle(Input::Tick);
     }
@@ -166,7 +164,7 @@ impl Bench {
 
     /// Answers the oldest request.
     #[track_caller]
-    fn answer(&mut self, answer: impl FnOnce(&Request) -> Answer) -> Request {
+    pub(crate) fn answer(&mut self, answer: impl FnOnce(&Request) -> Answer) -> Request {
         assert!(!self.requests.is_empty(), "no request is in flight");
         let request = self.requests.remove(0);
         let answer = answer(&request);
@@ -174,12 +172,12 @@ impl Bench {
         request
     }
 
-    fn finish(&mut self, request: &Request, answer: Answer) {
+    pub(crate) fn finish(&mut self, request: &Request, answer: Answer) {
         let (destination, id) = (request.destination, request.id);
         self.handle(Input::SendFinished { destination, id, answer });
     }
 
-    fn write_letters(&mut self, outcome: WriteOutcome) -> usize {
+    pub(crate) fn write_letters(&mut self, outcome: WriteOutcome) -> usize {
         let letters = std::mem::take(&mut self.letters);
         for letter in &letters {
             self.handle(Input::DeadLetterFinished(letter.id, outcome));
@@ -191,26 +189,25 @@ impl Bench {
         self.pipeline.holds().iter().map(|hold| (hold.cause, hold.code.0)).collect()
     }
 
-    fn outstanding(&self) -> usize {
+    pub(crate) fn outstanding(&self) -> usize {
         self.pipeline.snapshot().records_outstanding
     }
 }
 
 /// What a test may change of a pipeline with one destination.
-struct Config {
+pub(crate) struct Config {
     quota: QuotaConfig,
-    batch: BatchConfig,
+    pub(crate) batch: BatchConfig,
     give_up: Option<Duration>,
     circuit_breaker: Option<CircuitBreakerConfig>,
     max_bytes: usize,
-    measure: Box<dyn Fn(&Delivery) -> usize>,
-    overhead: usize,
+    pub(crate) encoder: Box<dyn Encoder>,
 }
 
 fn pipeline(config: Config) -> Pipeline {
     let backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
     let destination = DispatcherConfig {
-        encoder: Box::new(Measured { measure: config.measure, overhead: config.overhead }),
+        encoder: config.encoder,
         batch: config.batch,
         backoff: backoff.clone(),
         give_up: config.give_up,
@@ -230,37 +227,7 @@ fn pipeline(config: Config) -> Pipeline {
     })
 }
 
-/// Takes every event as it is; the bytes that one takes are asked for. A snapshot may take 15,000 bytes.
-pub(super) struct Measured {
-    pub(super) measure: Box<dyn Fn(&Delivery) -> usize>,
-    pub(super) overhead: usize,
-}
-
-impl Encoder for Measured {
-    fn limits(&self) -> RequestLimits {
-        RequestLimits { events: usize::MAX, bytes: usize::MAX, overhead: self.overhead }
-    }
-
-    fn fit(&self, delivery: Delivery, _: &mut FieldCounts) -> Result<Fitted, Refusal> {
-        let bytes = (self.measure)(&delivery);
-        Ok(Fitted { delivery, bytes })
-    }
-
-    fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
-        *snapshot = Arc::clone(newer);
-        0
-    }
-
-    fn fields(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    fn body(&self, _: &Request) -> Vec<u8> {
-        Vec::new()
-    }
-}
-
-fn record(ownership: Ownership, offset: i64) -> Record {
+pub(crate) fn record(ownership: Ownership, offset: i64) -> Record {
     Record {
         ownership,
         topic: if ownership == A { "a".into() } else { "b".into() },
@@ -273,7 +240,7 @@ fn record(ownership: Ownership, offset: i64) -> Record {
     }
 }
 
-fn delivery(endpoint: u8, id: &str) -> Delivery {
+pub(crate) fn delivery(endpoint: u8, id: &str) -> Delivery {
     Delivery {
         origin: None,
         endpoint_id: EndpointId(endpoint.to_string().into()),
@@ -290,7 +257,7 @@ fn delivery(endpoint: u8, id: &str) -> Delivery {
     }
 }
 
-fn ids(request: &Request) -> Vec<&str> {
+pub(crate) fn ids(request: &Request) -> Vec<&str> {
     request.endpoints.iter().flat_map(|batch| batch.events.iter().map(|event| &*event.id)).collect()
 }
 
@@ -299,14 +266,14 @@ fn refusal() -> Refusal {
 }
 
 /// Every event gets this outcome.
-fn each(outcome: Outcome) -> impl FnOnce(&Request) -> Answer {
+pub(crate) fn each(outcome: Outcome) -> impl FnOnce(&Request) -> Answer {
     move |request| Answer::Results {
         outcomes: vec![outcome; ids(request).len()],
         endpoints_refused: Vec::new(),
     }
 }
 
-fn accept(request: &Request) -> Answer {
+pub(crate) fn accept(request: &Request) -> Answer {
     each(Outcome::Accepted)(request)
 }
 
@@ -493,7 +460,7 @@ fn an_event_waits_for_others_as_long_as_linger_says() {
 
 #[test]
 fn an_event_too_large_for_any_request_is_dead_lettered() {
-    let mut bench = Bench::with(|config| config.measure = Box::new(|_| 5_000_000));
+    let mut bench = Bench::with(|config| config.encoder = Box::new(Whole(|_| 5_000_000)));
     bench.read(A, &[1]);
     assert_eq!(bench.letters[0].refusal.code, Code("event_too_large"));
 }
@@ -573,69 +540,13 @@ fn bytes_outstanding_pause_intake() {
     assert!((10_000..11_000).contains(&bytes), "{bytes}");
 }
 
-/// A delivery whose record says so many attributes of 100 characters of its endpoint.
-fn telling(endpoint: u8, id: &str, attributes: usize) -> Delivery {
-    let attribute = |number| (format!("{id}-{number}").into(), vec!["v".repeat(100).into()]);
-    let known = Endpoint { attributes: (0..attributes).map(attribute).collect(), ..Endpoint::default() };
-    Delivery { endpoint: Arc::new(known), ..delivery(endpoint, id) }
-}
-
-fn measured(max_bytes: u64) -> Bench {
-    Bench::with(|config| {
-        config.batch = BatchConfig { max_bytes: Size(max_bytes), ..BatchConfig::default() };
-        config.measure = Box::new(pinpoint::measure);
-        config.overhead = pinpoint::ENVELOPE;
-    })
-}
-
 #[test]
-fn invariant_5_an_endpoint_that_grew_since_its_events_were_measured_has_its_place() {
-    for attributes in [0, 1, 60, 105] {
-        let mut bench = measured(20_000);
-        for endpoint in 0..9 {
-            bench.read_as(A, Mapped::Deliver(vec![telling(endpoint, &format!("{endpoint}a"), 0)]));
-            bench.read_as(A, Mapped::Deliver(vec![telling(endpoint, &format!("{endpoint}b"), attributes)]));
-            bench.read_as(A, Mapped::Deliver(vec![telling(endpoint, &format!("{endpoint}c"), 1)]));
-        }
-        let mut sent = 0;
-        for _ in 0..60 {
-            bench.pass(Duration::from_secs(1));
-            for request in std::mem::take(&mut bench.requests) {
-                let body = pinpoint::write_body(&request);
-                assert!(body.len() <= 20_000, "{attributes} attributes: {} bytes", body.len());
-                sent += ids(&request).len();
-                bench.finish(&request, each(Outcome::Accepted)(&request));
-            }
-        }
-        assert_eq!(sent, 27, "{attributes} attributes");
-    }
-}
-
-#[test]
-fn what_is_known_of_an_endpoint_never_outgrows_it() {
-    let mut bench = Bench::patient();
-    bench.read_as(A, Mapped::Deliver(vec![telling(1, "a", 80)]));
-    bench.read_as(A, Mapped::Deliver(vec![telling(1, "b", 80)]));
-    bench.pass(Duration::from_secs(1));
-    let endpoint = &bench.requests[0].endpoints[0].endpoint;
-    assert!(endpoint.size() <= Endpoint::LARGEST);
-    assert!(endpoint.attributes.keys().all(|key| key.starts_with('b')), "the newest counts");
-}
-
-#[test]
-fn an_event_that_fills_a_request_alone_is_sent_all_the_same() {
-    let mut bench = measured(20_000);
-    let large = |id: &str| {
-        let mut delivery = telling(1, id, 0);
-        Arc::make_mut(&mut delivery.event).attributes.push(("a".into(), "v".repeat(15_000).into()));
-        Mapped::Deliver(vec![delivery])
-    };
-    bench.read_as(A, large("a"));
-    bench.read_as(A, Mapped::Deliver(vec![telling(1, "b", 60)]));
-    for _ in 0..20 {
-        bench.pass(Duration::from_secs(1));
-    }
-    let sent: Vec<_> = bench.requests.iter().flat_map(ids).collect();
-    assert!(sent.contains(&"a"), "{sent:?}");
-    assert!(bench.requests.iter().all(|request| pinpoint::write_body(request).len() <= 20_000));
+fn a_wait_that_an_answer_asks_for_is_bounded() {
+    let day = Some(Duration::from_hours(24));
+    let mut bench = Bench::new();
+    bench.read(A, &[1]);
+    bench.answer(|_| Answer::Throttled { retry_after: day });
+    assert_eq!(bench.wait_for_request(), Duration::from_secs(30), "retry.max");
+    bench.answer(|_| Answer::Unknown { code: DOWN, retry_after: day });
+    assert_eq!(bench.wait_for_request(), Duration::from_secs(30));
 }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use proptest::prelude::*;
-
 use super::*;
 use crate::core::map::config::{endpoint::Channel, value::Constant};
 
@@ -80,7 +78,7 @@ fn additions(endpoint: EndpointConfig, event: EventConfig) -> Additions {
 }
 
 fn endpoint_of(config: EndpointConfig, event: &IdentityEvent<'_>) -> Endpoint {
-    additions(config, EventConfig::default()).endpoint(event, &Whose::User("u"))
+    additions(config, EventConfig::default()).endpoint(event, &EndpointOwner::User("u"))
 }
 
 fn bare() -> Endpoint {
@@ -106,10 +104,8 @@ fn check_address(from: &str, channel: Channel, expected: Option<(&str, &str)>) {
 #[test]
 fn an_address_comes_with_its_channel_or_not_at_all() {
     check_address("person.email", Channel::Email, Some(("customer@example.com", "EMAIL")));
-    check_address("person.phone_number", Channel::Sms, Some(("+12065550142", "SMS")));
-    check_address("person.phone_number", Channel::Voice, Some(("+12065550142", "VOICE")));
-    check_address("person.phone_number", Channel::Email, None);
-    check_address("person.email", Channel::Sms, None);
+    check_address("person.phone_number", Channel::Sms, Some(("+1 206 555 0142", "SMS")));
+    check_address("person.phone_number", Channel::Voice, Some(("+1 206 555 0142", "VOICE")));
     check_address("person.other", Channel::Email, None);
 }
 
@@ -216,6 +212,33 @@ fn a_place_is_that_of_the_first_that_knows_one() {
 }
 
 #[test]
+fn a_metric_is_read_as_a_number() {
+    let metrics = [("m".to_owned(), "attributes.m".parse().unwrap())].into();
+    let additions = additions(EndpointConfig::default(), EventConfig { metrics, ..EventConfig::default() });
+    let read = |text: &'static str| {
+        let attributes = vec![("m".into(), text.into())];
+        additions.common(&IdentityEvent { attributes, ..full("") }).metrics[0].1
+    };
+    for (text, expected) in [("1", 1.0), (" -0.5 ", -0.5), ("1e300", 1e300), ("1e999", f64::INFINITY)] {
+        assert_eq!(read(text).to_bits(), f64::to_bits(expected), "{text}");
+    }
+    for text in ["NaN", "many", "1,5"] {
+        assert!(read(text).is_nan(), "{text}");
+    }
+}
+
+#[test]
+fn the_code_of_a_country_is_in_capitals_and_its_name_as_it_is() {
+    for (country, expected) in [("us", "US"), ("Deu", "DEU"), ("United States", "United States")] {
+        let place = Place { country: some(country), city: some("c"), ..Place::default() };
+        let event = IdentityEvent { place: Some(Box::new(place)), ..full("") };
+        let location = Some(LocationConfig { from: vec![PlaceSource::Event], database: None });
+        let endpoint = endpoint_of(EndpointConfig { location, ..EndpointConfig::default() }, &event);
+        assert_eq!(endpoint.location.unwrap().country.as_deref(), Some(expected));
+    }
+}
+
+#[test]
 fn events_carry_attributes_metrics_and_the_application() {
     let config = EventConfig {
         attributes: mapping(&[
@@ -234,17 +257,17 @@ fn events_carry_attributes_metrics_and_the_application() {
             package_name: Some(of("person.missing")),
         },
     };
-    let mut additions = additions(EndpointConfig::default(), config);
+    let additions = additions(EndpointConfig::default(), config);
     let common = additions.common(&full(""));
     let attributes: Vec<_> = common.attributes.iter().map(|(key, value)| (&**key, &**value)).collect();
     assert_eq!(attributes, [("Source", "keycloak"), ("groups", "a,b"), ("tenant", "shop")]);
-    assert_eq!(common.metrics, [("score".into(), 0.5)]);
+    let [(note, no_number), (score, number)] = &*common.metrics else { panic!("both are stated") };
+    assert_eq!((&**note, &**score, *number), ("note", "score", 0.5));
+    assert!(no_number.is_nan(), "a text that is no number");
     let app = common.app.unwrap();
     assert_eq!(app.title.as_deref(), Some("Shop"));
     assert_eq!(app.version_code.as_deref(), Some("app version"));
     assert_eq!(app.package_name, None);
-    let left_out: Vec<_> = additions.limits.left_out().filter(|(_, count)| *count > 0).collect();
-    assert_eq!(left_out, [("Event.Metrics", 1)]);
 }
 
 /// All that can be asked for.
@@ -268,33 +291,28 @@ fn everything() -> (EndpointConfig, EventConfig) {
 #[test]
 fn of_an_endpoint_that_is_not_surely_the_persons_nothing_is_said() {
     let (endpoint, event) = everything();
-    let mut additions = additions(endpoint, event);
-    assert!(additions.endpoint(&full(""), &Whose::User("u")) != bare());
-    assert!(additions.endpoint(&full(""), &Whose::Failed("anna")) == Endpoint::default());
+    let additions = additions(endpoint, event);
+    assert!(additions.endpoint(&full(""), &EndpointOwner::User("u")) != bare());
+    assert!(additions.endpoint(&full(""), &EndpointOwner::UnknownUser("anna")) == Endpoint::default());
     let failed = IdentityEvent { kind: Kind::SignInFailed, ..full("") };
-    assert!(additions.endpoint(&failed, &Whose::User("u")) == bare());
+    assert!(additions.endpoint(&failed, &EndpointOwner::User("u")) == bare());
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 500, ..ProptestConfig::default() })]
+/// All that can be stated about an endpoint and an event, each text with `mark` in it.
+pub(crate) fn stated(mark: &str) -> (Endpoint, Vec<(Cow<'static, str>, Arc<str>)>) {
+    let (config, event) = everything();
+    let additions = additions(config, event);
+    let endpoint = additions.endpoint(&full(mark), &EndpointOwner::User("u"));
+    (endpoint, additions.common(&full(mark)).attributes)
+}
 
-    #[test]
-    fn whatever_is_said_keeps_the_limits(mark in "\\PC{0,300}|[\"\\\\\\x00-\\x1f]{0,30000}") {
-        let (config, event) = everything();
-        let mut additions = additions(config, event);
-        let endpoint = additions.endpoint(&full(&mark), &Whose::User("u"));
-        prop_assert!(endpoint.size() <= Endpoint::LARGEST);
-        let fits = |text: &str, most: usize| !text.is_empty() && text.chars().count() <= most;
-        for values in endpoint.attributes.values().chain(endpoint.user_attributes.values()) {
-            prop_assert!(!values.is_empty() && values.iter().all(|value| fits(value, 100)));
-        }
-        if let Some(about) = &endpoint.demographic {
-            for text in [&about.app_version, &about.make, &about.model_version, &about.platform] {
-                prop_assert!(text.as_ref().is_none_or(|text| fits(text, 50)));
-            }
-        }
-        for (_, value) in additions.common(&full(&mark)).attributes {
-            prop_assert!(fits(&value, 200));
-        }
-    }
+#[test]
+fn values_are_stated_whole() {
+    let mark = "m".repeat(20_000);
+    let (endpoint, attributes) = stated(&mark);
+    let whole = format!("{mark}anna");
+    assert_eq!(&*endpoint.attributes["user_name"][0], whole);
+    assert_eq!(&*endpoint.user_attributes["user_name"][0], whole);
+    assert_eq!(attributes.iter().find(|(key, _)| key == "user_name").map(|(_, text)| &**text), Some(&*whole));
+    assert_eq!(endpoint.location.unwrap().city.unwrap().len(), mark.len() + "Los Angeles".len());
 }

@@ -1,4 +1,5 @@
-//! Input that means harm, or makes no sense: an answer always, within PutEvents' limits, and no panic.
+//! Input that is malicious or makes no sense: always an answer, and never a panic. The encoder of a
+//! destination checks its limits with the same records.
 
 use super::{samples::SAMPLES, *};
 
@@ -27,7 +28,7 @@ const FRAGMENTS: [&[u8]; 20] = [
 ];
 
 /// Changes `value` in one place: a byte, a piece out, a piece of `other` or a fragment in.
-pub(super) fn mutate(random: &mut fastrand::Rng, value: &mut Vec<u8>, other: &[u8]) {
+pub(crate) fn mutate(random: &mut fastrand::Rng, value: &mut Vec<u8>, other: &[u8]) {
     let from = random.usize(..=value.len());
     let to = random.usize(from..=value.len().min(from + 40));
     match random.u8(..8) {
@@ -50,21 +51,16 @@ pub(super) fn mutate(random: &mut fastrand::Rng, value: &mut Vec<u8>, other: &[u
     }
 }
 
-/// What PutEvents demands of every event.
+/// What the mapping promises of every event, whatever its destination.
 #[track_caller]
-pub(super) fn check_limits(mapped: &Mapped) {
+pub(crate) fn check_contract(mapped: &Mapped) {
     let (Mapped::Deliver(deliveries) | Mapped::Partly(deliveries, _)) = mapped else { return };
     assert!(!deliveries.is_empty());
-    for Delivery { endpoint_id, endpoint, event, .. } in deliveries {
+    for Delivery { endpoint_id, event, .. } in deliveries {
         assert_eq!(endpoint_id.0.len(), 32);
-        check_endpoint(endpoint);
         assert!((1..=110).contains(&event.id.len()));
         assert!(PLAUSIBLE_TIMES.contains(&event.timestamp.0));
-        assert!(event.attributes.len() + event.metrics.len() <= 40);
-        assert!(event.metrics.iter().all(|(key, number)| key.len() <= 50 && number.is_finite()));
-        for (key, value) in &event.attributes {
-            assert!(key.len() <= 50 && (1..=200).contains(&value.chars().count()));
-        }
+        assert!(event.attributes.iter().all(|(_, value)| !value.is_empty()));
         if let Some(session) = &event.session {
             assert!((1..=200).contains(&session.id.chars().count()));
             assert!(session.stop.is_none_or(|(_, duration)| duration >= 0));
@@ -72,49 +68,8 @@ pub(super) fn check_limits(mapped: &Mapped) {
     }
 }
 
-/// What PutEvents demands of every endpoint.
-#[track_caller]
-fn check_endpoint(endpoint: &Endpoint) {
-    let text = |text: &Option<Box<str>>, most: usize| {
-        assert!(text.as_ref().is_none_or(|text| (1..=most).contains(&text.chars().count())));
-    };
-    assert!(endpoint.user_id.as_ref().is_none_or(|id| !id.is_empty() && !id.contains(['$', '{', '}'])));
-    assert!(endpoint.size() <= Endpoint::LARGEST);
-    text(&endpoint.address, 254);
-    for (key, values) in endpoint.attributes.iter().chain(&endpoint.user_attributes) {
-        assert!(key.len() <= 50 && (1..=50).contains(&values.len()));
-        assert!(values.iter().all(|value| (1..=100).contains(&value.chars().count())));
-    }
-    if let Some(device) = endpoint.demographic.as_deref() {
-        let short = [
-            &device.app_version,
-            &device.make,
-            &device.model_version,
-            &device.platform,
-            &device.platform_version,
-        ];
-        for part in short {
-            text(part, 50);
-        }
-        for part in [&device.model, &device.locale, &device.timezone] {
-            text(part, 100);
-        }
-    }
-    if let Some(place) = endpoint.location.as_deref() {
-        for part in [&place.city, &place.region] {
-            text(part, 75);
-        }
-        text(&place.postal_code, 100);
-        let is_code =
-            |code: &str| matches!(code.len(), 2 | 3) && code.bytes().all(|byte| byte.is_ascii_uppercase());
-        assert!(place.country.as_deref().is_none_or(is_code));
-        let on_earth = |(latitude, longitude): (f64, f64)| latitude.abs() <= 90.0 && longitude.abs() <= 180.0;
-        assert!(place.coordinates.is_none_or(on_earth));
-    }
-}
-
-#[test]
-fn mutated_records_never_panic_and_keep_the_limits() {
+/// Maps many mutated records with one mapper, and shows what each becomes to `look`.
+pub(crate) fn map_mutated_records(mut look: impl FnMut(Mapped)) {
     let samples: Vec<_> = SAMPLES.lines().collect();
     let mut mapper = mapper();
     let mut delivered = 0_u32;
@@ -126,8 +81,9 @@ fn mutated_records_never_panic_and_keep_the_limits() {
             mutate(&mut random, &mut value, other.as_bytes());
         }
         let outcome = mapper.map(&record(value), at(seed)).mapped;
-        check_limits(&outcome);
+        check_contract(&outcome);
         delivered += u32::from(matches!(outcome, Mapped::Deliver(_)));
+        look(outcome);
     }
     // The mutations are mild enough to reach past the parser.
     assert!(delivered > 1000, "{delivered}");
@@ -159,7 +115,7 @@ fn depth_and_length_are_no_danger() {
     let long = "x".repeat(2_000_000);
     check(&event(&long, 0, "LOGIN", r#""userId":"u""#), "_userauth.sign_in");
     check(&event("e", 0, &long, r#""userId":"u""#), "ignored: type_not_mapped");
-    check(&event("e", 0, "LOGIN", &format!(r#""userId":"{long}""#)), "refused: user_id_not_allowed");
+    check(&event("e", 0, "LOGIN", &format!(r#""userId":"{long}""#)), "_userauth.sign_in");
     check(&event("e", 0, "LOGIN", &format!(r#""userId":"u","clientId":"{long}""#)), "_userauth.sign_in");
     check(&event("e", 0, "LOGIN_ERROR", &format!(r#""userName":"{long}""#)), "_userauth.auth_fail");
 }

@@ -3,7 +3,7 @@
 use super::{map, mapper, record};
 use crate::core::{event::Mapped, time::Moment};
 
-pub(super) const SAMPLES: &str = include_str!("../../../../tests/data/keycloak-26.4.7.jsonl");
+pub(crate) const SAMPLES: &str = include_str!("../../../../tests/data/keycloak-26.4.7.jsonl");
 
 /// One line for each record; times count from 1795382428000.
 const EXPECTED: [&str; 38] = [

@@ -13,11 +13,10 @@ use super::seconds;
 use crate::core::{
     backoff::Backoff,
     dead_letter::DeadLetter,
-    destination::{Request, RequestId},
+    destination::{Request, RequestId, tests::Whole},
     pipeline::{
         Action, DispatcherConfig, Input, Jitter, Pipeline, PipelineConfig,
         config::{BatchConfig, CircuitBreakerConfig, QuotaConfig, Share},
-        tests::Measured,
     },
     record::Ownership,
     route::Router,
@@ -357,7 +356,7 @@ fn pipeline(settings: Settings, seed: u64) -> Pipeline {
     let count = |count| NonZeroUsize::new(count).expect("not 0");
     let backoff = Backoff::new(Duration::from_millis(500), seconds(30));
     let destination = DispatcherConfig {
-        encoder: Box::new(Measured { measure: Box::new(|delivery| size(&delivery.event)), overhead: 0 }),
+        encoder: Box::new(Whole(|delivery| size(&delivery.event))),
         batch: BatchConfig {
             max_events: count(max_events),
             max_bytes: Size(max_bytes as u64),

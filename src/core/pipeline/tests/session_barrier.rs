@@ -253,7 +253,7 @@ fn what_is_kept_comes_back_to_zero_and_is_not_counted_twice() {
 #[test]
 fn an_event_too_large_for_any_request_is_dead_lettered_after_the_gate() {
     let mut bench = Bench::with(|config| {
-        config.measure = Box::new(|_| 5_000_000);
+        config.encoder = Box::new(Whole(|_| 5_000_000));
         config.max_bytes = usize::MAX;
     });
     bench.read_gated(A, &[1]);

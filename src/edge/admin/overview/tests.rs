@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::*;
 use crate::core::{
     code::Code,
+    destination::FieldCounts,
     pipeline::{HoldStatus, QuotaStatus, RecordCounts, SendCounts},
     record::Ownership,
     session_table::{Entry, TableEvent, WriteId},
@@ -53,6 +54,7 @@ impl Parts {
         let snapshot = &mut parts.snapshot;
         snapshot.records = records();
         snapshot.sends = sends();
+        snapshot.fields = fields();
         snapshot.records_outstanding = 30;
         snapshot.bytes_outstanding = 54_321;
         snapshot.events_outstanding = 41;
@@ -116,6 +118,14 @@ fn records() -> RecordCounts {
         redelivered: 8,
         stale: 2,
     }
+}
+
+fn fields() -> FieldCounts {
+    let mut fields = FieldCounts::new(&["Endpoint.Address", "Event.Attributes"]);
+    fields.shorten("Event.Attributes");
+    fields.shorten("Event.Attributes");
+    fields.leave_out("Endpoint.Address");
+    fields
 }
 
 fn sends() -> SendCounts {

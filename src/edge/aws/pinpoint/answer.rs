@@ -18,9 +18,6 @@ use crate::core::{
     event::Refusal,
 };
 
-/// The longest wait that an answer may ask for: a longer one would be a hold that nobody sees.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(1);
-
 /// What the SDK returns for a `PutEvents`.
 pub(super) type Sent = Result<PutEventsOutput, SdkError<PutEventsError, HttpResponse>>;
 
@@ -78,12 +75,11 @@ fn of_silence(failure: &SdkError<PutEventsError, HttpResponse>) -> Answer {
     }
 }
 
-/// How long an answer asks to wait, within bounds.
+/// How long an answer asks to wait; the dispatcher bounds it.
 fn retry_after(headers: &Headers) -> Option<Duration> {
     let number = |name| headers.get(name).and_then(|value| value.trim().parse().ok());
     let milliseconds = number("x-amz-retry-after").map(Duration::from_millis);
-    let retry_after = milliseconds.or_else(|| number("retry-after").map(Duration::from_secs));
-    retry_after.map(|wait| wait.min(LONGEST_RETRY_AFTER))
+    milliseconds.or_else(|| number("retry-after").map(Duration::from_secs))
 }
 
 /// The error code of the header, without namespace and address; the SDK does not look for it where the
@@ -226,7 +222,7 @@ mod tests {
         check_throttled(&[("retry-after", "2")], Some(2.0));
         check_throttled(&[("x-amz-retry-after", "1500")], Some(1.5));
         check_throttled(&[("x-amz-retry-after", "1500"), ("retry-after", "2")], Some(1.5));
-        check_throttled(&[("retry-after", "86400")], Some(60.0));
+        check_throttled(&[("retry-after", "86400")], Some(86_400.0));
         check_throttled(&[("retry-after", "-1")], None);
         check_throttled(&[("retry-after", "Sun, 22 Nov 2026 10:00:00 GMT")], None);
     }
@@ -245,7 +241,7 @@ mod tests {
         check_wait(503, ("retry-after", "2"), "http_503", 2);
         check_wait(408, ("retry-after", "3"), "http_408", 3);
         check_wait(500, ("x-amz-retry-after", "4000"), "http_500", 4);
-        check_wait(503, ("retry-after", "86400"), "http_503", 60);
+        check_wait(503, ("retry-after", "86400"), "http_503", 86_400);
         check(503, &[("retry-after", "soon")], "", &Answer::unknown(Code("http_503")));
     }
 

@@ -3,20 +3,20 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    core::{
-        destination::{DestinationId, EndpointBatch, Request, RequestId},
-        event::Mapped,
-        identity::{Device, Place},
-        map::config::{endpoint::EndpointConfig, event::EventConfig},
+use crate::core::{
+    destination::{DestinationId, EndpointBatch, RequestId},
+    identity::{Device, IdentityEvent, Kind, Place},
+    map::{
+        Mapper,
+        tests::{T, deliveries},
     },
-    edge::aws::pinpoint,
+    time::Timestamp,
 };
 
 /// An event of this kind that says all that one can; what is personal has `mark` in it.
 fn full(kind: Kind, mark: &str) -> IdentityEvent<'static> {
-    let own = |text: &str| Some(Cow::Owned(text.to_owned()));
-    let personal = |name: &str| Some(Cow::Owned(format!("{mark}{name}")));
+    let own = |text: &str| Some(text.to_owned().into());
+    let personal = |name: &str| Some(format!("{mark}{name}").into());
     let names = ["email", "phone_number", "given_name", "family_name", "locale", "zoneinfo", "opt_out"];
     IdentityEvent {
         id: own("e"),
@@ -58,21 +58,21 @@ fn full(kind: Kind, mark: &str) -> IdentityEvent<'static> {
 
 /// The request that the events of one identity event make.
 fn body(mapper: &mut Mapper, event: &IdentityEvent<'_>) -> Option<String> {
-    let record = record("");
-    let deliveries = mapper.deliveries(event, "e".into(), &record, Moment::START).ok()?;
-    Some(request(&deliveries))
+    Some(request(deliveries(mapper, event)?))
 }
 
 /// The body of a request with these deliveries, all of them to one endpoint.
-pub(super) fn request(deliveries: &[Delivery]) -> String {
+fn request(deliveries: Vec<Delivery>) -> String {
+    let fit = |delivery| PutEvents.fit(delivery, &mut FieldCounts::default()).unwrap().delivery;
+    let deliveries: Vec<_> = deliveries.into_iter().map(fit).collect();
     let first = &deliveries[0];
     assert!(deliveries.iter().all(|delivery| delivery.endpoint_id == first.endpoint_id));
     let batch = EndpointBatch {
         endpoint_id: first.endpoint_id.clone(),
-        endpoint: std::sync::Arc::clone(&first.endpoint),
-        events: deliveries.iter().map(|delivery| std::sync::Arc::clone(&delivery.event)).collect(),
+        endpoint: Arc::clone(&first.endpoint),
+        events: deliveries.iter().map(|delivery| Arc::clone(&delivery.event)).collect(),
     };
-    let body = pinpoint::write_body(&Request {
+    let body = PutEvents.body(&Request {
         destination: DestinationId::default(),
         id: RequestId(1),
         endpoints: vec![batch],
@@ -117,16 +117,4 @@ proptest! {
 fn what_is_always_sent_is_no_more_than_it_was() {
     let mut mapper = mapper();
     insta::assert_snapshot!(body(&mut mapper, &full(Kind::SignIn, "x")).unwrap());
-}
-
-#[test]
-fn a_failed_sign_in_of_an_unknown_user_can_be_dropped() {
-    let endpoint = EndpointConfig { failed_sign_in: FailedSignIn::Drop, ..EndpointConfig::default() };
-    let additions = Additions::new(endpoint, EventConfig::default(), Box::new(|_| None));
-    let mut mapper = mapper().with(additions);
-    let failed = |user| event("e", 0, "LOGIN_ERROR", &format!(r#""userId":{user},"username":"anna""#));
-    assert!(
-        matches!(mapper.map(&failed("null"), Moment::START).mapped, Mapped::Ignored(code) if code.0 == "unknown_user")
-    );
-    assert!(matches!(mapper.map(&failed(r#""u""#), Moment::START).mapped, Mapped::Deliver(_)));
 }

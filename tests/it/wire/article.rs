@@ -1,12 +1,20 @@
 //! The two examples of AWS's article on identity providers, each from Keycloak's records and a configuration
 //! to the body of the request.
 
-use std::fs;
+use std::{fs, sync::Arc};
 
-use super::{privacy::request, *};
-use crate::{
+use pinpoint_sidecar::{
     config::{self, Config, Sources},
-    core::{decode::Wanted, identity::Place},
+    core::{
+        decode::{Decoder, Wanted},
+        destination::{DestinationId, Encoder as _, EndpointBatch, FieldCounts, Request, RequestId},
+        event::{Delivery, Mapped},
+        identity::Place,
+        map::{Mapper, endpoint::Additions},
+        record::{Ownership, Record},
+        time::{Moment, Timestamp},
+    },
+    edge::aws::pinpoint::PutEvents,
 };
 
 /// The body of the request that `records` make with what `yaml` says of endpoints and events.
@@ -29,9 +37,37 @@ fn body(yaml: &str, records: &[&str]) -> String {
         records.iter().flat_map(|value| match mapper.map(&record(value), Moment::START).mapped {
             Mapped::Deliver(deliveries) => deliveries,
             Mapped::Ignored(_) => Vec::new(),
-            other => panic!("{}", line(&other)),
+            Mapped::Partly(_, refusal) | Mapped::Refused(refusal) => panic!("{refusal:?}"),
         });
-    request(&deliveries.collect::<Vec<_>>())
+    request(deliveries)
+}
+
+fn record(value: &str) -> Record {
+    Record {
+        ownership: Ownership(1),
+        topic: "events".into(),
+        partition: 3,
+        offset: 42,
+        timestamp: Some(Timestamp(1_795_382_429_000)),
+        key: None,
+        value: Some(value.as_bytes().into()),
+        headers: Vec::new(),
+    }
+}
+
+/// The body of a request with these deliveries, all of them to one endpoint.
+fn request(deliveries: impl Iterator<Item = Delivery>) -> String {
+    let fit = |delivery| PutEvents.fit(delivery, &mut FieldCounts::default()).unwrap().delivery;
+    let deliveries: Vec<_> = deliveries.map(fit).collect();
+    let first = &deliveries[0];
+    assert!(deliveries.iter().all(|delivery| delivery.endpoint_id == first.endpoint_id));
+    let batch = EndpointBatch {
+        endpoint_id: first.endpoint_id.clone(),
+        endpoint: Arc::clone(&first.endpoint),
+        events: deliveries.iter().map(|delivery| Arc::clone(&delivery.event)).collect(),
+    };
+    let request = Request { destination: DestinationId::default(), id: RequestId(1), endpoints: vec![batch] };
+    String::from_utf8(PutEvents.body(&request)).unwrap()
 }
 
 fn config(yaml: &str) -> Config {

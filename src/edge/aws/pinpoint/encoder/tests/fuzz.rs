@@ -8,16 +8,17 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use super::{
-    hostile::{check_limits, mutate},
-    samples::SAMPLES,
-    *,
-};
+use super::{hostile::check_limits, *};
 use crate::{
     config::{self, Config, Sources},
     core::{
-        decode::{Choice, Wanted, config::FormatsConfig},
+        decode::{Choice, Decoder, Format, Wanted, config::FormatsConfig},
         identity::Place,
+        map::{
+            Mapper, Mapping, MappingCounts,
+            endpoint::Additions,
+            tests::{at, hostile::mutate, samples::SAMPLES},
+        },
     },
 };
 
@@ -28,22 +29,22 @@ const INPUTS: u64 = 1_000_000;
 const BLOCK: u64 = 1000;
 
 const PAGES: [&str; 12] = [
-    include_str!("../../../../deploy/providers/auth0.md"),
-    include_str!("../../../../deploy/providers/authentik.md"),
-    include_str!("../../../../deploy/providers/caep.md"),
-    include_str!("../../../../deploy/providers/cognito.md"),
-    include_str!("../../../../deploy/providers/custom.md"),
-    include_str!("../../../../deploy/providers/entra.md"),
-    include_str!("../../../../deploy/providers/fusionauth.md"),
-    include_str!("../../../../deploy/providers/identity-event.md"),
-    include_str!("../../../../deploy/providers/keycloak.md"),
-    include_str!("../../../../deploy/providers/okta.md"),
-    include_str!("../../../../deploy/providers/ory.md"),
-    include_str!("../../../../deploy/providers/wso2.md"),
+    include_str!("../../../../../../deploy/providers/auth0.md"),
+    include_str!("../../../../../../deploy/providers/authentik.md"),
+    include_str!("../../../../../../deploy/providers/caep.md"),
+    include_str!("../../../../../../deploy/providers/cognito.md"),
+    include_str!("../../../../../../deploy/providers/custom.md"),
+    include_str!("../../../../../../deploy/providers/entra.md"),
+    include_str!("../../../../../../deploy/providers/fusionauth.md"),
+    include_str!("../../../../../../deploy/providers/identity-event.md"),
+    include_str!("../../../../../../deploy/providers/keycloak.md"),
+    include_str!("../../../../../../deploy/providers/okta.md"),
+    include_str!("../../../../../../deploy/providers/ory.md"),
+    include_str!("../../../../../../deploy/providers/wso2.md"),
 ];
 
 /// A document of our own format that says all that one can, and most of it at too great a length.
-const EVERYTHING: &str = include_str!("../../../../tests/fuzz/everything.json");
+const EVERYTHING: &str = include_str!("../../../../../../tests/fuzz/everything.json");
 
 /// What is around a record, before and after it.
 const ENVELOPES: [(&str, &str); 8] = [
@@ -70,7 +71,7 @@ fn a_great_many_mutated_records_of_every_format_never_panic_and_keep_the_limits(
     let (config, corpus) = (config(), corpus());
     let mut outcomes = [0_u64; 4];
     let mut recognised = [0_u64; Format::ALL.len()];
-    let mut limited = [0_u64; limits::FIELDS];
+    let mut counts = FieldCounts::new(PutEvents.fields());
     for block in 0..inputs.div_ceil(BLOCK) {
         let mut random = fastrand::Rng::with_seed(seed ^ block.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut mappers = mappers(&config);
@@ -78,22 +79,22 @@ fn a_great_many_mutated_records_of_every_format_never_panic_and_keep_the_limits(
             let record = next(&mut random, &corpus);
             let mapper = random.usize(..mappers.len());
             let mapper = &mut mappers[mapper];
-            let outcome = catch_unwind(AssertUnwindSafe(|| check_record(mapper, &record, input % BLOCK)));
+            let outcome =
+                catch_unwind(AssertUnwindSafe(|| check_record(mapper, &record, input % BLOCK, &mut counts)));
             let Ok(outcome) = outcome else { panic!("FUZZ_SEED={seed}: input {input}, see above") };
             outcomes[outcome] += 1;
         }
         for mapper in &mappers {
-            let MappingCounts { recognised: read, limits, .. } = mapper.counts();
+            let MappingCounts { recognised: read, .. } = mapper.counts();
             recognised.iter_mut().zip(read).for_each(|(sum, count)| *sum += count);
-            let costs = limits.shortened().zip(limits.left_out()).map(|((_, cut), (_, left))| cut + left);
-            limited.iter_mut().zip(costs).for_each(|(sum, count)| *sum += count);
         }
     }
     // The mutations are mild enough to reach every format and every kind of answer, and strong enough to
     // reach every limit.
     assert!(outcomes.iter().all(|count| *count > inputs / 1000), "{outcomes:?}");
     assert!(recognised.iter().all(|count| *count > inputs / 200), "{recognised:?}");
-    assert!(limited.iter().all(|count| *count > inputs / 100_000), "{limited:?}");
+    let limited = counts.shortened.values().zip(counts.left_out.values()).map(|(cut, out)| cut + out);
+    assert!(limited.into_iter().all(|count| count > inputs / 100_000), "{counts:?}");
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test reads how it is to be replayed")]
@@ -102,10 +103,9 @@ fn setting(name: &str) -> Option<u64> {
 }
 
 /// Maps a record twice; returns which kind of answer it has.
-fn check_record(mapper: &mut Mapper, record: &Record, now: u64) -> usize {
+fn check_record(mapper: &mut Mapper, record: &Record, now: u64, counts: &mut FieldCounts) -> usize {
     let before = mapper.counts().sessions;
     let Mapping { mapped, entries } = mapper.map(record, at(now));
-    check_limits(&mapped);
     let ids = ids(&mapped);
     // None is shorter than eight bytes; one of them becomes three at most, or stops what is known.
     let most = record.value.as_ref().map_or(0, |value| value.len()) / 2 + usize::try_from(before).unwrap();
@@ -113,12 +113,14 @@ fn check_record(mapper: &mut Mapper, record: &Record, now: u64) -> usize {
     if !ids.is_empty() {
         assert_eq!(ids, self::ids(&mapper.map(record, at(now)).mapped));
     }
-    match mapped {
+    let kind = match mapped {
         Mapped::Deliver(_) => 0,
         Mapped::Partly(..) => 1,
         Mapped::Ignored(_) => 2,
         Mapped::Refused(_) => 3,
-    }
+    };
+    check_limits(mapped, counts);
+    kind
 }
 
 fn ids(mapped: &Mapped) -> Vec<String> {
@@ -135,7 +137,7 @@ fn config() -> Config {
 /// A place of an ip address, beyond the limits for many a one.
 fn locate(ip: &str) -> Option<Place<'static>> {
     let degrees = f64::from(u32::try_from(ip.len()).ok()?) * 10.0;
-    let text = |times| Some(Cow::Owned(ip.repeat(times)));
+    let text = |times| Some(ip.repeat(times).into());
     Some(Place {
         city: text(5),
         country: Some(ip.get(..2)?.to_owned().into()),
