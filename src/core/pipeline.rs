@@ -47,6 +47,7 @@ mod settlement;
 mod simulation;
 mod snapshot;
 mod split;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod transition;
@@ -62,7 +63,7 @@ use config::{BatchConfig, CircuitBreakerConfig, QuotaConfig};
 use dead_letters::Letters;
 use dispatcher::{Dispatcher, DispatcherConfig};
 use endpoint_queue::{Item, Past};
-use ledger::{Ledger, RecordId};
+use ledger::{Ledger, Read, RecordId};
 use quota_share::Partitions;
 use session_barrier::{SessionBarrier, Waiting};
 
@@ -204,7 +205,7 @@ impl Pipeline {
             self.barrier.release(id);
             self.letters.release(id);
             self.dispatcher.abandon(id);
-            Some((id, self.ledger.release(id)?))
+            Some((id, self.ledger.release(id)?.position))
         };
         let positions = owned.into_iter().filter_map(release).collect();
         Summary { positions, unsettled }
@@ -226,7 +227,7 @@ impl Pipeline {
         actions: &mut Vec<Action>,
     ) {
         let ownership = record.ownership;
-        let Some(id) = self.ledger.read(record, now) else { return };
+        let Read::New(id) = self.ledger.read(record, now) else { return };
         if entries.is_empty() && self.barrier.is_open() {
             return self.become_of(now, id, ownership, mapped, actions);
         }
@@ -350,7 +351,9 @@ impl Pipeline {
     fn commit(&mut self, now: Moment, actions: &mut Vec<Action>) {
         if self.ledger.has_moved() && now >= self.next_commit {
             self.next_commit = now + self.config.commit_interval;
-            actions.push(Action::Commit(self.ledger.take_moved()));
+            let commits = self.ledger.take_moved().into_iter();
+            let positions = commits.map(|commit| (commit.ownership, commit.position)).collect();
+            actions.push(Action::Commit(positions));
         }
     }
 
