@@ -9,6 +9,9 @@
 //! run agrees. Until then it is neither, so that one which must be read again, because the tail turns out
 //! to be void, is counted once.
 
+#[cfg(test)]
+mod model;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
