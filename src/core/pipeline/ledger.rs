@@ -199,6 +199,12 @@ impl Ledger {
         Read::Dropped
     }
 
+    /// Takes in where the log of a partition ends. Returns where its reading must begin anew, as with
+    /// [`Read::Void`], if the log is shorter than the inherited tail.
+    pub(super) fn log_end(&mut self, ownership: Ownership, end: i64) -> Option<i64> {
+        self.partitions.get_mut(&ownership)?.offsets.log_end(end)
+    }
+
     fn add(&mut self, record: Arc<Record>) -> RecordId {
         self.counts.consumed += 1;
         let id = RecordId(self.next);

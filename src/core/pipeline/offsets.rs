@@ -74,7 +74,7 @@ impl Offsets {
             return Read::Redelivered;
         }
         match self.inherited.read(record) {
-            Named::Void => self.begin_anew(),
+            Named::Void => Read::Void { position: self.begin_anew() },
             Named::Not => {
                 self.outstanding.insert(offset, Outstanding { arrived, record: Arc::clone(record) });
                 self.note(offset, Read::New)
@@ -85,6 +85,14 @@ impl Offsets {
                 self.note(offset, Read::SettledBefore { confirmed: run.records })
             }
         }
+    }
+
+    /// Takes in where the log ends: the offset of the next record to be produced. If that is within or before
+    /// what the inherited tail names, the log was truncated, and what grows there must not be held: returns
+    /// where reading must begin anew, as with [`Read::Void`].
+    pub(super) fn log_end(&mut self, end: i64) -> Option<i64> {
+        let truncated = self.inherited.runs().any(|run| run.last >= end);
+        truncated.then(|| self.begin_anew())
     }
 
     /// Marks a record as settled; returns whether that moved the position.
@@ -142,12 +150,12 @@ impl Offsets {
     }
 
     /// Forgets the inherited tail and what was read of its open run.
-    fn begin_anew(&mut self) -> Read {
+    fn begin_anew(&mut self) -> i64 {
         let position = self.first_open().unwrap_or(self.inherited.position());
         self.last_read = self.inherited.open().map(|first| first - 1).or(self.last_read);
         self.inherited = Inherited::default();
         self.void = true;
-        Read::Void { position }
+        position
     }
 
     fn note(&mut self, offset: i64, read: Read) -> Read {

@@ -87,6 +87,8 @@ struct World {
     outstanding: Vec<(RecordId, u64)>,
     in_flight: Option<Vec<Commit>>,
     limited: bool,
+    /// Whether anything was settled since the last commit was taken.
+    due: bool,
 }
 
 impl World {
@@ -110,6 +112,7 @@ impl World {
             outstanding: Vec::new(),
             in_flight: None,
             limited: false,
+            due: false,
         };
         for _ in 0..30 {
             world.append(1);
@@ -203,7 +206,12 @@ impl World {
     }
 
     fn read(&mut self) {
-        let Some(&logged) = self.log.iter().find(|logged| logged.offset >= self.next_read) else { return };
+        let Some(&logged) = self.log.iter().find(|logged| logged.offset >= self.next_read) else {
+            if let Some(position) = self.ledger.log_end(self.ownership, self.next_offset) {
+                self.begin_anew(position);
+            }
+            return;
+        };
         self.next_read = logged.offset + 1;
         match self.ledger.read(record(self.ownership, logged), Moment::START) {
             Read::New(id) => {
@@ -221,7 +229,7 @@ impl World {
 
     fn begin_anew(&mut self, position: i64) {
         assert!(!self.sound, "a tail of an unchanged log is void");
-        assert!(self.start <= position && position < self.next_read);
+        assert!(self.start <= position && position <= self.next_read);
         let next = self.log.iter().find(|logged| logged.offset >= self.next_read).copied();
         if let Some(next) = next {
             let read = self.ledger.read(record(self.ownership, next), Moment::START);
@@ -241,6 +249,7 @@ impl World {
         let (id, content) = self.outstanding.swap_remove(index);
         self.settled.insert(content);
         self.settled_here.insert(content);
+        self.due = true;
         assert!(self.ledger.fulfil(id).is_some());
         assert!(self.ledger.has_moved(), "a changed tail is due");
     }
@@ -261,6 +270,12 @@ impl World {
                     "invariant 12: {content} is unnamed"
                 );
             }
+        }
+        let first_open = self.outstanding.iter().map(|(_, content)| *content).min();
+        let any_above = self.settled_here.iter().any(|content| Some(*content) > first_open);
+        let unlimited = !self.limited && first_open.is_some();
+        if std::mem::take(&mut self.due) && unlimited && any_above {
+            assert_eq!(commits.len(), 1, "a tail is committed while nothing before it was ever settled");
         }
         self.in_flight = Some(commits);
     }
@@ -314,6 +329,7 @@ impl World {
         self.ledger.assign(assignment(self.ownership), inherited);
         self.outstanding.clear();
         self.settled_here.clear();
+        self.due = false;
         self.in_flight = None;
     }
 

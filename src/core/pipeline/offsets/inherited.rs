@@ -50,14 +50,11 @@ impl Inherited {
         if offset == self.position && !self.at_position.is_none_or(agrees) {
             return Named::Void;
         }
-        let Some(run) = self.runs.front_mut().filter(|run| run.first <= offset) else { return Named::Not };
+        let Some(run) = self.runs.front().filter(|run| run.first <= offset) else { return Named::Not };
         let last = offset == run.last;
         let held = self.held + 1;
         if offset > run.last || held + u64::from(!last) > run.records || (last && !agrees(run.fingerprint)) {
             return Named::Void;
-        }
-        if self.held == 0 {
-            run.first = offset;
         }
         self.held = held;
         if !last {
