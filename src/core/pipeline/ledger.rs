@@ -1,16 +1,17 @@
 //! Every record from before anything else can see it until it is settled: its obligations, its
 //! ownership's offsets, and the counts that balance (invariant 10).
 //!
-//! Knows nothing of batches, endpoints and dead letters: an obligation is a number that goes down. What
-//! always holds: each position, and each settled tail with it, is due again until a commit of it was
-//! acknowledged.
+//! Knows nothing of batches, endpoints and dead letters: an obligation is a number that goes down.
 //!
 //! A record that an inherited tail names counts as consumed and settled before when the last record of its
 //! run agrees. Until then it is neither, so that one which must be read again, because the tail turns out
 //! to be void, is counted once.
 
+mod commits;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -26,6 +27,8 @@ use crate::core::{
     record::{Assignment, Ownership, Record},
     time::Moment,
 };
+
+pub(super) use commits::{Commit, Reached};
 
 /// Identifies a record within the process; larger means read later. Never used twice, so that a late
 /// completion cannot settle another record.
@@ -89,22 +92,6 @@ pub(super) struct Inherited {
     pub(super) cluster: Option<Arc<str>>,
     /// The committed position at which reading begins, with its metadata.
     pub(super) committed: Option<(i64, Option<Box<str>>)>,
-}
-
-/// What an ownership has reached: the next offset to read, and the settled records above it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Reached {
-    pub(super) ownership: Ownership,
-    pub(super) position: i64,
-    tail: Option<(Tail, Scope)>,
-}
-
-/// A position to commit, and the text of its settled tail.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Commit {
-    pub(super) ownership: Ownership,
-    pub(super) position: i64,
-    pub(super) metadata: Option<Box<str>>,
 }
 
 /// The records that are outstanding and the ownerships they belong to.
@@ -292,49 +279,6 @@ impl Ledger {
         partition.reached()
     }
 
-    /// Takes the positions that moved, and those whose tail changed, since they were last taken.
-    pub(super) fn take_moved(&mut self) -> Vec<Commit> {
-        let moved = std::mem::take(&mut self.moved);
-        let partition = |id| self.partitions.get(&id)?.reached();
-        self.commits(moved.into_iter().filter_map(partition).collect())
-    }
-
-    /// What to commit of what was reached, as one commit.
-    pub(super) fn commits(&self, reached: Vec<Reached>) -> Vec<Commit> {
-        let tails = reached.iter().map(|reached| reached.tail.as_ref().map(|(tail, scope)| (tail, *scope)));
-        let texts = tail::pack(tails, self.tail_limit);
-        let commit =
-            |(Reached { ownership, position, .. }, metadata)| Commit { ownership, position, metadata };
-        reached.into_iter().zip(texts).map(commit).collect()
-    }
-
-    /// Notes that a broker refused a commit for the size of its tails: from now on they are half as long.
-    pub(super) fn tails_refused(&mut self) {
-        self.tail_limit /= 2;
-        let with_tail = self.partitions.iter().filter(|(_, partition)| partition.settled_above() > 0);
-        self.moved.extend(with_tail.map(|(id, _)| *id));
-    }
-
-    /// Whether any position or tail changed since they were last taken.
-    pub(super) fn has_moved(&self) -> bool {
-        !self.moved.is_empty()
-    }
-
-    /// Notes how a commit ended; what could not be committed is due again.
-    pub(super) fn committed(&mut self, positions: &[(Ownership, i64)], acknowledged: bool) {
-        for (ownership, position) in positions {
-            match self.partitions.get_mut(ownership) {
-                Some(partition) if acknowledged => {
-                    partition.committed = partition.committed.max(Some(*position));
-                }
-                Some(_) => {
-                    self.moved.insert(*ownership);
-                }
-                None => {}
-            }
-        }
-    }
-
     /// The record itself, while it is outstanding.
     pub(super) fn record(&self, id: RecordId) -> Option<&Arc<Record>> {
         self.records.get(&id).map(|entry| &entry.record)
@@ -376,14 +320,5 @@ impl Partition {
     /// How many settled records there are above the position.
     pub(super) fn settled_above(&self) -> u64 {
         self.offsets.settled_above()
-    }
-
-    /// The position, and the tail where there is one. While nothing before it was ever settled, the
-    /// position is where reading began.
-    fn reached(&self) -> Option<Reached> {
-        let tail = self.scope.and_then(|scope| Some((self.offsets.tail()?, scope)));
-        let start = tail.as_ref().map(|(tail, _)| tail.position);
-        let position = self.offsets.position().or(start)?;
-        Some(Reached { ownership: self.assignment.ownership, position, tail })
     }
 }
