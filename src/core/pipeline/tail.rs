@@ -92,29 +92,27 @@ pub(super) fn pack<'a>(
     };
     let mut texts: Vec<_> = (0..tails.len()).map(|index| encode(index, limit)).collect();
     let mut longest_first: Vec<_> = (0..texts.len()).collect();
-    longest_first.sort_by_key(|index| Reverse(length(&texts[*index])));
+    longest_first.sort_by_key(|index| Reverse(length(texts[*index].as_deref())));
     let mut room = MAX_TEXTS;
     while let Some(index) = longest_first.pop() {
         let share = room / (longest_first.len() + 1);
-        if length(&texts[index]) > share {
+        if length(texts[index].as_deref()) > share {
             texts[index] = encode(index, share);
         }
-        room -= length(&texts[index]);
+        room -= length(texts[index].as_deref());
     }
     texts
 }
 
-fn length(text: &Option<Box<str>>) -> usize {
-    text.as_ref().map_or(0, |text| text.len())
+fn length(text: Option<&str>) -> usize {
+    text.map_or(0, str::len)
 }
 
 impl Fingerprint {
     pub(super) fn of(record: &Record) -> Self {
         let mut hash = XxHash64::default();
-        put(
-            &mut hash,
-            record.timestamp.map(|timestamp| timestamp.0.to_le_bytes()).as_ref().map(|it| &it[..]),
-        );
+        let timestamp = record.timestamp.map(|timestamp| timestamp.0.to_le_bytes());
+        put(&mut hash, timestamp.as_ref().map(|bytes| &bytes[..]));
         put(&mut hash, record.key.as_deref());
         put(&mut hash, record.value.as_deref());
         Self(hash.finish())

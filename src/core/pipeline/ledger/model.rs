@@ -62,6 +62,7 @@ struct Logged {
     content: u64,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "facts of the world, each for itself")]
 struct World {
     log: Vec<Logged>,
     next_offset: i64,
@@ -130,9 +131,8 @@ impl World {
                 self.next_read -= i64::try_from(index.index(span + 1)).expect("small");
             }
             Step::Settle(index) if !self.outstanding.is_empty() => {
-                self.settle(index.index(self.outstanding.len()))
+                self.settle(index.index(self.outstanding.len()));
             }
-            Step::Settle(_) => {}
             Step::TakeCommit => self.take_commit(),
             Step::Acknowledge => {
                 if let Some(commits) = self.in_flight.take() {
@@ -156,7 +156,7 @@ impl World {
                 self.log.remove(index.index(self.log.len()));
                 (self.intact, self.sound) = (false, false);
             }
-            Step::Compact(_) => {}
+            Step::Settle(_) | Step::Compact(_) => {}
             Step::Truncate(index) => {
                 let length = index.index(self.log.len() + 1);
                 self.log.truncate(length);

@@ -123,7 +123,7 @@ fn a_text_with_a_good_checksum_can_still_be_no_tail() {
     let mut bytes = vec![0];
     let mut rest = up_to_the_largest;
     while rest > 0x7f {
-        bytes.push(0x80 | (rest & 0x7f) as u8);
+        bytes.push(0x80 | rest.to_le_bytes()[0]);
         rest >>= 7;
     }
     bytes.push(u8::try_from(rest).expect("7 bits"));

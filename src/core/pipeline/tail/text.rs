@@ -85,10 +85,10 @@ fn take_run(rest: &mut &[u8], next: i64) -> Option<Run> {
 
 fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
     while number > 0x7f {
-        bytes.push(0x80 | (number & 0x7f) as u8);
+        bytes.push(0x80 | number.to_le_bytes()[0]);
         number >>= 7;
     }
-    bytes.push(number as u8);
+    bytes.push(number.to_le_bytes()[0]);
 }
 
 fn take_number(rest: &mut &[u8]) -> Option<u64> {
