@@ -48,6 +48,7 @@ mod settlement;
 #[cfg(test)]
 mod simulation;
 mod snapshot;
+mod tail;
 #[cfg(test)]
 pub(crate) mod tests;
 mod transition;
@@ -63,7 +64,7 @@ use circuit_breaker::CircuitBreakers;
 use config::{CircuitBreakerConfig, QuotaConfig};
 use dead_letters::DeadLetters;
 use dispatcher::Dispatcher;
-use ledger::Ledger;
+use ledger::{Ledger, Read};
 use quota_domain::QuotaDomain;
 use quota_share::Partitions;
 use room::Stalled;
@@ -213,7 +214,7 @@ impl Pipeline {
             self.circuit_breakers.release(id);
             self.stalled.remove(&id);
             self.dispatchers.iter_mut().for_each(|(_, dispatcher)| dispatcher.abandon(id));
-            Some((id, self.ledger.release(id)?))
+            Some((id, self.ledger.release(id)?.position))
         };
         let positions = owned.into_iter().filter_map(release).collect();
         Summary { positions, unsettled }
@@ -231,7 +232,7 @@ impl Pipeline {
 
     fn record(&mut self, now: Moment, record: Record, mapped: Mapped, entries: Vec<Entry>) {
         let ownership = record.ownership;
-        let Some(id) = self.ledger.read(record, now) else { return };
+        let Read::New(id) = self.ledger.read(record, now) else { return };
         if entries.is_empty() && self.barrier.is_open() {
             return self.deliver(now, id, ownership, mapped);
         }
@@ -281,7 +282,9 @@ impl Pipeline {
     fn commit(&mut self, now: Moment) {
         if self.ledger.has_moved() && now >= self.next_commit {
             self.next_commit = now + self.commit_interval;
-            self.output.push(Action::Commit(self.ledger.take_moved()));
+            let commits = self.ledger.take_moved().into_iter();
+            let positions = commits.map(|commit| (commit.ownership, commit.position)).collect();
+            self.output.push(Action::Commit(positions));
         }
     }
 

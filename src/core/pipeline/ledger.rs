@@ -2,6 +2,16 @@
 //! ownership's offsets, and the counts that balance (invariant 10).
 //!
 //! Knows nothing of batches, endpoints and dead letters: an obligation is a number that goes down.
+//!
+//! A record that an inherited tail names counts as consumed and settled before when the last record of its
+//! run agrees. Until then it is neither, so that one which must be read again, because the tail turns out
+//! to be void, is counted once.
+
+mod commits;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -10,10 +20,15 @@ use std::{
 
 use crate::core::{
     code::Code,
-    pipeline::offsets::Offsets,
+    pipeline::{
+        offsets::{self, Offsets},
+        tail::{self, Scope, Tail},
+    },
     record::{Assignment, Ownership, Record},
     time::Moment,
 };
+
+pub(super) use commits::{Commit, Reached};
 
 /// Identifies a record within the process; larger means read later. Never used twice, so that a late
 /// completion cannot settle another record.
@@ -31,6 +46,8 @@ pub struct RecordCounts {
     pub ignored: BTreeMap<Code, u64>,
     /// Settled with at least one refusal, by the reason of the first.
     pub dead_lettered: BTreeMap<Code, u64>,
+    /// Named as settled by the tail that their ownership began with; nothing of them is sent.
+    pub settled_before: u64,
     /// Given up unsettled: whoever owns the partition next reads them again.
     pub released: u64,
     /// Read again within one ownership, recognised and dropped.
@@ -46,13 +63,47 @@ pub(super) struct Settled {
     pub(super) refused: bool,
 }
 
+/// What becomes of a record that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    /// It is outstanding.
+    New(RecordId),
+    /// It was read before, or is not owned any more.
+    Dropped,
+    /// Whoever owned the partition before settled it.
+    SettledBefore,
+    /// The inherited tail is not one of this log: the ownership must end, and another begin to read at
+    /// `position` without a tail. Until then nothing more is read of this one.
+    Void { position: i64 },
+}
+
+/// Whether settled tails are written and read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Tails {
+    #[default]
+    On,
+    Off,
+}
+
+/// What an ownership begins with, as the group's coordinator has it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inherited {
+    /// The id of the cluster; unless it is known there are no tails.
+    pub(super) cluster: Option<Arc<str>>,
+    /// The committed position at which reading begins, with its metadata.
+    pub(super) committed: Option<(i64, Option<Box<str>>)>,
+}
+
 /// The records that are outstanding and the ownerships they belong to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ledger {
+    tails: Tails,
+    /// Characters of a tail's text, at most.
+    tail_limit: usize,
     next: u64,
     records: HashMap<RecordId, Entry>,
     partitions: BTreeMap<Ownership, Partition>,
-    /// Ownerships whose position moved since it was last asked to be committed.
+    /// Ownerships whose position or tail changed since it was last asked to be committed.
     moved: BTreeSet<Ownership>,
     bytes: usize,
     counts: RecordCounts,
@@ -67,6 +118,8 @@ pub(super) struct Partition {
     pub(super) offsets: Offsets,
     /// What the broker acknowledged.
     pub(super) committed: Option<i64>,
+    /// Whose its tails are; `None` where there are none.
+    scope: Option<Scope>,
 }
 
 #[derive(Debug)]
@@ -78,36 +131,75 @@ struct Entry {
 }
 
 impl Ledger {
+    pub(super) fn new(tails: Tails) -> Self {
+        Self {
+            tails,
+            tail_limit: tail::MAX_TEXT,
+            next: 0,
+            records: HashMap::new(),
+            partitions: BTreeMap::new(),
+            moved: BTreeSet::new(),
+            bytes: 0,
+            counts: RecordCounts::default(),
+        }
+    }
+
     /// Begins an ownership. Returns the ownership of the same partition that it ends, if there is one.
-    pub(super) fn assign(&mut self, assignment: Assignment) -> Option<Ownership> {
+    pub(super) fn assign(&mut self, assignment: Assignment, inherited: Inherited) -> Option<Ownership> {
         let same = |other: &Partition| {
             other.assignment.topic == assignment.topic && other.assignment.partition == assignment.partition
         };
         let ended = self.partitions.iter().find(|(_, partition)| same(partition)).map(|(id, _)| *id);
         let ownership = assignment.ownership;
-        let partition = Partition { assignment, offsets: Offsets::default(), committed: None };
+        let cluster = inherited.cluster.filter(|_| self.tails == Tails::On);
+        let scope = cluster.map(|cluster| Scope::new(&cluster, &assignment));
+        let (position, text) = inherited.committed.unzip();
+        let tail = text.flatten().and_then(|text| Tail::parse(&text, scope?, position?));
+        let offsets = tail.map(Offsets::inherit).unwrap_or_default();
+        let partition = Partition { assignment, offsets, committed: None, scope };
         self.partitions.insert(ownership, partition);
         ended
     }
 
-    /// Registers a record that was just read; `None` when it was read before or is not owned any more.
-    pub(super) fn read(&mut self, record: Record, now: Moment) -> Option<RecordId> {
-        let Some(partition) = self.partitions.get_mut(&record.ownership) else {
+    /// Registers a record that was just read.
+    pub(super) fn read(&mut self, record: Record, now: Moment) -> Read {
+        let ownership = record.ownership;
+        let Some(partition) = self.partitions.get_mut(&ownership) else {
             self.counts.stale += 1;
-            return None;
+            return Read::Dropped;
         };
-        if !partition.offsets.read(record.offset, now) {
-            self.counts.redelivered += 1;
-            return None;
+        let record = Arc::new(record);
+        match partition.offsets.read(&record, now) {
+            offsets::Read::New => return Read::New(self.add(record)),
+            offsets::Read::SettledBefore { confirmed } => {
+                if confirmed > 0 {
+                    self.counts.consumed += confirmed;
+                    self.counts.settled_before += confirmed;
+                    self.moved.insert(ownership);
+                }
+                return Read::SettledBefore;
+            }
+            offsets::Read::Void { position } => return Read::Void { position },
+            offsets::Read::Redelivered => self.counts.redelivered += 1,
+            offsets::Read::Stale => self.counts.stale += 1,
         }
+        Read::Dropped
+    }
+
+    /// Takes in where the log of a partition ends. Returns where its reading must begin anew, as with
+    /// [`Read::Void`], if the log is shorter than the inherited tail.
+    pub(super) fn log_end(&mut self, ownership: Ownership, end: i64) -> Option<i64> {
+        self.partitions.get_mut(&ownership)?.offsets.log_end(end)
+    }
+
+    fn add(&mut self, record: Arc<Record>) -> RecordId {
         self.counts.consumed += 1;
         let id = RecordId(self.next);
         self.next += 1;
-        let weight = record.weight() + size_of::<Entry>();
+        let weight = record.weight() + size_of::<Entry>() + Offsets::PLACE;
         self.bytes += weight;
-        let entry = Entry { record: Arc::new(record), weight, obligations: 0, refused: None };
-        self.records.insert(id, entry);
-        Some(id)
+        self.records.insert(id, Entry { record, weight, obligations: 0, refused: None });
+        id
     }
 
     /// Adds obligations to a record, and what keeping them costs in bytes.
@@ -164,14 +256,14 @@ impl Ledger {
         self.bytes -= entry.weight;
         let (ownership, offset) = (entry.record.ownership, entry.record.offset);
         if let Some(partition) = self.partitions.get_mut(&ownership)
-            && partition.offsets.settle(offset)
+            && (partition.offsets.settle(offset) || partition.scope.is_some())
         {
             self.moved.insert(ownership);
         }
     }
 
-    /// Ends an ownership: what was not settled is given up. Returns the position it had reached.
-    pub(super) fn release(&mut self, ownership: Ownership) -> Option<i64> {
+    /// Ends an ownership: what was not settled is given up. Returns what it had reached.
+    pub(super) fn release(&mut self, ownership: Ownership) -> Option<Reached> {
         let partition = self.partitions.remove(&ownership)?;
         self.moved.remove(&ownership);
         if !partition.offsets.is_settled() {
@@ -184,33 +276,7 @@ impl Ledger {
             });
             self.counts.released += (before - self.records.len()) as u64;
         }
-        partition.offsets.position()
-    }
-
-    /// Takes the positions that moved since they were last taken.
-    pub(super) fn take_moved(&mut self) -> Vec<(Ownership, i64)> {
-        let moved = std::mem::take(&mut self.moved);
-        moved.into_iter().filter_map(|id| Some((id, self.partitions.get(&id)?.offsets.position()?))).collect()
-    }
-
-    /// Whether any position moved since they were last taken.
-    pub(super) fn has_moved(&self) -> bool {
-        !self.moved.is_empty()
-    }
-
-    /// Notes how a commit ended; what could not be committed is due again.
-    pub(super) fn committed(&mut self, positions: &[(Ownership, i64)], acknowledged: bool) {
-        for (ownership, position) in positions {
-            match self.partitions.get_mut(ownership) {
-                Some(partition) if acknowledged => {
-                    partition.committed = partition.committed.max(Some(*position));
-                }
-                Some(_) => {
-                    self.moved.insert(*ownership);
-                }
-                None => {}
-            }
-        }
+        partition.reached()
     }
 
     /// The record itself, while it is outstanding.
@@ -228,6 +294,11 @@ impl Ledger {
         self.records.len()
     }
 
+    /// How many settled records there are above the positions.
+    pub(super) fn settled_above(&self) -> u64 {
+        self.partitions.values().map(Partition::settled_above).sum()
+    }
+
     /// How many bytes all that is outstanding takes.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
@@ -236,5 +307,18 @@ impl Ledger {
     /// What was counted.
     pub(super) fn counts(&self) -> &RecordCounts {
         &self.counts
+    }
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self::new(Tails::default())
+    }
+}
+
+impl Partition {
+    /// How many settled records there are above the position.
+    pub(super) fn settled_above(&self) -> u64 {
+        self.offsets.settled_above()
     }
 }

@@ -1,45 +1,127 @@
-//! Which offsets of one ownership are outstanding, and the position that may be committed.
+//! Which offsets of one ownership are outstanding, the position that may be committed, and the settled runs
+//! above it.
 //!
 //! Knows nothing of what the records become. What always holds: the position is never past a record that
-//! is not settled (invariant 1) and never goes back (invariant 2).
+//! is not settled, no run holds one (invariant 1), and the position never goes back (invariant 2).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use crate::core::time::Moment;
+use crate::core::{
+    pipeline::tail::{Fingerprint, MAX_RUNS, Run, Tail},
+    record::Record,
+    time::Moment,
+};
 
-/// The outstanding offsets of one ownership. Those that are settled take no memory, even where one before
-/// them is outstanding for long: what is kept is bounded by what is outstanding (invariant 6).
+mod inherited;
+
+use inherited::{Inherited, Named};
+
+/// What a record that was read is to its ownership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    /// It is outstanding from now on.
+    New,
+    /// It was read before within the ownership.
+    Redelivered,
+    /// The inherited tail names it. `confirmed` is the number of records that count as settled with this
+    /// one: all of a run with its last, none before.
+    SettledBefore { confirmed: u64 },
+    /// The inherited tail is not one of this log. Reading must begin anew at `position`, under another
+    /// ownership and without a tail.
+    Void { position: i64 },
+    /// The tail was found void before: the next ownership reads it.
+    Stale,
+}
+
+/// The offsets of one ownership. Settled ones take no memory, even where one before them is outstanding for
+/// long: there is at most one run for each outstanding offset (invariant 6).
 #[derive(Debug, Default)]
 pub(super) struct Offsets {
-    /// When each of those that are outstanding arrived.
-    outstanding: BTreeMap<i64, Moment>,
+    outstanding: BTreeMap<i64, Outstanding>,
+    /// The settled runs above the first outstanding offset, by their first offset: at most one between two
+    /// outstanding offsets, and one above the last.
+    runs: BTreeMap<i64, Run>,
+    /// How many records `runs` hold.
+    settled_above: u64,
+    inherited: Inherited,
     first_read: Option<i64>,
     last_read: Option<i64>,
+    void: bool,
+}
+
+#[derive(Debug)]
+struct Outstanding {
+    arrived: Moment,
+    record: Arc<Record>,
 }
 
 impl Offsets {
-    /// Registers a record as outstanding; says whether it is new, and not a re-delivery.
-    pub(super) fn read(&mut self, offset: i64, arrived: Moment) -> bool {
-        if self.last_read.is_some_and(|last| offset <= last) {
-            return false;
+    /// What an outstanding offset costs in bytes, with a run of its own.
+    pub(super) const PLACE: usize = size_of::<(i64, Outstanding)>() + size_of::<(i64, Run)>();
+
+    /// Begins with the tail of the position at which reading begins.
+    pub(super) fn inherit(tail: Tail) -> Self {
+        Self { inherited: Inherited::new(tail), ..Self::default() }
+    }
+
+    /// Registers a record as outstanding if it is new.
+    pub(super) fn read(&mut self, record: &Arc<Record>, arrived: Moment) -> Read {
+        let offset = record.offset;
+        if self.void {
+            return Read::Stale;
         }
-        self.first_read.get_or_insert(offset);
-        self.last_read = Some(offset);
-        self.outstanding.insert(offset, arrived);
-        true
+        if self.last_read.is_some_and(|last| offset <= last) {
+            return Read::Redelivered;
+        }
+        match self.inherited.read(record) {
+            Named::Void => Read::Void { position: self.begin_anew() },
+            Named::Not => {
+                self.outstanding.insert(offset, Outstanding { arrived, record: Arc::clone(record) });
+                self.note(offset, Read::New)
+            }
+            Named::Tentatively => self.note(offset, Read::SettledBefore { confirmed: 0 }),
+            Named::Finally(run) => {
+                self.close(run.first, run.last, run.records, || run.fingerprint);
+                self.note(offset, Read::SettledBefore { confirmed: run.records })
+            }
+        }
+    }
+
+    /// Takes in where the log ends: the offset of the next record to be produced. If that is within or before
+    /// what the inherited tail names, the log was truncated, and what grows there must not be held: returns
+    /// where reading must begin anew, as with [`Read::Void`].
+    pub(super) fn log_end(&mut self, end: i64) -> Option<i64> {
+        let truncated = self.inherited.runs().any(|run| run.last >= end);
+        truncated.then(|| self.begin_anew())
     }
 
     /// Marks a record as settled; returns whether that moved the position.
     pub(super) fn settle(&mut self, offset: i64) -> bool {
-        let is_first = self.first_unsettled() == Some(offset);
-        self.outstanding.remove(&offset);
-        is_first
+        let Some(Outstanding { record, .. }) = self.outstanding.remove(&offset) else { return false };
+        self.close(offset, offset, 1, || Fingerprint::of(&record))
     }
 
     /// The next offset to read: the first that is not settled. Offsets have gaps (compaction,
     /// transactions), over which it moves. `None` until the first of all is settled.
     pub(super) fn position(&self) -> Option<i64> {
-        self.first_unsettled().or(self.next_read()).filter(|position| Some(*position) != self.first_read)
+        self.first_open().filter(|position| Some(*position) != self.first_read)
+    }
+
+    /// The settled runs above the position: those of this ownership, and those inherited that are not read
+    /// over yet. `None` without any.
+    pub(super) fn tail(&self) -> Option<Tail> {
+        let position = self.first_open()?;
+        let runs: Vec<_> = self.runs.values().chain(self.inherited.runs()).take(MAX_RUNS).copied().collect();
+        if runs.is_empty() {
+            return None;
+        }
+        let at_position = self.outstanding.first_key_value().map(|(_, first)| Fingerprint::of(&first.record));
+        Some(Tail { position, at_position, runs })
+    }
+
+    /// How many settled records there are above the position, those inherited among them.
+    pub(super) fn settled_above(&self) -> u64 {
+        self.settled_above + self.inherited.runs().map(|run| run.records).sum::<u64>()
     }
 
     /// The offset after the last that was read.
@@ -59,7 +141,63 @@ impl Offsets {
 
     /// When the oldest record that is not settled arrived.
     pub(super) fn oldest(&self) -> Option<Moment> {
-        self.outstanding.first_key_value().map(|(_, arrived)| *arrived)
+        self.outstanding.first_key_value().map(|(_, first)| first.arrived)
+    }
+
+    /// The offset that everything read before is settled. A run that is being read is still open.
+    fn first_open(&self) -> Option<i64> {
+        self.first_unsettled().or(self.inherited.open()).or(self.next_read())
+    }
+
+    /// Forgets the inherited tail and what was read of its open run.
+    fn begin_anew(&mut self) -> i64 {
+        let position = self.first_open().unwrap_or(self.inherited.position());
+        self.last_read = self.inherited.open().map(|first| first - 1).or(self.last_read);
+        self.inherited = Inherited::default();
+        self.void = true;
+        position
+    }
+
+    fn note(&mut self, offset: i64, read: Read) -> Read {
+        self.first_read.get_or_insert(offset);
+        self.last_read = Some(offset);
+        read
+    }
+
+    /// Makes one run of settled records and of the runs beside them; returns whether the position passes
+    /// it, which needs no run to be kept. The fingerprint is the last record's, and asked for where no run
+    /// above has one: of few records in the usual order of settling.
+    fn close(
+        &mut self,
+        first: i64,
+        last: i64,
+        records: u64,
+        fingerprint: impl FnOnce() -> Fingerprint,
+    ) -> bool {
+        let next = self.outstanding.range(last..).next().map_or(i64::MAX, |(next, _)| *next);
+        let above = self.take(last, next);
+        let Some(previous) = self.outstanding.range(..first).next_back().map(|(previous, _)| *previous)
+        else {
+            return true;
+        };
+        let below = self.take(previous, first);
+        let run = Run {
+            first: below.map_or(first, |run| run.first),
+            last: above.map_or(last, |run| run.last),
+            records: records + below.map_or(0, |run| run.records) + above.map_or(0, |run| run.records),
+            fingerprint: above.map_or_else(fingerprint, |run| run.fingerprint),
+        };
+        self.settled_above += run.records;
+        self.runs.insert(run.first, run);
+        false
+    }
+
+    /// Takes the run between two outstanding offsets.
+    fn take(&mut self, after: i64, before: i64) -> Option<Run> {
+        let first = *self.runs.range(after..before).next()?.0;
+        let run = self.runs.remove(&first)?;
+        self.settled_above -= run.records;
+        Some(run)
     }
 }
 
@@ -70,13 +208,31 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
+    use crate::core::record::Ownership;
+
+    fn record(offset: i64) -> Arc<Record> {
+        Arc::new(Record {
+            ownership: Ownership(0),
+            topic: "topic".into(),
+            partition: 0,
+            offset,
+            timestamp: None,
+            key: None,
+            value: Some(offset.to_string().into_bytes().into()),
+            headers: Vec::new(),
+        })
+    }
+
+    fn read(tracker: &mut Offsets, offset: i64) -> bool {
+        tracker.read(&record(offset), Moment::START) == Read::New
+    }
 
     /// Reads `offsets`, settles those at the indexes `settled` in that order, and compares the position.
     #[track_caller]
     fn check(offsets: &[i64], settled: &[usize], expected: Option<i64>) {
         let mut tracker = Offsets::default();
         for offset in offsets {
-            assert!(tracker.read(*offset, Moment::START));
+            assert!(read(&mut tracker, *offset));
         }
         for index in settled {
             tracker.settle(offsets[*index]);
@@ -100,7 +256,7 @@ mod tests {
     fn an_offset_read_before_is_a_redelivery() {
         let mut tracker = Offsets::default();
         for (offset, new) in [(5, true), (5, false), (4, false), (6, true)] {
-            assert_eq!(tracker.read(offset, Moment::START), new);
+            assert_eq!(read(&mut tracker, offset), new);
         }
     }
 
@@ -115,7 +271,7 @@ mod tests {
             let offsets: Vec<i64> = gaps.iter().scan(0, |sum, gap| { *sum += gap; Some(*sum) }).collect();
             let mut tracker = Offsets::default();
             for offset in &offsets {
-                prop_assert!(tracker.read(*offset, Moment::START));
+                prop_assert!(read(&mut tracker, *offset));
             }
             let mut settled = BTreeSet::new();
             let mut last = None;

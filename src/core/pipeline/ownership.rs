@@ -4,7 +4,7 @@
 //! committed again, and nothing more is sent of it (invariant 2).
 
 use crate::core::{
-    pipeline::{Action, Pipeline, Transition},
+    pipeline::{Action, Pipeline, Transition, ledger::Inherited},
     record::{Assignment, Ownership},
     time::Moment,
 };
@@ -14,7 +14,7 @@ impl Pipeline {
         for assignment in assignments {
             self.dispatchers.iter_mut().for_each(|(_, dispatcher)| dispatcher.own(assignment.ownership));
             self.circuit_breakers.own();
-            let ended = self.ledger.assign(assignment);
+            let ended = self.ledger.assign(assignment, Inherited::default());
             self.lose(now, ended.into_iter().collect());
         }
         self.share(now);
@@ -81,7 +81,7 @@ impl Pipeline {
     fn release(&mut self, now: Moment, ownership: Ownership) -> Option<i64> {
         let assignment = self.ledger.partitions().get(&ownership)?.assignment.clone();
         let before = self.ledger.counts().released;
-        let position = self.ledger.release(ownership);
+        let position = self.ledger.release(ownership).map(|reached| reached.position);
         let records = self.ledger.counts().released - before;
         if records > 0 {
             let Assignment { topic, partition, .. } = assignment;

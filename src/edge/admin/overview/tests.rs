@@ -114,6 +114,7 @@ fn records() -> RecordCounts {
         accepted: 800,
         ignored: codes([("activity", 100), ("tombstone", 10)]),
         dead_lettered: codes([("not_json", 20), ("validation_exception", 5)]),
+        settled_before: 0,
         released: 35,
         redelivered: 8,
         stale: 2,

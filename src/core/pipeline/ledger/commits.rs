@@ -1,0 +1,81 @@
+//! What of the ledger is to be committed: positions, and with each the text of its settled tail.
+//!
+//! What always holds: each position, and each tail, is due until a commit of it was acknowledged.
+
+use super::{Ledger, Ownership, Partition, Scope, Tail, tail};
+
+/// What an ownership has reached: the next offset to read, and the settled records above it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::core::pipeline) struct Reached {
+    pub(in crate::core::pipeline) ownership: Ownership,
+    pub(in crate::core::pipeline) position: i64,
+    tail: Option<(Tail, Scope)>,
+}
+
+/// A position to commit, and the text of its settled tail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::core::pipeline) struct Commit {
+    pub(in crate::core::pipeline) ownership: Ownership,
+    pub(in crate::core::pipeline) position: i64,
+    pub(in crate::core::pipeline) metadata: Option<Box<str>>,
+}
+
+impl Ledger {
+    /// Takes the positions that moved, and those whose tail changed, since they were last taken.
+    pub(in crate::core::pipeline) fn take_moved(&mut self) -> Vec<Commit> {
+        let moved = std::mem::take(&mut self.moved);
+        let partition = |id| self.partitions.get(&id)?.reached();
+        self.commits(moved.into_iter().filter_map(partition).collect())
+    }
+
+    /// What to commit of what was reached, as one commit.
+    pub(in crate::core::pipeline) fn commits(&self, reached: Vec<Reached>) -> Vec<Commit> {
+        let tails = reached.iter().map(|reached| reached.tail.as_ref().map(|(tail, scope)| (tail, *scope)));
+        let texts = tail::pack(tails, self.tail_limit);
+        let commit =
+            |(Reached { ownership, position, .. }, metadata)| Commit { ownership, position, metadata };
+        reached.into_iter().zip(texts).map(commit).collect()
+    }
+
+    /// Notes that a broker refused a commit for the size of its tails: from now on they are half as long.
+    pub(in crate::core::pipeline) fn tails_refused(&mut self) {
+        self.tail_limit /= 2;
+        let with_tail = self.partitions.iter().filter(|(_, partition)| partition.settled_above() > 0);
+        self.moved.extend(with_tail.map(|(id, _)| *id));
+    }
+
+    /// Whether any position or tail changed since they were last taken.
+    pub(in crate::core::pipeline) fn has_moved(&self) -> bool {
+        !self.moved.is_empty()
+    }
+
+    /// Notes how a commit ended; what could not be committed is due again.
+    pub(in crate::core::pipeline) fn committed(
+        &mut self,
+        positions: &[(Ownership, i64)],
+        acknowledged: bool,
+    ) {
+        for (ownership, position) in positions {
+            match self.partitions.get_mut(ownership) {
+                Some(partition) if acknowledged => {
+                    partition.committed = partition.committed.max(Some(*position));
+                }
+                Some(_) => {
+                    self.moved.insert(*ownership);
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+impl Partition {
+    /// The position, and the tail where there is one. While nothing before it was ever settled, the
+    /// position is where reading began.
+    pub(super) fn reached(&self) -> Option<Reached> {
+        let tail = self.scope.and_then(|scope| Some((self.offsets.tail()?, scope)));
+        let start = tail.as_ref().map(|(tail, _)| tail.position);
+        let position = self.offsets.position().or(start)?;
+        Some(Reached { ownership: self.assignment.ownership, position, tail })
+    }
+}
