@@ -383,7 +383,7 @@ fn positions(commits: &[Commit]) -> Vec<(Ownership, i64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
     #[test]
     fn invariant_12_what_was_settled_and_committed_is_not_new_again_and_nothing_is_hidden(
         steps in vec(any_step(), 0..150),
