@@ -255,7 +255,7 @@ impl Dispatcher {
             events: items.iter().map(|item| std::sync::Arc::clone(&item.event)).collect(),
         });
         let request = Request { id, destination: self.id, endpoints: endpoints.collect() };
-        self.flights.insert(id, Flight { events, started: now, from });
+        self.flights.insert(id, Flight { sent: events.len(), events, started: now, from });
         Some(request)
     }
 
@@ -278,15 +278,16 @@ impl Dispatcher {
         }
     }
 
-    /// What the quarantine sends next. Its endpoints' snapshots may have grown since it was a request: then
-    /// it is halved to fit, and the snapshot of a single event is given up.
+    /// What the quarantine sends next. If that is more than a request may be, because the snapshots of its
+    /// endpoints have grown since, it is halved; the snapshot of a single event is given up.
     fn next_quarantined(&mut self, now: Moment) -> Option<(Events, From)> {
         loop {
             let (from, part) = match self.quarantine.next(now)? {
                 Next::Half(part) => (From::Half(part.cause), part),
                 Next::Whole(part) => (From::Whole(part.cause), part),
             };
-            let fits = self.batcher.size(&part.events.0) <= self.max_bytes;
+            let fits = part.events.len() <= self.batcher.max_events()
+                && self.batcher.size(&part.events.0) <= self.max_bytes;
             if fits || part.events.len() == 1 {
                 if !fits {
                     part.events.0.iter().for_each(|(id, _)| self.batcher.forget_endpoint(id));

@@ -70,14 +70,16 @@ impl Dispatcher {
 
     /// Keeps a request in quarantine.
     pub(super) fn quarantine(&mut self, flight: Flight, part: Part) {
-        if flight.from == From::Queues {
-            for (endpoint_id, items) in &flight.events.0 {
+        for (endpoint_id, items) in &flight.events.0 {
+            if flight.from == From::Queues {
                 self.batcher.quarantine(endpoint_id, items.len());
+            } else {
+                // It leaves the request that is being halved, and what came after it waits until it was sent.
+                let later = self.quarantine.take_endpoint(endpoint_id);
+                self.batcher.unquarantine(endpoint_id, later.len(), later, Block::Free);
             }
         }
-        if !flight.events.is_empty() {
-            self.quarantine.admit(Part { events: flight.events, ..part });
-        }
+        self.quarantine.admit(Part { events: flight.events, ..part });
     }
 
     /// A request of one event keeps failing while others succeed: it goes on alone at the slowest pace.

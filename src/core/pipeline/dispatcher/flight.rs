@@ -11,6 +11,8 @@ use crate::core::{
 /// A request in flight.
 pub(super) struct Flight {
     pub(super) events: Events,
+    /// How many events the request had; those whose ownership has ended are dropped from it.
+    pub(super) sent: usize,
     pub(super) started: Moment,
     pub(super) from: From,
 }
@@ -33,7 +35,7 @@ pub(super) enum From {
 pub(super) struct Events(pub(super) Vec<(EndpointId, Vec<Item>)>);
 
 impl Events {
-    /// Puts the events of each endpoint together, in their order.
+    /// Puts the events of each endpoint together, in the order in which they came in.
     pub(super) fn gathered(events: impl Iterator<Item = (EndpointId, Item)>) -> Self {
         let mut gathered = Self::default();
         for (id, item) in events {
@@ -42,6 +44,7 @@ impl Events {
                 None => gathered.0.push((id, vec![item])),
             }
         }
+        gathered.0.iter_mut().for_each(|(_, items)| items.sort_unstable_by_key(|item| item.order));
         gathered
     }
 

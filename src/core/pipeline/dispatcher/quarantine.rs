@@ -106,9 +106,9 @@ impl Quarantine {
     /// Takes back a part, to be sent in two halves.
     pub(super) fn halve(&mut self, part: Part) {
         let Some(trace) = &mut self.trace else { return self.waiting.push_back(part) };
-        let [first, second] = halves(part);
-        trace.parts.push_front(second);
-        trace.parts.push_front(first);
+        for half in halves(part).into_iter().rev().filter(|half| !half.events.is_empty()) {
+            trace.parts.push_front(half);
+        }
     }
 
     /// Some events of the request that is being halved leave without an answer.
@@ -163,8 +163,10 @@ impl Quarantine {
         let Some(part) = self.waiting.remove(index) else { return };
         let proven = part.cause == Cause::Refused { proven: true };
         // What was accused has been sent alone already: once more together, and then each half.
-        let parts = if proven || part.events.len() < 2 { [part].into() } else { halves(part).into() };
-        self.trace = Some(Trace { parts, flying: Vec::new(), accused: Vec::new(), departed: false, proven });
+        // If the others of a request have gone, its refusal says nothing of the one that is left.
+        let alone = part.events.len() < 2;
+        let parts = if proven || alone { [part].into() } else { halves(part).into() };
+        self.trace = Some(Trace { parts, flying: Vec::new(), accused: Vec::new(), departed: alone, proven });
     }
 
     /// Ends the request that is being halved, if nothing of it is left to send.

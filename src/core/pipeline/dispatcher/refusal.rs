@@ -21,7 +21,7 @@ impl Dispatcher {
     pub(super) fn refused(&mut self, flight: Flight, refusal: Refusal) {
         match self.hold.as_ref().map(|hold| hold.kind) {
             // The probe was refused as well: it waits with the others.
-            Some(HoldKind::Refused) if flight.events.len() == 1 => {
+            Some(HoldKind::Refused) if flight.sent == 1 => {
                 return self.accuse_probe(flight, &refusal);
             }
             // From before the hold: to halve it now would only waste the quota.
@@ -30,7 +30,7 @@ impl Dispatcher {
             Some(HoldKind::SetUp) => self.end_hold(flight.started),
             None => {}
         }
-        if flight.events.len() > 1 {
+        if flight.sent > 1 {
             return self.halve(flight, &refusal);
         }
         let Flight { mut events, from, .. } = flight;
