@@ -117,7 +117,7 @@ pub struct Session {
     /// When it started.
     pub start: Timestamp,
     /// When it ended or paused, and how long it had lasted in milliseconds.
-    pub stop: Option<(Timestamp, i32)>,
+    pub stop: Option<(Timestamp, i64)>,
 }
 
 /// What is known of an endpoint; a field that is left out stays as it is at the destination. The mapping
