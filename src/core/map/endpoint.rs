@@ -9,7 +9,7 @@
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use crate::core::{
-    event::{App, Demographic, Endpoint, EndpointId, Location, Text},
+    event::{App, Attribute, Demographic, Endpoint, EndpointId, Location, Text},
     identity::{Device, IdentityEvent, Kind, Place},
     map::{
         agent,
@@ -39,7 +39,7 @@ pub struct Additions {
 
 /// What all app events of one identity event carry.
 pub(super) struct Common {
-    pub(super) attributes: Vec<(Cow<'static, str>, Arc<str>)>,
+    pub(super) attributes: Vec<Attribute>,
     pub(super) metrics: Vec<(Cow<'static, str>, f64)>,
     pub(super) app: Option<Arc<App>>,
 }
