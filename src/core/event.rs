@@ -90,13 +90,17 @@ pub struct AppEvent {
     pub timestamp: Timestamp,
     /// The session it belongs to, where its start is known.
     pub session: Option<Session>,
-    /// Attributes; no value is empty. Shared, because a text may be long and in many events of one record.
-    pub attributes: Vec<(Cow<'static, str>, Arc<str>)>,
+    /// No value is empty.
+    pub attributes: Vec<Attribute>,
     /// Metrics; a value that is no number is NaN.
     pub metrics: Vec<(Cow<'static, str>, f64)>,
     /// The application it is reported for.
     pub app: Option<Arc<App>>,
 }
+
+/// The name and the value of an event's attribute. The value is shared, because it may be long and belong to
+/// many events of one record.
+pub type Attribute = (Cow<'static, str>, Arc<str>);
 
 /// A text that may not be stated; no text that is stated is empty.
 pub type Text = Option<Box<str>>;
@@ -117,7 +121,7 @@ pub struct Session {
     /// When it started.
     pub start: Timestamp,
     /// When it ended or paused, and how long it had lasted in milliseconds.
-    pub stop: Option<(Timestamp, i32)>,
+    pub stop: Option<(Timestamp, i64)>,
 }
 
 /// What is known of an endpoint; a field that is left out stays as it is at the destination. The mapping

@@ -1,4 +1,4 @@
-//! From what happened to app events on endpoints: the second of the two steps.
+//! Turns identity events into app events on endpoints: the second of two steps.
 //!
 //! Knows nothing of vendors, batches, offsets and destinations: values are stated as they are found, and
 //! each destination cuts its own copy. What always holds: a record becomes the same events each time. Their
@@ -17,10 +17,9 @@
 //! | activity | nothing; the session stays remembered. `_session.resume` if it had been said to pause |
 //! | nothing, for too long | `_session.pause`, `_session.stop`, where that is configured |
 //!
-//! Of a session whose start is not known none is invented: the stop has no session object, but the
-//! attributes `session_id` and `session_start_unknown`. So has, without `session_id`, the end of a session
-//! that the source does not name. A person signing in into a session that began before this process, or
-//! that it has forgotten, is taken for its start.
+//! An unknown start is never invented: the stop then has no session object, but the attributes `session_id`
+//! and `session_start_unknown`. If the source does not name the session, `session_id` is missing too. A
+//! sign-in into a session that began before this process, or that it has forgotten, counts as its start.
 
 use std::borrow::Cow;
 
@@ -65,9 +64,9 @@ pub struct Mapper {
 
 /// What a record becomes.
 pub struct Mapping {
-    /// What is to be delivered, or why nothing is.
+    /// The app events, or the reason there are none.
     pub mapped: Mapped,
-    /// What must be in the sessions' table before.
+    /// What must be in the sessions' table before the events are sent.
     pub entries: Vec<Entry>,
 }
 
@@ -78,7 +77,7 @@ pub struct MappingCounts {
     pub sessions: u64,
     /// Sessions forgotten because there were too many.
     pub sessions_evicted_by_number: u64,
-    /// Sessions forgotten because nothing was heard of them for too long.
+    /// Sessions forgotten because no event was about them for too long.
     pub sessions_evicted_by_age: u64,
     /// Events of sessions whose start was not known.
     pub session_start_unknown: u64,
@@ -92,19 +91,19 @@ pub struct MappingCounts {
     pub entries_unreadable: u64,
     /// Records whose own time could not be read, so that the record's timestamp stands in for it.
     pub time_fallback: u64,
-    /// Records by what they were taken for, in the order of [`Format::ALL`].
+    /// Records by the format that they were read as, in the order of [`Format::ALL`].
     pub recognised: [u64; Format::ALL.len()],
 }
 
 impl MappingCounts {
-    /// Records by the name of the format that they were taken for.
+    /// Records by the name of the format that they were read as.
     pub fn formats(&self) -> impl Iterator<Item = (&'static str, u64)> {
         Format::ALL.map(Format::name).into_iter().zip(self.recognised)
     }
 }
 
 impl Mapper {
-    /// A mapper that knows of no session.
+    /// A mapper that remembers no session yet.
     #[must_use]
     pub fn new(decoder: Decoder, config: &SessionsConfig) -> Self {
         Self {
@@ -117,22 +116,22 @@ impl Mapper {
         }
     }
 
-    /// The same, sharing its sessions with other replicas: what they must hear of comes with what a record
-    /// becomes, and what they say goes to [`Mapper::learn`].
+    /// Shares the mapper's sessions with other replicas: [`Mapping::entries`] are for them, and theirs go to
+    /// [`Mapper::learn`].
     #[must_use]
     pub fn sharing(mut self) -> Self {
         self.sessions.share();
         self
     }
 
-    /// The same, with what the configuration adds to events and endpoints.
+    /// Adds to events and endpoints what the configuration asks for.
     #[must_use]
     pub fn with(self, additions: Additions) -> Self {
         Self { additions, ..self }
     }
 
-    /// What the process's clock says. What a record says of its own time never changes with it; but no
-    /// session is taken to have rested because a clock elsewhere is ahead.
+    /// Tells the time of the process's clock. It never changes the time of an event; it only keeps sessions
+    /// from counting as idle because a clock elsewhere is ahead.
     pub fn tell_wall(&mut self, now: Timestamp) {
         self.sessions.tell_wall(now);
     }
@@ -172,8 +171,7 @@ impl Mapper {
         }
     }
 
-    /// Takes over what an entry of the sessions' table says; returns the joined value where it must be
-    /// written again, because the table has another one.
+    /// Takes over an entry of the sessions' table. Returns the merged entry if the table has another one.
     pub fn learn(&mut self, entry: &Entry, now: Moment) -> Option<Entry> {
         self.sessions.forget_aged(now);
         self.sessions.learn(entry, now)
@@ -263,7 +261,7 @@ impl Mapper {
         Ok(Outputs::new(event, key, &owner, time, &self.additions))
     }
 
-    /// When it happened; the record's timestamp where the event does not say so readably.
+    /// When the event happened; the record's timestamp if the event has no readable time.
     fn time(&mut self, event: &IdentityEvent<'_>, record: &Record) -> Result<Timestamp, Refused> {
         if let Some(time) = event.time {
             return Ok(time);

@@ -1,9 +1,9 @@
-//! Shows what records become, before anything is sent: what each was recognised as, the identity events, the
-//! app events, or why there are none. The `map` command.
+//! The `map` command: shows what records become without sending anything. For each record it prints the
+//! recognised format, the identity events and the app events, or the reason there are none.
 //!
-//! Maps as the service does, with one index of sessions over the whole run. Connects to nothing but, where a
-//! topic is named, to Kafka; joins no group, commits nothing and sends nothing. What is printed is what
-//! would be sent, personal data included; the words about what is refused quote nothing.
+//! Maps as the service does, with one session index for the whole run. Connects only to Kafka, and only if a
+//! topic is named; joins no group and commits nothing. It prints what would be sent, personal data included;
+//! the reasons of refusals quote nothing.
 
 use std::{
     fs::File,
@@ -42,8 +42,8 @@ mod requests;
 mod topic;
 mod values;
 
-/// The topic of records that were read from no topic. Where an event has no id of its own, the ids of its
-/// app events begin with it.
+/// The topic of records from a file. If an event has no id of its own, the ids of its app events begin with
+/// this.
 const NO_TOPIC: &str = "input";
 
 /// Prints what records become, from files, the standard input or a topic.
@@ -128,7 +128,7 @@ impl Preview {
 
     fn show(&mut self, record: &Record) -> Result<(), Failure> {
         let decoded = self.decoder.decode(record);
-        // Time stands still: what a session's end needs is remembered for as long as this runs.
+        // Time stands still, so no session is forgotten.
         let taken = Taken::of(self.mapper.map(record, Moment::START).mapped, &*self.encoder);
         self.records += 1;
         self.refused |= taken.refused.is_some();
@@ -139,7 +139,7 @@ impl Preview {
             MapOutput::Json => writeln!(self.printed, "{}", outcome.json()),
             MapOutput::Request => self.request(taken),
         };
-        // Each is seen at once where records come slowly.
+        // If records come slowly, each is shown at once.
         printed.and_then(|()| self.printed.flush()).map_err(closed)
     }
 

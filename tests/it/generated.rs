@@ -1,16 +1,18 @@
-//! The generator of records against the mapping: two readings of the same rules that know nothing of one
-//! another must agree on every record.
+//! The generator of records against the mapping and Pinpoint's encoder: two readings of the same rules that
+//! know nothing of one another must agree on every record.
 
 use std::time::Duration;
 
 use pinpoint_sidecar::{
     core::{
         decode::Decoder,
-        event::Mapped,
+        destination::{Encoder as _, FieldCounts},
+        event::{Mapped, Refusal},
         map::{Mapper, config::SessionsConfig},
         record::{Ownership, Record},
         time::{Moment, Timestamp},
     },
+    edge::aws::pinpoint::PutEvents,
     tools::demo::generate::{Expected, Generator, GeneratorOptions, Produced, Providers},
 };
 
@@ -56,8 +58,10 @@ fn check_of(providers: Providers, seed: u64, users: u32, hostile: f64) {
 fn outcome(mapped: Mapped) -> Expected {
     match mapped {
         Mapped::Deliver(deliveries) => {
-            let event_ids = deliveries.iter().map(|delivery| delivery.event.id.to_string()).collect();
-            Expected::Delivered { event_ids }
+            let fit = |delivery| PutEvents.fit(delivery, &mut FieldCounts::default());
+            let ids = deliveries.into_iter().map(|delivery| Ok(fit(delivery)?.delivery.event.id.to_string()));
+            let ids: Result<_, Refusal> = ids.collect();
+            ids.map_or(Expected::DeadLetter, |event_ids| Expected::Delivered { event_ids })
         }
         Mapped::Ignored(_) => Expected::Ignored,
         Mapped::Partly(..) | Mapped::Refused(_) => Expected::DeadLetter,

@@ -205,7 +205,7 @@ impl Reporter {
                 );
             }
             Transition::PartitionResumed { topic, partition } => {
-                info!(%topic, partition, "partition goes on")
+                info!(%topic, partition, "partition goes on");
             }
             Transition::TableHeld { code } => {
                 error!(%code, "the broker refuses to write to the sessions' table: nothing more is delivered; {}", tabled::remedy_of_hold(*code));

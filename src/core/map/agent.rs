@@ -1,12 +1,12 @@
-//! What a user agent says of the device and its software.
+//! What a user agent tells about the device and its software.
 //!
 //! The parser is woothee, because its rules are compiled in. The better known uap-core rules need a file
 //! of regular expressions (`regexes.yaml`) at run time and tens of megabytes of memory for them, which a
 //! sidecar should not take for five texts.
 //!
-//! A user agent names a browser and a system, hardly ever a device. So make, model and its version are the
-//! browser's, as AWS's own library for browsers (Amplify) reports them. What the parser does not know is
-//! left out.
+//! A user agent names a browser and a system, and hardly ever a device. So make, model and its version are
+//! the browser's, as AWS's own library for browsers (Amplify) reports them. Parts that the parser does not
+//! know are left out.
 
 use std::borrow::Cow;
 
@@ -14,10 +14,10 @@ use woothee::{parser::Parser, woothee::VALUE_UNKNOWN};
 
 use crate::core::identity::Device;
 
-/// The longest user agent that is looked at, in bytes: browsers' have some two hundred.
+/// The longest part of a user agent that is read, in bytes: browsers send some two hundred.
 const LONGEST: usize = 1024;
 
-/// The device that a user agent speaks of, and the version of its browser.
+/// The device that a user agent describes, and the version of its browser.
 pub(super) fn read(user_agent: &str) -> (Device<'_>, Option<Cow<'_, str>>) {
     let end = user_agent.floor_char_boundary(LONGEST);
     let Some(known) = Parser::new().parse(&user_agent[..end]) else { return Default::default() };

@@ -1,7 +1,6 @@
 //! What the configuration adds to app events and their endpoints, field by field.
 //!
-//! Knows nothing of sessions and of which events a record becomes, nor of how a place is looked up: that is
-//! handed in. Values are stated as they are found: each destination cuts its own copy. What always holds:
+//! Knows nothing of sessions, of the events that a record becomes, and of how a place is looked up. Values are stated as they are found: each destination cuts its own copy. What always holds:
 //! no field is stated that no key asks for.
 //!
 //! An endpoint that may not be the person's gets no attributes: strangers share those of unknown users, and
@@ -10,7 +9,7 @@
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use crate::core::{
-    event::{App, Demographic, Endpoint, EndpointId, Location, Text},
+    event::{App, Attribute, Demographic, Endpoint, EndpointId, Location, Text},
     identity::{Device, IdentityEvent, Kind, Place},
     map::{
         agent,
@@ -27,7 +26,7 @@ use crate::core::{
     },
 };
 
-/// Finds the place of an ip address as it stands in an event; none where it is not known.
+/// Finds the place of an ip address, written as in an event, if it is known.
 pub type Locate = Box<dyn Fn(&str) -> Option<Place<'static>> + Send>;
 
 /// What the configuration adds to events and endpoints.
@@ -40,29 +39,27 @@ pub struct Additions {
 
 /// What all app events of one identity event carry.
 pub(super) struct Common {
-    pub(super) attributes: Vec<(Cow<'static, str>, Arc<str>)>,
+    pub(super) attributes: Vec<Attribute>,
     pub(super) metrics: Vec<(Cow<'static, str>, f64)>,
     pub(super) app: Option<Arc<App>>,
 }
 
 impl Additions {
-    /// What `endpoint` and `event` ask for; `locate` is asked where they want places of ip addresses.
+    /// The additions that `endpoint` and `event` ask for; `locate` finds the places of ip addresses.
     #[must_use]
     pub fn new(endpoint: EndpointConfig, event: EventConfig, locate: Locate) -> Self {
         Self { ids: EndpointIds::new(&endpoint), endpoint, event, locate }
     }
 
-    /// What becomes of a failed sign-in of a user who is not known.
     pub(super) fn failed_sign_in(&self) -> FailedSignIn {
         self.endpoint.failed_sign_in
     }
 
-    /// The id of the endpoint that an event goes to.
     pub(super) fn endpoint_id(&self, event: &IdentityEvent<'_>, owner: &EndpointOwner<'_>) -> EndpointId {
         self.ids.id(event, owner)
     }
 
-    /// What is said of the endpoint that an event goes to.
+    /// What an event states about the endpoint that it goes to.
     pub(super) fn endpoint(&self, event: &IdentityEvent<'_>, owner: &EndpointOwner<'_>) -> Endpoint {
         let EndpointOwner::User(user) = owner else { return Endpoint::default() };
         let mut endpoint = Endpoint { user_id: Some((*user).into()), ..Endpoint::default() };
@@ -161,7 +158,7 @@ fn demographic(asked: &DemographicConfig, event: &IdentityEvent<'_>) -> Option<D
     Some(demographic).filter(|demographic| *demographic != Demographic::default())
 }
 
-/// What one who knows the device says of it.
+/// What one source knows of the device.
 struct Known<'a> {
     device: Cow<'a, Device<'a>>,
     version: Option<Cow<'a, str>>,
@@ -221,7 +218,7 @@ fn is_country(text: &str) -> bool {
     matches!(text.len(), 2 | 3) && text.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
-/// All values as one text, as an event's attribute has no list: separated by commas.
+/// All values as one text, separated by commas: an attribute of an event is no list.
 fn joined<'e>(value: &'e Value, event: &'e IdentityEvent<'_>) -> Option<Cow<'e, str>> {
     let mut values = fields::values(value, event);
     match values.len() {

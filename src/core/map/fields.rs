@@ -1,6 +1,6 @@
-//! What an identity event says under the name of a field.
+//! The values of an identity event's fields, by name.
 //!
-//! Knows nothing of what it is wanted for.
+//! Knows nothing of what they are used for.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use crate::core::{
     },
 };
 
-/// All values of a field, or the constant; none of them is empty.
+/// All values of a field, or the constant, without empty ones.
 pub(super) fn values<'e>(value: &'e Value, event: &'e IdentityEvent<'_>) -> Vec<Cow<'e, str>> {
     match value {
         Value::Field(field) => said(field, event),

@@ -1,8 +1,8 @@
-//! The ids that the mapping makes: of endpoints, of events, and the fingerprints sessions are kept under.
+//! The ids that the mapping makes: of endpoints and events, and the fingerprints of sessions.
 //!
-//! Knows nothing of the session index. Every id depends on the record alone, so that a record that is
-//! delivered again becomes the same events on the same endpoints. The ids of endpoints are a public
-//! contract: a change of [`digest`] or of what goes into it makes every user a new endpoint.
+//! Knows nothing of the session index. Every id depends on the record alone, so a record that is delivered
+//! again becomes the same events on the same endpoints. The ids of endpoints are a public contract: if
+//! [`digest`] or its input changes, every user gets a new endpoint.
 
 use std::{borrow::Cow, collections::HashMap, num::NonZeroU32};
 
@@ -26,30 +26,28 @@ const LONGEST_EVENT_ID: usize = 200;
 /// The longest source event id, in bytes, that becomes a part of event ids as it is.
 const LONGEST_SOURCE_ID: usize = 100;
 
-/// The first 128 bits of a [`digest`]: stands for an id where only equality matters.
+/// The first 128 bits of a [`digest`], used instead of an id when only equality matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Fingerprint([u8; 16]);
 
-/// EndpointOwner endpoint an event goes to.
+/// Whose endpoint an event goes to.
 pub(super) enum EndpointOwner<'a> {
-    /// The endpoint of this user.
     User(&'a str),
-    /// One of the endpoints that all unknown users of this name share.
+    /// All unknown users share a number of endpoints; users of one name have the same one.
     UnknownUser(&'a str),
 }
 
 impl Fingerprint {
-    /// No fingerprint is less than this.
+    /// The smallest fingerprint.
     pub(super) const LEAST: Self = Self([0; 16]);
 
-    /// The fingerprint of `parts`.
     pub(super) fn of(parts: &[&str]) -> Self {
         let mut first = [0; 16];
         first.copy_from_slice(&digest(parts)[..16]);
         Self(first)
     }
 
-    /// Half of it, where there may be very many.
+    /// Half of the fingerprint, for indices with very many entries.
     pub(super) fn part(self) -> u64 {
         u64::from_be_bytes(std::array::from_fn(|index| self.0[index]))
     }
@@ -80,10 +78,10 @@ impl Fingerprint {
 /// | a user on a device | `v1`, `user_device`, provider, realm, user, device |
 /// | unknown users | `v1`, `failed`, provider, realm, number |
 ///
-/// The realm is its id, empty when it is not known. What names no client or no device goes to the
-/// endpoint of the user. The number is that of the first eight bytes (big-endian) of the digest (or HMAC) of
-/// the normalised user name (trimmed, in lower case) modulo the configured number of endpoints, in
-/// decimal: attackers spray names, and each endpoint stays at the destination for ever.
+/// The realm is its id, empty if it is not known. An event without a client or device goes to the endpoint
+/// of the user. The number is the first eight bytes (big-endian) of the digest (or HMAC) of the normalised
+/// user name (trimmed, in lower case), modulo the configured number of endpoints, in decimal: attackers
+/// spray names, and every endpoint stays at the destination for ever.
 pub(super) struct EndpointIds {
     of: IdOf,
     unknown_users: u64,
@@ -100,7 +98,6 @@ impl EndpointIds {
         }
     }
 
-    /// The id of the endpoint that an event goes to.
     pub(super) fn id(&self, event: &IdentityEvent<'_>, owner: &EndpointOwner<'_>) -> EndpointId {
         let realm = event.realm.as_deref().unwrap_or_default();
         let digest = match owner {
@@ -152,22 +149,21 @@ pub(super) fn session_id(id: &str) -> Cow<'_, str> {
     if fits(id, LONGEST_SESSION_ID) { id.into() } else { hex::encode(digest(&[id])).into() }
 }
 
-/// What the ids of the app events of each event of a record begin with.
+/// The beginnings of the ids of a record's app events, one for each of its events.
 pub(super) struct SourceKeys<'a> {
     record: &'a Record,
-    /// How many events of the record had the same id before; none where it has only one event.
+    /// How many events of the record have had each id so far; not counted if it has only one event.
     seen: Option<HashMap<Option<&'a str>, u32>>,
 }
 
 impl<'a> SourceKeys<'a> {
-    /// For a record with so many events.
     pub(super) fn new(record: &'a Record, events: usize) -> Self {
         Self { record, seen: (events > 1).then(HashMap::new) }
     }
 
-    /// The source event's id; `topic-partition-offset` where it has none; the digest of either when it is
-    /// long or has characters that ids usually have not. Of a record's events with one id the second has
-    /// `.1` after it, the third `.2`, and so on.
+    /// The source event's id, or `topic-partition-offset` if it has none; the digest of either if it is long
+    /// or has unusual characters. If several events of a record have one id, `.1` is appended for the second,
+    /// `.2` for the third, and so on.
     pub(super) fn key(&mut self, event: &'a IdentityEvent<'_>) -> Cow<'a, str> {
         let Record { topic, partition, offset, .. } = self.record;
         let key = match &event.id {
@@ -182,9 +178,9 @@ impl<'a> SourceKeys<'a> {
     }
 }
 
-/// The id of an event: what its record's events begin with, and the slot. Start, resume, pause and stop
-/// share a slot, because which one a record becomes can depend on what the session index knows. `of` is
-/// the session, where a source event ends several.
+/// The id of an event: the key of its source event and the slot. Start, resume, pause and stop share a slot,
+/// because which of them a record becomes can depend on the session index. `of` is the session if a source
+/// event ends several.
 pub(super) fn event_id(source_key: &str, event_type: EventType, of: Option<&str>) -> String {
     let slot = match event_type {
         EventType::SignIn => "sign_in",
@@ -208,12 +204,12 @@ pub(super) fn event_id(source_key: &str, event_type: EventType, of: Option<&str>
     id
 }
 
-/// An id as it is; its digest where it is long or has characters that ids usually have not.
+/// An id as it is, or its digest if it is long or has unusual characters.
 fn plain(id: Cow<'_, str>) -> Cow<'_, str> {
     if id.len() <= LONGEST_SOURCE_ID && is_usual(&id) { id } else { hex::encode(digest(&[&id])).into() }
 }
 
-/// Whether an id has only characters that ids usually have: letters, digits, `-`, `_`, `.` and `:`.
+/// Whether an id has usual characters only: letters, digits, `-`, `_`, `.` and `:`.
 fn is_usual(id: &str) -> bool {
     const USUAL: [bool; 256] = {
         let mut usual = [false; 256];
@@ -229,7 +225,7 @@ fn is_usual(id: &str) -> bool {
 }
 
 /// SHA-256 over `parts`, each prefixed with its length in bytes, in decimal, and a colon (`2:v14:user…`),
-/// so that no two lists of parts are one text.
+/// so that no two lists of parts make the same text.
 fn digest(parts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
     prefixed(parts, |bytes| Digest::update(&mut hash, bytes));
@@ -243,7 +239,7 @@ fn prefixed(parts: &[&str], mut take_in: impl FnMut(&[u8])) {
     }
 }
 
-/// `length` in decimal and a colon, written at the end of `buffer`, which holds any.
+/// `length` in decimal and a colon, written at the end of `buffer`, which has room for the largest.
 fn prefix(mut length: usize, buffer: &mut [u8; 21]) -> &[u8] {
     let mut first = buffer.len() - 1;
     buffer[first] = b':';
@@ -257,7 +253,7 @@ fn prefix(mut length: usize, buffer: &mut [u8; 21]) -> &[u8] {
     }
 }
 
-/// Whether `text` has at most `most` characters; looks no further.
+/// Whether `text` has at most `most` characters.
 fn fits(text: &str, most: usize) -> bool {
     text.len() <= most || text.chars().nth(most).is_none()
 }

@@ -1,8 +1,8 @@
-//! What events say of sessions: that they begin, go on, rest and end.
+//! What events say about sessions: that they begin, continue, pause and end.
 //!
-//! Knows nothing of how the index is kept. Of a session whose start is not known none is invented.
+//! Knows nothing of how the index is kept. What always holds: an unknown start is never invented.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use crate::core::{
     decode::Item,
@@ -33,8 +33,8 @@ impl Mapper {
         if self.open(event, &mut outputs, record, now) { Ok(outputs) } else { Err(Ignored::NoSession.into()) }
     }
 
-    /// Says that the session of the event began, or goes on where another event opened it; says whether
-    /// the event has one.
+    /// Adds the start of the event's session, or its resumption if another event opened it. Returns whether
+    /// the event has a session.
     pub(super) fn open<'a>(
         &mut self,
         event: &'a IdentityEvent<'a>,
@@ -54,7 +54,7 @@ impl Mapper {
         true
     }
 
-    /// A session goes on, which does not open it: its start is known or is not.
+    /// Resumes a session without opening it: its start may be unknown.
     pub(super) fn go_on<'a>(
         &mut self,
         event: &'a IdentityEvent<'a>,
@@ -112,7 +112,7 @@ impl Mapper {
         Ok(outputs)
     }
 
-    /// The end of each session that the user has open.
+    /// Ends each session that the user has open.
     pub(super) fn stop_all(
         &mut self,
         event: &IdentityEvent<'_>,
@@ -134,19 +134,24 @@ impl Mapper {
                 let reason = reason(&stopped);
                 self.end(EventType::SessionStop, &id, closed.start, closed.stop, reason, &mut outputs);
             }
-            deliveries.extend(outputs.finish());
+            for mut delivery in outputs.finish() {
+                if let Some(before) = deliveries.last() {
+                    share_texts(&mut delivery, before);
+                }
+                deliveries.push(delivery);
+            }
         }
         if deliveries.is_empty() { Err(Ignored::NoOpenSession.into()) } else { Ok(deliveries) }
     }
 
-    /// The end of a session that does not say whose it was, with what is remembered of that.
+    /// The end of a session whose event does not name the user, completed from the index.
     pub(super) fn completed(&self, event: &IdentityEvent<'_>) -> Result<IdentityEvent<'static>, Ignored> {
         let (_, session) = session(event).ok_or(Ignored::NoUser)?;
         let owner = self.sessions.owner(session).ok_or(Ignored::SessionNotKnown)?;
         Ok(completed(event, owner))
     }
 
-    /// The rest or the end of a session at `stop`.
+    /// Adds the pause or the end of a session at `stop`.
     fn end(
         &mut self,
         event_type: EventType,
@@ -157,18 +162,18 @@ impl Mapper {
         outputs: &mut Outputs<'_>,
     ) {
         let Some(start) = start else { return self.without_start(event_type, id, reason, outputs) };
-        let stop = duration(start, stop).map(|duration| (stop, duration));
+        let stop = Some((stop, duration(start, stop)));
         outputs.push(event_type, Some(Session { id: id.into(), start, stop }), &[("reason", reason)]);
     }
 
-    /// An event of a session whose start is not known: none is invented.
+    /// Adds an event of a session whose start is not known, and invents none.
     fn without_start(&mut self, event_type: EventType, id: &str, reason: &str, outputs: &mut Outputs<'_>) {
         self.session_start_unknown += 1;
         let unknown = [("reason", reason), ("session_id", id), ("session_start_unknown", "true")];
         outputs.push(event_type, None, &unknown);
     }
 
-    /// A session was used: nothing is said of that, unless it had been said to pause.
+    /// A session was used. This becomes an event only if the session had been reported as paused.
     pub(super) fn activity(
         &mut self,
         event: &IdentityEvent<'_>,
@@ -193,8 +198,8 @@ impl Mapper {
         Ok(outputs.finish())
     }
 
-    /// What the record says of sessions that have rested for too long, by the latest time that its events
-    /// state. Its own timestamp says nothing: what is replayed, or copied from a database, is stamped anew.
+    /// The pauses and ends of sessions that have been idle for too long by the latest time that the record's
+    /// events state. The record's own timestamp does not count: a replayed or copied record has a new one.
     pub(super) fn rest(&mut self, record: &Record, events: &[Item<'_>]) -> Vec<Delivery> {
         let times = events.iter().flatten().filter_map(|event| event.time);
         let latest = times.max().filter(|_| self.sessions.may_rest());
@@ -217,7 +222,7 @@ impl Mapper {
     }
 }
 
-/// The session's id as it is delivered, and what it is remembered under.
+/// The session's id as it is delivered, and the fingerprint under which it is remembered.
 fn session<'a>(event: &'a IdentityEvent<'_>) -> Option<(Cow<'a, str>, Fingerprint)> {
     let id = event.session.as_deref()?;
     let realm = event.realm.as_deref().unwrap_or_default();
@@ -228,12 +233,12 @@ fn cause(outputs: &Outputs<'_>) -> Cause {
     Cause { event: Fingerprint::of(&[outputs.source_key()]), time: outputs.time() }
 }
 
-/// What opened the session: the event, at the time that it states for that or at its own.
+/// What opened the session: the event, at the start that it states or at its own time.
 fn opening(event: &IdentityEvent<'_>, by: Cause) -> Cause {
     Cause { time: event.session_start.map_or(by.time, |start| start.min(by.time)), ..by }
 }
 
-/// An event about a session, with what is remembered of whose the session is.
+/// An event about a session, with the remembered owner of the session.
 fn completed(event: &IdentityEvent<'_>, owner: &Owner) -> IdentityEvent<'static> {
     let own = |text: &Cow<'_, str>| Cow::Owned(text.clone().into_owned());
     IdentityEvent {
@@ -248,8 +253,18 @@ pub(super) fn reason<'a>(event: &'a IdentityEvent<'_>) -> &'a str {
     event.reason.as_deref().unwrap_or_default()
 }
 
-/// How long a session lasted, in milliseconds. Clocks that disagree make it no less than nothing; none
-/// over the 24.8 days that the wire's 32 bits hold.
-fn duration(start: Timestamp, stop: Timestamp) -> Option<i32> {
-    i32::try_from((stop.0 - start.0).max(0)).ok()
+/// Lets an event share the texts that it has in common with the one before: thousands of sessions may end
+/// for one reason, and nothing bounds its length.
+fn share_texts(delivery: &mut Delivery, before: &Delivery) {
+    for (key, text) in &mut Arc::make_mut(&mut delivery.event).attributes {
+        let same = before.event.attributes.iter().find(|(other, shared)| other == key && shared == text);
+        if let Some((_, shared)) = same {
+            *text = Arc::clone(shared);
+        }
+    }
+}
+
+/// How long a session lasted, in milliseconds; 0 if the clocks of its two events disagree.
+fn duration(start: Timestamp, stop: Timestamp) -> i64 {
+    (stop.0 - start.0).max(0)
 }

@@ -6,7 +6,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use crate::core::{
-    event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Session},
+    event::{AppEvent, Attribute, Delivery, Endpoint, EndpointId, EventType, Session},
     identity::IdentityEvent,
     map::{
         endpoint::{Additions, Common},
@@ -97,7 +97,7 @@ impl<'a> Outputs<'a> {
 
     /// The event's id is an attribute too: the stream that people read downstream has no event ids, and
     /// this is what its readers can de-duplicate by.
-    fn attributes(&self, event_id: &str, own: &[(&'static str, &str)]) -> Vec<(Cow<'static, str>, Arc<str>)> {
+    fn attributes(&self, event_id: &str, own: &[(&'static str, &str)]) -> Vec<Attribute> {
         let event = self.event;
         let text = |field: &'a Option<Cow<'a, str>>| field.as_deref().unwrap_or_default();
         let common = [

@@ -1,9 +1,9 @@
 //! AWS credentials, kept until they expire and replaced before.
 //!
-//! Within the SDK's send a failure to get credentials looks like a connection error. So they are resolved
-//! here, before each send, where their failure is a type of its own, and the SDK is handed what is kept.
-//! Knows nothing of requests. What always holds: while there are credentials that have not expired, at most
-//! one caller waits for others, so that sends keep their pace; and no failure to get others stops any.
+//! Inside the SDK's send, missing credentials look like a connection error. So they are resolved here before
+//! each send, where a failure has a type of its own, and the SDK gets the kept ones. Knows nothing of
+//! requests. What always holds: as long as the kept credentials have not expired, at most one caller waits
+//! for new ones, so sends keep their pace, and a failure to get new ones stops no send.
 
 use std::{
     fmt,
@@ -23,13 +23,13 @@ use tokio::{
 /// How long before they expire credentials are replaced: longer than a request is under way.
 const MARGIN: Duration = Duration::from_secs(30);
 
-/// How long after an attempt to replace credentials that last for a while there is another one.
+/// The time between two attempts to replace credentials that are about to expire.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Credentials that were got once, or are being got: whoever comes second waits for the first.
+/// Credentials that are there or on their way: a second caller waits for the first.
 type Kept = Arc<OnceCell<Credentials>>;
 
-/// A provider that keeps what another one provides. Clones share what is kept.
+/// A provider that keeps the credentials of another one. Clones share them.
 #[derive(Clone)]
 pub(super) struct KeptCredentials(Arc<State>);
 
@@ -37,25 +37,25 @@ struct State {
     provider: SharedCredentialsProvider,
     /// How long a caller waits for the provider; no answer by then counts as a failure.
     timeout: Duration,
-    /// Locked only to take or to replace what is kept, never while credentials are being got: sends run
-    /// side by side and share this.
+    /// Locked only to read or replace the kept credentials, never while new ones are on their way: concurrent
+    /// sends share this.
     kept: Mutex<Kept>,
-    /// When credentials that are about to expire may be replaced. Locked while one caller does that, to
-    /// keep the others from it: they go on with what is kept and never wait for this.
+    /// When credentials that are about to expire may be replaced next. The caller that replaces them holds
+    /// the lock; the others use the kept ones and never wait for it.
     replacing: AsyncMutex<SystemTime>,
 }
 
 impl KeptCredentials {
-    /// Keeps what `provider` provides within `timeout`.
+    /// Keeps the credentials that `provider` provides within `timeout`.
     pub(super) fn new(provider: SharedCredentialsProvider, timeout: Duration) -> Self {
         let replacing = AsyncMutex::new(SystemTime::UNIX_EPOCH);
         Self(Arc::new(State { provider, timeout, kept: Mutex::default(), replacing }))
     }
 
-    /// The credentials, got anew where there are none, or they have expired.
+    /// The kept credentials, or new ones if there are none or they have expired.
     ///
     /// # Errors
-    /// The provider's, or a time-out. Neither is kept: the next call asks again.
+    /// The provider's error or a time-out. Neither is kept: the next call asks again.
     pub(super) async fn resolve(&self) -> provider::Result {
         let kept = self.unexpired();
         match kept.get() {
@@ -66,10 +66,10 @@ impl KeptCredentials {
         }
     }
 
-    /// Others in place of what is about to expire, where it is this caller who gets them, and can.
+    /// New credentials in place of expiring ones; none if another caller replaces them or the provider fails.
     async fn replace(&self, expiring: &Kept) -> Option<Credentials> {
         let mut next_attempt = self.0.replacing.try_lock().ok()?;
-        // Somebody may have replaced them just now, or tried.
+        // Another caller may have replaced them just now, or tried to.
         if !Arc::ptr_eq(&self.unexpired(), expiring) || now() < *next_attempt {
             return None;
         }
@@ -85,13 +85,14 @@ impl KeptCredentials {
 
     async fn get(&self, kept: &Kept) -> provider::Result {
         let State { provider, timeout, .. } = &*self.0;
-        // Around the waiting too: else all who wait for a provider that hangs would wait in turn.
+        // The time-out includes the wait for another caller: else all of them would wait in turn for a
+        // provider that hangs.
         let provided = time::timeout(*timeout, kept.get_or_try_init(|| provider.provide_credentials()));
         let provided = provided.await.map_err(|_| CredentialsError::provider_timed_out(*timeout))?;
         provided.cloned()
     }
 
-    /// Gives up what is kept, because AWS does not take it.
+    /// Drops the kept credentials, because AWS refused them.
     pub(super) fn forget(&self) {
         *self.0.kept.lock().unwrap_or_else(PoisonError::into_inner) = Kept::default();
     }
@@ -114,7 +115,7 @@ impl ProvideCredentials for KeptCredentials {
     where
         Self: 'a,
     {
-        // The send that this is for has had its chance to replace them.
+        // The send has had its chance to replace them.
         future::ProvideCredentials::new(async {
             let kept = self.unexpired();
             self.get(&kept).await
@@ -122,7 +123,7 @@ impl ProvideCredentials for KeptCredentials {
     }
 }
 
-/// Shows nothing: the SDK may write its providers into a log.
+/// Shows nothing, because the SDK may log its providers.
 impl fmt::Debug for KeptCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeptCredentials").finish_non_exhaustive()

@@ -1,8 +1,7 @@
-//! Pinpoint's `PutEvents`: one attempt at one request, and what its answer means.
+//! Pinpoint's `PutEvents`: the encoder of its requests, and the sender, which makes one attempt.
 //!
-//! This file and those below it are the only ones that name the AWS SDK or know Pinpoint's shapes. They
-//! know nothing of retries and offsets: a failure is an [`Answer`], and what to do about it is the
-//! pipeline's to say.
+//! Only this folder names Pinpoint's shapes. It knows nothing of retries and offsets: a failure is an
+//! [`Answer`], and the pipeline decides what to do about it.
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
@@ -44,19 +43,19 @@ struct Shared {
 impl Pinpoint {
     /// The application that `config` names, in the environment of the AWS SDK: its variables
     /// (`AWS_REGION`, `AWS_ENDPOINT_URL_PINPOINT`, …), profiles, and the role of the pod or machine.
-    /// Neither asks for credentials nor connects; [`Pinpoint::credentials`] and the first send do.
+    /// Credentials and connections are left to [`Pinpoint::credentials`] and the first send.
     ///
     /// # Errors
-    /// When the environment and `config` do not make a set-up.
+    /// If the environment and `config` together are not complete.
     pub async fn connect(config: &PinpointConfig) -> Result<Self, ConnectError> {
         Self::new(config, &client::environment(config).await)
     }
 
-    /// The application that `config` names at an emulator of `PutEvents`, with made-up credentials and
-    /// without a look at the environment.
+    /// The application that `config` names at an emulator of `PutEvents`, with made-up credentials. Ignores the
+    /// environment.
     ///
     /// # Errors
-    /// When `config` has no URL that can be used.
+    /// If `config` has no usable URL.
     pub fn emulated(config: &PinpointConfig) -> Result<Self, ConnectError> {
         if config.endpoint_url.is_none() {
             return Err(ConnectError::EndpointUrl);
@@ -74,7 +73,7 @@ impl Pinpoint {
     /// Gets AWS credentials, as a send would.
     ///
     /// # Errors
-    /// When there are none within the time for one attempt; a send would be a hold with this code.
+    /// If there are none within the time for one attempt; a send would then answer a hold with this code.
     pub async fn credentials(&self) -> Result<(), Code> {
         self.0.credentials.resolve().await.map(drop).map_err(|_| code::CREDENTIALS)
     }
@@ -101,7 +100,7 @@ impl Shared {
         }
         let body = Bytes::from(PutEvents.body(request));
         let put_events = self.client.put_events().application_id(&self.application);
-        // The SDK is given an empty request and its body later, before it signs.
+        // The SDK gets an empty request first, and the body before it signs.
         let nothing = EventsRequest::builder().build();
         let customized = put_events.events_request(nothing).customize();
         let sent = customized.mutate_request(move |request| put_in(request, &body)).send().await;
@@ -113,13 +112,13 @@ impl Shared {
     }
 }
 
-/// Puts `body` into a request in place of what the SDK serialised, whose length is in the headers.
+/// Puts `body` into a request, and corrects the length that the SDK has set for its own.
 fn put_in(request: &mut HttpRequest, body: &Bytes) {
     request.headers_mut().insert("content-length", body.len().to_string());
     *request.body_mut() = SdkBody::from(body.clone());
 }
 
-/// Says where events go: application, region and, where one is configured, address.
+/// Shows where events go: application, region and the configured address, if any.
 impl fmt::Display for Pinpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let region = self.0.client.config().region().map_or("none", AsRef::as_ref);

@@ -62,7 +62,7 @@ impl Outcome<'_, '_> {
                     text.push_str("  identity event\n");
                     outline(&mut text, 4, &document(item));
                 }
-                // Where it is all that there is, the outcome below says it.
+                // If there is only this one, the outcome below says it.
                 Err(_) if self.decoded.events.len() == 1 => {}
                 Err(Unmapped::Ignored(reason)) => put(&mut text, "no identity event", reason.code().0, ""),
                 Err(Unmapped::Refused(reason)) => {
@@ -137,7 +137,7 @@ impl Outcome<'_, '_> {
     }
 }
 
-/// An identity event's document, or why there is none.
+/// An identity event's document, or the reason there is none.
 fn document(item: &Item<'_>) -> Value {
     match item {
         Ok(event) => serde_json::to_value(Document::from(event)).unwrap_or_default(),

@@ -1,7 +1,6 @@
-//! A JSON value as an outline for people: a key and its value to a line, what lies deeper further in.
+//! A JSON value as an outline for people: one key with its value on a line, nested ones indented.
 //!
-//! Knows nothing of what the value says. Control characters are written as escapes: a record must not steer
-//! the terminal.
+//! Knows nothing of the contents. Control characters are escaped, so that no record can control the terminal.
 
 use serde_json::Value;
 

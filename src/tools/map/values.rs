@@ -1,11 +1,11 @@
 //! Cuts an input into records: JSON lines, JSON arrays of records, or records over many lines.
 //!
-//! Knows nothing of what is in them, and need not: a record that is no JSON is one all the same. Holds no
-//! more than one record, of at most [`LARGEST`] bytes.
+//! Knows nothing of their contents: a line that is not JSON is a record as well. Holds one record at a time,
+//! of at most [`LARGEST`] bytes.
 
 use std::io::{self, BufRead};
 
-/// More than any record: Kafka's largest is of some 100 MB where it is set so, and of 1 MB by default.
+/// Larger than any record: Kafka's limit is 1 MB by default, and rarely set above 100 MB.
 const LARGEST: usize = 128 << 20;
 
 /// The records of an input, in their order.
@@ -27,7 +27,7 @@ enum Shape {
     Blocks,
 }
 
-/// Where a value ends: told by its brackets, outside of texts.
+/// Finds the end of a value by its brackets outside of strings.
 #[derive(Default)]
 struct Nesting {
     depth: usize,
@@ -70,8 +70,7 @@ impl<R: BufRead> Values<R> {
         }
     }
 
-    /// The first record, which tells the shape: an object that goes on after its first line goes on to its
-    /// end, and so do all others.
+    /// The first record, which decides the shape: if it is an object of several lines, all records are.
     fn first(&mut self) -> io::Result<Vec<u8>> {
         let mut value = self.line()?;
         let mut nesting = Nesting::default();
@@ -129,7 +128,7 @@ impl<R: BufRead> Values<R> {
         Ok(value)
     }
 
-    /// The next byte that is no space, and no mark of UTF-8 at the start of a file; it stays to be read.
+    /// Peeks at the next byte that is neither a space nor part of a byte order mark at the start.
     fn skip_space(&mut self) -> io::Result<Option<u8>> {
         while let Some(byte) = self.peek()? {
             let marked = self.shape == Shape::Unknown && matches!(byte, 0xef | 0xbb | 0xbf);

@@ -299,7 +299,7 @@ fn of_an_endpoint_that_is_not_surely_the_persons_nothing_is_said() {
 }
 
 /// All that can be stated about an endpoint and an event, each text with `mark` in it.
-pub(crate) fn stated(mark: &str) -> (Endpoint, Vec<(Cow<'static, str>, Arc<str>)>) {
+pub(crate) fn stated(mark: &str) -> (Endpoint, Vec<Attribute>) {
     let (config, event) = everything();
     let additions = additions(config, event);
     let endpoint = additions.endpoint(&full(mark), &EndpointOwner::User("u"));

@@ -142,3 +142,24 @@ fn all_sessions_of_a_user_stop_each_with_an_id_of_its_own() {
     assert_eq!(ids, ["y:session:s1", "y:session:s2"]);
     assert_eq!(becomes(&mut mapper, &IdentityEvent { user: None, ..all("q", 5) }), "ignored: no_user");
 }
+
+#[test]
+fn events_of_sessions_that_end_together_share_their_texts() {
+    let mut mapper = mapper();
+    for session in ["s1", "s2"] {
+        let event = IdentityEvent { session: Some(session.into()), ..said(Kind::SignIn, session, 0) };
+        becomes(&mut mapper, &event);
+    }
+    let reason = "r".repeat(100_000);
+    let all = IdentityEvent {
+        session: None,
+        reason: Some(reason.as_str().into()),
+        ..said(Kind::SessionsStopped, "x", 5)
+    };
+    let stops = mapper.deliveries(&all, "x".into(), &record(""), Moment::START).ok().unwrap();
+    let [first, second] = [0, 1].map(|number: usize| {
+        let attributes = &stops[number].event.attributes;
+        std::sync::Arc::clone(&attributes.iter().find(|(key, _)| key == "reason").unwrap().1)
+    });
+    assert!(*first == *reason && std::sync::Arc::ptr_eq(&first, &second));
+}

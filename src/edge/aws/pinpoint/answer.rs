@@ -1,6 +1,6 @@
 //! What an answer of `PutEvents` means.
 //!
-//! The error code is looked at first where it speaks of the caller, then the HTTP status, then `Results`.
+//! An error code that is about the caller counts first, then the HTTP status, then `Results`.
 //! The SDK's error variants are never matched: a 429 without a type header has no variant of its own, and
 //! a 202 whose body is broken is an error too. Knows nothing of how a request is made.
 
@@ -21,7 +21,7 @@ use crate::core::{
 /// What the SDK returns for a `PutEvents`.
 pub(super) type Sent = Result<PutEventsOutput, SdkError<PutEventsError, HttpResponse>>;
 
-/// What became of `request`.
+/// The answer to `request`.
 pub(super) fn read(request: &Request, sent: Sent) -> Answer {
     match sent {
         // Every 2xx with a body that could be read, an empty one included.
@@ -36,7 +36,7 @@ pub(super) fn read(request: &Request, sent: Sent) -> Answer {
     }
 }
 
-/// What an answer means that is no success, or whose body could not be read.
+/// An answer that is no success, or whose body could not be read.
 fn of_failure(response: &HttpResponse, error: Option<&PutEventsError>) -> Answer {
     let status = response.status().as_u16();
     let error_code = error.and_then(ProvideErrorMetadata::code).or_else(|| error_type(response.headers()));
@@ -63,12 +63,12 @@ fn of_failure(response: &HttpResponse, error: Option<&PutEventsError>) -> Answer
     }
 }
 
-/// What it means that no answer came.
+/// No answer came.
 fn of_silence(failure: &SdkError<PutEventsError, HttpResponse>) -> Answer {
     match failure {
         SdkError::TimeoutError(_) => Answer::unknown(code::TIMEOUT),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => Answer::unknown(code::TIMEOUT),
-        // Whatever it was, some of the request may have arrived.
+        // Part of the request may have arrived.
         SdkError::DispatchFailure(_) => Answer::unknown(code::CONNECTION),
         // Nothing was sent, and another attempt would not change it.
         _ => Answer::Hold(code::NOT_SENT),
@@ -82,8 +82,7 @@ fn retry_after(headers: &Headers) -> Option<Duration> {
     milliseconds.or_else(|| number("retry-after").map(Duration::from_secs))
 }
 
-/// The error code of the header, without namespace and address; the SDK does not look for it where the
-/// body is not JSON.
+/// The error code in the header, without namespace and address. The SDK ignores it if the body is not JSON.
 fn error_type(headers: &Headers) -> Option<&str> {
     let code = headers.get("x-amzn-errortype")?.split(':').next()?;
     code.rsplit('#').next()

@@ -1,6 +1,6 @@
-//! The SDK's client, set up for a service whose pipeline decides what is tried again and when.
+//! The SDK's client, set up without retries of its own: the pipeline decides what is sent again, and when.
 //!
-//! Nothing here is decided per request: what an attempt needs is set once.
+//! Everything that an attempt needs is set once; nothing is decided per request.
 
 use std::time::Duration;
 
@@ -25,20 +25,18 @@ use thiserror::Error;
 
 use super::{super::credentials::KeptCredentials, config::PinpointConfig};
 
-/// How long a connection may be idle: shorter than load balancers and proxies on the way allow, so that
-/// no request is written into a connection that they have just closed.
+/// How long a connection may be idle. Load balancers and proxies on the way allow more, so no request is
+/// written into a connection that they have just closed.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Why there is no client: the set-up is wrong, and another attempt would not change it.
+/// Why there is no client: the set-up is wrong, and another attempt would fail as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ConnectError {
-    /// Neither the configuration nor the environment of the AWS SDK names a region.
     #[error("no AWS region: set destination.pinpoint.region, or AWS_REGION")]
     NoRegion,
-    /// The environment of the AWS SDK has no source of credentials.
     #[error("no source of AWS credentials")]
     NoCredentials,
-    /// The endpoint's URL is none.
+    /// The endpoint's URL cannot be used.
     #[error("destination.pinpoint.endpoint_url is not a URL that starts with http:// or https://")]
     EndpointUrl,
 }
@@ -52,7 +50,7 @@ pub(super) async fn environment(config: &PinpointConfig) -> SdkConfig {
     loader.load().await
 }
 
-/// What stands for the environment where there is no AWS: an emulator takes any region and credentials.
+/// An environment without AWS: an emulator accepts any region and credentials.
 pub(super) fn no_environment(config: &PinpointConfig) -> SdkConfig {
     let region = config.region.clone().unwrap_or_else(|| "us-east-1".into());
     let credentials = Credentials::new("emulator", "emulator", None, None, "emulator");
@@ -67,7 +65,7 @@ pub(super) fn no_environment(config: &PinpointConfig) -> SdkConfig {
 /// The client for `config` in the environment `sdk`, and the credentials that it uses.
 ///
 /// # Errors
-/// When the region, the source of credentials or the endpoint's URL is missing or wrong.
+/// If the region, the source of credentials or the endpoint's URL is missing or wrong.
 pub(super) fn build(
     config: &PinpointConfig,
     sdk: &SdkConfig,
@@ -82,7 +80,7 @@ pub(super) fn build(
         .identity_cache(IdentityCache::no_cache())
         // Plain `disabled()` would open a new connection after every 5xx.
         .retry_config(RetryConfig::disabled().with_reconnect_mode(ReconnectMode::ReuseAllConnections))
-        // There is none by default.
+        // The SDK has no time-out by default.
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(timeout).build())
         // The time-out covers both bodies, and both are small.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
@@ -95,12 +93,12 @@ pub(super) fn build(
     Ok((Client::from_conf(client.build()), credentials))
 }
 
-/// The defaults of the SDK at one point in time: an update of the crates does not change them.
+/// The SDK's defaults of one date: an update of the crates does not change them.
 fn behavior() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 
-/// The SDK's default HTTP client but for the idle time-out.
+/// The SDK's default HTTP client with another idle time-out.
 fn http_client(proxy: ProxyConfig) -> SharedHttpClient {
     HttpClientBuilder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = Connector::builder()

@@ -1,11 +1,11 @@
-//! Codes for what `PutEvents` answers: the error codes that AWS documents, and our own words where an
-//! answer has none.
+//! Codes for the answers of `PutEvents`: the error codes that AWS documents, and our own for answers without.
 //!
-//! An answer's text never becomes a code: it is looked up here, and what is not here is told by its status.
+//! The text of an answer never becomes a code. It is looked up here; an unknown one gets the code of its
+//! status.
 
 use crate::core::code::Code;
 
-/// Error codes that speak of the caller and not of the events, whatever status they come with: an
+/// Error codes about the caller and not about the events, whatever status they come with: an
 /// expired, invalid or missing token, an unrecognised client, a bad signature, access denied.
 const OF_THE_CALLER: &[&str] = &[
     "AccessDenied",
@@ -47,7 +47,7 @@ const OF_THE_RATE: &[&str] = &[
     "TooManyRequestsException",
 ];
 
-/// The other error codes known; their answers are told apart by the status.
+/// The other known error codes; the status decides what their answers mean.
 const OTHER: &[&str] = &[
     "BadRequestException",
     "ConflictException",
@@ -72,17 +72,17 @@ const OTHER: &[&str] = &[
     "ValidationException",
 ];
 
-/// The code of an answer that speaks of the caller: nothing about its events follows from it.
+/// The code of an answer about the caller, which says nothing about the events.
 pub(super) fn of_the_caller(error: Option<&str>) -> Option<Code> {
     find(OF_THE_CALLER, error)
 }
 
-/// Whether an error code says that requests come too fast.
+/// Whether an error code means that requests come too fast.
 pub(super) fn is_of_the_rate(error: Option<&str>) -> bool {
     find(OF_THE_RATE, error).is_some()
 }
 
-/// The code of any other answer: its error code where that is known, else the class of its status.
+/// The code of any other answer: its error code if that is known, else the class of its status.
 pub(super) fn of_answer(error: Option<&str>, status: u16) -> Code {
     let known = [OTHER, OF_THE_RATE, OF_THE_CALLER].into_iter().find_map(|codes| find(codes, error));
     known.unwrap_or(Code(match status {

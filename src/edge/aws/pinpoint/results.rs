@@ -1,6 +1,6 @@
-//! What the `Results` of an answer say of each event of a request.
+//! Reads the `Results` of an answer: the outcome of each event of a request.
 //!
-//! Every field of them is optional, and what is not mentioned was not taken. Knows nothing of HTTP.
+//! Every field of `Results` is optional. An event that is not mentioned was not taken. Knows nothing of HTTP.
 
 use std::collections::HashMap;
 
@@ -13,8 +13,8 @@ use crate::core::{
     event::Refusal,
 };
 
-/// An outcome for each event of `request`, in its order, and the endpoints that were refused while their
-/// events were not.
+/// The outcome of each event of `request`, in its order, and the endpoints whose change was refused although
+/// their events were accepted.
 pub(super) fn read(request: &Request, results: &HashMap<String, ItemResponse>) -> Answer {
     let events = request.endpoints.iter().map(|batch| batch.events.len()).sum();
     let mut outcomes = Vec::with_capacity(events);
@@ -35,19 +35,19 @@ pub(super) fn read(request: &Request, results: &HashMap<String, ItemResponse>) -
     Answer::Results { outcomes, endpoints_refused }
 }
 
-/// What became of an event that has an item.
+/// The outcome of an event that has an item.
 fn mentioned(event: &EventItemResponse) -> Outcome {
     let code = code::of_event(event.status_code);
     match event.status_code {
         Some(200..=299) => Outcome::Accepted,
         Some(429) => Outcome::Throttled,
         Some(400..=499) => Outcome::Refused(refusal(code, event.message.as_deref())),
-        // 5xx, no status, or one that means nothing here.
+        // 5xx, no status, or one that has no meaning here.
         _ => Outcome::Again(code),
     }
 }
 
-/// What became of an event that has no item, by what is said of its endpoint.
+/// The outcome of an event that has no item, by the item of its endpoint.
 fn unmentioned(endpoint: Option<&EndpointItemResponse>) -> Outcome {
     let status = endpoint.and_then(|endpoint| endpoint.status_code);
     let message = endpoint.and_then(|endpoint| endpoint.message.as_deref());
@@ -59,7 +59,7 @@ fn unmentioned(endpoint: Option<&EndpointItemResponse>) -> Outcome {
     }
 }
 
-/// The code of an endpoint whose change was not taken.
+/// The code of an endpoint whose change was refused.
 fn refusal_of(endpoint: &EndpointItemResponse) -> Option<Code> {
     let status = endpoint.status_code.filter(|status| !(200..=299).contains(status));
     status.map(code::of_endpoint)

@@ -79,7 +79,7 @@ fn session(rng: &mut Rng) -> Session {
     Session {
         id: format!("s{}", text(rng)).into(),
         start: timestamp(rng),
-        stop: rng.bool().then(|| (timestamp(rng), rng.i32(..))),
+        stop: rng.bool().then(|| (timestamp(rng), rng.i32(..).into())),
     }
 }
 

@@ -140,9 +140,8 @@ fn update(snapshot: &mut Endpoint, newer: &Endpoint) {
     update_text(&mut snapshot.address, &newer.address);
     update_text(&mut snapshot.channel_type, &newer.channel_type);
     update_text(&mut snapshot.opt_out, &newer.opt_out);
-    let copied = |(key, values): (&Box<str>, &Vec<_>)| (key.clone(), values.clone());
-    snapshot.user_attributes.extend(newer.user_attributes.iter().map(copied));
-    snapshot.attributes.extend(newer.attributes.iter().map(copied));
+    snapshot.user_attributes.extend(newer.user_attributes.clone());
+    snapshot.attributes.extend(newer.attributes.clone());
     if let Some(newer) = &newer.demographic {
         let snapshot = snapshot.demographic.get_or_insert_default();
         snapshot

@@ -1,7 +1,7 @@
 //! JSON text, written straight into bytes or only counted.
 //!
-//! Knows nothing of what is written. The same code writes and counts, so that a length that was counted
-//! is the length that is written.
+//! Knows nothing of the contents. The same code writes and counts, so a counted length is always the written
+//! length.
 
 use std::{
     borrow::Cow,
@@ -13,7 +13,7 @@ pub(super) trait Sink {
     /// Takes `text` as it is.
     fn raw(&mut self, text: &str);
 
-    /// Takes `text` with what JSON forbids within a string escaped.
+    /// Takes `text`, and escapes what JSON forbids within a string.
     fn escaped(&mut self, text: &str);
 
     /// How many bytes it has taken.
@@ -50,7 +50,7 @@ impl Sink for Vec<u8> {
     }
 }
 
-/// Takes nothing and counts it: the length in bytes of what would have been written.
+/// Counts the bytes that would have been written.
 #[derive(Default)]
 pub(super) struct Length(usize);
 
@@ -79,16 +79,16 @@ impl Sink for Length {
 /// The key of a value within an object.
 #[derive(Clone, Copy)]
 pub(super) enum Key<'a> {
-    /// A name that is written in the code, with nothing in it to be escaped: most keys are, and looking
-    /// at them again and again would take as long as the values do.
+    /// A name from the code, with nothing to escape. Most keys are names, and checking them each time would
+    /// take as long as the values.
     Name(&'static str),
     /// Any text.
     Any(&'a str),
 }
 
 impl<'a> Key<'a> {
-    /// A key that is written in the code, or one from elsewhere.
-    #[expect(clippy::ptr_arg, reason = "which of the two it is tells where it is from")]
+    /// A borrowed key is a name from the code, an owned one any text.
+    #[expect(clippy::ptr_arg, reason = "the variant tells where the key is from")]
     pub(super) fn of(key: &'a Cow<'static, str>) -> Self {
         match key {
             Cow::Borrowed(name) => (*name).into(),
@@ -124,7 +124,7 @@ impl<S: Sink> Object<'_, S> {
         Object::write(self.sink, fields);
     }
 
-    /// Writes an object into this one, unless nothing is in it.
+    /// Writes an object into this one, unless it is empty.
     pub(super) fn object_if_any<'k>(
         &mut self,
         key: impl Into<Key<'k>>,
@@ -148,12 +148,12 @@ impl<S: Sink> Object<'_, S> {
         }
     }
 
-    /// Writes a text where there is one that is not empty.
+    /// Writes a text if there is one and it is not empty.
     pub(super) fn text_if_any<'k>(&mut self, key: impl Into<Key<'k>>, text: Option<&str>) {
         self.text(key, text.unwrap_or_default());
     }
 
-    /// Writes an array of those texts that are not empty, unless there is none.
+    /// Writes an array of the texts that are not empty, if there are any.
     pub(super) fn texts<'k>(&mut self, key: impl Into<Key<'k>>, texts: &[Box<str>]) {
         let (key, mut opening) = (key.into(), "[");
         for text in texts.iter().filter(|text| !text.is_empty()) {
@@ -169,7 +169,7 @@ impl<S: Sink> Object<'_, S> {
         }
     }
 
-    /// Writes a value that is JSON when it is formatted, such as a finite number.
+    /// Writes a value whose format is JSON, such as a finite number.
     pub(super) fn formatted<'k>(&mut self, key: impl Into<Key<'k>>, value: fmt::Arguments<'_>) {
         self.key(key.into());
         // A sink takes everything: there is no error.
@@ -203,8 +203,8 @@ impl<S: Sink> Write for Raw<'_, S> {
     }
 }
 
-/// Whether nothing is to be escaped, as in nearly every text. It looks at all bytes without a branch, which
-/// the compiler turns into a few instructions for sixteen of them.
+/// Whether nothing must be escaped, as in nearly every text. It reads all bytes without a branch, so the
+/// compiler checks sixteen of them with a few instructions.
 #[expect(clippy::needless_bitwise_bool, reason = "a lazy operator is a branch, and takes half as long again")]
 fn is_plain(text: &[u8]) -> bool {
     text.iter().fold(true, |is_plain, byte| is_plain & (*byte >= 32) & (*byte != b'"') & (*byte != b'\\'))

@@ -4,13 +4,14 @@ use proptest::prelude::*;
 
 use super::{super::sample, *};
 use crate::core::{
-    event::{AppEvent, Demographic, Location, Mapped, Text},
+    event::{AppEvent, Demographic, Location, Mapped, Session, Text},
     map::{
+        config::event::{LONGEST_KEY, MOST_KEYS},
         endpoint::tests::stated,
         tests::{event as record_of, line, mapper, record},
     },
     record::Record,
-    time::Moment,
+    time::{Moment, Timestamp},
 };
 
 mod fuzz;
@@ -144,6 +145,11 @@ fn an_event_has_forty_attributes_and_metrics() {
     assert_eq!((event.attributes.len(), event.metrics.len()), (39, 1));
     assert_eq!(counted, "Event.Metrics: 0/2");
     assert_eq!(filled(41, 0).2, "Event.Attributes: 0/1");
+}
+
+#[test]
+fn the_configuration_keeps_to_the_limits_of_names() {
+    assert_eq!((limits::KEYS, limits::LONGEST_KEY), (MOST_KEYS, LONGEST_KEY));
 }
 
 #[test]
@@ -337,6 +343,20 @@ fn a_user_id_that_no_endpoint_may_have_is_refused() {
     for id in ["a", "ü", "f:0b1e:anna smith", &"ü".repeat(255)] {
         assert_eq!(with(id), "_userauth.sign_in");
     }
+}
+
+#[test]
+fn a_stop_goes_out_only_with_a_duration_that_the_wire_holds() {
+    let ended = |duration| {
+        let stop = Some((Timestamp(duration), duration));
+        let (_, event, counted) = fit(|_, event| {
+            event.session = Some(Session { id: "s".into(), start: Timestamp(0), stop });
+        });
+        assert_eq!(counted, "");
+        event.session.unwrap().stop
+    };
+    assert_eq!(ended(2_147_483_647), Some((Timestamp(2_147_483_647), 2_147_483_647)));
+    assert_eq!(ended(2_147_483_648), None);
 }
 
 #[test]

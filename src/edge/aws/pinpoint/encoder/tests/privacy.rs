@@ -10,7 +10,6 @@ use crate::core::{
         Mapper,
         tests::{T, deliveries},
     },
-    time::Timestamp,
 };
 
 /// An event of this kind that says all that one can; what is personal has `mark` in it.

@@ -14,7 +14,7 @@ use aws_smithy_http_client::test_util::capture_request;
 use proptest::prelude::*;
 
 use super::*;
-use crate::core::{destination::EndpointBatch, event::Session, time::Timestamp};
+use crate::core::destination::EndpointBatch;
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 200, ..ProptestConfig::default() })]
@@ -134,7 +134,7 @@ fn typed_session(session: &Session) -> TypedSession {
         .id(&*session.id)
         .start_timestamp(iso(session.start))
         .set_stop_timestamp(session.stop.map(|(stop, _)| iso(stop)))
-        .set_duration(session.stop.map(|(_, lasted)| lasted))
+        .set_duration(session.stop.map(|(_, lasted)| lasted.try_into().unwrap()))
         .build()
 }
 
