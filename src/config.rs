@@ -11,24 +11,28 @@
 //!                        └─► effective  what came out, for `check`
 //! ```
 
-use std::{ffi::OsString, fs, io, path::PathBuf};
+use std::{collections::BTreeMap, ffi::OsString, fs, io, path::PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{
+        destinations::{DestinationSection, DomainQuota, NamedDestination},
         problem::{Origin, Problems},
-        sections::{DeadLetterSection, DestinationSection, ShutdownConfig},
+        sections::{DeadLetterSection, ShutdownConfig},
         tree::Node,
     },
     core::{
         map::config::{SessionsConfig, endpoint::EndpointConfig, event::EventConfig, field::Field},
         pipeline::config::{BatchConfig, CommitConfig, MemoryConfig, QuotaConfig, RetryConfig},
+        route::config::{RouteConfig, Unrouted},
+        units::text::{DestinationForm, DestinationName, Form as _},
     },
     edge::{admin::config::AdminConfig, kafka::config::SourceConfig, log::LogConfig},
 };
 
+pub mod destinations;
 mod effective;
 mod environment;
 mod file;
@@ -49,14 +53,33 @@ pub use schema::published as schema;
 pub struct Config {
     /// The Kafka topics that are read.
     pub source: SourceConfig,
-    /// Where events go.
+    /// Where events go, when they all go to one place.
     pub destination: DestinationSection,
+    /// Where events go, by name, when they go to several places.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend(
+        "x-allowed" = "a mapping with the names of destinations and the settings of each",
+        "x-names" = DestinationForm::ALLOWED,
+    ))]
+    pub destinations: BTreeMap<DestinationName, NamedDestination>,
     /// How much of the destination's quota this service may use, all its replicas together.
     pub quota: QuotaConfig,
+    /// The quotas of services and regions that differ from `quota`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-allowed" = "a list of at least one quota", "minItems" = 1))]
+    pub quotas: Vec<DomainQuota>,
     /// How events are put together into requests.
     pub batch: BatchConfig,
     /// How long to wait before sending again.
     pub retry: RetryConfig,
+    /// Which events go to which destinations: the first route whose conditions all hold decides.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-allowed" = "a list of at least one route", "minItems" = 1))]
+    pub routes: Vec<RouteConfig>,
+    /// What becomes of an event that no route matches; must be given where there are routes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-allowed" = "dead_letter or ignore"))]
+    pub unrouted: Option<Unrouted>,
     /// How many sessions are remembered, and for how long.
     pub sessions: SessionsConfig,
     /// Whose endpoint an event goes to, and what is said of it.
@@ -76,9 +99,6 @@ pub struct Config {
     /// What is logged, and how.
     pub log: LogConfig,
 }
-
-/// Stands for the application where nothing is delivered.
-const NO_APPLICATION: &str = "00000000000000000000000000000000";
 
 /// Where a configuration is read from.
 #[derive(Default)]
@@ -111,7 +131,7 @@ pub enum LoadError {
 /// # Errors
 /// When the file cannot be read, or with all that is wrong with what is written.
 pub fn load(sources: &Sources) -> Result<Config, LoadError> {
-    load_with(sources, |_| {})
+    load_with(sources, Purpose::Delivery)
 }
 
 /// Reads the configuration for a use that delivers nothing: what must be given for a delivery (the
@@ -120,21 +140,18 @@ pub fn load(sources: &Sources) -> Result<Config, LoadError> {
 /// # Errors
 /// As [`load`].
 pub fn load_for_mapping(sources: &Sources) -> Result<Config, LoadError> {
-    load_with(sources, |tree| {
-        let placeholders =
-            [("destination.pinpoint.application", NO_APPLICATION), ("dead_letter.discard", "true")];
-        for (key, text) in placeholders {
-            let path: Vec<_> = key.split('.').map(str::to_owned).collect();
-            // A dead letters' section that is there is held to its rules.
-            let given = if path[0] == "dead_letter" { &path[..1] } else { &path[..] };
-            if tree.at(given).is_none() {
-                tree.set(&path, Node::scalar(text));
-            }
-        }
-    })
+    load_with(sources, Purpose::Mapping)
 }
 
-fn load_with(sources: &Sources, complete: impl FnOnce(&mut Node)) -> Result<Config, LoadError> {
+/// What a configuration is read for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Delivery,
+    /// Needs neither the application nor a word about dead letters.
+    Mapping,
+}
+
+fn load_with(sources: &Sources, purpose: Purpose) -> Result<Config, LoadError> {
     let mut problems = Problems::default();
     let mut tree = Node::default();
     if let Some(path) = &sources.file {
@@ -149,9 +166,8 @@ fn load_with(sources: &Sources, complete: impl FnOnce(&mut Node)) -> Result<Conf
     let schema = schema::published();
     let schema = schema::Schema::new(&schema);
     environment::lay_over(&mut tree, &sources.environment, schema, &mut problems);
-    complete(&mut tree);
-    let config = read::read(&tree, schema, &mut problems);
-    rules::check(&config, &tree, &mut problems);
+    let config = read::read(&tree, schema, purpose, &mut problems);
+    rules::check(&config, &tree, purpose, &mut problems);
     if problems.is_empty() { Ok(config) } else { Err(problems.into()) }
 }
 
@@ -176,9 +192,13 @@ impl Default for Config {
         Self {
             source: SourceConfig::default(),
             destination: DestinationSection::default(),
+            destinations: BTreeMap::new(),
             quota: QuotaConfig::default(),
+            quotas: Vec::new(),
             batch: BatchConfig::default(),
             retry: RetryConfig::default(),
+            routes: Vec::new(),
+            unrouted: None,
             sessions: SessionsConfig::default(),
             endpoint: EndpointConfig::default(),
             event: EventConfig::default(),

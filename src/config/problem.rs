@@ -44,6 +44,13 @@ impl Problems {
         }
     }
 
+    /// Whether there is one of the key at `path`.
+    #[must_use]
+    pub fn has(&self, path: &[&str]) -> bool {
+        let key = path.join(".");
+        self.0.iter().any(|known| known.key == key)
+    }
+
     /// Whether there is one of a key below `path`.
     #[must_use]
     pub fn has_below(&self, path: &[impl AsRef<str>]) -> bool {

@@ -29,11 +29,6 @@ pub(super) struct Scalar {
 }
 
 impl Node {
-    /// A plain scalar that nobody wrote.
-    pub(super) fn scalar(text: &str) -> Self {
-        Self { origin: None, value: Value::Scalar(Scalar { text: text.to_owned(), plain: true }) }
-    }
-
     /// Where the value at `path` was written, or the nearest section around it; none when it is neither.
     pub(super) fn origin_of(&self, path: &[impl AsRef<str>]) -> Option<Origin> {
         let (key, rest) = path.split_first()?;

@@ -20,7 +20,6 @@ use aws_smithy_types::{
     retry::{ReconnectMode, RetryConfig},
     timeout::TimeoutConfig,
 };
-use hyper::Uri;
 use thiserror::Error;
 
 use super::{super::credentials::KeptCredentials, config::PinpointConfig};
@@ -38,8 +37,8 @@ pub enum ConnectError {
     /// The environment of the AWS SDK has no source of credentials.
     #[error("no source of AWS credentials")]
     NoCredentials,
-    /// The endpoint's URL is none.
-    #[error("destination.pinpoint.endpoint_url is not a URL that starts with http:// or https://")]
+    /// An emulator has an address, and the configuration names none.
+    #[error("an emulator's address is missing: set endpoint_url")]
     EndpointUrl,
 }
 
@@ -47,14 +46,14 @@ pub enum ConnectError {
 pub(super) async fn environment(config: &PinpointConfig) -> SdkConfig {
     let mut loader = aws_config::defaults(behavior()).http_client(http_client(ProxyConfig::from_env()));
     if let Some(region) = &config.region {
-        loader = loader.region(Region::new(region.clone()));
+        loader = loader.region(Region::new(region.to_string()));
     }
     loader.load().await
 }
 
 /// What stands for the environment where there is no AWS: an emulator takes any region and credentials.
 pub(super) fn no_environment(config: &PinpointConfig) -> SdkConfig {
-    let region = config.region.clone().unwrap_or_else(|| "us-east-1".into());
+    let region = config.region.as_deref().unwrap_or("us-east-1").to_owned();
     let credentials = Credentials::new("emulator", "emulator", None, None, "emulator");
     SdkConfig::builder()
         .behavior_version(behavior())
@@ -67,7 +66,7 @@ pub(super) fn no_environment(config: &PinpointConfig) -> SdkConfig {
 /// The client for `config` in the environment `sdk`, and the credentials that it uses.
 ///
 /// # Errors
-/// When the region, the source of credentials or the endpoint's URL is missing or wrong.
+/// When the region or the source of credentials is missing.
 pub(super) fn build(
     config: &PinpointConfig,
     sdk: &SdkConfig,
@@ -88,9 +87,7 @@ pub(super) fn build(
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     client.set_app_name(AppName::new(env!("CARGO_PKG_NAME")).ok());
     if let Some(url) = &config.endpoint_url {
-        let scheme = url.parse::<Uri>().ok().and_then(|url| url.scheme_str().map(str::to_owned));
-        scheme.filter(|scheme| scheme == "http" || scheme == "https").ok_or(ConnectError::EndpointUrl)?;
-        client.set_endpoint_url(Some(url.clone()));
+        client.set_endpoint_url(Some(url.to_string()));
     }
     Ok((Client::from_conf(client.build()), credentials))
 }
