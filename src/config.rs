@@ -27,7 +27,10 @@ use crate::{
         map::config::{SessionsConfig, endpoint::EndpointConfig, event::EventConfig, field::Field},
         pipeline::config::{BatchConfig, CommitConfig, MemoryConfig, QuotaConfig, RetryConfig},
         route::config::{RouteConfig, Unrouted},
-        units::text::{DestinationForm, DestinationName, Form as _},
+        units::{
+            self,
+            text::{DestinationForm, DestinationName, Form as _},
+        },
     },
     edge::{admin::config::AdminConfig, kafka::config::SourceConfig, log::LogConfig},
 };
@@ -65,7 +68,7 @@ pub struct Config {
     /// How much of the destination's quota this service may use, all its replicas together.
     pub quota: QuotaConfig,
     /// The quotas of services and regions that differ from `quota`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "units::list")]
     #[schemars(extend("x-allowed" = "a list of at least one quota", "minItems" = 1))]
     pub quotas: Vec<DomainQuota>,
     /// How events are put together into requests.

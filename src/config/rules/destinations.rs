@@ -70,6 +70,10 @@ impl Rules<'_> {
     }
 
     fn quotas(&mut self, config: &Config) {
+        if self.problems.has_below(&["quotas"]) {
+            // What is wrong has been taken out: the places of the others are not certain.
+            return;
+        }
         let domains = config.quota_domains();
         for (place, quota) in config.quotas.iter().enumerate() {
             let path = ["quotas", &place.to_string()];

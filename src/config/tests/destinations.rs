@@ -123,9 +123,8 @@ fn every_wrong_key_of_a_route_is_told() {
             "routes.2.to (config.yaml:8): must be a name of 1 to 63 lower-case letters, digits and hyphens, or a \
              list of at least one",
             "routes.3.topic.1 (config.yaml:9): is in the list already",
-            "routes.4.event (config.yaml:10): must be one of _userauth.sign_in, _userauth.sign_up, \
-             _userauth.auth_fail, _session.start, _session.stop, _session.pause, _session.resume, or a list of at \
-             least one",
+            "routes.4.event (config.yaml:10): must be _userauth.sign_in or _userauth.sign_up or _userauth.auth_fail or \
+             _session.start or _session.stop or _session.pause or _session.resume, or a list of at least one",
             "routes.4.to.1 (config.yaml:10): must be a name of 1 to 63 lower-case letters, digits and hyphens",
             "routes.4.to.2 (config.yaml:10): must be a name of 1 to 63 lower-case letters, digits and hyphens",
             "unrouted (config.yaml:11): must be dead_letter or ignore",

@@ -9,7 +9,7 @@
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use crate::core::{
-    event::{App, Demographic, Endpoint, EndpointId, Location},
+    event::{App, Demographic, Endpoint, EndpointId, Location, Origin},
     identity::{Device, IdentityEvent, Kind, Place},
     map::{
         agent,
@@ -36,6 +36,7 @@ pub struct Additions {
     endpoint: EndpointConfig,
     event: EventConfig,
     locate: Locate,
+    with_origins: bool,
     pub(super) limits: Limits,
 }
 
@@ -50,7 +51,27 @@ impl Additions {
     /// What `endpoint` and `event` ask for; `locate` is asked where they want places of ip addresses.
     #[must_use]
     pub fn new(endpoint: EndpointConfig, event: EventConfig, locate: Locate) -> Self {
-        Self { ids: EndpointIds::new(&endpoint), endpoint, event, locate, limits: Limits::default() }
+        let ids = EndpointIds::new(&endpoint);
+        Self { ids, endpoint, event, locate, with_origins: false, limits: Limits::default() }
+    }
+
+    /// Events carry their origin, because routes ask for it.
+    #[must_use]
+    pub fn with_origins(self) -> Self {
+        Self { with_origins: true, ..self }
+    }
+
+    /// What routes select the event by, as far as it says so itself.
+    pub(super) fn origin(&self, event: &IdentityEvent<'_>) -> Option<Arc<Origin>> {
+        let text = |text: &Option<Cow<'_, str>>| text.as_deref().map(Into::into);
+        self.with_origins.then(|| {
+            Arc::new(Origin {
+                provider: (*event.provider).into(),
+                realm_id: text(&event.realm),
+                realm_name: text(&event.realm_name),
+                client: text(&event.client),
+            })
+        })
     }
 
     /// What becomes of a failed sign-in of a user who is not known.

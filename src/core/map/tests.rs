@@ -14,6 +14,7 @@ mod fuzz;
 mod hostile;
 mod idle;
 mod kinds;
+mod origin;
 mod privacy;
 mod redelivery;
 mod samples;

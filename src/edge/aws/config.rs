@@ -69,7 +69,6 @@ mod tests {
             "https://user:password@example.com/a",
             "http://a?key=value",
             "http://a b",
-            "http://a:port",
         ] {
             check::<EndpointUrlForm>(text, false);
         }

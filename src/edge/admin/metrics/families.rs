@@ -218,7 +218,7 @@ impl Families<'_> {
             |cause| holds.iter().filter(|hold| hold.cause == cause).map(|hold| hold.count as u64).sum();
         self.page.gauges(
             "pinpoint_sidecar_hold",
-            "How much is held, by cause: the destination, topics by the breaker, partitions, events; see /status.",
+            "How much is held, by cause: the destination, topics by the circuit breaker, partitions, events; see /status.",
             ["cause"],
             labelled(HOLD_CAUSES.map(|cause| (cause, held(cause)))),
         );
