@@ -1,9 +1,9 @@
 //! The configuration: one YAML file, every key also by environment, any text also from a file of its own.
 //!
-//! The only place that composes the parts' own settings, and the only one that reads files and the
-//! environment, once, before anything starts. All problems are listed at once, each with its key, where it
-//! was written and what is allowed. What was written is never repeated, as it may be a secret: not in a
-//! problem, not in `Debug`, and not in the effective configuration unless it is known to hold none.
+//! Only here are the parts' settings composed, and only here are files and the environment read: once, before
+//! anything starts. All problems are listed at once, each with its key, its origin and what is allowed. A value
+//! may be a secret, so it is never repeated: not in a problem, not in `Debug`, and in the effective
+//! configuration only if it is known to hold no secret.
 //!
 //! ```text
 //! yaml ─► tree ◄─ environment          what was written, and where
@@ -49,7 +49,7 @@ mod yaml;
 
 pub use schema::published as schema;
 
-/// Everything that can be set; one that exists is valid.
+/// All settings; a configuration that exists is valid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(title = "pinpoint-sidecar", description = "The configuration of pinpoint-sidecar")]
@@ -106,25 +106,20 @@ pub struct Config {
 /// Where a configuration is read from.
 #[derive(Default)]
 pub struct Sources {
-    /// The YAML file, where there is one.
+    /// The YAML file, if there is one.
     pub file: Option<PathBuf>,
     /// The environment; only variables that start with `PINPOINT_SIDECAR__` are looked at.
     pub environment: Vec<(OsString, OsString)>,
 }
 
-/// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The file cannot be read.
     #[error("the configuration file {} cannot be read", path.display())]
     Unreadable {
-        /// Which file.
         path: PathBuf,
-        /// Why.
         #[source]
         cause: io::Error,
     },
-    /// There is something wrong with what is written.
     #[error(transparent)]
     Invalid(#[from] Problems),
 }
@@ -132,7 +127,7 @@ pub enum LoadError {
 /// Reads the configuration.
 ///
 /// # Errors
-/// When the file cannot be read, or with all that is wrong with what is written.
+/// If the file cannot be read, or with all problems of the configuration.
 pub fn load(sources: &Sources) -> Result<Config, LoadError> {
     load_with(sources, Purpose::Delivery)
 }

@@ -1,4 +1,4 @@
-//! The effective configuration, printed as YAML that can be read back where nothing is masked.
+//! The effective configuration as YAML, which can be read back if nothing in it is masked.
 //!
 //! Knows nothing of secrets: the parts serialise them masked.
 

@@ -1,9 +1,9 @@
 //! Tree → configuration.
 //!
-//! Goes by the schema: it says which keys there are and of which kind each is, so that `0123` is a text
-//! where a text belongs. What the schema cannot say the parts' types do; a value that one of them refuses is
-//! taken out, noted, and the reading repeated, until all problems are known. In place of what is wrong the
-//! default stands, so that the rest can be checked.
+//! The schema says which keys exist and what kind each is, so that `0123` is a text where a text belongs. The
+//! parts' types decide the rest: a value that a type refuses is taken out and reported, and the reading starts
+//! again, until all problems are known. Its default takes the place of a wrong value, so that the rest can be
+//! checked.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub(super) fn read(tree: &Node, schema: Schema<'_>, purpose: Purpose, problems: 
         };
         let path: Vec<_> = error.path().iter().filter_map(key).collect();
         let (taken, was) = take_out(&mut json, &path);
-        // A section that lacks what was wrong in it is not told twice.
+        // A section that lacks a key because the key was wrong has been reported.
         if !problems.has_below(taken) {
             problems.add(taken, tree.origin_of(taken), schema.refusal(taken, was.is_object()));
         }
@@ -45,8 +45,7 @@ pub(super) fn read(tree: &Node, schema: Schema<'_>, purpose: Purpose, problems: 
     }
 }
 
-/// What becomes of dead letters must be written down, save for a purpose that has none; where it is not, they
-/// are discarded until the problem is solved.
+/// A configuration for delivery must say what becomes of dead letters. Until that problem is solved, they are discarded.
 fn decide_dead_letters(json: &mut Json, tree: &Node, purpose: Purpose, problems: &mut Problems) {
     let Some(section) = json.as_object_mut().and_then(|root| {
         root.entry("dead_letter").or_insert_with(|| Json::Object(Map::new())).as_object_mut()
@@ -66,7 +65,7 @@ fn decide_dead_letters(json: &mut Json, tree: &Node, purpose: Purpose, problems:
     }
 }
 
-/// Gives each of `destinations` what it does not say itself of `batch` and `retry`.
+/// Completes `batch` and `retry` of each destination from the top level.
 fn inherit(json: &mut Json) {
     let top = ["batch", "retry"].map(|section| (section, json.get(section).cloned()));
     let named = json.get_mut("destinations").and_then(Json::as_object_mut);
@@ -91,9 +90,9 @@ fn key(segment: &Segment) -> Option<String> {
     }
 }
 
-/// Removes the value at `path`, or the innermost around it that there is, and returns its path and what it
-/// was. In place of a list's item a null stands, so that the others keep their places; where that is refused
-/// too, the list goes.
+/// Removes the value at `path`, or the innermost existing one around it, and returns its path and the value. A
+/// null takes the place of a list's item, so that the others keep their places; if the type refuses the null
+/// too, the whole list is removed.
 fn take_out<'path>(json: &mut Json, path: &'path [String]) -> (&'path [String], Json) {
     let depth = (1..=path.len()).take_while(|depth| at(json, &path[..*depth]).is_some()).last();
     let Some((path, (last, parent))) =

@@ -1,6 +1,6 @@
 //! Settings that must agree with one another, and those whose problems have words of their own.
 //!
-//! Knows nothing of how a configuration was written, save where.
+//! Knows where each value was written, and nothing else of the file.
 
 use crate::{
     config::{Config, Purpose, problem::Problems, tree::Node},

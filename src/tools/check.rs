@@ -22,9 +22,11 @@ use crate::{
     },
 };
 
+mod routes;
 mod sent;
 mod table;
 
+pub use routes::routes;
 pub use sent::sent;
 
 /// What came of trying one thing.

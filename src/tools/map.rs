@@ -12,8 +12,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Error};
+use serde_json::json;
 
-use self::{outcome::Outcome, requests::Requests, values::Values};
+use self::{outcome::Outcome, outline::outline, requests::Requests, routes::Routes, values::Values};
 use crate::{
     cli::{MapArguments, MapOutput},
     config::Config,
@@ -34,6 +35,7 @@ use crate::{
 mod outcome;
 mod outline;
 mod requests;
+mod routes;
 mod topic;
 mod values;
 
@@ -65,6 +67,7 @@ struct Preview {
     mapper: Mapper,
     output: MapOutput,
     requests: Requests,
+    routes: Option<Routes>,
     /// How many records were shown.
     records: i64,
     /// Whether any was refused, or a part of it.
@@ -81,11 +84,14 @@ impl Preview {
             Ok(decoder.wanting(Wanted { attributes: config.wants_attributes() }))
         };
         let additions = Additions::new(config.endpoint.clone(), config.event.clone(), locate(config)?);
+        let routes = Routes::new(config).map_err(|error| Failure::new(Exit::Configuration, error))?;
+        let additions = if routes.is_some() { additions.with_origins() } else { additions };
         Ok(Self {
             decoder: decoder()?,
             mapper: Mapper::new(decoder()?, &config.sessions).with(additions),
             output: arguments.output,
             requests: Requests::default(),
+            routes,
             records: 0,
             refused: false,
             printed: BufWriter::new(io::stdout().lock()),
@@ -123,12 +129,25 @@ impl Preview {
         let decoded = self.decoder.decode(record);
         // Time stands still: what a session's end needs is remembered for as long as this runs.
         let mapped = self.mapper.map(record, Moment::START).mapped;
+        let routed = self.routes.as_ref().map(|routes| routes.of(&record.topic, &mapped));
         self.records += 1;
         self.refused |= matches!(mapped, Mapped::Partly(..) | Mapped::Refused(_));
         let outcome = Outcome { number: self.records, record, decoded: &decoded, mapped: &mapped };
         let printed = match self.output {
-            MapOutput::Text => write!(self.printed, "{}", outcome.text()),
-            MapOutput::Json => writeln!(self.printed, "{}", outcome.json()),
+            MapOutput::Text => {
+                let mut text = outcome.text();
+                if let Some(routed) = routed {
+                    outline(&mut text, 2, &json!({ "destinations": routed }));
+                }
+                write!(self.printed, "{text}")
+            }
+            MapOutput::Json => {
+                let mut json = outcome.json();
+                if let Some(routed) = routed {
+                    json["destinations"] = routed;
+                }
+                writeln!(self.printed, "{json}")
+            }
             MapOutput::Request => self.request(mapped),
         };
         // Each is seen at once where records come slowly.

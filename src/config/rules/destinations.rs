@@ -71,7 +71,7 @@ impl Rules<'_> {
 
     fn quotas(&mut self, config: &Config) {
         if self.problems.has_below(&["quotas"]) {
-            // What is wrong has been taken out: the places of the others are not certain.
+            // Wrong quotas have been taken out, so the places of the others are not certain.
             return;
         }
         let domains = config.quota_domains();
@@ -86,7 +86,7 @@ impl Rules<'_> {
     }
 
     fn routes(&mut self, config: &Config) {
-        // Routes that could not be read at all have been told.
+        // Routes that could not be read have been reported.
         if config.routes.is_empty() && self.is_written(&["routes"]) {
             return;
         }
