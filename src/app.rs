@@ -11,7 +11,10 @@ use tracing::info;
 
 use crate::{
     app::runner::{Ended, LetterOutcomes, Parts, Runner, Shutdown, report::Reporter},
-    config::Config,
+    config::{
+        Config,
+        destinations::{DestinationConfig, DestinationKind},
+    },
     core::{
         backoff::Backoff,
         code::Code,
@@ -26,7 +29,6 @@ use crate::{
     },
     edge::{
         admin::{self, Health, Pages, Query, metrics::Metrics},
-        aws::pinpoint::{Pinpoint, PutEvents},
         clock::Clock,
         discard::Discard,
         geo::{Database, Watch},
@@ -40,8 +42,11 @@ use crate::{
     exit::{Exit, Failure},
 };
 
+pub mod kinds;
 pub mod runner;
 pub(crate) mod signals;
+
+use kinds::Connected;
 
 /// Both ends of the way of questions to the runner.
 pub type Queries = (mpsc::Sender<Query>, mpsc::Receiver<Query>);
@@ -57,12 +62,14 @@ const LETTERS: usize = 1024;
 /// # Errors
 /// When a part cannot be started; the failure says which, why, and what to do.
 pub async fn run(config: Config) -> Result<Exit, Failure> {
-    let pinpoint = Pinpoint::connect(&config.destination.pinpoint).await;
-    let pinpoint = pinpoint.map_err(|error| Failure::new(Exit::Configuration, error))?;
+    let mut destinations = Vec::new();
+    for destination in config.destinations() {
+        destinations.push(kinds::connect(&destination.kind).await?);
+    }
     let listener = listen(&config).await?;
     let drain = CancellationToken::new();
     let ended = select! {
-        ended = deliver(&config, pinpoint, listener, drain.clone(), queries()) => ended?,
+        ended = deliver(&config, destinations, listener, drain.clone(), queries()) => ended?,
         exit = signals::drain_then_end(&drain) => return exit,
     };
     Ok(match ended {
@@ -78,14 +85,14 @@ pub fn queries() -> Queries {
     mpsc::channel(QUERIES)
 }
 
-/// Delivers from Kafka to `destination` until `drain` is cancelled and what was read is settled; serves the
+/// Delivers from Kafka to the `destinations`, which are those of the configuration, until `drain` is cancelled and what was read is settled; serves the
 /// admin pages on `listener`.
 ///
 /// # Errors
 /// When a part cannot be started.
 pub async fn deliver(
     config: &Config,
-    destination: Pinpoint,
+    destinations: Vec<Connected>,
     listener: TcpListener,
     drain: CancellationToken,
     (asking, queries): Queries,
@@ -93,6 +100,8 @@ pub async fn deliver(
     let clock = Clock::start();
     let (locate, _watch) = places(config)?;
     let additions = Additions::new(config.endpoint.clone(), config.event.clone(), locate);
+    let router = config.router().map_err(|error| Failure::new(Exit::Configuration, error))?;
+    let additions = if router.needs_origin() { additions.with_origins() } else { additions };
     // A quarter of the memory reads ahead, the rest is for what is outstanding.
     let queue_bytes = config.memory.max_bytes.0 / 4;
     let source = KafkaSource::start(&config.source, queue_bytes, clock.origin().into_std());
@@ -110,7 +119,7 @@ pub async fn deliver(
         version = env!("CARGO_PKG_VERSION"),
         topics = config.source.topics.join(","),
         group = config.source.group,
-        destination = %destination,
+        destination = destinations.iter().map(|one| &*one.address).collect::<Vec<_>>().join(","),
         admin = %config.admin.listen,
         "pinpoint-sidecar started"
     );
@@ -120,6 +129,7 @@ pub async fn deliver(
         queries: asking,
         clock: move || clock.now(),
     };
+    let names = config.destinations().into_iter().map(|one| one.name.to_string()).collect();
     let closed = CancellationToken::new();
     let runner = Runner::new(Parts {
         clock,
@@ -128,9 +138,9 @@ pub async fn deliver(
         written,
         table,
         mapper,
-        pipeline: pipeline(config),
-        destinations: vec![Arc::new(destination)],
-        reporter: Reporter::new(health, metrics, vec!["default".to_owned()]),
+        pipeline: pipeline(config, router),
+        destinations: destinations.into_iter().map(|one| one.sender).collect(),
+        reporter: Reporter::new(health, metrics, names),
         queries,
     });
     let deadline = config.shutdown.deadline.0;
@@ -143,15 +153,6 @@ pub async fn deliver(
     Ok(ended)
 }
 
-/// Resolves the AWS credentials, as a send would.
-///
-/// # Errors
-/// A code that says why there are none.
-pub async fn credentials(config: &Config) -> Result<(), Code> {
-    let pinpoint = Pinpoint::connect(&config.destination.pinpoint).await;
-    pinpoint.map_err(|_| Code("set_up"))?.credentials().await
-}
-
 /// The reader of records in the configured formats.
 ///
 /// # Errors
@@ -162,24 +163,22 @@ pub fn decoder(config: &Config) -> Result<Decoder, Failure> {
     Ok(decoder.wanting(Wanted { attributes: config.wants_attributes() }))
 }
 
-fn pipeline(config: &Config) -> Pipeline {
+fn pipeline(config: &Config, router: Router) -> Pipeline {
     let queue_bytes = config.memory.max_bytes.0 / 4;
-    let backoff = Backoff::new(config.retry.initial.0, config.retry.max.0);
+    let domains = config.domains();
+    let dispatcher = |destination: DestinationConfig| {
+        let DestinationConfig { kind, cap, batch, retry, spill, domain, .. } = destination;
+        let cap = cap.map(|requests_per_second| QuotaConfig { requests_per_second, ..domains[domain].clone() });
+        let backoff = Backoff::new(retry.initial.0, retry.max.0);
+        let give_up = retry.give_up.map(|span| span.0);
+        (domain, DispatcherConfig { encoder: kinds::encoder(&kind), batch, backoff, give_up, spill, cap })
+    };
     Pipeline::new(PipelineConfig {
-        domains: vec![config.quota.clone()],
-        destinations: vec![(
-            0,
-            DispatcherConfig {
-                encoder: Box::new(PutEvents),
-                batch: config.batch.clone(),
-                backoff: backoff.clone(),
-                give_up: config.retry.give_up.map(|span| span.0),
-                spill: None,
-                cap: None,
-            },
-        )],
-        router: Router::to_the_only_one(),
-        backoff,
+        destinations: config.destinations().into_iter().map(dispatcher).collect(),
+        domains: domains.clone(),
+        router,
+        tails: config.commit.tail,
+        backoff: Backoff::new(config.retry.initial.0, config.retry.max.0),
         circuit_breaker: config.dead_letter.circuit_breaker,
         max_bytes: usize::try_from(config.memory.max_bytes.0 - queue_bytes).unwrap_or(usize::MAX),
         commit_interval: config.commit.interval.0,

@@ -1,0 +1,62 @@
+//! The kinds of destination and what each is built of: the table beside that of the configuration.
+//!
+//! Knows nothing of what a kind does.
+
+use std::sync::Arc;
+
+use crate::{
+    config::destinations::DestinationKind,
+    core::{
+        code::Code,
+        destination::{Encoder, Sender},
+    },
+    edge::aws::pinpoint::{Pinpoint, PutEvents},
+    exit::{Exit, Failure},
+};
+
+/// The impure side of a destination, and where it sends to, for people.
+#[derive(Clone)]
+pub struct Connected {
+    pub sender: Arc<dyn Sender>,
+    pub address: String,
+}
+
+/// Connects a destination in the environment of the process.
+///
+/// # Errors
+/// When its set-up is wrong.
+pub async fn connect(kind: &DestinationKind) -> Result<Connected, Failure> {
+    match kind {
+        DestinationKind::Pinpoint(config) => {
+            let pinpoint = Pinpoint::connect(config).await;
+            pinpoint.map(Into::into).map_err(|error| Failure::new(Exit::Configuration, error))
+        }
+    }
+}
+
+/// The pure side of a destination.
+#[must_use]
+pub fn encoder(kind: &DestinationKind) -> Box<dyn Encoder> {
+    match kind {
+        DestinationKind::Pinpoint(_) => Box::new(PutEvents),
+    }
+}
+
+/// Resolves the credentials of a destination, as a send would.
+///
+/// # Errors
+/// A code that says why there are none.
+pub async fn credentials(kind: &DestinationKind) -> Result<(), Code> {
+    match kind {
+        DestinationKind::Pinpoint(config) => {
+            let pinpoint = Pinpoint::connect(config).await;
+            pinpoint.map_err(|_| Code("set_up"))?.credentials().await
+        }
+    }
+}
+
+impl From<Pinpoint> for Connected {
+    fn from(pinpoint: Pinpoint) -> Self {
+        Self { address: pinpoint.to_string(), sender: Arc::new(pinpoint) }
+    }
+}
