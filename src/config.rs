@@ -26,7 +26,7 @@ use crate::{
         map::config::{SessionsConfig, endpoint::EndpointConfig, event::EventConfig, field::Field},
         pipeline::config::{BatchConfig, CommitConfig, MemoryConfig, QuotaConfig, RetryConfig},
     },
-    edge::{admin::config::AdminConfig, kafka::config::SourceConfig, log::LogConfig},
+    edge::{admin::config::AdminConfig, kafka::consumer::config::SourceConfig, log::LogConfig},
 };
 
 mod effective;

@@ -1,8 +1,8 @@
 //! Commits: one at a time, synchronous, on a thread of their own.
 //!
-//! A synchronous commit has no time-out, and librdkafka's asynchronous ones report to nobody, so the
-//! poll loop hands one over and goes on; positions that come meanwhile wait, the newest of each
-//! ownership alone. What is abandoned at a deadline is the wait for the answer, not the commit.
+//! A synchronous commit has no time-out, and the result of an asynchronous one is reported to nobody. So the poll
+//! loop hands a commit over and goes on, and only the newest position of each ownership waits meanwhile. At a
+//! deadline the wait for the answer is abandoned, not the commit.
 
 use std::{
     collections::BTreeMap,
@@ -21,30 +21,29 @@ use rdkafka::{
     error::KafkaResult,
 };
 
-use super::{Report, group::GroupConsumer, partitions::Partitions};
-use crate::core::record::Ownership;
+use super::{Report, group::GroupConsumer, partitions::OwnedPartitions};
+use crate::core::record::{Ownership, TopicPartition};
 
-/// How long to wait before a commit that failed in passing is tried again.
+/// How long to wait before a commit is retried that failed for a moment.
 const PAUSE: Duration = Duration::from_millis(100);
-/// The same, where nobody waits for it.
+/// How long to wait if nobody waits for the commit.
 const LONG_PAUSE: Duration = Duration::from_secs(1);
 
-/// A commit on its way to the commit thread.
 struct Job {
     positions: Vec<(Ownership, i64)>,
     list: TopicPartitionList,
 }
 
-/// Positions that wait to be committed, and those that are being committed.
 pub(super) struct Commits {
     thread: SyncSender<Job>,
     waiting: BTreeMap<Ownership, i64>,
+    /// The ownerships whose positions are being committed.
     running: Vec<Ownership>,
     not_before: Option<Instant>,
 }
 
 impl Commits {
-    /// Starts the commit thread, which ends when this is dropped and its last commit has an answer.
+    /// Starts the commit thread. It ends when this is dropped and the last commit is answered.
     pub(super) fn start(consumer: Arc<GroupConsumer>, reports: SyncSender<Report>) -> io::Result<Self> {
         let (thread, jobs) = sync_channel(1);
         thread::Builder::new()
@@ -53,7 +52,7 @@ impl Commits {
         Ok(Self { thread, waiting: BTreeMap::new(), running: Vec::new(), not_before: None })
     }
 
-    /// Wants these positions committed; where one waits already the higher one stays.
+    /// Adds positions to commit; of each ownership the highest counts.
     pub(super) fn want(&mut self, positions: impl IntoIterator<Item = (Ownership, i64)>) {
         for (ownership, position) in positions {
             let waiting = self.waiting.entry(ownership).or_insert(position);
@@ -61,8 +60,8 @@ impl Commits {
         }
     }
 
-    /// Hands what waits to the commit thread when that is idle; leaves out what is not owned any more.
-    pub(super) fn advance(&mut self, partitions: &Partitions, now: Instant) {
+    /// Hands the waiting positions to the commit thread if it is idle. Leaves out ownerships that have ended.
+    pub(super) fn advance(&mut self, partitions: &OwnedPartitions, now: Instant) {
         let too_early = self.not_before.is_some_and(|at| now < at);
         if self.waiting.is_empty() || !self.running.is_empty() || too_early {
             return;
@@ -70,7 +69,7 @@ impl Commits {
         self.not_before = None;
         let waiting = std::mem::take(&mut self.waiting).into_iter();
         let positions: Vec<_> =
-            waiting.filter(|(ownership, _)| partitions.place(*ownership).is_some()).collect();
+            waiting.filter(|(ownership, _)| partitions.of(*ownership).is_some()).collect();
         if positions.is_empty() {
             return;
         }
@@ -82,20 +81,23 @@ impl Commits {
         }
     }
 
-    /// Notes the end of the commit that ran.
+    /// Notes that the commit has ended.
     pub(super) fn ended(&mut self) {
         self.running.clear();
     }
 
-    /// Tries these positions again, in a moment.
-    pub(super) fn again(&mut self, positions: &[(Ownership, i64)], now: Instant) {
-        self.not_before = Some(now + PAUSE);
-        self.want(positions.iter().copied());
+    /// Commits these positions again while somebody waits for them.
+    pub(super) fn retry_soon(&mut self, positions: &[(Ownership, i64)], now: Instant) {
+        self.retry(positions, now + PAUSE);
     }
 
-    /// Tries these positions again, in a while.
-    pub(super) fn later(&mut self, positions: &[(Ownership, i64)], now: Instant) {
-        self.not_before = Some(now + LONG_PAUSE);
+    /// Commits these positions again.
+    pub(super) fn retry_later(&mut self, positions: &[(Ownership, i64)], now: Instant) {
+        self.retry(positions, now + LONG_PAUSE);
+    }
+
+    fn retry(&mut self, positions: &[(Ownership, i64)], at: Instant) {
+        self.not_before = Some(at);
         self.want(positions.iter().copied());
     }
 
@@ -110,11 +112,11 @@ impl Commits {
     }
 }
 
-fn list(partitions: &Partitions, positions: &[(Ownership, i64)]) -> KafkaResult<TopicPartitionList> {
+fn list(partitions: &OwnedPartitions, positions: &[(Ownership, i64)]) -> KafkaResult<TopicPartitionList> {
     let mut list = TopicPartitionList::with_capacity(positions.len());
     for (ownership, position) in positions {
-        if let Some(place) = partitions.place(*ownership) {
-            list.add_partition_offset(&place.topic, place.partition, Offset::Offset(*position))?;
+        if let Some(TopicPartition { topic, partition }) = partitions.of(*ownership) {
+            list.add_partition(topic, *partition).set_offset(Offset::Offset(*position))?;
         }
     }
     Ok(list)

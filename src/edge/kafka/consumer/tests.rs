@@ -1,20 +1,20 @@
-//! The source against librdkafka's mock cluster: a broker inside the process.
+//! The source against librdkafka's mock broker: a broker inside the process.
 
 use std::time::Duration;
 
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use self::{
-    cluster::Cluster,
+    broker::Broker,
     member::{Member, commits},
 };
 use super::*;
 use crate::{
     core::{source::Paused, time::Timestamp},
-    edge::kafka::config::Start,
+    edge::kafka::consumer::config::Start,
 };
 
-mod cluster;
+mod broker;
 mod member;
 
 /// How long anything may take.
@@ -24,9 +24,9 @@ const TOPIC: &str = "logins";
 
 #[tokio::test]
 async fn records_are_read_whole_and_a_restart_goes_on_at_the_commit() {
-    let cluster = Cluster::with_partitions(2);
-    cluster.produce_numbers(2, 0..10);
-    let mut member = cluster.source();
+    let broker = Broker::with_partitions(2);
+    broker.produce_numbers(2, 0..10);
+    let mut member = broker.source();
     member.until(|it| it.read.len() == 20 && it.total == Some(2)).await;
     let first = &member.read[0];
     assert_eq!((first.topic.as_ref(), first.value.as_deref()), (TOPIC, Some(b"0".as_slice())));
@@ -38,9 +38,9 @@ async fn records_are_read_whole_and_a_restart_goes_on_at_the_commit() {
     member.until(|it| it.has_told(|event| commits(event, &committed))).await;
     let last = vec![(member.ownership(1), 10)];
     member.close(last).await;
-    assert_eq!((cluster.committed(0), cluster.committed(1)), (Some(4), Some(10)));
+    assert_eq!((broker.committed(0), broker.committed(1)), (Some(4), Some(10)));
 
-    let mut member = cluster.source();
+    let mut member = broker.source();
     member.until(|it| it.read.len() == 6).await;
     assert_eq!((member.offsets(0), member.offsets(1)), ((4..10).collect(), vec![]));
     let ends = vec![(member.ownership(0), 10), (member.ownership(1), 10)];
@@ -50,29 +50,29 @@ async fn records_are_read_whole_and_a_restart_goes_on_at_the_commit() {
 
 #[tokio::test]
 async fn the_group_is_joined_when_it_is_told_to_begin_and_not_before() {
-    let cluster = Cluster::with_partitions(2);
-    cluster.produce_numbers(2, 0..3);
-    let mut waiting = Member::waiting(&cluster.config());
+    let broker = Broker::with_partitions(2);
+    broker.produce_numbers(2, 0..3);
+    let mut waiting = Member::waiting(&broker.config());
     waiting.until(|it| it.total == Some(2)).await;
-    let mut other = cluster.source();
+    let mut other = broker.source();
     other.until(|it| it.read.len() == 6).await;
     assert_eq!((other.owned.len(), waiting.owned.len()), (2, 0), "the group has one member");
     other.close(vec![]).await;
     waiting.source.command(SourceCommand::Begin);
     waiting.until(|it| it.read.len() == 6).await;
     waiting.close(vec![]).await;
-    Member::waiting(&cluster.config()).close(vec![]).await;
+    Member::waiting(&broker.config()).close(vec![]).await;
 }
 
 async fn nothing_is_delivered_twice(strategy: &str) {
-    let cluster = Cluster::with_partitions(4);
-    cluster.produce_numbers(4, 0..50);
-    let mut config = cluster.config();
+    let broker = Broker::with_partitions(4);
+    broker.produce_numbers(4, 0..50);
+    let mut config = broker.config();
     config.properties.insert("partition.assignment.strategy".into(), strategy.into());
     let mut first = Member::start(&config);
     first.until(|it| it.read.len() == 200).await;
     if strategy == "range" {
-        // Other than a broker, the mock cluster takes no commit while an eager group is on the move.
+        // Other than a broker, the mock broker takes no commit while an eager group is on the move.
         first.commit().await;
     }
 
@@ -86,7 +86,7 @@ async fn nothing_is_delivered_twice(strategy: &str) {
             first.release();
         }
     }
-    cluster.produce_numbers(4, 50..60);
+    broker.produce_numbers(4, 50..60);
     let deadline = now() + DEADLINE;
     while first.read.len() + second.read.len() < 240 {
         assert!(now() < deadline, "{} and {} were read", first.read.len(), second.read.len());
@@ -105,7 +105,7 @@ async fn nothing_is_delivered_twice(strategy: &str) {
     first.until(|it| it.owned.len() == 4 || !it.revoking.is_empty()).await;
     first.release();
     first.until(|it| it.owned.len() == 4).await;
-    cluster.produce_numbers(4, 60..61);
+    broker.produce_numbers(4, 60..61);
     for partition in 0..4 {
         first.until(|it| it.offsets(partition).last() == Some(&60)).await;
     }
@@ -124,8 +124,8 @@ async fn a_second_member_takes_over_eagerly() {
 
 #[tokio::test]
 async fn a_member_without_a_partition_takes_over_when_there_is_one() {
-    let cluster = Cluster::with_partitions(1);
-    let mut config = cluster.config();
+    let broker = Broker::with_partitions(1);
+    let mut config = broker.config();
     config.properties.insert("partition.assignment.strategy".into(), "range".into());
     let (mut first, mut second) = (Member::start(&config), Member::start(&config));
     let deadline = now() + DEADLINE;
@@ -136,22 +136,22 @@ async fn a_member_without_a_partition_takes_over_when_there_is_one() {
     }
     let (owner, mut other) = if first.owned.is_empty() { (second, first) } else { (first, second) };
     owner.close(vec![]).await;
-    cluster.produce_numbers(1, 0..3);
+    broker.produce_numbers(1, 0..3);
     other.until(|it| it.read.len() == 3).await;
     assert!(!other.has_told(|event| matches!(event, SourceEvent::Connection(_))));
 }
 
 #[tokio::test]
 async fn what_is_paused_is_not_read_and_nothing_is_skipped() {
-    let cluster = Cluster::with_partitions(2);
-    let mut member = cluster.source();
+    let broker = Broker::with_partitions(2);
+    let mut member = broker.source();
     member.until(|it| it.owned.len() == 2).await;
     let held = Paused { everything: false, partitions: vec![member.ownership(0)] };
     member.source.command(SourceCommand::Pause(held));
-    cluster.produce_numbers(2, 0..1000);
+    broker.produce_numbers(2, 0..1000);
     member.until(|it| it.offsets(1).len() == 1000).await;
     let early = member.offsets(0).len();
-    assert!(early < 1000, "the order came before the records");
+    assert!(early < 1000, "the command came before the records");
     member.source.command(SourceCommand::Pause(Paused { everything: true, partitions: vec![] }));
     member.source.command(SourceCommand::Pause(Paused::default()));
     member.until(|it| it.offsets(0).len() == 1000).await;
@@ -160,9 +160,9 @@ async fn what_is_paused_is_not_read_and_nothing_is_skipped() {
 
 #[tokio::test]
 async fn a_partition_that_is_assigned_during_a_pause_is_paused() {
-    let cluster = Cluster::with_partitions(1);
-    cluster.produce_numbers(1, 0..10);
-    let mut member = cluster.source();
+    let broker = Broker::with_partitions(1);
+    broker.produce_numbers(1, 0..10);
+    let mut member = broker.source();
     member.source.command(SourceCommand::Pause(Paused { everything: true, partitions: vec![] }));
     // The survey that tells the ends comes after the assignment, with polls in between.
     member.until(|it| it.has_told(|event| matches!(event, SourceEvent::Ends(_)))).await;
@@ -173,51 +173,49 @@ async fn a_partition_that_is_assigned_during_a_pause_is_paused() {
 
 #[tokio::test]
 async fn a_lost_assignment_is_told_and_nothing_of_it_is_committed() {
-    let cluster = Cluster::with_partitions(1);
-    cluster.produce_numbers(1, 0..10);
-    let mut member = cluster.source();
+    let broker = Broker::with_partitions(1);
+    broker.produce_numbers(1, 0..10);
+    let mut member = broker.source();
     member.until(|it| it.read.len() == 10).await;
     let old = member.ownership(0);
-    cluster
-        .0
-        .request_errors(RDKafkaApiKey::Heartbeat, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID]);
+    broker.0.request_errors(RDKafkaApiKey::Heartbeat, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID]);
     member.until(|it| it.has_told(|event| matches!(event, SourceEvent::Lost(lost) if lost == &[old]))).await;
     member.source.command(SourceCommand::Commit(vec![(old, 10)]));
     member.until(|it| it.read.len() == 20).await;
     assert_ne!(member.ownership(0), old);
     assert!(!member.has_told(|event| matches!(event, SourceEvent::Committed { .. })));
-    assert_eq!(cluster.committed(0), None);
+    assert_eq!(broker.committed(0), None);
 }
 
 #[tokio::test]
 async fn a_topic_that_does_not_exist_yet_is_waited_for() {
-    let cluster = Cluster::with_partitions(0);
-    let mut member = cluster.source();
+    let broker = Broker::with_partitions(0);
+    let mut member = broker.source();
     let is_missing = |member: &Member, expected| {
         member.has_told(|event| {
             matches!(event, SourceEvent::TopicMissing { topic, missing } if &**topic == TOPIC && *missing == expected)
         })
     };
     member.until(|it| is_missing(it, true)).await;
-    cluster.0.create_topic(TOPIC, 1, 1).unwrap();
-    cluster.produce_numbers(1, 0..10);
+    broker.0.create_topic(TOPIC, 1, 1).unwrap();
+    broker.produce_numbers(1, 0..10);
     member.until(|it| it.read.len() == 10 && is_missing(it, false)).await;
     assert_eq!(member.total, Some(1));
 }
 
 #[tokio::test]
 async fn records_that_expired_are_counted_and_the_rest_is_read() {
-    let cluster = Cluster::with_partitions(1);
-    cluster.produce(0, [b"first".to_vec()]);
-    let mut member = cluster.source();
+    let broker = Broker::with_partitions(1);
+    broker.produce(0, [b"first".to_vec()]);
+    let mut member = broker.source();
     member.until(|it| it.read.len() == 1).await;
     let position = member.positions();
     member.close(position).await;
 
-    // The mock cluster keeps the last 5 MB of a partition.
+    // The mock broker keeps the last 5 MB of a partition.
     let big = || std::iter::repeat_n(vec![b'x'; 500_000], 20);
-    cluster.produce(0, big());
-    let mut member = cluster.source();
+    broker.produce(0, big());
+    let mut member = broker.source();
     let lost = |member: &Member| {
         member.told.iter().find_map(|event| match event {
             SourceEvent::LostToRetention { records, .. } => Some(*records),
@@ -233,24 +231,24 @@ async fn records_that_expired_are_counted_and_the_rest_is_read() {
 
 #[tokio::test]
 async fn an_outage_is_told_with_its_end() {
-    let cluster = Cluster::with_partitions(1);
-    let mut member = cluster.source();
+    let broker = Broker::with_partitions(1);
+    let mut member = broker.source();
     member.until(|it| it.owned.len() == 1).await;
-    cluster.0.broker_down(-1).unwrap();
+    broker.0.broker_down(-1).unwrap();
     member.until(|it| it.has_told(|event| matches!(event, SourceEvent::Connection(Some(_))))).await;
-    cluster.0.broker_up(-1).unwrap();
+    broker.0.broker_up(-1).unwrap();
     member.until(|it| it.has_told(|event| matches!(event, SourceEvent::Connection(None)))).await;
-    cluster.produce_numbers(1, 0..3);
+    broker.produce_numbers(1, 0..3);
     member.until(|it| it.offsets(0).last() == Some(&2)).await;
 }
 
 #[tokio::test]
 async fn a_close_ends_also_when_no_broker_answers() {
-    let cluster = Cluster::with_partitions(1);
-    cluster.produce_numbers(1, 0..3);
-    let mut member = cluster.source();
+    let broker = Broker::with_partitions(1);
+    broker.produce_numbers(1, 0..3);
+    let mut member = broker.source();
     member.until(|it| it.read.len() == 3).await;
-    cluster.0.broker_down(-1).unwrap();
+    broker.0.broker_down(-1).unwrap();
     let positions = member.positions();
     let begun = now();
     member.close(positions).await;
@@ -259,31 +257,31 @@ async fn a_close_ends_also_when_no_broker_answers() {
 
 #[tokio::test]
 async fn a_last_commit_is_tried_again_while_the_group_is_on_the_move() {
-    let cluster = Cluster::with_partitions(1);
-    cluster.produce_numbers(1, 0..3);
-    let mut member = cluster.source();
+    let broker = Broker::with_partitions(1);
+    broker.produce_numbers(1, 0..3);
+    let mut member = broker.source();
     member.until(|it| it.read.len() == 3).await;
     let on_the_move = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS; 2];
-    cluster.0.request_errors(RDKafkaApiKey::OffsetCommit, &on_the_move);
+    broker.0.request_errors(RDKafkaApiKey::OffsetCommit, &on_the_move);
     let positions = member.positions();
     let member = member.close(positions).await;
     let failed = |event: &SourceEvent| matches!(event, SourceEvent::Committed { result: Err(_), .. });
     assert!(member.has_told(failed));
-    assert_eq!(cluster.committed(0), Some(3));
+    assert_eq!(broker.committed(0), Some(3));
 }
 
 #[tokio::test]
 async fn a_start_at_the_end_is_kept_by_a_commit() {
-    let cluster = Cluster::with_partitions(1);
-    cluster.produce_numbers(1, 0..5);
-    let config = SourceConfig { start: Start::Latest, ..cluster.config() };
+    let broker = Broker::with_partitions(1);
+    broker.produce_numbers(1, 0..5);
+    let config = SourceConfig { start: Start::Latest, ..broker.config() };
     let mut member = Member::start(&config);
     member
         .until(|it| it.has_told(|event| matches!(event, SourceEvent::Committed { result: Ok(()), .. })))
         .await;
-    assert_eq!(cluster.committed(0), Some(5));
+    assert_eq!(broker.committed(0), Some(5));
     member.close(vec![]).await;
-    cluster.produce_numbers(1, 5..8);
+    broker.produce_numbers(1, 5..8);
     let mut member = Member::start(&config);
     member.until(|it| it.read.len() == 3).await;
     assert_eq!(member.offsets(0), [5, 6, 7]);
@@ -291,27 +289,27 @@ async fn a_start_at_the_end_is_kept_by_a_commit() {
 
 #[tokio::test]
 async fn the_commit_of_a_start_is_tried_again_until_it_is_there() {
-    let cluster = Cluster::with_partitions(1);
-    cluster.produce_numbers(1, 0..5);
-    let config = SourceConfig { start: Start::Latest, ..cluster.config() };
+    let broker = Broker::with_partitions(1);
+    broker.produce_numbers(1, 0..5);
+    let config = SourceConfig { start: Start::Latest, ..broker.config() };
     // Not one after which the group is joined anew, and the start committed anew.
     let failing = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS; 3];
-    cluster.0.request_errors(RDKafkaApiKey::OffsetCommit, &failing);
+    broker.0.request_errors(RDKafkaApiKey::OffsetCommit, &failing);
     let mut member = Member::start(&config);
     let failed = |event: &SourceEvent| matches!(event, SourceEvent::Committed { result: Err(_), .. });
     member
         .until(|it| it.has_told(|event| matches!(event, SourceEvent::Committed { result: Ok(()), .. })))
         .await;
     assert!(member.has_told(failed));
-    assert_eq!(cluster.committed(0), Some(5));
+    assert_eq!(broker.committed(0), Some(5));
 }
 
 /// Invariant 9.
 #[tokio::test]
 async fn invariant_9_the_poll_loop_is_not_blocked_while_nobody_listens() {
-    let cluster = Cluster::with_partitions(1);
-    cluster.produce_numbers(1, 0..20_000);
-    let mut member = cluster.source();
+    let broker = Broker::with_partitions(1);
+    broker.produce_numbers(1, 0..20_000);
+    let mut member = broker.source();
     let heartbeat = member.source.heartbeat();
     member.until(|it| !it.read.is_empty()).await;
     let (mut last, mut beats, mut gap) = (heartbeat.last(), 0, Duration::ZERO);

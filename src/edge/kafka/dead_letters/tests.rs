@@ -21,7 +21,7 @@ const TOPIC: &str = "dead-letters";
 
 struct Bench {
     cluster: MockCluster<'static, DefaultProducerContext>,
-    letters: KafkaDeadLetters,
+    dead_letters: KafkaDeadLetters,
     outcomes: mpsc::Receiver<(DeadLetterId, WriteOutcome)>,
 }
 
@@ -33,13 +33,12 @@ impl Bench {
     /// One whose letters come back after so many milliseconds.
     fn giving_up_after(milliseconds: &str) -> Self {
         let cluster = MockCluster::new(1).unwrap();
-        let (brokers, properties) = (cluster.bootstrap_servers(), BTreeMap::new());
-        let reached = Cluster { brokers: &brokers, properties: &properties };
+        let reached = Cluster { brokers: cluster.bootstrap_servers(), ..Cluster::default() };
         let (sender, outcomes) = mpsc::channel(2);
         let mut client = producer::properties(&reached, &[]);
         client.set("message.timeout.ms", milliseconds);
-        let letters = KafkaDeadLetters::of(client, TOPIC, sender).unwrap();
-        Self { cluster, letters, outcomes }
+        let dead_letters = KafkaDeadLetters::with_client(client, TOPIC, sender).unwrap();
+        Self { cluster, dead_letters, outcomes }
     }
 
     async fn outcome(&mut self) -> (u64, WriteOutcome) {
@@ -48,7 +47,7 @@ impl Bench {
     }
 
     async fn outcome_of(&mut self, id: u64) -> WriteOutcome {
-        self.letters.write(letter(id));
+        self.dead_letters.write(letter(id));
         self.outcome().await.1
     }
 
@@ -67,7 +66,7 @@ impl Bench {
 async fn a_letter_is_the_record_and_what_happened() {
     let mut bench = Bench::new();
     bench.cluster.create_topic(TOPIC, 1, 1).unwrap();
-    bench.letters.write(letter(7));
+    bench.dead_letters.write(letter(7));
     assert_eq!(bench.outcome().await, (7, WriteOutcome::Written));
     let written = bench.read();
     assert_eq!((written.key(), written.payload()), (Some(b"key".as_slice()), Some(b"value".as_slice())));
@@ -102,7 +101,7 @@ async fn every_letter_has_one_outcome_also_when_nobody_listens_for_a_while() {
     let mut bench = Bench::new();
     bench.cluster.create_topic(TOPIC, 4, 1).unwrap();
     for id in 0..100 {
-        bench.letters.write(letter(id));
+        bench.dead_letters.write(letter(id));
     }
     let mut outcomes = BTreeMap::new();
     while outcomes.len() < 100 {
@@ -115,7 +114,7 @@ async fn every_letter_has_one_outcome_also_when_nobody_listens_for_a_while() {
 #[tokio::test]
 async fn a_missing_topic_refuses_until_there_is_one() {
     let mut bench = Bench::new();
-    bench.letters.write(letter(1));
+    bench.dead_letters.write(letter(1));
     assert_eq!(bench.outcome().await, (1, WriteOutcome::Refused(Code("unknown_topic_or_partition"))));
     bench.cluster.create_topic(TOPIC, 1, 1).unwrap();
     let written = async {
@@ -132,9 +131,9 @@ async fn what_the_broker_refuses_for_good_says_so() {
     bench.cluster.create_topic(TOPIC, 1, 1).unwrap();
     let too_large = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
     bench.cluster.request_errors(RDKafkaApiKey::Produce, &[too_large]);
-    bench.letters.write(letter(1));
+    bench.dead_letters.write(letter(1));
     assert_eq!(bench.outcome().await, (1, WriteOutcome::Refused(Code("message_size_too_large"))));
-    bench.letters.write(letter(2));
+    bench.dead_letters.write(letter(2));
     assert_eq!(bench.outcome().await, (2, WriteOutcome::Written));
 }
 
@@ -166,6 +165,6 @@ async fn letters_of_an_outage_come_back() {
     let connected = async { while bench.outcome_of(1).await != WriteOutcome::Written {} };
     timeout(DEADLINE, connected).await.unwrap();
     bench.cluster.broker_down(-1).unwrap();
-    bench.letters.write(letter(2));
+    bench.dead_letters.write(letter(2));
     assert_eq!(bench.outcome().await, (2, WriteOutcome::Again(Code("message_timed_out"))));
 }

@@ -1,4 +1,4 @@
-//! A member of the group: a source and what it has told.
+//! A member of the group: a source and what it has reported.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,10 +9,9 @@ use std::{
 use super::{super::*, DEADLINE};
 use crate::core::record::Record;
 
-/// A member of the group, and what it has told.
 pub(super) struct Member {
     pub(super) source: KafkaSource,
-    /// What it owns: partition by ownership.
+    /// The owned partitions, by ownership.
     pub(super) owned: BTreeMap<Ownership, i32>,
     pub(super) read: Vec<Record>,
     pub(super) revoking: BTreeSet<Ownership>,
@@ -27,7 +26,7 @@ impl Member {
         member
     }
 
-    /// One that was not told to begin.
+    /// A member that has not begun.
     pub(super) fn waiting(config: &SourceConfig) -> Self {
         let source = KafkaSource::start(config, 8 << 20, now()).unwrap();
         let (owned, revoking) = (BTreeMap::new(), BTreeSet::new());

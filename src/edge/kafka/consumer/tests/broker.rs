@@ -2,17 +2,17 @@
 
 use rdkafka::{
     ClientConfig,
-    consumer::{BaseConsumer, Consumer as _},
+    consumer::BaseConsumer,
     mocking::MockCluster,
     producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _},
 };
 
 use super::{super::*, DEADLINE, TOPIC, member::Member};
+use crate::{core::record::TopicPartition, edge::kafka::lookups::Lookups};
 
-/// The broker.
-pub(super) struct Cluster(pub(super) MockCluster<'static, DefaultProducerContext>);
+pub(super) struct Broker(pub(super) MockCluster<'static, DefaultProducerContext>);
 
-impl Cluster {
+impl Broker {
     pub(super) fn with_partitions(partitions: i32) -> Self {
         let cluster = MockCluster::new(1).unwrap();
         if partitions > 0 {
@@ -66,8 +66,9 @@ impl Cluster {
 
     pub(super) fn committed(&self, partition: i32) -> Option<i64> {
         let consumer: BaseConsumer = self.client().create().unwrap();
-        let place = partitions::Place { topic: TOPIC.into(), partition };
-        let list = consumer.committed_offsets(group::list([&place]), DEADLINE).unwrap();
-        list.elements()[0].offset().to_raw().filter(|offset| *offset >= 0)
+        let partition = TopicPartition { topic: TOPIC.into(), partition };
+        let committed =
+            Lookups::new(&consumer, DEADLINE).committed(std::slice::from_ref(&partition)).unwrap();
+        committed.get(&partition).copied()
     }
 }

@@ -1,0 +1,38 @@
+//! librdkafka's lists of partitions, from partitions of ours and back.
+
+use std::sync::Arc;
+
+use rdkafka::{Offset, TopicPartitionList, error::KafkaResult};
+
+use crate::core::record::TopicPartition;
+
+/// A list without offsets.
+#[must_use]
+pub fn without_offsets<'a>(partitions: impl IntoIterator<Item = &'a TopicPartition>) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for partition in partitions {
+        list.add_partition(&partition.topic, partition.partition);
+    }
+    list
+}
+
+/// A list with the offset to start each partition at; `None` is the first of its log.
+///
+/// # Errors
+/// If an offset is negative.
+pub fn starting_at<'a>(
+    starts: impl IntoIterator<Item = (&'a TopicPartition, Option<i64>)>,
+) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::new();
+    for (partition, start) in starts {
+        let offset = start.map_or(Offset::Beginning, Offset::Offset);
+        list.add_partition(&partition.topic, partition.partition).set_offset(offset)?;
+    }
+    Ok(list)
+}
+
+#[must_use]
+pub fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {
+    let partition = |topic: &str, partition| TopicPartition { topic: Arc::from(topic), partition };
+    list.elements().iter().map(|element| partition(element.topic(), element.partition())).collect()
+}
