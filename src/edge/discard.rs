@@ -65,14 +65,14 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::core::dead_letter::tests::letter;
+    use crate::core::dead_letter::tests::dead_letter;
 
     #[tokio::test]
     async fn each_dead_letter_is_reported_even_if_nobody_listens_for_a_while() {
         let (sender, mut receiver) = mpsc::channel(2);
         let mut dead_letters = Discard::start(sender).unwrap();
         for id in 0..10 {
-            dead_letters.write(letter(id));
+            dead_letters.write(dead_letter(id));
         }
         for id in 0..10 {
             assert_eq!(receiver.recv().await, Some((DeadLetterId(id), WriteOutcome::Written)));

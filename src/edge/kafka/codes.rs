@@ -60,6 +60,12 @@ pub fn is_refusal(error: &KafkaError) -> bool {
     )
 }
 
+/// Whether a commit failed because the metadata beside a position is too large.
+#[must_use]
+pub fn is_metadata_too_large(error: &KafkaError) -> bool {
+    matches!(error.rdkafka_error_code(), Some(Error::OffsetMetadataTooLarge | Error::InvalidCommitOffsetSize))
+}
+
 /// Whether an error explains why a broker cannot be reached, and how well: the higher the better.
 #[must_use]
 pub fn explains_unreachable(error: Error) -> Option<u8> {
@@ -91,6 +97,7 @@ const NAMES: &[(Error, &str)] = &[
     (Error::GroupMaxSizeReached, "group_max_size_reached"),
     (Error::IllegalGeneration, "illegal_generation"),
     (Error::InconsistentGroupProtocol, "inconsistent_group_protocol"),
+    (Error::InvalidCommitOffsetSize, "invalid_commit_offset_size"),
     (Error::InvalidConfig, "invalid_config"),
     (Error::InvalidMessageSize, "invalid_message_size"),
     (Error::InvalidRecord, "invalid_record"),
@@ -109,6 +116,7 @@ const NAMES: &[(Error, &str)] = &[
     (Error::NotEnoughReplicas, "not_enough_replicas"),
     (Error::NotEnoughReplicasAfterAppend, "not_enough_replicas"),
     (Error::NotLeaderForPartition, "not_leader_for_partition"),
+    (Error::OffsetMetadataTooLarge, "offset_metadata_too_large"),
     (Error::OffsetOutOfRange, "offset_out_of_range"),
     (Error::OperationTimedOut, "operation_timed_out"),
     (Error::PolicyViolation, "policy_violation"),

@@ -15,16 +15,12 @@
 //! being revoked. Knows nothing of the content of records.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-        mpsc::sync_channel,
-    },
+    sync::{Arc, mpsc::sync_channel},
     thread::{self, Thread},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use rdkafka::{config::FromClientConfigAndContext as _, error::KafkaResult};
+use rdkafka::config::FromClientConfigAndContext as _;
 use tokio::sync::mpsc;
 
 use self::{
@@ -33,7 +29,8 @@ use self::{
     commits::Commits,
     config::SourceConfig,
     group::{Group, GroupConsumer},
-    lookup_thread::{Asker, LogRange, LookupThread, PartitionStart, Refresh},
+    heartbeat::Heartbeat,
+    lookup_thread::{Asker, LookupThread},
     metadata::Metadata,
     outbox::Outbox,
     partitions::OwnedPartitions,
@@ -44,12 +41,7 @@ use self::{
     state::State,
 };
 use crate::{
-    core::{
-        code::Code,
-        record::Ownership,
-        source::{Source, SourceCommand, SourceEvent},
-        time::Moment,
-    },
+    core::source::{Source, SourceCommand, SourceEvent},
     edge::kafka::cluster::StartError,
 };
 
@@ -58,8 +50,10 @@ mod commands;
 mod commits;
 pub mod config;
 mod group;
+pub mod heartbeat;
 mod lookup_thread;
 mod metadata;
+mod newest_commits;
 mod outbox;
 mod partitions;
 mod pausing;
@@ -68,33 +62,13 @@ mod properties;
 mod reading;
 mod rebalance;
 mod recovery;
+mod report;
 mod state;
 
 /// How many events may wait for the runner; a batch of records is one event.
 const EVENTS: usize = 4;
 /// How many reports may wait for the poll loop.
 const REPORTS: usize = 8;
-
-/// When the poll loop last took a turn.
-#[derive(Debug)]
-pub struct Heartbeat {
-    origin: Instant,
-    /// Milliseconds since the origin.
-    last: AtomicU64,
-}
-
-impl Heartbeat {
-    /// The last beat, counted from the `origin` of [`KafkaSource::start`].
-    #[must_use]
-    pub fn last(&self) -> Moment {
-        Moment::after_start(Duration::from_millis(self.last.load(Ordering::Relaxed)))
-    }
-
-    fn beat(&self, now: Instant) {
-        let elapsed = now.saturating_duration_since(self.origin).as_millis();
-        self.last.store(u64::try_from(elapsed).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-}
 
 /// A consumer in a group. When it is dropped it leaves the group without a commit.
 #[derive(Debug)]
@@ -120,8 +94,7 @@ impl KafkaSource {
         let (events_in, events) = mpsc::channel(EVENTS);
         let (reports_in, reports) = sync_channel(REPORTS);
         let commands = Arc::new(Commands::default());
-        let heartbeat = Arc::new(Heartbeat { origin, last: AtomicU64::new(0) });
-        heartbeat.beat(now());
+        let heartbeat = Arc::new(Heartbeat::new(origin));
         let asker = Asker::new(config, &consumer, reports_in.clone());
         let state = State {
             lookups: LookupThread::start(asker).map_err(StartError::Thread)?,
@@ -137,6 +110,7 @@ impl KafkaSource {
             recovery: Recovery::default(),
             pausing: Pausing::default(),
             closing: Closing::default(),
+            rewinds: Vec::new(),
             topics: config.topics.clone(),
             commands: Arc::clone(&commands),
             reports,
@@ -174,23 +148,10 @@ impl Drop for KafkaSource {
     }
 }
 
-/// What the two other threads report to the poll loop.
-enum Report {
-    Committed { positions: Vec<(Ownership, i64)>, result: KafkaResult<()> },
-    Starts(Result<Vec<PartitionStart>, Code>),
-    Ranges(Result<Vec<LogRange>, Code>),
-    Refreshed(Result<Refresh, Code>),
-}
-
 /// The size of a batch: an eighth of `queue_bytes` is for the batches in the channel and one more.
 fn batch_bytes(queue_bytes: u64) -> usize {
     let batches = u64::try_from(EVENTS + 1).unwrap_or(u64::MAX);
     usize::try_from(queue_bytes / 8 / batches).unwrap_or(usize::MAX).clamp(16 * 1024, 1024 * 1024)
-}
-
-#[expect(clippy::disallowed_methods, reason = "this is an edge: the poll loop has deadlines of its own")]
-fn now() -> Instant {
-    Instant::now()
 }
 
 #[cfg(test)]

@@ -14,7 +14,10 @@ use rdkafka::{
 };
 
 use super::partition_list::without_offsets;
-use crate::core::record::TopicPartition;
+use crate::core::{
+    catch_panic,
+    record::{CommittedPosition, TopicPartition},
+};
 
 /// What the brokers say of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,12 +61,28 @@ impl<'a, C: ConsumerContext> Lookups<'a, C> {
         })
     }
 
-    /// The committed offset of each partition that has one.
+    /// What the group has committed of each partition, if anything.
     ///
     /// # Errors
     /// If the group's coordinator does not answer, or refuses a partition.
-    pub fn committed(&self, partitions: &[TopicPartition]) -> KafkaResult<BTreeMap<TopicPartition, i64>> {
-        offsets(&self.consumer.committed_offsets(without_offsets(partitions), self.timeout)?)
+    pub fn committed(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> KafkaResult<BTreeMap<TopicPartition, CommittedPosition>> {
+        let list = self.consumer.committed_offsets(without_offsets(partitions), self.timeout)?;
+        let mut metadata: BTreeMap<_, _> =
+            list.elements().iter().map(|element| (partition(element), metadata(element))).collect();
+        let committed = |(partition, position): (TopicPartition, i64)| {
+            let metadata = metadata.remove(&partition).flatten();
+            (partition, CommittedPosition { position, metadata })
+        };
+        Ok(offsets(&list)?.into_iter().map(committed).collect())
+    }
+
+    /// The id of the cluster, if the brokers have one. librdkafka knows it from the first answer of a broker.
+    #[must_use]
+    pub fn cluster_id(&self) -> Option<Arc<str>> {
+        self.consumer.client().fetch_cluster_id(self.timeout).map(Arc::from)
     }
 
     /// The offset of each partition at a time (in milliseconds), at its beginning or at its end. A partition
@@ -132,7 +151,16 @@ fn known_offsets(list: &TopicPartitionList) -> BTreeMap<TopicPartition, i64> {
     let offset = |element: &TopicPartitionListElem<'_>| {
         let offset = element.offset().to_raw().filter(|offset| *offset >= 0)?;
         element.error().ok()?;
-        Some((TopicPartition { topic: Arc::from(element.topic()), partition: element.partition() }, offset))
+        Some((partition(element), offset))
     };
     list.elements().iter().filter_map(offset).collect()
+}
+
+fn partition(element: &TopicPartitionListElem<'_>) -> TopicPartition {
+    TopicPartition { topic: Arc::from(element.topic()), partition: element.partition() }
+}
+
+/// The metadata that any program may have committed. rdkafka panics if it is not UTF-8; then it is not ours.
+fn metadata(element: &TopicPartitionListElem<'_>) -> Option<Box<str>> {
+    catch_panic::caught(|| Some(Box::<str>::from(element.metadata()))).filter(|metadata| !metadata.is_empty())
 }

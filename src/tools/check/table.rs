@@ -2,7 +2,10 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Error};
 
-use super::{PROPERTIES, Questions, Trouble, count, trouble};
+use super::{
+    questions::{Questions, count},
+    trouble::{PROPERTIES, Trouble, trouble},
+};
 use crate::{
     config::Config,
     core::session_table::config::TableConfig,
@@ -68,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_is_said() {
+    fn each_fault_has_its_words() {
         check(&[], &[]);
         check(&[Fault::NotCompacted], &["`compact`"]);
         check(&[Fault::NeverDeletes, Fault::Forgets], &["`delete`", "`sessions.max_age`"]);
@@ -76,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_missing_right_to_describe_has_its_remedy() {
-        let told = undescribed(&KafkaError::Global(Error::TopicAuthorizationFailed));
-        assert!(told.help.contains("DescribeConfigs"), "{}", told.help);
+        let trouble = undescribed(&KafkaError::Global(Error::TopicAuthorizationFailed));
+        assert!(trouble.help.contains("DescribeConfigs"), "{}", trouble.help);
     }
 }

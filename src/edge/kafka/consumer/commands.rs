@@ -3,14 +3,12 @@
 //! They take bounded memory: only the highest position of each ownership is kept, a newer pause replaces the
 //! one before, and an ownership is released once.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::newest_commits::NewestCommits;
 use crate::core::{
     record::Ownership,
-    source::{Paused, SourceCommand},
+    source::{Commit, Paused, SourceCommand},
 };
 
 /// Pending commands, in the order in which they are to be followed.
@@ -18,19 +16,10 @@ use crate::core::{
 pub(super) struct Pending {
     pub(super) begin: bool,
     pub(super) paused: Option<Paused>,
-    pub(super) commit: BTreeMap<Ownership, i64>,
-    pub(super) release: Vec<(Ownership, Option<i64>)>,
-    pub(super) close: Option<Vec<(Ownership, i64)>>,
-}
-
-impl Pending {
-    /// Adds to the commit that is pending, because each names only the positions that have moved since.
-    fn commit(&mut self, positions: Vec<(Ownership, i64)>) {
-        for (ownership, position) in positions {
-            let waiting = self.commit.entry(ownership).or_insert(position);
-            *waiting = position.max(*waiting);
-        }
-    }
+    pub(super) commit: NewestCommits,
+    pub(super) rewind: Vec<Ownership>,
+    pub(super) release: Vec<(Vec<Ownership>, Vec<Commit>)>,
+    pub(super) close: Option<Vec<Commit>>,
 }
 
 /// A lock, because the runner must neither wait for the poll loop nor lose a command while the loop is busy. It
@@ -43,10 +32,12 @@ impl Commands {
         let mut pending = self.pending();
         match command {
             SourceCommand::Begin => pending.begin = true,
-            SourceCommand::Commit(positions) => pending.commit(positions),
-            SourceCommand::Release(released) => pending.release.extend(released),
+            // Added to those that are pending, because each command names only the partitions that have changed.
+            SourceCommand::Commit(commits) => commits.into_iter().for_each(|it| pending.commit.add(it)),
+            SourceCommand::Release { ownerships, commits } => pending.release.push((ownerships, commits)),
+            SourceCommand::Rewind(ownership) => pending.rewind.push(ownership),
             SourceCommand::Pause(paused) => pending.paused = Some(paused),
-            SourceCommand::Close(positions) => pending.close = Some(positions),
+            SourceCommand::Close(commits) => pending.close = Some(commits),
         }
     }
 
@@ -73,16 +64,19 @@ mod tests {
     fn a_newer_command_replaces_a_pending_one_that_it_contains() {
         let commands = Commands::default();
         let paused = Paused { everything: true, partitions: vec![] };
-        commands.send(SourceCommand::Commit(vec![(Ownership(1), 5), (Ownership(2), 1)]));
-        commands.send(SourceCommand::Commit(vec![(Ownership(1), 9)]));
+        let release = |ownership, commits| SourceCommand::Release { ownerships: vec![ownership], commits };
+        let commit = |ownership, position| Commit::at(Ownership(ownership), position);
+        commands.send(SourceCommand::Commit(vec![commit(1, 5), commit(2, 1)]));
+        commands.send(SourceCommand::Commit(vec![commit(1, 9)]));
         commands.send(SourceCommand::Pause(Paused::default()));
         commands.send(SourceCommand::Pause(paused.clone()));
-        commands.send(SourceCommand::Release(vec![(Ownership(1), Some(9))]));
-        commands.send(SourceCommand::Release(vec![(Ownership(2), None)]));
-        let pending = commands.take();
-        assert_eq!(pending.commit.into_iter().collect::<Vec<_>>(), [(Ownership(1), 9), (Ownership(2), 1)]);
+        commands.send(release(Ownership(1), vec![commit(1, 9)]));
+        commands.send(release(Ownership(2), vec![]));
+        let mut pending = commands.take();
+        assert_eq!(pending.commit.take().collect::<Vec<_>>(), [commit(1, 9), commit(2, 1)]);
         assert_eq!(pending.paused, Some(paused));
-        assert_eq!(pending.release, [(Ownership(1), Some(9)), (Ownership(2), None)]);
+        let released = [(vec![Ownership(1)], vec![commit(1, 9)]), (vec![Ownership(2)], vec![])];
+        assert_eq!(pending.release, released);
         assert_eq!(pending.close, None);
         assert!(commands.take().release.is_empty(), "commands are taken once");
     }
@@ -90,9 +84,9 @@ mod tests {
     #[test]
     fn abandoning_does_not_undo_a_pending_close() {
         let commands = Commands::default();
-        commands.send(SourceCommand::Close(vec![(Ownership(1), 5)]));
+        commands.send(SourceCommand::Close(vec![Commit::at(Ownership(1), 5)]));
         commands.abandon();
-        assert_eq!(commands.take().close, Some(vec![(Ownership(1), 5)]));
+        assert_eq!(commands.take().close, Some(vec![Commit::at(Ownership(1), 5)]));
         commands.abandon();
         assert_eq!(commands.take().close, Some(vec![]));
     }

@@ -5,7 +5,6 @@
 //! deadline the wait for the answer is abandoned, not the commit.
 
 use std::{
-    collections::BTreeMap,
     io,
     sync::{
         Arc,
@@ -16,13 +15,23 @@ use std::{
 };
 
 use rdkafka::{
-    Offset, TopicPartitionList,
+    TopicPartitionList,
     consumer::{CommitMode, Consumer as _},
-    error::KafkaResult,
 };
 
-use super::{Report, group::GroupConsumer, partitions::OwnedPartitions};
-use crate::core::record::{Ownership, TopicPartition};
+use super::{
+    group::GroupConsumer,
+    newest_commits::NewestCommits,
+    partitions::OwnedPartitions,
+    report::{Committed, Report},
+};
+use crate::{
+    core::{record::Ownership, source::Commit},
+    edge::kafka::{
+        codes,
+        partition_list::{committing, without_metadata},
+    },
+};
 
 /// How long to wait before a commit is retried that failed for a moment.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -30,13 +39,13 @@ const PAUSE: Duration = Duration::from_millis(100);
 const LONG_PAUSE: Duration = Duration::from_secs(1);
 
 struct Job {
-    positions: Vec<(Ownership, i64)>,
+    commits: Vec<Commit>,
     list: TopicPartitionList,
 }
 
 pub(super) struct Commits {
     thread: SyncSender<Job>,
-    waiting: BTreeMap<Ownership, i64>,
+    waiting: NewestCommits,
     /// The ownerships whose positions are being committed.
     running: Vec<Ownership>,
     not_before: Option<Instant>,
@@ -49,33 +58,31 @@ impl Commits {
         thread::Builder::new()
             .name("kafka-commits".into())
             .spawn(move || commit_each(&consumer, &jobs, &reports))?;
-        Ok(Self { thread, waiting: BTreeMap::new(), running: Vec::new(), not_before: None })
+        Ok(Self { thread, waiting: NewestCommits::default(), running: Vec::new(), not_before: None })
     }
 
-    /// Adds positions to commit; of each ownership the highest counts.
-    pub(super) fn want(&mut self, positions: impl IntoIterator<Item = (Ownership, i64)>) {
-        for (ownership, position) in positions {
-            let waiting = self.waiting.entry(ownership).or_insert(position);
-            *waiting = position.max(*waiting);
-        }
+    pub(super) fn want(&mut self, commits: impl IntoIterator<Item = Commit>) {
+        commits.into_iter().for_each(|commit| self.waiting.add(commit));
     }
 
-    /// Hands the waiting positions to the commit thread if it is idle. Leaves out ownerships that have ended.
+    /// Hands the waiting commits to the commit thread if it is idle. Leaves out ownerships that have ended.
     pub(super) fn advance(&mut self, partitions: &OwnedPartitions, now: Instant) {
         let too_early = self.not_before.is_some_and(|at| now < at);
         if self.waiting.is_empty() || !self.running.is_empty() || too_early {
             return;
         }
         self.not_before = None;
-        let waiting = std::mem::take(&mut self.waiting).into_iter();
-        let positions: Vec<_> =
-            waiting.filter(|(ownership, _)| partitions.of(*ownership).is_some()).collect();
-        if positions.is_empty() {
+        let commits: Vec<_> =
+            self.waiting.take().filter(|commit| partitions.of(commit.ownership).is_some()).collect();
+        if commits.is_empty() {
             return;
         }
-        let running = positions.iter().map(|(ownership, _)| *ownership).collect();
-        if let Ok(list) = list(partitions, &positions)
-            && self.thread.try_send(Job { positions, list }).is_ok()
+        let running = commits.iter().map(|commit| commit.ownership).collect();
+        let list = committing(commits.iter().filter_map(|commit| {
+            Some((partitions.of(commit.ownership)?, commit.position, commit.metadata.as_deref()))
+        }));
+        if let Ok(list) = list
+            && self.thread.try_send(Job { commits, list }).is_ok()
         {
             self.running = running;
         }
@@ -86,24 +93,24 @@ impl Commits {
         self.running.clear();
     }
 
-    /// Commits these positions again while somebody waits for them.
-    pub(super) fn retry_soon(&mut self, positions: &[(Ownership, i64)], now: Instant) {
-        self.retry(positions, now + PAUSE);
+    /// Commits again, while somebody waits for it.
+    pub(super) fn retry_soon(&mut self, commits: &[Commit], now: Instant) {
+        self.retry(commits, now + PAUSE);
     }
 
-    /// Commits these positions again.
-    pub(super) fn retry_later(&mut self, positions: &[(Ownership, i64)], now: Instant) {
-        self.retry(positions, now + LONG_PAUSE);
+    /// Commits again.
+    pub(super) fn retry_later(&mut self, commits: &[Commit], now: Instant) {
+        self.retry(commits, now + LONG_PAUSE);
     }
 
-    fn retry(&mut self, positions: &[(Ownership, i64)], at: Instant) {
+    fn retry(&mut self, commits: &[Commit], at: Instant) {
         self.not_before = Some(at);
-        self.want(positions.iter().copied());
+        commits.iter().for_each(|commit| self.waiting.add_older(commit.clone()));
     }
 
     /// Whether a position of this ownership waits or is being committed.
     pub(super) fn concern(&self, ownership: Ownership) -> bool {
-        self.waiting.contains_key(&ownership) || self.running.contains(&ownership)
+        self.waiting.contains(ownership) || self.running.contains(&ownership)
     }
 
     /// Whether nothing waits and nothing is being committed.
@@ -112,20 +119,17 @@ impl Commits {
     }
 }
 
-fn list(partitions: &OwnedPartitions, positions: &[(Ownership, i64)]) -> KafkaResult<TopicPartitionList> {
-    let mut list = TopicPartitionList::with_capacity(positions.len());
-    for (ownership, position) in positions {
-        if let Some(TopicPartition { topic, partition }) = partitions.of(*ownership) {
-            list.add_partition(topic, *partition).set_offset(Offset::Offset(*position))?;
-        }
-    }
-    Ok(list)
-}
-
 fn commit_each(consumer: &GroupConsumer, jobs: &Receiver<Job>, reports: &SyncSender<Report>) {
-    for Job { positions, list } in jobs {
-        let result = consumer.commit(&list, CommitMode::Sync);
-        if reports.send(Report::Committed { positions, result }).is_err() {
+    for Job { mut commits, list } in jobs {
+        let mut result = consumer.commit(&list, CommitMode::Sync);
+        let has_metadata = commits.iter().any(|commit| commit.metadata.is_some());
+        // librdkafka returns one error for the whole list, so it is not known whose metadata was too large.
+        let metadata_dropped = has_metadata && result.as_ref().is_err_and(codes::is_metadata_too_large);
+        if metadata_dropped {
+            commits.iter_mut().for_each(|commit| commit.metadata = None);
+            result = without_metadata(&list).and_then(|list| consumer.commit(&list, CommitMode::Sync));
+        }
+        if reports.send(Report::Committed(Committed { commits, result, metadata_dropped })).is_err() {
             return;
         }
     }

@@ -16,19 +16,16 @@ use std::{
 use rdkafka::{Offset, error::KafkaResult};
 
 use super::{
-    Report,
     config::{SourceConfig, Start},
-    group::GroupConsumer,
+    group::{Group, GroupConsumer},
+    report::{LogRange, PartitionStart, Refresh, Report, Starts},
 };
 use crate::{
     core::{
         code::Code,
         record::{Ownership, TopicPartition},
     },
-    edge::kafka::{
-        codes,
-        lookups::{Lookups, TopicState},
-    },
+    edge::kafka::{codes, lookups::Lookups},
 };
 
 /// How long the brokers may take to answer one question.
@@ -42,36 +39,6 @@ pub(super) enum Question {
     Ranges(Vec<(TopicPartition, Option<i64>)>),
     /// The subscribed topics, and the logs of the owned partitions, each with its position.
     Refresh(Vec<(Ownership, TopicPartition, Option<i64>)>),
-}
-
-/// Where to begin to read a partition.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct PartitionStart {
-    pub(super) partition: TopicPartition,
-    /// `None` is the first offset of the log.
-    pub(super) offset: Option<i64>,
-    /// The group has committed nothing there yet.
-    pub(super) is_new: bool,
-}
-
-/// The offsets that the log of a partition holds.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct LogRange {
-    pub(super) partition: TopicPartition,
-    /// The position when the question was asked: the log cannot have ended below it since.
-    pub(super) next: Option<i64>,
-    /// The offset of the oldest record.
-    pub(super) start: i64,
-    /// The offset of the next record to be produced.
-    pub(super) end: i64,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Refresh {
-    /// The subscribed topics, in the order of the subscription.
-    pub(super) topics: Vec<(Arc<str>, TopicState)>,
-    /// The logs whose brokers answered.
-    pub(super) ranges: Vec<(Ownership, LogRange)>,
 }
 
 /// The way to the thread.
@@ -124,23 +91,24 @@ impl Asker {
         }
     }
 
-    fn lookups(&self) -> Lookups<'_, super::group::Group> {
+    fn lookups(&self) -> Lookups<'_, Group> {
         Lookups::new(&self.consumer, TIMEOUT)
     }
 
     /// The committed position of each partition. Without one it is what the configuration says, as an offset:
     /// a partition that starts at its end must not start at a later end after a restart.
-    fn starts(&self, partitions: Vec<TopicPartition>) -> KafkaResult<Vec<PartitionStart>> {
-        let committed = self.lookups().committed(&partitions)?;
-        let (old, new): (Vec<_>, Vec<_>) =
-            partitions.into_iter().partition(|partition| committed.contains_key(partition));
+    fn starts(&self, partitions: Vec<TopicPartition>) -> KafkaResult<Starts> {
+        let mut committed = self.lookups().committed(&partitions)?;
+        let new: Vec<_> =
+            partitions.iter().filter(|partition| !committed.contains_key(partition)).cloned().collect();
         let configured = self.configured_starts(&new)?;
-        let start = |offsets: &BTreeMap<TopicPartition, i64>, partition: TopicPartition, is_new| {
-            let offset = offsets.get(&partition).copied();
-            PartitionStart { partition, offset, is_new }
+        let start = |partition: TopicPartition| {
+            let uncommitted = || PartitionStart::Uncommitted(configured.get(&partition).copied());
+            let start = committed.remove(&partition).map_or_else(uncommitted, PartitionStart::Committed);
+            (partition, start)
         };
-        let old = old.into_iter().map(|partition| start(&committed, partition, false));
-        Ok(old.chain(new.into_iter().map(|partition| start(&configured, partition, true))).collect())
+        let partitions = partitions.into_iter().map(start).collect();
+        Ok(Starts { partitions, cluster: self.lookups().cluster_id() })
     }
 
     fn configured_starts(&self, new: &[TopicPartition]) -> KafkaResult<BTreeMap<TopicPartition, i64>> {

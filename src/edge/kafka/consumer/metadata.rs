@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::lookup_thread::{LogRange, Refresh};
+use super::report::{LogRange, Refresh};
 use crate::{
     core::{code::Code, record::Ownership, source::SourceEvent},
     edge::kafka::{
@@ -121,7 +121,8 @@ mod tests {
         };
         let ranges = vec![(Ownership(1), range(10)), (Ownership(2), range(20))];
         let current = |ownership| ownership == Ownership(2);
-        let events = metadata.update(&Ok(Refresh { topics, ranges }), current, super::super::now());
+        let events =
+            metadata.update(&Ok(Refresh { topics, ranges }), current, super::super::heartbeat::now());
         let short = |event: &SourceEvent| match event {
             SourceEvent::Topics(topics) => format!("topics {topics:?}"),
             SourceEvent::TopicMissing { topic, missing } => format!("{topic} missing {missing}"),
@@ -156,7 +157,7 @@ mod tests {
 
     #[test]
     fn it_is_refreshed_more_often_when_something_is_wrong() {
-        let (mut metadata, now) = (Metadata::default(), super::super::now());
+        let (mut metadata, now) = (Metadata::default(), super::super::heartbeat::now());
         assert!(metadata.is_due(now));
         metadata.requested();
         assert!(!metadata.is_due(now + CALM), "one refresh at a time");

@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn events_keep_their_order_through_a_full_channel() {
         let (sender, mut receiver) = mpsc::channel(1);
-        let (mut outbox, start) = (Outbox::new(sender), super::super::now());
+        let (mut outbox, start) = (Outbox::new(sender), super::super::heartbeat::now());
         for number in 0..3 {
             outbox.push(SourceEvent::Lost(vec![Ownership(number)]));
         }
@@ -111,7 +111,7 @@ mod tests {
         let mut outbox = Outbox::new(sender);
         drop(receiver);
         outbox.push(SourceEvent::Lost(Vec::new()));
-        outbox.flush(super::super::now());
+        outbox.flush(super::super::heartbeat::now());
         assert!(!outbox.is_blocked() && outbox.is_abandoned());
         outbox.finish(SourceEvent::Closed);
     }

@@ -7,8 +7,9 @@ use std::{
     sync::Arc,
 };
 
+use super::report::PartitionStart;
 use crate::core::{
-    record::{Assignment, Ownership, TopicPartition},
+    record::{Assignment, CommittedPosition, Ownership, TopicPartition},
     source::Paused,
 };
 
@@ -18,6 +19,8 @@ pub(super) struct OwnedPartition {
     pub(super) partition: TopicPartition,
     /// The offset after the last one that was read, or the one to start with; `None` is the first of the log.
     pub(super) next: Option<i64>,
+    /// Where a new ownership of it would have to begin: at the last commit, or at the start of this one.
+    restart: Option<i64>,
     paused: bool,
     revoking: bool,
 }
@@ -28,6 +31,8 @@ pub(super) struct OwnedPartitions {
     topics: HashMap<Arc<str>, BTreeMap<i32, OwnedPartition>>,
     by_ownership: BTreeMap<Ownership, TopicPartition>,
     begun: u64,
+    /// The id of the cluster.
+    pub(super) cluster: Option<Arc<str>>,
     /// Partitions may not be paused as they should be, because they were added or resumed.
     pauses_are_stale: bool,
 }
@@ -43,20 +48,50 @@ impl OwnedPartition {
     pub(super) fn is_paused(&self) -> bool {
         self.paused
     }
+
+    pub(super) fn is_revoking(&self) -> bool {
+        self.revoking
+    }
 }
 
 impl OwnedPartitions {
     /// Begins an ownership of a partition, and ends the one before if there is one.
-    pub(super) fn begin(&mut self, partition: TopicPartition, next: Option<i64>) -> Assignment {
+    pub(super) fn begin(&mut self, partition: TopicPartition, start: PartitionStart) -> Assignment {
         self.end(&partition);
         let ownership = Ownership(self.begun);
         self.begun += 1;
         self.pauses_are_stale = true;
         self.by_ownership.insert(ownership, partition.clone());
         let TopicPartition { topic, partition: number } = partition.clone();
-        let owned = OwnedPartition { ownership, partition, next, paused: false, revoking: false };
+        let next = start.offset();
+        let owned =
+            OwnedPartition { ownership, partition, next, restart: next, paused: false, revoking: false };
         self.topics.entry(Arc::clone(&topic)).or_default().insert(number, owned);
-        Assignment { ownership, topic, partition: number }
+        let committed = match start {
+            PartitionStart::Committed(committed) => Some(committed),
+            PartitionStart::Uncommitted(_) => None,
+        };
+        let cluster = self.cluster.clone();
+        Assignment { ownership, topic, partition: number, start: next, committed, cluster }
+    }
+
+    /// Ends an ownership and begins another at the last commit, without its metadata. Does nothing if the ownership
+    /// has ended.
+    pub(super) fn rewind(&mut self, ownership: Ownership) -> Option<Assignment> {
+        let partition = self.of(ownership)?.clone();
+        let start = match self.get(&partition)?.restart {
+            Some(position) => PartitionStart::Committed(CommittedPosition { position, metadata: None }),
+            None => PartitionStart::Uncommitted(None),
+        };
+        Some(self.begin(partition, start))
+    }
+
+    /// Notes that a position was committed.
+    pub(super) fn committed(&mut self, ownership: Ownership, position: i64) {
+        let Some(partition) = self.by_ownership.get(&ownership).cloned() else { return };
+        if let Some(owned) = self.get_mut(&partition) {
+            owned.restart = owned.restart.max(Some(position));
+        }
     }
 
     pub(super) fn end(&mut self, partition: &TopicPartition) -> Option<Ownership> {
@@ -145,10 +180,14 @@ mod tests {
         TopicPartition { topic: "topic".into(), partition: number }
     }
 
+    fn committed(position: i64, metadata: Option<&str>) -> PartitionStart {
+        PartitionStart::Committed(CommittedPosition { position, metadata: metadata.map(Box::from) })
+    }
+
     fn two() -> OwnedPartitions {
         let mut partitions = OwnedPartitions::default();
-        partitions.begin(partition(0), None);
-        partitions.begin(partition(1), Some(10));
+        partitions.begin(partition(0), PartitionStart::Uncommitted(None));
+        partitions.begin(partition(1), committed(10, Some("tail")));
         partitions
     }
 
@@ -157,12 +196,36 @@ mod tests {
         let mut partitions = two();
         assert_eq!(partitions.end(&partition(0)), Some(Ownership(0)));
         assert_eq!(partitions.end(&partition(0)), None);
-        assert_eq!(partitions.begin(partition(0), None).ownership, Ownership(2));
+        assert_eq!(partitions.begin(partition(0), PartitionStart::Uncommitted(None)).ownership, Ownership(2));
         assert_eq!(partitions.of(Ownership(0)), None);
         assert_eq!(partitions.of(Ownership(2)), Some(&partition(0)));
         assert_eq!(partitions.iter().map(|owned| owned.ownership.0).collect::<Vec<_>>(), [1, 2]);
-        assert_eq!(partitions.begin(partition(1), None).ownership, Ownership(3), "assigned once more");
+        assert_eq!(
+            partitions.begin(partition(1), PartitionStart::Uncommitted(None)).ownership,
+            Ownership(3),
+            "assigned once more"
+        );
         assert_eq!((partitions.of(Ownership(1)), partitions.iter().count()), (None, 2));
+    }
+
+    #[test]
+    fn an_ownership_is_rewound_to_its_last_commit_and_its_metadata_is_dropped() {
+        let mut partitions = two();
+        partitions.cluster = Some("cluster".into());
+        partitions.read("topic", 1, 17);
+        let assignment = |ownership, position| {
+            let committed = Some(CommittedPosition { position, metadata: None });
+            let (topic, cluster) = ("topic".into(), Some("cluster".into()));
+            let (ownership, start) = (Ownership(ownership), Some(position));
+            Some(Assignment { ownership, topic, partition: 1, start, committed, cluster })
+        };
+        assert_eq!(partitions.rewind(Ownership(1)), assignment(2, 10));
+        assert_eq!(partitions.rewind(Ownership(1)), None, "it has ended");
+        partitions.committed(Ownership(2), 15);
+        partitions.committed(Ownership(1), 16);
+        assert_eq!(partitions.rewind(Ownership(2)), assignment(3, 15));
+        assert_eq!(partitions.get(&partition(1)).unwrap().next, Some(15));
+        assert_eq!(partitions.rewind(Ownership(0)).map(|it| (it.start, it.committed)), Some((None, None)));
     }
 
     #[test]
@@ -209,7 +272,7 @@ mod tests {
         check_pause(&mut partitions, true, &[1], &[0], &[]);
         check_pause(&mut partitions, true, &[], &[], &[]);
         check_pause(&mut partitions, false, &[0], &[], &[1]);
-        partitions.begin(partition(2), None);
+        partitions.begin(partition(2), PartitionStart::Uncommitted(None));
         check_pause(&mut partitions, true, &[], &[1, 2], &[]);
         assert!(partitions.resume(&partition(2)));
         assert!(!partitions.resume(&partition(2)));

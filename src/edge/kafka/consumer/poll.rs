@@ -1,4 +1,4 @@
-//! The poll loop: serves the group, reads records, follows commands, and hears the reports of the two threads.
+//! The poll loop: serves the group, reads records, follows commands, and takes in the reports of the two threads.
 //!
 //! A turn does each of these once and never waits for longer than a moment. This file alone decides in which
 //! order they are done, and knows every step.
@@ -16,19 +16,24 @@ use rdkafka::{
 };
 
 use super::{
-    Heartbeat, Report,
     closing::{self, Closing, Due},
     commands::Commands,
-    lookup_thread::{Question, Refresh},
-    now,
+    heartbeat::{Heartbeat, now},
+    lookup_thread::Question,
+    partitions::OwnedPartition,
     pausing::Pausing,
     reading,
     rebalance::Rebalance,
-    recovery::Recovery,
+    recovery::{self, Recovery},
+    report::{Committed, Refresh, Report},
     state::State,
 };
 use crate::{
-    core::{code::Code, record::Ownership, source::SourceEvent},
+    core::{
+        code::Code,
+        record::Ownership,
+        source::{Commit, SourceEvent},
+    },
     edge::kafka::codes,
 };
 
@@ -43,6 +48,8 @@ pub(super) struct PollLoop {
     pub(super) recovery: Recovery,
     pub(super) pausing: Pausing,
     pub(super) closing: Closing,
+    /// Ownerships to rewind as soon as the group waits for nothing.
+    pub(super) rewinds: Vec<Ownership>,
     pub(super) topics: Vec<String>,
     pub(super) commands: Arc<Commands>,
     pub(super) reports: Receiver<Report>,
@@ -61,12 +68,13 @@ impl PollLoop {
     fn turn(&mut self, now: Instant) -> ControlFlow<()> {
         self.heartbeat.beat(now);
         self.follow_commands(now);
-        self.hear_reports(now);
+        self.receive_reports(now);
         let answered = self.rebalance.step(&mut self.state, now);
         self.fail_if_refused(answered, now);
         if !self.rebalance.is_pending() {
             self.recovery.ask(&self.state, now);
         }
+        self.rewind(now);
         self.refresh_metadata(now);
         self.state.commits.advance(&self.state.partitions, now);
         self.step_closing(now)?;
@@ -82,17 +90,20 @@ impl PollLoop {
     }
 
     fn follow_commands(&mut self, now: Instant) {
-        let pending = self.commands.take();
+        let mut pending = self.commands.take();
         if pending.begin && !self.closing.has_begun() {
             self.subscribe(now);
         }
         if let Some(paused) = pending.paused {
             self.pausing.want(paused);
         }
-        self.state.commits.want(pending.commit);
-        self.rebalance.release(&mut self.state, pending.release);
-        if let Some(positions) = pending.close {
-            self.close(positions, now);
+        self.state.commits.want(pending.commit.take());
+        self.rewinds.extend(pending.rewind);
+        for (ownerships, commits) in pending.release {
+            self.rebalance.release(&mut self.state, &ownerships, commits);
+        }
+        if let Some(commits) = pending.close {
+            self.close(commits, now);
         }
     }
 
@@ -103,10 +114,10 @@ impl PollLoop {
         }
     }
 
-    fn hear_reports(&mut self, now: Instant) {
+    fn receive_reports(&mut self, now: Instant) {
         while let Ok(report) = self.reports.try_recv() {
             match report {
-                Report::Committed { positions, result } => self.committed(positions, result, now),
+                Report::Committed(committed) => self.committed(committed, now),
                 Report::Starts(starts) => {
                     let begun = self.rebalance.begin(&mut self.state, starts, now);
                     self.fail_if_refused(begun, now);
@@ -125,18 +136,22 @@ impl PollLoop {
         }
     }
 
-    fn committed(&mut self, positions: Vec<(Ownership, i64)>, result: KafkaResult<()>, now: Instant) {
-        let commits = &mut self.state.commits;
-        commits.ended();
+    fn committed(&mut self, committed: Committed, now: Instant) {
+        let Committed { commits, result, metadata_dropped } = committed;
+        let State { commits: waiting, partitions, outbox, .. } = &mut self.state;
+        waiting.ended();
         // The runner repeats neither a last commit nor the commit of a start.
         let is_last = self.rebalance.is_committing() || self.closing.has_begun();
         match &result {
-            Err(error) if is_last && codes::is_transient(error) => commits.retry_soon(&positions, now),
-            Err(_) if !is_last => commits.retry_later(&positions, now),
-            _ => {}
+            Ok(()) => {
+                commits.iter().for_each(|commit| partitions.committed(commit.ownership, commit.position))
+            }
+            Err(error) if is_last && codes::is_transient(error) => waiting.retry_soon(&commits, now),
+            Err(_) if !is_last => waiting.retry_later(&commits, now),
+            Err(_) => {}
         }
         let result = result.map_err(|error| codes::code(&error));
-        self.state.outbox.push(SourceEvent::Committed { positions, result });
+        outbox.push(SourceEvent::Committed { commits, result, metadata_dropped });
     }
 
     fn refreshed(&mut self, refresh: Result<Refresh, Code>, now: Instant) {
@@ -144,6 +159,22 @@ impl PollLoop {
         let current = |ownership| partitions.of(ownership).is_some();
         metadata.update(&refresh, current, now).into_iter().for_each(|event| outbox.push(event));
         self.recovery.inspect(&self.state, &refresh.map(|refresh| refresh.ranges).unwrap_or_default());
+    }
+
+    /// Rewinds what the runner has asked for, unless the partition is being revoked: then it is released.
+    fn rewind(&mut self, now: Instant) {
+        for ownership in std::mem::take(&mut self.rewinds) {
+            let partitions = &self.state.partitions;
+            let owned = partitions.of(ownership).and_then(|partition| partitions.get(partition));
+            if owned.is_some_and(OwnedPartition::is_revoking) {
+                self.rebalance.release(&mut self.state, &[ownership], Vec::new());
+            } else if self.rebalance.is_pending() {
+                self.rewinds.push(ownership);
+            } else {
+                let rewound = recovery::rewind(&mut self.state, ownership);
+                self.fail_if_refused(rewound, now);
+            }
+        }
     }
 
     fn refresh_metadata(&mut self, now: Instant) {
@@ -210,10 +241,10 @@ impl PollLoop {
         }
     }
 
-    /// Begins to close, after a commit of these positions.
-    fn close(&mut self, positions: Vec<(Ownership, i64)>, now: Instant) {
+    /// Begins to close, after these commits.
+    fn close(&mut self, commits: Vec<Commit>, now: Instant) {
         if !self.closing.has_begun() {
-            self.state.commits.want(positions);
+            self.state.commits.want(commits);
             self.closing.begin(now);
         }
     }

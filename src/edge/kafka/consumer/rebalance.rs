@@ -15,14 +15,15 @@ use rdkafka::{
 
 use super::{
     group::{self, Request},
-    lookup_thread::{PartitionStart, Question},
+    lookup_thread::Question,
+    report::{PartitionStart, Starts},
     state::State,
 };
 use crate::{
     core::{
         code::Code,
         record::{Ownership, TopicPartition},
-        source::SourceEvent,
+        source::{Commit, SourceEvent},
     },
     edge::kafka::{
         connection::Affected,
@@ -63,7 +64,7 @@ impl Rebalance {
         match self {
             Self::Settled => {
                 if let Some(request) = state.consumer.context().request() {
-                    return self.hear(state, request, now);
+                    return self.receive(state, request, now);
                 }
             }
             Self::Starting { .. } if state.consumer.assignment_lost() => return self.decline(state),
@@ -97,7 +98,7 @@ impl Rebalance {
         Ok(())
     }
 
-    fn hear(&mut self, state: &mut State, request: Request, now: Instant) -> KafkaResult<()> {
+    fn receive(&mut self, state: &mut State, request: Request, now: Instant) -> KafkaResult<()> {
         match request {
             Request::Assign(partitions) => *self = Self::Starting { partitions, ask_at: Some(now) },
             Request::Revoke(partitions) => {
@@ -118,20 +119,18 @@ impl Rebalance {
     }
 
     /// Notes what the runner has released. Partitions that are not being revoked cannot be released.
-    pub(super) fn release(&mut self, state: &mut State, released: Vec<(Ownership, Option<i64>)>) {
+    pub(super) fn release(&mut self, state: &mut State, ownerships: &[Ownership], commits: Vec<Commit>) {
         let Self::Draining { unreleased, .. } = self else { return };
-        for (ownership, position) in released {
-            if unreleased.remove(&ownership) {
-                state.commits.want(position.map(|position| (ownership, position)));
-            }
-        }
+        let released: BTreeSet<_> =
+            ownerships.iter().filter(|ownership| unreleased.remove(ownership)).collect();
+        state.commits.want(commits.into_iter().filter(|commit| released.contains(&commit.ownership)));
     }
 
     /// Begins to read the assigned partitions, now that it is known where they start.
     pub(super) fn begin(
         &mut self,
         state: &mut State,
-        starts: Result<Vec<PartitionStart>, Code>,
+        starts: Result<Starts, Code>,
         now: Instant,
     ) -> KafkaResult<()> {
         let Self::Starting { ask_at, .. } = self else { return Ok(()) };
@@ -198,15 +197,20 @@ impl Rebalance {
     }
 }
 
-fn assign(state: &mut State, starts: Vec<PartitionStart>) -> KafkaResult<()> {
-    let list = starting_at(starts.iter().map(|start| (&start.partition, start.offset)))?;
+fn assign(state: &mut State, starts: Starts) -> KafkaResult<()> {
+    let Starts { partitions, cluster } = starts;
+    let list = starting_at(partitions.iter().map(|(partition, start)| (partition, start.offset())))?;
     group::assign(&state.consumer, &list)?;
-    let mut assignments = Vec::with_capacity(starts.len());
-    for PartitionStart { partition, offset, is_new } in starts {
-        let assignment = state.partitions.begin(partition, offset);
+    state.partitions.cluster = cluster;
+    let mut assignments = Vec::with_capacity(partitions.len());
+    for (partition, start) in partitions {
+        let uncommitted = match &start {
+            PartitionStart::Committed(_) => None,
+            PartitionStart::Uncommitted(offset) => *offset,
+        };
+        let assignment = state.partitions.begin(partition, start);
         // Without this commit, a restart before the first record would start at a later end of the log.
-        let uncommitted = offset.filter(|_| is_new);
-        state.commits.want(uncommitted.map(|offset| (assignment.ownership, offset)));
+        state.commits.want(uncommitted.map(|offset| Commit::at(assignment.ownership, offset)));
         assignments.push(assignment);
     }
     if !assignments.is_empty() {

@@ -4,23 +4,28 @@
 //! librdkafka stops reading such a partition and reports once that there is one, but not which; a pause of
 //! another partition can discard the report. So the positions of all partitions are compared with their logs,
 //! then and whenever two refreshes in a row find one out of range, and all are restarted where they belong.
+//!
+//! The runner may also find that a partition holds other records than the metadata of its commit says. Then that
+//! partition is read again from the commit.
 
 use std::{
     collections::BTreeMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use rdkafka::error::KafkaResult;
 
 use super::{
-    lookup_thread::{LogRange, Question},
+    lookup_thread::Question,
     partitions::OwnedPartitions,
+    report::{LogRange, PartitionStart},
     state::State,
 };
 use crate::core::{
     code::Code,
-    record::{Ownership, TopicPartition},
-    source::SourceEvent,
+    record::{Assignment, Ownership, TopicPartition},
+    source::{Commit, SourceEvent},
 };
 
 /// How long to wait before the brokers are asked again.
@@ -108,7 +113,8 @@ impl Recovery {
                 Finding::OtherLog => begin_anew(state, &range),
             }
         }
-        state.restart()
+        let partitions: Vec<_> = state.partitions.iter().map(|owned| owned.partition.clone()).collect();
+        state.restart(&partitions)
     }
 }
 
@@ -123,11 +129,23 @@ fn begin_anew(state: &mut State, range: &LogRange) {
     let TopicPartition { topic, partition } = &range.partition;
     let Some(old) = state.partitions.end(&range.partition) else { return };
     tracing::warn!(%topic, partition, "the topic was created anew: it is read from its beginning");
-    let assignment = state.partitions.begin(range.partition.clone(), Some(range.start));
+    let start = PartitionStart::Uncommitted(Some(range.start));
+    let assignment = state.partitions.begin(range.partition.clone(), start);
     // Without this commit, a restart before the first record would continue at the old topic's position.
-    state.commits.want([(assignment.ownership, range.start)]);
+    state.commits.want([Commit::at(assignment.ownership, range.start)]);
     state.outbox.push(SourceEvent::Lost(vec![old]));
     state.outbox.push(SourceEvent::Assigned(vec![assignment]));
+}
+
+/// Ends an ownership and reads its partition again from the last commit.
+pub(super) fn rewind(state: &mut State, ownership: Ownership) -> KafkaResult<()> {
+    let Some(assignment) = state.partitions.rewind(ownership) else { return Ok(()) };
+    let Assignment { topic, partition, start, .. } = &assignment;
+    let rewound = TopicPartition { topic: Arc::clone(topic), partition: *partition };
+    tracing::warn!(%topic, partition, start, "what was committed does not fit the log: it is read again from there");
+    state.outbox.push(SourceEvent::Lost(vec![ownership]));
+    state.outbox.push(SourceEvent::Assigned(vec![assignment]));
+    state.restart(&[rewound])
 }
 
 /// The position, if it is out of range, is being read, and has not moved since the range was asked for.
@@ -171,7 +189,7 @@ mod tests {
     fn a_position_that_stays_out_of_range_is_found_without_a_report() {
         let (mut partitions, mut recovery) = (OwnedPartitions::default(), Recovery::default());
         let partition = TopicPartition { topic: "topic".into(), partition: 0 };
-        let ownership = partitions.begin(partition.clone(), Some(4)).ownership;
+        let ownership = partitions.begin(partition.clone(), PartitionStart::Uncommitted(Some(4))).ownership;
         let range = |next| LogRange { partition: partition.clone(), next: Some(next), start: 5, end: 9 };
         let refresh = |partitions: &OwnedPartitions, next| {
             stuck(partitions, ownership, &range(next)).into_iter().collect()

@@ -44,18 +44,24 @@ impl State {
         }
     }
 
-    /// Takes all partitions away and gives them back at their positions. A seek would not do, because
-    /// librdkafka does not read a partition again that it has stopped with an error.
-    pub(super) fn restart(&mut self) -> KafkaResult<()> {
-        let partitions: Vec<_> = self.partitions.iter().map(|owned| owned.partition.clone()).collect();
-        self.resume(&partitions);
-        let list = starting_at(self.partitions.iter().map(|owned| (&owned.partition, owned.next)))?;
-        match self.consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => {
-                self.consumer.incremental_unassign(&list)?;
-                self.consumer.incremental_assign(&list)
-            }
-            RebalanceProtocol::Eager | RebalanceProtocol::None => self.consumer.assign(&list),
+    /// Takes these partitions away and gives them back at their positions; all partitions, if the group's protocol
+    /// is eager. A seek would not do, because librdkafka does not read a partition again that it has stopped with
+    /// an error.
+    pub(super) fn restart(&mut self, partitions: &[TopicPartition]) -> KafkaResult<()> {
+        let is_cooperative = matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+        let restarted: Vec<_> = if is_cooperative {
+            partitions.to_vec()
+        } else {
+            self.partitions.iter().map(|owned| owned.partition.clone()).collect()
+        };
+        self.resume(&restarted);
+        let owned = restarted.iter().filter_map(|partition| self.partitions.get(partition));
+        let list = starting_at(owned.map(|owned| (&owned.partition, owned.next)))?;
+        if is_cooperative {
+            self.consumer.incremental_unassign(&list)?;
+            self.consumer.incremental_assign(&list)
+        } else {
+            self.consumer.assign(&list)
         }
     }
 }
