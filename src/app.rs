@@ -33,9 +33,7 @@ use crate::{
         discard::Discard,
         geo::{Database, Watch},
         kafka::{
-            client::{Cluster, StartError},
-            consumer::KafkaSource,
-            dead_letters::KafkaDeadLetters,
+            cluster::StartError, consumer::KafkaSource, dead_letters::KafkaDeadLetters,
             session_table::KafkaTable,
         },
     },
@@ -107,7 +105,9 @@ pub async fn deliver(
     let source = KafkaSource::start(&config.source, queue_bytes, clock.origin().into_std());
     let source = source.map_err(not_started)?;
     let table = config.sessions.table.as_ref();
-    let table = table.map(|table| KafkaTable::start(table, &config.source, config.sessions.max_age.0));
+    let table = table.map(|table| {
+        KafkaTable::start(table, &config.source.cluster(), &config.source.group, config.sessions.max_age.0)
+    });
     let table = table.transpose().map_err(not_started)?;
     let mapper = Mapper::new(decoder(config)?, &config.sessions).with(additions);
     let mapper = if table.is_some() { mapper.sharing() } else { mapper };
@@ -203,7 +203,7 @@ fn letters(config: &Config) -> Result<(Box<dyn DeadLetters>, LetterOutcomes), Fa
     let (outcomes, written) = mpsc::channel(LETTERS);
     let letters: Box<dyn DeadLetters> = match &config.dead_letter.target {
         DeadLetterConfig::Topic(topic) => {
-            let cluster = Cluster::from(&config.source);
+            let cluster = config.source.cluster();
             Box::new(KafkaDeadLetters::start(&cluster, topic, outcomes).map_err(not_started)?)
         }
         DeadLetterConfig::Discard => {

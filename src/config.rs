@@ -32,7 +32,7 @@ use crate::{
             text::{DestinationForm, DestinationName, Form as _},
         },
     },
-    edge::{admin::config::AdminConfig, kafka::config::SourceConfig, log::LogConfig},
+    edge::{admin::config::AdminConfig, kafka::consumer::config::SourceConfig, log::LogConfig},
 };
 
 pub mod destinations;

@@ -24,7 +24,7 @@ use crate::{
         pipeline::{Action, Input, Pipeline, RecordCounts},
         record::Ownership,
         session_table::{Table, TableEvent},
-        source::{Source, SourceCommand, SourceEvent},
+        source::{Commit, Source, SourceCommand, SourceEvent},
         time::Moment,
         write_outcome::WriteOutcome,
     },
@@ -294,12 +294,12 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
             SourceEvent::Topics(topics) => self.handle(now, Input::Topics(topics)),
             SourceEvent::Revoking(ownerships) if matches!(self.phase, Phase::Closing(_)) => {
                 // Everything was given up already, with its position.
-                let released = ownerships.into_iter().map(|ownership| (ownership, None)).collect();
-                self.parts.source.command(SourceCommand::Release(released));
+                self.parts.source.command(SourceCommand::Release { ownerships, commits: Vec::new() });
             }
             SourceEvent::Revoking(ownerships) => self.handle(now, Input::Revoking(ownerships)),
             SourceEvent::Lost(ownerships) => self.handle(now, Input::Lost(ownerships)),
-            SourceEvent::Committed { positions, result } => {
+            SourceEvent::Committed { commits, result, .. } => {
+                let positions: Vec<_> = commits.iter().map(|it| (it.ownership, it.position)).collect();
                 for (ownership, position) in positions.iter().filter(|_| result.is_ok()) {
                     self.uncommitted.retain(|id, last| id != ownership || *last > *position);
                 }
@@ -343,8 +343,16 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
         match action {
             Action::Send(request) => self.send(now, request),
             Action::WriteDeadLetter(letter) => self.parts.letters.write(letter),
-            Action::Commit(positions) => self.parts.source.command(SourceCommand::Commit(positions)),
-            Action::Release(released) => self.parts.source.command(SourceCommand::Release(released)),
+            Action::Commit(positions) => {
+                self.parts.source.command(SourceCommand::Commit(without_tails(positions)));
+            }
+            Action::Release(released) => {
+                let ownerships = released.iter().map(|(ownership, _)| *ownership).collect();
+                let positions =
+                    released.into_iter().filter_map(|(ownership, position)| Some((ownership, position?)));
+                let commits = without_tails(positions);
+                self.parts.source.command(SourceCommand::Release { ownerships, commits });
+            }
             Action::Pause(paused) => self.parts.source.command(SourceCommand::Pause(paused)),
             Action::Transition(transition) => self.parts.reporter.transition(now, &transition),
             Action::WriteEntries(id, entries) => {
@@ -386,8 +394,12 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
         self.unsettled = summary.unsettled;
         // A drain that ended early leaves its time to the last commit.
         self.phase = Phase::Closing(self.deadline.unwrap_or(now + CLOSING));
-        self.parts.source.command(SourceCommand::Close(summary.positions));
+        self.parts.source.command(SourceCommand::Close(without_tails(summary.positions)));
     }
+}
+
+fn without_tails(positions: impl IntoIterator<Item = (Ownership, i64)>) -> Vec<Commit> {
+    positions.into_iter().map(|(ownership, position)| Commit::at(ownership, position)).collect()
 }
 
 #[cfg(test)]

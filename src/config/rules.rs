@@ -12,7 +12,7 @@ use crate::{
             event::{LONGEST_KEY, MOST_KEYS, OWN_ATTRIBUTES},
         },
     },
-    edge::kafka::config::properties,
+    edge::kafka::properties,
 };
 
 mod destinations;

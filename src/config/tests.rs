@@ -11,7 +11,7 @@ use crate::{
         time::Timestamp,
         units::{Size, Span, Switch, text::TopicName},
     },
-    edge::{admin::config::Readiness, kafka::config::Start},
+    edge::{admin::config::Readiness, kafka::consumer::config::Start},
 };
 
 mod destinations;

@@ -1,7 +1,6 @@
 //! The edge to the dead letters: the original record, and why it could not be delivered.
 //!
-//! Knows nothing of policy: what is refused, how often, and what is done when a letter cannot be written
-//! is the pipeline's.
+//! Knows nothing of policy: the pipeline decides what becomes a dead letter, and when to write it again.
 
 use std::sync::Arc;
 
@@ -16,26 +15,22 @@ pub struct DeadLetterId(pub u64);
 /// A record, or one event of it, that can never be delivered.
 #[derive(Clone, Debug)]
 pub struct DeadLetter {
-    /// The id under which its outcome is reported.
     pub id: DeadLetterId,
-    /// The original.
     pub record: Arc<Record>,
-    /// Why.
     pub refusal: Refusal,
-    /// The id of the app event that was refused; none when the whole record was.
+    /// The id of the refused app event; `None` if the whole record was refused.
     pub event_id: Option<Box<str>>,
 }
 
-/// Where dead letters go. The outcome of each is reported through the channel the implementation was
-/// made with, so that nothing waits here.
+/// Where dead letters go. The implementation reports each outcome through the channel that it was made with.
 pub trait DeadLetters {
-    /// Begins to write a letter; never blocks.
-    fn write(&mut self, letter: DeadLetter);
+    /// Begins to write; never blocks.
+    fn write(&mut self, dead_letter: DeadLetter);
 }
 
 impl<L: DeadLetters + ?Sized> DeadLetters for Box<L> {
-    fn write(&mut self, letter: DeadLetter) {
-        (**self).write(letter);
+    fn write(&mut self, dead_letter: DeadLetter) {
+        (**self).write(dead_letter);
     }
 }
 
@@ -44,8 +39,8 @@ pub(crate) mod tests {
     use super::*;
     use crate::core::{code::Code, record::Ownership, time::Timestamp};
 
-    /// A letter about one event of a record.
-    pub(crate) fn letter(id: u64) -> DeadLetter {
+    /// A dead letter about one event of a record.
+    pub(crate) fn dead_letter(id: u64) -> DeadLetter {
         let headers = [("trace", Some(b"1".as_slice())), ("empty", None)];
         let record = Record {
             ownership: Ownership(0),

@@ -1,26 +1,43 @@
-//! A record as it was read from a topic, and who owns the partition it was read from.
+//! A record as it was read from a topic, and the ownership of its partition.
 //!
-//! Knows nothing of what a record says.
+//! Knows nothing of the content of a record.
 
 use std::{fmt, sync::Arc};
 
 use crate::core::time::Timestamp;
 
-/// One ownership of one partition, unique within the process: a partition that is revoked and assigned
-/// again, or whose topic was made anew, gets a new one, so that a late completion cannot be taken for
-/// one of today (invariant 2).
+/// One ownership of one partition, unique within the process. A partition that is revoked and assigned again, or
+/// whose topic was created anew, gets a new one, so that a late completion changes nothing (invariant 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ownership(pub u64);
 
-/// A partition that was assigned to this process, and the ownership that began with it.
+/// A partition that was assigned to this process, and the ownership that begins with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assignment {
-    /// The ownership that began.
     pub ownership: Ownership,
-    /// The topic's name.
     pub topic: Arc<str>,
-    /// The partition's number within the topic.
     pub partition: i32,
+    /// The offset where reading begins; `None` is the first of the log.
+    pub start: Option<i64>,
+    /// What the group has committed, if reading begins there.
+    pub committed: Option<CommittedPosition>,
+    /// The id of the cluster, if the brokers have one.
+    pub cluster: Option<Arc<str>>,
+}
+
+/// The next offset to read, as a group has committed it, with the text beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommittedPosition {
+    pub position: i64,
+    pub metadata: Option<Box<str>>,
+}
+
+impl Assignment {
+    /// A partition that is read from its beginning, without a commit.
+    #[must_use]
+    pub fn new(ownership: Ownership, topic: Arc<str>, partition: i32) -> Self {
+        Self { ownership, topic, partition, start: None, committed: None, cluster: None }
+    }
 }
 
 /// A partition of a topic.
@@ -30,32 +47,28 @@ pub struct TopicPartition {
     pub partition: i32,
 }
 
-/// A header of a record: name and value.
+/// The name and the value.
 pub type Header = (Box<str>, Option<Box<[u8]>>);
 
-/// A record, whole: it may have to be written to the dead letters as it came.
+/// A whole record, because it may have to be written to the dead letters as it came.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Record {
-    /// The ownership under which it was read.
     pub ownership: Ownership,
-    /// The topic's name.
     pub topic: Arc<str>,
-    /// The partition's number within the topic.
     pub partition: i32,
-    /// The record's offset within the partition.
     pub offset: i64,
-    /// The record's own timestamp, where the broker gave one.
+    /// `None` if the broker gave none.
     pub timestamp: Option<Timestamp>,
-    /// The key; publishers of identity events often write none.
+    /// Publishers of identity events often write none.
     pub key: Option<Box<[u8]>>,
-    /// The value; `None` is a tombstone.
+    /// `None` is a tombstone.
     pub value: Option<Box<[u8]>>,
-    /// The headers, in their order.
+    /// In their order; a name may come twice.
     pub headers: Vec<Header>,
 }
 
 impl Record {
-    /// What it costs to keep the record, in bytes: its parts and what holds them.
+    /// The bytes of memory that the record takes.
     #[must_use]
     pub fn weight(&self) -> usize {
         let part = |part: &Option<Box<[u8]>>| part.as_ref().map_or(0, |bytes| bytes.len());
@@ -65,7 +78,7 @@ impl Record {
     }
 }
 
-/// Shows where the record is and how large, never what it says: records hold personal data.
+/// Shows where the record is and how large, never its content, which is personal data.
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record")

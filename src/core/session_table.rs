@@ -1,7 +1,7 @@
-//! The edge to the table that sessions are kept in: what is written to it, and what it reports.
+//! The edge to the session table: what is written to it, and what it reports.
 //!
-//! A table is a compacted log of keys and values that every replica reads whole before it begins, and
-//! follows afterwards. Knows nothing of what an entry says.
+//! The table is a compacted log of keys and values. Every replica reads the whole of it before it begins, and
+//! follows it afterwards. Knows nothing of the content of entries.
 
 use std::future::Future;
 
@@ -9,12 +9,10 @@ use crate::core::{code::Code, write_outcome::WriteOutcome};
 
 pub mod config;
 
-/// One key of the table and its newest value, both in the mapping's own words.
+/// A key of the table and its newest value, both written by the mapping.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The key.
     pub key: Box<str>,
-    /// The value.
     pub value: Box<str>,
 }
 
@@ -24,41 +22,37 @@ pub struct WriteId(pub u64);
 
 /// What happened at the table.
 pub enum TableEvent {
-    /// Entries that were read, in the order in which they were written; other replicas' and our own.
+    /// Entries that were read, those of a partition in the order of their offsets, our own among them.
     Entries(Vec<Entry>),
-    /// So many records were read that are no entries: without a key, without a value, or no text.
+    /// So many records are no entries, because they have no key or no value, or are not text.
     Ignored(u64),
-    /// Its topic was deleted or made anew: what it held is known to those alone that have read it.
+    /// The topic was deleted or created anew. Only the replicas that have read its entries know them.
     Emptied,
-    /// The first reading goes on: so many records of the log are read, of so many.
+    /// The progress of the first reading, in offsets.
     Loading {
-        /// Read until now.
         read: u64,
-        /// To be read.
         of: u64,
     },
-    /// The first reading has come to the end that the log had at the start: records may be mapped.
+    /// The first reading has reached the end that the log had at the start, so records may be mapped.
     Loaded,
-    /// What became of a write.
     Written(WriteId, WriteOutcome),
-    /// The connection to the brokers changed: a code says what is wrong, none that it is well.
+    /// The connection to the brokers changed: a code says what is wrong, `None` that all is well.
     Connection(Option<Code>),
-    /// It cannot be read, or was not read in time: nothing more will be read.
+    /// The table cannot be read, or was not read in time. Nothing more is read.
     Failed(Code),
 }
 
-/// The table.
 pub trait Table {
-    /// Waits for what happens next; cancel-safe.
+    /// Waits for the next event; cancel-safe.
     fn next(&mut self) -> impl Future<Output = TableEvent>;
 
-    /// Begins to write `entries`; never blocks. Without an id the outcome is not reported: it is a
-    /// repetition of what is known already.
+    /// Begins to write `entries`; never blocks. Without an id the outcome is not reported, because the entries
+    /// only repeat what is known.
     fn write(&mut self, id: Option<WriteId>, entries: Vec<Entry>);
 }
 
 impl Entry {
-    /// What it costs to keep it, in bytes.
+    /// The bytes of memory that it takes.
     #[must_use]
     pub fn weight(&self) -> usize {
         size_of::<Self>() + self.key.len() + self.value.len()

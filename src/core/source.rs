@@ -1,6 +1,6 @@
-//! The edge to where records come from: what it reports, and what it is told.
+//! The edge to the source of records: what it reports, and the commands that it follows.
 //!
-//! Knows nothing of what records say and of what is settled.
+//! Knows nothing of the content of records, and of what is settled.
 
 use std::{future::Future, sync::Arc};
 
@@ -9,80 +9,87 @@ use crate::core::{
     record::{Assignment, Ownership, Record},
 };
 
-/// What happened at the source, in the order in which it happened.
+/// What happened at the source, in this order.
 #[derive(Debug)]
 pub enum SourceEvent {
-    /// Partitions were assigned; each begins a new ownership, and records of it follow.
+    /// Each assignment begins a new ownership, whose records follow.
     Assigned(Vec<Assignment>),
-    /// The subscribed topics that there are, with the number of partitions of each.
+    /// The subscribed topics that exist, with the number of partitions of each.
     Topics(Vec<(Arc<str>, usize)>),
-    /// Records that were read, of any of the ownerships, each partition's in the order of its offsets.
+    /// Records of any ownerships, those of a partition in the order of their offsets.
     Records(Vec<Record>),
-    /// These ownerships are to be given up: nothing more will be read of them; answer each with
+    /// These ownerships are to be given up, and no more records of them follow. Answer each with
     /// [`SourceCommand::Release`].
     Revoking(Vec<Ownership>),
-    /// These ownerships are gone already: nothing may be committed for them.
+    /// These ownerships have ended already: nothing can be committed for them.
     Lost(Vec<Ownership>),
-    /// Where the log of each partition ends: the offset of the next record to be produced.
+    /// The end of each partition's log: the offset of the next record to be produced.
     Ends(Vec<(Ownership, i64)>),
-    /// Records of a partition that expired before they were read: how many offsets were jumped over.
-    LostToRetention {
-        /// Whose.
-        ownership: Ownership,
-        /// How many offsets.
-        records: u64,
-    },
+    /// Records expired before they were read, and so many offsets were skipped.
+    LostToRetention { ownership: Ownership, records: u64 },
     /// A commit ended.
     Committed {
-        /// What was to be committed: the next offset to read, for each ownership.
-        positions: Vec<(Ownership, i64)>,
-        /// `Ok`, or why not.
+        /// What was committed, or was to be.
+        commits: Vec<Commit>,
         result: Result<(), Code>,
+        /// The brokers refused metadata as too large, so the positions were committed without any.
+        metadata_dropped: bool,
     },
-    /// A topic of the subscription does not exist (yet), or exists again.
-    TopicMissing {
-        /// The topic's name.
-        topic: Arc<str>,
-        /// Whether it is missing now.
-        missing: bool,
-    },
-    /// The connection to the brokers changed: a code says what is wrong, none that it is well.
+    /// A subscribed topic does not exist (yet), or exists again.
+    TopicMissing { topic: Arc<str>, missing: bool },
+    /// The connection to the brokers changed: a code says what is wrong, `None` that all is well.
     Connection(Option<Code>),
-    /// Kafka failed for good; nothing will follow but `Closed`.
+    /// Kafka failed for good. Only `Closed` follows.
     Failed(Code),
-    /// The source has left its group and is closed; nothing follows.
+    /// The source has left its group and is closed. Nothing follows.
     Closed,
 }
 
-/// What the source is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceCommand {
-    /// Join the group and read from now on; until then nothing is.
+    /// Join the group and read; nothing is read before.
     Begin,
-    /// Commit these positions (the next offset to read); of each the highest is what counts.
-    Commit(Vec<(Ownership, i64)>),
-    /// Give these ownerships up, after a commit of their positions where there is one to commit.
-    Release(Vec<(Ownership, Option<i64>)>),
-    /// What to read from now on; replaces what was said before.
+    /// Commit these positions. Of each ownership the highest counts, and of equal ones the newest.
+    Commit(Vec<Commit>),
+    /// Give up these ownerships, after these commits.
+    Release { ownerships: Vec<Ownership>, commits: Vec<Commit> },
+    /// End this ownership and read the partition again from its committed position, in a new one that comes
+    /// without metadata: `Lost` and `Assigned` follow, unless the partition is being revoked or is lost.
+    Rewind(Ownership),
+    /// Pause this from now on, and nothing else.
     Pause(Paused),
     /// Commit these positions, leave the group and close, within the source's own bound on time.
-    Close(Vec<(Ownership, i64)>),
+    Close(Vec<Commit>),
 }
 
-/// What to read: nothing at all, or everything but some partitions.
+/// The next offset to read, and a text to commit beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    pub ownership: Ownership,
+    pub position: i64,
+    pub metadata: Option<Box<str>>,
+}
+
+impl Commit {
+    /// A commit without metadata.
+    #[must_use]
+    pub fn at(ownership: Ownership, position: i64) -> Self {
+        Self { ownership, position, metadata: None }
+    }
+}
+
+/// What not to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Paused {
-    /// Read nothing.
     pub everything: bool,
-    /// Read nothing of these; sorted.
+    /// Sorted.
     pub partitions: Vec<Ownership>,
 }
 
-/// Where records come from.
 pub trait Source {
-    /// Waits for what happens next; cancel-safe. Never called again after [`SourceEvent::Closed`].
+    /// Waits for the next event; cancel-safe. Never called again after [`SourceEvent::Closed`].
     fn next(&mut self) -> impl Future<Output = SourceEvent>;
 
-    /// Tells the source something; never blocks.
+    /// Never blocks.
     fn command(&mut self, command: SourceCommand);
 }

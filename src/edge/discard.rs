@@ -1,4 +1,4 @@
-//! Dead letters that go nowhere, because the configuration says so.
+//! Drops dead letters, because the configuration says so.
 
 use std::{
     io,
@@ -9,39 +9,38 @@ use std::{
 
 use tokio::sync::mpsc::Sender;
 
-use crate::core::{
-    dead_letter::{DeadLetter, DeadLetterId, DeadLetters},
-    write_outcome::WriteOutcome,
+use crate::{
+    core::{
+        dead_letter::{DeadLetter, DeadLetterId, DeadLetters},
+        write_outcome::WriteOutcome,
+    },
+    edge::acks::Acks,
 };
-use crate::edge::acks::Outcomes;
 
 /// How long to wait for room in the channel.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Drops each letter, and says that it was written.
+/// Drops each dead letter, and reports it as written.
 #[derive(Debug)]
 pub struct Discard {
-    outcomes: Arc<Outcomes<(DeadLetterId, WriteOutcome)>>,
+    acks: Arc<Acks<(DeadLetterId, WriteOutcome)>>,
     reporter: Thread,
 }
 
 impl Discard {
-    /// Drops letters from now on, and reports them to `outcomes`.
-    ///
     /// # Errors
-    ///
     /// If no thread can be started.
     pub fn start(outcomes: Sender<(DeadLetterId, WriteOutcome)>) -> io::Result<Self> {
-        let outcomes = Arc::new(Outcomes::new(outcomes));
-        let ours = Arc::downgrade(&outcomes);
+        let acks = Arc::new(Acks::new(outcomes));
+        let ours = Arc::downgrade(&acks);
         let thread = thread::Builder::new().name("dead-letters".into()).spawn(move || report(&ours))?;
-        Ok(Self { outcomes, reporter: thread.thread().clone() })
+        Ok(Self { acks, reporter: thread.thread().clone() })
     }
 }
 
 impl DeadLetters for Discard {
-    fn write(&mut self, letter: DeadLetter) {
-        self.outcomes.report((letter.id, WriteOutcome::Written));
+    fn write(&mut self, dead_letter: DeadLetter) {
+        self.acks.report((dead_letter.id, WriteOutcome::Written));
         self.reporter.unpark();
     }
 }
@@ -52,11 +51,11 @@ impl Drop for Discard {
     }
 }
 
-/// Reports what did not fit into the channel, as long as there are letters to come.
-fn report(outcomes: &Weak<Outcomes<(DeadLetterId, WriteOutcome)>>) {
-    while let Some(outcomes) = outcomes.upgrade() {
-        let is_all = outcomes.flush();
-        drop(outcomes);
+/// Reports the acknowledgements that did not fit into the channel, until the writer is dropped.
+fn report(acks: &Weak<Acks<(DeadLetterId, WriteOutcome)>>) {
+    while let Some(acks) = acks.upgrade() {
+        let is_all = acks.flush();
+        drop(acks);
         if is_all { thread::park_timeout(Duration::from_secs(1)) } else { thread::park_timeout(PAUSE) }
     }
 }
@@ -66,19 +65,19 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::core::dead_letter::tests::letter;
+    use crate::core::dead_letter::tests::dead_letter;
 
     #[tokio::test]
-    async fn each_letter_is_reported_also_when_nobody_listens_for_a_while() {
+    async fn each_dead_letter_is_reported_even_if_nobody_listens_for_a_while() {
         let (sender, mut receiver) = mpsc::channel(2);
-        let mut letters = Discard::start(sender).unwrap();
+        let mut dead_letters = Discard::start(sender).unwrap();
         for id in 0..10 {
-            letters.write(letter(id));
+            dead_letters.write(dead_letter(id));
         }
         for id in 0..10 {
             assert_eq!(receiver.recv().await, Some((DeadLetterId(id), WriteOutcome::Written)));
         }
-        drop(letters);
+        drop(dead_letters);
         assert_eq!(receiver.recv().await, None);
     }
 }

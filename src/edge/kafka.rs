@@ -1,14 +1,20 @@
-//! What the clients of Kafka share: how one is made, a producer of what must not be lost, what an
-//! administrator can do, librdkafka's errors as codes, and its log lines.
+//! Kafka: what all clients share, and the consumer, the dead letters and the session table that use it.
 //!
-//! Knows nothing of what is read and written.
+//! The shared files know nothing of what is read and written: how a cluster is reached, what the brokers are
+//! asked, a writer that reports every outcome, and librdkafka's errors, lists and log lines in our own terms.
 
 pub mod admin;
-pub mod client;
+pub mod cluster;
 pub mod codes;
-pub mod config;
+pub mod connection;
 pub mod consumer;
 pub mod dead_letters;
 pub mod log;
+pub mod lookups;
+pub mod partition_list;
 pub mod producer;
+pub mod properties;
+pub mod record;
 pub mod session_table;
+pub mod write;
+pub mod writer;

@@ -35,7 +35,7 @@ use crate::{
         record::{Ownership, Record},
         time::Moment,
     },
-    edge::{aws::pinpoint::PutEvents, clock::Clock, geo::Database, kafka::client::Cluster},
+    edge::{aws::pinpoint::PutEvents, clock::Clock, geo::Database},
     exit::{Exit, Failure},
 };
 
@@ -59,7 +59,7 @@ pub fn run(arguments: &MapArguments, config: &Config) -> Result<Exit, Failure> {
     let mut preview = Preview::new(arguments, config)?;
     match &arguments.topic {
         Some(topic) => {
-            let cluster = Cluster { brokers: &config.source.brokers, properties: &config.source.properties };
+            let cluster = config.source.cluster();
             let last = topic::Last { topic, records: arguments.last };
             topic::read(&cluster, &config.source.group, last, |record| preview.show(&record))?;
         }

@@ -174,7 +174,7 @@ impl Steps {
     }
 
     fn input(&self, number: usize) -> Input {
-        let Assignment { ownership, topic, partition } = assignment(number % self.partitions);
+        let Assignment { ownership, topic, partition, .. } = assignment(number % self.partitions);
         let record = Record {
             ownership,
             topic,
@@ -231,7 +231,7 @@ fn delivery(number: usize) -> Delivery {
 
 fn assignment(number: usize) -> Assignment {
     let partition = i32::try_from(number).unwrap();
-    Assignment { ownership: Ownership(number as u64), topic: "keycloak-events".into(), partition }
+    Assignment::new(Ownership(number as u64), "keycloak-events".into(), partition)
 }
 
 /// One request in flight, no shortage of memory, and nothing that waits for anything but the pace.

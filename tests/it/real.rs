@@ -10,6 +10,7 @@ mod compression;
 mod delivery;
 mod faults;
 mod letters;
+mod metadata;
 mod replicas;
 mod restart;
 mod rests;

@@ -119,9 +119,11 @@ impl Source for Memory {
     /// Commits at once, and closes at once unless it hangs.
     fn command(&mut self, command: SourceCommand) {
         let answer = match &command {
-            SourceCommand::Commit(positions) => {
-                Some(SourceEvent::Committed { positions: positions.clone(), result: Ok(()) })
-            }
+            SourceCommand::Commit(commits) => Some(SourceEvent::Committed {
+                commits: commits.clone(),
+                result: Ok(()),
+                metadata_dropped: false,
+            }),
             SourceCommand::Close(_) if !*self.0.hangs.borrow() => Some(SourceEvent::Closed),
             _ => None,
         };
@@ -211,7 +213,7 @@ impl Script {
     /// The one partition is assigned, and these values are read from it.
     fn read(&self, values: &[Option<&str>]) {
         let (topic, partition): (Arc<str>, _) = ("logins".into(), 0);
-        let assignment = Assignment { ownership: OWNED, topic: Arc::clone(&topic), partition };
+        let assignment = Assignment::new(OWNED, Arc::clone(&topic), partition);
         self.say(SourceEvent::Assigned(vec![assignment]));
         self.say(SourceEvent::Topics(vec![(Arc::clone(&topic), 1)]));
         let record = |(offset, value): (i64, Option<&str>)| Record {
@@ -363,13 +365,13 @@ async fn what_is_read_is_settled_and_committed_and_a_drain_ends_it() {
     let (ended, _, script) = run(async |script: Script| {
         script.read(&[LOGIN, Some("no JSON"), OTHER, None]);
         let committed = script.told(|command| matches!(command, SourceCommand::Commit(_))).await;
-        assert_eq!(committed, SourceCommand::Commit(vec![(OWNED, 4)]));
+        assert_eq!(committed, SourceCommand::Commit(vec![Commit::at(OWNED, 4)]));
         script.drain.cancel();
     })
     .await;
     assert_eq!((ended.unsettled, ended.uncommitted, ended.failed), (0, 0, None));
     assert_eq!(*script.requests.lock().unwrap(), [2], "both events of the record in one request");
-    let close = SourceCommand::Close(vec![(OWNED, 4)]);
+    let close = SourceCommand::Close(vec![Commit::at(OWNED, 4)]);
     assert_eq!(script.commands().last(), Some(&close));
 }
 
@@ -381,7 +383,7 @@ async fn a_last_commit_that_is_not_acknowledged_is_no_clean_end() {
         script.drain.cancel();
     })
     .await;
-    assert_eq!(script.commands().last(), Some(&SourceCommand::Close(vec![(OWNED, 2)])));
+    assert_eq!(script.commands().last(), Some(&SourceCommand::Close(vec![Commit::at(OWNED, 2)])));
     assert_eq!((ended.unsettled, ended.uncommitted), (0, 1));
 }
 
@@ -399,7 +401,7 @@ async fn a_drain_in_an_outage_ends_before_the_deadline_and_commits_nothing_of_it
     assert_eq!((ended.unsettled, ended.failed), (1, None));
     let took = took.saturating_sub(drained.get());
     assert!(took >= SETTLING && took <= DEADLINE, "{took:?}");
-    assert_eq!(script.commands().last(), Some(&SourceCommand::Close(vec![(OWNED, 1)])));
+    assert_eq!(script.commands().last(), Some(&SourceCommand::Close(vec![Commit::at(OWNED, 1)])));
 }
 
 #[tokio::test(start_paused = true)]
@@ -457,8 +459,11 @@ async fn a_revocation_is_answered_when_its_records_are_settled() {
         script.say(SourceEvent::Revoking(vec![OWNED]));
         sleep(Duration::from_secs(2)).await;
         assert_eq!(script.commands(), [], "its request is in flight");
-        let released = script.told(|command| matches!(command, SourceCommand::Release(_))).await;
-        assert_eq!(released, SourceCommand::Release(vec![(OWNED, Some(1))]));
+        let released = script.told(|command| matches!(command, SourceCommand::Release { .. })).await;
+        assert_eq!(
+            released,
+            SourceCommand::Release { ownerships: vec![OWNED], commits: vec![Commit::at(OWNED, 1)] }
+        );
         script.drain.cancel();
     })
     .await;
@@ -473,8 +478,12 @@ async fn a_revocation_is_answered_after_its_time_at_the_latest() {
         script.read(&[OTHER, LOGIN]);
         script.sent(1).await;
         script.say(SourceEvent::Revoking(vec![OWNED]));
-        let released = script.told(|command| matches!(command, SourceCommand::Release(_))).await;
-        assert_eq!(released, SourceCommand::Release(vec![(OWNED, Some(1))]), "up to what is settled");
+        let released = script.told(|command| matches!(command, SourceCommand::Release { .. })).await;
+        assert_eq!(
+            released,
+            SourceCommand::Release { ownerships: vec![OWNED], commits: vec![Commit::at(OWNED, 1)] },
+            "up to what is settled"
+        );
         script.drain.cancel();
     })
     .await;
@@ -504,12 +513,15 @@ async fn a_revocation_while_the_source_closes_is_answered() {
         script.drain.cancel();
         script.told(|command| matches!(command, SourceCommand::Close(_))).await;
         script.say(SourceEvent::Revoking(vec![OWNED]));
-        script.told(|command| matches!(command, SourceCommand::Release(_))).await;
+        script.told(|command| matches!(command, SourceCommand::Release { .. })).await;
         script.say(SourceEvent::Closed);
     })
     .await;
     assert_eq!((ended.unsettled, ended.failed), (0, None));
-    assert_eq!(script.commands().last(), Some(&SourceCommand::Release(vec![(OWNED, None)])));
+    assert_eq!(
+        script.commands().last(),
+        Some(&SourceCommand::Release { ownerships: vec![OWNED], commits: vec![] })
+    );
 }
 
 #[tokio::test(start_paused = true)]

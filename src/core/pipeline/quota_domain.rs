@@ -314,11 +314,8 @@ mod tests {
 
     /// From `now` on it owns these of `total` partitions.
     fn own(quota: &mut Quota, now: Moment, numbers: Range<usize>, total: usize) {
-        let assignment = |number| Assignment {
-            ownership: Ownership(0),
-            topic: "a".into(),
-            partition: i32::try_from(number).expect("a few"),
-        };
+        let assignment =
+            |number| Assignment::new(Ownership(0), "a".into(), i32::try_from(number).expect("a few"));
         let owned: Vec<_> = numbers.map(assignment).collect();
         quota.own(now, &Partitions::new(vec![("a".into(), total)]), &owned);
     }

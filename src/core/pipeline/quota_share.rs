@@ -125,7 +125,7 @@ mod tests {
 
     fn of(topic: &str, partition: usize) -> Assignment {
         let partition = i32::try_from(partition).expect("a few");
-        Assignment { ownership: Ownership(0), topic: topic.into(), partition }
+        Assignment::new(Ownership(0), topic.into(), partition)
     }
 
     /// The rates of replicas that own every second, third ... of `total` partitions.

@@ -79,7 +79,7 @@ impl Bench {
             paused: Paused::default(),
             stopped: false,
         };
-        let assignment = |ownership, topic: &str| Assignment { ownership, topic: topic.into(), partition: 0 };
+        let assignment = |ownership, topic: &str| Assignment::new(ownership, topic.into(), 0);
         bench.handle(Input::Topics(vec![("a".into(), 1), ("b".into(), 1)]));
         bench.handle(Input::Assigned(vec![assignment(A, "a"), assignment(B, "b")]));
         // Whoever owned them before may have sent just now.

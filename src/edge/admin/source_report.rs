@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn commits_and_losses_are_counted() {
-        let committed = |result| SourceEvent::Committed { positions: Vec::new(), result };
+        let committed =
+            |result| SourceEvent::Committed { commits: Vec::new(), result, metadata_dropped: false };
         let lost = |records| SourceEvent::LostToRetention { ownership: Ownership(0), records };
         let failed = committed(Err(Code("request_timed_out")));
         let it = report([committed(Ok(())), failed, lost(3), lost(4), committed(Ok(()))]);

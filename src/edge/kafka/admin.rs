@@ -1,75 +1,63 @@
-//! What an administrator of topics can do: make one, and say how one is set.
+//! Administration of topics: creates one, and reads the configuration of one.
 //!
-//! Blocks for as long as the brokers take to answer; for threads that may, and none that runs tasks.
+//! Blocks until the brokers answer, so it must not be used on a thread that runs tasks.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use rdkafka::{
-    ClientConfig, ClientContext,
     admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
-    config::{FromClientConfigAndContext as _, RDKafkaLogLevel},
+    config::FromClientConfigAndContext as _,
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
 };
 use tokio::runtime::{self, Runtime};
 
-use crate::edge::kafka::{
-    client::{Cluster, StartError},
-    producer,
+use super::{
+    cluster::{Cluster, StartError, Take},
+    log::Silent,
 };
 
-/// How long the brokers may take to answer, and to have made a topic.
+/// How long the brokers may take to answer, and to create a topic.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many replicas a topic has where the brokers are too old to have a default of their own; fewer
-/// where there are fewer brokers.
+/// How many replicas a topic gets if the brokers are too old to have a default; fewer if there are fewer brokers.
 const REPLICAS: i32 = 3;
 
-/// An administrator of a cluster.
 pub struct Admin {
     client: AdminClient<Silent>,
-    /// The client answers by futures, which need nothing but to be polled.
+    /// The client answers by futures, which only need to be polled.
     runtime: Runtime,
 }
 
 impl Admin {
-    /// An administrator of `cluster`.
-    ///
     /// # Errors
-    ///
     /// If librdkafka refuses a property, or there is no runtime.
-    pub fn new(cluster: &Cluster<'_>) -> Result<Self, StartError> {
-        Self::of(&cluster.client(&[], producer::reaches, &[]))
-    }
-
-    fn of(client: &ClientConfig) -> Result<Self, StartError> {
-        let client = AdminClient::from_config_and_context(client, Silent)?;
+    pub fn new(cluster: &Cluster) -> Result<Self, StartError> {
+        let client = cluster.client(&[], Take::Connection, &[]);
+        let client = AdminClient::from_config_and_context(&client, Silent)?;
         let runtime = runtime::Builder::new_current_thread().build().map_err(StartError::Thread)?;
         Ok(Self { client, runtime })
     }
 
-    /// Makes a topic with so many partitions and these settings, and with as many replicas as the brokers
-    /// make by default. That it is there already is no error.
+    /// Creates a topic with the brokers' default number of replicas. It is no error if the topic exists.
     ///
     /// # Errors
-    ///
     /// If the brokers do not answer, or refuse.
     pub fn create(&self, topic: &str, partitions: i32, settings: &[(&str, &str)]) -> KafkaResult<()> {
-        let made = self.create_with(topic, partitions, settings, -1);
-        match made.as_ref().err().and_then(KafkaError::rdkafka_error_code) {
+        let created = self.create_with(topic, partitions, settings, -1);
+        match created.as_ref().err().and_then(KafkaError::rdkafka_error_code) {
             Some(
                 RDKafkaErrorCode::InvalidReplicationFactor
                 | RDKafkaErrorCode::InvalidRequest
                 | RDKafkaErrorCode::UnsupportedVersion,
             ) => self.create_with(topic, partitions, settings, self.brokers()?.min(REPLICAS)),
             Some(RDKafkaErrorCode::TopicAlreadyExists) => Ok(()),
-            _ => made,
+            _ => created,
         }
     }
 
-    /// How a topic is set, by the names of the settings.
+    /// The configuration of a topic.
     ///
     /// # Errors
-    ///
     /// If the brokers do not answer, or refuse.
     pub fn settings(&self, topic: &str) -> KafkaResult<BTreeMap<String, String>> {
         let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
@@ -94,8 +82,9 @@ impl Admin {
         let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(replicas));
         let topic = settings.iter().fold(topic, |topic, (name, value)| topic.set(name, value));
         let options = AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT));
-        let made = self.runtime.block_on(self.client.create_topics([&topic], &options)).map_err(numbered)?;
-        made.into_iter().try_for_each(|one| one.map(drop).map_err(|(_, error)| KafkaError::Global(error)))
+        let created =
+            self.runtime.block_on(self.client.create_topics([&topic], &options)).map_err(numbered)?;
+        created.into_iter().try_for_each(|one| one.map(drop).map_err(|(_, error)| KafkaError::Global(error)))
     }
 
     fn brokers(&self) -> KafkaResult<i32> {
@@ -104,16 +93,7 @@ impl Admin {
     }
 }
 
-/// An administrator's error with its number where all others have it.
+/// An error of the admin client in the form that all other errors have.
 fn numbered(error: KafkaError) -> KafkaError {
     if let KafkaError::AdminOp(number) = error { KafkaError::Global(number) } else { error }
-}
-
-/// What goes wrong comes back with the answers.
-struct Silent;
-
-impl ClientContext for Silent {
-    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
-
-    fn error(&self, _: KafkaError, _: &str) {}
 }

@@ -1,10 +1,10 @@
-//! Kafka's and librdkafka's errors as codes of ours, and what they mean for going on.
+//! Kafka's and librdkafka's errors as codes of ours, and what each means for what to do next.
 
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Error};
 
 use crate::core::code::Code;
 
-/// The code of an error: Kafka's own name of it where it is one to be expected, else `kafka_error`.
+/// The code of an error: Kafka's own name for an error that we expect, otherwise `kafka_error`.
 #[must_use]
 pub fn code(error: &KafkaError) -> Code {
     error.rdkafka_error_code().map_or(OTHER, named)
@@ -16,10 +16,10 @@ pub fn named(error: Error) -> Code {
     NAMES.iter().find(|(named, _)| *named == error).map_or(OTHER, |(_, name)| Code(name))
 }
 
-/// Whether a commit that ended so may succeed when it is tried again at once: the group or its
-/// coordinator is on the move, or the answer was lost.
+/// Whether a commit that failed so may succeed at once when it is retried: the group is rebalancing, its
+/// coordinator is moving, or the answer was lost.
 #[must_use]
-pub fn passes(error: &KafkaError) -> bool {
+pub fn is_transient(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(
@@ -31,16 +31,16 @@ pub fn passes(error: &KafkaError) -> bool {
                 | Error::RequestTimedOut
                 | Error::OperationTimedOut
                 | Error::BrokerTransportFailure
-                // It waited in the connection behind our own joining: the group has a new generation now.
+                // The commit waited in the connection behind our own joining of a new generation.
                 | Error::IllegalGeneration
         )
     )
 }
 
-/// Whether the broker, or librdkafka in its place, refuses such a record for good, as long as nobody
-/// changes the topic, the rights or the record.
+/// Whether the broker, or librdkafka in its place, will refuse the record until somebody changes the topic,
+/// the rights or the record.
 #[must_use]
-pub fn refuses(error: &KafkaError) -> bool {
+pub fn is_refusal(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(
@@ -58,6 +58,23 @@ pub fn refuses(error: &KafkaError) -> bool {
                 | Error::ClusterAuthorizationFailed
         )
     )
+}
+
+/// Whether a commit failed because the metadata beside a position is too large.
+#[must_use]
+pub fn is_metadata_too_large(error: &KafkaError) -> bool {
+    matches!(error.rdkafka_error_code(), Some(Error::OffsetMetadataTooLarge | Error::InvalidCommitOffsetSize))
+}
+
+/// Whether an error explains why a broker cannot be reached, and how well: the higher the better.
+#[must_use]
+pub fn explains_unreachable(error: Error) -> Option<u8> {
+    match error {
+        Error::Authentication | Error::SaslAuthenticationFailed | Error::UnsupportedSASLMechanism => Some(3),
+        Error::SSL | Error::Resolve => Some(2),
+        Error::BrokerTransportFailure => Some(1),
+        _ => None,
+    }
 }
 
 const OTHER: Code = Code("kafka_error");
@@ -80,6 +97,7 @@ const NAMES: &[(Error, &str)] = &[
     (Error::GroupMaxSizeReached, "group_max_size_reached"),
     (Error::IllegalGeneration, "illegal_generation"),
     (Error::InconsistentGroupProtocol, "inconsistent_group_protocol"),
+    (Error::InvalidCommitOffsetSize, "invalid_commit_offset_size"),
     (Error::InvalidConfig, "invalid_config"),
     (Error::InvalidMessageSize, "invalid_message_size"),
     (Error::InvalidRecord, "invalid_record"),
@@ -98,6 +116,7 @@ const NAMES: &[(Error, &str)] = &[
     (Error::NotEnoughReplicas, "not_enough_replicas"),
     (Error::NotEnoughReplicasAfterAppend, "not_enough_replicas"),
     (Error::NotLeaderForPartition, "not_leader_for_partition"),
+    (Error::OffsetMetadataTooLarge, "offset_metadata_too_large"),
     (Error::OffsetOutOfRange, "offset_out_of_range"),
     (Error::OperationTimedOut, "operation_timed_out"),
     (Error::PolicyViolation, "policy_violation"),
@@ -132,11 +151,14 @@ mod tests {
     #[track_caller]
     fn check(error: Error, expected: &str, may_pass: bool, is_refused: bool) {
         let error = KafkaError::Global(error);
-        assert_eq!((code(&error).0, passes(&error), refuses(&error)), (expected, may_pass, is_refused));
+        assert_eq!(
+            (code(&error).0, is_transient(&error), is_refusal(&error)),
+            (expected, may_pass, is_refused)
+        );
     }
 
     #[test]
-    fn errors_have_codes_that_say_whether_to_go_on() {
+    fn errors_have_codes_and_say_whether_to_retry() {
         check(Error::RebalanceInProgress, "rebalance_in_progress", true, false);
         check(Error::WaitingForCoordinator, "waiting_for_coordinator", true, false);
         check(Error::IllegalGeneration, "illegal_generation", true, false);
@@ -150,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_without_a_number_has_the_common_code() {
+    fn an_error_without_a_number_has_the_general_code() {
         assert_eq!(code(&KafkaError::Canceled), OTHER);
         assert_eq!(code(&KafkaError::Global(Error::AllBrokersDown)), Code("all_brokers_down"));
     }

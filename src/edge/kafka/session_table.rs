@@ -1,4 +1,4 @@
-//! The sessions' table on a compacted topic of Kafka.
+//! The session table on a compacted topic of Kafka.
 //!
 //! ```text
 //! runner ──entries──► writer ───────────► topic
@@ -7,54 +7,67 @@
 //!    └──entries, loading, loaded── reader ◄─┘
 //! ```
 //!
-//! The reader has a thread of its own; it joins no group and commits nothing, because every replica reads
-//! everything, and at each start from the beginning. Knows nothing of what entries say.
+//! The reader has its own thread. It joins no group and commits nothing, because every replica reads the whole
+//! topic, from the beginning at each start. Knows nothing of the content of entries.
 
 use std::{future::pending, time::Duration};
 
 use tokio::{select, sync::mpsc};
 
-use self::{reader::Reader, writing::Writer};
+use self::{creation::TopicCreation, reader::Reader};
+use super::{
+    cluster::{Cluster, StartError},
+    producer,
+    writer::{OutgoingRecord, TopicWriter},
+};
 use crate::core::{
     session_table::{Entry, Table, TableEvent, WriteId, config::TableConfig},
     write_outcome::WriteOutcome,
 };
-use crate::edge::kafka::{
-    client::{Cluster, StartError},
-    config::SourceConfig,
-};
 
-mod making;
+mod creation;
+mod progress;
 mod reader;
-mod reading;
 pub mod topic;
-mod writing;
 
-/// Events that may wait for the runner; a batch of entries is one.
+/// How many events may wait for the runner; a batch of entries is one event.
 const EVENTS: usize = 4;
-/// Outcomes of writes that may wait for the runner.
+/// How many outcomes of writes may wait for the runner.
 const OUTCOMES: usize = 1024;
 
-/// A table that is read and written.
+/// The producer's own properties.
+const PRODUCER: [(&str, &str); 2] = [
+    // The events of a record wait for its entries, and the entries of other records follow soon.
+    ("linger.ms", "5"),
+    // Java's clients choose a key's partition so, and whatever else writes to the table must agree.
+    ("partitioner", "murmur2_random"),
+];
+
 pub struct KafkaTable {
     events: mpsc::Receiver<TableEvent>,
     written: mpsc::Receiver<(WriteId, WriteOutcome)>,
-    writer: Writer,
+    writer: TopicWriter<WriteId>,
 }
 
 impl KafkaTable {
-    /// Begins to read the table, and makes its topic where there is none: for sessions that are remembered
-    /// for `max_age`. The brokers are those of the source, and reached in the same way.
+    /// Begins to read the table. If its topic is missing, it is created for sessions that are remembered for
+    /// `max_age`. `group` is not joined, but librdkafka wants one and the user may have no right to another.
     ///
     /// # Errors
-    ///
-    /// If librdkafka refuses a property, or no thread can be started. Brokers that cannot be reached and
-    /// a topic that does not exist are no errors here: they are waited for, and reported.
-    pub fn start(config: &TableConfig, source: &SourceConfig, max_age: Duration) -> Result<Self, StartError> {
+    /// If librdkafka refuses a property, or no thread can be started. Unreachable brokers and a missing topic are
+    /// no errors here: the table reports them and keeps trying.
+    pub fn start(
+        config: &TableConfig,
+        cluster: &Cluster,
+        group: &str,
+        max_age: Duration,
+    ) -> Result<Self, StartError> {
         let (events_in, events) = mpsc::channel(EVENTS);
         let (outcomes, written) = mpsc::channel(OUTCOMES);
-        let writer = Writer::start(&Cluster::from(source), &config.topic, outcomes)?;
-        Reader::start(config, source, max_age, events_in)?;
+        let client = producer::properties(cluster, &PRODUCER);
+        let writer = TopicWriter::start(client, &config.topic, "sessions-table-writer", outcomes)?;
+        let creation = TopicCreation::new(&config.topic, cluster, max_age);
+        Reader::start(config, &reader::properties(cluster, group), creation, events_in)?;
         Ok(Self { events, written, writer })
     }
 }
@@ -64,14 +77,19 @@ impl Table for KafkaTable {
         select! {
             Some((id, outcome)) = self.written.recv() => TableEvent::Written(id, outcome),
             Some(event) = self.events.recv() => event,
-            // Neither ends before this does, but the reader after it has failed.
+            // The writer does not end before this does, but the reader ends if it fails.
             else => pending().await,
         }
     }
 
     fn write(&mut self, id: Option<WriteId>, entries: Vec<Entry>) {
-        self.writer.write(id, &entries);
+        self.writer.write(id, entries.iter().map(record));
     }
+}
+
+fn record(entry: &Entry) -> OutgoingRecord<'_> {
+    let (key, value) = (Some(entry.key.as_bytes()), Some(entry.value.as_bytes()));
+    OutgoingRecord { key, value, ..OutgoingRecord::default() }
 }
 
 #[cfg(test)]

@@ -1,31 +1,32 @@
-//! Looks at the topic of the sessions' table: whether it is there, and set as `run` would make it.
+//! Looks at the topic of the session table: whether it exists, and is configured as `run` would create it.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Error};
 
-use super::{Cluster, PROPERTIES, Trouble, count, trouble};
+use super::{
+    questions::{Questions, count},
+    trouble::{PROPERTIES, Trouble, trouble},
+};
 use crate::{
     config::Config,
     core::session_table::config::TableConfig,
     edge::kafka::{
         admin::Admin,
-        client,
         session_table::topic::{self, Fault},
     },
 };
 
-/// How the table's topic is, or what is wrong with it.
-pub(super) fn look(cluster: &Cluster, table: &TableConfig, config: &Config) -> Result<String, Trouble> {
-    let partitions = match cluster.partitions(&table.topic) {
+pub(super) fn look(questions: &Questions, table: &TableConfig, config: &Config) -> Result<String, Trouble> {
+    let partitions = match questions.partitions(&table.topic) {
         Err(KafkaError::MetadataFetch(Error::UnknownTopicOrPartition | Error::UnknownTopic)) => {
             return Ok("it does not exist yet; `run` makes it, if the user may create it".to_owned());
         }
         partitions => partitions.map_err(|error| trouble(&error))?,
     };
-    let admin = Admin::new(&client::Cluster::from(&config.source));
+    let admin = Admin::new(&config.source.cluster());
     let admin = admin.map_err(|_| Trouble { why: "it cannot be looked at".to_owned(), help: PROPERTIES })?;
     let settings = admin.settings(&table.topic).map_err(|error| undescribed(&error))?;
     judged(&topic::faults(&settings, config.sessions.max_age.0))?;
-    Ok(count(partitions, "partition"))
+    Ok(count(partitions.len(), "partition"))
 }
 
 fn judged(faults: &[Fault]) -> Result<(), Trouble> {
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_is_said() {
+    fn each_fault_has_its_words() {
         check(&[], &[]);
         check(&[Fault::NotCompacted], &["`compact`"]);
         check(&[Fault::NeverDeletes, Fault::Forgets], &["`delete`", "`sessions.max_age`"]);
@@ -78,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_missing_right_to_describe_has_its_remedy() {
-        let told = undescribed(&KafkaError::Global(Error::TopicAuthorizationFailed));
-        assert!(told.help.contains("DescribeConfigs"), "{}", told.help);
+        let trouble = undescribed(&KafkaError::Global(Error::TopicAuthorizationFailed));
+        assert!(trouble.help.contains("DescribeConfigs"), "{}", trouble.help);
     }
 }

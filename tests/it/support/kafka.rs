@@ -51,6 +51,11 @@ impl Kafka {
     ///
     /// When it does not start, and when the machine cannot run one although it is CI's.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same with more properties.
+    pub(crate) fn start_with(more: &[(&str, &str)]) -> Option<Self> {
         let installation = Installation::find().map_err(leave_out).ok()?;
         let scratch = TempDir::with_prefix("pinpoint-sidecar-kafka-").expect("a folder for the broker");
         let data = scratch.path().join("data");
@@ -60,7 +65,8 @@ impl Kafka {
             fs::copy(file.path(), data.join(file.file_name())).expect("a file for the broker");
         }
         let (listen, control) = (port::free(), port::free());
-        let properties = installation::properties(listen, control, &data);
+        let mut properties = installation::properties(listen, control, &data);
+        properties.extend(more.iter().map(|(name, value)| format!("{name}={value}\n")));
         fs::write(scratch.path().join("server.properties"), properties).expect("a file for the broker");
         let client = Client { bootstrap: format!("127.0.0.1:{listen}") };
         let mut kafka = Self { client, installation, process: None, scratch };

@@ -34,7 +34,7 @@ fn invariant_2_the_position_never_goes_back_and_is_of_an_ownership_of_today() {
         bench.pass(Duration::from_secs(3));
     }
     assert_eq!(bench.commits, [], "the first is not settled");
-    let again = Assignment { ownership: Ownership(7), topic: "a".into(), partition: 0 };
+    let again = Assignment::new(Ownership(7), "a".into(), 0);
     bench.handle(Input::Assigned(vec![again]));
     bench.answer(accept);
     bench.handle(Input::Committed(vec![(A, 1)], false));

@@ -87,7 +87,7 @@ fn a_lost_partition_is_not_committed() {
 fn a_partition_assigned_anew_ends_its_earlier_ownership() {
     let mut bench = Bench::new();
     bench.read(A, &[1]);
-    let again = Assignment { ownership: Ownership(7), topic: "a".into(), partition: 0 };
+    let again = Assignment::new(Ownership(7), "a".into(), 0);
     bench.handle(Input::Assigned(vec![again]));
     bench.answer(accept);
     bench.pass(Duration::from_secs(10));
@@ -134,7 +134,7 @@ fn after_the_end_nothing_is_sent_and_written() {
     bench.answer(|_| Answer::unknown(DOWN));
     bench.pass(Duration::from_mins(1));
     // The source may not have heard of the end yet.
-    let late = Assignment { ownership: Ownership(7), topic: "a".into(), partition: 0 };
+    let late = Assignment::new(Ownership(7), "a".into(), 0);
     bench.handle(Input::Assigned(vec![late]));
     bench.handle(Input::Records(vec![(
         record(Ownership(7), 0),

@@ -343,7 +343,7 @@ fn the_late_end_of_a_write_changes_nothing_for_another_ownership() {
     for outcome in [WRITTEN, AGAIN, REFUSED] {
         let mut bench = Bench::new();
         bench.read_gated(A, &[1]);
-        let again = Assignment { ownership: Ownership(7), topic: "a".into(), partition: 0 };
+        let again = Assignment::new(Ownership(7), "a".into(), 0);
         bench.handle(Input::Assigned(vec![again]));
         bench.handle(Input::Records(vec![(record(Ownership(7), 0), partly(1), entries())]));
         bench.finish_write(outcome);

@@ -191,7 +191,7 @@ fn holds() -> Vec<HoldStatus> {
 
 fn source() -> SourceReport {
     let mut source = SourceReport::default();
-    let committed = |result| SourceEvent::Committed { positions: Vec::new(), result };
+    let committed = |result| SourceEvent::Committed { commits: Vec::new(), result, metadata_dropped: false };
     for event in [
         SourceEvent::Ends(vec![(Ownership(7), 160), (Ownership(8), 20)]),
         committed(Ok(())),

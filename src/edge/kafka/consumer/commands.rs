@@ -1,72 +1,57 @@
-//! What the runner told the source and the poll loop has not seen yet.
+//! The runner's commands that the poll loop has not seen yet.
 //!
-//! Bounded by its shape: of each ownership the highest position waits, a newer paused replaces the one that
-//! waits, and an ownership is released once.
+//! They take bounded memory: only the highest position of each ownership is kept, a newer pause replaces the
+//! one before, and an ownership is released once.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::newest_commits::NewestCommits;
 use crate::core::{
     record::Ownership,
-    source::{Paused, SourceCommand},
+    source::{Commit, Paused, SourceCommand},
 };
 
-/// Orders that wait, in the order in which they are to be followed.
+/// Pending commands, in the order in which they are to be followed.
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
-    /// Join the group.
+pub(super) struct Pending {
     pub(super) begin: bool,
-    /// What to read.
     pub(super) paused: Option<Paused>,
-    /// Positions to commit.
-    pub(super) commit: BTreeMap<Ownership, i64>,
-    /// Ownerships to give up, each with its position.
-    pub(super) release: Vec<(Ownership, Option<i64>)>,
-    /// Close, after these positions are committed.
-    pub(super) close: Option<Vec<(Ownership, i64)>>,
+    pub(super) commit: NewestCommits,
+    pub(super) rewind: Vec<Ownership>,
+    pub(super) release: Vec<(Vec<Ownership>, Vec<Commit>)>,
+    pub(super) close: Option<Vec<Commit>>,
 }
 
-impl Waiting {
-    /// A commit names only what has moved since the one before, so that one must not be forgotten.
-    fn commit(&mut self, positions: Vec<(Ownership, i64)>) {
-        for (ownership, position) in positions {
-            let waiting = self.commit.entry(ownership).or_insert(position);
-            *waiting = position.max(*waiting);
-        }
-    }
-}
-
-/// The orders that wait. A lock, because the runner must not wait for the poll loop, nor lose what it
-/// said while the loop is busy: it is held to move values in or out, never longer.
+/// A lock, because the runner must neither wait for the poll loop nor lose a command while the loop is busy. It
+/// is held to move values in or out, never longer.
 #[derive(Debug, Default)]
-pub(super) struct Orders(Mutex<Waiting>);
+pub(super) struct Commands(Mutex<Pending>);
 
-impl Orders {
-    /// Leaves an order for the poll loop.
-    pub(super) fn leave(&self, command: SourceCommand) {
-        let mut waiting = self.waiting();
+impl Commands {
+    pub(super) fn send(&self, command: SourceCommand) {
+        let mut pending = self.pending();
         match command {
-            SourceCommand::Begin => waiting.begin = true,
-            SourceCommand::Commit(positions) => waiting.commit(positions),
-            SourceCommand::Release(released) => waiting.release.extend(released),
-            SourceCommand::Pause(paused) => waiting.paused = Some(paused),
-            SourceCommand::Close(positions) => waiting.close = Some(positions),
+            SourceCommand::Begin => pending.begin = true,
+            // Added to those that are pending, because each command names only the partitions that have changed.
+            SourceCommand::Commit(commits) => commits.into_iter().for_each(|it| pending.commit.add(it)),
+            SourceCommand::Release { ownerships, commits } => pending.release.push((ownerships, commits)),
+            SourceCommand::Rewind(ownership) => pending.rewind.push(ownership),
+            SourceCommand::Pause(paused) => pending.paused = Some(paused),
+            SourceCommand::Close(commits) => pending.close = Some(commits),
         }
     }
 
-    /// Closes without a commit, unless that was ordered already.
+    /// Closes without a commit, unless a close is pending already.
     pub(super) fn abandon(&self) {
-        self.waiting().close.get_or_insert_default();
+        self.pending().close.get_or_insert_default();
     }
 
-    /// Takes all that waits.
-    pub(super) fn take(&self) -> Waiting {
-        std::mem::take(&mut *self.waiting())
+    /// Takes everything that is pending.
+    pub(super) fn take(&self) -> Pending {
+        std::mem::take(&mut *self.pending())
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+    fn pending(&self) -> MutexGuard<'_, Pending> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -76,30 +61,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_newer_order_replaces_the_one_that_waits_where_it_says_as_much() {
-        let orders = Orders::default();
+    fn a_newer_command_replaces_a_pending_one_that_it_contains() {
+        let commands = Commands::default();
         let paused = Paused { everything: true, partitions: vec![] };
-        orders.leave(SourceCommand::Commit(vec![(Ownership(1), 5), (Ownership(2), 1)]));
-        orders.leave(SourceCommand::Commit(vec![(Ownership(1), 9)]));
-        orders.leave(SourceCommand::Pause(Paused::default()));
-        orders.leave(SourceCommand::Pause(paused.clone()));
-        orders.leave(SourceCommand::Release(vec![(Ownership(1), Some(9))]));
-        orders.leave(SourceCommand::Release(vec![(Ownership(2), None)]));
-        let waiting = orders.take();
-        assert_eq!(waiting.commit.into_iter().collect::<Vec<_>>(), [(Ownership(1), 9), (Ownership(2), 1)]);
-        assert_eq!(waiting.paused, Some(paused));
-        assert_eq!(waiting.release, [(Ownership(1), Some(9)), (Ownership(2), None)]);
-        assert_eq!(waiting.close, None);
-        assert!(orders.take().release.is_empty(), "what was taken is gone");
+        let release = |ownership, commits| SourceCommand::Release { ownerships: vec![ownership], commits };
+        let commit = |ownership, position| Commit::at(Ownership(ownership), position);
+        commands.send(SourceCommand::Commit(vec![commit(1, 5), commit(2, 1)]));
+        commands.send(SourceCommand::Commit(vec![commit(1, 9)]));
+        commands.send(SourceCommand::Pause(Paused::default()));
+        commands.send(SourceCommand::Pause(paused.clone()));
+        commands.send(release(Ownership(1), vec![commit(1, 9)]));
+        commands.send(release(Ownership(2), vec![]));
+        let mut pending = commands.take();
+        assert_eq!(pending.commit.take().collect::<Vec<_>>(), [commit(1, 9), commit(2, 1)]);
+        assert_eq!(pending.paused, Some(paused));
+        let released = [(vec![Ownership(1)], vec![commit(1, 9)]), (vec![Ownership(2)], vec![])];
+        assert_eq!(pending.release, released);
+        assert_eq!(pending.close, None);
+        assert!(commands.take().release.is_empty(), "commands are taken once");
     }
 
     #[test]
-    fn abandoning_does_not_undo_an_ordered_close() {
-        let orders = Orders::default();
-        orders.leave(SourceCommand::Close(vec![(Ownership(1), 5)]));
-        orders.abandon();
-        assert_eq!(orders.take().close, Some(vec![(Ownership(1), 5)]));
-        orders.abandon();
-        assert_eq!(orders.take().close, Some(vec![]));
+    fn abandoning_does_not_undo_a_pending_close() {
+        let commands = Commands::default();
+        commands.send(SourceCommand::Close(vec![Commit::at(Ownership(1), 5)]));
+        commands.abandon();
+        assert_eq!(commands.take().close, Some(vec![Commit::at(Ownership(1), 5)]));
+        commands.abandon();
+        assert_eq!(commands.take().close, Some(vec![]));
     }
 }

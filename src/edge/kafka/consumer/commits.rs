@@ -1,11 +1,10 @@
 //! Commits: one at a time, synchronous, on a thread of their own.
 //!
-//! A synchronous commit has no time-out, and librdkafka's asynchronous ones report to nobody, so the
-//! poll loop hands one over and goes on; positions that come meanwhile wait, the newest of each
-//! ownership alone. What is abandoned at a deadline is the wait for the answer, not the commit.
+//! A synchronous commit has no time-out, and the result of an asynchronous one is reported to nobody. So the poll
+//! loop hands a commit over and goes on, and only the newest position of each ownership waits meanwhile. At a
+//! deadline the wait for the answer is abandoned, not the commit.
 
 use std::{
-    collections::BTreeMap,
     io,
     sync::{
         Arc,
@@ -16,92 +15,102 @@ use std::{
 };
 
 use rdkafka::{
-    Offset, TopicPartitionList,
+    TopicPartitionList,
     consumer::{CommitMode, Consumer as _},
-    error::KafkaResult,
 };
 
-use super::{Report, group::GroupConsumer, partitions::Partitions};
-use crate::core::record::Ownership;
+use super::{
+    group::GroupConsumer,
+    newest_commits::NewestCommits,
+    partitions::OwnedPartitions,
+    report::{Committed, Report},
+};
+use crate::{
+    core::{record::Ownership, source::Commit},
+    edge::kafka::{
+        codes,
+        partition_list::{committing, without_metadata},
+    },
+};
 
-/// How long to wait before a commit that failed in passing is tried again.
+/// How long to wait before a commit is retried that failed for a moment.
 const PAUSE: Duration = Duration::from_millis(100);
-/// The same, where nobody waits for it.
+/// How long to wait if nobody waits for the commit.
 const LONG_PAUSE: Duration = Duration::from_secs(1);
 
-/// A commit on its way to the commit thread.
 struct Job {
-    positions: Vec<(Ownership, i64)>,
+    commits: Vec<Commit>,
     list: TopicPartitionList,
 }
 
-/// Positions that wait to be committed, and those that are being committed.
 pub(super) struct Commits {
     thread: SyncSender<Job>,
-    waiting: BTreeMap<Ownership, i64>,
+    waiting: NewestCommits,
+    /// The ownerships whose positions are being committed.
     running: Vec<Ownership>,
     not_before: Option<Instant>,
 }
 
 impl Commits {
-    /// Starts the commit thread, which ends when this is dropped and its last commit has an answer.
+    /// Starts the commit thread. It ends when this is dropped and the last commit is answered.
     pub(super) fn start(consumer: Arc<GroupConsumer>, reports: SyncSender<Report>) -> io::Result<Self> {
         let (thread, jobs) = sync_channel(1);
         thread::Builder::new()
             .name("kafka-commits".into())
             .spawn(move || commit_each(&consumer, &jobs, &reports))?;
-        Ok(Self { thread, waiting: BTreeMap::new(), running: Vec::new(), not_before: None })
+        Ok(Self { thread, waiting: NewestCommits::default(), running: Vec::new(), not_before: None })
     }
 
-    /// Wants these positions committed; where one waits already the higher one stays.
-    pub(super) fn want(&mut self, positions: impl IntoIterator<Item = (Ownership, i64)>) {
-        for (ownership, position) in positions {
-            let waiting = self.waiting.entry(ownership).or_insert(position);
-            *waiting = position.max(*waiting);
-        }
+    pub(super) fn want(&mut self, commits: impl IntoIterator<Item = Commit>) {
+        commits.into_iter().for_each(|commit| self.waiting.add(commit));
     }
 
-    /// Hands what waits to the commit thread when that is idle; leaves out what is not owned any more.
-    pub(super) fn advance(&mut self, partitions: &Partitions, now: Instant) {
+    /// Hands the waiting commits to the commit thread if it is idle. Leaves out ownerships that have ended.
+    pub(super) fn advance(&mut self, partitions: &OwnedPartitions, now: Instant) {
         let too_early = self.not_before.is_some_and(|at| now < at);
         if self.waiting.is_empty() || !self.running.is_empty() || too_early {
             return;
         }
         self.not_before = None;
-        let waiting = std::mem::take(&mut self.waiting).into_iter();
-        let positions: Vec<_> =
-            waiting.filter(|(ownership, _)| partitions.place(*ownership).is_some()).collect();
-        if positions.is_empty() {
+        let commits: Vec<_> =
+            self.waiting.take().filter(|commit| partitions.of(commit.ownership).is_some()).collect();
+        if commits.is_empty() {
             return;
         }
-        let running = positions.iter().map(|(ownership, _)| *ownership).collect();
-        if let Ok(list) = list(partitions, &positions)
-            && self.thread.try_send(Job { positions, list }).is_ok()
+        let running = commits.iter().map(|commit| commit.ownership).collect();
+        let list = committing(commits.iter().filter_map(|commit| {
+            Some((partitions.of(commit.ownership)?, commit.position, commit.metadata.as_deref()))
+        }));
+        if let Ok(list) = list
+            && self.thread.try_send(Job { commits, list }).is_ok()
         {
             self.running = running;
         }
     }
 
-    /// Notes the end of the commit that ran.
+    /// Notes that the commit has ended.
     pub(super) fn ended(&mut self) {
         self.running.clear();
     }
 
-    /// Tries these positions again, in a moment.
-    pub(super) fn again(&mut self, positions: &[(Ownership, i64)], now: Instant) {
-        self.not_before = Some(now + PAUSE);
-        self.want(positions.iter().copied());
+    /// Commits again, while somebody waits for it.
+    pub(super) fn retry_soon(&mut self, commits: &[Commit], now: Instant) {
+        self.retry(commits, now + PAUSE);
     }
 
-    /// Tries these positions again, in a while.
-    pub(super) fn later(&mut self, positions: &[(Ownership, i64)], now: Instant) {
-        self.not_before = Some(now + LONG_PAUSE);
-        self.want(positions.iter().copied());
+    /// Commits again.
+    pub(super) fn retry_later(&mut self, commits: &[Commit], now: Instant) {
+        self.retry(commits, now + LONG_PAUSE);
+    }
+
+    fn retry(&mut self, commits: &[Commit], at: Instant) {
+        self.not_before = Some(at);
+        commits.iter().for_each(|commit| self.waiting.add_older(commit.clone()));
     }
 
     /// Whether a position of this ownership waits or is being committed.
     pub(super) fn concern(&self, ownership: Ownership) -> bool {
-        self.waiting.contains_key(&ownership) || self.running.contains(&ownership)
+        self.waiting.contains(ownership) || self.running.contains(&ownership)
     }
 
     /// Whether nothing waits and nothing is being committed.
@@ -110,20 +119,17 @@ impl Commits {
     }
 }
 
-fn list(partitions: &Partitions, positions: &[(Ownership, i64)]) -> KafkaResult<TopicPartitionList> {
-    let mut list = TopicPartitionList::with_capacity(positions.len());
-    for (ownership, position) in positions {
-        if let Some(place) = partitions.place(*ownership) {
-            list.add_partition_offset(&place.topic, place.partition, Offset::Offset(*position))?;
-        }
-    }
-    Ok(list)
-}
-
 fn commit_each(consumer: &GroupConsumer, jobs: &Receiver<Job>, reports: &SyncSender<Report>) {
-    for Job { positions, list } in jobs {
-        let result = consumer.commit(&list, CommitMode::Sync);
-        if reports.send(Report::Committed { positions, result }).is_err() {
+    for Job { mut commits, list } in jobs {
+        let mut result = consumer.commit(&list, CommitMode::Sync);
+        let has_metadata = commits.iter().any(|commit| commit.metadata.is_some());
+        // librdkafka returns one error for the whole list, so it is not known whose metadata was too large.
+        let metadata_dropped = has_metadata && result.as_ref().is_err_and(codes::is_metadata_too_large);
+        if metadata_dropped {
+            commits.iter_mut().for_each(|commit| commit.metadata = None);
+            result = without_metadata(&list).and_then(|list| consumer.commit(&list, CommitMode::Sync));
+        }
+        if reports.send(Report::Committed(Committed { commits, result, metadata_dropped })).is_err() {
             return;
         }
     }

@@ -1,12 +1,12 @@
-//! librdkafka's callbacks: what the group asks for is written down and answered by the poll loop.
+//! librdkafka's callbacks: they note what the group asks for, and the poll loop answers.
 //!
-//! The rebalance callback returns at once; polling goes on, and the group waits until the poll loop
-//! assigns or unassigns. Nothing is delivered from any partition until then.
+//! The rebalance callback returns at once. Polling goes on, and the group waits until the poll loop assigns or
+//! unassigns; no partition delivers anything until then.
 
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -19,43 +19,42 @@ use rdkafka::{
     types::RDKafkaRespErr,
 };
 
-use super::partitions::Place;
-use crate::edge::kafka::log;
+use crate::{
+    core::record::TopicPartition,
+    edge::kafka::{log, partition_list::partitions},
+};
 
-/// The consumer as the threads of the source share it.
+/// The consumer, which the threads of the source share.
 pub(super) type GroupConsumer = BaseConsumer<Group>;
 
 /// What the group asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Request {
-    /// These partitions are ours from now on.
-    Assign(Vec<Place>),
-    /// These are to be given up.
-    Revoke(Vec<Place>),
-    /// These are gone already.
-    Lose(Vec<Place>),
+    Assign(Vec<TopicPartition>),
+    Revoke(Vec<TopicPartition>),
+    /// The partitions belong to others already.
+    Lose(Vec<TopicPartition>),
 }
 
-/// The callbacks' state.
 #[derive(Debug, Default)]
 pub(super) struct Group {
-    /// A lock, because librdkafka wants a context that may be shared; the poll thread alone takes it.
+    /// A lock, because librdkafka wants a context that can be shared. Only the poll thread takes it.
     requests: Mutex<VecDeque<Request>>,
     closing: AtomicBool,
 }
 
 impl Group {
-    /// Takes what the group asked for longest ago.
+    /// Takes the oldest request.
     pub(super) fn request(&self) -> Option<Request> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
-    /// From now on requests are answered where they are made: nothing is drained any more.
+    /// From now on the callback answers requests itself, because nothing is drained any more.
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
     }
 
-    fn write_down(&self, request: Request) {
+    fn note(&self, request: Request) {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).push_back(request);
     }
 }
@@ -65,7 +64,7 @@ impl ClientContext for Group {
         log::line(level, facility, text);
     }
 
-    // Every error comes back from `poll` too, and is judged there.
+    // `poll` returns every error too.
     fn error(&self, _: KafkaError, _: &str) {}
 }
 
@@ -79,16 +78,16 @@ impl ConsumerContext for Group {
             }
             return;
         }
-        let places = places(list);
-        self.write_down(match assigned {
-            true => Request::Assign(places),
-            false if consumer.assignment_lost() => Request::Lose(places),
-            false => Request::Revoke(places),
+        let partitions = partitions(list);
+        self.note(match assigned {
+            true => Request::Assign(partitions),
+            false if consumer.assignment_lost() => Request::Lose(partitions),
+            false => Request::Revoke(partitions),
         });
     }
 }
 
-/// Adds partitions to what is assigned, in the words of the group's protocol.
+/// Adds partitions to the assignment.
 pub(super) fn assign(consumer: &GroupConsumer, list: &TopicPartitionList) -> KafkaResult<()> {
     match consumer.rebalance_protocol() {
         RebalanceProtocol::Cooperative => consumer.incremental_assign(list),
@@ -96,25 +95,10 @@ pub(super) fn assign(consumer: &GroupConsumer, list: &TopicPartitionList) -> Kaf
     }
 }
 
-/// Takes partitions away from what is assigned; all of them where the group's protocol is eager.
+/// Takes partitions away from the assignment; all of them if the group's protocol is eager.
 pub(super) fn unassign(consumer: &GroupConsumer, list: &TopicPartitionList) -> KafkaResult<()> {
     match consumer.rebalance_protocol() {
         RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
         RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
     }
-}
-
-/// The list of these partitions, with no offset.
-pub(super) fn list<'a>(places: impl IntoIterator<Item = &'a Place>) -> TopicPartitionList {
-    let mut list = TopicPartitionList::new();
-    for place in places {
-        list.add_partition(&place.topic, place.partition);
-    }
-    list
-}
-
-/// The partitions of a list.
-pub(super) fn places(list: &TopicPartitionList) -> Vec<Place> {
-    let place = |topic: &str, partition| Place { topic: Arc::from(topic), partition };
-    list.elements().iter().map(|element| place(element.topic(), element.partition())).collect()
 }

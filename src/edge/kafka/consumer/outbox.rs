@@ -1,7 +1,7 @@
-//! What the poll loop has to tell the runner, in order, through a bounded channel.
+//! Events for the runner, in order, through a bounded channel.
 //!
-//! The poll loop never waits for the channel: what does not fit stays here, and while something stays
-//! here nothing is read, so that one batch of records at most is outside the channel.
+//! The poll loop never waits for the channel. Events that do not fit stay here, and nothing is read until they
+//! are sent, so that at most one batch of records is outside the channel.
 
 use std::{
     collections::VecDeque,
@@ -12,8 +12,8 @@ use tokio::sync::mpsc::{Sender, error::TrySendError};
 
 use crate::core::source::SourceEvent;
 
-/// How long the channel may be full before the poll loop pauses all partitions, to go on polling
-/// without reading: the group expects to be served. Shorter jams are how a backlog is read.
+/// How long the channel may be full before the poll loop pauses all partitions, so that it can serve the group
+/// without reading. While a backlog is read, the channel is often full for a moment.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) struct Outbox {
@@ -28,12 +28,11 @@ impl Outbox {
         Self { channel, waiting: VecDeque::new(), full_since: None, abandoned: false }
     }
 
-    /// Puts an event behind those that wait.
     pub(super) fn push(&mut self, event: SourceEvent) {
         self.waiting.push_back(event);
     }
 
-    /// Sends what the channel takes.
+    /// Sends as many events as the channel takes.
     pub(super) fn flush(&mut self, now: Instant) {
         while let Some(event) = self.waiting.pop_front() {
             match self.channel.try_send(event) {
@@ -52,12 +51,12 @@ impl Outbox {
         self.full_since = None;
     }
 
-    /// Whether something waits for room in the channel.
+    /// Whether an event waits for room in the channel.
     pub(super) fn is_blocked(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    /// Whether the channel has been full for so long that reading has to pause.
+    /// Whether the channel has been full for so long that reading must pause.
     pub(super) fn is_jammed(&self, now: Instant) -> bool {
         self.full_since.is_some_and(|since| now.saturating_duration_since(since) >= PATIENCE)
     }
@@ -67,7 +66,7 @@ impl Outbox {
         self.abandoned || self.channel.is_closed()
     }
 
-    /// Sends all that waits and then `last`, and waits for room as long as somebody listens.
+    /// Sends all events and then `last`. Waits for room as long as somebody listens.
     pub(super) fn finish(mut self, last: SourceEvent) {
         self.waiting.push_back(last);
         for event in self.waiting {
@@ -88,7 +87,7 @@ mod tests {
     #[test]
     fn events_keep_their_order_through_a_full_channel() {
         let (sender, mut receiver) = mpsc::channel(1);
-        let (mut outbox, start) = (Outbox::new(sender), super::super::now());
+        let (mut outbox, start) = (Outbox::new(sender), super::super::heartbeat::now());
         for number in 0..3 {
             outbox.push(SourceEvent::Lost(vec![Ownership(number)]));
         }
@@ -112,7 +111,7 @@ mod tests {
         let mut outbox = Outbox::new(sender);
         drop(receiver);
         outbox.push(SourceEvent::Lost(Vec::new()));
-        outbox.flush(super::super::now());
+        outbox.flush(super::super::heartbeat::now());
         assert!(!outbox.is_blocked() && outbox.is_abandoned());
         outbox.finish(SourceEvent::Closed);
     }

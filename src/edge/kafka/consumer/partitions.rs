@@ -1,5 +1,4 @@
-//! The partitions that this consumer owns: the ownership of each, what was read of it, and whether it
-//! is paused.
+//! The partitions that this consumer owns: the ownership of each, how far it is read, and whether it is paused.
 //!
 //! Knows nothing of librdkafka. An ownership that is being revoked takes no more records.
 
@@ -8,129 +7,168 @@ use std::{
     sync::Arc,
 };
 
+use super::report::PartitionStart;
 use crate::core::{
-    record::{Assignment, Ownership},
+    record::{Assignment, CommittedPosition, Ownership, TopicPartition},
     source::Paused,
 };
 
-/// A partition of a topic.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Place {
-    pub(super) topic: Arc<str>,
-    pub(super) partition: i32,
-}
-
-/// A partition that is owned.
 #[derive(Debug)]
-pub(super) struct Owned {
+pub(super) struct OwnedPartition {
     pub(super) ownership: Ownership,
-    pub(super) place: Place,
-    /// The offset after the last one that was read, or the one to start with; none where that is the
-    /// first of the log.
+    pub(super) partition: TopicPartition,
+    /// The offset after the last one that was read, or the one to start with; `None` is the first of the log.
     pub(super) next: Option<i64>,
+    /// Where a new ownership of it would have to begin: at the last commit, or at the start of this one.
+    restart: Option<i64>,
     paused: bool,
     revoking: bool,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Partitions {
-    /// By topic and partition, for a lookup by each record's borrowed topic.
-    topics: HashMap<Arc<str>, BTreeMap<i32, Owned>>,
-    places: BTreeMap<Ownership, Place>,
+pub(super) struct OwnedPartitions {
+    /// By topic and number, so that a record's borrowed topic finds its partition.
+    topics: HashMap<Arc<str>, BTreeMap<i32, OwnedPartition>>,
+    by_ownership: BTreeMap<Ownership, TopicPartition>,
     begun: u64,
+    /// The id of the cluster.
+    pub(super) cluster: Option<Arc<str>>,
+    /// Partitions may not be paused as they should be, because they were added or resumed.
+    pauses_are_stale: bool,
 }
 
-/// Which partitions are to be paused and which to be resumed.
+/// The partitions to pause and the partitions to resume.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Steering {
-    pub(super) pause: Vec<Place>,
-    pub(super) resume: Vec<Place>,
+pub(super) struct PauseChange {
+    pub(super) pause: Vec<TopicPartition>,
+    pub(super) resume: Vec<TopicPartition>,
 }
 
-impl Owned {
-    /// Whether nothing is read of it for now.
+impl OwnedPartition {
     pub(super) fn is_paused(&self) -> bool {
         self.paused
     }
+
+    pub(super) fn is_revoking(&self) -> bool {
+        self.revoking
+    }
 }
 
-impl Partitions {
-    /// Begins an ownership of a partition; ends one that there is.
-    pub(super) fn begin(&mut self, place: Place, next: Option<i64>) -> Assignment {
-        self.end(&place);
+impl OwnedPartitions {
+    /// Begins an ownership of a partition, and ends the one before if there is one.
+    pub(super) fn begin(&mut self, partition: TopicPartition, start: PartitionStart) -> Assignment {
+        self.end(&partition);
         let ownership = Ownership(self.begun);
         self.begun += 1;
-        self.places.insert(ownership, place.clone());
-        let assignment =
-            Assignment { ownership, topic: Arc::clone(&place.topic), partition: place.partition };
-        let owned = Owned { ownership, place: place.clone(), next, paused: false, revoking: false };
-        self.topics.entry(place.topic).or_default().insert(place.partition, owned);
-        assignment
+        self.pauses_are_stale = true;
+        self.by_ownership.insert(ownership, partition.clone());
+        let TopicPartition { topic, partition: number } = partition.clone();
+        let next = start.offset();
+        let owned =
+            OwnedPartition { ownership, partition, next, restart: next, paused: false, revoking: false };
+        self.topics.entry(Arc::clone(&topic)).or_default().insert(number, owned);
+        let committed = match start {
+            PartitionStart::Committed(committed) => Some(committed),
+            PartitionStart::Uncommitted(_) => None,
+        };
+        let cluster = self.cluster.clone();
+        Assignment { ownership, topic, partition: number, start: next, committed, cluster }
     }
 
-    /// Ends the ownership of a partition.
-    pub(super) fn end(&mut self, place: &Place) -> Option<Ownership> {
-        let owned = self.topics.get_mut(&place.topic)?.remove(&place.partition)?;
-        self.places.remove(&owned.ownership);
+    /// Ends an ownership and begins another at the last commit, without its metadata. Does nothing if the ownership
+    /// has ended.
+    pub(super) fn rewind(&mut self, ownership: Ownership) -> Option<Assignment> {
+        let partition = self.of(ownership)?.clone();
+        let start = match self.get(&partition)?.restart {
+            Some(position) => PartitionStart::Committed(CommittedPosition { position, metadata: None }),
+            None => PartitionStart::Uncommitted(None),
+        };
+        Some(self.begin(partition, start))
+    }
+
+    /// Notes that a position was committed.
+    pub(super) fn committed(&mut self, ownership: Ownership, position: i64) {
+        let Some(partition) = self.by_ownership.get(&ownership).cloned() else { return };
+        if let Some(owned) = self.get_mut(&partition) {
+            owned.restart = owned.restart.max(Some(position));
+        }
+    }
+
+    pub(super) fn end(&mut self, partition: &TopicPartition) -> Option<Ownership> {
+        let owned = self.topics.get_mut(&partition.topic)?.remove(&partition.partition)?;
+        self.by_ownership.remove(&owned.ownership);
         Some(owned.ownership)
     }
 
-    /// Notes that the record at `offset` was read; none where it is not to be delivered, because the
-    /// partition is not owned or is being revoked.
+    /// Notes that the record at `offset` was read. Returns `None` if the record must not be delivered, because
+    /// its partition is not owned or is being revoked.
     pub(super) fn read(&mut self, topic: &str, partition: i32, offset: i64) -> Option<(Ownership, Arc<str>)> {
         let owned = self.topics.get_mut(topic)?.get_mut(&partition).filter(|owned| !owned.revoking)?;
-        // An offset may be delivered twice: what was read stays read.
+        // An offset may be delivered twice, and the position must not go back.
         owned.next = owned.next.max(Some(offset + 1));
-        Some((owned.ownership, Arc::clone(&owned.place.topic)))
+        Some((owned.ownership, Arc::clone(&owned.partition.topic)))
     }
 
-    /// Goes on at a later offset: those before it are gone.
-    pub(super) fn jump(&mut self, place: &Place, next: i64) -> Option<Ownership> {
-        let owned = self.topics.get_mut(&place.topic)?.get_mut(&place.partition)?;
+    /// Continues at a later offset, because the records before it are gone.
+    pub(super) fn skip_to(&mut self, partition: &TopicPartition, next: i64) -> Option<Ownership> {
+        let owned = self.get_mut(partition)?;
         owned.next = Some(next);
         Some(owned.ownership)
     }
 
     /// Takes no more records of the partition.
-    pub(super) fn revoke(&mut self, place: &Place) -> Option<Ownership> {
-        let owned = self.topics.get_mut(&place.topic)?.get_mut(&place.partition)?;
+    pub(super) fn revoke(&mut self, partition: &TopicPartition) -> Option<Ownership> {
+        let owned = self.get_mut(partition)?;
         owned.revoking = true;
         Some(owned.ownership)
     }
 
-    /// Where an ownership is.
-    pub(super) fn place(&self, ownership: Ownership) -> Option<&Place> {
-        self.places.get(&ownership)
+    pub(super) fn of(&self, ownership: Ownership) -> Option<&TopicPartition> {
+        self.by_ownership.get(&ownership)
     }
 
-    /// The partition, where it is owned.
-    pub(super) fn of(&self, place: &Place) -> Option<&Owned> {
-        self.topics.get(&place.topic)?.get(&place.partition)
+    pub(super) fn get(&self, partition: &TopicPartition) -> Option<&OwnedPartition> {
+        self.topics.get(&partition.topic)?.get(&partition.partition)
     }
 
-    /// All that are owned, in the order of their ownerships.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Owned> {
-        self.places.values().filter_map(|place| self.of(place))
+    /// In the order of their ownerships.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &OwnedPartition> {
+        self.by_ownership.values().filter_map(|partition| self.get(partition))
     }
 
-    /// Compares what is paused with what is to be, and notes the difference as made.
-    pub(super) fn steer(&mut self, paused: &Paused) -> Steering {
-        let mut steering = Steering::default();
+    /// The ownerships of those of `partitions` that are owned.
+    pub(super) fn ownerships(&self, partitions: &[TopicPartition]) -> Vec<Ownership> {
+        partitions.iter().filter_map(|partition| Some(self.get(partition)?.ownership)).collect()
+    }
+
+    pub(super) fn pauses_are_stale(&self) -> bool {
+        self.pauses_are_stale
+    }
+
+    /// Compares what is paused with what should be, and notes the difference as made.
+    pub(super) fn pause(&mut self, paused: &Paused) -> PauseChange {
+        self.pauses_are_stale = false;
+        let mut change = PauseChange::default();
         for owned in self.topics.values_mut().flat_map(BTreeMap::values_mut) {
             let pause = paused.everything || paused.partitions.binary_search(&owned.ownership).is_ok();
             if pause != owned.paused {
-                let change = if pause { &mut steering.pause } else { &mut steering.resume };
-                change.push(owned.place.clone());
+                let changed = if pause { &mut change.pause } else { &mut change.resume };
+                changed.push(owned.partition.clone());
                 owned.paused = pause;
             }
         }
-        steering
+        change
     }
 
-    /// Notes the partition as resumed; says whether it was paused.
-    pub(super) fn resume(&mut self, place: &Place) -> bool {
-        let owned = self.topics.get_mut(&place.topic).and_then(|of_topic| of_topic.get_mut(&place.partition));
-        owned.is_some_and(|owned| std::mem::take(&mut owned.paused))
+    /// Notes the partition as resumed. Returns whether it was paused.
+    pub(super) fn resume(&mut self, partition: &TopicPartition) -> bool {
+        let was_paused = self.get_mut(partition).is_some_and(|owned| std::mem::take(&mut owned.paused));
+        self.pauses_are_stale |= was_paused;
+        was_paused
+    }
+
+    fn get_mut(&mut self, partition: &TopicPartition) -> Option<&mut OwnedPartition> {
+        self.topics.get_mut(&partition.topic)?.get_mut(&partition.partition)
     }
 }
 
@@ -138,72 +176,106 @@ impl Partitions {
 mod tests {
     use super::*;
 
-    fn place(partition: i32) -> Place {
-        Place { topic: "topic".into(), partition }
+    fn partition(number: i32) -> TopicPartition {
+        TopicPartition { topic: "topic".into(), partition: number }
     }
 
-    fn two() -> Partitions {
-        let mut partitions = Partitions::default();
-        partitions.begin(place(0), None);
-        partitions.begin(place(1), Some(10));
+    fn committed(position: i64, metadata: Option<&str>) -> PartitionStart {
+        PartitionStart::Committed(CommittedPosition { position, metadata: metadata.map(Box::from) })
+    }
+
+    fn two() -> OwnedPartitions {
+        let mut partitions = OwnedPartitions::default();
+        partitions.begin(partition(0), PartitionStart::Uncommitted(None));
+        partitions.begin(partition(1), committed(10, Some("tail")));
         partitions
     }
 
     #[test]
-    fn each_ownership_has_a_number_of_its_own() {
+    fn each_ownership_has_its_own_number() {
         let mut partitions = two();
-        assert_eq!(partitions.end(&place(0)), Some(Ownership(0)));
-        assert_eq!(partitions.end(&place(0)), None);
-        assert_eq!(partitions.begin(place(0), None).ownership, Ownership(2));
-        assert_eq!(partitions.place(Ownership(0)), None);
-        assert_eq!(partitions.place(Ownership(2)), Some(&place(0)));
+        assert_eq!(partitions.end(&partition(0)), Some(Ownership(0)));
+        assert_eq!(partitions.end(&partition(0)), None);
+        assert_eq!(partitions.begin(partition(0), PartitionStart::Uncommitted(None)).ownership, Ownership(2));
+        assert_eq!(partitions.of(Ownership(0)), None);
+        assert_eq!(partitions.of(Ownership(2)), Some(&partition(0)));
         assert_eq!(partitions.iter().map(|owned| owned.ownership.0).collect::<Vec<_>>(), [1, 2]);
-        assert_eq!(partitions.begin(place(1), None).ownership, Ownership(3), "assigned once more");
-        assert_eq!((partitions.place(Ownership(1)), partitions.iter().count()), (None, 2));
+        assert_eq!(
+            partitions.begin(partition(1), PartitionStart::Uncommitted(None)).ownership,
+            Ownership(3),
+            "assigned once more"
+        );
+        assert_eq!((partitions.of(Ownership(1)), partitions.iter().count()), (None, 2));
     }
 
     #[test]
-    fn what_was_read_stays_read() {
+    fn an_ownership_is_rewound_to_its_last_commit_and_its_metadata_is_dropped() {
+        let mut partitions = two();
+        partitions.cluster = Some("cluster".into());
+        partitions.read("topic", 1, 17);
+        let assignment = |ownership, position| {
+            let committed = Some(CommittedPosition { position, metadata: None });
+            let (topic, cluster) = ("topic".into(), Some("cluster".into()));
+            let (ownership, start) = (Ownership(ownership), Some(position));
+            Some(Assignment { ownership, topic, partition: 1, start, committed, cluster })
+        };
+        assert_eq!(partitions.rewind(Ownership(1)), assignment(2, 10));
+        assert_eq!(partitions.rewind(Ownership(1)), None, "it has ended");
+        partitions.committed(Ownership(2), 15);
+        partitions.committed(Ownership(1), 16);
+        assert_eq!(partitions.rewind(Ownership(2)), assignment(3, 15));
+        assert_eq!(partitions.get(&partition(1)).unwrap().next, Some(15));
+        assert_eq!(partitions.rewind(Ownership(0)).map(|it| (it.start, it.committed)), Some((None, None)));
+    }
+
+    #[test]
+    fn the_position_never_goes_back() {
         let mut partitions = two();
         for (offset, next) in [(3, 4), (5, 6), (4, 6), (6, 7)] {
             assert_eq!(partitions.read("topic", 0, offset), Some((Ownership(0), "topic".into())));
-            assert_eq!(partitions.of(&place(0)).unwrap().next, Some(next));
+            assert_eq!(partitions.get(&partition(0)).unwrap().next, Some(next));
         }
     }
 
     #[test]
-    fn nothing_is_delivered_of_what_is_not_owned_or_being_revoked() {
+    fn nothing_is_delivered_of_a_partition_that_is_not_owned_or_being_revoked() {
         let mut partitions = two();
         assert_eq!(partitions.read("topic", 2, 0), None);
         assert_eq!(partitions.read("other", 0, 0), None);
-        assert_eq!(partitions.revoke(&place(1)), Some(Ownership(1)));
-        assert_eq!(partitions.revoke(&place(2)), None);
+        assert_eq!(partitions.revoke(&partition(1)), Some(Ownership(1)));
+        assert_eq!(partitions.revoke(&partition(2)), None);
         assert_eq!(partitions.read("topic", 1, 10), None);
-        assert_eq!(partitions.of(&place(1)).unwrap().next, Some(10));
+        assert_eq!(partitions.get(&partition(1)).unwrap().next, Some(10));
     }
 
     #[track_caller]
-    fn check_steer(partitions: &mut Partitions, paused: bool, held: &[u64], pause: &[i32], resume: &[i32]) {
-        let paused = Paused { everything: paused, partitions: held.iter().copied().map(Ownership).collect() };
-        let mut steering = partitions.steer(&paused);
-        steering.pause.sort();
-        steering.resume.sort();
-        let places = |partitions: &[i32]| partitions.iter().copied().map(place).collect();
-        assert_eq!(steering, Steering { pause: places(pause), resume: places(resume) });
+    fn check_pause(
+        partitions: &mut OwnedPartitions,
+        everything: bool,
+        ownerships: &[u64],
+        pause: &[i32],
+        resume: &[i32],
+    ) {
+        let paused = Paused { everything, partitions: ownerships.iter().copied().map(Ownership).collect() };
+        let mut change = partitions.pause(&paused);
+        change.pause.sort();
+        change.resume.sort();
+        let numbered = |numbers: &[i32]| numbers.iter().copied().map(partition).collect();
+        assert_eq!(change, PauseChange { pause: numbered(pause), resume: numbered(resume) });
     }
 
     #[test]
-    fn only_what_changes_is_paused_and_only_what_was_paused_is_resumed() {
+    fn only_changes_are_paused_and_only_paused_partitions_are_resumed() {
         let mut partitions = two();
-        check_steer(&mut partitions, false, &[], &[], &[]);
-        check_steer(&mut partitions, false, &[1], &[1], &[]);
-        check_steer(&mut partitions, true, &[1], &[0], &[]);
-        check_steer(&mut partitions, true, &[], &[], &[]);
-        check_steer(&mut partitions, false, &[0], &[], &[1]);
-        partitions.begin(place(2), None);
-        check_steer(&mut partitions, true, &[], &[1, 2], &[]);
-        assert!(partitions.resume(&place(2)));
-        assert!(!partitions.resume(&place(2)));
-        check_steer(&mut partitions, true, &[], &[2], &[]);
+        check_pause(&mut partitions, false, &[], &[], &[]);
+        check_pause(&mut partitions, false, &[1], &[1], &[]);
+        check_pause(&mut partitions, true, &[1], &[0], &[]);
+        check_pause(&mut partitions, true, &[], &[], &[]);
+        check_pause(&mut partitions, false, &[0], &[], &[1]);
+        partitions.begin(partition(2), PartitionStart::Uncommitted(None));
+        check_pause(&mut partitions, true, &[], &[1, 2], &[]);
+        assert!(partitions.resume(&partition(2)));
+        assert!(!partitions.resume(&partition(2)));
+        check_pause(&mut partitions, true, &[], &[2], &[]);
     }
 }

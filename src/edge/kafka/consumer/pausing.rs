@@ -1,72 +1,55 @@
-//! Pausing and resuming: what the runner wants read, and what is read.
+//! Pausing and resuming partitions as the runner wants.
 //!
-//! A pause discards what was fetched ahead, so only what changes is paused, and only what was paused by
-//! us is resumed.
+//! A pause discards what was fetched ahead, so only the changes are made, and only partitions that we have
+//! paused are resumed.
 
 use std::time::Instant;
 
 use rdkafka::consumer::Consumer as _;
 
-use super::{group, partitions::Place, poll::PollLoop};
-use crate::{core::source::Paused, edge::kafka::codes};
+use super::state::State;
+use crate::{
+    core::source::Paused,
+    edge::kafka::{codes, partition_list::without_offsets},
+};
 
-/// What is to be read, and whether that is how the consumer is set.
+/// What is to be paused, and whether the consumer is set so.
 #[derive(Debug, Default)]
-pub(super) struct Steering {
-    paused: Paused,
-    /// Read nothing for the time being, whatever the paused says: nobody takes what is read.
-    stopped: bool,
-    /// Something has changed since the consumer was set.
-    stale: bool,
+pub(super) struct Pausing {
+    wanted: Paused,
+    /// Everything is paused, whatever is wanted, because nobody takes the records.
+    is_stopped: bool,
+    is_stale: bool,
 }
 
-impl Steering {
-    /// Wants this read from now on.
+impl Pausing {
     pub(super) fn want(&mut self, paused: Paused) {
-        self.paused = paused;
-        self.stale = true;
+        self.wanted = paused;
+        self.is_stale = true;
     }
 
-    /// Partitions were added, or started again without the pauses they had.
-    pub(super) fn partitions_changed(&mut self) {
-        self.stale = true;
-    }
-}
-
-impl PollLoop {
-    /// Pauses and resumes what has to be, and nothing else.
-    pub(super) fn steer(&mut self, now: Instant) {
-        let stopped = self.outbox.is_jammed(now) || self.closing.has_begun();
-        if stopped == self.steering.stopped && !self.steering.stale {
+    /// Makes what has changed. While `is_closing`, or nobody takes the records, everything is paused.
+    pub(super) fn step(&mut self, state: &mut State, is_closing: bool, now: Instant) {
+        let is_stopped = is_closing || state.outbox.is_jammed(now);
+        if is_stopped == self.is_stopped && !self.is_stale && !state.partitions.pauses_are_stale() {
             return;
         }
-        self.steering.stopped = stopped;
-        self.steering.stale = false;
-        let nothing = Paused { everything: true, partitions: Vec::new() };
-        let change = self.partitions.steer(if stopped { &nothing } else { &self.steering.paused });
-        let mut done = Ok(());
+        self.is_stopped = is_stopped;
+        self.is_stale = false;
+        let everything = Paused { everything: true, partitions: Vec::new() };
+        let change = state.partitions.pause(if is_stopped { &everything } else { &self.wanted });
+        let mut result = Ok(());
         if !change.pause.is_empty() {
-            done = self.consumer.pause(&group::list(&change.pause));
+            result = state.consumer.pause(&without_offsets(&change.pause));
         }
         if !change.resume.is_empty() {
-            done = done.and(self.consumer.resume(&group::list(&change.resume)));
-            // librdkafka's thread for a broker of which all partitions were paused sleeps for up to a second
-            // and is not woken by that (`rd_kafka_toppar_pause_resume`); by a question to the broker it is.
-            self.watch.hurry();
+            result = result.and(state.consumer.resume(&without_offsets(&change.resume)));
+            // When all partitions of a broker were paused, librdkafka's thread for it sleeps for up to a second.
+            // A resume does not wake it (`rd_kafka_toppar_pause_resume`), but a question to the broker does.
+            state.metadata.refresh_now();
         }
-        if let Err(error) = done {
+        if let Err(error) = result {
             tracing::warn!(code = %codes::code(&error), "partitions could not be paused or resumed");
-        }
-    }
-
-    /// Takes back our pauses: librdkafka keeps them for whoever has the partition next, and that may
-    /// be us.
-    pub(super) fn resume(&mut self, places: &[Place]) {
-        let paused: Vec<_> = places.iter().filter(|place| self.partitions.resume(place)).collect();
-        if !paused.is_empty()
-            && let Err(error) = self.consumer.resume(&group::list(paused))
-        {
-            tracing::warn!(code = %codes::code(&error), "partitions could not be resumed");
         }
     }
 }

@@ -1,6 +1,7 @@
-//! The poll loop: serves the group, reads records, follows orders, and hears reports.
+//! The poll loop: serves the group, reads records, follows commands, and takes in the reports of the two threads.
 //!
-//! A turn does each of these once and never waits for longer than a moment.
+//! A turn does each of these once and never waits for longer than a moment. This file alone decides in which
+//! order they are done, and knows every step.
 
 use std::{
     ops::ControlFlow,
@@ -9,25 +10,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rdkafka::{consumer::Consumer as _, error::KafkaResult};
+use rdkafka::{
+    consumer::Consumer as _,
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
+};
 
 use super::{
-    Heartbeat, Report,
-    closing::Closing,
-    commands::Orders,
-    commits::Commits,
-    group::GroupConsumer,
-    lookups::{Lookups, Question},
-    now,
-    outbox::Outbox,
-    partitions::Partitions,
-    pausing::Steering,
+    closing::{self, Closing, Due},
+    commands::Commands,
+    heartbeat::{Heartbeat, now},
+    lookup_thread::Question,
+    partitions::OwnedPartition,
+    pausing::Pausing,
+    reading,
     rebalance::Rebalance,
-    recovery::Recovery,
-    watch::Watch,
+    recovery::{self, Recovery},
+    report::{Committed, Refresh, Report},
+    state::State,
 };
 use crate::{
-    core::{record::Ownership, source::SourceEvent},
+    core::{
+        code::Code,
+        record::Ownership,
+        source::{Commit, SourceEvent},
+    },
     edge::kafka::codes,
 };
 
@@ -36,118 +42,227 @@ const IDLE: Duration = Duration::from_millis(50);
 /// How long it waits while the group, a commit or the close waits for the next turn.
 const BUSY: Duration = Duration::from_millis(5);
 
-/// The state of the source, all of it.
 pub(super) struct PollLoop {
-    pub(super) consumer: Arc<GroupConsumer>,
-    pub(super) topics: Vec<String>,
-    pub(super) orders: Arc<Orders>,
-    pub(super) heartbeat: Arc<Heartbeat>,
-    pub(super) reports: Receiver<Report>,
-    pub(super) commits: Commits,
-    pub(super) lookups: Lookups,
-    pub(super) outbox: Outbox,
-    pub(super) partitions: Partitions,
+    pub(super) state: State,
     pub(super) rebalance: Rebalance,
     pub(super) recovery: Recovery,
-    pub(super) watch: Watch,
+    pub(super) pausing: Pausing,
     pub(super) closing: Closing,
-    pub(super) steering: Steering,
+    /// Ownerships to rewind as soon as the group waits for nothing.
+    pub(super) rewinds: Vec<Ownership>,
+    pub(super) topics: Vec<String>,
+    pub(super) commands: Arc<Commands>,
+    pub(super) reports: Receiver<Report>,
+    pub(super) heartbeat: Arc<Heartbeat>,
     pub(super) batch_bytes: usize,
 }
 
 impl PollLoop {
-    /// Polls until the source is closed, and says so.
+    /// Polls until the source is closed, and reports it.
     pub(super) fn run(mut self) {
         while self.turn(now()).is_continue() {}
-        self.finish();
+        drop(self.reports);
+        closing::finish(self.state);
     }
 
     fn turn(&mut self, now: Instant) -> ControlFlow<()> {
         self.heartbeat.beat(now);
-        self.follow_orders(now);
-        self.hear_reports(now);
-        self.step_rebalance(now);
-        self.ask_ranges(now);
-        self.ask_survey(now);
-        self.commits.advance(&self.partitions, now);
+        self.follow_commands(now);
+        self.receive_reports(now);
+        let answered = self.rebalance.step(&mut self.state, now);
+        self.fail_if_refused(answered, now);
+        if !self.rebalance.is_pending() {
+            self.recovery.ask(&self.state, now);
+        }
+        self.rewind(now);
+        self.refresh_metadata(now);
+        self.state.commits.advance(&self.state.partitions, now);
         self.step_closing(now)?;
-        self.steer(now);
-        self.outbox.flush(now);
-        if self.outbox.is_blocked() && !self.outbox.is_jammed(now) {
+        self.pausing.step(&mut self.state, self.closing.has_begun(), now);
+        self.state.outbox.flush(now);
+        if self.state.outbox.is_blocked() && !self.state.outbox.is_jammed(now) {
             // The runner unparks this thread when it takes an event.
             thread::park_timeout(BUSY);
         } else {
-            let is_busy = self.rebalance.is_pending() || self.closing.has_begun() || !self.commits.are_done();
-            self.read(if is_busy { BUSY } else { IDLE });
+            self.read(now);
         }
         ControlFlow::Continue(())
     }
 
-    fn follow_orders(&mut self, now: Instant) {
-        let waiting = self.orders.take();
-        if waiting.begin {
-            self.join();
+    fn follow_commands(&mut self, now: Instant) {
+        let mut pending = self.commands.take();
+        if pending.begin && !self.closing.has_begun() {
+            self.subscribe(now);
         }
-        if let Some(paused) = waiting.paused {
-            self.steering.want(paused);
+        if let Some(paused) = pending.paused {
+            self.pausing.want(paused);
         }
-        self.commits.want(waiting.commit);
-        self.release(waiting.release);
-        if let Some(positions) = waiting.close {
-            self.close(positions, now);
+        self.state.commits.want(pending.commit.take());
+        self.rewinds.extend(pending.rewind);
+        for (ownerships, commits) in pending.release {
+            self.rebalance.release(&mut self.state, &ownerships, commits);
+        }
+        if let Some(commits) = pending.close {
+            self.close(commits, now);
         }
     }
 
-    fn join(&mut self) {
+    fn subscribe(&mut self, now: Instant) {
         let topics: Vec<_> = self.topics.iter().map(String::as_str).collect();
-        if self.closing.has_begun() {
-            return;
-        }
-        if let Err(error) = self.consumer.subscribe(&topics) {
-            self.fail(codes::code(&error));
+        if let Err(error) = self.state.consumer.subscribe(&topics) {
+            self.fail(codes::code(&error), now);
         }
     }
 
-    fn hear_reports(&mut self, now: Instant) {
+    fn receive_reports(&mut self, now: Instant) {
         while let Ok(report) = self.reports.try_recv() {
             match report {
-                Report::Committed { positions, result } => self.committed(positions, result, now),
-                Report::Beginnings(beginnings) => self.begin(beginnings, now),
-                Report::Ranges(ranges) => self.mend(ranges, now),
-                Report::Survey(survey) => {
-                    let current = |ownership| self.partitions.place(ownership).is_some();
-                    for event in self.watch.learn(&survey, current, now) {
-                        self.outbox.push(event);
-                    }
-                    self.suspect(&survey.map(|survey| survey.ranges).unwrap_or_default());
+                Report::Committed(committed) => self.committed(committed, now),
+                Report::Starts(starts) => {
+                    let begun = self.rebalance.begin(&mut self.state, starts, now);
+                    self.fail_if_refused(begun, now);
                 }
+                // The group waits for an answer, and its request may be about these partitions.
+                Report::Ranges(_) if self.rebalance.is_pending() => self.recovery.postpone(now),
+                Report::Ranges(ranges) => {
+                    let recovered = self.recovery.recover(&mut self.state, ranges, now);
+                    self.fail_if_refused(recovered, now);
+                }
+                Report::Refreshed(refresh) => self.refreshed(refresh, now),
             }
         }
-        if let Some(news) = self.watch.connection.news() {
-            self.outbox.push(news);
+        if let Some(connection) = self.state.metadata.connection.change() {
+            self.state.outbox.push(SourceEvent::Connection(connection.err()));
         }
     }
 
-    fn committed(&mut self, positions: Vec<(Ownership, i64)>, result: KafkaResult<()>, now: Instant) {
-        self.commits.ended();
-        // Neither a last commit nor that of a start is ordered again.
+    fn committed(&mut self, committed: Committed, now: Instant) {
+        let Committed { commits, result, metadata_dropped } = committed;
+        let State { commits: waiting, partitions, outbox, .. } = &mut self.state;
+        waiting.ended();
+        // The runner repeats neither a last commit nor the commit of a start.
         let is_last = self.rebalance.is_committing() || self.closing.has_begun();
         match &result {
-            Err(error) if is_last && codes::passes(error) => self.commits.again(&positions, now),
-            Err(_) if !is_last => self.commits.later(&positions, now),
-            _ => {}
+            Ok(()) => {
+                commits.iter().for_each(|commit| partitions.committed(commit.ownership, commit.position))
+            }
+            Err(error) if is_last && codes::is_transient(error) => waiting.retry_soon(&commits, now),
+            Err(_) if !is_last => waiting.retry_later(&commits, now),
+            Err(_) => {}
         }
         let result = result.map_err(|error| codes::code(&error));
-        self.outbox.push(SourceEvent::Committed { positions, result });
+        outbox.push(SourceEvent::Committed { commits, result, metadata_dropped });
     }
 
-    fn ask_survey(&mut self, now: Instant) {
-        if self.watch.is_due(now) {
-            let owned =
-                self.partitions.iter().map(|owned| (owned.ownership, owned.place.clone(), owned.next));
-            if self.lookups.ask(Question::Survey(owned.collect())) {
-                self.watch.asked();
+    fn refreshed(&mut self, refresh: Result<Refresh, Code>, now: Instant) {
+        let State { metadata, partitions, outbox, .. } = &mut self.state;
+        let current = |ownership| partitions.of(ownership).is_some();
+        metadata.update(&refresh, current, now).into_iter().for_each(|event| outbox.push(event));
+        self.recovery.inspect(&self.state, &refresh.map(|refresh| refresh.ranges).unwrap_or_default());
+    }
+
+    /// Rewinds what the runner has asked for, unless the partition is being revoked: then it is released.
+    fn rewind(&mut self, now: Instant) {
+        for ownership in std::mem::take(&mut self.rewinds) {
+            let partitions = &self.state.partitions;
+            let owned = partitions.of(ownership).and_then(|partition| partitions.get(partition));
+            if owned.is_some_and(OwnedPartition::is_revoking) {
+                self.rebalance.release(&mut self.state, &[ownership], Vec::new());
+            } else if self.rebalance.is_pending() {
+                self.rewinds.push(ownership);
+            } else {
+                let rewound = recovery::rewind(&mut self.state, ownership);
+                self.fail_if_refused(rewound, now);
             }
         }
+    }
+
+    fn refresh_metadata(&mut self, now: Instant) {
+        let State { metadata, partitions, lookups, .. } = &mut self.state;
+        if metadata.is_due(now) {
+            let owned = partitions.iter().map(|it| (it.ownership, it.partition.clone(), it.next));
+            if lookups.ask(Question::Refresh(owned.collect())) {
+                metadata.requested();
+            }
+        }
+    }
+
+    fn read(&mut self, now: Instant) {
+        let is_busy =
+            self.rebalance.is_pending() || self.closing.has_begun() || !self.state.commits.are_done();
+        let wait = if is_busy { BUSY } else { IDLE };
+        let batch = reading::read(&mut self.state, self.batch_bytes, wait);
+        batch.errors.iter().for_each(|error| self.judge(error, now));
+        if !batch.records.is_empty() && !self.closing.has_begun() {
+            self.state.outbox.push(SourceEvent::Records(batch.records));
+        }
+    }
+
+    /// Acts on an error of librdkafka's: shows what it retries, and ends the source if it gives up.
+    fn judge(&mut self, error: &KafkaError, now: Instant) {
+        if let KafkaError::MessageConsumptionFatal(code) = error {
+            return self.fail(codes::named(*code), now);
+        }
+        let metadata = &mut self.state.metadata;
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::LogTruncation) => {
+                tracing::error!(
+                    "the brokers' log was truncated and continues with other records: some may never be read"
+                );
+                self.recovery.want();
+            }
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                self.recovery.want();
+            }
+            Some(
+                RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownPartition
+                | RDKafkaErrorCode::UnknownTopicId,
+            ) => metadata.refresh_now(),
+            Some(code) if metadata.connection.note(code) => metadata.refresh_now(),
+            _ => tracing::warn!(code = %codes::code(error), "an error while reading from kafka"),
+        }
+    }
+
+    /// librdkafka does not take an answer to the group and will wait for it for ever. Only a new consumer helps.
+    fn fail_if_refused(&mut self, answered: KafkaResult<()>, now: Instant) {
+        if let Err(error) = answered {
+            tracing::error!(code = %codes::code(&error), "librdkafka refuses a change of the assignment");
+            self.fail(Code("assignment_refused"), now);
+        }
+    }
+
+    /// Kafka failed for good: there is nothing to commit to.
+    fn fail(&mut self, code: Code, now: Instant) {
+        if !self.closing.has_begun() {
+            self.state.outbox.push(SourceEvent::Failed(code));
+            self.leave(now);
+        }
+    }
+
+    /// Begins to close, after these commits.
+    fn close(&mut self, commits: Vec<Commit>, now: Instant) {
+        if !self.closing.has_begun() {
+            self.state.commits.want(commits);
+            self.closing.begin(now);
+        }
+    }
+
+    fn step_closing(&mut self, now: Instant) -> ControlFlow<()> {
+        if self.state.outbox.is_abandoned() {
+            self.close(Vec::new(), now);
+        }
+        match self.closing.due(&self.state, now) {
+            Due::Nothing => {}
+            Due::Leave => self.leave(now),
+            Due::End => return ControlFlow::Break(()),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn leave(&mut self, now: Instant) {
+        let unanswered = self.rebalance.abandon(&self.state);
+        self.closing.leave(&self.state, unanswered, now);
     }
 }

@@ -1,40 +1,41 @@
-//! The consumer's properties: what the service proposes, what the configuration says, and what the
-//! service owns.
+//! The consumer's properties: those that the service proposes and the configuration may override, and those
+//! that the service owns.
 
 use rdkafka::ClientConfig;
 
-use crate::edge::kafka::{client::Cluster, config::SourceConfig};
+use super::config::SourceConfig;
+use crate::edge::kafka::cluster::Take;
 
-/// The smallest fetch that is worth its round trip.
+/// A smaller fetch is not worth its round trip.
 const LEAST_FETCH: u64 = 64 * 1024;
-/// The largest record that Kafka can hold is smaller, and what a wrong protocol looks like (`HTTP` read
-/// as a length) is larger.
+/// More than the largest record that Kafka can hold, and less than a wrong protocol looks like (`HTTP` read as
+/// a length).
 const LARGEST_RESPONSE: u64 = 1_000_001_024;
-/// librdkafka's own bookkeeping for one record that is queued, roughly; it is not in its byte counts.
+/// What librdkafka needs beside the bytes of a queued record, roughly; its own counts leave it out.
 const BYTES_PER_RECORD: u64 = 512;
 
-/// The properties of the consumer. About `queue_bytes` of records and of librdkafka's own bookkeeping
-/// are fetched ahead; one record is always fetched, however large.
+/// About `queue_bytes` are fetched ahead, librdkafka's own bookkeeping included. One record is always fetched,
+/// however large.
 pub(super) fn consumer(config: &SourceConfig, queue_bytes: u64) -> ClientConfig {
     let mut proposed = prefetch(queue_bytes).to_vec();
     proposed.push(("partition.assignment.strategy", "cooperative-sticky".into()));
-    // A new topic or partition is found within seconds, not within the five minutes of the default.
+    // Finds a new topic or partition within seconds; the default is five minutes.
     proposed.push(("topic.metadata.refresh.interval.ms", "10000".into()));
     let owned = [
         ("group.id", config.group.as_str()),
         ("enable.auto.commit", "false"),
         ("enable.auto.offset.store", "false"),
-        // A position out of range is reported, not mended: the poll loop has to know what was jumped over.
+        // Reports a position out of range, so that the poll loop knows what was skipped.
         ("auto.offset.reset", "error"),
         ("enable.partition.eof", "false"),
         ("statistics.interval.ms", "0"),
         ("allow.auto.create.topics", "false"),
     ];
-    Cluster::from(config).client(&proposed, |_| true, &owned)
+    config.cluster().client(&proposed, Take::All, &owned)
 }
 
-/// Divides `queue_bytes`: a quarter may lie in the queue, a fetch that was sent before the queue was
-/// full brings up to another quarter, and half is for librdkafka's bookkeeping.
+/// Divides `queue_bytes`: a quarter for the queue, a quarter for a fetch that was sent before the queue was
+/// full, and half for librdkafka's bookkeeping.
 fn prefetch(queue_bytes: u64) -> [(&'static str, String); 7] {
     let fetch = (queue_bytes / 4).clamp(LEAST_FETCH, LARGEST_RESPONSE / 2);
     let records = (queue_bytes / 4 / BYTES_PER_RECORD).clamp(100, 100_000);
@@ -43,7 +44,7 @@ fn prefetch(queue_bytes: u64) -> [(&'static str, String); 7] {
         ("queued.min.messages", records.to_string()),
         ("fetch.max.bytes", fetch.to_string()),
         ("fetch.message.max.bytes", fetch.to_string()),
-        // librdkafka wants it to be no larger than a fetch; it does not bound what is read.
+        // librdkafka wants this to be no larger than a fetch. It does not limit what is read.
         ("message.max.bytes", LEAST_FETCH.to_string()),
         ("receive.message.max.bytes", LARGEST_RESPONSE.to_string()),
         // A full queue empties within milliseconds; the default would wait for a second.
@@ -63,20 +64,20 @@ mod tests {
     }
 
     #[test]
-    fn librdkafka_takes_what_is_set_whatever_the_budget() {
+    fn librdkafka_takes_the_properties_whatever_the_budget() {
         for queue_bytes in [0, 1 << 20, 8 << 20, 1 << 34] {
             consumer(&config(&[]), queue_bytes).create::<BaseConsumer>().unwrap();
         }
     }
 
     #[track_caller]
-    fn check(name: &str, heard: bool) {
+    fn check(name: &str, is_taken: bool) {
         let client = consumer(&config(&[(name, "theirs")]), 1 << 20);
-        assert_eq!(client.get(name) == Some("theirs"), heard, "{name}");
+        assert_eq!(client.get(name) == Some("theirs"), is_taken, "{name}");
     }
 
     #[test]
-    fn the_configuration_is_heard_but_for_what_the_service_owns() {
+    fn the_configuration_overrides_all_but_what_the_service_owns() {
         check("partition.assignment.strategy", true);
         check("fetch.max.bytes", true);
         check("sasl.password", true);

@@ -1,7 +1,7 @@
-//! Rebalances: what the group asks for, and what has to happen before it is answered.
+//! Rebalances: what the group asks for, and what has to happen before the answer.
 //!
-//! A revocation is answered when the runner has released all that it concerns and their positions are
-//! committed, or the commit took too long. What is lost is given up at once, without a commit.
+//! A revocation is answered when the runner has released the partitions and their positions are committed, or
+//! the commit took too long. Lost partitions are given up at once, without a commit.
 
 use std::{
     collections::BTreeSet,
@@ -9,23 +9,29 @@ use std::{
 };
 
 use rdkafka::{
-    Offset, TopicPartitionList,
     consumer::{Consumer as _, RebalanceProtocol},
-    error::{KafkaError, KafkaResult},
+    error::KafkaResult,
 };
 
 use super::{
     group::{self, Request},
-    lookups::{Beginning, Question},
-    partitions::Place,
-    poll::PollLoop,
+    lookup_thread::Question,
+    report::{PartitionStart, Starts},
+    state::State,
 };
 use crate::{
-    core::{code::Code, record::Ownership, source::SourceEvent},
-    edge::kafka::codes,
+    core::{
+        code::Code,
+        record::{Ownership, TopicPartition},
+        source::{Commit, SourceEvent},
+    },
+    edge::kafka::{
+        connection::Affected,
+        partition_list::{starting_at, without_offsets},
+    },
 };
 
-/// How long the last commit of what is revoked may take.
+/// How long the last commit of revoked partitions may take.
 const COMMIT: Duration = Duration::from_secs(5);
 /// How long to wait before the brokers are asked again where to start.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -33,15 +39,14 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// What the group waits for. It asks for one thing at a time.
 #[derive(Debug, Default)]
 pub(super) enum Rebalance {
-    /// Nothing.
     #[default]
     Settled,
-    /// Partitions were assigned, and it is being asked where they start.
-    Starting { places: Vec<Place>, ask_at: Option<Instant> },
-    /// Partitions are being revoked; these ownerships are not released yet.
-    Draining { places: Vec<Place>, unreleased: BTreeSet<Ownership> },
+    /// Partitions were assigned, and the brokers are asked where they start.
+    Starting { partitions: Vec<TopicPartition>, ask_at: Option<Instant> },
+    /// Partitions are being revoked, and the runner has not released these ownerships yet.
+    Draining { partitions: Vec<TopicPartition>, unreleased: BTreeSet<Ownership> },
     /// All are released, and their positions are being committed.
-    Committing { places: Vec<Place>, until: Instant },
+    Committing { partitions: Vec<TopicPartition>, until: Instant },
 }
 
 impl Rebalance {
@@ -50,174 +55,168 @@ impl Rebalance {
         !matches!(self, Self::Settled)
     }
 
-    /// Whether a commit is waited for.
     pub(super) fn is_committing(&self) -> bool {
         matches!(self, Self::Committing { .. })
     }
-}
 
-impl PollLoop {
-    /// Goes on with what the group asked for, as far as that is possible now.
-    pub(super) fn step_rebalance(&mut self, now: Instant) {
-        match &mut self.rebalance {
-            Rebalance::Settled => {
-                if let Some(request) = self.consumer.context().request() {
-                    self.hear(request, now);
+    /// Does what can be done now of what the group asks for. An error means that librdkafka refuses the answer.
+    pub(super) fn step(&mut self, state: &mut State, now: Instant) -> KafkaResult<()> {
+        match self {
+            Self::Settled => {
+                if let Some(request) = state.consumer.context().request() {
+                    return self.receive(state, request, now);
                 }
             }
-            Rebalance::Starting { .. } if self.consumer.assignment_lost() => self.decline(),
-            Rebalance::Starting { places, ask_at } => {
+            Self::Starting { .. } if state.consumer.assignment_lost() => return self.decline(state),
+            Self::Starting { partitions, ask_at } => {
                 if ask_at.is_some_and(|at| at <= now)
-                    && self.lookups.ask(Question::Beginnings(places.clone()))
+                    && state.lookups.ask(Question::Starts(partitions.clone()))
                 {
                     *ask_at = None;
                 }
             }
-            Rebalance::Draining { .. } if self.consumer.assignment_lost() => self.lose(),
-            Rebalance::Draining { places, unreleased } if unreleased.is_empty() => {
-                let places = std::mem::take(places);
-                self.rebalance = Rebalance::Committing { places, until: now + COMMIT };
+            Self::Draining { .. } if state.consumer.assignment_lost() => return self.lose(state),
+            Self::Draining { partitions, unreleased } if unreleased.is_empty() => {
+                let partitions = std::mem::take(partitions);
+                *self = Self::Committing { partitions, until: now + COMMIT };
             }
-            Rebalance::Draining { .. } => {}
-            Rebalance::Committing { places, until } => {
-                let ownership = |place| self.partitions.of(place).map(|owned| owned.ownership);
-                let is_done = !places.iter().filter_map(ownership).any(|it| self.commits.concern(it));
-                if !is_done && *until <= now {
-                    tracing::warn!(
-                        "partitions are given up before their last positions were committed: what was settled \
-                         since the commit before is delivered again"
-                    );
-                }
+            Self::Draining { .. } => {}
+            Self::Committing { partitions, until } => {
+                let ownerships = state.partitions.ownerships(partitions);
+                let is_done = !ownerships.into_iter().any(|ownership| state.commits.concern(ownership));
                 if is_done || *until <= now {
-                    self.give_up();
+                    if !is_done {
+                        tracing::warn!(
+                            "partitions are given up before their last positions were committed: what was \
+                             settled since the commit before is delivered again"
+                        );
+                    }
+                    return self.give_up(state);
                 }
             }
         }
+        Ok(())
     }
 
-    fn hear(&mut self, request: Request, now: Instant) {
+    fn receive(&mut self, state: &mut State, request: Request, now: Instant) -> KafkaResult<()> {
         match request {
-            Request::Assign(places) => self.rebalance = Rebalance::Starting { places, ask_at: Some(now) },
-            Request::Revoke(places) => {
+            Request::Assign(partitions) => *self = Self::Starting { partitions, ask_at: Some(now) },
+            Request::Revoke(partitions) => {
                 let revoking: Vec<_> =
-                    places.iter().filter_map(|place| self.partitions.revoke(place)).collect();
+                    partitions.iter().filter_map(|partition| state.partitions.revoke(partition)).collect();
                 let unreleased = revoking.iter().copied().collect();
                 if !revoking.is_empty() {
-                    self.outbox.push(SourceEvent::Revoking(revoking));
+                    state.outbox.push(SourceEvent::Revoking(revoking));
                 }
-                self.rebalance = Rebalance::Draining { places, unreleased };
+                *self = Self::Draining { partitions, unreleased };
             }
-            Request::Lose(places) => {
-                self.rebalance = Rebalance::Draining { places, unreleased: BTreeSet::new() };
-                self.lose();
-            }
-        }
-    }
-
-    /// Notes what the runner has released; what is not being revoked is not released.
-    pub(super) fn release(&mut self, released: Vec<(Ownership, Option<i64>)>) {
-        let Rebalance::Draining { unreleased, .. } = &mut self.rebalance else { return };
-        for (ownership, position) in released {
-            if unreleased.remove(&ownership) {
-                self.commits.want(position.map(|position| (ownership, position)));
+            Request::Lose(partitions) => {
+                *self = Self::Draining { partitions, unreleased: BTreeSet::new() };
+                return self.lose(state);
             }
         }
+        Ok(())
     }
 
-    /// Begins to read the partitions that were assigned, now that it is known where they start.
-    pub(super) fn begin(&mut self, beginnings: Result<Vec<Beginning>, Code>, now: Instant) {
-        let Rebalance::Starting { ask_at, .. } = &mut self.rebalance else { return };
-        match beginnings {
-            Ok(_) if self.consumer.assignment_lost() => self.decline(),
-            Ok(beginnings) => {
-                self.rebalance = Rebalance::Settled;
-                self.assign(beginnings);
+    /// Notes what the runner has released. Partitions that are not being revoked cannot be released.
+    pub(super) fn release(&mut self, state: &mut State, ownerships: &[Ownership], commits: Vec<Commit>) {
+        let Self::Draining { unreleased, .. } = self else { return };
+        let released: BTreeSet<_> =
+            ownerships.iter().filter(|ownership| unreleased.remove(ownership)).collect();
+        state.commits.want(commits.into_iter().filter(|commit| released.contains(&commit.ownership)));
+    }
+
+    /// Begins to read the assigned partitions, now that it is known where they start.
+    pub(super) fn begin(
+        &mut self,
+        state: &mut State,
+        starts: Result<Starts, Code>,
+        now: Instant,
+    ) -> KafkaResult<()> {
+        let Self::Starting { ask_at, .. } = self else { return Ok(()) };
+        match starts {
+            Ok(_) if state.consumer.assignment_lost() => return self.decline(state),
+            Ok(starts) => {
+                *self = Self::Settled;
+                return assign(state, starts);
             }
             Err(code) => {
                 *ask_at = Some(now + PAUSE);
-                self.watch.trouble_of_group(code);
+                state.metadata.connection.trouble(Affected::Group, code);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the rebalance without an answer, and returns what the group asked for.
+    pub(super) fn abandon(&mut self, state: &State) -> Option<Request> {
+        match std::mem::take(self) {
+            Self::Settled => state.consumer.context().request(),
+            Self::Starting { partitions, .. } => Some(Request::Assign(partitions)),
+            Self::Draining { partitions, .. } | Self::Committing { partitions, .. } => {
+                Some(Request::Revoke(partitions))
             }
         }
     }
 
-    fn assign(&mut self, beginnings: Vec<Beginning>) {
-        let list = beginnings.iter().map(|beginning| (&beginning.place, beginning.next));
-        let assigned = starting_list(list).and_then(|list| group::assign(&self.consumer, &list));
-        if let Err(error) = assigned {
-            return self.be_refused(&error);
+    /// Takes none of the assigned partitions, because they were lost again before they began. An eager group
+    /// does not revoke what it has taken away. A cooperative group revokes in a moment what it has given.
+    fn decline(&mut self, state: &mut State) -> KafkaResult<()> {
+        let Self::Starting { partitions, .. } = self else { return Ok(()) };
+        if !matches!(state.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
+            return self.give_up(state);
         }
-        let mut assignments = Vec::with_capacity(beginnings.len());
-        for Beginning { place, next, is_new } in beginnings {
-            let assignment = self.partitions.begin(place, next);
-            // So that a restart before the first record does not start at a later end of the log.
-            let unnoted = next.filter(|_| is_new);
-            self.commits.want(unnoted.map(|next| (assignment.ownership, next)));
-            assignments.push(assignment);
-        }
-        if !assignments.is_empty() {
-            self.outbox.push(SourceEvent::Assigned(assignments));
-        }
-        self.steering.partitions_changed();
-        self.watch.assigned();
+        let list = starting_at(partitions.iter().map(|partition| (partition, None)));
+        *self = Self::Settled;
+        state.consumer.incremental_assign(&list?)
     }
 
-    /// Takes none of the partitions that were assigned and are lost again before they began. An eager group
-    /// does not ask for what it has taken away; a cooperative one does, in a moment, for what it has given.
-    fn decline(&mut self) {
-        let Rebalance::Starting { places, .. } = &self.rebalance else { return };
-        if !matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
-            return self.give_up();
-        }
-        let list = starting_list(places.iter().map(|place| (place, None)));
-        self.rebalance = Rebalance::Settled;
-        if let Err(error) = list.and_then(|list| self.consumer.incremental_assign(&list)) {
-            self.be_refused(&error);
-        }
-    }
-
-    fn lose(&mut self) {
-        if let Rebalance::Draining { places, .. } = &self.rebalance {
-            let ownership = |place| self.partitions.of(place).map(|owned| owned.ownership);
-            let lost: Vec<_> = places.iter().filter_map(ownership).collect();
+    fn lose(&mut self, state: &mut State) -> KafkaResult<()> {
+        if let Self::Draining { partitions, .. } = self {
+            let lost = state.partitions.ownerships(partitions);
             if !lost.is_empty() {
-                self.outbox.push(SourceEvent::Lost(lost));
+                state.outbox.push(SourceEvent::Lost(lost));
             }
         }
-        self.give_up();
+        self.give_up(state)
     }
 
     /// Ends the ownerships that are concerned, and answers the group.
-    fn give_up(&mut self) {
-        let places = match std::mem::take(&mut self.rebalance) {
-            Rebalance::Settled => return,
-            Rebalance::Starting { places, .. }
-            | Rebalance::Draining { places, .. }
-            | Rebalance::Committing { places, .. } => places,
+    fn give_up(&mut self, state: &mut State) -> KafkaResult<()> {
+        let partitions = match std::mem::take(self) {
+            Self::Settled => return Ok(()),
+            Self::Starting { partitions, .. }
+            | Self::Draining { partitions, .. }
+            | Self::Committing { partitions, .. } => partitions,
         };
-        self.resume(&places);
-        for place in &places {
-            self.partitions.end(place);
+        state.resume(&partitions);
+        for partition in &partitions {
+            state.partitions.end(partition);
         }
-        if let Err(error) = group::unassign(&self.consumer, &group::list(&places)) {
-            self.be_refused(&error);
-        }
-    }
-
-    /// librdkafka does not take an answer, and waits for it for ever: only a new consumer helps.
-    pub(super) fn be_refused(&mut self, error: &KafkaError) {
-        tracing::error!(code = %codes::code(error), "librdkafka refuses a change of what is assigned");
-        self.fail(Code("assignment_refused"));
+        group::unassign(&state.consumer, &without_offsets(&partitions))
     }
 }
 
-/// The list of these partitions, each with the offset to start with.
-pub(super) fn starting_list<'a>(
-    places: impl IntoIterator<Item = (&'a Place, Option<i64>)>,
-) -> KafkaResult<TopicPartitionList> {
-    let mut list = TopicPartitionList::new();
-    for (place, next) in places {
-        let offset = next.map_or(Offset::Beginning, Offset::Offset);
-        list.add_partition_offset(&place.topic, place.partition, offset)?;
+fn assign(state: &mut State, starts: Starts) -> KafkaResult<()> {
+    let Starts { partitions, cluster } = starts;
+    let list = starting_at(partitions.iter().map(|(partition, start)| (partition, start.offset())))?;
+    group::assign(&state.consumer, &list)?;
+    state.partitions.cluster = cluster;
+    let mut assignments = Vec::with_capacity(partitions.len());
+    for (partition, start) in partitions {
+        let uncommitted = match &start {
+            PartitionStart::Committed(_) => None,
+            PartitionStart::Uncommitted(offset) => *offset,
+        };
+        let assignment = state.partitions.begin(partition, start);
+        // Without this commit, a restart before the first record would start at a later end of the log.
+        state.commits.want(uncommitted.map(|offset| Commit::at(assignment.ownership, offset)));
+        assignments.push(assignment);
     }
-    Ok(list)
+    if !assignments.is_empty() {
+        state.outbox.push(SourceEvent::Assigned(assignments));
+    }
+    state.metadata.connection.well(Affected::Group);
+    state.metadata.refresh_now();
+    Ok(())
 }

@@ -1,27 +1,32 @@
-//! Positions that the log does not hold any more: its oldest records expired, or the topic was deleted
-//! and made anew.
+//! Positions that their log does not hold any more, because its oldest records expired or the topic was
+//! deleted and created anew.
 //!
-//! librdkafka stops reading such a partition and says that there is one, not which, and once: a pause of
-//! another partition can take the word away. So all that are owned are compared with their logs, then and
-//! whenever a survey finds one that stands still out of range, and all are started again where they belong.
+//! librdkafka stops reading such a partition and reports once that there is one, but not which; a pause of
+//! another partition can discard the report. So the positions of all partitions are compared with their logs,
+//! then and whenever two refreshes in a row find one out of range, and all are restarted where they belong.
+//!
+//! The runner may also find that a partition holds other records than the metadata of its commit says. Then that
+//! partition is read again from the commit.
 
 use std::{
     collections::BTreeMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use rdkafka::{
-    consumer::{Consumer as _, RebalanceProtocol},
-    error::KafkaResult,
-};
+use rdkafka::error::KafkaResult;
 
 use super::{
-    lookups::{Question, Range},
-    partitions::{Partitions, Place},
-    poll::PollLoop,
-    rebalance,
+    lookup_thread::Question,
+    partitions::OwnedPartitions,
+    report::{LogRange, PartitionStart},
+    state::State,
 };
-use crate::core::{code::Code, record::Ownership, source::SourceEvent};
+use crate::core::{
+    code::Code,
+    record::{Assignment, Ownership, TopicPartition},
+    source::{Commit, SourceEvent},
+};
 
 /// How long to wait before the brokers are asked again.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -32,8 +37,19 @@ pub(super) struct Recovery {
     is_wanted: bool,
     is_asked: bool,
     not_before: Option<Instant>,
-    /// What the last survey found out of range, with the position.
+    /// The positions that the last refresh found out of range.
     suspects: BTreeMap<Ownership, i64>,
+}
+
+/// How a position compares with its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finding {
+    /// It is within the log, or nothing was read yet.
+    Within,
+    /// The log begins so many offsets later: records expired before they were read.
+    Expired(u64),
+    /// The log ends earlier, so it is not the log that was read.
+    OtherLog,
 }
 
 impl Recovery {
@@ -42,119 +58,107 @@ impl Recovery {
         self.is_wanted = true;
     }
 
-    /// Notes which positions a survey found out of range. One that stood there at the survey before does
-    /// not move by itself: what was read ahead would have come meanwhile.
+    /// Looks for positions that stay out of range, in the ranges of a refresh.
+    pub(super) fn inspect(&mut self, state: &State, ranges: &[(Ownership, LogRange)]) {
+        let stuck = |(ownership, range): &(Ownership, LogRange)| stuck(&state.partitions, *ownership, range);
+        self.suspect(ranges.iter().filter_map(stuck).collect());
+    }
+
+    /// Notes which positions a refresh found out of range. A position that the refresh before found there too
+    /// will not move by itself: records that were fetched ahead would have come meanwhile.
     fn suspect(&mut self, found: BTreeMap<Ownership, i64>) {
         self.is_wanted |= found.iter().any(|(ownership, next)| self.suspects.get(ownership) == Some(next));
         self.suspects = found;
     }
-}
 
-/// What a position says of its log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Finding {
-    /// It is within the log, or nothing was read yet.
-    Within,
-    /// The log starts so many offsets after it: they expired before they were read.
-    Expired(u64),
-    /// The log ends before it: this is not the log that was read.
-    Another,
-}
-
-impl PollLoop {
-    /// Looks for positions that stand still out of range. What is paused does so until it is resumed.
-    pub(super) fn suspect(&mut self, ranges: &[(Ownership, Range)]) {
-        let found =
-            ranges.iter().filter_map(|(ownership, range)| stands(&self.partitions, *ownership, range));
-        self.recovery.suspect(found.collect());
-    }
-
-    /// Asks for the ranges of all logs when a position is out of range and nothing else is going on.
-    pub(super) fn ask_ranges(&mut self, now: Instant) {
-        let Recovery { is_wanted, is_asked, not_before, .. } = self.recovery;
-        if !is_wanted || is_asked || self.rebalance.is_pending() || not_before.is_some_and(|at| now < at) {
+    /// Asks for the ranges of all logs, if a position is out of range.
+    pub(super) fn ask(&mut self, state: &State, now: Instant) {
+        if !self.is_wanted || self.is_asked || self.not_before.is_some_and(|at| now < at) {
             return;
         }
-        let places = self.partitions.iter().map(|owned| (owned.place.clone(), owned.next)).collect();
-        self.recovery.is_asked = self.lookups.ask(Question::Ranges(places));
-        self.recovery.is_wanted = !self.recovery.is_asked;
+        let positions = state.partitions.iter().map(|owned| (owned.partition.clone(), owned.next)).collect();
+        self.is_asked = state.lookups.ask(Question::Ranges(positions));
+        self.is_wanted = !self.is_asked;
     }
 
-    /// Puts each position where its log allows it, and starts all partitions again.
-    pub(super) fn mend(&mut self, ranges: Result<Vec<Range>, Code>, now: Instant) {
-        self.recovery.is_asked = false;
-        self.recovery.not_before = Some(now + PAUSE);
-        // The group waits for an answer, and what it asks for may be about these partitions.
-        let Ok(ranges) = ranges.map_err(|_| ()).and_then(|ranges| self.idle(ranges)) else {
-            return self.recovery.want();
+    /// Forgets the answer and asks again later.
+    pub(super) fn postpone(&mut self, now: Instant) {
+        self.is_asked = false;
+        self.not_before = Some(now + PAUSE);
+        self.want();
+    }
+
+    /// Moves each position into its log, and restarts all partitions. An error means that librdkafka refuses it.
+    pub(super) fn recover(
+        &mut self,
+        state: &mut State,
+        ranges: Result<Vec<LogRange>, Code>,
+        now: Instant,
+    ) -> KafkaResult<()> {
+        let Ok(ranges) = ranges else {
+            self.postpone(now);
+            return Ok(());
         };
+        self.is_asked = false;
+        self.not_before = Some(now + PAUSE);
         for mut range in ranges {
-            if judge(&range) != Finding::Another {
-                // What was read ahead has come meanwhile, and is not lost.
-                range.next = range.next.max(self.partitions.of(&range.place).and_then(|owned| owned.next));
+            if compare(&range) != Finding::OtherLog {
+                // Records that were fetched ahead have come meanwhile, and are not lost.
+                let next = state.partitions.get(&range.partition).and_then(|owned| owned.next);
+                range.next = range.next.max(next);
             }
-            match judge(&range) {
+            match compare(&range) {
                 Finding::Within => {}
-                Finding::Expired(records) => self.skip(&range, records),
-                Finding::Another => self.renew(&range),
+                Finding::Expired(records) => skip(state, &range, records),
+                Finding::OtherLog => begin_anew(state, &range),
             }
         }
-        if let Err(error) = self.restart() {
-            self.be_refused(&error);
-        }
-    }
-
-    fn idle<T>(&self, answer: T) -> Result<T, ()> {
-        if self.rebalance.is_pending() { Err(()) } else { Ok(answer) }
-    }
-
-    fn skip(&mut self, range: &Range, records: u64) {
-        let Place { topic, partition } = &range.place;
-        let Some(ownership) = self.partitions.jump(&range.place, range.start) else { return };
-        tracing::error!(%topic, partition, records, "records expired before they were read");
-        self.outbox.push(SourceEvent::LostToRetention { ownership, records });
-    }
-
-    fn renew(&mut self, range: &Range) {
-        let Place { topic, partition } = &range.place;
-        let Some(old) = self.partitions.end(&range.place) else { return };
-        tracing::warn!(%topic, partition, "the topic was made anew: it is read from its beginning");
-        let assignment = self.partitions.begin(range.place.clone(), Some(range.start));
-        // Or else a restart before the first record would go on at the old topic's position.
-        self.commits.want([(assignment.ownership, range.start)]);
-        self.outbox.push(SourceEvent::Lost(vec![old]));
-        self.outbox.push(SourceEvent::Assigned(vec![assignment]));
-    }
-
-    /// Takes all partitions away and gives them back at their positions; a seek would not do, because
-    /// librdkafka does not read a partition again that it stopped with an error.
-    fn restart(&mut self) -> KafkaResult<()> {
-        let places: Vec<_> = self.partitions.iter().map(|owned| owned.place.clone()).collect();
-        self.resume(&places);
-        self.steering.partitions_changed();
-        let positions = self.partitions.iter().map(|owned| (&owned.place, owned.next));
-        let list = rebalance::starting_list(positions)?;
-        match self.consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => {
-                self.consumer.incremental_unassign(&list)?;
-                self.consumer.incremental_assign(&list)
-            }
-            RebalanceProtocol::Eager | RebalanceProtocol::None => self.consumer.assign(&list),
-        }
+        let partitions: Vec<_> = state.partitions.iter().map(|owned| owned.partition.clone()).collect();
+        state.restart(&partitions)
     }
 }
 
-/// The position, where it is out of range, is read from, and has not moved since the range was asked for.
-fn stands(partitions: &Partitions, ownership: Ownership, range: &Range) -> Option<(Ownership, i64)> {
-    let owned = partitions.of(&range.place)?;
-    let is_still = owned.ownership == ownership && owned.next == range.next && !owned.is_paused();
-    (is_still && judge(range) != Finding::Within).then_some((ownership, range.next?))
+fn skip(state: &mut State, range: &LogRange, records: u64) {
+    let TopicPartition { topic, partition } = &range.partition;
+    let Some(ownership) = state.partitions.skip_to(&range.partition, range.start) else { return };
+    tracing::error!(%topic, partition, records, "records expired before they were read");
+    state.outbox.push(SourceEvent::LostToRetention { ownership, records });
 }
 
-fn judge(range: &Range) -> Finding {
+fn begin_anew(state: &mut State, range: &LogRange) {
+    let TopicPartition { topic, partition } = &range.partition;
+    let Some(old) = state.partitions.end(&range.partition) else { return };
+    tracing::warn!(%topic, partition, "the topic was created anew: it is read from its beginning");
+    let start = PartitionStart::Uncommitted(Some(range.start));
+    let assignment = state.partitions.begin(range.partition.clone(), start);
+    // Without this commit, a restart before the first record would continue at the old topic's position.
+    state.commits.want([Commit::at(assignment.ownership, range.start)]);
+    state.outbox.push(SourceEvent::Lost(vec![old]));
+    state.outbox.push(SourceEvent::Assigned(vec![assignment]));
+}
+
+/// Ends an ownership and reads its partition again from the last commit.
+pub(super) fn rewind(state: &mut State, ownership: Ownership) -> KafkaResult<()> {
+    let Some(assignment) = state.partitions.rewind(ownership) else { return Ok(()) };
+    let Assignment { topic, partition, start, .. } = &assignment;
+    let rewound = TopicPartition { topic: Arc::clone(topic), partition: *partition };
+    tracing::warn!(%topic, partition, start, "what was committed does not fit the log: it is read again from there");
+    state.outbox.push(SourceEvent::Lost(vec![ownership]));
+    state.outbox.push(SourceEvent::Assigned(vec![assignment]));
+    state.restart(&[rewound])
+}
+
+/// The position, if it is out of range, is being read, and has not moved since the range was asked for.
+fn stuck(partitions: &OwnedPartitions, ownership: Ownership, range: &LogRange) -> Option<(Ownership, i64)> {
+    let owned = partitions.get(&range.partition)?;
+    let has_not_moved = owned.ownership == ownership && owned.next == range.next && !owned.is_paused();
+    (has_not_moved && compare(range) != Finding::Within).then_some((ownership, range.next?))
+}
+
+fn compare(range: &LogRange) -> Finding {
     match range.next {
         Some(next) if next < range.start => Finding::Expired(next.abs_diff(range.start)),
-        Some(next) if next > range.end => Finding::Another,
+        Some(next) if next > range.end => Finding::OtherLog,
         _ => Finding::Within,
     }
 }
@@ -166,41 +170,42 @@ mod tests {
 
     #[track_caller]
     fn check(next: Option<i64>, start: i64, end: i64, expected: Finding) {
-        let place = Place { topic: "topic".into(), partition: 0 };
-        assert_eq!(judge(&Range { place, next, start, end }), expected);
+        let partition = TopicPartition { topic: "topic".into(), partition: 0 };
+        assert_eq!(compare(&LogRange { partition, next, start, end }), expected);
     }
 
     #[test]
-    fn a_position_outside_its_log_says_why() {
+    fn a_position_is_compared_with_its_log() {
         check(None, 5, 9, Finding::Within);
         check(Some(5), 5, 9, Finding::Within);
         check(Some(9), 5, 9, Finding::Within);
         check(Some(4), 5, 9, Finding::Expired(1));
         check(Some(0), 5, 5, Finding::Expired(5));
-        check(Some(10), 5, 9, Finding::Another);
-        check(Some(1), 0, 0, Finding::Another);
+        check(Some(10), 5, 9, Finding::OtherLog);
+        check(Some(1), 0, 0, Finding::OtherLog);
     }
 
     #[test]
-    fn a_position_that_stands_still_out_of_range_is_found_without_a_word_of_it() {
-        let (mut partitions, mut recovery) = (Partitions::default(), Recovery::default());
-        let place = Place { topic: "topic".into(), partition: 0 };
-        let ownership = partitions.begin(place.clone(), Some(4)).ownership;
-        let range = |next| Range { place: place.clone(), next: Some(next), start: 5, end: 9 };
-        let survey =
-            |partitions: &Partitions, next| stands(partitions, ownership, &range(next)).into_iter().collect();
-        recovery.suspect(survey(&partitions, 4));
-        assert!(!recovery.is_wanted, "what was read ahead may come yet");
-        recovery.suspect(survey(&partitions, 4));
+    fn a_position_that_stays_out_of_range_is_found_without_a_report() {
+        let (mut partitions, mut recovery) = (OwnedPartitions::default(), Recovery::default());
+        let partition = TopicPartition { topic: "topic".into(), partition: 0 };
+        let ownership = partitions.begin(partition.clone(), PartitionStart::Uncommitted(Some(4))).ownership;
+        let range = |next| LogRange { partition: partition.clone(), next: Some(next), start: 5, end: 9 };
+        let refresh = |partitions: &OwnedPartitions, next| {
+            stuck(partitions, ownership, &range(next)).into_iter().collect()
+        };
+        recovery.suspect(refresh(&partitions, 4));
+        assert!(!recovery.is_wanted, "records that were fetched ahead may still come");
+        recovery.suspect(refresh(&partitions, 4));
         assert!(recovery.is_wanted);
 
         let mut recovery = Recovery::default();
-        recovery.suspect(survey(&partitions, 4));
-        recovery.suspect(survey(&partitions, 3));
+        recovery.suspect(refresh(&partitions, 4));
+        recovery.suspect(refresh(&partitions, 3));
         assert!(!recovery.is_wanted, "it has moved");
-        partitions.steer(&Paused { everything: true, partitions: Vec::new() });
-        recovery.suspect(survey(&partitions, 4));
-        recovery.suspect(survey(&partitions, 4));
-        assert!(!recovery.is_wanted, "nothing is read of it for now");
+        partitions.pause(&Paused { everything: true, partitions: Vec::new() });
+        recovery.suspect(refresh(&partitions, 4));
+        recovery.suspect(refresh(&partitions, 4));
+        assert!(!recovery.is_wanted, "it is paused");
     }
 }

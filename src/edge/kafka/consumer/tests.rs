@@ -1,20 +1,24 @@
-//! The source against librdkafka's mock cluster: a broker inside the process.
+//! The source against librdkafka's mock broker: a broker inside the process.
 
 use std::time::Duration;
 
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use self::{
-    cluster::Cluster,
-    member::{Member, commits},
+    broker::Broker,
+    member::{Member, commits_all},
 };
-use super::*;
+use super::{heartbeat::now, *};
 use crate::{
-    core::{source::Paused, time::Timestamp},
-    edge::kafka::config::Start,
+    core::{
+        record::CommittedPosition,
+        source::{Commit, Paused},
+        time::Timestamp,
+    },
+    edge::kafka::consumer::config::Start,
 };
 
-mod cluster;
+mod broker;
 mod member;
 
 /// How long anything may take.
@@ -24,55 +28,56 @@ const TOPIC: &str = "logins";
 
 #[tokio::test]
 async fn records_are_read_whole_and_a_restart_goes_on_at_the_commit() {
-    let cluster = Cluster::with_partitions(2);
-    cluster.produce_numbers(2, 0..10);
-    let mut member = cluster.source();
+    let broker = Broker::with_partitions(2);
+    broker.produce_numbers(2, 0..10);
+    let mut member = broker.source();
     member.until(|it| it.read.len() == 20 && it.total == Some(2)).await;
     let first = &member.read[0];
     assert_eq!((first.topic.as_ref(), first.value.as_deref()), (TOPIC, Some(b"0".as_slice())));
     assert_eq!((first.timestamp, &first.key), (Some(Timestamp(1_000)), &None));
     assert_eq!(member.offsets(1), (0..10).collect::<Vec<_>>());
 
-    let committed = vec![(member.ownership(0), 4)];
+    let committed = vec![Commit::at(member.ownership(0), 4)];
     member.source.command(SourceCommand::Commit(committed.clone()));
-    member.until(|it| it.has_told(|event| commits(event, &committed))).await;
-    let last = vec![(member.ownership(1), 10)];
+    member.until(|it| it.has_reported(|event| commits_all(event, &committed))).await;
+    let last = vec![Commit::at(member.ownership(1), 10)];
     member.close(last).await;
-    assert_eq!((cluster.committed(0), cluster.committed(1)), (Some(4), Some(10)));
+    assert_eq!((broker.position(0), broker.position(1)), (Some(4), Some(10)));
 
-    let mut member = cluster.source();
+    let mut member = broker.source();
     member.until(|it| it.read.len() == 6).await;
     assert_eq!((member.offsets(0), member.offsets(1)), ((4..10).collect(), vec![]));
     let ends = vec![(member.ownership(0), 10), (member.ownership(1), 10)];
-    let tells_ends = |event: &SourceEvent| matches!(event, SourceEvent::Ends(told) if *told == ends);
-    member.until(|it| it.has_told(tells_ends)).await;
+    let reports_ends =
+        |event: &SourceEvent| matches!(event, SourceEvent::Ends(reported) if *reported == ends);
+    member.until(|it| it.has_reported(reports_ends)).await;
 }
 
 #[tokio::test]
-async fn the_group_is_joined_when_it_is_told_to_begin_and_not_before() {
-    let cluster = Cluster::with_partitions(2);
-    cluster.produce_numbers(2, 0..3);
-    let mut waiting = Member::waiting(&cluster.config());
+async fn the_group_is_joined_by_the_command_to_begin_and_not_before() {
+    let broker = Broker::with_partitions(2);
+    broker.produce_numbers(2, 0..3);
+    let mut waiting = Member::waiting(&broker.config());
     waiting.until(|it| it.total == Some(2)).await;
-    let mut other = cluster.source();
+    let mut other = broker.source();
     other.until(|it| it.read.len() == 6).await;
     assert_eq!((other.owned.len(), waiting.owned.len()), (2, 0), "the group has one member");
     other.close(vec![]).await;
     waiting.source.command(SourceCommand::Begin);
     waiting.until(|it| it.read.len() == 6).await;
     waiting.close(vec![]).await;
-    Member::waiting(&cluster.config()).close(vec![]).await;
+    Member::waiting(&broker.config()).close(vec![]).await;
 }
 
 async fn nothing_is_delivered_twice(strategy: &str) {
-    let cluster = Cluster::with_partitions(4);
-    cluster.produce_numbers(4, 0..50);
-    let mut config = cluster.config();
+    let broker = Broker::with_partitions(4);
+    broker.produce_numbers(4, 0..50);
+    let mut config = broker.config();
     config.properties.insert("partition.assignment.strategy".into(), strategy.into());
     let mut first = Member::start(&config);
     first.until(|it| it.read.len() == 200).await;
     if strategy == "range" {
-        // Other than a broker, the mock cluster takes no commit while an eager group is on the move.
+        // Other than a broker, the mock broker takes no commit while an eager group is on the move.
         first.commit().await;
     }
 
@@ -80,18 +85,18 @@ async fn nothing_is_delivered_twice(strategy: &str) {
     let deadline = now() + DEADLINE;
     while first.owned.len() != 2 || second.owned.len() != 2 {
         assert!(now() < deadline, "no rebalance: {:?} and {:?}", first.owned, second.owned);
-        first.hear().await;
-        second.hear().await;
+        first.step().await;
+        second.step().await;
         if !first.revoking.is_empty() {
             first.release();
         }
     }
-    cluster.produce_numbers(4, 50..60);
+    broker.produce_numbers(4, 50..60);
     let deadline = now() + DEADLINE;
     while first.read.len() + second.read.len() < 240 {
         assert!(now() < deadline, "{} and {} were read", first.read.len(), second.read.len());
-        first.hear().await;
-        second.hear().await;
+        first.step().await;
+        second.step().await;
     }
     for partition in 0..4 {
         let mut offsets = first.offsets(partition);
@@ -105,7 +110,7 @@ async fn nothing_is_delivered_twice(strategy: &str) {
     first.until(|it| it.owned.len() == 4 || !it.revoking.is_empty()).await;
     first.release();
     first.until(|it| it.owned.len() == 4).await;
-    cluster.produce_numbers(4, 60..61);
+    broker.produce_numbers(4, 60..61);
     for partition in 0..4 {
         first.until(|it| it.offsets(partition).last() == Some(&60)).await;
     }
@@ -124,34 +129,34 @@ async fn a_second_member_takes_over_eagerly() {
 
 #[tokio::test]
 async fn a_member_without_a_partition_takes_over_when_there_is_one() {
-    let cluster = Cluster::with_partitions(1);
-    let mut config = cluster.config();
+    let broker = Broker::with_partitions(1);
+    let mut config = broker.config();
     config.properties.insert("partition.assignment.strategy".into(), "range".into());
     let (mut first, mut second) = (Member::start(&config), Member::start(&config));
     let deadline = now() + DEADLINE;
     while first.owned.len() + second.owned.len() != 1 {
         assert!(now() < deadline, "nobody has the partition");
-        first.hear().await;
-        second.hear().await;
+        first.step().await;
+        second.step().await;
     }
     let (owner, mut other) = if first.owned.is_empty() { (second, first) } else { (first, second) };
     owner.close(vec![]).await;
-    cluster.produce_numbers(1, 0..3);
+    broker.produce_numbers(1, 0..3);
     other.until(|it| it.read.len() == 3).await;
-    assert!(!other.has_told(|event| matches!(event, SourceEvent::Connection(_))));
+    assert!(!other.has_reported(|event| matches!(event, SourceEvent::Connection(_))));
 }
 
 #[tokio::test]
-async fn what_is_paused_is_not_read_and_nothing_is_skipped() {
-    let cluster = Cluster::with_partitions(2);
-    let mut member = cluster.source();
+async fn paused_partitions_are_not_read_and_nothing_is_skipped() {
+    let broker = Broker::with_partitions(2);
+    let mut member = broker.source();
     member.until(|it| it.owned.len() == 2).await;
-    let held = Paused { everything: false, partitions: vec![member.ownership(0)] };
-    member.source.command(SourceCommand::Pause(held));
-    cluster.produce_numbers(2, 0..1000);
+    let paused = Paused { everything: false, partitions: vec![member.ownership(0)] };
+    member.source.command(SourceCommand::Pause(paused));
+    broker.produce_numbers(2, 0..1000);
     member.until(|it| it.offsets(1).len() == 1000).await;
     let early = member.offsets(0).len();
-    assert!(early < 1000, "the order came before the records");
+    assert!(early < 1000, "the command came before the records");
     member.source.command(SourceCommand::Pause(Paused { everything: true, partitions: vec![] }));
     member.source.command(SourceCommand::Pause(Paused::default()));
     member.until(|it| it.offsets(0).len() == 1000).await;
@@ -160,66 +165,66 @@ async fn what_is_paused_is_not_read_and_nothing_is_skipped() {
 
 #[tokio::test]
 async fn a_partition_that_is_assigned_during_a_pause_is_paused() {
-    let cluster = Cluster::with_partitions(1);
-    cluster.produce_numbers(1, 0..10);
-    let mut member = cluster.source();
+    let broker = Broker::with_partitions(1);
+    broker.produce_numbers(1, 0..10);
+    let mut member = broker.source();
     member.source.command(SourceCommand::Pause(Paused { everything: true, partitions: vec![] }));
-    // The survey that tells the ends comes after the assignment, with polls in between.
-    member.until(|it| it.has_told(|event| matches!(event, SourceEvent::Ends(_)))).await;
+    // The refresh that reports the ends comes after the assignment, with polls in between.
+    member.until(|it| it.has_reported(|event| matches!(event, SourceEvent::Ends(_)))).await;
     assert!(member.read.is_empty());
     member.source.command(SourceCommand::Pause(Paused::default()));
     member.until(|it| it.read.len() == 10).await;
 }
 
 #[tokio::test]
-async fn a_lost_assignment_is_told_and_nothing_of_it_is_committed() {
-    let cluster = Cluster::with_partitions(1);
-    cluster.produce_numbers(1, 0..10);
-    let mut member = cluster.source();
+async fn a_lost_assignment_is_reported_and_nothing_of_it_is_committed() {
+    let broker = Broker::with_partitions(1);
+    broker.produce_numbers(1, 0..10);
+    let mut member = broker.source();
     member.until(|it| it.read.len() == 10).await;
     let old = member.ownership(0);
-    cluster
-        .0
-        .request_errors(RDKafkaApiKey::Heartbeat, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID]);
-    member.until(|it| it.has_told(|event| matches!(event, SourceEvent::Lost(lost) if lost == &[old]))).await;
-    member.source.command(SourceCommand::Commit(vec![(old, 10)]));
+    broker.0.request_errors(RDKafkaApiKey::Heartbeat, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID]);
+    member
+        .until(|it| it.has_reported(|event| matches!(event, SourceEvent::Lost(lost) if lost == &[old])))
+        .await;
+    member.source.command(SourceCommand::Commit(vec![Commit::at(old, 10)]));
     member.until(|it| it.read.len() == 20).await;
     assert_ne!(member.ownership(0), old);
-    assert!(!member.has_told(|event| matches!(event, SourceEvent::Committed { .. })));
-    assert_eq!(cluster.committed(0), None);
+    assert!(!member.has_reported(|event| matches!(event, SourceEvent::Committed { .. })));
+    assert_eq!(broker.position(0), None);
 }
 
 #[tokio::test]
 async fn a_topic_that_does_not_exist_yet_is_waited_for() {
-    let cluster = Cluster::with_partitions(0);
-    let mut member = cluster.source();
+    let broker = Broker::with_partitions(0);
+    let mut member = broker.source();
     let is_missing = |member: &Member, expected| {
-        member.has_told(|event| {
+        member.has_reported(|event| {
             matches!(event, SourceEvent::TopicMissing { topic, missing } if &**topic == TOPIC && *missing == expected)
         })
     };
     member.until(|it| is_missing(it, true)).await;
-    cluster.0.create_topic(TOPIC, 1, 1).unwrap();
-    cluster.produce_numbers(1, 0..10);
+    broker.0.create_topic(TOPIC, 1, 1).unwrap();
+    broker.produce_numbers(1, 0..10);
     member.until(|it| it.read.len() == 10 && is_missing(it, false)).await;
     assert_eq!(member.total, Some(1));
 }
 
 #[tokio::test]
 async fn records_that_expired_are_counted_and_the_rest_is_read() {
-    let cluster = Cluster::with_partitions(1);
-    cluster.produce(0, [b"first".to_vec()]);
-    let mut member = cluster.source();
+    let broker = Broker::with_partitions(1);
+    broker.produce(0, [b"first".to_vec()]);
+    let mut member = broker.source();
     member.until(|it| it.read.len() == 1).await;
     let position = member.positions();
     member.close(position).await;
 
-    // The mock cluster keeps the last 5 MB of a partition.
+    // The mock broker keeps the last 5 MB of a partition.
     let big = || std::iter::repeat_n(vec![b'x'; 500_000], 20);
-    cluster.produce(0, big());
-    let mut member = cluster.source();
+    broker.produce(0, big());
+    let mut member = broker.source();
     let lost = |member: &Member| {
-        member.told.iter().find_map(|event| match event {
+        member.reported.iter().find_map(|event| match event {
             SourceEvent::LostToRetention { records, .. } => Some(*records),
             _ => None,
         })
@@ -232,25 +237,25 @@ async fn records_that_expired_are_counted_and_the_rest_is_read() {
 }
 
 #[tokio::test]
-async fn an_outage_is_told_with_its_end() {
-    let cluster = Cluster::with_partitions(1);
-    let mut member = cluster.source();
+async fn an_outage_is_reported_with_its_end() {
+    let broker = Broker::with_partitions(1);
+    let mut member = broker.source();
     member.until(|it| it.owned.len() == 1).await;
-    cluster.0.broker_down(-1).unwrap();
-    member.until(|it| it.has_told(|event| matches!(event, SourceEvent::Connection(Some(_))))).await;
-    cluster.0.broker_up(-1).unwrap();
-    member.until(|it| it.has_told(|event| matches!(event, SourceEvent::Connection(None)))).await;
-    cluster.produce_numbers(1, 0..3);
+    broker.0.broker_down(-1).unwrap();
+    member.until(|it| it.has_reported(|event| matches!(event, SourceEvent::Connection(Some(_))))).await;
+    broker.0.broker_up(-1).unwrap();
+    member.until(|it| it.has_reported(|event| matches!(event, SourceEvent::Connection(None)))).await;
+    broker.produce_numbers(1, 0..3);
     member.until(|it| it.offsets(0).last() == Some(&2)).await;
 }
 
 #[tokio::test]
-async fn a_close_ends_also_when_no_broker_answers() {
-    let cluster = Cluster::with_partitions(1);
-    cluster.produce_numbers(1, 0..3);
-    let mut member = cluster.source();
+async fn a_close_ends_even_if_no_broker_answers() {
+    let broker = Broker::with_partitions(1);
+    broker.produce_numbers(1, 0..3);
+    let mut member = broker.source();
     member.until(|it| it.read.len() == 3).await;
-    cluster.0.broker_down(-1).unwrap();
+    broker.0.broker_down(-1).unwrap();
     let positions = member.positions();
     let begun = now();
     member.close(positions).await;
@@ -258,60 +263,60 @@ async fn a_close_ends_also_when_no_broker_answers() {
 }
 
 #[tokio::test]
-async fn a_last_commit_is_tried_again_while_the_group_is_on_the_move() {
-    let cluster = Cluster::with_partitions(1);
-    cluster.produce_numbers(1, 0..3);
-    let mut member = cluster.source();
+async fn a_last_commit_is_retried_while_the_group_rebalances() {
+    let broker = Broker::with_partitions(1);
+    broker.produce_numbers(1, 0..3);
+    let mut member = broker.source();
     member.until(|it| it.read.len() == 3).await;
-    let on_the_move = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS; 2];
-    cluster.0.request_errors(RDKafkaApiKey::OffsetCommit, &on_the_move);
+    let rebalancing = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS; 2];
+    broker.0.request_errors(RDKafkaApiKey::OffsetCommit, &rebalancing);
     let positions = member.positions();
     let member = member.close(positions).await;
     let failed = |event: &SourceEvent| matches!(event, SourceEvent::Committed { result: Err(_), .. });
-    assert!(member.has_told(failed));
-    assert_eq!(cluster.committed(0), Some(3));
+    assert!(member.has_reported(failed));
+    assert_eq!(broker.position(0), Some(3));
 }
 
 #[tokio::test]
 async fn a_start_at_the_end_is_kept_by_a_commit() {
-    let cluster = Cluster::with_partitions(1);
-    cluster.produce_numbers(1, 0..5);
-    let config = SourceConfig { start: Start::Latest, ..cluster.config() };
+    let broker = Broker::with_partitions(1);
+    broker.produce_numbers(1, 0..5);
+    let config = SourceConfig { start: Start::Latest, ..broker.config() };
     let mut member = Member::start(&config);
     member
-        .until(|it| it.has_told(|event| matches!(event, SourceEvent::Committed { result: Ok(()), .. })))
+        .until(|it| it.has_reported(|event| matches!(event, SourceEvent::Committed { result: Ok(()), .. })))
         .await;
-    assert_eq!(cluster.committed(0), Some(5));
+    assert_eq!(broker.position(0), Some(5));
     member.close(vec![]).await;
-    cluster.produce_numbers(1, 5..8);
+    broker.produce_numbers(1, 5..8);
     let mut member = Member::start(&config);
     member.until(|it| it.read.len() == 3).await;
     assert_eq!(member.offsets(0), [5, 6, 7]);
 }
 
 #[tokio::test]
-async fn the_commit_of_a_start_is_tried_again_until_it_is_there() {
-    let cluster = Cluster::with_partitions(1);
-    cluster.produce_numbers(1, 0..5);
-    let config = SourceConfig { start: Start::Latest, ..cluster.config() };
-    // Not one after which the group is joined anew, and the start committed anew.
+async fn the_commit_of_a_start_is_retried_until_it_succeeds() {
+    let broker = Broker::with_partitions(1);
+    broker.produce_numbers(1, 0..5);
+    let config = SourceConfig { start: Start::Latest, ..broker.config() };
+    // Not an error after which the group is joined anew, and the start committed anew.
     let failing = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS; 3];
-    cluster.0.request_errors(RDKafkaApiKey::OffsetCommit, &failing);
+    broker.0.request_errors(RDKafkaApiKey::OffsetCommit, &failing);
     let mut member = Member::start(&config);
     let failed = |event: &SourceEvent| matches!(event, SourceEvent::Committed { result: Err(_), .. });
     member
-        .until(|it| it.has_told(|event| matches!(event, SourceEvent::Committed { result: Ok(()), .. })))
+        .until(|it| it.has_reported(|event| matches!(event, SourceEvent::Committed { result: Ok(()), .. })))
         .await;
-    assert!(member.has_told(failed));
-    assert_eq!(cluster.committed(0), Some(5));
+    assert!(member.has_reported(failed));
+    assert_eq!(broker.position(0), Some(5));
 }
 
 /// Invariant 9.
 #[tokio::test]
 async fn invariant_9_the_poll_loop_is_not_blocked_while_nobody_listens() {
-    let cluster = Cluster::with_partitions(1);
-    cluster.produce_numbers(1, 0..20_000);
-    let mut member = cluster.source();
+    let broker = Broker::with_partitions(1);
+    broker.produce_numbers(1, 0..20_000);
+    let mut member = broker.source();
     let heartbeat = member.source.heartbeat();
     member.until(|it| !it.read.is_empty()).await;
     let (mut last, mut beats, mut gap) = (heartbeat.last(), 0, Duration::ZERO);
@@ -326,9 +331,146 @@ async fn invariant_9_the_poll_loop_is_not_blocked_while_nobody_listens() {
         }
         std::thread::yield_now();
     }
-    assert!(beats > 4, "it goes round all the time: {beats} times");
-    // The group of these tests takes a member for lost that is silent for so long.
+    assert!(beats > 4, "it takes turns all the time: {beats}");
+    // The group of these tests removes a member that is silent for so long.
     assert!(gap < Duration::from_secs(6), "blocked for {gap:?}");
     member.until(|it| it.read.len() == 20_000).await;
     assert_eq!(member.offsets(0), (0..20_000).collect::<Vec<_>>());
+}
+
+/// A commit of the first partition, with this metadata.
+fn with_metadata(member: &Member, position: i64, metadata: &str) -> Commit {
+    Commit { ownership: member.ownership(0), position, metadata: Some(metadata.into()) }
+}
+
+fn committed(position: i64, metadata: Option<&str>) -> Option<CommittedPosition> {
+    Some(CommittedPosition { position, metadata: metadata.map(Box::from) })
+}
+
+#[tokio::test]
+async fn metadata_is_committed_and_comes_back_with_the_assignment() {
+    let broker = Broker::with_partitions(1);
+    broker.produce_numbers(1, 0..10);
+    let mut member = broker.source();
+    member.until(|it| it.read.len() == 10).await;
+    assert_eq!(
+        (member.assigned[0].start, &member.assigned[0].committed),
+        (None, &None),
+        "nothing is committed"
+    );
+    for metadata in ["first", "second"] {
+        let commits = vec![with_metadata(&member, 4, metadata)];
+        member.source.command(SourceCommand::Commit(commits.clone()));
+        member.until(|it| it.has_reported(|event| commits_all(event, &commits))).await;
+        assert_eq!(broker.committed(0), committed(4, Some(metadata)), "the newest of the same position");
+    }
+    let last = vec![with_metadata(&member, 6, "last")];
+    member.close(last).await;
+
+    let mut member = broker.source();
+    member.until(|it| it.read.len() == 4).await;
+    let assignment = &member.assigned[0];
+    assert_eq!((assignment.start, &assignment.committed), (Some(6), &committed(6, Some("last"))));
+    assert!(assignment.cluster.as_ref().is_some_and(|cluster| !cluster.is_empty()));
+}
+
+#[tokio::test]
+async fn metadata_that_is_not_utf_8_is_none() {
+    let broker = Broker::with_partitions(1);
+    broker.produce_numbers(1, 0..5);
+    broker.commit_bytes(0, 2, b"\xff\xfe");
+    let mut member = broker.source();
+    member.until(|it| it.read.len() == 3).await;
+    assert_eq!(member.assigned[0].committed, committed(2, None));
+    assert_eq!(member.offsets(0), [2, 3, 4]);
+}
+
+#[tokio::test]
+async fn metadata_that_is_too_large_is_dropped_and_the_position_is_committed() {
+    let broker = Broker::with_partitions(1);
+    broker.produce_numbers(1, 0..5);
+    let mut member = broker.source();
+    member.until(|it| it.read.len() == 5).await;
+    for (position, refusal) in [
+        (2, RDKafkaRespErr::RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE),
+        (4, RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_COMMIT_OFFSET_SIZE),
+    ] {
+        broker.0.request_errors(RDKafkaApiKey::OffsetCommit, &[refusal]);
+        member.source.command(SourceCommand::Commit(vec![with_metadata(&member, position, "large")]));
+        let expected = [Commit::at(member.ownership(0), position)];
+        let is_dropped = |event: &SourceEvent| {
+            commits_all(event, &expected)
+                && matches!(event, SourceEvent::Committed { metadata_dropped: true, .. })
+        };
+        member.until(|it| it.has_reported(is_dropped)).await;
+        assert_eq!(broker.committed(0), committed(position, None));
+    }
+    let failed = |event: &SourceEvent| matches!(event, SourceEvent::Committed { result: Err(_), .. });
+    assert!(!member.has_reported(failed));
+}
+
+async fn a_rewound_partition_is_read_again(strategy: &str) {
+    let broker = Broker::with_partitions(2);
+    broker.produce_numbers(2, 0..10);
+    let mut config = broker.config();
+    config.properties.insert("partition.assignment.strategy".into(), strategy.into());
+    let mut member = Member::start(&config);
+    member.until(|it| it.read.len() == 20).await;
+    let commits = vec![with_metadata(&member, 4, "a tail that does not fit")];
+    member.source.command(SourceCommand::Commit(commits.clone()));
+    member.until(|it| it.has_reported(|event| commits_all(event, &commits))).await;
+
+    let (old, other) = (member.ownership(0), member.ownership(1));
+    let everything = Paused { everything: true, partitions: vec![] };
+    member.source.command(SourceCommand::Pause(everything));
+    member.source.command(SourceCommand::Rewind(old));
+    member.source.command(SourceCommand::Rewind(old));
+    member.until(|it| it.assigned.len() == 3).await;
+    assert!(member.has_reported(|event| matches!(event, SourceEvent::Lost(lost) if lost == &[old])));
+    let assignment = member.assigned[2].clone();
+    assert_eq!(
+        (assignment.partition, assignment.start, assignment.committed),
+        (0, Some(4), committed(4, None))
+    );
+    assert!(assignment.cluster.is_some());
+
+    member.source.command(SourceCommand::Pause(Paused::default()));
+    member.until(|it| it.read.len() == 26).await;
+    assert_eq!(member.offsets(0), (0..10).chain(4..10).collect::<Vec<_>>());
+    assert_eq!((member.offsets(1).len(), member.ownership(1)), (10, other), "the other partition goes on");
+    broker.produce_numbers(2, 10..12);
+    member.until(|it| it.read.len() == 30).await;
+    assert_eq!(member.assigned.len(), 3, "an ownership is rewound once");
+}
+
+#[tokio::test]
+async fn a_rewound_partition_is_read_again_cooperatively() {
+    a_rewound_partition_is_read_again("cooperative-sticky").await;
+}
+
+#[tokio::test]
+async fn a_rewound_partition_is_read_again_eagerly() {
+    a_rewound_partition_is_read_again("range").await;
+}
+
+#[tokio::test]
+async fn a_partition_that_is_being_revoked_is_released_instead_of_rewound() {
+    let broker = Broker::with_partitions(1);
+    broker.produce_numbers(1, 0..3);
+    let mut config = broker.config();
+    config.properties.insert("partition.assignment.strategy".into(), "range".into());
+    let mut first = Member::start(&config);
+    first.until(|it| it.read.len() == 3).await;
+    let mut second = Member::start(&config);
+    first.until(|it| !it.revoking.is_empty()).await;
+    for ownership in std::mem::take(&mut first.revoking) {
+        first.owned.remove(&ownership);
+        first.source.command(SourceCommand::Rewind(ownership));
+    }
+    let deadline = now() + DEADLINE;
+    while first.owned.len() + second.owned.len() != 1 {
+        assert!(now() < deadline, "the group waits in vain");
+        first.step().await;
+        second.step().await;
+    }
 }

@@ -1,10 +1,9 @@
 //! The headers of a dead letter: the original ones, then what happened, twice.
 //!
-//! Once in the names of Kafka Connect's dead letters, which existing tools read:
+//! First under the names of Kafka Connect's dead letters, which existing tools read:
 //! `__connect.errors.topic`, `.partition`, `.offset`, `.exception.class.name` (`pinpoint_sidecar.` and
-//! the reason) and `.exception.message`. And once in our own: `pinpoint_sidecar.topic`, `.partition`,
-//! `.offset`, `.reason`, `.message` and, where one event of several was refused, `.event_id`. All values
-//! are text.
+//! the reason) and `.exception.message`. Then under our own: `pinpoint_sidecar.topic`, `.partition`, `.offset`,
+//! `.reason`, `.message` and, if one event of several was refused, `.event_id`. All values are text.
 
 use rdkafka::message::{Header, OwnedHeaders};
 
@@ -13,9 +12,8 @@ use crate::core::dead_letter::DeadLetter;
 const CONNECT: &str = "__connect.errors.";
 const OWN: &str = "pinpoint_sidecar.";
 
-/// The headers of a letter.
-pub(super) fn of(letter: &DeadLetter) -> OwnedHeaders {
-    let record = &letter.record;
+pub(super) fn of(dead_letter: &DeadLetter) -> OwnedHeaders {
+    let record = &dead_letter.record;
     let mut headers = OwnedHeaders::new_with_capacity(record.headers.len() + 11);
     for (name, value) in &record.headers {
         headers = headers.insert(Header { key: name, value: value.as_deref() });
@@ -31,12 +29,12 @@ pub(super) fn of(letter: &DeadLetter) -> OwnedHeaders {
         add(prefix, "partition", &partition);
         add(prefix, "offset", &offset);
     }
-    let reason = letter.refusal.code.0;
+    let reason = dead_letter.refusal.code.0;
     add(CONNECT, "exception.class.name", &format!("{OWN}{reason}"));
-    add(CONNECT, "exception.message", &letter.refusal.message);
+    add(CONNECT, "exception.message", &dead_letter.refusal.message);
     add(OWN, "reason", reason);
-    add(OWN, "message", &letter.refusal.message);
-    if let Some(id) = &letter.event_id {
+    add(OWN, "message", &dead_letter.refusal.message);
+    if let Some(id) = &dead_letter.event_id {
         add(OWN, "event_id", id);
     }
     headers

@@ -13,7 +13,7 @@ use rdkafka::{
 use tokio::{sync::mpsc, time::timeout};
 
 use super::*;
-use crate::core::{code::Code, dead_letter::tests::letter};
+use crate::core::{code::Code, dead_letter::tests::dead_letter};
 
 /// How long anything may take.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -21,7 +21,7 @@ const TOPIC: &str = "dead-letters";
 
 struct Bench {
     cluster: MockCluster<'static, DefaultProducerContext>,
-    letters: KafkaDeadLetters,
+    dead_letters: KafkaDeadLetters,
     outcomes: mpsc::Receiver<(DeadLetterId, WriteOutcome)>,
 }
 
@@ -30,16 +30,15 @@ impl Bench {
         Self::giving_up_after("15000")
     }
 
-    /// One whose letters come back after so many milliseconds.
+    /// One whose dead letters come back after so many milliseconds.
     fn giving_up_after(milliseconds: &str) -> Self {
         let cluster = MockCluster::new(1).unwrap();
-        let (brokers, properties) = (cluster.bootstrap_servers(), BTreeMap::new());
-        let reached = Cluster { brokers: &brokers, properties: &properties };
+        let reached = Cluster { brokers: cluster.bootstrap_servers(), ..Cluster::default() };
         let (sender, outcomes) = mpsc::channel(2);
         let mut client = producer::properties(&reached, &[]);
         client.set("message.timeout.ms", milliseconds);
-        let letters = KafkaDeadLetters::of(client, TOPIC, sender).unwrap();
-        Self { cluster, letters, outcomes }
+        let dead_letters = KafkaDeadLetters::with_client(client, TOPIC, sender).unwrap();
+        Self { cluster, dead_letters, outcomes }
     }
 
     async fn outcome(&mut self) -> (u64, WriteOutcome) {
@@ -48,7 +47,7 @@ impl Bench {
     }
 
     async fn outcome_of(&mut self, id: u64) -> WriteOutcome {
-        self.letters.write(letter(id));
+        self.dead_letters.write(dead_letter(id));
         self.outcome().await.1
     }
 
@@ -64,10 +63,10 @@ impl Bench {
 }
 
 #[tokio::test]
-async fn a_letter_is_the_record_and_what_happened() {
+async fn a_dead_letter_is_the_record_and_what_happened() {
     let mut bench = Bench::new();
     bench.cluster.create_topic(TOPIC, 1, 1).unwrap();
-    bench.letters.write(letter(7));
+    bench.dead_letters.write(dead_letter(7));
     assert_eq!(bench.outcome().await, (7, WriteOutcome::Written));
     let written = bench.read();
     assert_eq!((written.key(), written.payload()), (Some(b"key".as_slice()), Some(b"value".as_slice())));
@@ -98,16 +97,16 @@ async fn a_letter_is_the_record_and_what_happened() {
 }
 
 #[tokio::test]
-async fn every_letter_has_one_outcome_also_when_nobody_listens_for_a_while() {
+async fn every_dead_letter_has_one_outcome_even_if_nobody_listens_for_a_while() {
     let mut bench = Bench::new();
     bench.cluster.create_topic(TOPIC, 4, 1).unwrap();
     for id in 0..100 {
-        bench.letters.write(letter(id));
+        bench.dead_letters.write(dead_letter(id));
     }
     let mut outcomes = BTreeMap::new();
     while outcomes.len() < 100 {
         let (id, outcome) = bench.outcome().await;
-        assert_eq!(outcomes.insert(id, outcome), None, "letter {id} has two outcomes");
+        assert_eq!(outcomes.insert(id, outcome), None, "dead letter {id} has two outcomes");
     }
     assert!(outcomes.values().all(|outcome| *outcome == WriteOutcome::Written));
 }
@@ -115,7 +114,7 @@ async fn every_letter_has_one_outcome_also_when_nobody_listens_for_a_while() {
 #[tokio::test]
 async fn a_missing_topic_refuses_until_there_is_one() {
     let mut bench = Bench::new();
-    bench.letters.write(letter(1));
+    bench.dead_letters.write(dead_letter(1));
     assert_eq!(bench.outcome().await, (1, WriteOutcome::Refused(Code("unknown_topic_or_partition"))));
     bench.cluster.create_topic(TOPIC, 1, 1).unwrap();
     let written = async {
@@ -127,23 +126,23 @@ async fn a_missing_topic_refuses_until_there_is_one() {
 }
 
 #[tokio::test]
-async fn what_the_broker_refuses_for_good_says_so() {
+async fn a_record_that_the_broker_refuses_is_reported_as_refused() {
     let mut bench = Bench::new();
     bench.cluster.create_topic(TOPIC, 1, 1).unwrap();
     let too_large = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
     bench.cluster.request_errors(RDKafkaApiKey::Produce, &[too_large]);
-    bench.letters.write(letter(1));
+    bench.dead_letters.write(dead_letter(1));
     assert_eq!(bench.outcome().await, (1, WriteOutcome::Refused(Code("message_size_too_large"))));
-    bench.letters.write(letter(2));
+    bench.dead_letters.write(dead_letter(2));
     assert_eq!(bench.outcome().await, (2, WriteOutcome::Written));
 }
 
 #[tokio::test]
-async fn a_producer_that_is_refused_says_so_of_its_letters_until_it_is_allowed() {
+async fn a_refused_producer_reports_its_dead_letters_as_refused_until_it_is_allowed() {
     let mut bench = Bench::new();
     bench.cluster.create_topic(TOPIC, 1, 1).unwrap();
-    let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
-    bench.cluster.request_errors(RDKafkaApiKey::InitProducerId, &[refused; 3]);
+    let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+    bench.cluster.request_errors(RDKafkaApiKey::InitProducerId, &[error; 3]);
     let mut outcomes = Vec::new();
     let written = async {
         while outcomes.last() != Some(&WriteOutcome::Written) {
@@ -153,19 +152,19 @@ async fn a_producer_that_is_refused_says_so_of_its_letters_until_it_is_allowed()
     };
     timeout(DEADLINE, written).await.unwrap();
     let code = Code("cluster_authorization_failed");
-    // The first that is purged cannot know it yet, and the last after a replacement is written.
-    let told = outcomes.iter().filter(|outcome| **outcome == WriteOutcome::Refused(code)).count();
-    assert!(told >= 3 && told + 2 >= outcomes.len(), "{outcomes:?}");
+    // The first one that is purged comes too early for the reason, and the last one after a replacement is written.
+    let refused = outcomes.iter().filter(|outcome| **outcome == WriteOutcome::Refused(code)).count();
+    assert!(refused >= 3 && refused + 2 >= outcomes.len(), "{outcomes:?}");
 }
 
 #[tokio::test]
-async fn letters_of_an_outage_come_back() {
+async fn dead_letters_of_an_outage_come_back() {
     let mut bench = Bench::giving_up_after("1000");
     bench.cluster.create_topic(TOPIC, 1, 1).unwrap();
     // On a busy machine a second may be too short for the first connection.
     let connected = async { while bench.outcome_of(1).await != WriteOutcome::Written {} };
     timeout(DEADLINE, connected).await.unwrap();
     bench.cluster.broker_down(-1).unwrap();
-    bench.letters.write(letter(2));
+    bench.dead_letters.write(dead_letter(2));
     assert_eq!(bench.outcome().await, (2, WriteOutcome::Again(Code("message_timed_out"))));
 }

@@ -78,8 +78,8 @@ impl Bench {
 
 fn start(cluster: &MockCluster<'_, DefaultProducerContext>, load_timeout: Duration) -> KafkaTable {
     let config = TableConfig { topic: TOPIC.parse().unwrap(), load_timeout: Span(load_timeout) };
-    let source = SourceConfig { brokers: cluster.bootstrap_servers(), ..SourceConfig::default() };
-    KafkaTable::start(&config, &source, Duration::from_hours(24)).unwrap()
+    let cluster = Cluster { brokers: cluster.bootstrap_servers(), ..Cluster::default() };
+    KafkaTable::start(&config, &cluster, "group", Duration::from_hours(24)).unwrap()
 }
 
 fn produce(cluster: &MockCluster<'_, DefaultProducerContext>, records: &[(&str, Option<&[u8]>)]) {

@@ -1,18 +1,16 @@
-//! The table's topic: how it has to be set, and what is wrong with one that is set otherwise.
+//! The configuration of the table's topic, and the faults of a topic that is configured otherwise.
 
 use std::{collections::BTreeMap, time::Duration};
 
-/// How many partitions it is made with. A key keeps to its partition, and every replica reads them all, so
-/// the number has nothing to do with the topics that are read: six are spread evenly over one, two, three
-/// or six brokers, and compact a sixth at a time.
+/// How many partitions it is created with. Every replica reads them all, so the number is independent of the
+/// topics that are read. Six spread evenly over one, two, three or six brokers, and a sixth is compacted at a time.
 pub const PARTITIONS: i32 = 6;
 
-/// How much longer than sessions are remembered their entries are kept: clocks differ, and retention goes
-/// by whole segments.
+/// How much longer than its session an entry is kept: clocks differ, and retention deletes whole segments.
 const MARGIN: Duration = Duration::from_hours(1);
 
-/// After how long a segment is closed: what is in an open one is neither compacted nor deleted, and is read
-/// by every replica that starts.
+/// When a segment is closed. An open segment is neither compacted nor deleted, and every replica that starts
+/// reads it.
 const SEGMENT: Duration = Duration::from_hours(1);
 
 /// What is wrong with a topic.
@@ -20,13 +18,13 @@ const SEGMENT: Duration = Duration::from_hours(1);
 pub enum Fault {
     /// It keeps every version of an entry.
     NotCompacted,
-    /// It keeps the last version of an entry for ever.
+    /// It keeps the last version of every entry for ever.
     NeverDeletes,
-    /// It forgets sessions that are remembered.
+    /// It forgets sessions that are still remembered.
     Forgets,
 }
 
-/// The settings that it is made with, for sessions that are remembered for so long.
+/// The settings that it is created with, for sessions that are remembered for `max_age`.
 #[must_use]
 pub fn settings(max_age: Duration) -> [(&'static str, String); 4] {
     let milliseconds = |span: Duration| span.as_millis().to_string();
@@ -34,18 +32,18 @@ pub fn settings(max_age: Duration) -> [(&'static str, String); 4] {
         ("cleanup.policy", "compact,delete".to_owned()),
         ("retention.ms", milliseconds(max_age + MARGIN)),
         ("segment.ms", milliseconds(SEGMENT)),
-        // Compact when a tenth of it is old: it is small, and read whole at every start.
+        // Compacts when a tenth of it is old, because every start reads the whole topic.
         ("min.cleanable.dirty.ratio", "0.1".to_owned()),
     ]
 }
 
-/// What is wrong with a topic that is set so.
+/// The faults of a topic with these settings.
 #[must_use]
 pub fn faults(settings: &BTreeMap<String, String>, max_age: Duration) -> Vec<Fault> {
     let policy = settings.get("cleanup.policy").map_or("", String::as_str);
     let has = |wanted: &str| policy.split(',').any(|one| one.trim() == wanted);
     let retention = settings.get("retention.ms").and_then(|text| text.parse::<i64>().ok()).unwrap_or(-1);
-    // Less than nothing is for ever.
+    // A negative retention is for ever.
     let forgets = u128::try_from(retention).is_ok_and(|retention| retention < max_age.as_millis());
     let faults = [
         (!has("compact"), Fault::NotCompacted),
@@ -69,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_that_is_set_otherwise_says_what_is_wrong() {
+    fn the_faults_of_a_topic_are_found() {
         check("compact,delete", "90000000", &[]);
         check("delete, compact", "86400000", &[]);
         check("compact,delete", "86399999", &[Fault::Forgets]);
@@ -82,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_wrong_with_one_that_is_made() {
+    fn a_created_topic_has_no_faults() {
         for max_age in [Duration::from_mins(1), DAY, 365 * DAY] {
             let settings = settings(max_age).map(|(name, value)| (name.to_owned(), value)).into();
             assert_eq!(faults(&settings, max_age), []);

@@ -47,7 +47,7 @@ impl World {
             let Log { topic, partition, records, committed } = &self.logs[log];
             let next = records.partition_point(|record| record.offset < *committed);
             self.owned.insert(ownership, Owned { log, next, committed: None, revoking: false });
-            assignments.push(Assignment { ownership, topic: Arc::clone(topic), partition: *partition });
+            assignments.push(Assignment::new(ownership, Arc::clone(topic), *partition));
         }
         if !assignments.is_empty() {
             self.handle(Input::Topics(self.topics()));

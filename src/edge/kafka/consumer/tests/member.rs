@@ -1,4 +1,4 @@
-//! A member of the group: a source and what it has told.
+//! A member of the group: a source and what it has reported.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,18 +6,24 @@ use std::{
     time::Duration,
 };
 
-use super::{super::*, DEADLINE};
-use crate::core::record::Record;
+use super::{
+    super::{heartbeat::now, *},
+    DEADLINE,
+};
+use crate::core::{
+    record::{Assignment, Ownership, Record},
+    source::Commit,
+};
 
-/// A member of the group, and what it has told.
 pub(super) struct Member {
     pub(super) source: KafkaSource,
-    /// What it owns: partition by ownership.
+    /// The owned partitions, by ownership.
     pub(super) owned: BTreeMap<Ownership, i32>,
+    pub(super) assigned: Vec<Assignment>,
     pub(super) read: Vec<Record>,
     pub(super) revoking: BTreeSet<Ownership>,
     pub(super) total: Option<usize>,
-    pub(super) told: Vec<SourceEvent>,
+    pub(super) reported: Vec<SourceEvent>,
 }
 
 impl Member {
@@ -27,26 +33,34 @@ impl Member {
         member
     }
 
-    /// One that was not told to begin.
+    /// A member that has not begun.
     pub(super) fn waiting(config: &SourceConfig) -> Self {
         let source = KafkaSource::start(config, 8 << 20, now()).unwrap();
         let (owned, revoking) = (BTreeMap::new(), BTreeSet::new());
-        Self { source, owned, read: Vec::new(), revoking, total: None, told: Vec::new() }
+        Self {
+            source,
+            owned,
+            assigned: Vec::new(),
+            read: Vec::new(),
+            revoking,
+            total: None,
+            reported: Vec::new(),
+        }
     }
 
     /// Takes in the next event, if one comes soon.
-    pub(super) async fn hear(&mut self) {
+    pub(super) async fn step(&mut self) {
         let next = tokio::time::timeout(Duration::from_millis(20), self.source.next());
         let Ok(event) = next.await else { return };
         match event {
             SourceEvent::Assigned(assignments) => {
-                let assigned = assignments.into_iter().map(|it| (it.ownership, it.partition));
-                self.owned.extend(assigned);
+                self.owned.extend(assignments.iter().map(|it| (it.ownership, it.partition)));
+                self.assigned.extend(assignments);
             }
             SourceEvent::Revoking(ownerships) => self.revoking.extend(ownerships),
             SourceEvent::Lost(ownerships) => {
                 self.owned.retain(|ownership, _| !ownerships.contains(ownership));
-                self.told.push(SourceEvent::Lost(ownerships));
+                self.reported.push(SourceEvent::Lost(ownerships));
             }
             SourceEvent::Records(records) => {
                 for record in &records {
@@ -56,7 +70,7 @@ impl Member {
                 self.read.extend(records);
             }
             SourceEvent::Topics(topics) => self.total = Some(topics.iter().map(|(_, count)| count).sum()),
-            told => self.told.push(told),
+            other => self.reported.push(other),
         }
     }
 
@@ -66,8 +80,8 @@ impl Member {
         async move {
             let deadline = now() + DEADLINE;
             while !done(self) {
-                assert!(now() < deadline, "waited in vain at {caller}; told {:?}", self.told);
-                self.hear().await;
+                assert!(now() < deadline, "waited in vain at {caller}; reported {:?}", self.reported);
+                self.step().await;
             }
         }
     }
@@ -80,53 +94,51 @@ impl Member {
         self.read.iter().filter(|record| record.partition == partition).map(|record| record.offset).collect()
     }
 
-    /// The position after what was read, for each ownership.
-    pub(super) fn positions(&self) -> Vec<(Ownership, i64)> {
+    /// A commit of what was read, for each ownership.
+    pub(super) fn positions(&self) -> Vec<Commit> {
         let mut positions = BTreeMap::new();
         for record in &self.read {
             positions.insert(record.ownership, record.offset + 1);
         }
         positions.retain(|ownership, _| self.owned.contains_key(ownership));
-        positions.into_iter().collect()
+        positions.into_iter().map(|(ownership, position)| Commit::at(ownership, position)).collect()
     }
 
     /// Answers a revocation as if all that was read were settled.
     pub(super) fn release(&mut self) {
-        let positions: BTreeMap<_, _> = self.positions().into_iter().collect();
-        let released = std::mem::take(&mut self.revoking);
-        self.owned.retain(|ownership, _| !released.contains(ownership));
-        let unsaid = |it: &Ownership| {
-            let position = (*it, *positions.get(it)?);
-            Some(position.1).filter(|_| !self.has_told(|event| commits(event, &[position])))
-        };
-        let released = released.iter().map(|it| (*it, unsaid(it))).collect();
-        self.source.command(SourceCommand::Release(released));
+        let mut commits = self.positions();
+        let ownerships: Vec<_> = std::mem::take(&mut self.revoking).into_iter().collect();
+        self.owned.retain(|ownership, _| !ownerships.contains(ownership));
+        let has_committed =
+            |commit: &Commit| self.has_reported(|event| commits_all(event, std::slice::from_ref(commit)));
+        commits.retain(|commit| ownerships.contains(&commit.ownership) && !has_committed(commit));
+        self.source.command(SourceCommand::Release { ownerships, commits });
     }
 
     /// Commits all that was read, as if it were settled.
     pub(super) async fn commit(&mut self) {
         let positions = self.positions();
         self.source.command(SourceCommand::Commit(positions.clone()));
-        self.until(|it| it.has_told(|event| commits(event, &positions))).await;
+        self.until(|it| it.has_reported(|event| commits_all(event, &positions))).await;
     }
 
-    pub(super) async fn close(mut self, positions: Vec<(Ownership, i64)>) -> Self {
+    pub(super) async fn close(mut self, positions: Vec<Commit>) -> Self {
         self.source.command(SourceCommand::Close(positions));
         self.until(Self::is_closed).await;
         self
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.has_told(|event| matches!(event, SourceEvent::Closed))
+        self.has_reported(|event| matches!(event, SourceEvent::Closed))
     }
 
-    pub(super) fn has_told(&self, what: impl Fn(&SourceEvent) -> bool) -> bool {
-        self.told.iter().any(what)
+    pub(super) fn has_reported(&self, what: impl Fn(&SourceEvent) -> bool) -> bool {
+        self.reported.iter().any(what)
     }
 }
 
-/// Whether the event says that these positions, and maybe others with them, are committed.
-pub(super) fn commits(event: &SourceEvent, expected: &[(Ownership, i64)]) -> bool {
-    let SourceEvent::Committed { positions, result: Ok(()) } = event else { return false };
-    expected.iter().all(|position| positions.contains(position))
+/// Whether the event says that all these commits, and maybe others with them, succeeded.
+pub(super) fn commits_all(event: &SourceEvent, expected: &[Commit]) -> bool {
+    let SourceEvent::Committed { commits, result: Ok(()), .. } = event else { return false };
+    expected.iter().all(|commit| commits.contains(commit))
 }

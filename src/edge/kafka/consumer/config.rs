@@ -1,7 +1,6 @@
-//! What can be set of the source.
+//! The configuration of the source: the cluster, the topics and the consumer group.
 //!
-//! The values of properties may be secrets: they are neither in `Debug` nor in what is serialised, save
-//! those of properties that are known to hold none.
+//! The values of properties may be secrets, so `Debug` and the serialised form mask them.
 
 use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
@@ -14,8 +13,7 @@ use crate::core::{
     time::Timestamp,
     units::{self, Malformed, Span, text::TopicName},
 };
-
-pub mod properties;
+use crate::edge::kafka::{cluster::Cluster, properties};
 
 /// `source`: the Kafka topics that are read.
 #[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -63,7 +61,12 @@ pub enum Start {
 }
 
 impl SourceConfig {
-    /// What the decoder is told of it.
+    #[must_use]
+    pub fn cluster(&self) -> Cluster {
+        Cluster { brokers: self.brokers.clone(), properties: self.properties.clone() }
+    }
+
+    /// The part that the decoder needs.
     #[must_use]
     pub fn formats(&self) -> FormatsConfig {
         let Self { format, formats, custom, .. } = self;

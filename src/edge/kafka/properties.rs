@@ -1,8 +1,8 @@
-//! The properties of librdkafka that can be set: which the service owns and why, which librdkafka knows,
-//! and which may be shown.
+//! librdkafka's properties in the configuration: which the service owns and why, which exist, and whose values
+//! may be shown.
 //!
-//! Knows nothing of where a property was written. A value is shown only when its property is known to hold
-//! no secret: a list of what may be shown fails safe when librdkafka gains a property.
+//! A value is shown only if its property is known to hold no secret, so that a property which librdkafka gains
+//! later stays hidden.
 
 use std::collections::BTreeMap;
 
@@ -10,30 +10,27 @@ use rdkafka::{ClientConfig, error::KafkaError, types::RDKafkaConfRes};
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
-/// What stands for a value that is not shown.
+/// Stands for a value that is not shown.
 pub const MASK: &str = "***";
 
 /// Why a property cannot be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// The service sets it itself.
     #[error("is the service's own: {0}")]
     Owned(&'static str),
-    /// librdkafka does not know it.
     #[error("is not a property of librdkafka{}", nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
     Unknown {
-        /// The known property whose name is nearest.
+        /// The known property with the most similar name.
         nearest: Option<&'static str>,
     },
-    /// librdkafka does not take the value.
     #[error("has a value that librdkafka does not take; CONFIGURATION.md of librdkafka says which it takes")]
     Value,
 }
 
-/// Whether the property `name` can be set to `value`; librdkafka itself is asked, and does nothing else.
+/// Whether the property `name` may be set to `value`. Asks librdkafka itself, without making a client.
 ///
 /// # Errors
-/// Why it cannot.
+/// The reason why it may not.
 pub fn check(name: &str, value: &str) -> Result<(), Refused> {
     if let Some((_, why)) = OWNED.iter().find(|(owned, _)| *owned == name) {
         return Err(Refused::Owned(why));
@@ -47,22 +44,22 @@ pub fn check(name: &str, value: &str) -> Result<(), Refused> {
     }
 }
 
-/// The properties with their values masked, save those that hold no secret.
+/// The properties, with the value of each masked that may be a secret.
 #[must_use]
 pub fn shown(properties: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
     let value = |name: &str| SHOWN.contains(&name);
     properties.iter().map(|(name, text)| (&**name, if value(name) { &**text } else { MASK })).collect()
 }
 
-/// Serialises the properties as [`shown`].
+/// Serialises what [`shown`] shows.
 ///
 /// # Errors
-/// Whatever the serializer fails with.
+/// If the serializer fails.
 pub fn masked<S: Serializer>(properties: &BTreeMap<String, String>, to: S) -> Result<S::Ok, S::Error> {
     shown(properties).serialize(to)
 }
 
-/// The schema: any names, with texts, numbers or booleans as values.
+/// The schema: any names, each with a text, a number or a boolean.
 #[must_use]
 pub fn schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
@@ -81,7 +78,7 @@ fn nearest(name: &str) -> Option<&'static str> {
     known().map(near).filter(|(distance, _)| *distance <= 3).min().map(|(_, known)| known)
 }
 
-/// The properties that the service owns, each with the reason why it cannot be set.
+/// The properties that the service sets itself, each with the reason.
 pub const OWNED: &[(&str, &str)] = &[
     ("bootstrap.servers", "set `source.brokers`"),
     ("metadata.broker.list", "set `source.brokers`"),
@@ -112,17 +109,17 @@ pub const OWNED: &[(&str, &str)] = &[
     ("debug", "librdkafka's debugging lines could quote what is read"),
     ("log_level", "set `log.level`"),
     ("log.queue", "set `log.level`"),
-    ("acks", LETTERS),
-    ("request.required.acks", LETTERS),
-    ("enable.idempotence", LETTERS),
-    ("enable.gapless.guarantee", LETTERS),
-    ("transactional.id", LETTERS),
-    ("transaction.timeout.ms", LETTERS),
-    ("delivery.report.only.error", LETTERS),
-    ("message.timeout.ms", LETTERS),
-    ("delivery.timeout.ms", LETTERS),
-    ("message.send.max.retries", LETTERS),
-    ("retries", LETTERS),
+    ("acks", DEAD_LETTERS),
+    ("request.required.acks", DEAD_LETTERS),
+    ("enable.idempotence", DEAD_LETTERS),
+    ("enable.gapless.guarantee", DEAD_LETTERS),
+    ("transactional.id", DEAD_LETTERS),
+    ("transaction.timeout.ms", DEAD_LETTERS),
+    ("delivery.report.only.error", DEAD_LETTERS),
+    ("message.timeout.ms", DEAD_LETTERS),
+    ("delivery.timeout.ms", DEAD_LETTERS),
+    ("message.send.max.retries", DEAD_LETTERS),
+    ("retries", DEAD_LETTERS),
     ("plugin.library.paths", "it loads no foreign code"),
     ("interceptors", "it loads no foreign code"),
     ("enabled_events", PROGRAMS),
@@ -133,10 +130,10 @@ pub const OWNED: &[(&str, &str)] = &[
 
 const COMMITS: &str = "it commits what is settled and nothing else";
 const MEMORY: &str = "set `memory.max_bytes`";
-const LETTERS: &str = "a dead letter counts when all replicas have acknowledged it";
+const DEAD_LETTERS: &str = "a dead letter counts when all replicas have acknowledged it";
 const PROGRAMS: &str = "it is for programs, not for operators";
 
-/// What holds no secret.
+/// Properties that hold no secret.
 const SHOWN: &[&str] = &[
     "broker.address.family",
     "broker.address.ttl",
@@ -176,7 +173,7 @@ const SHOWN: &[&str] = &[
     "topic.metadata.refresh.interval.ms",
 ];
 
-/// What is not shown and is still often set, for the nearest name to one that is not known.
+/// Hidden properties that are often set: suggestions for a misspelt name.
 const SECRET: &[&str] = &[
     "sasl.kerberos.keytab",
     "sasl.kerberos.principal",
@@ -207,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn librdkafka_says_what_it_takes() {
+    fn librdkafka_decides_which_values_it_takes() {
         assert_eq!(check("security.protocol", "SASL_SSL"), Ok(()));
         assert_eq!(check("sasl.mechanism", "SCRAM-SHA-512"), Ok(()));
         assert_eq!(check("sasl.password", "anything: {at} all"), Ok(()));
@@ -221,13 +218,13 @@ mod tests {
     }
 
     #[test]
-    fn what_the_service_owns_is_refused_with_the_reason() {
+    fn the_properties_of_the_service_are_refused_with_a_reason() {
         refused("group.id", "x", Refused::Owned("set `source.group`"));
         refused("queued.max.messages.kbytes", "1", Refused::Owned(MEMORY));
     }
 
     #[test]
-    fn every_property_that_is_named_here_exists() {
+    fn every_property_in_the_lists_exists() {
         let exists = |name: &str| {
             let config = ClientConfig::new().set(name, "\u{1}").create_native_config();
             !matches!(config, Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)))
@@ -240,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_holds_no_secret_is_shown() {
+    fn only_values_that_hold_no_secret_are_shown() {
         let properties = ["sasl.password", "security.protocol", "a.property.to.come"]
             .map(|name| (name.to_owned(), format!("value of {name}")))
             .into();

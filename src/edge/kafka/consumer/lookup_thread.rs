@@ -1,0 +1,158 @@
+//! A thread that asks the brokers, so that the poll loop waits for no round trip and no time-out.
+//!
+//! One question of each kind is on its way at most. The answers come back to the poll loop as reports.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+    time::Duration,
+};
+
+use rdkafka::{Offset, error::KafkaResult};
+
+use super::{
+    config::{SourceConfig, Start},
+    group::{Group, GroupConsumer},
+    report::{LogRange, PartitionStart, Refresh, Report, Starts},
+};
+use crate::{
+    core::{
+        code::Code,
+        record::{Ownership, TopicPartition},
+    },
+    edge::kafka::{codes, lookups::Lookups},
+};
+
+/// How long the brokers may take to answer one question.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(super) enum Question {
+    /// Where to begin to read these partitions.
+    Starts(Vec<TopicPartition>),
+    /// Which offsets the logs of these partitions hold. Each comes with its position as it is now.
+    Ranges(Vec<(TopicPartition, Option<i64>)>),
+    /// The subscribed topics, and the logs of the owned partitions, each with its position.
+    Refresh(Vec<(Ownership, TopicPartition, Option<i64>)>),
+}
+
+/// The way to the thread.
+#[derive(Debug)]
+pub(super) struct LookupThread(SyncSender<Question>);
+
+impl LookupThread {
+    /// Starts the thread. It ends when this is dropped and the last question is answered.
+    pub(super) fn start(asker: Asker) -> io::Result<Self> {
+        // The poll loop has one question of each of the three kinds on its way at most.
+        let (sender, questions) = sync_channel(3);
+        thread::Builder::new().name("kafka-lookups".into()).spawn(move || asker.answer_each(&questions))?;
+        Ok(Self(sender))
+    }
+
+    /// Returns whether the question is on its way.
+    pub(super) fn ask(&self, question: Question) -> bool {
+        self.0.try_send(question).is_ok()
+    }
+}
+
+/// Answers questions about the topics that a consumer is subscribed to.
+pub(super) struct Asker {
+    consumer: Arc<GroupConsumer>,
+    topics: Vec<Arc<str>>,
+    start: Start,
+    reports: SyncSender<Report>,
+}
+
+impl Asker {
+    pub(super) fn new(
+        config: &SourceConfig,
+        consumer: &Arc<GroupConsumer>,
+        reports: SyncSender<Report>,
+    ) -> Self {
+        let topics = config.topics.iter().map(|topic| Arc::from(topic.as_str())).collect();
+        Self { consumer: Arc::clone(consumer), topics, start: config.start, reports }
+    }
+
+    fn answer_each(&self, questions: &Receiver<Question>) {
+        for question in questions {
+            let report = match question {
+                Question::Starts(partitions) => Report::Starts(coded(self.starts(partitions))),
+                Question::Ranges(positions) => Report::Ranges(coded(self.ranges(positions))),
+                Question::Refresh(owned) => Report::Refreshed(coded(self.refresh(owned))),
+            };
+            if self.reports.send(report).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn lookups(&self) -> Lookups<'_, Group> {
+        Lookups::new(&self.consumer, TIMEOUT)
+    }
+
+    /// The committed position of each partition. Without one it is what the configuration says, as an offset:
+    /// a partition that starts at its end must not start at a later end after a restart.
+    fn starts(&self, partitions: Vec<TopicPartition>) -> KafkaResult<Starts> {
+        let mut committed = self.lookups().committed(&partitions)?;
+        let new: Vec<_> =
+            partitions.iter().filter(|partition| !committed.contains_key(partition)).cloned().collect();
+        let configured = self.configured_starts(&new)?;
+        let start = |partition: TopicPartition| {
+            let uncommitted = || PartitionStart::Uncommitted(configured.get(&partition).copied());
+            let start = committed.remove(&partition).map_or_else(uncommitted, PartitionStart::Committed);
+            (partition, start)
+        };
+        let partitions = partitions.into_iter().map(start).collect();
+        Ok(Starts { partitions, cluster: self.lookups().cluster_id() })
+    }
+
+    fn configured_starts(&self, new: &[TopicPartition]) -> KafkaResult<BTreeMap<TopicPartition, i64>> {
+        let lookups = self.lookups();
+        match self.start {
+            Start::Earliest => Ok(BTreeMap::new()),
+            Start::Latest => lookups.offsets_at(new, Offset::End),
+            Start::At(time) => {
+                let mut found = lookups.offsets_at(new, Offset::Offset(time.0))?;
+                let without_record_so_late: Vec<_> =
+                    new.iter().filter(|partition| !found.contains_key(partition)).cloned().collect();
+                found.append(&mut lookups.offsets_at(&without_record_so_late, Offset::End)?);
+                Ok(found)
+            }
+        }
+    }
+
+    fn ranges(&self, positions: Vec<(TopicPartition, Option<i64>)>) -> KafkaResult<Vec<LogRange>> {
+        let partitions: Vec<_> = positions.iter().map(|(partition, _)| partition.clone()).collect();
+        // A partition without a leader has no answer, and must not take the others' away.
+        let ranges = self.lookups().known_ranges(&partitions)?;
+        let range = |(partition, next): (TopicPartition, Option<i64>)| {
+            let range = ranges.get(&partition)?;
+            Some(LogRange { partition, next, start: range.start, end: range.end })
+        };
+        Ok(positions.into_iter().filter_map(range).collect())
+    }
+
+    fn refresh(&self, owned: Vec<(Ownership, TopicPartition, Option<i64>)>) -> KafkaResult<Refresh> {
+        let mut refresh = Refresh::default();
+        for topic in &self.topics {
+            refresh.topics.push((Arc::clone(topic), self.lookups().topic(topic)?));
+        }
+        let ownerships: BTreeMap<_, _> =
+            owned.iter().map(|(ownership, partition, _)| (partition.clone(), *ownership)).collect();
+        let positions = owned.into_iter().map(|(_, partition, next)| (partition, next)).collect();
+        // The topics matter most: logs whose brokers do not answer must not hide them.
+        let ranges = self.ranges(positions).unwrap_or_default();
+        let with_ownership = |range: LogRange| Some((*ownerships.get(&range.partition)?, range));
+        refresh.ranges = ranges.into_iter().filter_map(with_ownership).collect();
+        Ok(refresh)
+    }
+}
+
+fn coded<T>(answer: KafkaResult<T>) -> Result<T, Code> {
+    answer.map_err(|error| codes::code(&error))
+}

@@ -1,0 +1,73 @@
+//! What the commit thread and the lookup thread report to the poll loop.
+
+use std::sync::Arc;
+
+use rdkafka::error::KafkaResult;
+
+use crate::{
+    core::{
+        code::Code,
+        record::{CommittedPosition, Ownership, TopicPartition},
+        source::Commit,
+    },
+    edge::kafka::lookups::TopicState,
+};
+
+pub(super) enum Report {
+    Committed(Committed),
+    Starts(Result<Starts, Code>),
+    Ranges(Result<Vec<LogRange>, Code>),
+    Refreshed(Result<Refresh, Code>),
+}
+
+/// How a commit ended.
+pub(super) struct Committed {
+    pub(super) commits: Vec<Commit>,
+    pub(super) result: KafkaResult<()>,
+    /// The brokers refused metadata as too large, and `commits` have none any more.
+    pub(super) metadata_dropped: bool,
+}
+
+/// Where to begin to read.
+#[derive(Debug, Default)]
+pub(super) struct Starts {
+    pub(super) partitions: Vec<(TopicPartition, PartitionStart)>,
+    pub(super) cluster: Option<Arc<str>>,
+}
+
+/// Where to begin to read a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum PartitionStart {
+    Committed(CommittedPosition),
+    /// The group has committed nothing there yet. `None` is the first offset of the log.
+    Uncommitted(Option<i64>),
+}
+
+impl PartitionStart {
+    pub(super) fn offset(&self) -> Option<i64> {
+        match self {
+            Self::Committed(committed) => Some(committed.position),
+            Self::Uncommitted(offset) => *offset,
+        }
+    }
+}
+
+/// The offsets that the log of a partition holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct LogRange {
+    pub(super) partition: TopicPartition,
+    /// The position when the question was asked: the log cannot have ended below it since.
+    pub(super) next: Option<i64>,
+    /// The offset of the oldest record.
+    pub(super) start: i64,
+    /// The offset of the next record to be produced.
+    pub(super) end: i64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Refresh {
+    /// The subscribed topics, in the order of the subscription.
+    pub(super) topics: Vec<(Arc<str>, TopicState)>,
+    /// The logs whose brokers answered.
+    pub(super) ranges: Vec<(Ownership, LogRange)>,
+}

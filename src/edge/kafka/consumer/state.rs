@@ -1,0 +1,67 @@
+//! The state that the steps of the poll loop share.
+//!
+//! Rebalancing, recovering, pausing and closing each keep their own progress as a value, and step over this
+//! state. None of them knows another; `poll` alone calls them.
+
+use std::sync::Arc;
+
+use rdkafka::{
+    consumer::{Consumer as _, RebalanceProtocol},
+    error::KafkaResult,
+};
+
+use super::{
+    commits::Commits, group::GroupConsumer, lookup_thread::LookupThread, metadata::Metadata, outbox::Outbox,
+    partitions::OwnedPartitions,
+};
+use crate::{
+    core::record::TopicPartition,
+    edge::kafka::{
+        codes,
+        partition_list::{starting_at, without_offsets},
+    },
+};
+
+pub(super) struct State {
+    pub(super) consumer: Arc<GroupConsumer>,
+    pub(super) commits: Commits,
+    pub(super) lookups: LookupThread,
+    pub(super) outbox: Outbox,
+    pub(super) partitions: OwnedPartitions,
+    pub(super) metadata: Metadata,
+}
+
+impl State {
+    /// Resumes what we have paused: librdkafka keeps a pause for whoever owns the partition next, and that may
+    /// be this consumer.
+    pub(super) fn resume(&mut self, partitions: &[TopicPartition]) {
+        let paused: Vec<_> =
+            partitions.iter().filter(|partition| self.partitions.resume(partition)).collect();
+        if !paused.is_empty()
+            && let Err(error) = self.consumer.resume(&without_offsets(paused))
+        {
+            tracing::warn!(code = %codes::code(&error), "partitions could not be resumed");
+        }
+    }
+
+    /// Takes these partitions away and gives them back at their positions; all partitions, if the group's protocol
+    /// is eager. A seek would not do, because librdkafka does not read a partition again that it has stopped with
+    /// an error.
+    pub(super) fn restart(&mut self, partitions: &[TopicPartition]) -> KafkaResult<()> {
+        let is_cooperative = matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+        let restarted: Vec<_> = if is_cooperative {
+            partitions.to_vec()
+        } else {
+            self.partitions.iter().map(|owned| owned.partition.clone()).collect()
+        };
+        self.resume(&restarted);
+        let owned = restarted.iter().filter_map(|partition| self.partitions.get(partition));
+        let list = starting_at(owned.map(|owned| (&owned.partition, owned.next)))?;
+        if is_cooperative {
+            self.consumer.incremental_unassign(&list)?;
+            self.consumer.incremental_assign(&list)
+        } else {
+            self.consumer.assign(&list)
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! A writer to one topic, for dead letters and the entries of the session table.
+//!
+//! It writes once and reports the outcome. Knows nothing of what it writes, and of when to write it again.
+
+use std::sync::Arc;
+
+use rdkafka::{ClientConfig, message::OwnedHeaders, producer::BaseRecord};
+use tokio::sync::mpsc::Sender;
+
+use super::{cluster::StartError, producer::Producer, write::Write};
+use crate::{core::write_outcome::WriteOutcome, edge::acks::Acks};
+
+pub struct TopicWriter<Id: Copy + Send + Sync + 'static> {
+    topic: String,
+    producer: Producer<Id>,
+    acks: Arc<Acks<(Id, WriteOutcome)>>,
+}
+
+#[derive(Default)]
+pub struct OutgoingRecord<'a> {
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    /// In milliseconds; the time of writing if there is none.
+    pub timestamp: Option<i64>,
+    pub headers: Option<OwnedHeaders>,
+}
+
+impl<Id: Copy + Send + Sync + 'static> TopicWriter<Id> {
+    /// Writes to `topic` with the properties of `client`, and reports to `outcomes`. `name` is what it writes, and
+    /// the name of its thread.
+    ///
+    /// # Errors
+    /// If librdkafka refuses a property, or no thread can be started. Unreachable brokers and a missing topic are
+    /// no errors here: they are the outcome of a write.
+    pub fn start(
+        client: ClientConfig,
+        topic: &str,
+        name: &'static str,
+        outcomes: Sender<(Id, WriteOutcome)>,
+    ) -> Result<Self, StartError> {
+        let acks = Arc::new(Acks::new(outcomes));
+        let producer = Producer::start(client, name, Arc::clone(&acks))?;
+        Ok(Self { topic: topic.to_owned(), producer, acks })
+    }
+
+    /// Begins to write these records, and reports `id` once, when all of them are acknowledged or any failed.
+    pub fn write<'a>(
+        &mut self,
+        id: Option<Id>,
+        records: impl IntoIterator<Item = OutgoingRecord<'a>, IntoIter: ExactSizeIterator>,
+    ) {
+        let records = records.into_iter();
+        if let (Some(id), 0) = (id, records.len()) {
+            return self.acks.report((id, WriteOutcome::Written));
+        }
+        let write = Arc::new(Write::new(id, records.len()));
+        for OutgoingRecord { key, value, timestamp, headers } in records {
+            let opaque = Box::new(Arc::clone(&write));
+            let mut record = BaseRecord::with_opaque_to(&self.topic, opaque);
+            (record.key, record.payload) = (key, value);
+            (record.timestamp, record.headers) = (timestamp, headers);
+            self.producer.write(record);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Questions to the brokers, with answers for a person.
+
+use std::time::Duration;
+
+use rdkafka::{
+    consumer::{BaseConsumer, Consumer as _},
+    error::{KafkaError, KafkaResult},
+    types::RDKafkaErrorCode,
+};
+
+use super::trouble::{Trouble, trouble};
+use crate::{
+    core::record::TopicPartition,
+    edge::kafka::{
+        cluster::Take,
+        codes,
+        consumer::config::SourceConfig,
+        log::Silent,
+        lookups::{Lookups, TopicState},
+    },
+};
+
+/// How long the brokers may take to answer one question.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) struct Questions(BaseConsumer<Silent>);
+
+impl Questions {
+    pub(super) fn new(source: &SourceConfig) -> KafkaResult<Self> {
+        let owned = [
+            ("group.id", &*source.group),
+            ("enable.auto.commit", "false"),
+            ("allow.auto.create.topics", "false"),
+        ];
+        source.cluster().client(&[], Take::All, &owned).create_with_context(Silent).map(Self)
+    }
+
+    pub(super) fn brokers(&self) -> Result<String, Trouble> {
+        match self.0.fetch_metadata(None, TIMEOUT) {
+            Ok(metadata) => Ok(format!("{} in the cluster", count(metadata.brokers().len(), "broker"))),
+            Err(error) => Err(trouble(&self.reason().unwrap_or(error))),
+        }
+    }
+
+    /// Why no broker was reached. The request itself only says that none was, but before that librdkafka has
+    /// queued the errors of the connections.
+    fn reason(&self) -> Option<KafkaError> {
+        let errors = std::iter::from_fn(|| self.0.poll(Duration::ZERO)).filter_map(Result::err);
+        let explains = |error: &KafkaError| codes::explains_unreachable(error.rdkafka_error_code()?);
+        errors.max_by_key(explains)
+    }
+
+    pub(super) fn topic(&self, name: &str) -> Result<String, Trouble> {
+        let partitions = self.partitions(name).map_err(|error| trouble(&error))?;
+        Ok(count(partitions.len(), "partition"))
+    }
+
+    /// The numbers of a topic's partitions. A missing topic is an error.
+    pub(super) fn partitions(&self, name: &str) -> KafkaResult<Vec<i32>> {
+        let error = match Lookups::new(&self.0, TIMEOUT).topic(name)? {
+            TopicState::Exists { partitions, .. } if !partitions.is_empty() => return Ok(partitions),
+            TopicState::Exists { .. } | TopicState::Missing => RDKafkaErrorCode::UnknownTopicOrPartition,
+            TopicState::Unknown(error) => error,
+        };
+        Err(KafkaError::MetadataFetch(error))
+    }
+
+    pub(super) fn group(&self, topics: &[String]) -> Result<String, Trouble> {
+        let lookups = Lookups::new(&self.0, TIMEOUT);
+        let mut partitions = Vec::new();
+        for topic in topics {
+            let TopicState::Exists { partitions: numbers, .. } =
+                lookups.topic(topic).map_err(|error| trouble(&error))?
+            else {
+                continue;
+            };
+            let numbered = |partition| TopicPartition { topic: topic.as_str().into(), partition };
+            partitions.extend(numbers.into_iter().map(numbered));
+        }
+        let committed = lookups.committed(&partitions).map_err(|error| trouble(&error))?;
+        Ok(match committed.len() {
+            0 => "no commits yet; it starts where `source.start` says".to_owned(),
+            committed => format!("{} with a commit", count(committed, "partition")),
+        })
+    }
+}
+
+pub(super) fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
