@@ -8,11 +8,7 @@ use std::{
 
 use insta::assert_snapshot;
 
-use super::support::{
-    client::{Client, Message},
-    kafka::Kafka,
-    mock::MockKafka,
-};
+use super::support::{last_records, mock::MockKafka};
 
 /// A sign-in, its session's end, and one record each that is ignored and refused.
 const RECORDS: &str = r#"{"version":1,"type":"sign_in","id":"e1","time":"2026-11-22T21:20:28.244Z","user":"u1","session":"s1","person":{"email":"anna@example.com"}}
@@ -90,42 +86,5 @@ fn what_cannot_be_is_told() {
 fn the_last_records_of_a_topic_are_read_and_nothing_is_committed() {
     let kafka = MockKafka::start();
     kafka.create_topic("events", 1);
-    check_last(&kafka.client, "events");
-}
-
-#[test]
-fn the_last_records_of_a_topic_are_read_and_no_group_is_joined() {
-    let Some(kafka) = Kafka::shared() else { return };
-    kafka.create_topic("map-last", 1, &[]);
-    check_last(&kafka.client, "map-last");
-    let groups = kafka.client.groups();
-    assert!(!groups.contains(&group("map-last")), "{groups:?}");
-}
-
-/// Maps the last two of five records of a topic, in a group that has never been.
-#[track_caller]
-fn check_last(client: &Client, topic: &str) {
-    let record = |number: usize| {
-        Message::of(format!(
-            r#"{{"type":"sign_up","id":"e{number}","time":1795382428244,"user":"u{number}"}}"#
-        ))
-    };
-    client.produce(topic, (1..=5).map(record));
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("config.yaml");
-    let (brokers, group) = (&client.bootstrap, group(topic));
-    let source = format!("source: {{ brokers: '{brokers}', group: {group}, format: identity-event }}");
-    fs::write(&config, source).unwrap();
-    let shown = told(&["--config", config.to_str().unwrap(), "--topic", topic, "--last", "2"], "");
-    let heads: Vec<_> = shown.lines().filter(|line| line.starts_with("record")).collect();
-    let expected = [
-        format!("record 1 ({topic}, partition 0, offset 3): identity-event"),
-        format!("record 2 ({topic}, partition 0, offset 4): identity-event"),
-    ];
-    assert_eq!(heads, expected, "{shown}");
-    assert!(client.committed(&group, topic).is_empty(), "nothing is committed");
-}
-
-fn group(topic: &str) -> String {
-    format!("{topic}-group")
+    last_records::check(&kafka.client, "events");
 }

@@ -1,4 +1,4 @@
-//! What the tests stand on: brokers, a PutEvents server, the service as a process, and the oracle, which
+//! What the tests are built on: brokers, a PutEvents server, the service as a process, and the oracle, which
 //! compares what was produced with what arrived.
 //!
 //! Nothing here outlives the test process, however that ends, and nothing waits without a deadline.
@@ -7,6 +7,7 @@ pub(crate) mod answering;
 pub(crate) mod client;
 pub(crate) mod http;
 pub(crate) mod kafka;
+pub(crate) mod last_records;
 pub(crate) mod mock;
 pub(crate) mod oracle;
 pub(crate) mod port;

@@ -127,6 +127,27 @@ impl Client {
         list.groups().iter().map(|group| group.name().to_owned()).collect()
     }
 
+    /// Writes to both of a topic's partitions and reads back.
+    #[track_caller]
+    pub(crate) fn check_round_trip(&self, topic: &str) {
+        let whole = Message {
+            partition: Some(1),
+            offset: None,
+            timestamp: Some(1_795_341_600_000),
+            key: Some(b"key".to_vec()),
+            value: Some(b"value".to_vec()),
+            headers: vec![("name".into(), Some(b"text".to_vec())), ("null".into(), None)],
+        };
+        let tombstone = Message { key: Some(b"key".to_vec()), value: None, ..whole.clone() };
+        let elsewhere = Message { partition: Some(0), ..whole.clone() };
+        self.produce(topic, [whole.clone(), tombstone.clone(), elsewhere.clone()]);
+        let read = |message: Message, offset| Message { offset: Some(offset), ..message };
+        assert_eq!(self.read_all(topic), [read(elsewhere, 0), read(whole.clone(), 0), read(tombstone, 1)]);
+        assert_eq!(whole.header("name"), Some("text"));
+        assert_eq!(self.ends(topic), BTreeMap::from([(0, 1), (1, 2)]));
+        assert_eq!(self.committed("never-committed", topic), BTreeMap::new());
+    }
+
     /// What every client of this cluster is made from.
     pub(crate) fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();

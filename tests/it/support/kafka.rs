@@ -3,13 +3,7 @@
 //! It can be stopped, killed, paused and started again with its data and ports; what it left is removed
 //! when it is dropped or the test process ends.
 
-use std::{
-    env, fs,
-    io::{self, Write},
-    sync::OnceLock,
-    thread,
-    time::Duration,
-};
+use std::{fs, sync::OnceLock, time::Duration};
 
 use rdkafka::{
     Offset, TopicPartitionList,
@@ -25,7 +19,7 @@ use super::{
     process::{Process, Signal},
 };
 
-mod installation;
+pub(crate) mod installation;
 
 /// A broker is up in 4 s on an idle machine.
 const START: Duration = Duration::from_secs(90);
@@ -44,14 +38,14 @@ pub(crate) struct Kafka {
 }
 
 impl Kafka {
-    /// A broker of the test's own, to be stopped and killed at will; `None` where the machine cannot run
-    /// one, which is then said aloud.
+    /// A broker of the test's own, to be stopped and killed at will.
     ///
     /// # Panics
     ///
-    /// When it does not start, and when the machine cannot run one although it is CI's.
-    pub(crate) fn start() -> Option<Self> {
-        let installation = Installation::find().map_err(leave_out).ok()?;
+    /// When it does not start, and on a machine that cannot run one.
+    pub(crate) fn start() -> Self {
+        let installation =
+            Installation::find().unwrap_or_else(|missing| panic!("a real Kafka needs {missing}"));
         let scratch = TempDir::with_prefix("pinpoint-sidecar-kafka-").expect("a folder for the broker");
         let data = scratch.path().join("data");
         fs::create_dir(&data).expect("a folder for the broker");
@@ -65,16 +59,14 @@ impl Kafka {
         let client = Client { bootstrap: format!("127.0.0.1:{listen}") };
         let mut kafka = Self { client, installation, process: None, scratch };
         kafka.restart();
-        Some(kafka)
+        kafka
     }
 
-    /// The broker that tests of this process share, for those that leave it as it is and use topics and
-    /// groups of their own; `None` as for [`Kafka::start`].
-    pub(crate) fn shared() -> Option<&'static Self> {
-        static SHARED: OnceLock<Option<Kafka>> = OnceLock::new();
-        // Asked for each test, so that each one that is left out is named.
-        Installation::find().map_err(leave_out).ok()?;
-        SHARED.get_or_init(Self::start).as_ref()
+    /// The broker that the tests of this process share: those that leave it running and use topics and
+    /// groups of their own.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Kafka> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
     }
 
     /// Starts it (again) with the data and the ports it had, and waits until it serves.
@@ -155,11 +147,4 @@ impl Kafka {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(operation(&admin, &options)).expect("the broker answers")
     }
-}
-
-/// Says which test is left out, past the test runner, which shows nothing of a test that passes.
-fn leave_out(missing: &str) {
-    let test = thread::current().name().unwrap_or("a test").to_owned();
-    assert!(env::var_os("CI").is_none(), "{test} needs {missing} for a real Kafka");
-    let _ = writeln!(io::stderr(), "LEFT OUT: {test}: a real Kafka needs {missing} on the PATH");
 }
