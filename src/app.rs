@@ -29,7 +29,7 @@ use crate::{
         aws::pinpoint::{ENVELOPE, Pinpoint},
         clock::Clock,
         discard::Discard,
-        geo::{Database, Watch},
+        geo::{Database, Reloader},
         kafka::{
             client::{Cluster, StartError},
             consumer::KafkaSource,
@@ -91,7 +91,7 @@ pub async fn deliver(
     (asking, queries): Queries,
 ) -> Result<Ended, Failure> {
     let clock = Clock::start();
-    let (locate, _watch) = places(config)?;
+    let (locate, _reloader) = places(config)?;
     let additions = Additions::new(config.endpoint.clone(), config.event.clone(), locate);
     // A quarter of the memory reads ahead, the rest is for what is outstanding.
     let queue_bytes = config.memory.max_bytes.0 / 4;
@@ -179,14 +179,15 @@ fn pipeline(config: &Config, destination: Pinpoint) -> Pipeline {
 }
 
 /// How the places of ip addresses are found, and what keeps their database new.
-fn places(config: &Config) -> Result<(Locate, Option<Watch>), Failure> {
+fn places(config: &Config) -> Result<(Locate, Option<Reloader>), Failure> {
     let Some(path) = config.endpoint.database() else { return Ok((Box::new(|_| None), None)) };
     let database = Database::open(Path::new(path)).context("endpoint.location.database cannot be used");
     let help = "it must name a MaxMind database file (.mmdb) with cities or countries";
     let database = database.map_err(|cause| Failure::new(Exit::Configuration, cause).with_help(help))?;
     let locate = Box::new(database.locate());
-    let watch = database.watch().context("the thread that keeps the database new cannot be started");
-    Ok((locate, Some(watch.map_err(|cause| Failure::new(Exit::Bug, cause))?)))
+    let reloader =
+        database.reload_on_change().context("the thread that reloads the database cannot be started");
+    Ok((locate, Some(reloader.map_err(|cause| Failure::new(Exit::Bug, cause))?)))
 }
 
 /// Where dead letters go, and where what became of them comes from.

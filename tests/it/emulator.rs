@@ -123,8 +123,8 @@ fn a_fault_that_there_is_not_is_64_and_an_address_in_use_69() {
         assert_eq!(output.status.code(), Some(code), "{error}");
         assert!(error.contains(said), "{error}");
     };
-    check(&["--fault", "trottled=1"], 64, "error: --fault: no such fault, or not its value");
-    check(&["--fault", "throttled=often"], 64, "error: --fault: no such fault, or not its value");
+    check(&["--fault", "trottled=1"], 64, "error: --fault: unknown fault, or wrong value");
+    check(&["--fault", "throttled=often"], 64, "error: --fault: unknown fault, or wrong value");
     check(&["--fault", "throttled"], 64, "a fault is written NAME=VALUE");
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("an address").to_string();
