@@ -1,7 +1,7 @@
-//! What the tests are built on: brokers, a PutEvents server, the service as a process, and the oracle, which
-//! compares what was produced with what arrived.
+//! The parts that tests are built from: brokers, a PutEvents server, the service as a process, and the oracle,
+//! which compares the records produced with the events that arrived.
 //!
-//! Nothing here outlives the test process, however that ends, and nothing waits without a deadline.
+//! Nothing here outlives the test process, however it ends, and nothing waits without a deadline.
 
 pub(crate) mod answering;
 pub(crate) mod client;

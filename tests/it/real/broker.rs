@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::scene::{Scene, assert_balanced, assert_well};
 use crate::support::{kafka::Kafka, process::Signal, service::Service, wait::eventually};
 
-/// Longer than it takes to transition that a broker is gone, or that it is back.
+/// Longer than it takes to notice that a broker is gone or back.
 const NOTICED: Duration = Duration::from_secs(30);
 
 pub(super) fn nothing_is_lost_when_the_broker_is_stopped_killed_and_paused() {

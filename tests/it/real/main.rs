@@ -4,8 +4,8 @@
 //! Each ends in the same way: every id that the records stand for is accepted or in the dead letters, and
 //! the group's commits are the ends of the topic (see [`scene`]).
 //!
-//! They are a program of their own, because a test of the usual kind can only pass or fail. Without Java and
-//! Maven these are ignored, each with that reason; with `CI` set, they fail.
+//! They are a program of their own, because a test of the usual kind can only pass or fail. Without Java and Maven
+//! these are ignored, each with the reason; if `CI` is set, they fail.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), trials()).exit_code()
 }
 
-/// Every scenario. The compiler warns of one that is missing here: it is never used.
+/// Every scenario. If one is missing here, the compiler warns that it is never used.
 fn trials() -> Vec<Trial> {
     vec![
         trial(broker::nothing_is_lost_when_the_broker_is_stopped_killed_and_paused),

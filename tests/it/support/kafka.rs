@@ -1,7 +1,7 @@
 //! A real Apache Kafka of one node on free ports of this machine, without Docker.
 //!
-//! It can be stopped, killed, paused and started again with its data and ports; what it left is removed
-//! when it is dropped or the test process ends.
+//! It can be stopped, killed, paused and started again with its data and ports. Its files are removed when it is
+//! dropped or the test process ends.
 
 use std::{fs, sync::OnceLock, time::Duration};
 
@@ -21,15 +21,14 @@ use super::{
 
 pub(crate) mod installation;
 
-/// A broker is up in 4 s on an idle machine.
+/// On an idle machine a broker starts in 4 s.
 const START: Duration = Duration::from_secs(90);
 
-/// A broker that is asked to stop ends its controller first.
+/// A broker stops its controller first.
 const STOP: Duration = Duration::from_mins(1);
 
 /// A running (or stopped) Apache Kafka.
 pub(crate) struct Kafka {
-    /// A client of it.
     pub(crate) client: Client,
     installation: &'static Installation,
     // Before the folder: fields are dropped in their order.
@@ -69,7 +68,7 @@ impl Kafka {
         SHARED.get_or_init(Self::start)
     }
 
-    /// Starts it (again) with the data and the ports it had, and waits until it serves.
+    /// Starts it, again with its data and ports, and waits until it serves.
     #[track_caller]
     pub(crate) fn restart(&mut self) {
         self.process = None;
@@ -93,28 +92,26 @@ impl Kafka {
         self.process = None;
     }
 
-    /// Sends its process a signal: stopped (`Stop`), it holds connections open and answers nothing.
+    /// Sends a signal to its process. After `Stop` it keeps connections open and does not answer.
     pub(crate) fn signal(&self, signal: Signal) {
         self.process.as_ref().expect("the broker runs").signal(signal);
     }
 
-    /// Makes a topic.
     #[track_caller]
     pub(crate) fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
         let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         let topic = settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
         let made = self.administer(async |admin, options| admin.create_topics([&topic], options).await);
-        assert!(made.iter().all(Result::is_ok), "the topic cannot be made: {made:?}");
+        assert!(made.iter().all(Result::is_ok), "the topic cannot be created: {made:?}");
     }
 
-    /// Deletes a topic.
     #[track_caller]
     pub(crate) fn delete_topic(&self, name: &str) {
         let deleted = self.administer(async |admin, options| admin.delete_topics(&[name], options).await);
         assert!(deleted.iter().all(Result::is_ok), "the topic cannot be deleted: {deleted:?}");
     }
 
-    /// Changes settings of a topic; those that are not given go back to the broker's.
+    /// Changes settings of a topic; all others go back to the broker's defaults.
     #[track_caller]
     pub(crate) fn alter_topic(&self, name: &str, settings: &[(&str, &str)]) {
         let topic = AlterConfig::new(ResourceSpecifier::Topic(name));
