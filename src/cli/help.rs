@@ -47,7 +47,7 @@ fn exit_code(exit: Exit) -> String {
         let last = lines.len() - 1;
         lines[last].extend([word, " "]);
     }
-    lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
+    lines.iter().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
 pub(super) const RUN: &str = "\

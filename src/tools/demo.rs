@@ -93,13 +93,13 @@ async fn deliver_and_judge(
         ended
     };
     let watching = async {
-        let observed = observer.watch(&over).await;
+        let run = observer.watch(&over).await;
         drain.cancel();
-        observed
+        run
     };
-    let (ended, observed, ()) = join!(delivering, watching, server.run(closed.clone()));
-    let (ended, observed) = (ended?, observed?);
-    let exit = observer.conclude(observed, &ended.records, ended.failed.is_some()).await;
+    let (ended, run, ()) = join!(delivering, watching, server.run(closed.clone()));
+    let (ended, run) = (ended?, run?);
+    let exit = observer.conclude(run, &ended.records, ended.failed.is_some()).await;
     finished.cancel();
     threads.join_all().await;
     Ok(if ended.unsettled > 0 { Exit::Unsettled } else { exit? })
@@ -156,7 +156,7 @@ struct Observer<'a> {
 
 /// What was observed of a run that is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Observed {
+struct Run {
     watched: Watched,
     took: Duration,
     /// The exit code of a verdict that was given before the service ended.
@@ -165,35 +165,30 @@ struct Observed {
 
 impl Observer<'_> {
     /// Watches until the run is over, and on until `over` if the run is to go on.
-    async fn watch(&mut self, over: &CancellationToken) -> Result<Observed, Failure> {
+    async fn watch(&mut self, over: &CancellationToken) -> Result<Run, Failure> {
         let watched = self.watcher.until_settled(&self.service, over).await;
         let took = self.watcher.clock.now().elapsed();
         self.watcher.progress.end();
-        let mut observed = Observed { watched, took, verdict: None };
+        let mut run = Run { watched, took, verdict: None };
         if !self.arguments.keep_running || watched != Watched::Settled {
-            return Ok(observed);
+            return Ok(run);
         }
         self.watcher.collector.complete(self.arguments.records, true).await;
         if let Some(snapshot) = watch::snapshot(&self.service).await {
-            observed.verdict = Some(self.judge(&snapshot.records, true, took)?);
+            run.verdict = Some(self.judge(&snapshot.records, true, took)?);
             say(STILL_RUNNING)?;
             self.watcher.trickle(over).await;
         }
-        Ok(observed)
+        Ok(run)
     }
 
     /// Gives the verdict on a service that has ended, by itself or because it was asked to.
-    async fn conclude(
-        &mut self,
-        observed: Observed,
-        records: &RecordCounts,
-        by_itself: bool,
-    ) -> Result<Exit, Failure> {
+    async fn conclude(&mut self, run: Run, records: &RecordCounts, by_itself: bool) -> Result<Exit, Failure> {
         // If a person ended it, something may be left.
-        let whole = by_itself || (observed.watched != Watched::Ended && observed.verdict.is_none());
+        let whole = by_itself || (run.watched != Watched::Ended && run.verdict.is_none());
         self.watcher.collector.complete(u64::MAX, whole).await;
-        let exit = self.judge(records, whole, observed.took)?;
-        Ok(observed.verdict.filter(|verdict| *verdict != Exit::Clean).unwrap_or(exit))
+        let exit = self.judge(records, whole, run.took)?;
+        Ok(run.verdict.filter(|verdict| *verdict != Exit::Clean).unwrap_or(exit))
     }
 
     /// Prints the report and the verdict on what was observed so far.

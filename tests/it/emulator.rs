@@ -121,7 +121,7 @@ fn an_unknown_fault_is_64_and_an_address_in_use_69() {
         let output = service::run(&[&["emulator"], arguments].concat());
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{error}");
-        assert!(error.contains(said), "{error}");
+        assert!(error.contains(message), "{error}");
     };
     check(&["--fault", "trottled=1"], 64, "error: --fault: unknown fault, or wrong value");
     check(&["--fault", "throttled=often"], 64, "error: --fault: unknown fault, or wrong value");

@@ -182,17 +182,17 @@ fn sources() -> impl Iterator<Item = Source> {
     let mut paths = Vec::new();
     collect(&root, &mut paths);
     paths.sort();
-    let mut texts: Vec<(String, String)> =
+    let mut files: Vec<(String, String)> =
         paths.into_iter().map(|path| (name(&root, &path), read(&path))).collect();
-    let tests: Vec<String> = texts.iter().flat_map(|(file, text)| test_modules(file, text)).collect();
-    texts.retain(|(file, _)| {
+    let tests: Vec<String> = files.iter().flat_map(|(file, text)| test_modules(file, text)).collect();
+    files.retain(|(file, _)| {
         let module = file.trim_end_matches(".rs");
         let within = |test: &String| {
             module.strip_prefix(&**test).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         module != "lib" && !tests.iter().any(within)
     });
-    texts.into_iter().map(|(file, text)| {
+    files.into_iter().map(|(file, text)| {
         let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
         let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
         Source {
