@@ -165,15 +165,13 @@ fn flatten<'t>(text: &'t str, above: &[String], paths: &mut Vec<Vec<String>>) ->
     }
     let length = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
     let path: Vec<_> = above.iter().cloned().chain([text[..length].to_owned()]).collect();
-    match text[length..].strip_prefix("::") {
-        Some(below) => flatten(below, &path, paths),
-        None => {
-            paths.push(path);
-            // After a name in braces: `as`, a comma or the end.
-            let rest = &text[length..];
-            &rest[rest.find([',', '}', ';']).unwrap_or(rest.len())..]
-        }
+    if let Some(below) = text[length..].strip_prefix("::") {
+        return flatten(below, &path, paths);
     }
+    paths.push(path);
+    // After a name in braces: `as`, a comma or the end.
+    let rest = &text[length..];
+    &rest[rest.find([',', '}', ';']).unwrap_or(rest.len())..]
 }
 
 /// All files of `src`, except `lib.rs`, which only lists the rooms, and files that are compiled for tests only.
