@@ -31,7 +31,7 @@ use crate::{
         admin::{self, Health, Pages, Query, metrics::Metrics},
         clock::Clock,
         discard::Discard,
-        geo::{Database, Watch},
+        geo::{Database, Reloader},
         kafka::{
             cluster::StartError, consumer::KafkaSource, dead_letters::KafkaDeadLetters,
             session_table::KafkaTable,
@@ -96,7 +96,7 @@ pub async fn deliver(
     (asking, queries): Queries,
 ) -> Result<Ended, Failure> {
     let clock = Clock::start();
-    let (locate, _watch) = places(config)?;
+    let (locate, _reloader) = places(config)?;
     let additions = Additions::new(config.endpoint.clone(), config.event.clone(), locate);
     let router = config.router().map_err(|error| Failure::new(Exit::Configuration, error))?;
     let additions = if router.needs_origin() { additions.with_origins() } else { additions };
@@ -168,7 +168,8 @@ fn pipeline(config: &Config, router: Router) -> Pipeline {
     let domains = config.domains();
     let dispatcher = |destination: DestinationConfig| {
         let DestinationConfig { kind, cap, batch, retry, spill, domain, .. } = destination;
-        let cap = cap.map(|requests_per_second| QuotaConfig { requests_per_second, ..domains[domain].clone() });
+        let cap =
+            cap.map(|requests_per_second| QuotaConfig { requests_per_second, ..domains[domain].clone() });
         let backoff = Backoff::new(retry.initial.0, retry.max.0);
         let give_up = retry.give_up.map(|span| span.0);
         (domain, DispatcherConfig { encoder: kinds::encoder(&kind), batch, backoff, give_up, spill, cap })
@@ -188,14 +189,15 @@ fn pipeline(config: &Config, router: Router) -> Pipeline {
 }
 
 /// How the places of ip addresses are found, and what keeps their database new.
-fn places(config: &Config) -> Result<(Locate, Option<Watch>), Failure> {
+fn places(config: &Config) -> Result<(Locate, Option<Reloader>), Failure> {
     let Some(path) = config.endpoint.database() else { return Ok((Box::new(|_| None), None)) };
     let database = Database::open(Path::new(path)).context("endpoint.location.database cannot be used");
     let help = "it must name a MaxMind database file (.mmdb) with cities or countries";
     let database = database.map_err(|cause| Failure::new(Exit::Configuration, cause).with_help(help))?;
     let locate = Box::new(database.locate());
-    let watch = database.watch().context("the thread that keeps the database new cannot be started");
-    Ok((locate, Some(watch.map_err(|cause| Failure::new(Exit::Bug, cause))?)))
+    let reloader =
+        database.reload_on_change().context("the thread that reloads the database cannot be started");
+    Ok((locate, Some(reloader.map_err(|cause| Failure::new(Exit::Bug, cause))?)))
 }
 
 /// Where dead letters go, and where what became of them comes from.

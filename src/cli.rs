@@ -1,6 +1,6 @@
-//! The command line: what can be asked for, and the words about it.
+//! The command line. Its doc comments are the text of `--help`.
 //!
-//! Knows nothing of how anything is done. What is written here is what `--help` shows.
+//! Knows nothing of how a command is carried out.
 
 use std::{
     fmt,
@@ -19,44 +19,42 @@ mod help;
 
 /// Delivers an identity provider's sign-in and session events from Kafka to Amazon Pinpoint.
 ///
-/// Reads Keycloak's events from Kafka topics and sends them with PutEvents, at least once: a position is
-/// committed only when all before it is delivered, written to the dead letters, or of no interest.
+/// Reads the events of Keycloak and other providers from Kafka topics and sends them with PutEvents, at least
+/// once: a position is committed only when every record before it is delivered, written to the dead letters or
+/// deliberately ignored.
 #[derive(Debug, Parser)]
 #[command(name = "pinpoint-sidecar", version, long_version = help::VERSION.as_str(), max_term_width = 100)]
-#[command(after_help = help::EXAMPLES, after_long_help = help::WHOLE, arg_required_else_help = true)]
+#[command(after_help = help::EXAMPLES, after_long_help = help::WHOLE.as_str(), arg_required_else_help = true)]
 pub struct Cli {
-    /// What to do.
     #[command(subcommand)]
     pub command: Command,
-    /// The configuration, a YAML file; without one, the defaults and the environment count.
+    /// The configuration, a YAML file. Without it, the defaults and the environment apply.
     #[arg(long, short, global = true, value_name = "FILE", display_order = 900)]
     pub config: Option<PathBuf>,
 }
 
-/// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Deliver until SIGTERM or SIGINT, then settle what was read and end.
+    /// Deliver events until SIGTERM or SIGINT, then settle the records already read and end.
     #[command(after_help = help::RUN)]
     Run,
-    /// Print the effective configuration without secrets, then try what it names.
+    /// Print the effective configuration without secrets, then check what it needs.
     #[command(after_help = help::CHECK)]
     Check(CheckArguments),
-    /// See what records become, and why: from files, the standard input or a topic.
+    /// Show what records become, and why. Reads files, standard input or a topic.
     #[command(after_help = help::MAP)]
     Map(MapArguments),
     /// Print a JSON Schema.
     #[command(after_help = help::SCHEMA)]
     Schema(SchemaArguments),
-    /// See it work, without Kafka and AWS: an embedded broker, PutEvents server and many users.
+    /// Try the service without Kafka and AWS: with an embedded broker, a PutEvents server and many users.
     #[command(after_help = help::DEMO)]
     Demo(DemoArguments),
-    /// Answer PutEvents as Pinpoint does, for trying a real Kafka without AWS.
+    /// Answer PutEvents as Pinpoint does, to try a real Kafka without AWS.
     #[command(after_help = help::EMULATOR)]
     Emulator(EmulatorArguments),
 }
 
-/// What `check` takes.
 #[derive(Debug, Args)]
 pub struct CheckArguments {
     /// Only read and print the configuration.
@@ -67,45 +65,41 @@ pub struct CheckArguments {
     pub schema: bool,
 }
 
-/// What `map` takes.
 #[derive(Debug, Args)]
 pub struct MapArguments {
-    /// What holds the records; `-`, or none, is the standard input.
+    /// Files with records; `-`, or no file, reads standard input.
     #[arg(value_name = "FILE", conflicts_with = "topic")]
     pub files: Vec<PathBuf>,
-    /// The format of all records, whatever the configuration says.
+    /// The format of all records; overrides the configuration.
     #[arg(long, value_name = "NAME")]
     pub format: Option<Choice>,
-    /// How the outcome is written.
+    /// The form of the output.
     #[arg(long, default_value = "text", value_name = "FORM")]
     pub output: MapOutput,
-    /// Read the last records of this Kafka topic instead.
+    /// Read the last records of this Kafka topic instead of files.
     #[arg(long, value_name = "TOPIC")]
     pub topic: Option<String>,
-    /// How many records of each of its partitions are read.
+    /// How many records to read from each of its partitions.
     #[arg(long, requires = "topic", default_value_t = 10, value_name = "NUMBER", value_parser = value_parser!(u32).range(1..))]
     pub last: u32,
 }
 
-/// How the outcome of `map` is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum MapOutput {
     /// An outline for people.
     Text,
-    /// A JSON object to a line for each record.
+    /// A JSON object per record, each on a line.
     Json,
-    /// The bodies of PutEvents, each on a line.
+    /// The bodies of the PutEvents requests, each on a line.
     Request,
 }
 
-/// What `schema` takes.
 #[derive(Debug, Args)]
 pub struct SchemaArguments {
-    /// Of what.
+    /// What to print the schema of.
     pub name: SchemaName,
 }
 
-/// What there is a schema of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SchemaName {
     /// The configuration.
@@ -114,78 +108,74 @@ pub enum SchemaName {
     IdentityEvent,
 }
 
-/// What `demo` takes.
 #[derive(Debug, Args)]
 pub struct DemoArguments {
-    /// How many records are produced.
+    /// How many records to produce.
     #[arg(long, default_value_t = 20_000, value_name = "NUMBER", value_parser = value_parser!(u64).range(1..=10_000_000))]
     pub records: u64,
-    /// How many users they are of.
+    /// How many users the records belong to.
     #[arg(long, default_value_t = 1_000, value_name = "NUMBER", value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub users: u32,
-    /// The seed of all that is drawn by chance; the same seed makes the same records and faults.
+    /// The seed of everything random: the same seed gives the same records and faults.
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     pub seed: u64,
-    /// What goes wrong: a list of `throttling`, `refused`, `missing`, `lost`, `outage`; or `all`, or `none`.
+    /// Faults: a list of `throttling`, `refused`, `missing`, `lost`, `outage`; or `all`, or `none`.
     #[arg(long, default_value = "all", value_name = "LIST")]
     pub faults: DemoFaults,
-    /// Go on serving the admin pages after the verdict, until SIGINT.
+    /// Keep serving the admin pages after the verdict, until SIGINT.
     #[arg(long)]
     pub keep_running: bool,
-    /// Where the admin pages are served.
+    /// The address of the admin pages.
     #[arg(long, default_value = "127.0.0.1:9464", value_name = "ADDRESS")]
     pub listen: SocketAddr,
 }
 
-/// What goes wrong in the demo; each at most once.
+/// The faults of the demo, each at most once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DemoFaults(pub Vec<DemoFault>);
 
-/// Something that goes wrong in the demo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DemoFault {
     /// Requests and events are answered with 429.
     Throttling,
     /// Events are answered with 400.
     Refused,
-    /// Events are left out of the answer.
+    /// Answers leave events out.
     Missing,
-    /// Events are taken, and the answer is lost.
+    /// Events are accepted, but the answer is lost.
     Lost,
     /// Nothing is answered for a while.
     Outage,
 }
 
-/// What `emulator` takes.
 #[derive(Debug, Args)]
 pub struct EmulatorArguments {
-    /// Where to listen.
+    /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1:8081", value_name = "ADDRESS")]
     pub listen: SocketAddr,
-    /// How many requests are taken in any second; 0 takes all.
+    /// How many requests are accepted in any second; 0 accepts all.
     #[arg(long, default_value_t = 15, value_name = "NUMBER")]
     pub requests_per_second: usize,
-    /// How many requests are answered at one time.
+    /// How many requests are served at the same time.
     #[arg(long, default_value_t = 15, value_name = "NUMBER")]
     pub in_flight: usize,
-    /// What goes wrong; can be given many times.
+    /// A fault; can be given several times.
     #[arg(long = "fault", value_name = "NAME=VALUE")]
     pub faults: Vec<Fault>,
-    /// The seed of what goes wrong by chance.
+    /// The seed of random faults.
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     pub seed: u64,
 }
 
-/// A fault of the emulator as it is written: its name, and JSON or a bare text.
+/// A fault of the emulator: its name, and a value in JSON or plain text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
-    /// The name, as the emulator's `/_emulator/faults` has it.
+    /// The name, as in `/_emulator/faults`.
     pub name: String,
-    /// The value.
     pub value: serde_json::Value,
 }
 
-/// A fault of the demo that there is not.
+/// A list that names an unknown fault of the demo.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the faults are throttling, refused, missing, lost and outage, separated by commas; or all; or none")]
 pub struct Misnamed;
@@ -195,16 +185,16 @@ pub struct Misnamed;
 #[error("a fault is written NAME=VALUE, such as throttled=0.1")]
 pub struct Unnamed;
 
-/// Writes what `clap` has to say, which may be the help that was asked for.
+/// Prints the message of `clap`, which may be the help that was asked for.
 #[must_use]
 pub fn explain(error: &clap::Error) -> ExitCode {
     let exit = if error.use_stderr() { Exit::Usage } else { Exit::Clean };
-    // There is nowhere left to say that the output is closed.
+    // If the output is closed, there is nowhere left to say so.
     let _ = error.print();
     exit.into()
 }
 
-/// Writes a result to the standard output.
+/// Writes a result to standard output.
 ///
 /// # Errors
 /// When the output is closed.

@@ -1,6 +1,6 @@
-//! How the process ends: its exit codes, the words about a failure, and the end after a bug.
+//! How the process ends: exit codes, the report of a failure, and the end after a panic.
 //!
-//! The only place that knows the numbers. They follow `sysexits.h` where it has one that fits.
+//! The only place that knows the numbers, which follow `sysexits.h` where it has one that fits.
 
 use std::{
     fmt, io,
@@ -14,58 +14,79 @@ use tracing::dispatcher;
 
 use crate::core::catch_panic;
 
-/// How the process ends.
+/// How the process ends. [`Exit::meaning`] explains each code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Finished cleanly.
     Clean = 0,
-    /// The shutdown deadline passed with records unsettled; they are delivered again.
     Unsettled = 1,
-    /// The command line is not understood, or a file cannot be read (`map`).
     Usage = 64,
-    /// A record was refused (`map`).
     Refused = 65,
-    /// A needed service is unreachable (`check`); Kafka failed for good, the sessions' table was not read in
-    /// time, or `admin.listen` is taken (`run`).
     Unreachable = 69,
-    /// A bug: a panic anywhere ends the process.
     Bug = 70,
-    /// There is something wrong with the configuration.
     Configuration = 78,
-    /// Ended at once by a second SIGINT.
     Interrupted = 130,
-    /// Ended at once by a second SIGTERM.
     Terminated = 143,
 }
 
-/// Why the process ends otherwise than cleanly, in words for a person.
+/// Why the process does not end cleanly, in words for a person.
 #[derive(Debug)]
 pub struct Failure {
-    /// How it ends.
     pub exit: Exit,
-    /// Why.
     pub cause: anyhow::Error,
-    /// What to do about it, where that is known.
+    /// What to do about it, if that is known.
     pub help: Option<&'static str>,
 }
 
+impl Exit {
+    pub const ALL: [Self; 9] = [
+        Self::Clean,
+        Self::Unsettled,
+        Self::Usage,
+        Self::Refused,
+        Self::Unreachable,
+        Self::Bug,
+        Self::Configuration,
+        Self::Interrupted,
+        Self::Terminated,
+    ];
+
+    /// The explanation that the help and README.md give.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Clean => "finished cleanly",
+            Self::Unsettled => {
+                "the shutdown deadline passed with unsettled records, which will be delivered again"
+            }
+            Self::Usage => "the command line is invalid, or a file cannot be read (`map`)",
+            Self::Refused => "a record was refused (`map`)",
+            Self::Unreachable => {
+                "a required service is unreachable (`check`); Kafka failed for good, the sessions' table was \
+                 not read in time, or `admin.listen` is in use (`run`)"
+            }
+            Self::Bug => "a bug: a panic anywhere ends the process",
+            Self::Configuration => "the configuration is invalid",
+            Self::Interrupted => "ended at once by a second SIGINT",
+            Self::Terminated => "ended at once by a second SIGTERM",
+        }
+    }
+}
+
 impl Failure {
-    /// A failure of which nothing is known that would help.
     pub fn new(exit: Exit, cause: impl Into<anyhow::Error>) -> Self {
         Self { exit, cause: cause.into(), help: None }
     }
 
-    /// The same, with what to do about it.
     #[must_use]
     pub fn with_help(self, help: &'static str) -> Self {
         Self { help: Some(help), ..self }
     }
 
-    /// Writes the failure, with its chain of causes, to the standard error.
+    /// Writes the failure, with its chain of causes, to standard error.
     #[must_use]
     pub fn report(&self) -> ExitCode {
-        // There is nowhere left to say that the standard error is closed.
+        // If standard error is closed, there is nowhere left to say so.
         let _ = write!(io::stderr(), "{self}");
         self.exit.into()
     }
@@ -85,8 +106,8 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Lets a panic anywhere end the process: a part that is gone would leave the others waiting for ever.
-/// Says where it was and not why: a panic's text may quote a record.
+/// From now on a panic on any thread ends the process, because the others would wait for ever for a thread that
+/// is gone. The report says where it happened and not why: a panic's text may quote a record.
 pub fn on_panic() {
     panic::set_hook(Box::new(|panic| {
         if catch_panic::are_caught() {
@@ -120,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_with_its_causes_and_what_helps() {
+    fn a_failure_is_reported_with_its_causes_and_help() {
         let failure = Failure::new(Exit::Unreachable, anyhow!("out of paper").context("cannot print"));
         check(&failure, "error: cannot print\ncaused by: out of paper\n");
         check(

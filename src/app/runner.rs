@@ -24,7 +24,7 @@ use crate::{
         pipeline::{Action, Input, Pipeline, RecordCounts},
         record::Ownership,
         session_table::{Table, TableEvent},
-        source::{Commit, Source, SourceCommand, SourceEvent},
+        source::{Source, SourceCommand, SourceEvent},
         time::Moment,
         write_outcome::WriteOutcome,
     },
@@ -298,19 +298,19 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
             }
             SourceEvent::Revoking(ownerships) => self.handle(now, Input::Revoking(ownerships)),
             SourceEvent::Lost(ownerships) => self.handle(now, Input::Lost(ownerships)),
-            SourceEvent::Committed { commits, result, .. } => {
-                let positions: Vec<_> = commits.iter().map(|it| (it.ownership, it.position)).collect();
-                for (ownership, position) in positions.iter().filter(|_| result.is_ok()) {
-                    self.uncommitted.retain(|id, last| id != ownership || *last > *position);
+            SourceEvent::Committed { commits, result, metadata_dropped } => {
+                let acknowledged = result.is_ok();
+                for commit in commits.iter().filter(|_| acknowledged) {
+                    self.uncommitted.retain(|id, last| *id != commit.ownership || *last > commit.position);
                 }
-                self.handle(now, Input::Committed(positions, result.is_ok()));
+                self.handle(now, Input::Committed { commits, acknowledged, tails_refused: metadata_dropped });
             }
+            SourceEvent::Ends(ends) => self.handle(now, Input::Ends(ends)),
             SourceEvent::Failed(code) => {
                 self.failed = Some(code);
                 self.close(now);
             }
-            SourceEvent::Ends(_)
-            | SourceEvent::LostToRetention { .. }
+            SourceEvent::LostToRetention { .. }
             | SourceEvent::TopicMissing { .. }
             | SourceEvent::Connection(_)
             | SourceEvent::Closed => {}
@@ -343,16 +343,11 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
         match action {
             Action::Send(request) => self.send(now, request),
             Action::WriteDeadLetter(letter) => self.parts.letters.write(letter),
-            Action::Commit(positions) => {
-                self.parts.source.command(SourceCommand::Commit(without_tails(positions)));
-            }
-            Action::Release(released) => {
-                let ownerships = released.iter().map(|(ownership, _)| *ownership).collect();
-                let positions =
-                    released.into_iter().filter_map(|(ownership, position)| Some((ownership, position?)));
-                let commits = without_tails(positions);
+            Action::Commit(commits) => self.parts.source.command(SourceCommand::Commit(commits)),
+            Action::Release { ownerships, commits } => {
                 self.parts.source.command(SourceCommand::Release { ownerships, commits });
             }
+            Action::Rewind(ownership) => self.parts.source.command(SourceCommand::Rewind(ownership)),
             Action::Pause(paused) => self.parts.source.command(SourceCommand::Pause(paused)),
             Action::Transition(transition) => self.parts.reporter.transition(now, &transition),
             Action::WriteEntries(id, entries) => {
@@ -394,12 +389,8 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
         self.unsettled = summary.unsettled;
         // A drain that ended early leaves its time to the last commit.
         self.phase = Phase::Closing(self.deadline.unwrap_or(now + CLOSING));
-        self.parts.source.command(SourceCommand::Close(without_tails(summary.positions)));
+        self.parts.source.command(SourceCommand::Close(summary.commits));
     }
-}
-
-fn without_tails(positions: impl IntoIterator<Item = (Ownership, i64)>) -> Vec<Commit> {
-    positions.into_iter().map(|(ownership, position)| Commit::at(ownership, position)).collect()
 }
 
 #[cfg(test)]

@@ -1,8 +1,13 @@
-//! The words below the options of `--help`, and the long version.
+//! The text below the options of `--help`, and the long version.
 
 use std::sync::LazyLock;
 
 use rdkafka::util::get_rdkafka_version;
+
+use crate::exit::Exit;
+
+/// Where the lines of the exit codes are broken.
+const WIDTH: usize = 96;
 
 pub(super) static VERSION: LazyLock<String> = LazyLock::new(|| {
     let (_, librdkafka) = get_rdkafka_version();
@@ -12,67 +17,68 @@ pub(super) static VERSION: LazyLock<String> = LazyLock::new(|| {
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  pinpoint-sidecar demo                               see it work; needs nothing
+  pinpoint-sidecar demo                               try it without Kafka and AWS
   pinpoint-sidecar map record.json                    see what a record becomes
-  pinpoint-sidecar check --config config.yaml         is everything there?
+  pinpoint-sidecar check --config config.yaml         check the configuration and what it needs
   pinpoint-sidecar run --config config.yaml           deliver";
 
-pub(super) const WHOLE: &str = "\
-Examples:
-  pinpoint-sidecar demo                               see it work; needs nothing
-  pinpoint-sidecar map record.json                    see what a record becomes
-  pinpoint-sidecar check --config config.yaml         is everything there?
-  pinpoint-sidecar run --config config.yaml           deliver
+/// [`EXAMPLES`], the environment and the exit codes.
+pub(super) static WHOLE: LazyLock<String> = LazyLock::new(|| {
+    let codes: String = Exit::ALL.iter().map(|exit| exit_code(*exit)).collect();
+    format!("{EXAMPLES}\n\n{ENVIRONMENT}\n\nExit codes:\n{codes}")
+});
 
+const ENVIRONMENT: &str = "\
 Environment:
-  Every key of the configuration can be set by a variable: its parts in capitals, joined by two
-  underscores. The value is YAML and replaces the whole key:
+  A variable can set each key of the configuration: the parts of the key in capitals, joined by two
+  underscores. Its value is YAML and replaces the whole key:
     PINPOINT_SIDECAR__SOURCE__BROKERS=kafka:9092
     PINPOINT_SIDECAR__SOURCE__PROPERTIES__SASL_PASSWORD='{ file: /run/secrets/kafka }'
     PINPOINT_SIDECAR__QUOTA='{ requests_per_second: 30, in_flight: 30 }'
-  AWS credentials and the region are found as every AWS SDK finds them.
+  AWS credentials and the region are found as in every AWS SDK.";
 
-Exit codes:
-  0    finished cleanly
-  1    the shutdown deadline passed with records unsettled; they are delivered again
-  64   the command line is not understood, or a file cannot be read (map)
-  65   a record was refused (map)
-  69   a needed service is unreachable (check); Kafka failed for good, the sessions' table
-       was not read in time, or `admin.listen` is taken (run)
-  70   a bug
-  78   there is something wrong with the configuration
-  130  ended at once by a second SIGINT
-  143  ended at once by a second SIGTERM";
+/// A code and its meaning, the further lines of the meaning below its first.
+fn exit_code(exit: Exit) -> String {
+    let mut lines = vec![format!("  {:<5}", exit as u8)];
+    for word in exit.meaning().split(' ') {
+        if lines[lines.len() - 1].len() + word.len() > WIDTH {
+            lines.push(" ".repeat(7));
+        }
+        let last = lines.len() - 1;
+        lines[last].extend([word, " "]);
+    }
+    lines.iter().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
 
 pub(super) const RUN: &str = "\
-The log goes to the standard error. The pages /livez, /readyz, /metrics and /status are served on \
-`admin.listen`. A second SIGTERM or SIGINT ends the process at once; what is not settled is delivered again.
+The log goes to standard error. `admin.listen` serves the pages /livez, /readyz, /metrics and /status. \
+A second SIGTERM or SIGINT ends the process at once; records that are not settled will be delivered again.
 
 Example:
   pinpoint-sidecar run --config config.yaml";
 
 pub(super) const CHECK: &str = "\
-Tries the brokers, the topics, the consumer group, the dead letters' topic, the sessions' table, the file of \
-places and the AWS credentials, and says of each what is wrong and what to do. Reads no record and sends no event.
+Tries the brokers, the topics, the consumer group, the dead-letter topic, the sessions' table, the database of \
+places and the AWS credentials. If something is wrong, it says what to do. Reads no record and sends no event.
 
 Examples:
   pinpoint-sidecar check --config config.yaml
-  pinpoint-sidecar check --offline --config config.yaml   in a build, without Kafka and AWS";
+  pinpoint-sidecar check --offline --config config.yaml   in a build: without Kafka and AWS";
 
 pub(super) const SCHEMA: &str = "\
 Names:
-  config           the configuration, for editors and tools
-  identity-event   the format identity-event, for those who publish it
+  config           the configuration, for editors and other tools
+  identity-event   the format identity-event, for programs that publish it
 
 Example:
   pinpoint-sidecar schema identity-event > identity-event.schema.json";
 
 pub(super) const MAP: &str = "\
-Maps as `run` does, with the configuration's formats, filter and endpoint, and remembers sessions from one \
-record to the next. Connects to nothing but to Kafka with --topic; joins no group, commits nothing and sends \
-nothing. Needs no configuration. Shows what would be sent, personal data included.
+Maps records as `run` does, with the configuration's formats, filter and endpoint, and remembers sessions from \
+one record to the next. The configuration is optional. Connects only to Kafka, and only with --topic; joins no \
+group, commits nothing and sends nothing. The output is what would be sent, including personal data.
 
-A file holds a record to a line, or records in a JSON array, or a record over many lines.
+A file contains one record per line, a JSON array of records, or one record over several lines.
 
 Examples:
   pinpoint-sidecar map record.json
@@ -80,8 +86,8 @@ Examples:
   pinpoint-sidecar map --config config.yaml --topic keycloak-events --last 5";
 
 pub(super) const DEMO: &str = "\
-Ends with a table and a verdict from comparing what was produced with what arrived; the exit code is 1 \
-when anything is missing or wrong. Takes no configuration.
+Compares the records produced with the events that arrived, and ends with a table and a verdict. The exit code \
+is 1 if anything is missing or wrong. Needs no configuration.
 
 Examples:
   pinpoint-sidecar demo
@@ -89,15 +95,15 @@ Examples:
   pinpoint-sidecar demo --keep-running                    then look at http://127.0.0.1:9464/status";
 
 pub(super) const EMULATOR: &str = "\
-Point the service at it with `destination.pinpoint.endpoint_url`, or any SDK with AWS_ENDPOINT_URL_PINPOINT; \
-any credentials do. Pages under /_emulator show what was accepted, as JSON lines and as counts, and change \
-faults and quota while it runs. Takes no configuration.
+Point the service at it with `destination.pinpoint.endpoint_url`, or an SDK with AWS_ENDPOINT_URL_PINPOINT; any \
+credentials will do. The pages under /_emulator list the accepted events as JSON lines, show counts, and change \
+faults and quota while it runs. Needs no configuration.
 
 Faults:
   a share from 0 to 1 of the requests: throttled, failed, answer-lost, answer-broken, answer-empty
-  of the events: events-throttled, events-failed, events-refused, events-missing
-  of the endpoints: endpoints-missing
-  lengths of time: latency, latency-jitter, retry-after
+  a share of the events: events-throttled, events-failed, events-refused, events-missing
+  a share of the endpoints: endpoints-missing
+  a duration: latency, latency-jitter, retry-after
   instead of all service: outage
 
 Examples:

@@ -1,4 +1,4 @@
-//! Command lines that people may write, and what is said of them.
+//! Command lines that people may write, and the answers to them.
 
 use clap::CommandFactory;
 use insta::assert_snapshot;

@@ -15,17 +15,18 @@
 //! Knows nothing of tokio, rdkafka and AWS. What always holds: the invariants that its simulation checks
 //! by name (see `core/pipeline/simulation.rs`).
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::core::{
     backoff::Backoff,
     destination::DestinationId,
     event::Mapped,
-    record::{Ownership, Record},
+    record::{Assignment, Ownership, Record},
     route::Router,
     session_table::Entry,
     source::Paused,
     time::Moment,
+    units::Switch,
 };
 
 mod acks;
@@ -81,6 +82,8 @@ pub struct PipelineConfig {
     pub backoff: Backoff,
     /// None if the circuit breakers are off.
     pub circuit_breaker: Option<CircuitBreakerConfig>,
+    /// Whether commits name the settled offsets above their position.
+    pub tails: Switch,
     /// Bytes outstanding, at most (plus one fetch).
     pub max_bytes: usize,
     /// How often positions are committed.
@@ -134,7 +137,7 @@ impl Pipeline {
             max_bytes: config.max_bytes,
             commit_interval: config.commit_interval,
             revoke_timeout: config.revoke_timeout,
-            ledger: Ledger::default(),
+            ledger: Ledger::new(config.tails),
             barrier: SessionBarrier::new(backoff.clone(), jitter.fork()),
             domains: config.domains.into_iter().map(QuotaDomain::new).collect(),
             dispatchers,
@@ -174,7 +177,19 @@ impl Pipeline {
             Input::SendFinished { destination, id, answer } => self.sent(now, destination, id, answer),
             Input::DeadLetterFinished(id, outcome) => self.dead_letter_finished(now, id, outcome),
             Input::EntriesFinished(id, outcome) => self.barrier.finish(now, id, outcome),
-            Input::Committed(positions, acknowledged) => self.ledger.committed(&positions, acknowledged),
+            Input::Committed { commits, acknowledged, tails_refused } => {
+                if tails_refused {
+                    self.ledger.tails_refused();
+                }
+                self.ledger.committed(&commits, acknowledged);
+            }
+            Input::Ends(ends) => {
+                for (ownership, end) in ends {
+                    if self.ledger.log_end(ownership, end).is_some() {
+                        self.rewind(ownership);
+                    }
+                }
+            }
             Input::Tick => {}
             Input::Drain => self.draining = true,
         }
@@ -214,10 +229,10 @@ impl Pipeline {
             self.circuit_breakers.release(id);
             self.stalled.remove(&id);
             self.dispatchers.iter_mut().for_each(|(_, dispatcher)| dispatcher.abandon(id));
-            Some((id, self.ledger.release(id)?.position))
+            self.ledger.release(id)
         };
-        let positions = owned.into_iter().filter_map(release).collect();
-        Summary { positions, unsettled }
+        let reached = owned.into_iter().filter_map(release).collect();
+        Summary { commits: self.ledger.commits(reached), unsettled }
     }
 
     /// Takes in what happens after the end: requests that were in flight are counted, and all else is
@@ -232,7 +247,12 @@ impl Pipeline {
 
     fn record(&mut self, now: Moment, record: Record, mapped: Mapped, entries: Vec<Entry>) {
         let ownership = record.ownership;
-        let Read::New(id) = self.ledger.read(record, now) else { return };
+        let id = match self.ledger.read(record, now) {
+            Read::New(id) => id,
+            // The session index has learned of it; nothing of it is sent, and no entry written.
+            Read::SettledBefore | Read::Dropped => return,
+            Read::Void { .. } => return self.rewind(ownership),
+        };
         if entries.is_empty() && self.barrier.is_open() {
             return self.deliver(now, id, ownership, mapped);
         }
@@ -250,6 +270,15 @@ impl Pipeline {
             self.deliver(now, record, ownership, mapped);
             self.fulfil(now, record);
         }
+    }
+
+    /// The inherited tail of a partition is not one of its log: the partition is read again without it.
+    fn rewind(&mut self, ownership: Ownership) {
+        let assignment = self.ledger.partitions().get(&ownership).map(|partition| &partition.assignment);
+        let Some(Assignment { topic, partition, .. }) = assignment else { return };
+        let (topic, partition) = (Arc::clone(topic), *partition);
+        self.output.push(Action::Transition(Transition::TailVoid { topic, partition }));
+        self.output.push(Action::Rewind(ownership));
     }
 
     /// Does what is due, whatever happened.
@@ -282,9 +311,7 @@ impl Pipeline {
     fn commit(&mut self, now: Moment) {
         if self.ledger.has_moved() && now >= self.next_commit {
             self.next_commit = now + self.commit_interval;
-            let commits = self.ledger.take_moved().into_iter();
-            let positions = commits.map(|commit| (commit.ownership, commit.position)).collect();
-            self.output.push(Action::Commit(positions));
+            self.output.push(Action::Commit(self.ledger.take_moved()));
         }
     }
 

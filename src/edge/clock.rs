@@ -1,4 +1,4 @@
-//! The process's clock, for the edges: the pure part is given [`Moment`]s.
+//! The process's clock, for the edges: the pure part gets [`Moment`]s as arguments.
 
 use std::time::Duration;
 
@@ -13,35 +13,31 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that starts now.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
     pub fn start() -> Self {
         Self { origin: Instant::now() }
     }
 
-    /// The present.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
     pub fn now(&self) -> Moment {
         Moment::after_start(Instant::now().saturating_duration_since(self.origin))
     }
 
-    /// The wall-clock time.
     #[must_use]
     pub fn wall() -> Timestamp {
         Timestamp(jiff::Timestamp::now().as_millisecond())
     }
 
-    /// When `moment` is, for a timer.
+    /// The point in time of `moment`, for a timer.
     #[must_use]
     pub fn instant(&self, moment: Moment) -> Instant {
-        // Further away than a timer can be set is never.
+        // A year from now is as good as never, and a timer can be set to it.
         let never = Duration::from_hours(24 * 365);
         self.origin + moment.elapsed().min(never)
     }
 
-    /// When the process started.
     #[must_use]
     pub fn origin(&self) -> Instant {
         self.origin

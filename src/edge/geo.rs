@@ -1,10 +1,10 @@
-//! Where ip addresses are, by a MaxMind database file that the operator supplies.
+//! Finds the place of an IP address in a MaxMind database file that the operator supplies.
 //!
-//! The file is held in memory whole, and read anew when it has changed: a thread looks every half minute.
-//! One that cannot be used takes the place of none that can: the last good one stays. Its directory is at
-//! its end, so that a copy that is not complete is never taken for a database.
+//! The whole file is held in memory. A thread checks every half minute whether it has changed, and reads it
+//! again if so. An unusable file never replaces a usable one: the last good one stays. The file ends with its
+//! directory, so an incomplete copy is never mistaken for a database.
 //!
-//! Knows nothing of events. Neither the file's name nor what it says is logged.
+//! Knows nothing of events. Neither the file's name nor its contents are logged.
 
 use std::{
     fs,
@@ -24,10 +24,10 @@ use tracing::{error, info};
 
 use crate::core::identity::Place;
 
-/// How often the thread looks whether the file has changed.
-const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// How often the thread checks whether the file has changed.
+const CHECK_EVERY: Duration = Duration::from_secs(30);
 
-/// What the name of a database's type holds when it knows places; there are others, of networks and firms.
+/// Words in the types of databases that know places; other databases know networks or companies.
 const WITH_PLACES: [&str; 4] = ["City", "Country", "Enterprise", "Location"];
 
 /// A database of places.
@@ -37,39 +37,34 @@ pub struct Database {
     current: Current,
 }
 
-/// The lock is for the thread that replaces the database while records are mapped.
+/// Behind a lock, because the thread replaces the database while records are mapped.
 type Current = Arc<RwLock<Reader<Vec<u8>>>>;
 
-/// What tells a file from its next version.
+/// Tells a file from its next version.
 type Stamp = (Option<SystemTime>, u64);
 
-/// Why a file is no database of places.
+/// Why a file is not a database of places.
 #[derive(Debug, Error)]
 pub enum GeoError {
-    /// It cannot be read.
     #[error("the database cannot be read")]
     Unreadable(#[source] std::io::Error),
-    /// It is no MaxMind database, or a part of one.
     #[error("the file is not a whole MaxMind database")]
     Broken(#[source] MaxMindDbError),
-    /// It is a database of something else.
     #[error("the database knows neither cities nor countries")]
     WithoutPlaces,
 }
 
-/// What came of looking at the file again.
+/// The result of checking the file for a change.
 #[derive(Debug)]
-pub enum Look {
-    /// It is the same.
-    Same,
-    /// It was read anew.
+pub enum Reload {
+    Unchanged,
     Reloaded,
-    /// It has changed, or gone, and cannot be used: the last good one stays.
+    /// The file has changed or is gone, and cannot be used: the last good one stays.
     Refused(GeoError),
 }
 
-/// Looks at the file until it is dropped.
-pub struct Watch {
+/// The thread that reloads the file. Dropped, it ends.
+pub struct Reloader {
     stop: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -78,66 +73,66 @@ impl Database {
     /// Reads the file.
     ///
     /// # Errors
-    /// When it is no database of places.
+    /// When it is not a database of places.
     pub fn open(path: &Path) -> Result<Self, GeoError> {
         let seen = stamp(path);
         let current = Arc::new(RwLock::new(read(path)?));
         Ok(Self { path: path.to_owned(), seen, current })
     }
 
-    /// Finds the place of an address, always by the newest database. An address may have a port.
+    /// A function that finds the place of an address, which may have a port, in the newest database.
     pub fn locate(&self) -> impl Fn(&str) -> Option<Place<'static>> + Send + use<> {
         let current = Arc::clone(&self.current);
         move |address| place(&current.read().unwrap_or_else(PoisonError::into_inner), address)
     }
 
-    /// Reads the file anew if it has changed since it was last looked at.
-    pub fn look(&mut self) -> Look {
+    /// Reads the file again if it has changed since the last check.
+    pub fn reload_if_changed(&mut self) -> Reload {
         let stamp = stamp(&self.path);
         if stamp == self.seen {
-            return Look::Same;
+            return Reload::Unchanged;
         }
         self.seen = stamp;
         match read(&self.path) {
             Ok(reader) => {
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = reader;
-                Look::Reloaded
+                Reload::Reloaded
             }
-            Err(error) => Look::Refused(error),
+            Err(error) => Reload::Refused(error),
         }
     }
 
-    /// Looks at the file from time to time from now on.
+    /// Starts the thread that reloads the file when it changes.
     ///
     /// # Errors
     /// When the thread cannot be started.
-    pub fn watch(mut self) -> std::io::Result<Watch> {
+    pub fn reload_on_change(mut self) -> std::io::Result<Reloader> {
         let (stop, stopped) = sync_channel(1);
-        let look = move || {
-            while stopped.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
-                match self.look() {
-                    Look::Same => {}
-                    Look::Reloaded => info!("the database of places was read anew"),
-                    Look::Refused(cause) => {
+        let reload = move || {
+            while stopped.recv_timeout(CHECK_EVERY) == Err(RecvTimeoutError::Timeout) {
+                match self.reload_if_changed() {
+                    Reload::Unchanged => {}
+                    Reload::Reloaded => info!("the database of places was reloaded"),
+                    Reload::Refused(cause) => {
                         let cause = code(&cause);
                         error!(
                             cause,
-                            "endpoint.location.database cannot be used as it is now; the last good one stays"
+                            "endpoint.location.database has changed and cannot be used; the last good one stays"
                         );
                     }
                 }
             }
         };
-        let thread = thread::Builder::new().name("places".to_owned()).spawn(look)?;
-        Ok(Watch { stop: Some(stop), thread: Some(thread) })
+        let thread = thread::Builder::new().name("places".to_owned()).spawn(reload)?;
+        Ok(Reloader { stop: Some(stop), thread: Some(thread) })
     }
 }
 
-impl Drop for Watch {
+impl Drop for Reloader {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // It panicked, or it is over: either way nothing is left to do.
+            // Whether it panicked or ended, there is nothing left to do.
             let _ = thread.join();
         }
     }

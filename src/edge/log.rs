@@ -1,9 +1,9 @@
-//! The log: what is written, in which form, and where to.
+//! The log: its levels, its form and its output.
 //!
-//! Goes to the standard error, so that the standard output is for results. Our own lines are those at the
-//! configured level and above; other crates stay at `warn` whatever our level, because what they say of a
-//! request or a record is not ours to keep private. librdkafka's log arrives through the Kafka edges'
-//! contexts as our own lines; `log` records of other crates are not taken up at all.
+//! It goes to standard error, because standard output is for results. Our own lines are written from the
+//! configured level up. Other crates stay at `warn` whatever our level is, because we cannot keep what they log
+//! of a request or a record private. librdkafka's log arrives as our own lines, through the contexts of the
+//! Kafka clients; `log` records of other crates are ignored.
 
 use std::io;
 
@@ -19,13 +19,13 @@ use tracing_subscriber::{
     util::{SubscriberInitExt, TryInitError},
 };
 
-/// `log`: what is logged, and how.
+/// The section `log`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
     /// The form of a line.
     pub format: Format,
-    /// The least that is written of our own.
+    /// The lowest level of our own lines that are written.
     pub level: Level,
 }
 
@@ -133,7 +133,7 @@ mod tests {
         String::from_utf8(page.0.lock().unwrap().clone()).unwrap()
     }
 
-    /// Which of the levels are written, from `error` to `trace`: ours in capitals, another crate's not.
+    /// The levels that are written, from `error` to `trace`: ours in capitals, those of other crates not.
     fn written(level: Level) -> String {
         let lines = logged(Format::Text, level, || {
             error!("E.");

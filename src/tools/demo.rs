@@ -1,5 +1,5 @@
-//! The demonstration that needs nothing but this binary: an embedded Kafka, an embedded PutEvents server,
-//! and between them the service itself, as `run` would start it.
+//! The demo, which needs nothing but this binary: an embedded Kafka, an embedded PutEvents server, and between
+//! them the service itself, as `run` would start it.
 //!
 //! ```text
 //! generate ─► produce ─► Kafka ─► the service ─► PutEvents server ◄─ script
@@ -8,8 +8,8 @@
 //!                                └─► verdict ─► report
 //! ```
 //!
-//! Knows nothing of the service's insides. What always holds: the verdict goes by what was seen from
-//! outside, and by nothing that the service says of itself but its counts, which are compared too.
+//! Knows nothing of the service's insides. The verdict always rests on what was observed from outside; the
+//! service's own counts are only compared with it.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ use crate::{
         progress::Progress,
         report::report,
         script::Script,
-        stage::{LETTERS, PARTITIONS, Stage, TOPIC},
+        stage::{DEAD_LETTERS, PARTITIONS, Stage, TOPIC},
         verdict::{Circumstances, judge},
         watch::{Watched, Watcher},
         words::grouped,
@@ -54,10 +54,10 @@ mod words;
 /// The share of records that are hostile or repeated.
 const HOSTILE: f64 = 0.03;
 
-/// When the first user comes, 2026-11-22T10:00:00Z: the same in every run, so that a seed says all.
+/// 2026-11-22T10:00:00Z, when the first user comes. Fixed, so that a run depends on the seed alone.
 const BEGINNING: Timestamp = Timestamp(1_795_341_600_000);
 
-/// Shows the service at work, and judges it. A signal drains and ends it, a second one at once.
+/// Runs the service and judges it. A signal drains it; a second one ends it at once.
 ///
 /// # Errors
 /// When a part cannot be started.
@@ -66,21 +66,25 @@ pub async fn run(arguments: DemoArguments) -> Result<Exit, Failure> {
     say(&introduction(&stage, &arguments))?;
     let drain = CancellationToken::new();
     select! {
-        exit = play(stage, &arguments, &drain) => exit,
+        exit = deliver_and_judge(stage, &arguments, &drain) => exit,
         exit = signals::drain_then_end(&drain) => exit,
     }
 }
 
-/// The whole play: the service and the server, and beside them those who produce, watch and judge.
-async fn play(stage: Stage, arguments: &DemoArguments, drain: &CancellationToken) -> Result<Exit, Failure> {
+/// Runs the service and the server, with the producer, the readers and the observer beside them.
+async fn deliver_and_judge(
+    stage: Stage,
+    arguments: &DemoArguments,
+    drain: &CancellationToken,
+) -> Result<Exit, Failure> {
     let destination = Pinpoint::emulated(&stage.config.destination.pinpoint).map_err(bug)?;
     let (asking, queries) = app::queries();
     let (over, closed, finished) = (drain.child_token(), CancellationToken::new(), CancellationToken::new());
-    // However this ends: threads would go on otherwise.
+    // Ends the threads, however this function ends.
     let _finish = (finished.clone().drop_guard(), drain.clone().drop_guard());
     let mut threads = JoinSet::new();
     let watcher = watcher(&stage, arguments, &mut threads, (drain, &finished)).map_err(bug)?;
-    let mut audience = Audience { arguments, watcher, service: asking.clone() };
+    let mut observer = Observer { arguments, watcher, service: asking.clone() };
     let Stage { kafka: _kafka, server, admin, config } = stage;
     let delivering = async {
         let ended = app::deliver(&config, destination, admin, drain.clone(), (asking, queries)).await;
@@ -89,19 +93,19 @@ async fn play(stage: Stage, arguments: &DemoArguments, drain: &CancellationToken
         ended
     };
     let watching = async {
-        let said = audience.watch(&over).await;
+        let run = observer.watch(&over).await;
         drain.cancel();
-        said
+        run
     };
-    let (ended, said, ()) = join!(delivering, watching, server.run(closed.clone()));
-    let (ended, said) = (ended?, said?);
-    let exit = audience.leave(said, &ended.records, ended.failed.is_some()).await;
+    let (ended, run, ()) = join!(delivering, watching, server.run(closed.clone()));
+    let (ended, run) = (ended?, run?);
+    let exit = observer.conclude(run, &ended.records, ended.failed.is_some()).await;
     finished.cancel();
     threads.join_all().await;
     Ok(if ended.unsettled > 0 { Exit::Unsettled } else { exit? })
 }
 
-/// Starts those who produce and read back, and makes the one who watches.
+/// Starts the producer and the reader of dead letters, and makes the watcher.
 fn watcher(
     stage: &Stage,
     arguments: &DemoArguments,
@@ -130,7 +134,7 @@ fn watcher(
     })
 }
 
-/// All records of the run; without an end where it is to go on after the verdict.
+/// All records of the run; without an end if it goes on after the verdict.
 fn records(arguments: &DemoArguments) -> Generator {
     let records = if arguments.keep_running { u64::MAX } else { arguments.records };
     Generator::new(&GeneratorOptions {
@@ -143,51 +147,51 @@ fn records(arguments: &DemoArguments) -> Generator {
     })
 }
 
-/// Those who look on, and say what they saw.
-struct Audience<'a> {
+/// Watches the run and prints what it saw.
+struct Observer<'a> {
     arguments: &'a DemoArguments,
     watcher: Watcher,
     service: mpsc::Sender<Query>,
 }
 
-/// What was said of a run that is over.
+/// What was observed of a run that is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Said {
+struct Run {
     watched: Watched,
     took: Duration,
-    /// The exit code of a verdict that was given while the service went on.
+    /// The exit code of a verdict that was given before the service ended.
     verdict: Option<Exit>,
 }
 
-impl Audience<'_> {
-    /// Watches until the run is over; and after that, where it is to go on, until `over`.
-    async fn watch(&mut self, over: &CancellationToken) -> Result<Said, Failure> {
+impl Observer<'_> {
+    /// Watches until the run is over, and on until `over` if the run is to go on.
+    async fn watch(&mut self, over: &CancellationToken) -> Result<Run, Failure> {
         let watched = self.watcher.until_settled(&self.service, over).await;
         let took = self.watcher.clock.now().elapsed();
         self.watcher.progress.end();
-        let mut said = Said { watched, took, verdict: None };
+        let mut run = Run { watched, took, verdict: None };
         if !self.arguments.keep_running || watched != Watched::Settled {
-            return Ok(said);
+            return Ok(run);
         }
         self.watcher.collector.complete(self.arguments.records, true).await;
         if let Some(snapshot) = watch::snapshot(&self.service).await {
-            said.verdict = Some(self.judge(&snapshot.records, true, took)?);
+            run.verdict = Some(self.judge(&snapshot.records, true, took)?);
             say(STILL_RUNNING)?;
             self.watcher.trickle(over).await;
         }
-        Ok(said)
+        Ok(run)
     }
 
-    /// Gives the verdict of a service that has ended, by itself or when it was asked to.
-    async fn leave(&mut self, said: Said, records: &RecordCounts, by_itself: bool) -> Result<Exit, Failure> {
-        // Where a person ended it, something may be left.
-        let whole = by_itself || (said.watched != Watched::Ended && said.verdict.is_none());
+    /// Gives the verdict on a service that has ended, by itself or because it was asked to.
+    async fn conclude(&mut self, run: Run, records: &RecordCounts, by_itself: bool) -> Result<Exit, Failure> {
+        // If a person ended it, something may be left.
+        let whole = by_itself || (run.watched != Watched::Ended && run.verdict.is_none());
         self.watcher.collector.complete(u64::MAX, whole).await;
-        let exit = self.judge(records, whole, said.took)?;
-        Ok(said.verdict.filter(|verdict| *verdict != Exit::Clean).unwrap_or(exit))
+        let exit = self.judge(records, whole, run.took)?;
+        Ok(run.verdict.filter(|verdict| *verdict != Exit::Clean).unwrap_or(exit))
     }
 
-    /// Says what is to be said of what was seen so far.
+    /// Prints the report and the verdict on what was observed so far.
     fn judge(&mut self, service: &RecordCounts, whole: bool, took: Duration) -> Result<Exit, Failure> {
         let server = self.watcher.server.counts();
         let refusals = self.arguments.faults.0.contains(&DemoFault::Refused);
@@ -199,23 +203,25 @@ impl Audience<'_> {
 }
 
 const STILL_RUNNING: &str = "
-Still running, with some twenty records a second; SIGINT (Ctrl-C) drains and ends it.
+Still running, with about twenty records a second. SIGINT (Ctrl-C) drains and ends it.
 ";
 
-/// What is about to happen, and where to look at it.
 fn introduction(stage: &Stage, arguments: &DemoArguments) -> String {
     let Stage { server, config, .. } = stage;
     let listen = config.admin.listen;
     let asked = arguments.listen;
-    let taken =
-        if asked.port() == 0 || listen == asked { "" } else { " (a free port: the one asked for is taken)" };
+    let taken = if asked.port() == 0 || listen == asked {
+        ""
+    } else {
+        " (a free port, because the requested one is taken)"
+    };
     let faults = match &*arguments.faults.to_string() {
         "" => "no faults".to_owned(),
         faults => format!("faults: {faults}"),
     };
     format!(
         "Kafka      {}, embedded: {PARTITIONS} partitions of {TOPIC}\n\
-         {:11}dead letters to {LETTERS}\n\
+         {:11}dead letters go to {DEAD_LETTERS}\n\
          PutEvents  {}, embedded: 15 requests a second, as AWS has it\n\
          Admin      http://{listen}/status{taken}\n\
          Records    {} of {} users, some hostile; {faults}\n\n",
@@ -232,7 +238,7 @@ fn say(words: &str) -> Result<(), Failure> {
     cli::print(words).map_err(|error| Failure::new(Exit::Unreachable, closed(error)))
 }
 
-/// What cannot fail on a machine that can run this at all.
+/// A failure of something that cannot fail on a machine that can run the demo at all.
 fn bug(cause: impl Into<anyhow::Error>) -> Failure {
     Failure::new(Exit::Bug, cause)
 }

@@ -1,9 +1,9 @@
-//! A server that answers `PutEvents` as Amazon Pinpoint does, or did: with the quota, strict about what
-//! is sent, and with faults on demand. No emulator of AWS implements this call.
+//! A server that answers `PutEvents` as Amazon Pinpoint did: with its quota, strict about requests, and with
+//! faults on demand. No emulator of AWS implements this call.
 //!
-//! It is used by the demo, by tests and benchmarks in the same process, and on its own by anyone who
-//! wants to try a real Kafka without AWS. It knows nothing of the rest of this service but its names of
-//! event types and its points in time: what it accepts is decided by the rules alone.
+//! The demo, tests and benchmarks use it in the same process; on its own it lets you try a real Kafka without
+//! AWS. Knows nothing of the rest of this service but its event types and its points in time: the rules alone
+//! decide what is accepted.
 //!
 //! ```text
 //! routes ─► put_events ─► state ─► wire, rules, faults, limit, journal
@@ -37,7 +37,7 @@ mod answer;
 mod command;
 mod control;
 mod faults;
-mod held;
+mod in_flight;
 mod journal;
 mod limit;
 mod put_events;
@@ -47,21 +47,19 @@ mod signature;
 mod state;
 mod wire;
 
-/// How long requests in flight have to end when the server stops; one that hangs on purpose never does.
+/// How long requests in flight may take once the server stops; one that hangs on purpose never ends.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// How a server is set up.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The quota of the account and region, which all applications share; none switches it off.
+    /// The quota of the account and region, which all applications share; `None` switches it off.
     pub quota: Option<Quota>,
-    /// What goes wrong.
     pub faults: Faults,
-    /// The seed of what goes wrong at random.
+    /// The seed of random faults.
     pub seed: u64,
-    /// How many accepted events are kept, the newest; with 0 they are only counted.
+    /// How many accepted events are kept: the newest. With 0, events are only counted.
     pub keep_events: usize,
-    /// Whether events that are accepted again are counted; takes some ten bytes for each event id.
+    /// Whether duplicates are counted, which takes some ten bytes for each event id.
     pub find_duplicates: bool,
 }
 
@@ -77,7 +75,7 @@ impl Default for Options {
     }
 }
 
-/// A server that listens and is yet to run.
+/// A server that listens and does not run yet.
 pub struct Emulator {
     listener: TcpListener,
     address: SocketAddr,
@@ -89,42 +87,41 @@ impl Emulator {
     ///
     /// # Errors
     ///
-    /// When the address cannot be listened on.
+    /// When it cannot listen on the address.
     pub async fn bind(address: SocketAddr, options: Options) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address, control: Control::new(options) })
     }
 
-    /// The address that is listened on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The URL to give to an SDK as its endpoint.
+    /// The endpoint URL for an SDK.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The handle to watch and change the server with.
+    /// The handle that watches and changes the server.
     #[must_use]
     pub fn control(&self) -> Control {
         self.control.clone()
     }
 
-    /// Two lines for a person who started the server alone.
+    /// Two lines for whoever started the server on its own.
     #[must_use]
     pub fn usage(&self) -> String {
         let url = self.url();
         format!(
-            "PutEvents is answered on {url} (set AWS_ENDPOINT_URL_PINPOINT={url}; any credentials do)\n\
-             {url}/_emulator says what else there is: accepted events, counts, faults, quota"
+            "PutEvents is answered on {url} (set AWS_ENDPOINT_URL_PINPOINT={url}; any credentials will do)\n\
+             {url}/_emulator lists its pages: accepted events, counts, faults, quota"
         )
     }
 
-    /// Serves until `shutdown`, then lets requests in flight end.
+    /// Serves until `shutdown`, then waits for requests in flight.
     pub async fn run(self, shutdown: CancellationToken) {
         info!(address = %self.address, "emulator is listening");
         let mut connections = JoinSet::new();
@@ -136,7 +133,7 @@ impl Emulator {
                         connections.spawn(serve(stream, self.control.clone(), shutdown.clone()));
                     }
                     Err(error) => {
-                        // Mostly too many open files: an attempt at once would fail the same way.
+                        // Usually too many open files: an immediate retry would fail too.
                         warn!(%error, "emulator cannot accept a connection");
                         sleep(Duration::from_millis(100)).await;
                     }
@@ -152,7 +149,7 @@ impl Emulator {
 
 /// Serves one connection, request by request.
 async fn serve(stream: TcpStream, control: Control, shutdown: CancellationToken) {
-    // Answers are small and waited for; a connection on which this fails is no worse than slow.
+    // Answers are small and the client waits for them. If this fails, the connection is merely slow.
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| {
         let control = control.clone();
@@ -167,7 +164,7 @@ async fn serve(stream: TcpStream, control: Control, shutdown: CancellationToken)
     let connection = http.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     select! {
-        // However it ended, by the client, by a fault or by an error of the client's, it is over.
+        // Whether the client, a fault or an error ended it, it is over.
         _ = connection.as_mut() => return,
         () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
     }

@@ -68,7 +68,7 @@ fn main() -> ExitCode {
 }
 
 fn measure() {
-    let Some(kafka) = Kafka::start() else { return };
+    let kafka = Kafka::start();
     let records = records();
     println!("{records} records of {EVENTS_PER_RECORD} events each, 100 events a request");
     kafka.create_topic(TOPIC, PARTITIONS, &[]);

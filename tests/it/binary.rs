@@ -1,19 +1,19 @@
-//! The binary as a person starts it: what it says, where it says it, and its exit codes.
+//! The binary: its outputs and its exit codes.
 //!
-//! Needs nothing but the binary; every service that it names is one that does not answer.
+//! Needs nothing else: no service that these tests name answers.
 
 use std::{
     fs,
     process::{Command, Output},
 };
 
-/// Starts the binary with `arguments` and `environment` and waits for its end.
+/// Runs the binary with `arguments` and `environment`.
 fn started(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pinpoint-sidecar"));
     command.args(arguments).env_clear().envs(environment.iter().copied()).output().unwrap()
 }
 
-/// Checks the exit code, and that the two outputs hold a text each; an empty text stands for an empty output.
+/// Checks the exit code and the two outputs: each contains its text, and is empty if the text is.
 #[track_caller]
 fn check(arguments: &[&str], environment: &[(&str, &str)], code: i32, stdout: &str, stderr: &str) {
     let output = started(arguments, environment);
@@ -39,7 +39,7 @@ fn help_and_version_are_results() {
 }
 
 #[test]
-fn a_command_line_that_is_not_understood_is_64() {
+fn an_invalid_command_line_is_64() {
     check(&[], &[], 64, "", "Usage:");
     check(&["rnu"], &[], 64, "", "error: unrecognized subcommand");
     check(&["run", "--confg", "x"], &[], 64, "", "--config");
@@ -62,7 +62,7 @@ fn a_configuration_with_problems_is_78() {
 }
 
 #[test]
-fn all_problems_of_a_configuration_are_told_at_once_and_no_value() {
+fn all_problems_of_a_configuration_are_reported_at_once_and_no_value() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.yaml");
     let wrong =
@@ -70,8 +70,8 @@ fn all_problems_of_a_configuration_are_told_at_once_and_no_value() {
     fs::write(&file, wrong).unwrap();
     let environment = [ENOUGH[0], ("PINPOINT_SIDECAR__LOG__LEVEL", "s3cret")];
     let output = started(&["run", "--config", &file.to_string_lossy()], &environment);
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(78), "{told}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{errors}");
     for problem in [
         "sorce",
         "did you mean",
@@ -80,9 +80,9 @@ fn all_problems_of_a_configuration_are_told_at_once_and_no_value() {
         "PINPOINT_SIDECAR__LOG__LEVEL",
         "dead_letter",
     ] {
-        assert!(told.contains(problem), "no {problem} in {told}");
+        assert!(errors.contains(problem), "no {problem} in {errors}");
     }
-    assert!(!told.contains("s3cret"), "{told}");
+    assert!(!errors.contains("s3cret"), "{errors}");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn check_shows_where_events_go() {
 }
 
 #[test]
-fn a_database_of_places_that_is_missing_or_broken_is_told_before_anything_starts() {
+fn a_missing_or_broken_database_of_places_is_reported_before_anything_starts() {
     let folder = tempfile::tempdir().unwrap();
     let (broken, missing) = (folder.path().join("s3cret.mmdb"), folder.path().join("s3cret-too.mmdb"));
     fs::write(&broken, "no database").unwrap();
@@ -133,12 +133,15 @@ fn a_database_of_places_that_is_missing_or_broken_is_told_before_anything_starts
             ("PINPOINT_SIDECAR__ADMIN__LISTEN", "127.0.0.1:0"),
             ("PINPOINT_SIDECAR__SOURCE__BROKERS", "127.0.0.1:1"),
         ];
-        let told = format!("error: endpoint.location.database cannot be used\ncaused by: {cause}");
-        check(&["run"], &environment, 78, "", &told);
-        check(&["map"], &environment, 78, "", &told);
+        let error = format!("error: endpoint.location.database cannot be used\ncaused by: {cause}");
+        check(&["run"], &environment, 78, "", &error);
+        check(&["map"], &environment, 78, "", &error);
         check(&["check"], &environment, 69, &format!("FAILS  the database of places: {cause}"), "");
         let output = started(&["run"], &environment);
-        assert!(!String::from_utf8_lossy(&output.stderr).contains("s3cret"), "the file's name is told");
+        assert!(
+            !String::from_utf8_lossy(&output.stderr).contains("s3cret"),
+            "the file's name is not reported"
+        );
     }
 }
 

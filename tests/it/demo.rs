@@ -23,15 +23,15 @@ fn demo(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs the demo to its end, which is to be a good one, and gives the numbers of its table by name.
+/// Runs the demo, whose verdict must be good; returns the numbers of its table by name.
 #[track_caller]
 fn numbers(arguments: &[&str]) -> BTreeMap<String, u64> {
-    said(arguments).lines().filter_map(number).collect()
+    output(arguments).lines().filter_map(number).collect()
 }
 
-/// What the demo says until its end, which is to be a good one.
+/// Runs the demo, whose verdict must be good; returns its output.
 #[track_caller]
-fn said(arguments: &[&str]) -> String {
+fn output(arguments: &[&str]) -> String {
     let Output { status, stdout, stderr } = demo(arguments).output().expect("the binary starts");
     let (out, err) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     assert_eq!(status.code(), Some(0), "{out}\n{err}");
@@ -42,7 +42,7 @@ fn said(arguments: &[&str]) -> String {
     out.into_owned()
 }
 
-/// A line of the table: its name and its number.
+/// The name and the number in a line of the table.
 fn number(line: &str) -> Option<(String, u64)> {
     let (name, rest) = line.split_at_checked(23)?;
     let number = rest.split_whitespace().next()?.replace(',', "").parse().ok()?;
@@ -73,11 +73,11 @@ fn with_all_faults_everything_arrives_at_least_once() {
 
 #[test]
 fn the_records_are_of_several_providers_and_the_table_names_them() {
-    let said = said(&["--records", "1000", "--users", "100", "--faults", "none"]);
-    let (_, produced) = said.split_once("records produced").expect("the first row");
+    let output = output(&["--records", "1000", "--users", "100", "--faults", "none"]);
+    let (_, produced) = output.split_once("records produced").expect("the first row");
     let (produced, _) = produced.split_once("delivered").expect("the second row");
     for provider in ["keycloak", "okta", "auth0", "fusionauth", "identity-event", "hostile"] {
-        assert!(produced.contains(provider), "{provider}: {said}");
+        assert!(produced.contains(provider), "{provider}: {output}");
     }
 }
 

@@ -1,5 +1,5 @@
-//! Tests of the deployment files: that they are what the tools take, and agree with the service and with
-//! one another. No image is built and no cluster asked.
+//! The deployment files are valid, and agree with the service and with each other. No image is built, and no
+//! cluster is asked.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! `emulator` as a person starts it: what its options do, what it tells over HTTP, and how it ends.
+//! The command `emulator`: its options, its pages and its end.
 //!
 //! Needs nothing but the binary.
 
@@ -20,7 +20,7 @@ use super::support::{
 /// Longer than any of these takes on a loaded machine.
 const SOON: Duration = Duration::from_secs(40);
 
-/// A running emulator. Dropped, it is killed.
+/// A running emulator; it is killed when it is dropped.
 struct Started {
     process: Process,
     address: SocketAddr,
@@ -28,7 +28,6 @@ struct Started {
 }
 
 impl Started {
-    /// Starts it on a port that the system chooses.
     #[track_caller]
     fn with(arguments: &[&str]) -> Self {
         let scratch = tempfile::tempdir().unwrap();
@@ -37,12 +36,13 @@ impl Started {
         let process = Process::start(&mut command, scratch.path());
         assert!(process.says(SOON, "PutEvents is answered on http://"), "{:?}", process.lines());
         let lines = process.lines();
-        let told = lines.iter().find_map(|line| line.split("answered on http://").nth(1)?.split(' ').next());
-        let address = told.expect("an address").parse().expect("an address");
+        let address =
+            lines.iter().find_map(|line| line.split("answered on http://").nth(1)?.split(' ').next());
+        let address = address.expect("an address").parse().expect("an address");
         Self { process, address, _scratch: scratch }
     }
 
-    /// Sends one event, and gives the status that it was answered with.
+    /// Sends one event; returns the HTTP status.
     #[track_caller]
     fn send(&self, id: &str) -> u16 {
         let event = json!({ "EventType": "_userauth.sign_in", "Timestamp": "2026-11-22T21:20:28.244Z" });
@@ -61,7 +61,7 @@ impl Started {
         serde_json::from_str(&self.page("/_emulator/counts").body).expect("JSON")
     }
 
-    /// Asks it to stop and gives its exit code.
+    /// Stops it; returns the exit code.
     #[track_caller]
     fn stop(mut self, signal: Signal) -> Option<i32> {
         self.process.signal(signal);
@@ -70,7 +70,7 @@ impl Started {
 }
 
 #[test]
-fn what_was_accepted_is_told_as_json_lines_and_counts() {
+fn accepted_events_are_listed_as_json_lines_and_counted() {
     let emulator = Started::with(&[]);
     assert_eq!(["one", "two", "three"].map(|id| emulator.send(id)), [202; 3]);
     let lines = emulator.page("/_emulator/events").body;
@@ -103,7 +103,7 @@ fn faults_and_quota_are_taken_from_the_options() {
 }
 
 #[test]
-fn the_same_seed_lets_the_same_requests_fail() {
+fn a_seed_decides_which_requests_fail() {
     let answers = |seed: &str| {
         let arguments = ["--requests-per-second", "0", "--fault", "throttled=0.5", "--seed", seed];
         let emulator = Started::with(&arguments);
@@ -116,15 +116,15 @@ fn the_same_seed_lets_the_same_requests_fail() {
 }
 
 #[test]
-fn a_fault_that_there_is_not_is_64_and_an_address_in_use_69() {
-    let check = |arguments: &[&str], code: i32, said: &str| {
+fn an_unknown_fault_is_64_and_an_address_in_use_69() {
+    let check = |arguments: &[&str], code: i32, message: &str| {
         let output = service::run(&[&["emulator"], arguments].concat());
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{error}");
-        assert!(error.contains(said), "{error}");
+        assert!(error.contains(message), "{error}");
     };
-    check(&["--fault", "trottled=1"], 64, "error: --fault: no such fault, or not its value");
-    check(&["--fault", "throttled=often"], 64, "error: --fault: no such fault, or not its value");
+    check(&["--fault", "trottled=1"], 64, "error: --fault: unknown fault, or wrong value");
+    check(&["--fault", "throttled=often"], 64, "error: --fault: unknown fault, or wrong value");
     check(&["--fault", "throttled"], 64, "a fault is written NAME=VALUE");
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("an address").to_string();

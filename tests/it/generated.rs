@@ -1,5 +1,5 @@
-//! The generator of records against the mapping and Pinpoint's encoder: two readings of the same rules that
-//! know nothing of one another must agree on every record.
+//! The generator of records, and the mapping with Pinpoint's encoder: two independent readings of the same rules agree
+//! on every record.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use pinpoint_sidecar::{
 
 const START: Timestamp = Timestamp(1_795_382_400_000);
 
-/// Maps what the generator makes and checks each record against what the generator expects of it.
+/// Maps generated records and compares the results with the generator's expectations.
 #[track_caller]
 fn check(seed: u64, users: u32, hostile: f64) {
     for providers in [Providers::Keycloak, Providers::Several] {
@@ -69,7 +69,7 @@ fn outcome(mapped: Mapped) -> Expected {
 }
 
 #[test]
-fn the_mapping_makes_of_each_record_what_the_generator_expects() {
+fn each_generated_record_becomes_what_the_generator_expects() {
     for seed in 0..4 {
         check(seed, 200, 0.0);
         check(seed, 50, 0.1);

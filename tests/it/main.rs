@@ -1,6 +1,7 @@
-//! Tests of the service from outside: its binary, the embedded broker, and a real Apache Kafka.
+//! Tests of the service from outside, with its binary and the embedded broker.
 //!
-//! What they stand on is in `support`; each other module is one kind of scenario.
+//! `support` holds what they are built on; each other module is one kind of scenario. The scenarios on a real
+//! Apache Kafka are a program of their own, `real/main.rs`.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stderr, reason = "the test runner shows it with a failure")]
@@ -16,7 +17,7 @@ mod map;
 mod panics;
 mod providers;
 mod readme;
-mod real;
 mod source_tree;
+#[allow(dead_code, reason = "the tests with a real Kafka use the rest of it")]
 mod support;
 mod wire;

@@ -1,4 +1,4 @@
-//! `map` as a person uses it: what it shows of records, and how it ends.
+//! The command `map`: its output and its exit codes.
 
 use std::{
     fs,
@@ -8,13 +8,9 @@ use std::{
 
 use insta::assert_snapshot;
 
-use super::support::{
-    client::{Client, Message},
-    kafka::Kafka,
-    mock::MockKafka,
-};
+use super::support::{last_records, mock::MockKafka};
 
-/// A sign-in, its session's end, and one record each that is ignored and refused.
+/// A sign-in, the end of its session, an ignored record and two refused ones.
 const RECORDS: &str = r#"{"version":1,"type":"sign_in","id":"e1","time":"2026-11-22T21:20:28.244Z","user":"u1","session":"s1","person":{"email":"anna@example.com"}}
 {"version":1,"type":"session_stopped","id":"e2","time":1795382488244,"user":"u1","session":"s1","reason":"logout"}
 []
@@ -22,28 +18,28 @@ const RECORDS: &str = r#"{"version":1,"type":"sign_in","id":"e1","time":"2026-11
 {"type":"s3cret
 "#;
 
-/// Starts `map` with `arguments` and `input`, and waits for its end.
+/// Runs `map` with `arguments` and `input`.
 fn started(arguments: &[&str], input: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pinpoint-sidecar"));
     command.arg("map").args(arguments).env_clear();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = command.spawn().unwrap();
-    // What does not read its input to the end has said why.
+    // If it does not read its input to the end, its output says why.
     let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
     process.wait_with_output().unwrap()
 }
 
-/// What `map` says, both outputs together, with its exit code.
-fn told(arguments: &[&str], input: &str) -> String {
+/// Both outputs of `map`, and its exit code.
+fn output(arguments: &[&str], input: &str) -> String {
     let output = started(arguments, input);
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     format!("{out}{err}exit code {}", output.status.code().unwrap())
 }
 
 #[test]
-fn what_records_become_is_shown() {
+fn records_are_shown_in_three_forms() {
     let format = ["--format", "identity-event"];
-    let shown = |output: &str| told(&[&format[..], &["--output", output]].concat(), RECORDS);
+    let shown = |form: &str| output(&[&format[..], &["--output", form]].concat(), RECORDS);
     assert_snapshot!("text", shown("text"));
     assert_snapshot!("json", shown("json"));
     assert_snapshot!("request", shown("request"));
@@ -61,10 +57,9 @@ fn where_each_event_goes_is_shown() {
         "\n",
         r#"{"type":"sign_up","id":"e2","time":1795382428244,"user":"u","provider":"mine"}"#
     );
-    let map = |output: &str| {
-        let arguments =
-            ["--config", file.to_str().unwrap(), "--format", "identity-event", "--output", output];
-        told(&arguments, input)
+    let map = |form: &str| {
+        let arguments = ["--config", file.to_str().unwrap(), "--format", "identity-event", "--output", form];
+        output(&arguments, input)
     };
     let text = map("text");
     assert!(text.contains("  destinations\n    e1:session: lab, shop\n    e1:sign_in: lab\n"), "{text}");
@@ -75,18 +70,18 @@ fn where_each_event_goes_is_shown() {
 }
 
 #[test]
-fn lines_an_array_and_one_record_over_many_lines_are_the_same() {
+fn lines_an_array_and_a_record_over_many_lines_are_read_alike() {
     let lines = r#"{"type":"sign_up","id":"e1","time":1795382428244,"user":"u1"}"#;
     let array = format!("[\n{lines}\n]");
     let pretty = format!("{:#}\n", serde_json::from_str::<serde_json::Value>(lines).unwrap());
-    let map = |input: &str| told(&["--format", "identity-event"], input);
+    let map = |input: &str| output(&["--format", "identity-event"], input);
     assert!(map(lines).contains("_userauth.sign_up"), "{}", map(lines));
     assert_eq!(map(&array), map(lines));
     assert_eq!(map(&pretty), map(lines));
 }
 
 #[test]
-fn the_configuration_says_the_format_and_the_filter() {
+fn the_configuration_gives_the_format_and_the_filter() {
     let folder = tempfile::tempdir().unwrap();
     let (config, records) = (folder.path().join("config.yaml"), folder.path().join("records.jsonl"));
     fs::write(
@@ -96,16 +91,16 @@ fn the_configuration_says_the_format_and_the_filter() {
     .unwrap();
     fs::write(&records, r#"{"i":"e1","t":1795382428,"u":"u1"}"#).unwrap();
     let (config, records) = (config.to_str().unwrap(), records.to_str().unwrap());
-    let shown = told(&["--config", config, records], "");
+    let shown = output(&["--config", config, records], "");
     assert!(shown.starts_with("record 1: custom\n") && shown.contains("_userauth.sign_up"), "{shown}");
     assert!(shown.ends_with("exit code 0"), "{shown}");
 }
 
 #[test]
-fn what_cannot_be_is_told() {
-    let custom = told(&["--format", "custom"], "");
+fn mistakes_are_reported() {
+    let custom = output(&["--format", "custom"], "");
     assert!(custom.contains("error: the format custom needs a filter") && custom.ends_with("exit code 64"));
-    let missing = told(&["nowhere.json"], "");
+    let missing = output(&["nowhere.json"], "");
     assert!(missing.contains("error: nowhere.json cannot be read") && missing.ends_with("exit code 64"));
     let wrong = started(&["--config", "nowhere.yaml"], "");
     assert_eq!(wrong.status.code(), Some(78));
@@ -115,42 +110,5 @@ fn what_cannot_be_is_told() {
 fn the_last_records_of_a_topic_are_read_and_nothing_is_committed() {
     let kafka = MockKafka::start();
     kafka.create_topic("events", 1);
-    check_last(&kafka.client, "events");
-}
-
-#[test]
-fn the_last_records_of_a_topic_are_read_and_no_group_is_joined() {
-    let Some(kafka) = Kafka::shared() else { return };
-    kafka.create_topic("map-last", 1, &[]);
-    check_last(&kafka.client, "map-last");
-    let groups = kafka.client.groups();
-    assert!(!groups.contains(&group("map-last")), "{groups:?}");
-}
-
-/// Maps the last two of five records of a topic, in a group that has never been.
-#[track_caller]
-fn check_last(client: &Client, topic: &str) {
-    let record = |number: usize| {
-        Message::of(format!(
-            r#"{{"type":"sign_up","id":"e{number}","time":1795382428244,"user":"u{number}"}}"#
-        ))
-    };
-    client.produce(topic, (1..=5).map(record));
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("config.yaml");
-    let (brokers, group) = (&client.bootstrap, group(topic));
-    let source = format!("source: {{ brokers: '{brokers}', group: {group}, format: identity-event }}");
-    fs::write(&config, source).unwrap();
-    let shown = told(&["--config", config.to_str().unwrap(), "--topic", topic, "--last", "2"], "");
-    let heads: Vec<_> = shown.lines().filter(|line| line.starts_with("record")).collect();
-    let expected = [
-        format!("record 1 ({topic}, partition 0, offset 3): identity-event"),
-        format!("record 2 ({topic}, partition 0, offset 4): identity-event"),
-    ];
-    assert_eq!(heads, expected, "{shown}");
-    assert!(client.committed(&group, topic).is_empty(), "nothing is committed");
-}
-
-fn group(topic: &str) -> String {
-    format!("{topic}-group")
+    last_records::check(&kafka.client, "events");
 }

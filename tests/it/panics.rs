@@ -1,22 +1,22 @@
 //! A panic anywhere ends the process, with an exit code of its own.
 //!
-//! No input makes the binary panic, so the process is this test binary: it starts itself once more, to run
-//! one test, with a variable that tells it to install the binary's hook and to panic.
+//! No input makes the binary panic, so this test program starts itself again for one test, with a variable that
+//! makes it install the binary's hook and panic.
 
 use std::{env, process::Command, thread};
 
 use pinpoint_sidecar::{core::catch_panic, exit};
 
-const TOLD_TO_PANIC: &str = "PINPOINT_SIDECAR_TEST_PANICS";
+const PANIC: &str = "PINPOINT_SIDECAR_TEST_PANICS";
 
 #[test]
 fn a_panic_on_any_thread_ends_the_process_with_70_and_says_where_but_not_why() {
-    if env::var_os(TOLD_TO_PANIC).is_some() {
+    if env::var_os(PANIC).is_some() {
         panic_elsewhere();
     }
     let this = "panics::a_panic_on_any_thread_ends_the_process_with_70_and_says_where_but_not_why";
     let mut command = Command::new(env::current_exe().expect("the path of the tests"));
-    command.args(["--exact", this, "--nocapture"]).env(TOLD_TO_PANIC, "yes");
+    command.args(["--exact", this, "--nocapture"]).env(PANIC, "yes");
     let output = command.output().expect("the tests start");
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(70), "{out}\n{err}");

@@ -1,15 +1,15 @@
-//! The pages of `deploy/providers`: each example record, mapped with the page's configuration, becomes what
-//! the page says.
+//! The pages of `deploy/providers`: each example record, mapped with the page's configuration, becomes what the
+//! page shows.
 //!
-//! A page has a `yaml` block that begins with `source:` (the first counts), and `json` blocks each with the
-//! `text` block that follows it. `INSTA_UPDATE=always` writes the `text` blocks anew, as it does snapshots.
+//! A page has a `yaml` block that begins with `source:` (the first one counts), and `json` blocks, each followed by
+//! a `text` block. `INSTA_UPDATE=always` rewrites the `text` blocks, like snapshots.
 
 use std::{env, fs, path::Path};
 
 use super::support::service;
 
 #[test]
-fn each_example_becomes_what_its_page_says() {
+fn each_example_becomes_what_its_page_shows() {
     let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/providers");
     let update = env::var_os("INSTA_UPDATE").is_some_and(|how| how == "always");
     let mut examples = 0;
@@ -28,15 +28,15 @@ fn each_example_becomes_what_its_page_says() {
     assert!(examples >= 2, "the pages are found");
 }
 
-/// The page with what its examples become, and how many there are.
+/// The page with up-to-date `text` blocks, and their number.
 fn mapped(page: &str) -> (String, usize) {
     let mut parts: Vec<_> = page.split("```").map(str::to_owned).collect();
     let (mut config, mut record, mut count) = (None, None, 0);
-    // What is between two marks is a block, its language on its first line.
+    // Between two marks is a block, with its language on the first line.
     for block in parts.iter_mut().skip(1).step_by(2) {
         let Some((language, body)) = block.split_once('\n') else { continue };
         match language {
-            // Secrets in files are not there when this is tested.
+            // The tests have no files with secrets.
             "yaml" if config.is_none() && body.starts_with("source:") && !body.contains("file:") => {
                 config = Some(body.to_owned());
             }
@@ -67,7 +67,7 @@ fn map(config: &str, record: &str) -> String {
     text.lines().map(|line| without_now(line) + "\n").collect()
 }
 
-/// The line, its time replaced where it is that of the record, which is now.
+/// The line, with its time replaced if it is the record's, which is now.
 fn without_now(line: &str) -> String {
     let Some((name, value)) = line.split_once("Timestamp: ") else { return line.to_owned() };
     let age = value.parse().map(|time: jiff::Timestamp| jiff::Timestamp::now().duration_since(time));

@@ -1,12 +1,13 @@
-//! What the tests stand on: brokers, a PutEvents server, the service as a process, and the oracle, which
-//! compares what was produced with what arrived.
+//! The parts that tests are built from: brokers, a PutEvents server, the service as a process, and the oracle,
+//! which compares the records produced with the events that arrived.
 //!
-//! Nothing here outlives the test process, however that ends, and nothing waits without a deadline.
+//! Nothing here outlives the test process, however it ends, and nothing waits without a deadline.
 
 pub(crate) mod answering;
 pub(crate) mod client;
 pub(crate) mod http;
 pub(crate) mod kafka;
+pub(crate) mod last_records;
 pub(crate) mod mock;
 pub(crate) mod oracle;
 pub(crate) mod port;

@@ -198,6 +198,10 @@ impl Reporter {
                 error!(%topic, "most of the topic is refused: its intake stops; see its dead letters");
             }
             Transition::CircuitClosed { topic } => info!(%topic, "topic is taken again"),
+            Transition::TailVoid { topic, partition } => {
+                let what = "what was committed about settled records is not true of this log";
+                warn!(%topic, partition, "{what}: the partition is read again from its position");
+            }
             Transition::PartitionHeld { topic, partition, code } => {
                 error!(
                     %topic, partition, %code,

@@ -91,6 +91,22 @@ pub enum Refused {
 }
 
 impl Ignored {
+    pub const ALL: [Self; 13] = [
+        Self::Tombstone,
+        Self::AdminEvent,
+        Self::TypeNotMapped,
+        Self::ClientFailure,
+        Self::Activity,
+        Self::NoUser,
+        Self::UnknownUser,
+        Self::SessionAlreadyClosed,
+        Self::SessionNotKnown,
+        Self::NoOpenSession,
+        Self::NoSession,
+        Self::DeletedRow,
+        Self::Empty,
+    ];
+
     /// The code, for labels and logs.
     #[must_use]
     pub const fn code(self) -> Code {
@@ -113,6 +129,22 @@ impl Ignored {
 }
 
 impl Refused {
+    /// One of each kind.
+    pub const ALL: [Self; 12] = [
+        Self::NotJson,
+        Self::NotAnEvent,
+        Self::TooLarge,
+        Self::Unrecognised,
+        Self::NotTheFormat,
+        Self::NoType,
+        Self::FieldNotText,
+        Self::FieldInvalid { field: "", expected: "" },
+        Self::FilterFailed,
+        Self::TooManyEvents,
+        Self::UserIdNotAllowed,
+        Self::NoTime,
+    ];
+
     /// The code, for labels, logs and dead letters.
     #[must_use]
     pub const fn code(self) -> Code {

@@ -26,9 +26,10 @@ use crate::core::{
     },
     record::{Assignment, Ownership, Record},
     time::Moment,
+    units::Switch,
 };
 
-pub(super) use commits::{Commit, Reached};
+pub(super) use commits::Reached;
 
 /// Identifies a record within the process; larger means read later. Never used twice, so that a late
 /// completion cannot settle another record.
@@ -77,27 +78,10 @@ pub(super) enum Read {
     Void { position: i64 },
 }
 
-/// Whether settled tails are written and read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Tails {
-    #[default]
-    On,
-    Off,
-}
-
-/// What an ownership begins with, as the group's coordinator has it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Inherited {
-    /// The id of the cluster; unless it is known there are no tails.
-    pub(super) cluster: Option<Arc<str>>,
-    /// The committed position at which reading begins, with its metadata.
-    pub(super) committed: Option<(i64, Option<Box<str>>)>,
-}
-
 /// The records that are outstanding and the ownerships they belong to.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    tails: Tails,
+    tails: Switch,
     /// Characters of a tail's text, at most.
     tail_limit: usize,
     next: u64,
@@ -131,7 +115,8 @@ struct Entry {
 }
 
 impl Ledger {
-    pub(super) fn new(tails: Tails) -> Self {
+    /// `tails` says whether settled tails are written and read.
+    pub(super) fn new(tails: Switch) -> Self {
         Self {
             tails,
             tail_limit: tail::MAX_TEXT,
@@ -145,16 +130,18 @@ impl Ledger {
     }
 
     /// Begins an ownership. Returns the ownership of the same partition that it ends, if there is one.
-    pub(super) fn assign(&mut self, assignment: Assignment, inherited: Inherited) -> Option<Ownership> {
+    pub(super) fn assign(&mut self, assignment: Assignment) -> Option<Ownership> {
         let same = |other: &Partition| {
             other.assignment.topic == assignment.topic && other.assignment.partition == assignment.partition
         };
         let ended = self.partitions.iter().find(|(_, partition)| same(partition)).map(|(id, _)| *id);
         let ownership = assignment.ownership;
-        let cluster = inherited.cluster.filter(|_| self.tails == Tails::On);
-        let scope = cluster.map(|cluster| Scope::new(&cluster, &assignment));
-        let (position, text) = inherited.committed.unzip();
-        let tail = text.flatten().and_then(|text| Tail::parse(&text, scope?, position?));
+        let cluster = assignment.cluster.as_ref().filter(|_| self.tails == Switch::On);
+        let scope = cluster.map(|cluster| Scope::new(cluster, &assignment));
+        let tail = assignment
+            .committed
+            .as_ref()
+            .and_then(|committed| Tail::parse(committed.metadata.as_ref()?, scope?, committed.position));
         let offsets = tail.map(Offsets::inherit).unwrap_or_default();
         let partition = Partition { assignment, offsets, committed: None, scope };
         self.partitions.insert(ownership, partition);
@@ -307,12 +294,6 @@ impl Ledger {
     /// What was counted.
     pub(super) fn counts(&self) -> &RecordCounts {
         &self.counts
-    }
-}
-
-impl Default for Ledger {
-    fn default() -> Self {
-        Self::new(Tails::default())
     }
 }
 

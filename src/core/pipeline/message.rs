@@ -11,7 +11,7 @@ use crate::core::{
     pipeline::transition::Transition,
     record::{Assignment, Ownership, Record},
     session_table::{Entry, WriteId},
-    source::Paused,
+    source::{Commit, Paused},
     write_outcome::WriteOutcome,
 };
 
@@ -33,8 +33,15 @@ pub enum Input {
     DeadLetterFinished(DeadLetterId, WriteOutcome),
     /// A write to the session table ended.
     EntriesFinished(WriteId, WriteOutcome),
-    /// A commit ended: its positions, and whether they were acknowledged.
-    Committed(Vec<(Ownership, i64)>, bool),
+    /// A commit ended.
+    Committed {
+        commits: Vec<Commit>,
+        acknowledged: bool,
+        /// The brokers took the positions without their tails, which were too large.
+        tails_refused: bool,
+    },
+    /// The end of each partition's log: the offset of the next record to be produced.
+    Ends(Vec<(Ownership, i64)>),
     /// Time has passed.
     Tick,
     /// Read nothing more, settle what can be settled, then stop.
@@ -50,10 +57,14 @@ pub enum Action {
     WriteDeadLetter(DeadLetter),
     /// Write these entries of the sessions' table.
     WriteEntries(WriteId, Vec<Entry>),
-    /// Commit these positions.
-    Commit(Vec<(Ownership, i64)>),
-    /// Give these ownerships up, with a commit of their positions.
-    Release(Vec<(Ownership, Option<i64>)>),
+    Commit(Vec<Commit>),
+    /// Give up these ownerships, after these commits.
+    Release {
+        ownerships: Vec<Ownership>,
+        commits: Vec<Commit>,
+    },
+    /// End this ownership and begin another one at its committed position, without a tail.
+    Rewind(Ownership),
     /// Read this from now on.
     Pause(Paused),
     /// Tell a person.
@@ -65,8 +76,8 @@ pub enum Action {
 /// How a pipeline ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// The positions to commit at last.
-    pub positions: Vec<(Ownership, i64)>,
+    /// What to commit at last.
+    pub commits: Vec<Commit>,
     /// Records that were given up unsettled at the end; they are delivered again.
     pub unsettled: usize,
 }

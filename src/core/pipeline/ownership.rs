@@ -4,7 +4,7 @@
 //! committed again, and nothing more is sent of it (invariant 2).
 
 use crate::core::{
-    pipeline::{Action, Pipeline, Transition, ledger::Inherited},
+    pipeline::{Action, Pipeline, Transition, ledger::Reached},
     record::{Assignment, Ownership},
     time::Moment,
 };
@@ -14,7 +14,7 @@ impl Pipeline {
         for assignment in assignments {
             self.dispatchers.iter_mut().for_each(|(_, dispatcher)| dispatcher.own(assignment.ownership));
             self.circuit_breakers.own();
-            let ended = self.ledger.assign(assignment, Inherited::default());
+            let ended = self.ledger.assign(assignment);
             self.lose(now, ended.into_iter().collect());
         }
         self.share(now);
@@ -71,17 +71,19 @@ impl Pipeline {
         if done.is_empty() {
             return false;
         }
-        let released = done.into_iter().map(|(id, _)| (id, self.release(now, id))).collect();
+        let ownerships: Vec<_> = done.into_iter().map(|(id, _)| id).collect();
+        let reached = ownerships.iter().filter_map(|id| self.release(now, *id)).collect();
         self.share(now);
-        self.output.push(Action::Release(released));
+        let commits = self.ledger.commits(reached);
+        self.output.push(Action::Release { ownerships, commits });
         true
     }
 
-    /// Ends an ownership; returns the position it had reached. The share is to be moved afterwards.
-    fn release(&mut self, now: Moment, ownership: Ownership) -> Option<i64> {
+    /// Ends an ownership; returns what it had reached. The share is to be moved afterwards.
+    fn release(&mut self, now: Moment, ownership: Ownership) -> Option<Reached> {
         let assignment = self.ledger.partitions().get(&ownership)?.assignment.clone();
         let before = self.ledger.counts().released;
-        let position = self.ledger.release(ownership).map(|reached| reached.position);
+        let reached = self.ledger.release(ownership);
         let records = self.ledger.counts().released - before;
         if records > 0 {
             let Assignment { topic, partition, .. } = assignment;
@@ -96,6 +98,6 @@ impl Pipeline {
             let transitions = dispatcher.take_transitions();
             self.output.extend(transitions.into_iter().map(Action::Transition));
         }
-        position
+        reached
     }
 }

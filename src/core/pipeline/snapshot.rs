@@ -64,6 +64,8 @@ pub struct PartitionStatus {
     pub oldest: Option<Moment>,
     /// Whether it is being given up.
     pub revoking: bool,
+    /// Settled records above the position.
+    pub settled_above: u64,
 }
 
 /// One destination.
@@ -164,6 +166,7 @@ impl Pipeline {
             next_read: partition.offsets.next_read(),
             oldest: partition.offsets.oldest(),
             revoking: self.revoking.iter().any(|(other, _)| *other == ownership),
+            settled_above: partition.settled_above(),
         })
     }
 

@@ -5,19 +5,18 @@
 use std::{num::NonZeroUsize, sync::Arc};
 
 use super::*;
-use crate::{
-    core::{
-        code::Code,
-        dead_letter::DeadLetter,
-        destination::{Answer, Encoder, Outcome, Request, tests::Whole},
-        event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Refusal},
-        pipeline::config::BatchConfig,
-        record::Assignment,
-        session_table::WriteId,
-        time::Timestamp,
-        units::Span,
-        write_outcome::WriteOutcome,
-    },
+use crate::core::{
+    code::Code,
+    dead_letter::DeadLetter,
+    destination::{Answer, Encoder, Outcome, Request, tests::Whole},
+    event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Refusal},
+    pipeline::config::BatchConfig,
+    record::Assignment,
+    session_table::WriteId,
+    source::Commit,
+    time::Timestamp,
+    units::Span,
+    write_outcome::WriteOutcome,
 };
 
 mod failures;
@@ -40,6 +39,7 @@ pub(crate) struct Bench {
     transitions: Vec<Transition>,
     commits: Vec<(Ownership, i64)>,
     released: Vec<(Ownership, Option<i64>)>,
+    rewound: Vec<Ownership>,
     paused: Paused,
     stopped: bool,
 }
@@ -76,6 +76,7 @@ impl Bench {
             transitions: Vec::new(),
             commits: Vec::new(),
             released: Vec::new(),
+            rewound: Vec::new(),
             paused: Paused::default(),
             stopped: false,
         };
@@ -93,8 +94,14 @@ impl Bench {
             match action {
                 Action::Send(request) => self.requests.push(request),
                 Action::WriteDeadLetter(letter) => self.letters.push(letter),
-                Action::Commit(positions) => self.commits.extend(positions),
-                Action::Release(released) => self.released.extend(released),
+                Action::Commit(commits) => {
+                    self.commits.extend(commits.iter().map(|it| (it.ownership, it.position)))
+                }
+                Action::Release { ownerships, commits } => {
+                    let position = |id| commits.iter().find(|it| it.ownership == id).map(|it| it.position);
+                    self.released.extend(ownerships.into_iter().map(|id| (id, position(id))));
+                }
+                Action::Rewind(ownership) => self.rewound.push(ownership),
                 Action::Pause(paused) => self.paused = paused,
                 Action::Transition(transition) => self.transitions.push(transition),
                 Action::WriteEntries(id, entries) => self.writes.push((id, entries)),
@@ -223,8 +230,13 @@ fn pipeline(config: Config) -> Pipeline {
         max_bytes: config.max_bytes,
         commit_interval: Duration::from_secs(2),
         revoke_timeout: Duration::from_secs(10),
+        tails: Switch::On,
         jitter: Jitter::Longest,
     })
+}
+
+fn committed(ownership: Ownership, position: i64, acknowledged: bool) -> Input {
+    Input::Committed { commits: vec![Commit::at(ownership, position)], acknowledged, tails_refused: false }
 }
 
 pub(crate) fn record(ownership: Ownership, offset: i64) -> Record {
@@ -293,7 +305,7 @@ fn a_commit_that_failed_is_due_again() {
     bench.read(A, &[1]);
     bench.answer(accept);
     bench.pass(Duration::from_secs(2));
-    bench.handle(Input::Committed(vec![(A, 1)], false));
+    bench.handle(committed(A, 1, false));
     bench.pass(Duration::from_secs(2));
     assert_eq!(bench.commits, [(A, 1), (A, 1)]);
 }

@@ -53,6 +53,9 @@ pub enum Transition {
         /// Why it had not been.
         code: Code,
     },
+    /// What a commit said of settled records above its position is not true of the partition's log: it is read
+    /// again from the position, and nothing of it counts as settled.
+    TailVoid { topic: Arc<str>, partition: i32 },
     /// A partition was given up with records that were not settled; they will be delivered again.
     ReleasedUnsettled {
         /// The topic.

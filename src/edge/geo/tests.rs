@@ -156,23 +156,23 @@ fn a_changed_file_is_read_anew_and_a_broken_one_changes_nothing() {
     let mut database = Database::open(&path).unwrap();
     let locate = database.locate();
     let city = || locate("198.51.100.7").and_then(|place| place.city);
-    assert!(matches!(database.look(), Look::Same));
+    assert!(matches!(database.reload_if_changed(), Reload::Unchanged));
     fs::write(&path, b"half a file").unwrap();
-    assert!(matches!(database.look(), Look::Refused(GeoError::Broken(_))));
-    assert!(matches!(database.look(), Look::Same), "it is told once");
+    assert!(matches!(database.reload_if_changed(), Reload::Refused(GeoError::Broken(_))));
+    assert!(matches!(database.reload_if_changed(), Reload::Unchanged), "a change is reported once");
     fs::remove_file(&path).unwrap();
-    assert!(matches!(database.look(), Look::Refused(GeoError::Unreadable(_))));
-    assert!(matches!(database.look(), Look::Same), "it is told once");
+    assert!(matches!(database.reload_if_changed(), Reload::Refused(GeoError::Unreadable(_))));
+    assert!(matches!(database.reload_if_changed(), Reload::Unchanged), "a change is reported once");
     assert_eq!(city().as_deref(), Some("Los Angeles"));
     fs::write(&path, cities("Sacramento")).unwrap();
-    assert!(matches!(database.look(), Look::Reloaded));
+    assert!(matches!(database.reload_if_changed(), Reload::Reloaded));
     assert_eq!(city().as_deref(), Some("Sacramento"));
 }
 
 #[test]
-fn the_watch_ends_when_it_is_dropped() {
+fn the_thread_ends_when_its_handle_is_dropped() {
     let (_folder, path) = written("cities.mmdb", &cities("Los Angeles"));
-    drop(Database::open(&path).unwrap().watch().unwrap());
+    drop(Database::open(&path).unwrap().reload_on_change().unwrap());
 }
 
 #[test]

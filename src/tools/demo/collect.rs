@@ -1,7 +1,7 @@
-//! Collects the evidence from where it comes: the producer's acknowledgements, the PutEvents server, the
-//! dead letters' topic and the group's commits.
+//! Collects the evidence: the producer's acknowledgements, the accepted events, the dead letters and the
+//! group's commits.
 //!
-//! Knows nothing of the service, and does not judge. The evidence has this one owner, and is only added to.
+//! Knows nothing of the service, and does not judge. The evidence only grows, and has no other owner.
 
 use std::time::Duration;
 
@@ -13,22 +13,21 @@ use tokio::{
 
 use crate::tools::{
     demo::{
-        evidence::{Evidence, Letter, Sent},
+        evidence::{DeadLetter, Evidence, Sent},
         inspect,
     },
     emulator::Control,
 };
 
-/// How often is looked whether all is there.
+/// How often the collector checks whether everything is there.
 const LOOK: Duration = Duration::from_millis(200);
-/// How long the last dead letters and commits may take to be seen.
+/// How long the last dead letters and commits may take to show up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Collects the evidence.
 pub(super) struct Collector {
     evidence: Evidence,
     sent: Receiver<Sent>,
-    letters: Receiver<Letter>,
+    letters: Receiver<DeadLetter>,
     server: Control,
     /// The number of the last accepted event that was looked at.
     seen: u64,
@@ -37,22 +36,22 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    /// Collects what comes through the channels, from `server`, and from `group` at the `brokers`.
+    /// Collects from the two channels, from `server`, and from `group` at the `brokers`.
     pub(super) fn new(
-        (sent, letters): (Receiver<Sent>, Receiver<Letter>),
+        (sent, letters): (Receiver<Sent>, Receiver<DeadLetter>),
         server: Control,
         (brokers, group): (String, String),
     ) -> Self {
         Self { evidence: Evidence::default(), sent, letters, server, seen: 0, brokers, group }
     }
 
-    /// Takes in what has come, and shows all that has come so far.
+    /// Takes in what has arrived; returns all the evidence so far.
     pub(super) fn collect(&mut self) -> &Evidence {
         while let Ok(sent) = self.sent.try_recv() {
             self.evidence.send(sent);
         }
         while let Ok(letter) = self.letters.try_recv() {
-            self.evidence.letters.push(letter);
+            self.evidence.dead_letters.push(letter);
         }
         for accepted in self.server.events(self.seen) {
             self.seen = accepted.sequence;
@@ -61,26 +60,25 @@ impl Collector {
         &self.evidence
     }
 
-    /// Waits for what is still under way once nothing more happens, but not for ever: for `records`
-    /// acknowledgements or the producer's end, for the last dead letters, and for the commit of everything
-    /// where the run is `whole`.
+    /// Waits for what is still under way, but not for ever: for `records` acknowledgements or the producer's
+    /// end, for the last dead letters, and, if the run is `whole`, until everything is committed.
     pub(super) async fn complete(&mut self, records: u64, whole: bool) {
         let all = async {
             let mut looks = interval(LOOK);
             loop {
                 looks.tick().await;
-                // In this order: what was sent and written before is there when it is collected.
+                // In this order: what was sent and written before this moment is collected below.
                 let produced = self.sent.is_closed();
                 self.look_at_positions().await;
                 let evidence = self.collect();
                 let produced = produced || evidence.sent.len() as u64 >= records;
-                let read_back = evidence.letters.len() >= evidence.positions.letters;
+                let read_back = evidence.dead_letters.len() >= evidence.positions.dead_letters;
                 if produced && read_back && (!whole || evidence.left() == 0) {
                     break;
                 }
             }
         };
-        // What is not there by then shows in the verdict.
+        // The verdict shows what is still missing.
         let _ = timeout(PATIENCE, all).await;
     }
 

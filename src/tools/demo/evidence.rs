@@ -1,7 +1,7 @@
-//! What is known of a run from outside the service: what was produced, what arrived at the PutEvents
-//! server, what lies in the dead letters, and what the group has committed.
+//! The evidence of a run, as seen from outside the service: the records produced, the events that arrived at
+//! the PutEvents server, the dead letters and the committed positions.
 //!
-//! Knows nothing of what the service says of itself, and judges nothing.
+//! Knows nothing of what the service reports, and judges nothing.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -11,66 +11,65 @@ use std::{
 
 use crate::tools::{demo::generate::Expected, emulator::Accepted};
 
-/// Where a record lies in the topic that is read.
+/// The position of a record in the source topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Place {
+pub(super) struct RecordId {
     pub(super) partition: i32,
     pub(super) offset: i64,
 }
 
-/// A record that the broker has taken.
+/// A record that the broker has acknowledged.
 #[derive(Clone, Debug)]
 pub(super) struct Sent {
-    pub(super) place: Place,
-    /// What must become of it.
+    pub(super) record: RecordId,
+    /// What it must become.
     pub(super) expected: Expected,
     pub(super) fingerprint: Fingerprint,
-    /// Whose it is.
+    /// The provider that wrote it.
     pub(super) from: &'static str,
 }
 
-/// Tells whether two records are the same: a hash of timestamp, key and value.
+/// A hash of timestamp, key and value, equal for equal records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fingerprint(u64);
 
-/// What was read from the dead letters' topic.
+/// A dead letter, as it was read back.
 #[derive(Clone, Debug)]
-pub(super) struct Letter {
-    /// Where its headers say that the record came from.
-    pub(super) place: Place,
-    /// Why, as a code.
+pub(super) struct DeadLetter {
+    /// The record that its headers name.
+    pub(super) record: RecordId,
+    /// A code.
     pub(super) reason: String,
-    /// The one event that was refused; none when the whole record was.
+    /// The event that was refused; `None` if the whole record was.
     pub(super) event_id: Option<String>,
-    /// Of what was read: the letter is to be the original.
+    /// Of the dead letter itself, which must be the original record.
     pub(super) fingerprint: Fingerprint,
 }
 
-/// What arrived of one event id.
+/// The arrivals of one event id.
 #[derive(Clone, Debug)]
 pub(super) struct Arrival {
-    /// How often the server took it.
+    /// How often the server accepted it.
     pub(super) times: u64,
-    /// Whether its type fits the slot in its id, and it always came for the same endpoint.
+    /// Whether its type fits the slot in its id, and its endpoint was always the same.
     pub(super) sound: bool,
     endpoint_id: Arc<str>,
 }
 
-/// Where the group stands, by partition of the topic that is read.
+/// The progress of the service in Kafka.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Positions {
-    /// The committed positions; none where nothing was committed.
+    /// The committed positions by partition of the source topic; a partition without a commit is not there.
     pub(super) committed: BTreeMap<i32, i64>,
-    /// The dead letters that the broker took.
-    pub(super) letters: usize,
+    /// How many dead letters there are.
+    pub(super) dead_letters: usize,
 }
 
-/// All that is known of a run.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Evidence {
-    pub(super) sent: BTreeMap<Place, Sent>,
+    pub(super) sent: BTreeMap<RecordId, Sent>,
     pub(super) arrivals: HashMap<String, Arrival>,
-    pub(super) letters: Vec<Letter>,
+    pub(super) dead_letters: Vec<DeadLetter>,
     pub(super) positions: Positions,
 }
 
@@ -83,24 +82,24 @@ impl Fingerprint {
 }
 
 impl Positions {
-    /// Whether the group has committed past a record.
-    pub(super) fn pass(&self, place: Place) -> bool {
-        self.committed.get(&place.partition).is_some_and(|position| place.offset < *position)
+    /// Whether the group has committed a position past the record.
+    pub(super) fn pass(&self, record: RecordId) -> bool {
+        self.committed.get(&record.partition).is_some_and(|position| record.offset < *position)
     }
 }
 
 impl Evidence {
-    /// How many records were not committed past.
+    /// How many records lie at or after a committed position.
     pub(super) fn left(&self) -> usize {
-        self.sent.keys().filter(|place| !self.positions.pass(**place)).count()
+        self.sent.keys().filter(|record| !self.positions.pass(**record)).count()
     }
 
-    /// The broker has taken a record.
+    /// Adds a record that the broker has acknowledged.
     pub(super) fn send(&mut self, sent: Sent) {
-        self.sent.insert(sent.place, sent);
+        self.sent.insert(sent.record, sent);
     }
 
-    /// The server has taken an event.
+    /// Adds an event that the server has accepted.
     pub(super) fn arrive(&mut self, accepted: &Accepted) {
         let endpoint_id = Arc::clone(&accepted.endpoint_id);
         let new = || Arrival { times: 0, sound: true, endpoint_id };

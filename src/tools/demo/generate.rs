@@ -1,9 +1,9 @@
-//! Records such as a running Keycloak 26 writes through the most used publisher (SnuK87/keycloak-kafka,
-//! which writes no key), and such as other providers write, and for each of them what must become of it.
+//! Generates records as Keycloak 26 writes them through the most used publisher (SnuK87/keycloak-kafka, which
+//! writes no key), and as other providers write them, each with what it must become.
 //!
-//! Many users live whole session lives at the same time, interleaved in time order; some hostile records
-//! lie between. Knows nothing of how this service reads records: what is expected follows from the
-//! rules for identity providers' events alone. The same options always give the same records.
+//! Many users go through whole sessions at the same time, interleaved in time order, with a few hostile
+//! records in between. Knows nothing of how this service reads records: the expectations follow from the rules
+//! for identity providers' events alone. The same options always give the same records.
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
@@ -24,72 +24,60 @@ mod others;
 /// Users begin their first visit within this time of the start, in milliseconds.
 const FIRST_VISITS: i64 = 10 * 60 * 1000;
 
-/// What is to be generated.
 #[derive(Clone, Debug)]
 pub struct GeneratorOptions {
-    /// How many users there are; at least one.
+    /// How many users there are: at least one.
     pub users: u32,
-    /// How many records are generated, the hostile ones included.
+    /// How many records there are, including the hostile ones.
     pub records: usize,
-    /// What all that is random follows from.
+    /// The seed of everything random.
     pub seed: u64,
     /// The share of records that are hostile or repeated, from 0 to 1.
     pub hostile: f64,
-    /// When the first user comes.
+    /// The earliest time of a record.
     pub start_time: Timestamp,
-    /// Whose records there are.
     pub providers: Providers,
 }
 
-/// Whose records are generated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Providers {
-    /// Keycloak's alone.
+    /// Only Keycloak.
     Keycloak,
-    /// Half of the users have other providers.
+    /// Half of the users have another provider.
     Several,
 }
 
-/// A record, and what is expected of it.
+/// A record and what it must become.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Produced {
-    /// The record's timestamp.
     pub timestamp: Timestamp,
-    /// The record's key.
     pub key: Option<Vec<u8>>,
-    /// The record's value; none is a tombstone.
+    /// `None` is a tombstone.
     pub value: Option<Vec<u8>>,
-    /// What must become of it.
     pub expected: Expected,
-    /// Whose it is, for people.
+    /// The provider, for people.
     pub from: &'static str,
 }
 
-/// What must become of a record.
+/// What a record must become.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// App events with these ids, each the source event's id and the output's slot.
-    Delivered {
-        /// The ids, in order.
-        event_ids: Vec<String>,
-    },
-    /// The same: an earlier record was this one, byte for byte, so that these ids arrive once more.
-    Repeated {
-        /// The ids, in order.
-        event_ids: Vec<String>,
-    },
+    /// App events with these ids: each is the source event's id and a slot.
+    Delivered { event_ids: Vec<String> },
+    /// The same ids once more, because an earlier record was the same byte for byte.
+    Repeated { event_ids: Vec<String> },
     /// Nothing, on purpose.
     Ignored,
     /// A dead letter.
     DeadLetter,
 }
 
-/// Generates records, in the order of their times.
+/// Generates records in time order.
 pub struct Generator {
     rng: Rng,
     realm: Realm,
     lives: Vec<Life>,
-    /// The users by the time of what they do next.
+    /// The users by the time of their next act.
     next: BinaryHeap<Reverse<(i64, usize)>>,
     hostile: f64,
     providers: Providers,
@@ -99,7 +87,6 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// Prepares the users.
     #[must_use]
     pub fn new(options: &GeneratorOptions) -> Self {
         let mut rng = Rng::with_seed(options.seed);
@@ -111,7 +98,7 @@ impl Generator {
         Self { rng, realm, lives, next, hostile, providers, remaining, last_delivered: None }
     }
 
-    /// The next thing that any user does.
+    /// The record of the next act of any user.
     fn ordinary(&mut self) -> Option<Produced> {
         let Reverse((time, user)) = self.next.pop()?;
         let happening = self.lives[user].live(&mut self.rng);
@@ -128,7 +115,7 @@ impl Generator {
         Some(produced)
     }
 
-    /// What the user's provider writes, and the slots of the app events that become of it.
+    /// The record that the user's provider writes, and the slots of its app events.
     fn write(
         &self,
         id: &str,
@@ -152,7 +139,7 @@ impl Generator {
         (vendor.name(), value, happening.slots())
     }
 
-    /// Something hostile, at the time of the next ordinary thing.
+    /// A hostile record at the time of the next ordinary one.
     fn hostile(&mut self) -> Option<Produced> {
         if self.rng.u8(0..16) == 0
             && let Some(last) = self.last_delivered.take()

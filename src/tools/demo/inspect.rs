@@ -1,7 +1,6 @@
-//! What any other client of the cluster sees: the dead letters, read back while they come, and where the
-//! group stands.
+//! What any client of the cluster can see: the dead letters as they are written, and the group's commits.
 //!
-//! Knows nothing of the service but its contract: names of topics, group and headers.
+//! Knows nothing of the service but its contract: the names of topics, group and headers.
 
 use std::time::Duration;
 
@@ -15,34 +14,34 @@ use tokio::sync::mpsc::{self, Receiver};
 use tokio_util::sync::CancellationToken;
 
 use crate::tools::demo::{
-    evidence::{Fingerprint, Letter, Place, Positions},
-    stage::{LETTERS, PARTITIONS, TOPIC},
+    evidence::{DeadLetter, Fingerprint, Positions, RecordId},
+    stage::{DEAD_LETTERS, PARTITIONS, TOPIC},
 };
 
-/// Dead letters that may wait to be looked at.
+/// Dead letters that may wait in the channel.
 const WAITING: usize = 4096;
 /// How long one wait for a dead letter takes.
 const TURN: Duration = Duration::from_millis(100);
 /// How long the broker may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What reads the dead letters until `stop`, for a thread of its own. Nothing that is not a dead letter of
-/// this service comes through the channel.
+/// A function that reads the dead letters until `stop`, for a thread of its own. Only dead letters of this
+/// service come through the channel.
 ///
 /// # Errors
-/// When the consumer cannot be made.
+/// When the consumer cannot be created.
 pub(super) fn reader(
     brokers: &str,
     stop: CancellationToken,
-) -> KafkaResult<(Receiver<Letter>, impl FnOnce() + Send + 'static)> {
+) -> KafkaResult<(Receiver<DeadLetter>, impl FnOnce() + Send + 'static)> {
     let consumer = consumer(brokers, "reads-the-dead-letters")?;
-    consumer.assign(&partitions(LETTERS, PARTITIONS / 2, Offset::Beginning))?;
-    let (told, letters) = mpsc::channel(WAITING);
+    consumer.assign(&partitions(DEAD_LETTERS, PARTITIONS / 2, Offset::Beginning))?;
+    let (send, letters) = mpsc::channel(WAITING);
     let read = move || {
         while !stop.is_cancelled() {
             let message = consumer.poll(TURN).and_then(Result::ok);
             let letter = message.and_then(|message| letter(&message));
-            if letter.is_some_and(|letter| told.blocking_send(letter).is_err()) {
+            if letter.is_some_and(|letter| send.blocking_send(letter).is_err()) {
                 return;
             }
         }
@@ -50,7 +49,7 @@ pub(super) fn reader(
     Ok((letters, read))
 }
 
-/// Where `group` stands, and how many dead letters there are; blocks until the broker has answered.
+/// The commits of `group`, and the number of dead letters. Blocks until the broker has answered.
 ///
 /// # Errors
 /// When the broker does not answer.
@@ -64,13 +63,13 @@ pub(super) fn positions(brokers: &str, group: &str) -> KafkaResult<Positions> {
     });
     let mut letters = 0;
     for partition in 0..PARTITIONS / 2 {
-        let (_, end) = consumer.fetch_watermarks(LETTERS, partition, PATIENCE)?;
+        let (_, end) = consumer.fetch_watermarks(DEAD_LETTERS, partition, PATIENCE)?;
         letters += usize::try_from(end).unwrap_or_default();
     }
-    Ok(Positions { committed: committed.collect(), letters })
+    Ok(Positions { committed: committed.collect(), dead_letters: letters })
 }
 
-/// A consumer that joins no group: it assigns to itself, or only asks.
+/// A consumer that joins no group: it assigns partitions to itself, or only asks.
 fn consumer(brokers: &str, group: &str) -> KafkaResult<BaseConsumer> {
     let mut client = ClientConfig::new();
     client.set("bootstrap.servers", brokers).set("group.id", group).set("enable.auto.commit", "false");
@@ -80,24 +79,24 @@ fn consumer(brokers: &str, group: &str) -> KafkaResult<BaseConsumer> {
 fn partitions(topic: &str, count: i32, offset: Offset) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
     for partition in 0..count {
-        // Refuses what cannot be an offset alone.
+        // Fails only for an invalid offset.
         let _ = list.add_partition_offset(topic, partition, offset);
     }
     list
 }
 
-fn letter(message: &BorrowedMessage<'_>) -> Option<Letter> {
+fn letter(message: &BorrowedMessage<'_>) -> Option<DeadLetter> {
     let header = |name: &str| {
         let mut headers = message.headers()?.iter();
         let value = headers.find(|header| header.key == name)?.value?;
         std::str::from_utf8(value).ok().map(str::to_owned)
     };
-    let place = Place {
+    let record = RecordId {
         partition: header("__connect.errors.partition")?.parse().ok()?,
         offset: header("__connect.errors.offset")?.parse().ok()?,
     };
-    Some(Letter {
-        place,
+    Some(DeadLetter {
+        record,
         reason: header("pinpoint_sidecar.reason")?,
         event_id: header("pinpoint_sidecar.event_id"),
         fingerprint: Fingerprint::of(message.timestamp().to_millis(), message.key(), message.payload()),

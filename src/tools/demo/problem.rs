@@ -1,72 +1,70 @@
-//! What a verdict can find wrong, each in a sentence.
+//! The problems that a verdict can find, and a sentence for each.
 //!
-//! Knows nothing of how it is found.
+//! Knows nothing of how they are found.
 
 use crate::tools::emulator::Rule;
 
-/// Something that is wrong, as often as it was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Problem {
     /// An event that neither arrived nor is a dead letter, of a record that was committed past.
     EventMissing,
-    /// A record that cannot be read, was committed past and is no dead letter.
-    LetterMissing,
-    /// A dead letter of what should have been delivered or ignored.
-    LetterUnasked,
-    /// A dead letter that there is already.
-    LetterRepeated,
-    /// A dead letter that is not the record that was produced.
-    LetterAltered,
-    /// An event that arrived and is of no record.
+    /// An unreadable record that was committed past and is no dead letter.
+    DeadLetterMissing,
+    /// A dead letter of a record or event that should have been delivered or ignored.
+    DeadLetterUnexpected,
+    /// A second dead letter of the same record or event.
+    DeadLetterRepeated,
+    /// A dead letter that differs from the record that was produced.
+    DeadLetterAltered,
+    /// An event that arrived and belongs to no record.
     EventUnknown,
-    /// An event with another type than its id says, or for two endpoints.
+    /// An event whose type does not fit its id, or that went to two endpoints.
     EventUnsound,
-    /// An event that arrived again, and neither its record nor a fault explains it.
+    /// An event that arrived again although neither its record nor a fault explains it.
     DuplicateUnexplained,
     /// A record that was not committed past, although nobody ended the run early.
     RecordLeft,
-    /// A record that the service counts otherwise than it was seen to end.
+    /// A record whose end the service counts differently from what was observed.
     RecordMiscounted,
-    /// A request over the quota.
     OverQuota,
-    /// An endpoint in two requests at one time.
+    /// An endpoint in two requests at the same time.
     EndpointTwice,
-    /// A rule of `PutEvents` that was broken.
     RuleBroken(Rule),
 }
 
 impl Problem {
-    /// What is wrong, `count` times.
     pub(super) fn sentence(self, count: u64) -> String {
         match self {
             Self::EventMissing => {
-                format!("{count} events are lost: committed past, not accepted, no dead letters")
+                format!("{count} events are lost: committed past, but neither accepted nor dead letters")
             }
-            Self::LetterMissing => {
-                format!("{count} unreadable records are lost: committed past, no dead letters")
+            Self::DeadLetterMissing => {
+                format!("{count} unreadable records are lost: committed past, but no dead letters")
             }
-            Self::LetterUnasked => {
-                format!("{count} dead letters are of what should have been delivered or ignored")
+            Self::DeadLetterUnexpected => {
+                format!("{count} dead letters should have been delivered or ignored")
             }
-            Self::LetterRepeated => format!("{count} dead letters were written twice"),
-            Self::LetterAltered => format!("{count} dead letters differ from the record that was produced"),
-            Self::EventUnknown => format!("{count} events were accepted that are of no record"),
+            Self::DeadLetterRepeated => format!("{count} dead letters were written twice"),
+            Self::DeadLetterAltered => {
+                format!("{count} dead letters differ from the record that was produced")
+            }
+            Self::EventUnknown => format!("{count} accepted events belong to no record"),
             Self::EventUnsound => {
-                format!("{count} events have another type than their id says, or went to two endpoints")
+                format!("{count} events have a type that does not fit their id, or went to two endpoints")
             }
             Self::DuplicateUnexplained => {
                 format!(
-                    "{count} events were accepted again, and neither their records nor the faults explain it"
+                    "{count} events were accepted again, which neither their records nor the faults explain"
                 )
             }
             Self::RecordLeft => format!("{count} records were never committed past"),
             Self::RecordMiscounted => {
-                format!("{count} records are counted by the service otherwise than they were seen to end")
+                format!("{count} records ended differently from what the service counts")
             }
             Self::OverQuota => format!("{count} requests were over the quota"),
-            Self::EndpointTwice => format!("{count} times an endpoint was in two requests at once"),
+            Self::EndpointTwice => format!("an endpoint was in two requests at once, {count} times"),
             Self::RuleBroken(rule) => {
-                format!("{count} times a rule of PutEvents was broken: {}", rule.name())
+                format!("a rule of PutEvents was broken, {count} times: {}", rule.name())
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The producer: writes the generated records to the topic.
 //!
-//! Writes without keys and to every partition in turn, as the most used publisher does, so that the events
-//! of one user lie in several partitions. Writes no more than it is allowed.
+//! It writes without keys and to each partition in turn, like the most used publisher, so the events of a user
+//! lie in several partitions. It never writes more than its allowance.
 
 use std::{
     sync::{
@@ -20,19 +20,19 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 
 use crate::tools::demo::{
-    evidence::{Fingerprint, Place, Sent},
+    evidence::{Fingerprint, RecordId, Sent},
     generate::{Expected, Produced},
     stage::{PARTITIONS, TOPIC},
 };
 
-/// Records whose acknowledgement may wait to be looked at.
+/// Acknowledged records that may wait in the channel.
 const SENT: usize = 4096;
-/// How long one wait takes for room or for acknowledgements.
+/// How long one wait for room or for acknowledgements takes.
 const TURN: Duration = Duration::from_millis(20);
 /// How long the last acknowledgements may take.
 const FLUSH: Duration = Duration::from_secs(3);
 
-/// How many records may be written, from the first one on, as it is told to the producer.
+/// How many records the producer may write in all; shared with whoever raises the number.
 #[derive(Clone, Default)]
 pub(super) struct Allowance(Arc<AtomicU64>);
 
@@ -46,21 +46,22 @@ impl Allowance {
     }
 }
 
-/// What writes `records`, for a thread of its own. What the broker has taken is told through the channel,
-/// which ends when everything is written or after `stop`.
+/// A function that writes `records`, for a thread of its own. Records that the broker has acknowledged come
+/// through the channel, which ends when everything is written or after `stop`.
 ///
 /// # Errors
-/// When the producer cannot be made.
+/// When the producer cannot be created.
 pub(super) fn producer(
     brokers: &str,
     records: impl Iterator<Item = Produced> + Send + 'static,
     allowance: Allowance,
     stop: CancellationToken,
 ) -> KafkaResult<(Receiver<Sent>, impl FnOnce() + Send + 'static)> {
-    let (told, sent) = mpsc::channel(SENT);
+    let (acknowledged, sent) = mpsc::channel(SENT);
     let mut client = ClientConfig::new();
     client.set("bootstrap.servers", brokers).set("enable.idempotence", "true").set("linger.ms", "5");
-    let producer: BaseProducer<Told> = client.create_with_context(Told(told))?;
+    let producer: BaseProducer<Acknowledgements> =
+        client.create_with_context(Acknowledgements(acknowledged))?;
     let write = move || {
         let numbered = records.zip(0_u64..).take_while(|_| !stop.is_cancelled());
         for (record, number) in numbered {
@@ -69,17 +70,17 @@ pub(super) fn producer(
             }
             write(&producer, record, number);
         }
-        // What is not acknowledged by then shows in the verdict.
+        // The verdict shows what is still not acknowledged.
         let _ = producer.flush(FLUSH);
     };
     Ok((sent, write))
 }
 
-fn write(to: &BaseProducer<Told>, record: Produced, number: u64) {
+fn write(to: &BaseProducer<Acknowledgements>, record: Produced, number: u64) {
     let Produced { timestamp, key, value, expected, from } = record;
     let fingerprint = Fingerprint::of(Some(timestamp.0), key.as_deref(), value.as_deref());
-    let told = Box::new((expected, fingerprint, from));
-    let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(TOPIC, told);
+    let opaque = Box::new((expected, fingerprint, from));
+    let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(TOPIC, opaque);
     record.partition = i32::try_from(number % u64::from(PARTITIONS.unsigned_abs())).ok();
     record.timestamp = Some(timestamp.0);
     record.key = key.as_deref();
@@ -87,7 +88,7 @@ fn write(to: &BaseProducer<Told>, record: Produced, number: u64) {
     let mut record = Some(record);
     while let Some(refused) = record.take() {
         if let Err((error, back)) = to.send(refused) {
-            // Any other refusal shows in the verdict.
+            // The verdict shows any other refusal.
             record = Some(back).filter(|_| error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull));
             to.poll(TURN);
         }
@@ -95,20 +96,20 @@ fn write(to: &BaseProducer<Told>, record: Produced, number: u64) {
     to.poll(Duration::ZERO);
 }
 
-/// Tells what the broker has taken.
-struct Told(Sender<Sent>);
+/// Sends on what the broker has acknowledged.
+struct Acknowledgements(Sender<Sent>);
 
-impl ClientContext for Told {}
+impl ClientContext for Acknowledgements {}
 
-impl ProducerContext for Told {
+impl ProducerContext for Acknowledgements {
     type DeliveryOpaque = Box<(Expected, Fingerprint, &'static str)>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, told: Self::DeliveryOpaque) {
+    fn delivery(&self, result: &DeliveryResult<'_>, opaque: Self::DeliveryOpaque) {
         if let Ok(message) = result {
-            let place = Place { partition: message.partition(), offset: message.offset() };
-            let (expected, fingerprint, from) = *told;
-            // Nobody listens any more when the demo has ended.
-            let _ = self.0.blocking_send(Sent { place, expected, fingerprint, from });
+            let record = RecordId { partition: message.partition(), offset: message.offset() };
+            let (expected, fingerprint, from) = *opaque;
+            // The receiver is gone once the demo has ended.
+            let _ = self.0.blocking_send(Sent { record, expected, fingerprint, from });
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How it goes, in a table that grows by a row a second; on a terminal its last row is drawn over.
+//! The progress of the run: a table that grows by a row a second; on a terminal, one row that is redrawn.
 //!
 //! Knows nothing of where the numbers come from.
 
@@ -9,50 +9,48 @@ use std::{
 
 use crate::{cli, core::time::Moment, tools::demo::words::grouped};
 
-/// How often a row is written, and how often it is drawn on a terminal.
+/// How often a row is written to a file or pipe.
 const WRITTEN: Duration = Duration::from_secs(1);
+/// How often the row is redrawn on a terminal.
 const DRAWN: Duration = Duration::from_millis(200);
 
 const HEAD: &str = "   time  produced  accepted  refused  outstanding  requests  each\n";
 
-/// One moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Row {
-    /// Records that the broker has taken.
+    /// Records that the broker has acknowledged.
     pub(super) produced: usize,
-    /// Events that the server has taken.
+    /// Events that the server has accepted.
     pub(super) accepted: u64,
     /// Dead letters read back.
-    pub(super) letters: usize,
+    pub(super) dead_letters: usize,
     /// Records outstanding in the service.
     pub(super) outstanding: usize,
-    /// Requests that the server was sent.
+    /// Requests that the server has received.
     pub(super) requests: u64,
-    /// Events in a request that was served, on average.
+    /// Mean number of events in a served request.
     pub(super) each: f64,
 }
 
-/// Shows rows, not too often.
 pub(super) struct Progress {
     is_terminal: bool,
     next: Option<Moment>,
 }
 
 impl Progress {
-    /// Shows them on the standard output.
     pub(super) fn new() -> Self {
         Self { is_terminal: io::stdout().is_terminal(), next: None }
     }
 
-    /// Shows a row, and what is out of the ordinary, if it is time.
+    /// Shows a row with a note, if it is time.
     pub(super) fn show(&mut self, now: Moment, row: Row, note: Option<&str>) {
         if self.next.is_some_and(|next| now < next) {
             return;
         }
         let head = if self.next.is_none() { HEAD } else { "" };
         let line = line(now, row, note);
-        // The cursor waits at the start of the line, so that a line of the log takes its place. Nobody
-        // reads what cannot be written.
+        // The cursor waits at the start of the line, so that a line of the log overwrites it. If the output is
+        // closed, nobody is reading.
         let _ = if self.is_terminal {
             cli::print(&format!("{head}\r\x1b[K{line}\r"))
         } else {
@@ -61,7 +59,7 @@ impl Progress {
         self.next = Some(now + if self.is_terminal { DRAWN } else { WRITTEN });
     }
 
-    /// Ends the row that is drawn.
+    /// Ends the last row.
     pub(super) fn end(&self) {
         if self.is_terminal {
             let _ = cli::print("\n");
@@ -71,7 +69,7 @@ impl Progress {
 
 fn line(now: Moment, row: Row, note: Option<&str>) -> String {
     let [produced, letters, outstanding] =
-        [row.produced, row.letters, row.outstanding].map(|number| grouped(number as u64));
+        [row.produced, row.dead_letters, row.outstanding].map(|number| grouped(number as u64));
     let line = format!(
         "{:>5.1} s  {produced:>8}  {:>8}  {letters:>7}  {outstanding:>11}  {:>8}  {:>4.1}  {}",
         now.elapsed().as_secs_f64(),
@@ -99,7 +97,7 @@ mod tests {
         let row = Row {
             produced: 20_000,
             accepted: 12_345,
-            letters: 510,
+            dead_letters: 510,
             outstanding: 7_500,
             requests: 123,
             each: 98.76,

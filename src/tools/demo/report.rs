@@ -1,6 +1,6 @@
-//! What is said at the end: the table, and the verdict in words.
+//! The final report: the table, and the verdict in words.
 //!
-//! Holds numbers, codes and our own words only, nothing that a record said.
+//! Contains only numbers, codes and our own words, nothing from a record.
 
 use std::{
     cmp::Reverse,
@@ -21,7 +21,6 @@ use crate::tools::{
 const ABOUT: usize = 33;
 const WIDTH: usize = 67;
 
-/// The table and the verdict of a run that took so long.
 pub(super) fn report(verdict: &Verdict, run: &Circumstances<'_>, took: Duration) -> String {
     let mut table = Table::default();
     table.records(&verdict.tally, run);
@@ -31,26 +30,26 @@ pub(super) fn report(verdict: &Verdict, run: &Circumstances<'_>, took: Duration)
     format!("\n{}\n{}", table.0, words(verdict))
 }
 
-/// Lines of a name, a number and what there is to say about it.
+/// Lines of a name, a number and a remark.
 #[derive(Default)]
 struct Table(String);
 
 impl Table {
     fn records(&mut self, tally: &Tally, run: &Circumstances<'_>) {
         self.number("records produced", tally.produced, &listed(&tally.from));
-        self.number("  delivered", tally.delivered, "every event of them accepted");
+        self.number("  delivered", tally.delivered, "all their events were accepted");
         self.number("  ignored", tally.ignored, &listed(&run.service.ignored));
-        self.number("  in the dead letters", tally.dead_lettered, &listed(&tally.letters));
+        self.number("  in the dead letters", tally.dead_lettered, &listed(&tally.dead_letters));
         if tally.left > 0 {
-            self.number("  left for the next run", tally.left, "not committed past");
+            self.number("  left for the next run", tally.left, "after the committed positions");
         }
     }
 
     fn events(&mut self, tally: &Tally, server: &Counts) {
         self.number("events accepted", server.events_accepted, &listed(&server.events_by_type));
-        self.number("  different ones", tally.arrived, "");
+        self.number("  different events", tally.arrived, "");
         let again = tally.duplicates - tally.repeated;
-        let why = [(tally.repeated, "with records that were produced twice"), (again, LOST)];
+        let why = [(tally.repeated, "of records that were produced twice"), (again, LOST)];
         let why = why.iter().filter(|(times, _)| *times > 0);
         let why: Vec<_> = why.map(|(times, why)| format!("{} {why}", grouped(*times))).collect();
         self.number("  duplicates", tally.duplicates, &why.join(", "));
@@ -70,7 +69,7 @@ impl Table {
         self.row(name, &grouped(number), about);
     }
 
-    /// A line, and more where there is more to say than fits into one.
+    /// A line, or several if the remark does not fit into one.
     fn row(&mut self, name: &str, number: &str, about: &str) {
         let mut line = format!("{name:<23} {number:>7}  ");
         let mut width = 0;
@@ -92,10 +91,10 @@ impl Table {
     }
 }
 
-/// Why an event arrives again whose record was produced once.
-const LOST: &str = "whose acceptance the service was not told of";
+/// Why an event arrives again although its record was produced once.
+const LOST: &str = "whose acceptance the service did not learn of";
 
-/// Each with its number, the most frequent first.
+/// Names with their counts, the most frequent first.
 fn listed<K: Display>(counts: &BTreeMap<K, u64>) -> String {
     let mut counts: Vec<_> = counts.iter().collect();
     counts.sort_by_key(|(_, count)| Reverse(**count));
@@ -107,14 +106,14 @@ fn listed<K: Display>(counts: &BTreeMap<K, u64>) -> String {
 fn words(verdict: &Verdict) -> String {
     let mut words = if verdict.problems.is_empty() { GOOD } else { "BAD:\n" }.to_owned();
     for (problem, count) in &verdict.problems {
-        // Writing into a text does not fail.
+        // Writing to a string does not fail.
         let _ = writeln!(words, "  {}", problem.sentence(*count));
     }
     words
 }
 
 const GOOD: &str = "\
-GOOD: every event was accepted, or is in the dead letters with its record and the reason.
+GOOD: every event was accepted or is in the dead letters, with its record and the reason.
 Nothing was lost, committed too early, or sent twice without a cause.
 ";
 
@@ -136,7 +135,7 @@ mod tests {
             arrived: 13_637,
             duplicates: 1_132,
             repeated: 47,
-            letters: letters.map(|reason| (reason.to_owned(), 117)).into(),
+            dead_letters: letters.map(|reason| (reason.to_owned(), 117)).into(),
         };
         let server = Counts {
             requests: 189,

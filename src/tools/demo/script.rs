@@ -1,7 +1,7 @@
-//! The script: what goes wrong at the PutEvents server, and when.
+//! The script: the faults of the PutEvents server over the run.
 //!
-//! Knows nothing of how it is done, and reads no clock. Some things go wrong all the time; throttling and
-//! the outage come once each.
+//! Knows nothing of how they are carried out, and reads no clock. Some faults happen all the time; throttling
+//! and the outage happen once each.
 
 use std::time::Duration;
 
@@ -11,24 +11,22 @@ use crate::{
     tools::emulator::{Faults, Outage},
 };
 
-/// What goes wrong, and when.
 pub(super) struct Script {
     always: Faults,
     throttling: Scene,
     outage: Scene,
 }
 
-/// Something that goes wrong once, for a time.
+/// A fault that happens once, for a time.
 struct Scene {
     planned: bool,
-    /// When it begins: so large a part of the records is settled, from 0 to 1.
+    /// The share of settled records at which it begins, from 0 to 1.
     from: f64,
     lasts: Duration,
     until: Option<Moment>,
 }
 
 impl Script {
-    /// The script with these faults.
     pub(super) fn new(DemoFaults(faults): &DemoFaults) -> Self {
         let planned = |fault| faults.contains(&fault);
         let share = |fault, share: f64| if planned(fault) { share } else { 0.0 };
@@ -51,8 +49,8 @@ impl Script {
         Self { always, throttling, outage: scene(DemoFault::Outage, 0.5, 4) }
     }
 
-    /// What goes wrong `now`, when the part `settled` of all records is; and what that is called, where
-    /// it is out of the ordinary.
+    /// The faults `now`, when the share `settled` of all records is settled; and the name of the scene, if there
+    /// is one.
     pub(super) fn faults(&mut self, now: Moment, settled: f64) -> (Faults, Option<&'static str>) {
         let always = self.always.clone();
         if self.outage.is_on(now, settled) {
@@ -75,7 +73,7 @@ impl Scene {
 mod tests {
     use super::*;
 
-    /// What is called out of the ordinary at each second, when so many per cent are settled.
+    /// Checks the name of the scene at each second, given the percentage that is settled then.
     #[track_caller]
     fn check(faults: &str, settled: &[f64], expected: &[&str]) {
         let mut script = Script::new(&faults.parse().unwrap());
@@ -103,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_asked_for_does_not_go_wrong() {
+    fn only_requested_faults_happen() {
         let (faults, _) = Script::new(&"none".parse().unwrap()).faults(Moment::START, 0.5);
         assert_eq!(faults, Faults::default());
         let (faults, _) = Script::new(&"refused".parse().unwrap()).faults(Moment::START, 0.5);

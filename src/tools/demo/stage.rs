@@ -1,7 +1,7 @@
-//! What the demo runs on: the embedded broker with its topics, the PutEvents server, and a configuration
-//! of the service that points at both.
+//! The stage: the embedded broker with its topics, the PutEvents server, and a configuration of the service
+//! that points at both.
 //!
-//! Knows nothing of records. Whatever is not said here is the service's default; above all the quota is.
+//! Knows nothing of records. Everything else has the service's defaults, above all the quota.
 
 use std::{
     io,
@@ -25,25 +25,22 @@ use crate::{
     tools::emulator::{Emulator, Options},
 };
 
-/// The topic that is read.
+/// The source topic.
 pub(super) const TOPIC: &str = "keycloak-events";
-/// Where dead letters go.
-pub(super) const LETTERS: &str = "pinpoint-sidecar-dead-letters";
+pub(super) const DEAD_LETTERS: &str = "pinpoint-sidecar-dead-letters";
 /// The topic's partitions. The embedded broker keeps the last 5 MB of each.
 pub(super) const PARTITIONS: i32 = 8;
 
-/// Accepted events that the server keeps until they are looked at, ten times a second.
+/// How many accepted events the server keeps; they are collected ten times a second.
 const KEPT: usize = 50_000;
 
-/// What the demo runs on.
 pub(super) struct Stage {
-    /// The broker; it ends when it is dropped.
+    /// The broker, which ends when this is dropped.
     pub(super) kafka: MockCluster<'static, DefaultProducerContext>,
-    /// The PutEvents server, which listens and is yet to run.
+    /// The PutEvents server, which listens and does not run yet.
     pub(super) server: Emulator,
-    /// Where the service is to serve its admin pages.
+    /// Where the service will serve its admin pages.
     pub(super) admin: TcpListener,
-    /// The service's configuration.
     pub(super) config: Config,
 }
 
@@ -67,7 +64,7 @@ impl Stage {
 
 fn kafka() -> anyhow::Result<MockCluster<'static, DefaultProducerContext>> {
     let kafka = MockCluster::new(1).context("the embedded broker cannot be started")?;
-    for (topic, partitions) in [(TOPIC, PARTITIONS), (LETTERS, PARTITIONS / 2)] {
+    for (topic, partitions) in [(TOPIC, PARTITIONS), (DEAD_LETTERS, PARTITIONS / 2)] {
         kafka.create_topic(topic, partitions, 1).context("a topic cannot be made")?;
     }
     Ok(kafka)
@@ -77,20 +74,20 @@ fn configure(brokers: &str, url: String, admin: SocketAddr) -> Config {
     let mut config = Config::default();
     brokers.clone_into(&mut config.source.brokers);
     config.source.topics = vec![TopicName::literal(TOPIC)];
-    // The embedded broker paces a rebalance by it: the group begins after half of this.
+    // The embedded broker derives the pace of a rebalance from it: the group starts after half of it.
     config.source.properties.insert("session.timeout.ms".to_owned(), "6000".to_owned());
     let pinpoint = &mut config.destination.pinpoint;
     pinpoint.application = ApplicationId::literal("0123456789abcdef0123456789abcdef");
     pinpoint.region = Some(Region::literal("us-east-1"));
     pinpoint.endpoint_url = url.parse().ok();
-    config.dead_letter.target = DeadLetterConfig::Topic(TopicName::literal(LETTERS));
-    // Nobody wants to watch for half a minute how the longest wait after an outage passes.
+    config.dead_letter.target = DeadLetterConfig::Topic(TopicName::literal(DEAD_LETTERS));
+    // Nobody wants to watch the service wait for half a minute after an outage.
     config.retry.max = Span(Duration::from_secs(4));
     config.admin.listen = admin;
     config
 }
 
-/// Listens for the admin pages' readers: at `wanted`, or on a free port where that one is taken.
+/// A listener for the admin pages: at `wanted`, or on a free port if that one is taken.
 async fn admin(wanted: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let listener = match TcpListener::bind(wanted).await {
         Err(_) => TcpListener::bind((wanted.ip(), 0)).await?,

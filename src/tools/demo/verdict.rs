@@ -1,9 +1,9 @@
-//! The verdict: compares what was produced with what arrived at the PutEvents server and with what was
-//! read back from the dead letters.
+//! The verdict: compares the records produced with the events that arrived at the PutEvents server and with
+//! the dead letters.
 //!
-//! Pure. Goes by the contract alone: every record below a committed position is settled, which means that
-//! each of its events arrived or is a dead letter, or the record is, or nothing was to become of it. What
-//! lies at a committed position and after it is left, and nothing is asked of it.
+//! Pure. Applies the contract alone: every record before a committed position is settled. Either it was to be
+//! ignored, or it is a dead letter, or each of its events arrived or is a dead letter. Nothing is required of
+//! the records from the committed position on.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,7 +11,7 @@ use crate::{
     core::pipeline::RecordCounts,
     tools::{
         demo::{
-            evidence::{Evidence, Letter, Place, Sent},
+            evidence::{DeadLetter, Evidence, RecordId, Sent},
             generate::Expected,
             problem::Problem,
         },
@@ -19,57 +19,52 @@ use crate::{
     },
 };
 
-/// What is taken into account beside the evidence.
+/// What counts beside the evidence.
 pub(super) struct Circumstances<'a> {
-    /// Whether everything was to be settled: nobody ended the run early.
+    /// Whether everything must be settled, because nobody ended the run early.
     pub(super) whole: bool,
     /// Whether the server refuses events on purpose.
     pub(super) refusals: bool,
-    /// What the server has counted.
     pub(super) server: &'a Counts,
-    /// What the service has counted.
     pub(super) service: &'a RecordCounts,
 }
 
-/// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Verdict {
-    /// All that is wrong, and how often; nothing, in a good run.
+    /// Everything that is wrong, and how often; empty in a good run.
     pub(super) problems: BTreeMap<Problem, u64>,
-    /// What was counted.
     pub(super) tally: Tally,
 }
 
-/// What was counted of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
-    /// Records that the broker has taken.
+    /// Records that the broker has acknowledged.
     pub(super) produced: u64,
-    /// The same, by whose they are.
+    /// These records by provider.
     pub(super) from: BTreeMap<&'static str, u64>,
-    /// Those of them of which every event arrived.
+    /// Those whose events all arrived.
     pub(super) delivered: u64,
-    /// Those of which nothing was to become.
+    /// Those that were to become no event.
     pub(super) ignored: u64,
-    /// Those that are in the dead letters, whole or in part.
+    /// Those that are dead letters, whole or in part.
     pub(super) dead_lettered: u64,
-    /// Those that were not committed past: the next run would read them again.
+    /// Those that were not committed past. The next run would read them again.
     pub(super) left: u64,
     /// Different events that arrived.
     pub(super) arrived: u64,
-    /// How often an event arrived that had arrived before.
+    /// How often an event arrived again.
     pub(super) duplicates: u64,
-    /// How often that was because its record was produced twice.
+    /// How many of these are due to a record that was produced twice.
     pub(super) repeated: u64,
     /// Dead letters by reason.
-    pub(super) letters: BTreeMap<String, u64>,
+    pub(super) dead_letters: BTreeMap<String, u64>,
 }
 
 /// Judges a run.
 pub(super) fn judge(evidence: &Evidence, circumstances: &Circumstances<'_>) -> Verdict {
-    let mut letters: HashMap<Place, Vec<&Letter>> = HashMap::new();
-    for letter in &evidence.letters {
-        letters.entry(letter.place).or_default().push(letter);
+    let mut letters: HashMap<RecordId, Vec<&DeadLetter>> = HashMap::new();
+    for letter in &evidence.dead_letters {
+        letters.entry(letter.record).or_default().push(letter);
     }
     let mut judge = Judge { evidence, circumstances, letters, verdict: Verdict::default() };
     judge.records();
@@ -79,52 +74,51 @@ pub(super) fn judge(evidence: &Evidence, circumstances: &Circumstances<'_>) -> V
     judge.verdict
 }
 
-/// A judgement in the making.
 struct Judge<'a> {
     evidence: &'a Evidence,
     circumstances: &'a Circumstances<'a>,
-    /// The dead letters that were not looked at yet, by the record that they are of.
-    letters: HashMap<Place, Vec<&'a Letter>>,
+    /// The dead letters that are not judged yet, by their record.
+    letters: HashMap<RecordId, Vec<&'a DeadLetter>>,
     verdict: Verdict,
 }
 
 impl Judge<'_> {
     fn records(&mut self) {
         let evidence = self.evidence;
-        for letter in &evidence.letters {
-            *self.verdict.tally.letters.entry(letter.reason.clone()).or_default() += 1;
+        for letter in &evidence.dead_letters {
+            *self.verdict.tally.dead_letters.entry(letter.reason.clone()).or_default() += 1;
         }
         for sent in evidence.sent.values() {
             self.verdict.tally.produced += 1;
             *self.verdict.tally.from.entry(sent.from).or_default() += 1;
-            let letters = self.letters.remove(&sent.place).unwrap_or_default();
+            let letters = self.letters.remove(&sent.record).unwrap_or_default();
             let altered = letters.iter().filter(|letter| letter.fingerprint != sent.fingerprint).count();
-            self.note(Problem::LetterAltered, altered);
-            if evidence.positions.pass(sent.place) {
+            self.note(Problem::DeadLetterAltered, altered);
+            if evidence.positions.pass(sent.record) {
                 self.record(sent, &letters);
             } else {
                 self.verdict.tally.left += 1;
             }
         }
         let unknown = self.letters.values().map(Vec::len).sum();
-        self.note(Problem::LetterUnasked, unknown);
+        self.note(Problem::DeadLetterUnexpected, unknown);
     }
 
-    /// A record that was committed past, and the dead letters that are of it.
-    fn record(&mut self, sent: &Sent, letters: &[&Letter]) {
-        let mut asked = 0;
+    /// Judges a record that was committed past, with its dead letters.
+    fn record(&mut self, sent: &Sent, letters: &[&DeadLetter]) {
+        let mut due = 0;
         match &sent.expected {
             Expected::Ignored => {}
             Expected::DeadLetter => {
-                asked = letters.iter().filter(|letter| letter.event_id.is_none()).count();
-                self.note(Problem::LetterMissing, usize::from(asked == 0));
-                self.note(Problem::LetterRepeated, asked.saturating_sub(1));
+                due = letters.iter().filter(|letter| letter.event_id.is_none()).count();
+                self.note(Problem::DeadLetterMissing, usize::from(due == 0));
+                self.note(Problem::DeadLetterRepeated, due.saturating_sub(1));
             }
             Expected::Delivered { event_ids } | Expected::Repeated { event_ids } => {
-                asked = event_ids.iter().map(|id| self.event(id, letters)).sum();
+                due = event_ids.iter().map(|id| self.event(id, letters)).sum();
             }
         }
-        self.note(Problem::LetterUnasked, letters.len() - asked);
+        self.note(Problem::DeadLetterUnexpected, letters.len() - due);
         let tally = &mut self.verdict.tally;
         match sent.expected {
             _ if !letters.is_empty() => tally.dead_lettered += 1,
@@ -133,15 +127,15 @@ impl Judge<'_> {
         }
     }
 
-    /// An event of a record; returns how many of the record's dead letters are rightly of it.
-    fn event(&mut self, id: &str, letters: &[&Letter]) -> usize {
+    /// Judges an event of a record; returns how many of the record's dead letters are rightly due to it.
+    fn event(&mut self, id: &str, letters: &[&DeadLetter]) -> usize {
         let of_it = letters.iter().filter(|letter| letter.event_id.as_deref() == Some(id)).count();
         let arrived = self.evidence.arrivals.contains_key(id);
         self.note(Problem::EventMissing, usize::from(!arrived && of_it == 0));
         if arrived || !self.circumstances.refusals {
             return 0;
         }
-        self.note(Problem::LetterRepeated, of_it.saturating_sub(1));
+        self.note(Problem::DeadLetterRepeated, of_it.saturating_sub(1));
         of_it
     }
 
@@ -163,7 +157,7 @@ impl Judge<'_> {
             tally.duplicates += arrival.times - 1;
             tally.repeated += (arrival.times - 1).min(copies.unwrap_or(1) - 1);
         }
-        // An event that was taken without a word is sent again: once more for each time.
+        // An event whose acceptance got lost is sent again, once for each time.
         let explained = tally.repeated + self.circumstances.server.events_unconfirmed;
         self.count(Problem::DuplicateUnexplained, tally.duplicates.saturating_sub(explained));
         self.verdict.tally = tally;

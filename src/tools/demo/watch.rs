@@ -1,6 +1,6 @@
-//! Watches a run: lets the script and the producer go on, shows the progress, and says when all is settled.
+//! Watches a run: advances the script and the producer, shows the progress, and ends when all is settled.
 //!
-//! Knows nothing of what is a good run.
+//! Knows nothing of what makes a run good.
 
 use std::time::Duration;
 
@@ -25,30 +25,22 @@ use crate::{
     },
 };
 
-/// How often is looked.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long nothing may change before it is given up: longer than any wait of the service's.
+/// How long nothing may change before the watcher gives up: longer than any wait of the service.
 const STANDSTILL: Duration = Duration::from_secs(30);
-/// How many records may lie in the topic and be unread: the embedded broker keeps little.
+/// How many unread records the topic may hold: the embedded broker keeps little.
 const AHEAD: u64 = 4000;
-/// How many records more may be written at each look after the run: some twenty a second.
+/// How many more records each look allows after the run: about twenty a second.
 const TRICKLE: u64 = 2;
 
-/// Who watches.
 pub(super) struct Watcher {
     /// How many records the run has.
     pub(super) records: u64,
-    /// Collects the evidence.
     pub(super) collector: Collector,
-    /// The PutEvents server.
     pub(super) server: Control,
-    /// How far the producer may go.
     pub(super) allowance: Allowance,
-    /// What goes wrong.
     pub(super) script: Script,
-    /// How it is shown how it goes.
     pub(super) progress: Progress,
-    /// The clock.
     pub(super) clock: Clock,
 }
 
@@ -57,9 +49,9 @@ pub(super) struct Watcher {
 pub(super) enum Watched {
     /// Everything was produced and is settled.
     Settled,
-    /// Somebody ended the run, or the service ended by itself.
+    /// Somebody ended the run, or the service ended.
     Ended,
-    /// Nothing changed for so long that it is given up.
+    /// Nothing changed for too long.
     Standstill,
 }
 
@@ -93,7 +85,7 @@ impl Watcher {
         }
     }
 
-    /// Lets some more records be written until `end`, so that there is something to look at.
+    /// Allows a few more records until `end`, so that there is something to see.
     pub(super) async fn trickle(&mut self, end: &CancellationToken) {
         let mut allowed = self.records;
         let mut ticks = interval(LOOK);
@@ -108,7 +100,7 @@ impl Watcher {
         }
     }
 
-    /// Looks once at everything, and does what is due.
+    /// Looks at everything once, and does what is due.
     fn look(&mut self, now: Moment, snapshot: &Snapshot) -> Row {
         self.allowance.set(self.records.min(snapshot.records.consumed + AHEAD));
         #[expect(clippy::cast_precision_loss, reason = "numbers of records are far below 2^52")]
@@ -122,7 +114,7 @@ impl Watcher {
         let row = Row {
             produced: evidence.sent.len(),
             accepted: counts.events_accepted,
-            letters: evidence.letters.len(),
+            dead_letters: evidence.dead_letters.len(),
             outstanding: snapshot.records_outstanding,
             requests: counts.requests,
             each: counts.events_per_request,
@@ -134,7 +126,7 @@ impl Watcher {
     }
 }
 
-/// The service as it is now, which is asked through `service`; none when it has ended.
+/// Asks the service for its state; `None` once it has ended.
 pub(super) async fn snapshot(service: &Sender<Query>) -> Option<Box<Snapshot>> {
     let (reply, answer) = oneshot::channel();
     service.send(Query::Snapshot(reply)).await.ok()?;

@@ -1,4 +1,4 @@
-//! Answers as the service writes them.
+//! HTTP answers as Pinpoint writes them.
 //!
 //! Knows nothing of why an answer is given.
 
@@ -12,14 +12,13 @@ use hyper::{
 };
 use serde::Serialize;
 
-/// What a request is answered with, or that its connection is closed without an answer.
+/// An answer, or the end of the connection without one.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Reply {
     Answer(Answer),
     Close,
 }
 
-/// An answer before it is written.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
@@ -39,7 +38,7 @@ struct ErrorBody<'a> {
 
 impl Answer {
     pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Self {
-        // Our own types, with text for keys: this cannot fail, and an empty body would be seen.
+        // Cannot fail for our own types, whose keys are text; and an empty body would be noticed.
         let body = serde_json::to_vec(value).unwrap_or_default();
         Self { body: body.into(), ..Self::text(status, "application/json", Bytes::new()) }
     }
@@ -48,13 +47,13 @@ impl Answer {
         Self { status, code: None, content_type, retry_after: None, body }
     }
 
-    /// An error with one of the service's codes.
+    /// An error with one of Pinpoint's codes.
     pub(super) fn error(status: StatusCode, code: &str, message: &str) -> Self {
         let body = ErrorBody { message, request_id: REQUEST_ID_VALUE };
         Self { code: Some(code.to_owned()), ..Self::json(status, &body) }
     }
 
-    /// An error that comes from before the service, as a load balancer's does: no code, no JSON.
+    /// An error of something in front of Pinpoint, such as a load balancer: no code, no JSON.
     pub(super) fn bare(status: StatusCode) -> Self {
         Self::text(status, "text/html", Bytes::from_static(b"<html></html>"))
     }
@@ -91,13 +90,13 @@ impl Answer {
         Self::error(status, "InternalServerErrorException", "Internal server error.")
     }
 
-    /// The same answer with the second half of its body cut off.
+    /// Cuts off the second half of the body.
     pub(super) fn broken(self) -> Self {
         Self { body: self.body.slice(..self.body.len() / 2), ..self }
     }
 }
 
-/// Real ids would be of no use here; clients only look whether there is one.
+/// Clients only check that there is an id.
 const REQUEST_ID_VALUE: &str = "00000000-0000-4000-8000-000000000000";
 
 impl From<Answer> for Response<Full<Bytes>> {
@@ -108,7 +107,7 @@ impl From<Answer> for Response<Full<Bytes>> {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
         headers
             .insert(HeaderName::from_static("x-amzn-requestid"), HeaderValue::from_static(REQUEST_ID_VALUE));
-        // A code that was asked for may be no header's value; it is left out then.
+        // A code that cannot be the value of a header is left out.
         if let Some(code) = answer.code.and_then(|code| HeaderValue::try_from(code).ok()) {
             headers.insert(HeaderName::from_static("x-amzn-errortype"), code);
         }

@@ -16,7 +16,7 @@ use crate::{
 /// Answers `PutEvents` until a signal.
 ///
 /// # Errors
-/// When the address cannot be listened on.
+/// When it cannot listen on the address.
 pub async fn run(arguments: EmulatorArguments) -> Result<Exit, Failure> {
     let options = options(&arguments)?;
     let listening = Emulator::bind(arguments.listen, options).await;
@@ -35,13 +35,12 @@ pub async fn run(arguments: EmulatorArguments) -> Result<Exit, Failure> {
     signalled.map(|()| Exit::Clean)
 }
 
-/// The emulator's options as the command line gives them; its faults have the names and values of
-/// `/_emulator/faults`.
+/// The options of the command line. Faults have the names and values of `/_emulator/faults`.
 fn options(arguments: &EmulatorArguments) -> Result<Options, Failure> {
     let faults: serde_json::Map<_, _> =
         arguments.faults.iter().map(|fault| (fault.name.clone(), fault.value.clone())).collect();
-    let faults = serde_json::from_value(faults.into()).context("--fault: no such fault, or not its value");
-    let help = "GET /_emulator/faults of a running emulator shows all faults and their values";
+    let faults = serde_json::from_value(faults.into()).context("--fault: unknown fault, or wrong value");
+    let help = "GET /_emulator/faults of a running emulator lists the faults and their values";
     let faults = faults.map_err(|cause| Failure::new(Exit::Usage, cause).with_help(help))?;
     let quota = NonZeroUsize::new(arguments.requests_per_second).map(|_| Quota {
         requests_per_second: arguments.requests_per_second,

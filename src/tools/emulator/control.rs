@@ -1,4 +1,4 @@
-//! The handle by which a server is watched and changed while it runs.
+//! The handle that watches and changes a running server.
 //!
 //! Knows nothing of HTTP: the server's own pages use the same handle as a test in the same process.
 
@@ -17,17 +17,17 @@ use crate::{
     },
 };
 
-/// Watches and changes a server; cheap to clone.
+/// Watches and changes a running server; cheap to clone.
 #[derive(Clone)]
 pub struct Control {
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    /// Behind a lock because tests and benchmarks look in from other threads while requests are served.
-    /// Held for one question at a time, never across an await.
+    /// Behind a lock, because tests and benchmarks look at it from other threads while requests are served.
+    /// The lock is held for one question at a time, never across an await.
     state: Mutex<State>,
-    /// Told whenever a request was finished.
+    /// Notified whenever a request is finished.
     finished: Notify,
     started: Instant,
 }
@@ -42,22 +42,21 @@ impl Control {
         Self { shared: Arc::new(Shared { state, finished: Notify::new(), started: Instant::now() }) }
     }
 
-    /// What was counted so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.lock().counts()
     }
 
-    /// The kept events with a sequence number above `since`, oldest first.
+    /// The kept events with a number above `since`, oldest first.
     #[must_use]
     pub fn events(&self, since: u64) -> Vec<Arc<Accepted>> {
         self.lock().journal.events(since)
     }
 
-    /// Waits until the counts are as `enough` wants them; asked again whenever a request was finished.
+    /// Waits until `enough` holds; checked whenever a request is finished.
     pub async fn wait_until(&self, enough: impl Fn(&Counts) -> bool) {
         loop {
-            // Registered before the counts are read, so that what happens in between is not missed.
+            // Registered before the counts are read, so that nothing in between is missed.
             let finished = self.shared.finished.notified();
             tokio::pin!(finished);
             finished.as_mut().enable();
@@ -68,36 +67,35 @@ impl Control {
         }
     }
 
-    /// What goes wrong at present.
     #[must_use]
     pub fn faults(&self) -> Faults {
         self.lock().faults.faults.clone()
     }
 
-    /// Lets other things go wrong from now on; an outage's time begins now.
+    /// Replaces the faults. The time of an outage begins now.
     pub fn set_faults(&self, faults: Faults) {
         let now = self.now();
         self.lock().faults.change(faults, now);
     }
 
-    /// The quota at present; none when it is off.
+    /// The quota; `None` if it is off.
     #[must_use]
     pub fn quota(&self) -> Option<Quota> {
         self.lock().limit.quota
     }
 
-    /// Changes the quota, or switches it off.
+    /// Changes the quota; `None` switches it off.
     pub fn set_quota(&self, quota: Option<Quota>) {
         self.lock().limit.quota = quota;
     }
 
-    /// Forgets counts, events and known endpoints; faults and quota stay, sequence numbers go on.
+    /// Forgets counts, events and known endpoints. Faults and quota stay, and event numbers go on.
     pub fn reset(&self) {
         self.lock().reset();
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic while the lock was held ends the process or the test; the counts are still true.
+        // A panic under the lock ends the process or the test anyway; the counts are still right.
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,7 +1,7 @@
-//! What the server took, and what it saw: the events that were accepted and counts of everything.
+//! The record of what happened: the events that were accepted, and counts of everything.
 //!
-//! Knows nothing of HTTP, rules and faults. Its memory is bounded: it keeps the newest events up to a
-//! number, and eight bytes for each event id when it looks for duplicates.
+//! Knows nothing of HTTP, rules and faults. Its memory is bounded: it keeps a limited number of the newest
+//! events, and eight bytes for each event id if it looks for duplicates.
 
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
@@ -19,43 +19,37 @@ use crate::{
     },
 };
 
-/// An event that was accepted.
+/// An accepted event.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Accepted {
-    /// Counts accepted events from 1, in the order in which they were taken.
+    /// The number of the event, from 1, in the order of acceptance.
     pub sequence: u64,
     /// The number of the request that brought it, from 1.
     pub request: u64,
-    /// The application's id.
     pub application: Arc<str>,
-    /// The endpoint's id.
     pub endpoint_id: Arc<str>,
-    /// The event's id.
     pub event_id: String,
-    /// The event's type.
     pub event_type: String,
-    /// When it happened, as it was written.
+    /// As the request wrote it.
     pub timestamp: String,
-    /// The event's attributes.
     pub attributes: BTreeMap<String, String>,
-    /// The event's metrics.
     pub metrics: BTreeMap<String, f64>,
-    /// The session, as it was written.
+    /// As the request wrote it.
     pub session: Option<serde_json::Value>,
-    /// What the request said of the endpoint, as it was written.
+    /// As the request wrote it.
     pub endpoint: Arc<serde_json::Value>,
 }
 
-/// What was counted since the start or the last reset.
+/// Counts since the start or the last reset.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Counts {
     /// Requests to send events, however they ended.
     pub requests: u64,
-    /// Those that were served: answered with Results, even where the answer was lost on purpose.
+    /// Requests that were answered with Results, even if the answer was lost on purpose.
     pub requests_served: u64,
     /// Answers by HTTP status.
     pub answers: BTreeMap<u16, u64>,
-    /// Requests whose connection was closed on purpose, without an answer.
+    /// Requests whose connection was closed on purpose without an answer.
     pub closed: u64,
     /// Requests refused because they were over the quota.
     pub over_quota: u64,
@@ -63,7 +57,7 @@ pub struct Counts {
     pub max_per_second: usize,
     /// The largest number of requests in flight.
     pub max_in_flight: usize,
-    /// How often a request held an endpoint that another request in flight held too.
+    /// How often a request had an endpoint in common with another request in flight.
     pub endpoints_in_two_requests: u64,
     /// Events in requests that were served.
     pub events_received: u64,
@@ -73,71 +67,70 @@ pub struct Counts {
     pub events_per_request: f64,
     /// Events accepted, duplicates included.
     pub events_accepted: u64,
-    /// Accepted events by type; all types that an identity provider does not send are `other`.
+    /// Accepted events by type; types that no identity provider sends are `other`.
     pub events_by_type: BTreeMap<&'static str, u64>,
-    /// Events that had been accepted before, with the same application, endpoint and event id.
+    /// Events accepted again, with the same application, endpoint and event id.
     pub duplicates: u64,
-    /// Events that were taken without their sender being told: the answer was lost, broken or empty, or
-    /// left them out. Each of them will be sent again, and is a duplicate then.
+    /// Events that were accepted without their sender knowing it: the answer was lost, broken or empty, or
+    /// left them out. Each will be sent again, and is then a duplicate.
     pub events_unconfirmed: u64,
-    /// Events answered as accepted and dropped, because a value was too long.
+    /// Events reported as accepted and dropped, because a value was too long.
     pub events_dropped: u64,
-    /// Event items by the status they were answered with.
+    /// Event items by their status.
     pub event_answers: BTreeMap<u16, u64>,
-    /// Endpoint items by the status they were answered with.
+    /// Endpoint items by their status.
     pub endpoint_answers: BTreeMap<u16, u64>,
     /// How often each rule was broken.
     pub violations: BTreeMap<Rule, u64>,
 }
 
-/// Where an event came from.
+/// The request that an event came with.
 #[derive(Clone)]
-pub(super) struct Origin {
+pub(super) struct RequestOrigin {
     pub(super) request: u64,
     pub(super) application: Arc<str>,
 }
 
-/// An endpoint whose events are being taken.
-pub(super) struct Place<'a> {
+/// The endpoint of the events that are being accepted.
+pub(super) struct Addressee<'a> {
     pub(super) id: &'a str,
     pub(super) endpoint: &'a Endpoint<'a>,
-    /// Made when the first event of it is kept.
+    /// Copies that all its kept events share; made for the first of them.
     kept: Option<(Arc<str>, Arc<serde_json::Value>)>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Addressee<'a> {
     pub(super) fn new(id: &'a str, endpoint: &'a Endpoint<'a>) -> Self {
         Self { id, endpoint, kept: None }
     }
 }
 
-/// Remembers what was accepted.
 pub(super) struct Journal {
     pub(super) counts: Counts,
     keep: usize,
     kept: VecDeque<Arc<Accepted>>,
-    /// Hashes of the accepted events' ids; with a million of them the chance that any two different
-    /// ids share one is below one in ten million. None when nobody looks for duplicates.
+    /// Hashes of the accepted events' ids, if duplicates are counted. Among a million ids the chance that any
+    /// two share a hash is below one in ten million.
     ids: Option<HashSet<u64>>,
     sequence: u64,
     request: u64,
 }
 
 impl Journal {
-    /// Keeps the newest `keep` events, and looks for duplicates if asked to.
+    /// A journal that keeps the newest `keep` events.
     pub(super) fn new(keep: usize, find_duplicates: bool) -> Self {
         let ids = find_duplicates.then(HashSet::new);
         Self { counts: Counts::default(), keep, kept: VecDeque::new(), ids, sequence: 0, request: 0 }
     }
 
-    /// Counts a request that arrives. Answers its number.
+    /// Counts a request that arrives; returns its number.
     pub(super) fn begin(&mut self) -> u64 {
         self.counts.requests += 1;
         self.request += 1;
         self.request
     }
 
-    /// Counts a request that is served, with its number of events.
+    /// Counts a request that is served, and its events.
     pub(super) fn serve(&mut self, events: usize) {
         let counts = &mut self.counts;
         counts.requests_served += 1;
@@ -148,7 +141,13 @@ impl Journal {
         counts.events_per_request = mean;
     }
 
-    pub(super) fn accept(&mut self, origin: &Origin, place: &mut Place<'_>, id: &str, event: &Event<'_>) {
+    pub(super) fn accept(
+        &mut self,
+        origin: &RequestOrigin,
+        addressee: &mut Addressee<'_>,
+        id: &str,
+        event: &Event<'_>,
+    ) {
         self.sequence += 1;
         self.counts.events_accepted += 1;
         let event_type = event.event_type.as_deref().unwrap_or_default();
@@ -156,11 +155,11 @@ impl Journal {
         *self.counts.events_by_type.entry(known.map_or("other", EventType::name)).or_default() += 1;
         if let Some(ids) = &mut self.ids {
             let mut hasher = DefaultHasher::new();
-            (&origin.application, place.id, id).hash(&mut hasher);
+            (&origin.application, addressee.id, id).hash(&mut hasher);
             self.counts.duplicates += u64::from(!ids.insert(hasher.finish()));
         }
         if self.keep > 0 {
-            self.keep_event(origin, place, id, event);
+            self.keep_event(origin, addressee, id, event);
         }
     }
 
@@ -170,16 +169,24 @@ impl Journal {
         self.kept.range(first..).cloned().collect()
     }
 
-    /// Forgets everything; numbers go on, so that a reader who asks for what is new misses nothing.
+    /// Forgets everything but the numbers, so that a reader who asks for newer events misses none.
     pub(super) fn reset(&mut self) {
         self.counts = Counts::default();
         self.kept.clear();
         self.ids.iter_mut().for_each(HashSet::clear);
     }
 
-    fn keep_event(&mut self, origin: &Origin, place: &mut Place<'_>, id: &str, event: &Event<'_>) {
-        let (endpoint_id, endpoint) =
-            place.kept.get_or_insert_with(|| (place.id.into(), Arc::new(as_written(place.endpoint)))).clone();
+    fn keep_event(
+        &mut self,
+        origin: &RequestOrigin,
+        addressee: &mut Addressee<'_>,
+        id: &str,
+        event: &Event<'_>,
+    ) {
+        let (endpoint_id, endpoint) = addressee
+            .kept
+            .get_or_insert_with(|| (addressee.id.into(), Arc::new(as_written(addressee.endpoint))))
+            .clone();
         if self.kept.len() == self.keep {
             self.kept.pop_front();
         }
@@ -201,7 +208,7 @@ impl Journal {
     }
 }
 
-/// What was read is written the same: fields that were left out stay out.
+/// Fields that were left out stay out.
 fn as_written(value: &impl Serialize) -> serde_json::Value {
     serde_json::to_value(value).unwrap_or_default()
 }
@@ -215,10 +222,10 @@ mod tests {
             "Attributes":{"a":"v"},"Session":{"Id":"s","StartTimestamp":"2026-11-22T10:00:00.000Z"}}"#;
         let event = serde_json::from_str(event).unwrap();
         let endpoint = serde_json::from_str(r#"{"User":{"UserId":"u"}}"#).unwrap();
-        let origin = Origin { request: 1, application: "app".into() };
-        let mut place = Place::new(endpoint_id, &endpoint);
+        let origin = RequestOrigin { request: 1, application: "app".into() };
+        let mut addressee = Addressee::new(endpoint_id, &endpoint);
         for id in ids {
-            journal.accept(&origin, &mut place, id, &event);
+            journal.accept(&origin, &mut addressee, id, &event);
         }
     }
 

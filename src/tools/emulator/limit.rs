@@ -1,7 +1,7 @@
-//! The quota as the service counts it: requests in a sliding second, and requests in flight.
+//! The quota as Pinpoint counts it: requests in a sliding second, and requests in flight.
 //!
-//! Knows nothing of what a request says. Keeps the largest numbers that were ever seen, whether a quota
-//! is set or not, so that a client's pace can be checked afterwards.
+//! Knows nothing of what a request says. Keeps the peaks, with or without a quota, so that a client's pace can
+//! be checked afterwards.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -13,14 +13,14 @@ use crate::core::time::Moment;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quota {
-    /// How many requests are taken in any second, wherever it begins.
+    /// How many requests are accepted in any second, wherever it begins.
     pub requests_per_second: usize,
-    /// How many requests are answered at one time.
+    /// How many requests are served at the same time.
     pub in_flight: usize,
 }
 
 impl Default for Quota {
-    /// What an account has unless it was raised.
+    /// The quota of an account that has not had it raised.
     fn default() -> Self {
         Self { requests_per_second: 15, in_flight: 15 }
     }
@@ -32,7 +32,7 @@ pub(super) struct Limit {
     pub(super) quota: Option<Quota>,
     /// When the requests of the last second arrived.
     arrived: VecDeque<Moment>,
-    /// When those of them were taken that were.
+    /// The arrival of those of them that were accepted.
     taken: VecDeque<Moment>,
     in_flight: usize,
     pub(super) max_per_second: usize,
@@ -44,7 +44,7 @@ impl Limit {
         Self { quota, ..Self::default() }
     }
 
-    /// Counts a request that arrives; it is in flight until it leaves. Answers whether it is taken.
+    /// Counts a request that arrives; it is in flight until it leaves. Returns whether it is within the quota.
     pub(super) fn arrive(&mut self, now: Moment) -> bool {
         for times in [&mut self.arrived, &mut self.taken] {
             while times.front().is_some_and(|time| now.since(*time) >= Duration::from_secs(1)) {
@@ -64,12 +64,12 @@ impl Limit {
         taken
     }
 
-    /// A request leaves: it was answered, or its client is gone.
+    /// Ends a request: it was answered, or its client is gone.
     pub(super) fn leave(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
 
-    /// Forgets the largest numbers seen.
+    /// Forgets the peaks.
     pub(super) fn reset(&mut self) {
         (self.max_per_second, self.max_in_flight) = (0, self.in_flight);
     }

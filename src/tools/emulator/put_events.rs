@@ -1,7 +1,7 @@
-//! One call of `PutEvents`, from its head to its answer: what waits and what is read.
+//! One call of `PutEvents`, from its head to its answer.
 //!
-//! Knows nothing of the rules. A request is in flight from its head until it is answered or its client
-//! is gone, whichever way that happens.
+//! Knows nothing of the rules. A request is in flight from its head until it is answered or its client is
+//! gone, however that happens.
 
 use std::{future, sync::Arc};
 
@@ -14,16 +14,16 @@ use crate::tools::emulator::{
     Control,
     answer::{Answer, Reply},
     faults::{Before, How},
-    journal::Origin,
+    journal::RequestOrigin,
     rules::{MAX_BODY, Rule},
     signature,
     wire::EventsRequest,
 };
 
-/// A body that is too large is read up to here, so that its sender hears the answer.
+/// A body that is too large is read up to this size, so that its sender gets the answer.
 const MAX_READ: usize = 4 * MAX_BODY;
 
-/// Serves a call; never ends while the server hangs on purpose.
+/// Serves a call. Never ends if the server hangs on purpose.
 pub(super) async fn serve(control: &Control, application: &str, request: Request<Incoming>) -> Reply {
     let mut call = Call::arrive(control);
     let reply = call.serve(application, request).await;
@@ -36,7 +36,7 @@ struct Call<'a> {
     control: &'a Control,
     number: u64,
     over_quota: bool,
-    /// The endpoints it holds, by the hashes of their ids.
+    /// Hashes of the ids of its endpoints.
     endpoints: Vec<u64>,
 }
 
@@ -75,18 +75,18 @@ impl<'a> Call<'a> {
         let parsed = EventsRequest::parse(body);
         let latency = {
             let mut state = self.control.lock();
-            let held = parsed.as_ref().map(|request| state.held.hold(application, request));
-            self.endpoints = held.unwrap_or_default();
+            let endpoints = parsed.as_ref().map(|request| state.in_flight.begin(application, request));
+            self.endpoints = endpoints.unwrap_or_default();
             state.faults.latency()
         };
         if !latency.is_zero() {
             sleep(latency).await;
         }
-        let origin = Origin { request: self.number, application: Arc::from(application) };
+        let origin = RequestOrigin { request: self.number, application: Arc::from(application) };
         let mut state = self.control.lock();
         match parsed {
             Ok(request) => state.serve(&origin, &request, body.len()),
-            Err(rule) => state.refuse(rule),
+            Err(malformed) => state.refuse(malformed.into()),
         }
     }
 
@@ -112,7 +112,7 @@ impl Drop for Call<'_> {
     fn drop(&mut self) {
         let mut state = self.control.lock();
         state.limit.leave();
-        state.held.let_go(&self.endpoints);
+        state.in_flight.end(&self.endpoints);
         drop(state);
         self.control.finished();
     }
@@ -124,17 +124,17 @@ async fn outage(how: How) -> Reply {
         How::Hang => future::pending().await,
         How::Answer { status, code: None } => Reply::Answer(status_only(status)),
         How::Answer { status, code: Some(code) } => {
-            Reply::Answer(Answer::error(known_status(status), &code, "Asked for by a fault."))
+            Reply::Answer(Answer::error(known_status(status), &code, "A fault asked for this answer."))
         }
     }
 }
 
-/// Reads the body. The error is what to answer instead, or nothing when the body is too large.
+/// Reads the body. The error is the answer to give instead, or `None` if the body is too large.
 async fn read(request: Request<Incoming>) -> Result<Bytes, Option<Reply>> {
     match Limited::new(request.into_body(), MAX_READ).collect().await {
         Ok(body) => Some(body.to_bytes()).filter(|body| body.len() <= MAX_BODY).ok_or(None),
         Err(error) if error.is::<LengthLimitError>() => Err(None),
-        // The client is gone or does not keep to HTTP: nobody to answer.
+        // The client is gone or does not speak HTTP: there is nobody to answer.
         Err(_) => Err(Some(Reply::Close)),
     }
 }
@@ -146,7 +146,7 @@ fn status_only(status: u16) -> Answer {
     }
 }
 
-/// The status asked for, or 500 when there is no such status.
+/// The requested status, or 500 if there is no such status.
 fn known_status(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -1,14 +1,14 @@
-//! Which request is for whom: `PutEvents`, or the server's own pages under `/_emulator`.
+//! Routes a request: to `PutEvents`, or to the server's own pages under `/_emulator`.
 //!
 //! Knows nothing of what a call to `PutEvents` says.
 //!
 //! | page | what it does |
 //! |---|---|
-//! | `GET /_emulator` | says what there is |
+//! | `GET /_emulator` | lists these pages |
 //! | `GET /_emulator/events?since=N` | the accepted events after number N, as JSON lines |
 //! | `DELETE /_emulator/events` | forgets events and counts |
-//! | `GET /_emulator/counts` | what was counted |
-//! | `GET`, `PUT /_emulator/faults` | what goes wrong |
+//! | `GET /_emulator/counts` | counts |
+//! | `GET`, `PUT /_emulator/faults` | the faults |
 //! | `GET`, `PUT /_emulator/quota` | the quota; `null` switches it off |
 
 use bytes::Bytes;
@@ -25,13 +25,13 @@ use crate::tools::emulator::{
 const USAGE: &str = "An emulation of Amazon Pinpoint's PutEvents.
 
 POST   /v1/apps/{application}/events   PutEvents (point the SDK's endpoint URL here)
-GET    /_emulator/events?since=N       what was accepted, as JSON lines
-DELETE /_emulator/events               forget it
+GET    /_emulator/events?since=N       accepted events, as JSON lines
+DELETE /_emulator/events               forget events and counts
 GET    /_emulator/counts               counts
-GET    /_emulator/faults  and PUT      what goes wrong
+GET    /_emulator/faults  and PUT      the faults
 GET    /_emulator/quota   and PUT      the quota; null switches it off
 
-Half of all requests are throttled after:
+To throttle half of all requests:
 curl -X PUT -d '{\"throttled\": 0.5}' http://ADDRESS/_emulator/faults
 ";
 
@@ -94,7 +94,7 @@ fn events(control: &Control, query: Option<&str>) -> Answer {
     };
     let mut lines = Vec::new();
     for event in control.events(since) {
-        // Our own type, with text for keys: this cannot fail.
+        // Cannot fail for our own type, whose keys are text.
         let _ = serde_json::to_writer(&mut lines, &*event);
         lines.push(b'\n');
     }
@@ -104,6 +104,6 @@ fn events(control: &Control, query: Option<&str>) -> Answer {
 async fn read_json<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Answer> {
     let body = Limited::new(request.into_body(), MAX_PAGE_REQUEST).collect().await;
     let body = body.map_err(|_| Answer::bad_request("The request is too large or was broken off."))?;
-    // What is wrong is told to the one who wrote it, and to nobody else.
+    // The error goes only to whoever wrote the request.
     serde_json::from_slice(&body.to_bytes()).map_err(|error| Answer::bad_request(&error.to_string()))
 }

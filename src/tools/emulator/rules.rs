@@ -1,14 +1,14 @@
 //! The rules that a `PutEvents` call must keep, each with a name and a consequence.
 //!
-//! Knows nothing of HTTP, quotas and faults. Where the service's behaviour is documented or was seen,
-//! the consequence is the service's; where it is not known, the stricter one was taken, because a
-//! client that passes here should pass there. Every rule that a call breaks is reported, not the first.
+//! Knows nothing of HTTP, quotas and faults. Where Pinpoint's behaviour is documented or was observed, the
+//! consequence is Pinpoint's; otherwise it is the stricter choice, because a client that passes here should
+//! pass there. Every rule that a call breaks is reported, not only the first.
 
 use std::collections::HashSet;
 
 use serde::Serialize;
 
-use crate::tools::emulator::wire::{EventsRequest, Text};
+use crate::tools::emulator::wire::{EventsRequest, Malformed, Text};
 
 pub use self::rule::Rule;
 pub(super) use self::{
@@ -26,10 +26,10 @@ pub(super) const MAX_BODY: usize = 4_000_000;
 const MAX_EVENTS: usize = 100;
 /// A key of an attribute or a metric may have 50 characters.
 const MAX_KEY: usize = 50;
-/// What must not occur in an endpoint's or a user's id.
+/// Characters that an endpoint's or a user's id must not contain.
 const FORBIDDEN_IN_IDS: [char; 3] = ['$', '{', '}'];
 
-/// Checks what concerns a request as a whole. Answers the number of its events.
+/// Checks a request as a whole; returns the number of its events.
 pub(super) fn check_request(request: &EventsRequest<'_>) -> Result<usize, Rule> {
     if request.events_request.is_some() {
         return Err(Rule::Wrapper);
@@ -51,8 +51,17 @@ pub(super) fn check_request(request: &EventsRequest<'_>) -> Result<usize, Rule> 
     }
 }
 
+impl From<Malformed> for Rule {
+    fn from(malformed: Malformed) -> Self {
+        match malformed {
+            Malformed::NotJson => Self::Json,
+            Malformed::NotTheModel => Self::Model,
+        }
+    }
+}
+
 fn distinct<'a>(mut keys: impl ExactSizeIterator<Item = &'a Text<'a>>) -> Result<(), Rule> {
-    // Most endpoints have one event or two; a set for each would cost more than the rest of the check.
+    // Most endpoints have one or two events; a set for each would cost more than the rest of the check.
     if keys.len() < 2 {
         return Ok(());
     }
@@ -61,12 +70,12 @@ fn distinct<'a>(mut keys: impl ExactSizeIterator<Item = &'a Text<'a>>) -> Result
 }
 
 fn longer_than(text: &str, characters: usize) -> bool {
-    // A text of few bytes has few characters, so that most are never counted.
+    // Few bytes are few characters: most texts need no counting.
     text.len() > characters && text.chars().count() > characters
 }
 
-/// Reads `2026-11-22T10:00:00.000Z`, and nothing else, as milliseconds since 1970. An offset instead of
-/// the `Z` was seen to be refused by the service.
+/// Reads `2026-11-22T10:00:00.000Z`, and no other form, as milliseconds since 1970. Pinpoint was observed to
+/// refuse an offset in place of the `Z`.
 fn timestamp(text: &str) -> Option<i64> {
     let shape = b"0000-00-00T00:00:00.000Z";
     let fits = text.len() == shape.len()
@@ -92,7 +101,7 @@ fn size(value: &impl Serialize) -> usize {
         }
     }
     let mut counter = Counter(0);
-    // Fails only where the writer does, and this one never does.
+    // Fails only if the writer fails, and this one cannot.
     let _ = serde_json::to_writer(&mut counter, value);
     counter.0
 }
@@ -106,7 +115,8 @@ mod tests {
     #[track_caller]
     fn check(body: &str, expected: Result<usize, Rule>) {
         let parsed = EventsRequest::parse(body.as_bytes());
-        assert_eq!(parsed.and_then(|request| check_request(&request)), expected, "{body:.200}");
+        let checked = parsed.map_err(Rule::from).and_then(|request| check_request(&request));
+        assert_eq!(checked, expected, "{body:.200}");
     }
 
     fn batch(events: &[&str]) -> String {

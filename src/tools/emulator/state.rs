@@ -1,5 +1,4 @@
-//! What the server knows at one moment, and what it makes of one request: rules, faults and quota
-//! brought together.
+//! The server's state, and what it does with one request: rules, faults and quota brought together.
 //!
 //! Knows nothing of connections and waits, and reads no clock.
 
@@ -11,8 +10,8 @@ use crate::{
         Options,
         answer::{Answer, Reply},
         faults::{After, Armed},
-        held::Held,
-        journal::{Counts, Journal, Origin},
+        in_flight::InFlight,
+        journal::{Counts, Journal, RequestOrigin},
         limit::Limit,
         rules::{Rule, UserEndpoints, check_request},
         wire::{Entries, EventsRequest, EventsResponse, Text},
@@ -21,12 +20,11 @@ use crate::{
 
 mod items;
 
-/// All that the server knows.
 pub(super) struct State {
     pub(super) faults: Armed,
     pub(super) limit: Limit,
     pub(super) journal: Journal,
-    pub(super) held: Held,
+    pub(super) in_flight: InFlight,
     user_endpoints: UserEndpoints,
 }
 
@@ -36,7 +34,7 @@ impl State {
             faults: Armed::new(options.faults, options.seed, Moment::START),
             limit: Limit::new(options.quota),
             journal: Journal::new(options.keep_events, options.find_duplicates),
-            held: Held::default(),
+            in_flight: InFlight::default(),
             user_endpoints: UserEndpoints::default(),
         }
     }
@@ -45,19 +43,19 @@ impl State {
         let mut counts = self.journal.counts.clone();
         counts.max_per_second = self.limit.max_per_second;
         counts.max_in_flight = self.limit.max_in_flight;
-        counts.endpoints_in_two_requests = self.held.twice;
+        counts.endpoints_in_two_requests = self.in_flight.shared;
         counts
     }
 
-    /// Forgets what was counted, accepted and learnt; faults, quota and what is in flight stay.
+    /// Forgets counts, events and known endpoints; faults, quota and requests in flight stay.
     pub(super) fn reset(&mut self) {
         self.journal.reset();
         self.limit.reset();
-        self.held.twice = 0;
+        self.in_flight.shared = 0;
         self.user_endpoints.clear();
     }
 
-    /// Counts a broken rule that spoils the call, and answers it.
+    /// Counts a broken rule that spoils the call; returns the answer.
     pub(super) fn refuse(&mut self, rule: Rule) -> Reply {
         self.count(rule);
         Reply::Answer(match rule {
@@ -70,8 +68,13 @@ impl State {
         *self.journal.counts.violations.entry(rule).or_default() += 1;
     }
 
-    /// Serves a call whose body of `size` bytes was read.
-    pub(super) fn serve(&mut self, origin: &Origin, request: &EventsRequest<'_>, size: usize) -> Reply {
+    /// Serves a call whose body has `size` bytes.
+    pub(super) fn serve(
+        &mut self,
+        origin: &RequestOrigin,
+        request: &EventsRequest<'_>,
+        size: usize,
+    ) -> Reply {
         let events = match check_request(request) {
             Ok(events) => events,
             Err(rule) => return self.refuse(rule),
@@ -98,7 +101,7 @@ impl State {
     }
 }
 
-/// Does to a good answer what the faults ask for.
+/// Spoils a good answer as the faults ask for.
 fn spoil(answer: Answer, fault: Option<After>) -> Reply {
     Reply::Answer(match fault {
         None => answer,

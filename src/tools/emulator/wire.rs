@@ -1,7 +1,7 @@
-//! What a `PutEvents` call says, as it is written on the wire: read strictly and without copying.
+//! The body of a `PutEvents` call and of its answer: read strictly, without copying.
 //!
-//! Knows the model alone (names and types of fields); the rules that the model does not state are in
-//! `rules`. A field the model does not have, or a key that is written twice, never passes unseen.
+//! Knows only the model (names and types of fields); the rules that the model does not state are in `rules`.
+//! Nothing is skipped silently: an unknown field is an error, and a repeated key is kept twice.
 
 use std::{borrow::Cow, fmt, marker::PhantomData, ops::Deref, slice};
 
@@ -11,13 +11,18 @@ use serde::{
 };
 use serde_json::error::Category;
 
-use crate::tools::emulator::rules::Rule;
+/// Why a body is no request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Malformed {
+    NotJson,
+    NotTheModel,
+}
 
 /// The root of a request's body.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct EventsRequest<'a> {
-    /// The name that SDKs give the body's parameter; on the wire there is no such object.
+    /// SDKs give the body's parameter this name; no such object exists on the wire.
     pub(super) events_request: Option<IgnoredAny>,
     #[serde(borrow)]
     pub(super) batch_item: Option<Entries<'a, EventsBatch<'a>>>,
@@ -135,7 +140,7 @@ pub(super) struct Event<'a> {
 #[derive(Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct Session<'a> {
-    /// In milliseconds; the model says 32 bits, which is a rule here so that its breach has a name.
+    /// Milliseconds. The model says 32 bits; here that is a rule, so that breaking it has a name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) duration: Option<i64>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
@@ -146,7 +151,6 @@ pub(super) struct Session<'a> {
     pub(super) stop_timestamp: Option<Text<'a>>,
 }
 
-/// The answer to a call that was understood.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct EventsResponse<'a> {
@@ -160,7 +164,7 @@ pub(super) struct ItemResponse<'a> {
     pub(super) events_item_response: Entries<'a, Item>,
 }
 
-/// What became of one endpoint or event.
+/// The answer for one endpoint or event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Item {
@@ -174,7 +178,6 @@ pub(super) struct Item {
 pub(super) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'a> Text<'a> {
-    /// The same text, borrowed.
     pub(super) fn borrowed(text: &'a str) -> Self {
         Self(Cow::Borrowed(text))
     }
@@ -188,22 +191,21 @@ impl Deref for Text<'_> {
     }
 }
 
-/// A JSON object that is used as a map: every entry as it is written, a repeated key included.
+/// A JSON object used as a map: all its entries in order, repeated keys included.
 #[derive(PartialEq)]
 pub(super) struct Entries<'a, T>(pub(super) Vec<(Text<'a>, T)>);
 
 impl<'a> EventsRequest<'a> {
-    /// Reads a request's body. What is no JSON and what is no such request are different mistakes.
-    pub(super) fn parse(body: &'a [u8]) -> Result<Self, Rule> {
+    pub(super) fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
         serde_json::from_slice(body).map_err(|error| match error.classify() {
-            Category::Data => Rule::Model,
-            Category::Io | Category::Syntax | Category::Eof => Rule::Json,
+            Category::Data => Malformed::NotTheModel,
+            Category::Io | Category::Syntax | Category::Eof => Malformed::NotJson,
         })
     }
 }
 
 impl EventsResponse<'_> {
-    /// How many events it says were taken.
+    /// How many events the answer reports as accepted.
     pub(super) fn confirmed(&self) -> u64 {
         let events = self.results.iter().flat_map(|(_, endpoint)| endpoint.events_item_response.iter());
         events.filter(|(_, item)| item.status_code == 202).count() as u64

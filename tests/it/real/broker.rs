@@ -5,12 +5,11 @@ use std::time::Duration;
 use super::scene::{Scene, assert_balanced, assert_well};
 use crate::support::{kafka::Kafka, process::Signal, service::Service, wait::eventually};
 
-/// Longer than it takes to transition that a broker is gone, or that it is back.
+/// Longer than it takes to notice that a broker is gone or back.
 const NOTICED: Duration = Duration::from_secs(30);
 
-#[test]
-fn nothing_is_lost_when_the_broker_is_stopped_killed_and_paused() {
-    let Some(mut kafka) = Kafka::start() else { return };
+pub(super) fn nothing_is_lost_when_the_broker_is_stopped_killed_and_paused() {
+    let mut kafka = Kafka::start();
     let mut scene = Scene::new(&kafka, "real-broker", 4);
     scene.produce(12_000);
     let service = scene.setup().start();
@@ -35,9 +34,8 @@ fn nothing_is_lost_when_the_broker_is_stopped_killed_and_paused() {
     assert_eq!(service.stop(), Some(0));
 }
 
-#[test]
-fn a_drain_without_a_broker_ends_before_its_deadline() {
-    let Some(mut kafka) = Kafka::start() else { return };
+pub(super) fn a_drain_without_a_broker_ends_before_its_deadline() {
+    let mut kafka = Kafka::start();
     let mut scene = Scene::new(&kafka, "real-broker-gone", 2);
     scene.produce(6000);
     let service = scene.setup().with("shutdown.deadline", "10s").start();

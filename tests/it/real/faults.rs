@@ -20,9 +20,8 @@ const AT_ONCE: Duration = Duration::from_secs(20);
 
 const HELD: &str = r#"hold{cause="destination"}"#;
 
-#[test]
-fn throttling_slows_down_and_nothing_is_lost() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn throttling_slows_down_and_nothing_is_lost() {
+    let kafka = Kafka::shared();
     let mut scene = Scene::new(kafka, "real-throttled", 4);
     scene.fault(Faults { throttled: 0.7, ..Faults::default() });
     scene.produce(1500);
@@ -35,9 +34,8 @@ fn throttling_slows_down_and_nothing_is_lost() {
     assert_eq!(service.stop(), Some(0));
 }
 
-#[test]
-fn an_outage_of_any_kind_is_waited_for() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn an_outage_of_any_kind_is_waited_for() {
+    let kafka = Kafka::shared();
     let mut scene = Scene::new(kafka, "real-outage", 4);
     let service = scene.setup().with("destination.pinpoint.timeout", "500ms").start();
     for how in [How::Answer { status: 503, code: None }, How::Close, How::Hang] {
@@ -52,9 +50,8 @@ fn an_outage_of_any_kind_is_waited_for() {
     assert_eq!(service.stop(), Some(0));
 }
 
-#[test]
-fn a_role_without_the_right_is_a_hold_until_it_has_it() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn a_role_without_the_right_is_a_hold_until_it_has_it() {
+    let kafka = Kafka::shared();
     let mut scene = Scene::new(kafka, "real-wrong-role", 4);
     scene.outage(Outage::access_denied());
     scene.produce(300);
@@ -71,9 +68,8 @@ fn a_role_without_the_right_is_a_hold_until_it_has_it() {
     assert_eq!(service.stop(), Some(0));
 }
 
-#[test]
-fn a_drain_during_a_hold_ends_at_once_and_the_next_one_delivers() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn a_drain_during_a_hold_ends_at_once_and_the_next_one_delivers() {
+    let kafka = Kafka::shared();
     let mut scene = Scene::new(kafka, "real-held-drain", 4);
     scene.outage(Outage::access_denied());
     scene.produce(300);
@@ -96,9 +92,8 @@ fn a_drain_during_a_hold_ends_at_once_and_the_next_one_delivers() {
     assert_eq!(service.stop(), Some(0));
 }
 
-#[test]
-fn an_event_that_spoils_its_whole_call_is_the_only_dead_letter() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn an_event_that_spoils_its_whole_call_is_the_only_dead_letter() {
+    let kafka = Kafka::shared();
     let mut scene = Scene::new(kafka, "real-poison", 4);
     let records = scene.records(400);
     let Expected::Delivered { event_ids } = &records[100].expected else { panic!("all are delivered") };

@@ -3,9 +3,8 @@
 use super::scene::{LONG, Scene, assert_balanced, wait_says};
 use crate::support::{client::Message, kafka::Kafka, wait::eventually};
 
-#[test]
-fn a_dead_letter_is_the_record_and_why() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn a_dead_letter_is_the_record_and_why() {
+    let kafka = Kafka::shared();
     let scene = Scene::new(kafka, "real-letter", 1);
     let poison = Message {
         partition: Some(0),
@@ -34,9 +33,8 @@ fn a_dead_letter_is_the_record_and_why() {
     assert_eq!(service.stop(), Some(0));
 }
 
-#[test]
-fn a_dead_letter_that_is_too_large_holds_its_partition_until_the_limit_is_raised() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn a_dead_letter_that_is_too_large_holds_its_partition_until_the_limit_is_raised() {
+    let kafka = Kafka::shared();
     let scene = Scene::new(kafka, "real-large-letter", 2);
     let letters = scene.letters_topic();
     kafka.alter_topic(&letters, &[("max.message.bytes", "50000")]);

@@ -18,9 +18,8 @@ use crate::support::{
     wait::{eventually, now},
 };
 
-#[test]
-fn metadata_comes_back_after_a_restart_and_a_rebalance() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn metadata_comes_back_after_a_restart_and_a_rebalance() {
+    let kafka = Kafka::shared();
     let topic = "real-metadata";
     produce(kafka, topic, 2, 10);
     let mut first = Member::start(kafka, topic);
@@ -58,9 +57,8 @@ fn metadata_comes_back_after_a_restart_and_a_rebalance() {
     }
 }
 
-#[test]
-fn a_broker_that_takes_little_metadata_gets_the_positions_without() {
-    let Some(kafka) = Kafka::start_with(&[("offset.metadata.max.bytes", "100")]) else { return };
+pub(super) fn a_broker_that_takes_little_metadata_gets_the_positions_without() {
+    let kafka = Kafka::start_with(&[("offset.metadata.max.bytes", "100")]);
     let topic = "real-little-metadata";
     produce(&kafka, topic, 2, 10);
     let mut member = Member::start(&kafka, topic);

@@ -18,9 +18,8 @@ const UNSETTLED: usize = 15 * 2 * 100;
 /// one commit may be under way.
 const UNCOMMITTED: usize = 1500;
 
-#[test]
-fn a_restart_in_the_middle_repeats_nothing() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn a_restart_in_the_middle_repeats_nothing() {
+    let kafka = Kafka::shared();
     let mut scene = Scene::new(kafka, "real-restart", 4);
     scene.produce(9000);
     for part in 1..=2 {
@@ -35,9 +34,8 @@ fn a_restart_in_the_middle_repeats_nothing() {
     assert_balanced(&service);
 }
 
-#[test]
-fn after_sigkill_only_what_was_not_committed_is_repeated() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn after_sigkill_only_what_was_not_committed_is_repeated() {
+    let kafka = Kafka::shared();
     let mut scene = Scene::new(kafka, "real-sigkill", 4);
     scene.produce(9000);
     let mut service = scene.setup().start();
@@ -54,9 +52,8 @@ fn after_sigkill_only_what_was_not_committed_is_repeated() {
     assert_eq!(next.stop(), Some(0));
 }
 
-#[test]
-fn a_replica_that_was_paused_commits_nothing_that_it_lost() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn a_replica_that_was_paused_commits_nothing_that_it_lost() {
+    let kafka = Kafka::shared();
     let mut scene = Scene::new(kafka, "real-sigstop", 4);
     let paused = scene.setup().start();
     let other = scene.setup().start();

@@ -32,9 +32,8 @@ fn record(id: &str, kind: &str, user: &str, start: i64, minutes: i64, partition:
     Message { partition: Some(partition), ..Message::of(value.to_string()) }
 }
 
-#[test]
-fn a_session_that_rests_is_said_to_by_one_replica_and_resumed_by_the_other() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn a_session_that_rests_is_said_to_by_one_replica_and_resumed_by_the_other() {
+    let kafka = Kafka::shared();
     let scene = Scene::new(kafka, "real-rests", PARTITIONS);
     let setup = setup(&scene);
     let replicas = [setup.start(), setup.start()];
@@ -65,9 +64,8 @@ fn a_session_that_rests_is_said_to_by_one_replica_and_resumed_by_the_other() {
     replicas.iter().for_each(assert_balanced);
 }
 
-#[test]
-fn a_table_that_is_deleted_is_told_and_made_anew() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn a_table_that_is_deleted_is_told_and_made_anew() {
+    let kafka = Kafka::shared();
     let scene = Scene::new(kafka, "real-table-emptied", PARTITIONS);
     let service = setup(&scene).start();
     let start = Clock::wall().0 - 5 * 3_600_000;

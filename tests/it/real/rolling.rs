@@ -9,19 +9,17 @@ use super::{
 };
 use crate::support::{kafka::Kafka, process::Signal};
 
-#[test]
-fn a_rolling_restart_repeats_nothing() {
+pub(super) fn a_rolling_restart_repeats_nothing() {
     check("real-rolling", "cooperative-sticky");
 }
 
-#[test]
-fn a_rolling_restart_of_an_eager_group_repeats_nothing() {
+pub(super) fn a_rolling_restart_of_an_eager_group_repeats_nothing() {
     check("real-rolling-eager", "range");
 }
 
 #[track_caller]
 fn check(topic: &str, strategy: &str) {
-    let Some(kafka) = Kafka::shared() else { return };
+    let kafka = Kafka::shared();
     let mut scene = Scene::new(kafka, topic, 6);
     let config = scene.setup().config;
     let strategy = format!("  properties:\n    partition.assignment.strategy: {strategy}\n");

@@ -82,7 +82,7 @@ impl Scene {
         scene
     }
 
-    /// The configuration of the service: quick to commit, to transition and to try again.
+    /// The configuration of the service: quick to commit, to notice and to retry.
     pub(crate) fn setup(&self) -> Setup {
         let (brokers, topic, letters) = (&self.client.bootstrap, &self.topic, self.letters_topic());
         let url = &self.put_events.url;

@@ -3,9 +3,8 @@
 use super::scene::Scene;
 use crate::support::kafka::Kafka;
 
-#[test]
-fn latest_begins_with_what_is_produced_from_then_on() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn latest_begins_with_what_is_produced_from_then_on() {
+    let kafka = Kafka::shared();
     let mut scene = Scene::new(kafka, "real-start-latest", 2);
     scene.produce(100);
     scene.forget(|_| true);
@@ -22,9 +21,8 @@ fn latest_begins_with_what_is_produced_from_then_on() {
     assert_eq!(service.stop(), Some(0));
 }
 
-#[test]
-fn a_time_begins_with_the_first_record_of_it() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn a_time_begins_with_the_first_record_of_it() {
+    let kafka = Kafka::shared();
     let mut scene = Scene::new(kafka, "real-start-time", 1);
     scene.produce(100);
     scene.forget(|_| true);

@@ -104,9 +104,8 @@ pub(super) fn wait_read(replicas: &[Service], entries: u64) {
     });
 }
 
-#[test]
-fn sessions_are_whole_on_three_replicas_whatever_restarts() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn sessions_are_whole_on_three_replicas_whatever_restarts() {
+    let kafka = Kafka::shared();
     let scene = Scene::new(kafka, "real-table", PARTITIONS);
     // Longer than all this takes: what is accepted is not committed, but by a drain.
     let setup = setup(&scene).with("commit.interval", "5m");
@@ -150,9 +149,8 @@ fn sessions_are_whole_on_three_replicas_whatever_restarts() {
     assert_whole(&scene, first.len());
 }
 
-#[test]
-fn the_topic_is_made_as_it_should_be_and_check_says_so() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn the_topic_is_made_as_it_should_be_and_check_says_so() {
+    let kafka = Kafka::shared();
     let scene = Scene::new(kafka, "real-table-made", 2);
     let setup = setup(&scene);
     check(&setup, "ok     sessions' table real-table-made-sessions: it does not exist yet");
@@ -176,9 +174,8 @@ fn the_topic_is_made_as_it_should_be_and_check_says_so() {
     assert_eq!(service.stop(), Some(0));
 }
 
-#[test]
-fn the_table_is_followed_again_after_the_broker_was_restarted() {
-    let Some(mut kafka) = Kafka::start() else { return };
+pub(super) fn the_table_is_followed_again_after_the_broker_was_restarted() {
+    let mut kafka = Kafka::start();
     let scene = Scene::new(&kafka, "real-table-broker", PARTITIONS);
     let replicas: Vec<_> = (0..2).map(|_| setup(&scene).start()).collect();
     scene.client.produce(&scene.topic, logins(0..60));
@@ -200,9 +197,8 @@ fn the_table_is_followed_again_after_the_broker_was_restarted() {
     });
 }
 
-#[test]
-fn a_table_that_cannot_be_read_in_time_ends_the_process_and_says_which_key_to_raise() {
-    let Some(mut kafka) = Kafka::start() else { return };
+pub(super) fn a_table_that_cannot_be_read_in_time_ends_the_process_and_says_which_key_to_raise() {
+    let mut kafka = Kafka::start();
     let scene = Scene::new(&kafka, "real-table-late", 1);
     let setup = setup(&scene).with("sessions.table.load_timeout", "20s");
     kafka.kill();

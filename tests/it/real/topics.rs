@@ -10,9 +10,8 @@ use crate::support::{client::Message, kafka::Kafka, wait::eventually};
 /// Longer than any single step of a broker's takes.
 const STEP: Duration = Duration::from_mins(1);
 
-#[test]
-fn a_topic_that_does_not_exist_is_waited_for() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn a_topic_that_does_not_exist_is_waited_for() {
+    let kafka = Kafka::shared();
     let mut scene = Scene::before_the_topic(kafka, "real-late-topic", 2);
     let service = scene.setup().start();
     wait_says(&service, "topic does not exist; waiting for it");
@@ -27,9 +26,8 @@ fn a_topic_that_does_not_exist_is_waited_for() {
     assert_eq!(service.stop(), Some(0));
 }
 
-#[test]
-fn a_topic_that_was_made_anew_is_read_from_its_beginning() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn a_topic_that_was_made_anew_is_read_from_its_beginning() {
+    let kafka = Kafka::shared();
     let mut scene = Scene::new(kafka, "real-made-anew", 2);
     scene.produce(600);
     let service = scene.setup().start();
@@ -44,9 +42,8 @@ fn a_topic_that_was_made_anew_is_read_from_its_beginning() {
     assert_eq!(service.stop(), Some(0));
 }
 
-#[test]
-fn a_topic_that_was_made_anew_at_once_is_read_from_its_beginning() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn a_topic_that_was_made_anew_at_once_is_read_from_its_beginning() {
+    let kafka = Kafka::shared();
     let mut scene = Scene::new(kafka, "real-made-anew-at-once", 2);
     scene.produce(600);
     let service = scene.setup().start();
@@ -60,9 +57,8 @@ fn a_topic_that_was_made_anew_at_once_is_read_from_its_beginning() {
     assert_eq!(service.stop(), Some(0));
 }
 
-#[test]
-fn records_that_expired_before_they_were_read_are_an_error() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn records_that_expired_before_they_were_read_are_an_error() {
+    let kafka = Kafka::shared();
     let mut scene = Scene::new(kafka, "real-expired", 2);
     scene.produce(200);
     let service = scene.setup().start();
@@ -79,9 +75,8 @@ fn records_that_expired_before_they_were_read_are_an_error() {
     assert_eq!(service.stop(), Some(0));
 }
 
-#[test]
-fn records_that_expired_before_a_first_start_are_no_loss() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn records_that_expired_before_a_first_start_are_no_loss() {
+    let kafka = Kafka::shared();
     let mut scene = Scene::new(kafka, "real-expired-first", 1);
     scene.produce(200);
     kafka.delete_records(&scene.topic, &[(0, 50)]);
@@ -93,9 +88,8 @@ fn records_that_expired_before_a_first_start_are_no_loss() {
     assert_eq!(service.stop(), Some(0));
 }
 
-#[test]
-fn transactions_are_read_when_they_are_committed_and_their_gaps_are_no_loss() {
-    let Some(kafka) = Kafka::shared() else { return };
+pub(super) fn transactions_are_read_when_they_are_committed_and_their_gaps_are_no_loss() {
+    let kafka = Kafka::shared();
     let mut scene = Scene::new(kafka, "real-transactions", 1);
     let mut config = kafka.client.config();
     config.set("transactional.id", "real-transactions");

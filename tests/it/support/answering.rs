@@ -1,4 +1,4 @@
-//! A small HTTP server that answers as a test says.
+//! A small HTTP server whose answers a test chooses.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-/// A running server. Dropped, it ends.
+/// A running server; it ends when it is dropped.
 pub(crate) struct Answering {
     pub(crate) url: String,
     address: SocketAddr,
@@ -14,16 +14,16 @@ pub(crate) struct Answering {
 }
 
 impl Answering {
-    /// Starts it on a free port. One request after the other, each on a connection of its own, is answered
-    /// with what `answer` makes of its body: a whole response, head and body.
+    /// Starts it on a free port. `answer` turns the body of each request into a whole response, head and body.
+    /// Requests are served one after the other, each on its own connection.
     pub(crate) fn start(mut answer: impl FnMut(&[u8]) -> String + Send + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");
         let serve = move || {
             for mut stream in listener.incoming().map_while(Result::ok) {
-                // A connection without a request is how the server is told to end.
+                // A connection without a request ends the server.
                 let Some(body) = request(&stream) else { return };
-                // A client that has gone is no matter.
+                // If the client is gone, nobody needs the answer.
                 let _ = stream.write_all(answer(&body).as_bytes());
             }
         };
@@ -40,7 +40,7 @@ impl Drop for Answering {
     }
 }
 
-/// The body of the request that comes.
+/// The body of the next request.
 fn request(stream: &TcpStream) -> Option<Vec<u8>> {
     let mut reader = BufReader::new(stream);
     let mut length = 0;

@@ -1,6 +1,6 @@
-//! A plain client of a cluster, real or embedded: produces, reads back, looks at ends and commits.
+//! A plain client of a cluster, real or embedded: it produces, reads back, and asks for ends and commits.
 //!
-//! Knows nothing of the service: what it says is what any other client would see.
+//! Knows nothing of the service: it sees what any other client would see.
 
 use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
@@ -14,48 +14,43 @@ use rdkafka::{
 
 use super::wait::eventually;
 
-/// Longer than any one operation takes on a loaded machine, a broker's restart included.
+/// Longer than any operation takes on a loaded machine, even while a broker restarts.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A message to produce, or one that was read.
+/// A message to produce, or a message that was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Message {
-    /// Where it lies; to produce without one leaves the choice to the key.
+    /// `None` lets the key decide.
     pub(crate) partition: Option<i32>,
-    /// Its offset, when it was read.
     pub(crate) offset: Option<i64>,
-    /// Milliseconds since 1970; to produce without one takes the time of producing.
+    /// Milliseconds since 1970; `None` takes the time of producing.
     pub(crate) timestamp: Option<i64>,
-    /// The key.
     pub(crate) key: Option<Vec<u8>>,
-    /// The value; none makes a tombstone.
+    /// `None` makes a tombstone.
     pub(crate) value: Option<Vec<u8>>,
-    /// The headers, in their order.
     pub(crate) headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
 impl Message {
-    /// A message without a key, as the most used publisher of identity events writes them.
+    /// A message without a key, like those of the most used publisher.
     pub(crate) fn of(value: impl Into<Vec<u8>>) -> Self {
         Self { value: Some(value.into()), ..Self::default() }
     }
 
-    /// The value of the first header of that name, as text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let (_, value) = self.headers.iter().find(|(header, _)| header == name)?;
         std::str::from_utf8(value.as_deref()?).ok()
     }
 }
 
-/// A client of the cluster at `bootstrap`.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    /// The brokers, `host:port` separated by commas.
+    /// Brokers as `host:port`, separated by commas.
     pub(crate) bootstrap: String,
 }
 
 impl Client {
-    /// Produces messages in order and waits until the brokers have acknowledged all of them.
+    /// Produces messages in order, and waits until all are acknowledged.
     #[track_caller]
     pub(crate) fn produce(&self, topic: &str, messages: impl IntoIterator<Item = Message>) {
         let mut config = self.config();
@@ -70,7 +65,7 @@ impl Client {
         assert!(failures.is_empty(), "not acknowledged: {failures:?}");
     }
 
-    /// All that a topic holds now, partition by partition.
+    /// All messages of a topic, partition by partition.
     pub(crate) fn read_all(&self, topic: &str) -> Vec<Message> {
         let consumer = self.consumer("reads-without-a-group");
         let mut open: BTreeMap<i32, i64> = BTreeMap::new();
@@ -86,7 +81,7 @@ impl Client {
             while let Some(event) = consumer.poll(Duration::from_millis(10)) {
                 match event {
                     Ok(message) => messages.push(owned(&message)),
-                    // Offsets have gaps: the end is where the broker says, not at a certain message.
+                    // Offsets have gaps, so only the broker knows the end.
                     Err(KafkaError::PartitionEOF(partition)) => drop(open.remove(&partition)),
                     Err(_) => {}
                 }
@@ -97,20 +92,20 @@ impl Client {
         messages
     }
 
-    /// Where each partition of a topic ends: the offset of the next message.
+    /// The offset of the next message of each partition.
     pub(crate) fn ends(&self, topic: &str) -> BTreeMap<i32, i64> {
         let consumer = self.consumer("looks-at-ends");
         watermarks(&consumer, topic).into_iter().map(|(partition, (_, high))| (partition, high)).collect()
     }
 
-    /// What a group has committed: the next offset it would read, of each partition that has a commit.
+    /// The committed positions of a group, for each partition with a commit.
     pub(crate) fn committed(&self, group: &str, topic: &str) -> BTreeMap<i32, i64> {
         let consumer = self.consumer(group);
         let mut list = TopicPartitionList::new();
         for partition in watermarks(&consumer, topic).into_keys() {
             list.add_partition(topic, partition);
         }
-        let committed = eventually(TIMEOUT, "the group's commits are told", || {
+        let committed = eventually(TIMEOUT, "the group's commits are known", || {
             consumer.committed_offsets(list.clone(), Duration::from_secs(5)).ok()
         });
         let position = |offset: Offset| offset.to_raw().filter(|offset| *offset >= 0);
@@ -118,25 +113,46 @@ impl Client {
         positions.filter_map(|element| Some((element.partition(), position(element.offset())?))).collect()
     }
 
-    /// The names of the groups that a real cluster knows: those that have members or commits.
+    /// The groups of a real cluster that have members or commits.
     pub(crate) fn groups(&self) -> Vec<String> {
         let consumer = self.consumer("asks-for-groups");
-        let list = eventually(TIMEOUT, "the groups are told", || {
+        let list = eventually(TIMEOUT, "the groups are known", || {
             consumer.fetch_group_list(None, Duration::from_secs(5)).ok()
         });
         list.groups().iter().map(|group| group.name().to_owned()).collect()
     }
 
-    /// What every client of this cluster is made from.
+    /// Writes to both of a topic's partitions and reads back.
+    #[track_caller]
+    pub(crate) fn check_round_trip(&self, topic: &str) {
+        let whole = Message {
+            partition: Some(1),
+            offset: None,
+            timestamp: Some(1_795_341_600_000),
+            key: Some(b"key".to_vec()),
+            value: Some(b"value".to_vec()),
+            headers: vec![("name".into(), Some(b"text".to_vec())), ("null".into(), None)],
+        };
+        let tombstone = Message { key: Some(b"key".to_vec()), value: None, ..whole.clone() };
+        let elsewhere = Message { partition: Some(0), ..whole.clone() };
+        self.produce(topic, [whole.clone(), tombstone.clone(), elsewhere.clone()]);
+        let read = |message: Message, offset| Message { offset: Some(offset), ..message };
+        assert_eq!(self.read_all(topic), [read(elsewhere, 0), read(whole.clone(), 0), read(tombstone, 1)]);
+        assert_eq!(whole.header("name"), Some("text"));
+        assert_eq!(self.ends(topic), BTreeMap::from([(0, 1), (1, 2)]));
+        assert_eq!(self.committed("never-committed", topic), BTreeMap::new());
+    }
+
+    /// The configuration that every client of this cluster starts from.
     pub(crate) fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.bootstrap);
-        // Soon again after a broker's restart.
+        // Reconnect soon after a broker's restart.
         config.set("reconnect.backoff.max.ms", "500");
         config
     }
 
-    /// A consumer that joins no group: it only asks, or reads what it assigns to itself.
+    /// A consumer that joins no group: it only asks, or assigns partitions to itself.
     fn consumer(&self, group: &str) -> BaseConsumer {
         let mut config = self.config();
         config.set("group.id", group).set("enable.auto.commit", "false").set("enable.partition.eof", "true");
@@ -144,7 +160,7 @@ impl Client {
     }
 }
 
-/// Remembers which messages were not acknowledged.
+/// The messages that were not acknowledged.
 #[derive(Default)]
 struct Failures(Mutex<Vec<KafkaError>>);
 
@@ -190,10 +206,10 @@ fn owned(message: &BorrowedMessage<'_>) -> Message {
     }
 }
 
-/// The first and the next offset of each partition; waits for a topic that is being made.
+/// The first and the next offset of each partition; waits for a topic that is being created.
 fn watermarks(consumer: &BaseConsumer, topic: &str) -> BTreeMap<i32, (i64, i64)> {
     let short = Duration::from_secs(5);
-    eventually(TIMEOUT, "the topic's partitions are told", || {
+    eventually(TIMEOUT, "the topic's partitions are known", || {
         let metadata = consumer.fetch_metadata(Some(topic), short).ok()?;
         let partitions = metadata.topics().first()?.partitions();
         let bounds = partitions.iter().map(|partition| {

@@ -1,4 +1,4 @@
-//! The little of HTTP that the tests speak: one request over one connection to a server on loopback.
+//! A minimal HTTP client: one request over one connection to a server on loopback.
 
 use std::{
     io::{Read, Write},
@@ -6,29 +6,26 @@ use std::{
     time::Duration,
 };
 
-/// Longer than any page takes; a server that is stopped must not stop the test.
+/// Longer than any page takes. A server that hangs must not hang the test.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// An answer: its status and its body.
 #[derive(Debug)]
 pub(crate) struct Page {
-    /// The status, such as 200.
     pub(crate) status: u16,
-    /// The body as text.
     pub(crate) body: String,
 }
 
-/// Gets a page; `None` when nobody answers.
+/// Gets a page; `None` if nobody answers.
 pub(crate) fn get(server: SocketAddr, path: &str) -> Option<Page> {
     request(server, "GET", path, "", "")
 }
 
-/// Sends JSON; `None` when nobody answers.
+/// Sends JSON; `None` if nobody answers.
 pub(crate) fn send(server: SocketAddr, method: &str, path: &str, json: &str) -> Option<Page> {
     request(server, method, path, "", json)
 }
 
-/// Posts JSON signed as AWS wants it, by the signature's shape; `None` when nobody answers.
+/// Posts JSON with a signature of the right shape for AWS; `None` if nobody answers.
 pub(crate) fn signed(server: SocketAddr, path: &str, json: &str) -> Option<Page> {
     let signature = "0123456789abcdef".repeat(4);
     let headers = format!(
@@ -43,7 +40,7 @@ fn request(server: SocketAddr, method: &str, path: &str, headers: &str, body: &s
     let mut stream = TcpStream::connect_timeout(&server, TIMEOUT).ok()?;
     stream.set_read_timeout(Some(TIMEOUT)).ok()?;
     let length = body.len();
-    // HTTP/1.0, so that the answer ends with the connection and comes in one piece.
+    // With HTTP/1.0 the answer comes in one piece and ends with the connection.
     let head = format!("{method} {path} HTTP/1.0\r\nhost: {server}\r\ncontent-type: application/json");
     write!(stream, "{head}{headers}\r\ncontent-length: {length}\r\n\r\n{body}").ok()?;
     let mut answer = String::new();

@@ -1,15 +1,9 @@
 //! A real Apache Kafka of one node on free ports of this machine, without Docker.
 //!
-//! It can be stopped, killed, paused and started again with its data and ports; what it left is removed
-//! when it is dropped or the test process ends.
+//! It can be stopped, killed, paused and started again with its data and ports. Its files are removed when it is
+//! dropped or the test process ends.
 
-use std::{
-    env, fs,
-    io::{self, Write},
-    sync::OnceLock,
-    thread,
-    time::Duration,
-};
+use std::{fs, sync::OnceLock, time::Duration};
 
 use rdkafka::{
     Offset, TopicPartitionList,
@@ -25,17 +19,16 @@ use super::{
     process::{Process, Signal},
 };
 
-mod installation;
+pub(crate) mod installation;
 
-/// A broker is up in 4 s on an idle machine.
+/// On an idle machine a broker starts in 4 s.
 const START: Duration = Duration::from_secs(90);
 
-/// A broker that is asked to stop ends its controller first.
+/// A broker stops its controller first.
 const STOP: Duration = Duration::from_mins(1);
 
 /// A running (or stopped) Apache Kafka.
 pub(crate) struct Kafka {
-    /// A client of it.
     pub(crate) client: Client,
     installation: &'static Installation,
     // Before the folder: fields are dropped in their order.
@@ -44,19 +37,19 @@ pub(crate) struct Kafka {
 }
 
 impl Kafka {
-    /// A broker of the test's own, to be stopped and killed at will; `None` where the machine cannot run
-    /// one, which is then said aloud.
+    /// A broker of the test's own, to be stopped and killed at will.
     ///
     /// # Panics
     ///
-    /// When it does not start, and when the machine cannot run one although it is CI's.
-    pub(crate) fn start() -> Option<Self> {
+    /// When it does not start, and on a machine that cannot run one.
+    pub(crate) fn start() -> Self {
         Self::start_with(&[])
     }
 
-    /// The same with more properties.
-    pub(crate) fn start_with(more: &[(&str, &str)]) -> Option<Self> {
-        let installation = Installation::find().map_err(leave_out).ok()?;
+    /// As [`start`](Self::start), with more properties of the broker.
+    pub(crate) fn start_with(more: &[(&str, &str)]) -> Self {
+        let installation =
+            Installation::find().unwrap_or_else(|missing| panic!("a real Kafka needs {missing}"));
         let scratch = TempDir::with_prefix("pinpoint-sidecar-kafka-").expect("a folder for the broker");
         let data = scratch.path().join("data");
         fs::create_dir(&data).expect("a folder for the broker");
@@ -71,19 +64,17 @@ impl Kafka {
         let client = Client { bootstrap: format!("127.0.0.1:{listen}") };
         let mut kafka = Self { client, installation, process: None, scratch };
         kafka.restart();
-        Some(kafka)
+        kafka
     }
 
-    /// The broker that tests of this process share, for those that leave it as it is and use topics and
-    /// groups of their own; `None` as for [`Kafka::start`].
-    pub(crate) fn shared() -> Option<&'static Self> {
-        static SHARED: OnceLock<Option<Kafka>> = OnceLock::new();
-        // Asked for each test, so that each one that is left out is named.
-        Installation::find().map_err(leave_out).ok()?;
-        SHARED.get_or_init(Self::start).as_ref()
+    /// The broker that the tests of this process share: those that leave it running and use topics and
+    /// groups of their own.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Kafka> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
     }
 
-    /// Starts it (again) with the data and the ports it had, and waits until it serves.
+    /// Starts it, again with its data and ports, and waits until it serves.
     #[track_caller]
     pub(crate) fn restart(&mut self) {
         self.process = None;
@@ -107,28 +98,26 @@ impl Kafka {
         self.process = None;
     }
 
-    /// Sends its process a signal: stopped (`Stop`), it holds connections open and answers nothing.
+    /// Sends a signal to its process. After `Stop` it keeps connections open and does not answer.
     pub(crate) fn signal(&self, signal: Signal) {
         self.process.as_ref().expect("the broker runs").signal(signal);
     }
 
-    /// Makes a topic.
     #[track_caller]
     pub(crate) fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
         let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         let topic = settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
         let made = self.administer(async |admin, options| admin.create_topics([&topic], options).await);
-        assert!(made.iter().all(Result::is_ok), "the topic cannot be made: {made:?}");
+        assert!(made.iter().all(Result::is_ok), "the topic cannot be created: {made:?}");
     }
 
-    /// Deletes a topic.
     #[track_caller]
     pub(crate) fn delete_topic(&self, name: &str) {
         let deleted = self.administer(async |admin, options| admin.delete_topics(&[name], options).await);
         assert!(deleted.iter().all(Result::is_ok), "the topic cannot be deleted: {deleted:?}");
     }
 
-    /// Changes settings of a topic; those that are not given go back to the broker's.
+    /// Changes settings of a topic; all others go back to the broker's defaults.
     #[track_caller]
     pub(crate) fn alter_topic(&self, name: &str, settings: &[(&str, &str)]) {
         let topic = AlterConfig::new(ResourceSpecifier::Topic(name));
@@ -161,11 +150,4 @@ impl Kafka {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(operation(&admin, &options)).expect("the broker answers")
     }
-}
-
-/// Says which test is left out, past the test runner, which shows nothing of a test that passes.
-fn leave_out(missing: &str) {
-    let test = thread::current().name().unwrap_or("a test").to_owned();
-    assert!(env::var_os("CI").is_none(), "{test} needs {missing} for a real Kafka");
-    let _ = writeln!(io::stderr(), "LEFT OUT: {test}: a real Kafka needs {missing} on the PATH");
 }

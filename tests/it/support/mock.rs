@@ -1,6 +1,6 @@
-//! The embedded broker: librdkafka's mock cluster, a real TCP server inside the test process.
+//! The embedded broker: librdkafka's mock cluster, a real TCP server in the test process.
 //!
-//! It keeps the last 5 MB of a partition, and stays on the thread that made it.
+//! It keeps the last 5 MB of a partition, and stays on the thread that created it.
 
 use std::time::Duration;
 
@@ -10,27 +10,23 @@ use super::client::Client;
 
 /// An embedded cluster of one broker.
 pub(crate) struct MockKafka {
-    /// A client of it.
     pub(crate) client: Client,
-    /// The cluster itself, to inject errors and to take the broker down.
+    /// For injecting errors and stopping the broker.
     pub(crate) cluster: MockCluster<'static, DefaultProducerContext>,
 }
 
 impl MockKafka {
-    /// Starts it.
     #[track_caller]
     pub(crate) fn start() -> Self {
         let cluster = MockCluster::new(1).expect("an embedded cluster");
         Self { client: Client { bootstrap: cluster.bootstrap_servers() }, cluster }
     }
 
-    /// Makes a topic.
     #[track_caller]
     pub(crate) fn create_topic(&self, name: &str, partitions: i32) {
         self.cluster.create_topic(name, partitions, 1).expect("a topic");
     }
 
-    /// From now on its answers take so long.
     #[track_caller]
     pub(crate) fn set_round_trip(&self, time: Duration) {
         self.cluster.broker_round_trip_time(1, time).expect("a round-trip time");

@@ -1,17 +1,17 @@
-//! The oracle: compares what should have arrived with what did.
+//! The oracle: compares the ids that should have arrived with those that did.
 //!
-//! Knows nothing of where ids come from: app events accepted, dead letters, whatever has an id.
+//! Knows nothing of what has these ids: accepted events, dead letters, anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a comparison found; all empty is a perfect delivery.
+/// The result of a comparison, empty for a perfect delivery.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// Expected, and never came.
+    /// Expected, but never arrived.
     pub(crate) missing: BTreeSet<String>,
-    /// Came, and were not expected.
+    /// Arrived, but not expected.
     pub(crate) unexpected: BTreeSet<String>,
-    /// Came more than once: how many times too often.
+    /// Arrived more than once, with the number of extra arrivals.
     pub(crate) duplicates: BTreeMap<String, usize>,
 }
 
@@ -34,12 +34,12 @@ impl Verdict {
         Self { missing: &expected - &arrived, unexpected: &arrived - &expected, duplicates: counts }
     }
 
-    /// How often something came that had come before.
+    /// How often an id arrived again.
     pub(crate) fn repeated(&self) -> usize {
         self.duplicates.values().sum()
     }
 
-    /// That everything arrived, and nothing else; duplicates are for the test to judge.
+    /// Asserts that everything arrived and nothing else. The test judges duplicates itself.
     #[track_caller]
     pub(crate) fn assert_complete(&self) {
         let few = |ids: &BTreeSet<String>| ids.iter().take(5).cloned().collect::<Vec<_>>();
@@ -48,7 +48,7 @@ impl Verdict {
         assert!(unexpected.is_empty(), "{} never sent, such as {:?}", unexpected.len(), few(unexpected));
     }
 
-    /// That everything arrived once, and nothing else.
+    /// Asserts that everything arrived once, and nothing else.
     #[track_caller]
     pub(crate) fn assert_exact(&self) {
         self.assert_complete();
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_is_missing_unexpected_and_repeated() {
+    fn missing_unexpected_and_repeated_ids_are_found() {
         check("a b", "b a", "", "", 0);
         check("a b", "b", "a", "", 0);
         check("a", "a b", "", "b", 0);

@@ -108,7 +108,7 @@ impl Process {
     }
 }
 
-/// Ends the process; a test that fails shows the end of what it said.
+/// Ends the process; a failing test shows the end of its output.
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();

@@ -1,6 +1,6 @@
-//! The PutEvents server that the service sends to, on a thread of its own in the test process.
+//! The PutEvents server that the service sends to, on its own thread in the test process.
 //!
-//! Watched and changed through its [`Control`]; it ends when it is dropped.
+//! Its [`Control`] watches and changes it; it ends when it is dropped.
 
 use std::{net::SocketAddr, thread, time::Duration};
 
@@ -12,7 +12,7 @@ use super::wait::eventually;
 
 /// A running PutEvents server.
 pub(crate) struct PutEvents {
-    /// What the service is given as `destination.pinpoint.endpoint_url`.
+    /// For `destination.pinpoint.endpoint_url`.
     pub(crate) url: String,
     /// Faults, quota, counts and accepted events.
     pub(crate) control: Control,
@@ -34,20 +34,20 @@ impl PutEvents {
         Self { url, control, shutdown, thread: Some(thread.expect("a thread")) }
     }
 
-    /// The id of each accepted event with its endpoint's, in the order in which they were taken.
+    /// The ids of each accepted event's endpoint and of the event, in the order of acceptance.
     pub(crate) fn accepted(&self) -> Vec<String> {
         let events = self.control.events(0);
         events.iter().map(|event| format!("{}/{}", event.endpoint_id, event.event_id)).collect()
     }
 
-    /// Waits until the counts are as `enough` wants them.
+    /// Waits until `enough` holds for the counts.
     #[track_caller]
     pub(crate) fn wait(&self, within: Duration, what: &str, enough: impl Fn(&Counts) -> bool) {
         eventually(within, what, || enough(&self.control.counts()).then_some(()));
     }
 }
 
-/// Ends it; what went wrong in it is the test's failure.
+/// A failure of the server is a failure of the test.
 impl Drop for PutEvents {
     fn drop(&mut self) {
         self.shutdown.cancel();

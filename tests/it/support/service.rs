@@ -1,7 +1,7 @@
-//! The service as a process: started with a configuration, watched through its admin pages and its log,
-//! ended by signals.
+//! The service as a process: started with a configuration, watched through its admin pages and its log, ended by
+//! signals.
 //!
-//! Knows nothing of the crate's insides: what it sees is what an operator sees.
+//! Knows nothing of the crate's insides: it sees what an operator sees.
 
 use std::{
     collections::BTreeMap,
@@ -23,22 +23,21 @@ use super::{
 /// The service is up in well under a second on an idle machine.
 const START: Duration = Duration::from_secs(30);
 
-/// What the service is started with; the same for each of its replicas and restarts.
+/// The configuration and environment of the service, for all replicas and restarts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Setup {
-    /// The configuration file's text.
+    /// The text of the configuration file.
     pub(crate) config: String,
-    /// Settings by environment variable: they replace what the file says.
+    /// Environment variables, which override the file.
     pub(crate) environment: BTreeMap<String, String>,
 }
 
 impl Setup {
-    /// The set-up of a configuration file.
     pub(crate) fn new(config: impl Into<String>) -> Self {
         Self { config: config.into(), environment: BTreeMap::new() }
     }
 
-    /// The same with the setting `key`, such as `batch.linger`, replaced.
+    /// Replaces the setting `key`, such as `batch.linger`.
     pub(crate) fn with(mut self, key: &str, value: &str) -> Self {
         let name = format!("PINPOINT_SIDECAR__{}", key.to_uppercase().replace('.', "__"));
         self.environment.insert(name, value.to_owned());
@@ -80,46 +79,41 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// The number of its process.
     #[allow(dead_code, reason = "the benchmarks ask for it")]
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }
 
-    /// An admin page, such as `/livez`; `None` when nobody answers.
+    /// An admin page, such as `/livez`; `None` if nobody answers.
     pub(crate) fn page(&self, path: &str) -> Option<http::Page> {
         http::get(self.admin, path)
     }
 
-    /// The metrics as they are now.
     #[track_caller]
     pub(crate) fn metrics(&self) -> Metrics {
         Metrics::parse(&self.page("/metrics").expect("the metrics page").body)
     }
 
-    /// The status page as it is now.
     #[track_caller]
     pub(crate) fn status(&self) -> Value {
         serde_json::from_str(&self.page("/status").expect("the status page").body).expect("JSON")
     }
 
-    /// What it has logged so far, line by line.
+    /// The log so far, line by line.
     pub(crate) fn log(&self) -> Vec<String> {
         self.process.lines()
     }
 
-    /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         self.process.signal(signal);
     }
 
-    /// Waits until it has ended.
     #[track_caller]
     pub(crate) fn wait(&mut self, within: Duration) -> ExitStatus {
         self.process.wait(within)
     }
 
-    /// Asks it to stop, as Kubernetes would, and waits until it has; gives its exit code.
+    /// Stops it as Kubernetes would, and waits for its end; returns the exit code.
     #[track_caller]
     pub(crate) fn stop(mut self) -> Option<i32> {
         self.signal(Signal::Term);
@@ -127,26 +121,26 @@ impl Service {
     }
 }
 
-/// A page of metrics: each series with its labels, as it is written, and its value.
+/// A page of metrics: each series with its labels, and its value.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Metrics(BTreeMap<String, f64>);
 
 impl Metrics {
-    /// Reads the Prometheus text format.
+    /// Parses the Prometheus text format.
     pub(crate) fn parse(page: &str) -> Self {
         let lines = page.lines().filter(|line| !line.starts_with('#'));
         let series = lines.filter_map(|line| line.rsplit_once(' '));
         Self(series.filter_map(|(series, value)| Some((series.to_owned(), value.parse().ok()?))).collect())
     }
 
-    /// The sum of a metric's series, named without the prefix `pinpoint_sidecar_`, or of those of them
-    /// with the label `key="value"`; 0 when there is none.
+    /// The sum of a metric's series, or of those with the label `key="value"`; 0 if there are none. The name has
+    /// no prefix `pinpoint_sidecar_`.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts are small and whole")]
     pub(crate) fn count(&self, name: &str) -> u64 {
         self.value(name) as u64
     }
 
-    /// The same with its fraction.
+    /// Like [`Self::count`], with its fraction.
     pub(crate) fn value(&self, name: &str) -> f64 {
         let (name, label) = name.split_once('{').unwrap_or((name, ""));
         let label = label.trim_end_matches('}');
@@ -157,13 +151,13 @@ impl Metrics {
     }
 }
 
-/// Runs the binary to its end, without the environment of whoever runs the tests.
+/// Runs the binary to its end, without the environment of the tests.
 #[track_caller]
 pub(crate) fn run(arguments: &[&str]) -> Output {
     binary().args(arguments).output().expect("the binary starts")
 }
 
-/// The binary with nothing in its environment but credentials that are good for an emulator.
+/// The binary with an environment of credentials for an emulator, and nothing else.
 fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pinpoint-sidecar"));
     command.env_clear();

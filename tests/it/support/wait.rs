@@ -1,18 +1,18 @@
-//! Waiting for a condition with a deadline: the one place where a test looks at the clock.
+//! Waits for a condition with a deadline: the only place where a test reads the clock.
 
 use std::{
     thread,
     time::{Duration, Instant},
 };
 
-/// How long lies between two looks at a condition.
+/// The time between two checks of a condition.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Waits until `probe` answers, and gives its answer.
+/// Waits until `probe` answers; returns its answer.
 ///
 /// # Panics
 ///
-/// When it has not answered `within` that time; the message says `what` was waited for.
+/// When it does not answer `within` that time; the message names `what` it waited for.
 #[track_caller]
 pub(crate) fn eventually<T>(within: Duration, what: &str, probe: impl FnMut() -> Option<T>) -> T {
     match answer(within, probe) {
@@ -21,7 +21,7 @@ pub(crate) fn eventually<T>(within: Duration, what: &str, probe: impl FnMut() ->
     }
 }
 
-/// Waits until `probe` answers; `None` when it has not `within` that time.
+/// Waits until `probe` answers; `None` if it does not `within` that time.
 pub(crate) fn answer<T>(within: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
     let start = now();
     loop {
@@ -35,7 +35,7 @@ pub(crate) fn answer<T>(within: Duration, mut probe: impl FnMut() -> Option<T>) 
     }
 }
 
-/// The point in time that a deadline or a measurement starts from.
+/// The start of a deadline or a measurement.
 #[expect(clippy::disallowed_methods, reason = "tests are an edge: their deadlines are in real time")]
 pub(crate) fn now() -> Instant {
     Instant::now()

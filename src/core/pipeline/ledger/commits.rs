@@ -3,6 +3,7 @@
 //! What always holds: each position, and each tail, is due until a commit of it was acknowledged.
 
 use super::{Ledger, Ownership, Partition, Scope, Tail, tail};
+use crate::core::source::Commit;
 
 /// What an ownership has reached: the next offset to read, and the settled records above it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,14 +11,6 @@ pub(in crate::core::pipeline) struct Reached {
     pub(in crate::core::pipeline) ownership: Ownership,
     pub(in crate::core::pipeline) position: i64,
     tail: Option<(Tail, Scope)>,
-}
-
-/// A position to commit, and the text of its settled tail.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::core::pipeline) struct Commit {
-    pub(in crate::core::pipeline) ownership: Ownership,
-    pub(in crate::core::pipeline) position: i64,
-    pub(in crate::core::pipeline) metadata: Option<Box<str>>,
 }
 
 impl Ledger {
@@ -50,12 +43,8 @@ impl Ledger {
     }
 
     /// Notes how a commit ended; what could not be committed is due again.
-    pub(in crate::core::pipeline) fn committed(
-        &mut self,
-        positions: &[(Ownership, i64)],
-        acknowledged: bool,
-    ) {
-        for (ownership, position) in positions {
+    pub(in crate::core::pipeline) fn committed(&mut self, commits: &[Commit], acknowledged: bool) {
+        for Commit { ownership, position, .. } in commits {
             match self.partitions.get_mut(ownership) {
                 Some(partition) if acknowledged => {
                     partition.committed = partition.committed.max(Some(*position));

@@ -12,6 +12,7 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 
 use super::*;
 use crate::core::time::Timestamp;
+use crate::core::{record::CommittedPosition, source::Commit};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -103,7 +104,7 @@ impl World {
             group: None,
             group_named: HashSet::new(),
             intact: true,
-            ledger: Ledger::default(),
+            ledger: Ledger::new(Switch::On),
             ownership: Ownership(0),
             sound: true,
             start: 0,
@@ -136,13 +137,13 @@ impl World {
             Step::TakeCommit => self.take_commit(),
             Step::Acknowledge => {
                 if let Some(commits) = self.in_flight.take() {
-                    self.ledger.committed(&positions(&commits), true);
+                    self.ledger.committed(&commits, true);
                     self.store(commits);
                 }
             }
             Step::RefuseCommit => {
                 if let Some(commits) = self.in_flight.take() {
-                    self.ledger.committed(&positions(&commits), false);
+                    self.ledger.committed(&commits, false);
                     assert!(commits.is_empty() || self.ledger.has_moved(), "a refused commit is due again");
                 }
             }
@@ -239,7 +240,7 @@ impl World {
         let reached = self.ledger.release(self.ownership);
         let commits = self.ledger.commits(reached.into_iter().collect());
         self.store(commits);
-        self.own(Inherited { cluster: Some(self.cluster_id()), committed: None });
+        self.own(None);
         self.named.clear();
         self.sound = true;
         (self.start, self.next_read) = (position, position);
@@ -310,13 +311,13 @@ impl World {
     }
 
     fn restart(&mut self) {
-        self.ledger = Ledger::default();
+        self.ledger = Ledger::new(Switch::On);
         self.limited = false;
         self.begin();
     }
 
     fn begin(&mut self) {
-        self.own(Inherited { cluster: Some(self.cluster_id()), committed: self.group.clone() });
+        self.own(self.group.clone());
         self.start = self.group_position();
         self.next_read = self.start;
         self.sound = self.intact || self.group.as_ref().is_none_or(|(_, text)| text.is_none());
@@ -324,9 +325,11 @@ impl World {
         self.named = self.group_named.intersection(&present).copied().collect();
     }
 
-    fn own(&mut self, inherited: Inherited) {
+    fn own(&mut self, committed: Option<(i64, Option<Box<str>>)>) {
         self.ownership.0 += 1;
-        self.ledger.assign(assignment(self.ownership), inherited);
+        let committed = committed.map(|(position, metadata)| CommittedPosition { position, metadata });
+        let cluster = Some(self.cluster_id());
+        self.ledger.assign(Assignment { committed, cluster, ..assignment(self.ownership) });
         self.outstanding.clear();
         self.settled_here.clear();
         self.due = false;
@@ -362,7 +365,7 @@ impl World {
 }
 
 fn assignment(ownership: Ownership) -> Assignment {
-    Assignment { ownership, topic: "topic".into(), partition: 0 }
+    Assignment::new(ownership, "topic".into(), 0)
 }
 
 fn record(ownership: Ownership, logged: Logged) -> Record {
@@ -376,10 +379,6 @@ fn record(ownership: Ownership, logged: Logged) -> Record {
         value: Some(logged.content.to_le_bytes().into()),
         headers: Vec::new(),
     }
-}
-
-fn positions(commits: &[Commit]) -> Vec<(Ownership, i64)> {
-    commits.iter().map(|commit| (commit.ownership, commit.position)).collect()
 }
 
 proptest! {

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::*;
 use crate::core::time::Timestamp;
+use crate::core::{record::CommittedPosition, source::Commit};
 
 const FIRST: Ownership = Ownership(1);
 const NEXT: Ownership = Ownership(2);
@@ -16,20 +17,19 @@ struct Bench {
 }
 
 impl Bench {
-    fn with(tails: Tails, ownership: Ownership, committed: Option<(i64, Option<Box<str>>)>) -> Self {
+    fn with(tails: Switch, ownership: Ownership, committed: Option<(i64, Option<Box<str>>)>) -> Self {
         let mut ledger = Ledger::new(tails);
-        let inherited = Inherited { cluster: Some("cluster".into()), committed };
-        ledger.assign(Assignment { ownership, topic: "topic".into(), partition: 0 }, inherited);
+        ledger.assign(assignment(ownership, committed));
         Self { ledger, ownership, ids: BTreeMap::new() }
     }
 
     fn new() -> Self {
-        Self::with(Tails::On, FIRST, None)
+        Self::with(Switch::On, FIRST, None)
     }
 
     /// The next process, which begins with this commit.
     fn after(commit: &Commit) -> Self {
-        Self::with(Tails::On, NEXT, Some((commit.position, commit.metadata.clone())))
+        Self::with(Switch::On, NEXT, Some((commit.position, commit.metadata.clone())))
     }
 
     fn read_as(&mut self, offset: i64, value: &str) -> Read {
@@ -95,6 +95,12 @@ impl Bench {
     }
 }
 
+fn assignment(ownership: Ownership, committed: Option<(i64, Option<Box<str>>)>) -> Assignment {
+    let committed = committed.map(|(position, metadata)| CommittedPosition { position, metadata });
+    let assignment = Assignment::new(ownership, "topic".into(), 0);
+    Assignment { committed, cluster: Some("cluster".into()), ..assignment }
+}
+
 /// Record 10 is stuck, 11 to 20 are settled, 21 is stuck, 22 to 30 are settled.
 fn two_runs() -> Commit {
     let mut bench = Bench::new();
@@ -113,7 +119,7 @@ fn a_tail_is_due_while_nothing_before_it_was_ever_settled() {
     let commit = bench.take();
     assert_eq!((commit.position, commit.metadata.is_some()), (10, true));
     assert_eq!(bench.ledger.take_moved(), [], "it is not due twice");
-    bench.ledger.committed(&[(FIRST, 10)], false);
+    bench.ledger.committed(&[Commit::at(FIRST, 10)], false);
     assert_eq!(bench.take(), commit, "a refused commit is due again");
     assert_eq!(bench.release(), Some(commit), "and at release");
 }
@@ -239,8 +245,7 @@ fn after_a_void_tail_nothing_is_read_and_the_next_ownership_begins_at_the_positi
     assert_eq!((commit.position, commit.metadata), (22, None), "what is void is not carried on");
     bench.check_counts(12, 10, 0);
 
-    let assignment = Assignment { ownership: NEXT, topic: "topic".into(), partition: 0 };
-    bench.ledger.assign(assignment, Inherited { cluster: Some("cluster".into()), committed: None });
+    bench.ledger.assign(assignment(NEXT, None));
     bench.read_new(22..=30);
     bench.check_counts(21, 10, 0);
 }
@@ -266,7 +271,7 @@ fn a_tail_that_reaches_beyond_the_end_of_the_log_is_void() {
 #[test]
 fn without_tails_none_is_written_and_none_read() {
     let commit = two_runs();
-    let mut bench = Bench::with(Tails::Off, NEXT, Some((commit.position, commit.metadata)));
+    let mut bench = Bench::with(Switch::Off, NEXT, Some((commit.position, commit.metadata)));
     bench.read_new(10..=30);
     bench.settle(11..=30);
     assert_eq!(bench.ledger.take_moved(), []);
@@ -278,7 +283,7 @@ fn without_tails_none_is_written_and_none_read() {
 #[test]
 fn metadata_of_others_is_no_tail() {
     for text in [None, Some(""), Some("consumer-1"), Some("Ae/Nq4lnRSMB6AcBBwAAAAAAAAABn40GAB0uP7pS9uqm")] {
-        let mut bench = Bench::with(Tails::On, NEXT, Some((10, text.map(Into::into))));
+        let mut bench = Bench::with(Switch::On, NEXT, Some((10, text.map(Into::into))));
         bench.read_new(10..=30);
     }
 }

@@ -1,7 +1,7 @@
 //! The world around one pipeline, and what happens in it.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     num::NonZeroUsize,
     sync::Arc,
     time::Duration,
@@ -21,9 +21,9 @@ use crate::core::{
     record::Ownership,
     route::Router,
     session_table::WriteId,
-    source::Paused,
+    source::{Commit, Paused},
     time::Moment,
-    units::{Size, Span},
+    units::{Size, Span, Switch},
 };
 
 mod broker;
@@ -56,6 +56,8 @@ struct Settings {
     budget: usize,
     breaker: bool,
     give_up: Option<Duration>,
+    /// Whether commits have tails.
+    tails: bool,
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the world")]
@@ -71,7 +73,7 @@ pub(super) struct World {
     next_id: u64,
     flights: BTreeMap<RequestId, Request>,
     letters: VecDeque<DeadLetter>,
-    commits: VecDeque<Vec<(Ownership, i64)>>,
+    commits: VecDeque<Vec<Commit>>,
     /// Writes under way, by the key of their entries.
     writes: BTreeMap<WriteId, Box<str>>,
     paused: Paused,
@@ -134,6 +136,7 @@ impl World {
             breaker,
             // What a breaker keeps has its verdict already, which the model could not tell.
             give_up: (!breaker && rng.bool()).then_some(seconds(20)),
+            tails: rng.u8(..4) > 0,
         };
         let has_table = rng.bool();
         let topics: [Arc<str>; 2] = ["a".into(), "b".into()];
@@ -141,7 +144,8 @@ impl World {
             topic: Arc::clone(&topics[usize::from(number % 2 == 1)]),
             partition: number / 2,
             records: Vec::new(),
-            committed: 0,
+            committed: None,
+            named: BTreeSet::new(),
         });
         let logs = logs.collect();
         let pipeline = pipeline(settings, rng.u64(..));
@@ -276,8 +280,8 @@ impl World {
             );
         }
         assert!(open <= summary.unsettled, "invariant 8: {open} records are not settled: {summary:?}");
-        for (ownership, position) in summary.positions {
-            self.check_commit(ownership, position);
+        for commit in summary.commits {
+            self.check_commit(&commit);
         }
         self.check_end();
     }
@@ -322,13 +326,12 @@ impl World {
             match action {
                 Action::Send(request) => self.check_request(request),
                 Action::WriteDeadLetter(letter) => self.take_letter(letter),
-                Action::Commit(positions) => {
-                    for (ownership, position) in &positions {
-                        self.check_commit(*ownership, *position);
-                    }
-                    self.commits.push_back(positions);
+                Action::Commit(commits) => {
+                    commits.iter().for_each(|commit| self.check_commit(commit));
+                    self.commits.push_back(commits);
                 }
-                Action::Release(released) => self.release(released),
+                Action::Release { ownerships, commits } => self.release(&ownerships, commits),
+                Action::Rewind(_) => panic!("invariant 12: a tail is void, and no log has changed"),
                 Action::Pause(paused) => self.paused = paused,
                 Action::Transition(_) => {}
                 Action::WriteEntries(id, entries) => self.write(id, &entries),
@@ -338,21 +341,18 @@ impl World {
         self.check_counts();
     }
 
-    fn release(&mut self, released: Vec<(Ownership, Option<i64>)>) {
-        for (ownership, position) in released {
-            if let Some(position) = position {
-                self.check_commit(ownership, position);
-                let log = &mut self.logs[self.owned[&ownership].log];
-                log.committed = log.committed.max(position);
-            }
-            self.end(ownership);
+    fn release(&mut self, ownerships: &[Ownership], commits: Vec<Commit>) {
+        for commit in commits {
+            self.check_commit(&commit);
+            self.store(commit);
         }
+        ownerships.iter().for_each(|ownership| self.end(*ownership));
         self.let_through();
     }
 }
 
 fn pipeline(settings: Settings, seed: u64) -> Pipeline {
-    let Settings { max_events, max_bytes, budget, breaker, give_up } = settings;
+    let Settings { max_events, max_bytes, budget, breaker, give_up, tails } = settings;
     let count = |count| NonZeroUsize::new(count).expect("not 0");
     let backoff = Backoff::new(Duration::from_millis(500), seconds(30));
     let destination = DispatcherConfig {
@@ -380,6 +380,7 @@ fn pipeline(settings: Settings, seed: u64) -> Pipeline {
         max_bytes: budget,
         commit_interval: seconds(2),
         revoke_timeout: seconds(10),
+        tails: if tails { Switch::On } else { Switch::Off },
         jitter: Jitter::seeded(seed),
     })
 }

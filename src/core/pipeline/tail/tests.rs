@@ -205,8 +205,7 @@ fn a_fingerprint_tells_timestamp_key_and_value_apart() {
 
 #[test]
 fn a_scope_is_of_one_partition_of_one_cluster() {
-    let assignment =
-        |topic: &str, partition| Assignment { ownership: Ownership(0), topic: topic.into(), partition };
+    let assignment = |topic: &str, partition| Assignment::new(Ownership(0), topic.into(), partition);
     let scopes = [
         Scope::new("cluster", &assignment("topic", 0)),
         Scope::new("other", &assignment("topic", 0)),

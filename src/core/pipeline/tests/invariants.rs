@@ -37,7 +37,7 @@ fn invariant_2_the_position_never_goes_back_and_is_of_an_ownership_of_today() {
     let again = Assignment::new(Ownership(7), "a".into(), 0);
     bench.handle(Input::Assigned(vec![again]));
     bench.answer(accept);
-    bench.handle(Input::Committed(vec![(A, 1)], false));
+    bench.handle(committed(A, 1, false));
     bench.pass(Duration::from_secs(3));
     assert_eq!(bench.commits, [], "a completion of an earlier ownership changes nothing");
     bench.handle(Input::Records(vec![(record(Ownership(7), 9), Mapped::Ignored(Code("x")), Vec::new())]));
@@ -140,7 +140,7 @@ fn invariant_8_a_drain_commits_nothing_that_was_not_settled() {
         bench.answer(accept);
         bench.live(1, |_| failure.clone());
         assert_eq!(bench.stopped, stops, "only a person could help, or it goes on until its deadline");
-        assert_eq!(bench.pipeline.finish(), Summary { positions: vec![(A, 1)], unsettled: 2 });
+        assert_eq!(bench.pipeline.finish(), Summary { commits: vec![Commit::at(A, 1)], unsettled: 2 });
         bench.live(60, accept);
         assert_eq!((bench.requests.len(), bench.pipeline.snapshot().records.accepted), (0, 1));
     }

@@ -104,7 +104,7 @@ fn a_drain_ends_when_all_is_settled() {
     assert!(bench.paused.everything && !bench.stopped);
     bench.answer(accept);
     assert!(bench.stopped);
-    assert_eq!(bench.pipeline.finish(), Summary { positions: vec![(A, 1)], unsettled: 0 });
+    assert_eq!(bench.pipeline.finish(), Summary { commits: vec![Commit::at(A, 1)], unsettled: 0 });
 }
 
 #[test]

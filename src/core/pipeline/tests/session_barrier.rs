@@ -434,7 +434,7 @@ fn a_drain_waits_for_writes_that_may_be_acknowledged() {
     bench.finish_write(WRITTEN);
     bench.answer(accept);
     assert!(bench.stopped);
-    assert_eq!(bench.pipeline.finish(), Summary { positions: vec![(A, 1)], unsettled: 0 });
+    assert_eq!(bench.pipeline.finish(), Summary { commits: vec![Commit::at(A, 1)], unsettled: 0 });
 }
 
 #[test]
@@ -460,7 +460,7 @@ fn a_drain_settles_what_stands_before_a_refused_write() {
     bench.finish_write(WRITTEN);
     bench.answer(accept);
     assert!(bench.stopped);
-    assert_eq!(bench.pipeline.finish(), Summary { positions: vec![(A, 1)], unsettled: 1 });
+    assert_eq!(bench.pipeline.finish(), Summary { commits: vec![Commit::at(A, 1)], unsettled: 1 });
 }
 
 #[test]

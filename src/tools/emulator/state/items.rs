@@ -1,13 +1,13 @@
-//! What becomes of each endpoint and each event of a call.
+//! The result of each endpoint and each event of a call.
 //!
-//! Knows nothing of the call as a whole. A broken rule goes before a fault.
+//! Knows nothing of the call as a whole. A broken rule takes precedence over a fault.
 
 use std::collections::BTreeMap;
 
 use super::State;
 use crate::tools::emulator::{
     faults::Fate,
-    journal::{Origin, Place},
+    journal::{Addressee, RequestOrigin},
     rules::{Consequence, Rule, check_endpoint, check_event},
     wire::{Endpoint, Entries, Event, EventsBatch, Item, ItemResponse, Text},
 };
@@ -15,10 +15,10 @@ use crate::tools::emulator::{
 const ACCEPTED: Item = Item { status_code: 202, message: "Accepted" };
 
 impl State {
-    /// Serves one endpoint's events; `None` when the answer leaves it out.
+    /// Serves the events of one endpoint; `None` if the answer leaves it out.
     pub(super) fn serve_endpoint<'a>(
         &mut self,
-        origin: &Origin,
+        origin: &RequestOrigin,
         id: &'a str,
         batch: &'a EventsBatch<'a>,
         size: usize,
@@ -33,9 +33,9 @@ impl State {
         };
         let mut events = Vec::new();
         if item == ACCEPTED || self.faults.faults.refused_endpoint_keeps_events {
-            let mut place = Place::new(id, &batch.endpoint);
+            let mut addressee = Addressee::new(id, &batch.endpoint);
             for (event_id, event) in batch.events.iter() {
-                let item = self.serve_event(origin, &mut place, (event_id, event), size);
+                let item = self.serve_event(origin, &mut addressee, (event_id, event), size);
                 events.extend(item.map(|item| (Text::borrowed(event_id), item)));
             }
         }
@@ -46,16 +46,16 @@ impl State {
         Some(ItemResponse { endpoint_item_response: item, events_item_response: Entries(events) })
     }
 
-    /// Serves one event; `None` when the answer leaves it out.
+    /// Serves one event; `None` if the answer leaves it out.
     fn serve_event(
         &mut self,
-        origin: &Origin,
-        place: &mut Place<'_>,
+        origin: &RequestOrigin,
+        addressee: &mut Addressee<'_>,
         (id, event): (&str, &Event<'_>),
         size: usize,
     ) -> Option<Item> {
         let broken = self.judge(|broken| check_event(id, event, size, broken));
-        let fate = self.faults.event(place.id, id, event);
+        let fate = self.faults.event(addressee.id, id, event);
         let item = match (broken, fate) {
             (Some((Consequence::ItemRefused, rule)), _) => Some(refused_item(rule.message())),
             (_, Some(Fate::Refused)) => Some(refused_item("ValidationException")),
@@ -67,14 +67,14 @@ impl State {
                 Some(ACCEPTED)
             }
             (_, fate) => {
-                self.journal.accept(origin, place, id, event);
+                self.journal.accept(origin, addressee, id, event);
                 (fate != Some(Fate::MissingTaken)).then_some(ACCEPTED)
             }
         };
         item.inspect(|item| tally(&mut self.journal.counts.event_answers, *item))
     }
 
-    fn judge_endpoint(&mut self, origin: &Origin, id: &str, endpoint: &Endpoint<'_>) -> Option<Rule> {
+    fn judge_endpoint(&mut self, origin: &RequestOrigin, id: &str, endpoint: &Endpoint<'_>) -> Option<Rule> {
         if let Some((_, rule)) = self.judge(|broken| check_endpoint(id, endpoint, broken)) {
             return Some(rule);
         }
@@ -85,7 +85,7 @@ impl State {
         Some(Rule::UserEndpoints)
     }
 
-    /// Counts the rules that a check finds broken. Answers the one with the gravest consequence.
+    /// Counts the rules that a check finds broken; returns the one with the gravest consequence.
     fn judge(&mut self, check: impl FnOnce(&mut dyn FnMut(Rule))) -> Option<(Consequence, Rule)> {
         let violations = &mut self.journal.counts.violations;
         let mut gravest: Option<(Consequence, Rule)> = None;

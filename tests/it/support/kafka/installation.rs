@@ -1,8 +1,8 @@
 //! The Apache Kafka that the tests run: fetched once with Maven, kept in a cache folder.
 //!
-//! Knows nothing of running brokers. The folder is `$PINPOINT_SIDECAR_TEST_CACHE`, else
-//! `pinpoint-sidecar-tests` in `$XDG_CACHE_HOME` or `~/.cache`; a lock file keeps two test processes
-//! from fetching at once, and a folder under its final name is complete.
+//! Knows nothing of running brokers. The folder is `$PINPOINT_SIDECAR_TEST_CACHE`, or else
+//! `pinpoint-sidecar-tests` in `$XDG_CACHE_HOME` or `~/.cache`. A lock file keeps two test processes from fetching
+//! at once, and a folder with its final name is complete.
 
 use std::{
     env,
@@ -12,7 +12,7 @@ use std::{
     sync::OnceLock,
 };
 
-/// The jars of a broker; the same as `kafka-VERSION.tgz` less the command-line tools.
+/// The jars of a broker: `kafka-VERSION.tgz` without the command-line tools.
 const POM: &str = r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>pinpoint-sidecar</groupId>
@@ -30,21 +30,20 @@ const POM: &str = r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
 </project>
 "#;
 
-/// The folder's name: another version is another folder.
+/// The name of the folder; another version gets another folder.
 const NAME: &str = "kafka-4.1.0";
 
-/// An Apache Kafka on this machine's disk.
 #[derive(Debug)]
 pub(crate) struct Installation {
     folder: PathBuf,
 }
 
 impl Installation {
-    /// The installation, fetched now if it is not there; the error says what the machine lacks.
+    /// The installation, fetched now if it is missing. The error names what the machine lacks.
     ///
     /// # Panics
     ///
-    /// When Java and Maven are there and fetching fails all the same.
+    /// When fetching fails although Java and Maven are there.
     pub(crate) fn find() -> Result<&'static Self, &'static str> {
         static FOUND: OnceLock<Result<Installation, String>> = OnceLock::new();
         FOUND
@@ -56,19 +55,19 @@ impl Installation {
             .map_err(String::as_str)
     }
 
-    /// A command that runs a class of Kafka's on a small heap.
+    /// A command that runs a class of Kafka on a small heap.
     pub(crate) fn java(&self, class: &str) -> Command {
         java(&self.folder, class)
     }
 
-    /// The files that make an empty folder a formatted one; formatting afresh would cost 3 s a broker.
+    /// The files of a formatted folder; to format anew would cost 3 s for each broker.
     pub(crate) fn formatted(&self) -> PathBuf {
         self.folder.join("formatted")
     }
 }
 
-/// What a broker is told besides its addresses: one node that is its own controller, quick to start, to
-/// make groups and to expire what is old.
+/// The properties of a broker: one node that is its own controller, quick to start, to form groups and to expire
+/// sessions.
 pub(crate) fn properties(listen: u16, control: u16, data: &Path) -> String {
     format!(
         "process.roles=broker,controller\n\
@@ -108,7 +107,7 @@ fn fetched() -> Installation {
     lock.lock().expect("the lock can be waited for");
     let folder = cache.join(NAME);
     if !folder.exists() {
-        // Left behind by a process that was stopped while it fetched; the lock says that none is at it now.
+        // Left by a process that was stopped while it fetched; the lock proves that no process is fetching now.
         let partial = cache.join(format!("{NAME}.partial"));
         let _ = fs::remove_dir_all(&partial);
         fs::create_dir(&partial).expect("the cache folder can be written");
@@ -134,7 +133,7 @@ fn fetch(folder: &Path) {
     succeed(maven.current_dir(folder));
 }
 
-/// Formats the folder that new brokers start from; the addresses in its properties are not kept in it.
+/// Formats the folder that new brokers start from; it does not keep the addresses of its properties.
 fn format(folder: &Path) {
     let formatted = folder.join("formatted");
     fs::create_dir(&formatted).expect("the cache folder can be written");
@@ -146,7 +145,7 @@ fn format(folder: &Path) {
 
 fn java(folder: &Path, class: &str) -> Command {
     let mut java = Command::new("java");
-    // The first compiler and the serial collector: quick to start, and sparing with two cores.
+    // The first compiler and the serial collector start quickly and need little of two cores.
     java.args(["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
     java.args(["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]);
     java.args(["-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info"]);

@@ -8,8 +8,10 @@ use crate::core::{
     code::Code,
     dead_letter::DeadLetter,
     pipeline::Input,
+    record::CommittedPosition,
     record::Record,
     session_table::{Entry, WriteId},
+    source::Commit,
     write_outcome::WriteOutcome,
 };
 
@@ -70,18 +72,22 @@ impl World {
     }
 
     pub(super) fn acknowledge_commit(&mut self) {
-        let Some(positions) = self.commits.pop_front() else { return };
+        let Some(commits) = self.commits.pop_front() else { return };
         let acknowledged = self.rng.f64() >= self.faults.letters;
         if acknowledged {
-            for (ownership, position) in &positions {
-                // The broker refuses the commit of a member that has lost the partition.
-                if let Some(owned) = self.owned.get(ownership) {
-                    let log = &mut self.logs[owned.log];
-                    log.committed = log.committed.max(*position);
-                }
-            }
+            commits.iter().cloned().for_each(|commit| self.store(commit));
         }
-        self.handle(Input::Committed(positions, acknowledged));
+        // Now and then the brokers take the positions without the tails.
+        let tails_refused = acknowledged && self.rng.f64() < self.faults.letters / 8.0;
+        self.handle(Input::Committed { commits, acknowledged, tails_refused });
+    }
+
+    /// The coordinator takes a commit, unless it comes from a member that has lost the partition.
+    pub(super) fn store(&mut self, commit: Commit) {
+        let Some(owned) = self.owned.get(&commit.ownership) else { return };
+        let log = &mut self.logs[owned.log];
+        log.named = log.named_by(&commit);
+        log.committed = Some(CommittedPosition { position: commit.position, metadata: commit.metadata });
     }
 
     /// Takes over what the pipeline wants to have written.

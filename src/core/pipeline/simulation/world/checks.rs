@@ -4,18 +4,19 @@ use std::collections::HashSet;
 
 use super::{
     FETCH, RATE, World,
-    content::{number, size, tag},
+    content::{number, place, size, tag},
     group::Owned,
     seconds,
 };
 use crate::core::{
     destination::{EndpointBatch, Request},
     pipeline::{Input, Snapshot},
-    record::Ownership,
+    source::Commit,
 };
 
 impl World {
-    pub(super) fn check_commit(&mut self, ownership: Ownership, position: i64) {
+    pub(super) fn check_commit(&mut self, commit: &Commit) {
+        let (ownership, position) = (commit.ownership, commit.position);
         assert!(!self.ended.contains(&ownership), "invariant 2: a commit for a partition that is not owned");
         let Some(owned) = self.owned.get_mut(&ownership) else { panic!("invariant 2: never owned") };
         assert!(Some(position) >= owned.committed, "invariant 2: the position went back");
@@ -25,6 +26,12 @@ impl World {
             open.is_none_or(|open| position <= open.offset),
             "invariant 1: a commit past an unsettled record"
         );
+        let log = &self.logs[owned.log];
+        for offset in log.named_by(commit) {
+            let record = log.records.iter().find(|record| record.offset == offset);
+            let open = record.is_none_or(|record| !record.open.is_empty());
+            assert!(!open, "invariant 1: a tail names a record that is not settled");
+        }
     }
 
     pub(super) fn check_request(&mut self, request: Request) {
@@ -57,6 +64,9 @@ impl World {
         let tags: Vec<&str> = batch.events.iter().map(|event| tag(event)).collect();
         for tag in &tags {
             self.check_gate(tag);
+            let (log, offset) = place(tag);
+            let named = self.owned.values().any(|owned| owned.log == log && owned.named.contains(&offset));
+            assert!(!named, "invariant 12: a record that the last commit named as settled is sent again");
         }
         let place = |tag: &str| lane.iter().position(|other| other == tag);
         let places: Vec<Option<usize>> = tags.iter().map(|tag| place(tag)).collect();
@@ -87,6 +97,7 @@ impl World {
             + records.dead_lettered.values().sum::<u64>()
             + records.ignored.values().sum::<u64>()
             + records.released
+            + records.settled_before
             + snapshot.records_outstanding as u64;
         assert_eq!(records.consumed, sum, "invariant 10: the counts do not balance");
         if snapshot.records_outstanding == 0 && self.flights.is_empty() {

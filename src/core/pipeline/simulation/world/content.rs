@@ -6,8 +6,10 @@ use super::World;
 use crate::core::{
     code::Code,
     event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Mapped, Refusal},
-    record::{Ownership, Record},
+    pipeline::tail::{Scope, Tail},
+    record::{Assignment, CommittedPosition, Ownership, Record},
     session_table::Entry,
+    source::Commit,
     time::Timestamp,
 };
 
@@ -61,8 +63,34 @@ pub(super) struct Log {
     pub(super) topic: Arc<str>,
     pub(super) partition: i32,
     pub(super) records: Vec<LogRecord>,
-    pub(super) committed: i64,
+    pub(super) committed: Option<CommittedPosition>,
+    /// The offsets that the last commit named as settled above its position.
+    pub(super) named: BTreeSet<i64>,
 }
+
+impl Log {
+    /// The offset of the next record that is read after a restart.
+    pub(super) fn position(&self) -> i64 {
+        self.committed.as_ref().map_or(0, |committed| committed.position)
+    }
+
+    /// The offsets that a commit names as settled above its position.
+    pub(super) fn named_by(&self, commit: &Commit) -> BTreeSet<i64> {
+        let scope =
+            Scope::new(CLUSTER, &Assignment::new(commit.ownership, Arc::clone(&self.topic), self.partition));
+        let tail = commit
+            .metadata
+            .as_ref()
+            .map(|text| Tail::parse(text, scope, commit.position).expect("a tail of our own can be read"));
+        let runs = tail.iter().flat_map(|tail| &tail.runs);
+        let offsets = self.records.iter().map(|record| record.offset);
+        runs.flat_map(|run| offsets.clone().filter(|offset| (run.first..=run.last).contains(offset)))
+            .collect()
+    }
+}
+
+/// The id of the only cluster.
+pub(super) const CLUSTER: &str = "cluster";
 
 impl Content {
     pub(super) fn events(&self) -> &[Event] {
@@ -128,7 +156,7 @@ pub(super) fn record_of(log: &Log, ownership: Ownership, offset: i64) -> Record 
         offset,
         timestamp: None,
         key: None,
-        value: None,
+        value: Some(offset.to_string().into_bytes().into()),
         headers: Vec::new(),
     }
 }

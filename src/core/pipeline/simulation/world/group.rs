@@ -1,13 +1,13 @@
 //! The group: partitions come and go, and what is read of them; the barrier, as it should be.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
 use super::{
     FETCH, World,
-    content::{Event, Log, LogRecord, entries, mapped, owned_tag, place, record_of, write_key},
+    content::{CLUSTER, Event, Log, LogRecord, entries, mapped, owned_tag, place, record_of, write_key},
 };
 use crate::core::{
     pipeline::Input,
@@ -22,6 +22,8 @@ pub(super) struct Owned {
     pub(super) next: usize,
     pub(super) committed: Option<i64>,
     pub(super) revoking: bool,
+    /// What the commit that it began with named as settled.
+    pub(super) named: BTreeSet<i64>,
 }
 
 /// A record that was read and whose events may not be sent yet.
@@ -44,10 +46,14 @@ impl World {
         for log in (0..self.logs.len()).filter(|log| !taken.contains(log)) {
             let ownership = Ownership(self.next_ownership);
             self.next_ownership += 1;
-            let Log { topic, partition, records, committed } = &self.logs[log];
-            let next = records.partition_point(|record| record.offset < *committed);
-            self.owned.insert(ownership, Owned { log, next, committed: None, revoking: false });
-            assignments.push(Assignment::new(ownership, Arc::clone(topic), *partition));
+            let Log { topic, partition, records, committed, named } = &self.logs[log];
+            let position = self.logs[log].position();
+            let next = records.partition_point(|record| record.offset < position);
+            let named = if self.settings.tails { named.clone() } else { BTreeSet::new() };
+            self.owned.insert(ownership, Owned { log, next, committed: None, revoking: false, named });
+            let assignment = Assignment::new(ownership, Arc::clone(topic), *partition);
+            let (committed, cluster) = (committed.clone(), Some(CLUSTER.into()));
+            assignments.push(Assignment { committed, cluster, ..assignment });
         }
         if !assignments.is_empty() {
             self.handle(Input::Topics(self.topics()));
@@ -79,6 +85,11 @@ impl World {
             let Some(record) = self.logs[owned.log].records.get(owned.next) else { return };
             owned.next += 1;
             let log = owned.log;
+            if owned.named.contains(&record.offset) {
+                let input = input(&self.logs[log], log, record, ownership);
+                self.handle(input);
+                continue;
+            }
             let gated = Gated {
                 ownership,
                 key: write_key(log, record.offset, ownership),
@@ -98,7 +109,8 @@ impl World {
     pub(super) fn redeliver(&mut self) {
         let Some((ownership, owned)) = self.owned.iter().find(|(_, owned)| owned.next > 0) else { return };
         let (ownership, log) = (*ownership, owned.log);
-        let first = self.logs[log].records.partition_point(|record| record.offset < self.logs[log].committed);
+        let first =
+            self.logs[log].records.partition_point(|record| record.offset < self.logs[log].position());
         if first < owned.next {
             let record = &self.logs[log].records[first];
             let before = self.pipeline.snapshot().records;

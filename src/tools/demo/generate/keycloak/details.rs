@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use super::{Happening, Person, REDIRECT_URI};
 
-/// What Keycloak says of an event beside its fields.
 pub(super) fn details(person: &Person, happening: Happening) -> Option<Value> {
     let name = person.user_name();
     Some(match happening {
@@ -41,7 +40,7 @@ pub(super) fn details(person: &Person, happening: Happening) -> Option<Value> {
             "client_auth_method": "client-secret", "username": "service-account-batch",
         }),
         Happening::Other(_) => json!({ "username": name }),
-        // Keycloak writes null where it knows nothing of the client.
+        // Keycloak writes null if it knows nothing of the client.
         Happening::ClientFailed("client_not_found") | Happening::AdminLogout | Happening::AdminUpdate => {
             return None;
         }

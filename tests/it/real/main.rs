@@ -1,0 +1,100 @@
+//! Scenarios on a real Apache Kafka: records on a topic, the service as a process or several, a PutEvents
+//! server, and the oracle.
+//!
+//! Each ends in the same way: every id that the records stand for is accepted or in the dead letters, and
+//! the group's commits are the ends of the topic (see [`scene`]).
+//!
+//! They are a program of their own, because a test of the usual kind can only pass or fail. Without Java and Maven
+//! these are ignored, each with the reason; if `CI` is set, they fail.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stderr, reason = "a failing test shows the end of a process's output")]
+
+use std::{any, env, process::ExitCode};
+
+use libtest_mimic::{Arguments, Completion, Trial};
+
+use crate::{it::support, support::kafka::installation::Installation};
+
+mod broker;
+mod compression;
+mod delivery;
+mod faults;
+mod harness;
+mod letters;
+mod map;
+mod metadata;
+mod replicas;
+mod restart;
+mod rests;
+mod rolling;
+mod scene;
+mod start;
+mod table;
+mod topics;
+
+#[path = ".."]
+mod it {
+    #[allow(dead_code, unused_imports, reason = "the tests without Kafka use the rest of it")]
+    pub(crate) mod support;
+}
+
+fn main() -> ExitCode {
+    libtest_mimic::run(&Arguments::from_args(), trials()).exit_code()
+}
+
+/// Every scenario. If one is missing here, the compiler warns that it is never used.
+fn trials() -> Vec<Trial> {
+    vec![
+        trial(broker::nothing_is_lost_when_the_broker_is_stopped_killed_and_paused),
+        trial(broker::a_drain_without_a_broker_ends_before_its_deadline),
+        trial(compression::records_are_read_in_every_compression),
+        trial(delivery::the_records_of_a_real_keycloak_are_delivered),
+        trial(faults::throttling_slows_down_and_nothing_is_lost),
+        trial(faults::an_outage_of_any_kind_is_waited_for),
+        trial(faults::a_role_without_the_right_is_a_hold_until_it_has_it),
+        trial(faults::a_drain_during_a_hold_ends_at_once_and_the_next_one_delivers),
+        trial(faults::an_event_that_spoils_its_whole_call_is_the_only_dead_letter),
+        trial(harness::the_broker_gives_back_what_was_produced),
+        trial(harness::a_topic_can_be_made_anew),
+        trial(harness::the_broker_keeps_its_data_when_it_is_stopped_and_when_it_is_killed),
+        trial(harness::without_java_a_scenario_is_ignored_and_with_ci_it_fails),
+        trial(letters::a_dead_letter_is_the_record_and_why),
+        trial(letters::a_dead_letter_that_is_too_large_holds_its_partition_until_the_limit_is_raised),
+        trial(map::the_last_records_of_a_topic_are_read_and_no_group_is_joined),
+        trial(metadata::metadata_comes_back_after_a_restart_and_a_rebalance),
+        trial(metadata::a_broker_that_takes_little_metadata_gets_the_positions_without),
+        trial(replicas::a_partition_is_handed_over_while_the_destination_is_down),
+        trial(restart::a_restart_in_the_middle_repeats_nothing),
+        trial(restart::after_sigkill_only_what_was_not_committed_is_repeated),
+        trial(restart::a_replica_that_was_paused_commits_nothing_that_it_lost),
+        trial(rests::a_session_that_rests_is_said_to_by_one_replica_and_resumed_by_the_other),
+        trial(rests::a_table_that_is_deleted_is_told_and_made_anew),
+        trial(rolling::a_rolling_restart_repeats_nothing),
+        trial(rolling::a_rolling_restart_of_an_eager_group_repeats_nothing),
+        trial(start::latest_begins_with_what_is_produced_from_then_on),
+        trial(start::a_time_begins_with_the_first_record_of_it),
+        trial(table::sessions_are_whole_on_three_replicas_whatever_restarts),
+        trial(table::the_topic_is_made_as_it_should_be_and_check_says_so),
+        trial(table::the_table_is_followed_again_after_the_broker_was_restarted),
+        trial(table::a_table_that_cannot_be_read_in_time_ends_the_process_and_says_which_key_to_raise),
+        trial(topics::a_topic_that_does_not_exist_is_waited_for),
+        trial(topics::a_topic_that_was_made_anew_is_read_from_its_beginning),
+        trial(topics::a_topic_that_was_made_anew_at_once_is_read_from_its_beginning),
+        trial(topics::records_that_expired_before_they_were_read_are_an_error),
+        trial(topics::records_that_expired_before_a_first_start_are_no_loss),
+        trial(topics::transactions_are_read_when_they_are_committed_and_their_gaps_are_no_loss),
+    ]
+}
+
+/// A test under the path of its function, as the usual runner names one.
+fn trial<T: Fn() + Send + 'static>(test: T) -> Trial {
+    Trial::ignorable_test(any::type_name::<T>(), move || match Installation::find() {
+        Ok(_) => {
+            test();
+            Ok(Completion::Completed)
+        }
+        Err(missing) if env::var_os("CI").is_some() => Err(format!("needs {missing} on the PATH").into()),
+        Err(missing) => Ok(Completion::ignored_with(format!("needs {missing} on the PATH"))),
+    })
+}
