@@ -11,20 +11,16 @@ use tracing::info;
 
 use crate::{
     app::runner::{Ended, LetterOutcomes, Parts, Runner, Shutdown, report::Reporter},
-    config::{
-        Config,
-        destinations::{DestinationConfig, DestinationKind},
-    },
+    config::{Config, destinations::DestinationConfig},
     core::{
         backoff::Backoff,
-        code::Code,
         dead_letter::{DeadLetters, config::DeadLetterConfig},
         decode::{Decoder, Wanted},
         map::{
             Mapper,
             endpoint::{Additions, Locate},
         },
-        pipeline::{DispatcherConfig, Jitter, Pipeline, PipelineConfig},
+        pipeline::{DispatcherConfig, Jitter, Pipeline, PipelineConfig, config::QuotaConfig},
         route::Router,
     },
     edge::{

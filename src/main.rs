@@ -63,7 +63,11 @@ fn check(arguments: &CheckArguments, file: Option<PathBuf>) -> Result<Exit, Fail
     }
     let mut findings = check::kafka(&config);
     findings.extend(check::places(&config));
-    findings.push(check::credentials(runtime()?.block_on(app::credentials(&config))));
+    let runtime = runtime()?;
+    for destination in config.destinations() {
+        let outcome = runtime.block_on(app::kinds::credentials(&destination.kind));
+        findings.push(check::credentials(&destination.name, outcome));
+    }
     print(&check::report(&findings))?;
     Ok(if check::all_well(&findings) { Exit::Clean } else { Exit::Unreachable })
 }

@@ -185,7 +185,7 @@ impl Config {
 }
 
 /// The name of the only destination.
-const ONLY: &str = "default";
+pub const ONLY: &str = "default";
 
 impl DestinationSection {
     fn kind(&self) -> DestinationKind {

@@ -7,8 +7,8 @@ use std::{fmt, fmt::Write, path::Path};
 
 use self::{questions::Questions, trouble::trouble};
 use crate::{
-    config::Config,
-    core::{code::Code, dead_letter::config::DeadLetterConfig, units::text::TopicName},
+    config::{Config, destinations::ONLY},
+    core::{code::Code, dead_letter::config::DeadLetterConfig},
     edge::geo::{Database, GeoError},
 };
 
@@ -40,9 +40,9 @@ pub fn kafka(config: &Config) -> Vec<Finding> {
     let reached = answer.is_ok();
     let mut findings = vec![Finding { what: brokers, result: answer }];
     if reached {
-        let topics = &config.source.topics;
+        let topics: Vec<_> = config.source.topics.iter().map(ToString::to_string).collect();
         findings.extend(topics.iter().map(|name| finding("topic", name, questions.topic(name))));
-        findings.push(finding("group", &config.source.group, questions.group(topics)));
+        findings.push(finding("group", &config.source.group, questions.group(&topics)));
         findings.push(match &config.dead_letter.target {
             DeadLetterConfig::Topic(name) => finding("dead letters", name, questions.topic(name)),
             DeadLetterConfig::Discard => {
@@ -57,15 +57,19 @@ pub fn kafka(config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// The finding about AWS credentials.
+/// The finding about the AWS credentials of a destination.
 #[must_use]
-pub fn credentials(outcome: Result<(), Code>) -> Finding {
+pub fn credentials(destination: &str, outcome: Result<(), Code>) -> Finding {
     let result = outcome.map(|()| "found".to_owned()).map_err(|code| Trouble {
         why: format!("none are found ({code})"),
         help: "give the process a role (on Kubernetes: a service account with one), or set \
                AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; it needs mobiletargeting:PutEvents",
     });
-    Finding { what: "AWS credentials".to_owned(), result }
+    let what = match destination {
+        ONLY => "AWS credentials".to_owned(),
+        name => format!("AWS credentials of {name}"),
+    };
+    Finding { what, result }
 }
 
 /// Tries the database of places, if one is configured.
@@ -149,7 +153,8 @@ mod tests {
 
     #[test]
     fn credentials_are_found_or_not() {
-        assert_eq!(credentials(Ok(())).to_string(), "ok     AWS credentials: found");
-        assert_snapshot!(credentials(Err(Code("no_credentials"))));
+        assert_eq!(credentials(ONLY, Ok(())).to_string(), "ok     AWS credentials: found");
+        assert_eq!(credentials("lab", Ok(())).to_string(), "ok     AWS credentials of lab: found");
+        assert_snapshot!(credentials(ONLY, Err(Code("no_credentials"))));
     }
 }

@@ -87,7 +87,8 @@ async fn deliver_and_judge(
     let mut observer = Observer { arguments, watcher, service: asking.clone() };
     let Stage { kafka: _kafka, server, admin, config } = stage;
     let delivering = async {
-        let ended = app::deliver(&config, destination, admin, drain.clone(), (asking, queries)).await;
+        let ended =
+            app::deliver(&config, vec![destination.into()], admin, drain.clone(), (asking, queries)).await;
         over.cancel();
         closed.cancel();
         ended

@@ -24,7 +24,7 @@ use crate::{
         backoff::Backoff,
         dead_letter::DeadLetter,
         decode::Decoder,
-        destination::{Encoder, FieldCounts, Fitted, Outcome, RequestLimits, Sending},
+        destination::{Outcome, Sending, tests::Whole},
         map::config::SessionsConfig,
         pipeline::{
             DispatcherConfig, Jitter, PipelineConfig,
@@ -33,7 +33,9 @@ use crate::{
         record::{Assignment, Ownership, Record},
         route::Router,
         session_table::{Entry, WriteId},
+        source::Commit,
         time::Timestamp,
+        units::Switch,
         write_outcome::WriteOutcome,
     },
     edge::admin::{Health, Stage, metrics::Metrics},
@@ -352,6 +354,7 @@ fn pipeline() -> Pipeline {
         max_bytes: 1 << 20,
         commit_interval: Duration::from_secs(2),
         revoke_timeout: REVOKE_TIMEOUT,
+        tails: Switch::On,
         jitter: Jitter::seeded(1),
     })
 }

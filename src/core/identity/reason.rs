@@ -130,7 +130,7 @@ impl Ignored {
 
 impl Refused {
     /// One of each kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 11] = [
         Self::NotJson,
         Self::NotAnEvent,
         Self::TooLarge,
@@ -141,7 +141,6 @@ impl Refused {
         Self::FieldInvalid { field: "", expected: "" },
         Self::FilterFailed,
         Self::TooManyEvents,
-        Self::UserIdNotAllowed,
         Self::NoTime,
     ];
 

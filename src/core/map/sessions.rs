@@ -253,7 +253,7 @@ impl Sessions {
 
     /// The client that a session was opened for.
     pub(super) fn client(&self, session: Fingerprint) -> Option<&str> {
-        Some(self.owner(session)?.whose().client).filter(|client| !client.is_empty())
+        Some(self.owner(session)?.subject().client).filter(|client| !client.is_empty())
     }
 
     /// Whose a session is.

@@ -54,7 +54,7 @@ impl Parts {
         let snapshot = &mut parts.snapshot;
         snapshot.records = records();
         snapshot.sends = sends();
-        snapshot.fields = fields();
+        snapshot.sends.fields = fields();
         snapshot.records_outstanding = 30;
         snapshot.bytes_outstanding = 54_321;
         snapshot.events_outstanding = 41;
@@ -153,6 +153,7 @@ fn partitions() -> Vec<PartitionStatus> {
         next_read: None,
         oldest: None,
         revoking: false,
+        settled_above: 0,
     };
     vec![
         PartitionStatus {
@@ -245,6 +246,7 @@ fn check_lag(end: Option<i64>, position: Option<i64>, first_unsettled: Option<i6
         next_read: None,
         oldest: None,
         revoking: false,
+        settled_above: 0,
     };
     assert_eq!(parts.overview().lag(&partition), expected);
 }

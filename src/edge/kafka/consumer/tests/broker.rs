@@ -45,7 +45,7 @@ impl Broker {
         ];
         SourceConfig {
             brokers: self.0.bootstrap_servers(),
-            topics: vec![TOPIC.into()],
+            topics: vec![TOPIC.parse().unwrap()],
             group: "group".into(),
             properties: properties.map(|(name, value)| (name.into(), value.into())).into(),
             ..SourceConfig::default()
