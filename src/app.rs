@@ -11,7 +11,10 @@ use tracing::info;
 
 use crate::{
     app::runner::{Ended, LetterOutcomes, Parts, Runner, Shutdown, report::Reporter},
-    config::Config,
+    config::{
+        Config,
+        destinations::{DestinationConfig, DestinationKind},
+    },
     core::{
         backoff::Backoff,
         code::Code,
@@ -25,7 +28,7 @@ use crate::{
     },
     edge::{
         admin::{self, Health, Pages, Query, metrics::Metrics},
-        aws::pinpoint::{Pinpoint, PutEvents},
+        aws::pinpoint::{Pinpoint, PutEvents, config::PinpointConfig},
         clock::Clock,
         discard::Discard,
         geo::{Database, Watch},
@@ -56,7 +59,7 @@ const LETTERS: usize = 1024;
 /// # Errors
 /// When a part cannot be started; the failure says which, why, and what to do.
 pub async fn run(config: Config) -> Result<Exit, Failure> {
-    let pinpoint = Pinpoint::connect(&config.destination.pinpoint).await;
+    let pinpoint = Pinpoint::connect(&pinpoint(&config)).await;
     let pinpoint = pinpoint.map_err(|error| Failure::new(Exit::Configuration, error))?;
     let listener = listen(&config).await?;
     let drain = CancellationToken::new();
@@ -92,6 +95,8 @@ pub async fn deliver(
     let clock = Clock::start();
     let (locate, _watch) = places(config)?;
     let additions = Additions::new(config.endpoint.clone(), config.event.clone(), locate);
+    let router = config.router().map_err(|error| Failure::new(Exit::Configuration, error))?;
+    let additions = if router.needs_origin() { additions.with_origins() } else { additions };
     // A quarter of the memory reads ahead, the rest is for what is outstanding.
     let queue_bytes = config.memory.max_bytes.0 / 4;
     let source = KafkaSource::start(&config.source, queue_bytes, clock.origin().into_std());
@@ -147,7 +152,7 @@ pub async fn deliver(
 /// # Errors
 /// A code that says why there are none.
 pub async fn credentials(config: &Config) -> Result<(), Code> {
-    let pinpoint = Pinpoint::connect(&config.destination.pinpoint).await;
+    let pinpoint = Pinpoint::connect(&pinpoint(config)).await;
     pinpoint.map_err(|_| Code("set_up"))?.credentials().await
 }
 
@@ -161,13 +166,24 @@ pub fn decoder(config: &Config) -> Result<Decoder, Failure> {
     Ok(decoder.wanting(Wanted { attributes: config.wants_attributes() }))
 }
 
+/// The first destination; there is at least one.
+fn first(config: &Config) -> DestinationConfig {
+    config.destinations().swap_remove(0)
+}
+
+fn pinpoint(config: &Config) -> PinpointConfig {
+    let DestinationKind::Pinpoint(pinpoint) = first(config).kind;
+    pinpoint
+}
+
 fn pipeline(config: &Config) -> Pipeline {
     let queue_bytes = config.memory.max_bytes.0 / 4;
+    let DestinationConfig { batch, retry, domain, .. } = first(config);
     Pipeline::new(PipelineConfig {
-        quota: config.quota.clone(),
-        batch: config.batch.clone(),
-        backoff: Backoff::new(config.retry.initial.0, config.retry.max.0),
-        give_up: config.retry.give_up.map(|span| span.0),
+        quota: config.domains().swap_remove(domain),
+        batch,
+        backoff: Backoff::new(retry.initial.0, retry.max.0),
+        give_up: retry.give_up.map(|span| span.0),
         breaker: config.dead_letter.circuit_breaker,
         max_bytes: usize::try_from(config.memory.max_bytes.0 - queue_bytes).unwrap_or(usize::MAX),
         commit_interval: config.commit.interval.0,

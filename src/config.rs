@@ -1,9 +1,9 @@
 //! The configuration: one YAML file, every key also by environment, any text also from a file of its own.
 //!
-//! The only place that composes the parts' own settings, and the only one that reads files and the
-//! environment, once, before anything starts. All problems are listed at once, each with its key, where it
-//! was written and what is allowed. What was written is never repeated, as it may be a secret: not in a
-//! problem, not in `Debug`, and not in the effective configuration unless it is known to hold none.
+//! Only here are the parts' settings composed, and only here are files and the environment read: once, before
+//! anything starts. All problems are listed at once, each with its key, its origin and what is allowed. A value
+//! may be a secret, so it is never repeated: not in a problem, not in `Debug`, and in the effective
+//! configuration only if it is known to hold no secret.
 //!
 //! ```text
 //! yaml ─► tree ◄─ environment          what was written, and where
@@ -11,24 +11,31 @@
 //!                        └─► effective  what came out, for `check`
 //! ```
 
-use std::{ffi::OsString, fs, io, path::PathBuf};
+use std::{collections::BTreeMap, ffi::OsString, fs, io, path::PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{
+        destinations::{DestinationSection, DomainQuota, NamedDestination},
         problem::{Origin, Problems},
-        sections::{DeadLetterSection, DestinationSection, ShutdownConfig},
+        sections::{DeadLetterSection, ShutdownConfig},
         tree::Node,
     },
     core::{
         map::config::{SessionsConfig, endpoint::EndpointConfig, event::EventConfig, field::Field},
         pipeline::config::{BatchConfig, CommitConfig, MemoryConfig, QuotaConfig, RetryConfig},
+        route::config::{RouteConfig, Unrouted},
+        units::{
+            self,
+            text::{DestinationForm, DestinationName, Form as _},
+        },
     },
     edge::{admin::config::AdminConfig, kafka::config::SourceConfig, log::LogConfig},
 };
 
+pub mod destinations;
 mod effective;
 mod environment;
 mod file;
@@ -42,21 +49,40 @@ mod yaml;
 
 pub use schema::published as schema;
 
-/// Everything that can be set; one that exists is valid.
+/// All settings; a configuration that exists is valid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(title = "pinpoint-sidecar", description = "The configuration of pinpoint-sidecar")]
 pub struct Config {
     /// The Kafka topics that are read.
     pub source: SourceConfig,
-    /// Where events go.
+    /// Where events go, when they all go to one place.
     pub destination: DestinationSection,
+    /// Where events go, by name, when they go to several places.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend(
+        "x-allowed" = "a mapping with the names of destinations and the settings of each",
+        "x-names" = DestinationForm::ALLOWED,
+    ))]
+    pub destinations: BTreeMap<DestinationName, NamedDestination>,
     /// How much of the destination's quota this service may use, all its replicas together.
     pub quota: QuotaConfig,
+    /// The quotas of services and regions that differ from `quota`.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "units::list")]
+    #[schemars(extend("x-allowed" = "a list of at least one quota", "minItems" = 1))]
+    pub quotas: Vec<DomainQuota>,
     /// How events are put together into requests.
     pub batch: BatchConfig,
     /// How long to wait before sending again.
     pub retry: RetryConfig,
+    /// Which events go to which destinations: the first route whose conditions all hold decides.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-allowed" = "a list of at least one route", "minItems" = 1))]
+    pub routes: Vec<RouteConfig>,
+    /// What becomes of an event that no route matches; must be given where there are routes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-allowed" = "dead_letter or ignore"))]
+    pub unrouted: Option<Unrouted>,
     /// How many sessions are remembered, and for how long.
     pub sessions: SessionsConfig,
     /// Whose endpoint an event goes to, and what is said of it.
@@ -77,31 +103,23 @@ pub struct Config {
     pub log: LogConfig,
 }
 
-/// Stands for the application where nothing is delivered.
-const NO_APPLICATION: &str = "00000000000000000000000000000000";
-
 /// Where a configuration is read from.
 #[derive(Default)]
 pub struct Sources {
-    /// The YAML file, where there is one.
+    /// The YAML file, if there is one.
     pub file: Option<PathBuf>,
     /// The environment; only variables that start with `PINPOINT_SIDECAR__` are looked at.
     pub environment: Vec<(OsString, OsString)>,
 }
 
-/// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The file cannot be read.
     #[error("the configuration file {} cannot be read", path.display())]
     Unreadable {
-        /// Which file.
         path: PathBuf,
-        /// Why.
         #[source]
         cause: io::Error,
     },
-    /// There is something wrong with what is written.
     #[error(transparent)]
     Invalid(#[from] Problems),
 }
@@ -109,9 +127,9 @@ pub enum LoadError {
 /// Reads the configuration.
 ///
 /// # Errors
-/// When the file cannot be read, or with all that is wrong with what is written.
+/// If the file cannot be read, or with all problems of the configuration.
 pub fn load(sources: &Sources) -> Result<Config, LoadError> {
-    load_with(sources, |_| {})
+    load_with(sources, Purpose::Delivery)
 }
 
 /// Reads the configuration for a use that delivers nothing: what must be given for a delivery (the
@@ -120,21 +138,18 @@ pub fn load(sources: &Sources) -> Result<Config, LoadError> {
 /// # Errors
 /// As [`load`].
 pub fn load_for_mapping(sources: &Sources) -> Result<Config, LoadError> {
-    load_with(sources, |tree| {
-        let placeholders =
-            [("destination.pinpoint.application", NO_APPLICATION), ("dead_letter.discard", "true")];
-        for (key, text) in placeholders {
-            let path: Vec<_> = key.split('.').map(str::to_owned).collect();
-            // A dead letters' section that is there is held to its rules.
-            let given = if path[0] == "dead_letter" { &path[..1] } else { &path[..] };
-            if tree.at(given).is_none() {
-                tree.set(&path, Node::scalar(text));
-            }
-        }
-    })
+    load_with(sources, Purpose::Mapping)
 }
 
-fn load_with(sources: &Sources, complete: impl FnOnce(&mut Node)) -> Result<Config, LoadError> {
+/// What a configuration is read for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Delivery,
+    /// Needs neither the application nor a word about dead letters.
+    Mapping,
+}
+
+fn load_with(sources: &Sources, purpose: Purpose) -> Result<Config, LoadError> {
     let mut problems = Problems::default();
     let mut tree = Node::default();
     if let Some(path) = &sources.file {
@@ -149,9 +164,8 @@ fn load_with(sources: &Sources, complete: impl FnOnce(&mut Node)) -> Result<Conf
     let schema = schema::published();
     let schema = schema::Schema::new(&schema);
     environment::lay_over(&mut tree, &sources.environment, schema, &mut problems);
-    complete(&mut tree);
-    let config = read::read(&tree, schema, &mut problems);
-    rules::check(&config, &tree, &mut problems);
+    let config = read::read(&tree, schema, purpose, &mut problems);
+    rules::check(&config, &tree, purpose, &mut problems);
     if problems.is_empty() { Ok(config) } else { Err(problems.into()) }
 }
 
@@ -176,9 +190,13 @@ impl Default for Config {
         Self {
             source: SourceConfig::default(),
             destination: DestinationSection::default(),
+            destinations: BTreeMap::new(),
             quota: QuotaConfig::default(),
+            quotas: Vec::new(),
             batch: BatchConfig::default(),
             retry: RetryConfig::default(),
+            routes: Vec::new(),
+            unrouted: None,
             sessions: SessionsConfig::default(),
             endpoint: EndpointConfig::default(),
             event: EventConfig::default(),

@@ -55,6 +55,9 @@ fn check(arguments: &CheckArguments, file: Option<PathBuf>) -> Result<Exit, Fail
     let config = load(file)?;
     print(&config.effective())?;
     print(&format!("\n{}\n", check::sent(&config)))?;
+    if let Some(routes) = check::routes(&config) {
+        print(&format!("{routes}\n"))?;
+    }
     if arguments.offline {
         return Ok(Exit::Clean);
     }

@@ -1,4 +1,4 @@
-//! The effective configuration, printed as YAML that can be read back where nothing is masked.
+//! The effective configuration as YAML, which can be read back if nothing in it is masked.
 //!
 //! Knows nothing of secrets: the parts serialise them masked.
 
@@ -12,18 +12,25 @@ use crate::config::Config;
 pub(super) fn yaml(config: &Config) -> String {
     let json = serde_json::to_value(config).unwrap_or_default();
     let mut text = String::new();
-    for section in SECTIONS {
-        entry(&mut text, 0, section, &json[section]);
+    let unused = if config.destinations.is_empty() { "destinations" } else { "destination" };
+    for section in SECTIONS.into_iter().filter(|section| *section != unused) {
+        if let Some(value) = json.get(section) {
+            entry(&mut text, 0, section, value);
+        }
     }
     text
 }
 
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 18] = [
     "source",
     "destination",
+    "destinations",
     "quota",
+    "quotas",
     "batch",
     "retry",
+    "routes",
+    "unrouted",
     "sessions",
     "endpoint",
     "event",
@@ -42,6 +49,10 @@ fn entry(text: &mut String, depth: usize, key: &str, value: &Value) {
         Value::Object(entries) if !entries.is_empty() => {
             put(text, format_args!("{indent}{key}:\n"));
             entries.iter().for_each(|(key, value)| entry(text, depth + 1, key, value));
+        }
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            put(text, format_args!("{indent}{key}:\n"));
+            items.iter().for_each(|item| put(text, format_args!("{indent}  - {item}\n")));
         }
         Value::Array(items) => {
             let items: Vec<_> = items.iter().map(scalar).collect();

@@ -2,7 +2,9 @@
 //!
 //! A variable's name is `PINPOINT_SIDECAR` and the parts of the key, joined by `__`, in capitals; its value
 //! is YAML and replaces the whole key. A property of librdkafka is written with `_` for each dot, as many
-//! shells take no dot: `PINPOINT_SIDECAR__SOURCE__PROPERTIES__SASL_PASSWORD`.
+//! shells take no dot: `PINPOINT_SIDECAR__SOURCE__PROPERTIES__SASL_PASSWORD`; the name of a destination with
+//! `_` for each hyphen. A variable changes a destination of the file and never makes one: a variable that is
+//! left over must not send events somewhere.
 
 use std::ffi::OsString;
 
@@ -34,6 +36,12 @@ pub(super) fn lay_over(
         match (key(&parts, schema), value.to_str()) {
             (None, _) => problems.add(WHOLE, Some(origin), unknown(&name, schema)),
             (Some(key), None) => problems.add(&key, Some(origin), "is not UTF-8"),
+            (Some(key), _) if makes_destination(&key, tree) => problems.add(
+                &key,
+                Some(origin),
+                "must be written in the configuration file: a variable changes single keys of a destination that \
+                 is there",
+            ),
             (Some(key), Some(value)) => {
                 if let Some(node) = yaml::parse(value, &origin, &key, problems) {
                     tree.set(&key, node);
@@ -43,12 +51,17 @@ pub(super) fn lay_over(
     }
 }
 
+fn makes_destination(key: &[String], tree: &Node) -> bool {
+    key[0] == "destinations" && (key.len() < 3 || tree.at(&key[..2]).is_none())
+}
+
 /// The key that a variable's parts name.
 fn key(parts: &[String], mut schema: Schema<'_>) -> Option<Vec<String>> {
     let mut key = Vec::new();
     for part in parts {
         let name = match schema.keys().find(|name| name.to_uppercase() == **part) {
             Some(name) => name.to_owned(),
+            None if schema.has_names() => part.to_lowercase().replace('_', "-"),
             None if schema.has_any_keys() && !part.is_empty() => part.to_lowercase().replace('_', "."),
             None => return None,
         };

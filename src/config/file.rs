@@ -1,6 +1,6 @@
 //! Texts that lie in files of their own, as secrets do: `{ file: /run/secrets/password }`.
 //!
-//! Knows nothing of keys. Neither the name of a file nor what it says is told.
+//! Knows nothing of keys. Errors repeat neither the name of a file nor its content.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ use crate::config::tree::{Node, Value};
 #[error("the file that it names cannot be read: {}", reason(.0.kind()))]
 pub(super) struct Unreadable(io::Error);
 
-/// The file that a mapping names, where that is all it says.
+/// The file that a mapping names, if the mapping has no other key.
 pub(super) fn named(entries: &BTreeMap<String, Node>) -> Option<&str> {
     match entries.get("file").map(|node| &node.value) {
         Some(Value::Scalar(path)) if entries.len() == 1 && !path.is_null() => Some(&path.text),
@@ -26,7 +26,7 @@ pub(super) fn named(entries: &BTreeMap<String, Node>) -> Option<&str> {
 /// The text of a file, without the line break that editors and tools put at its end.
 ///
 /// # Errors
-/// When it cannot be read, or is longer than any setting.
+/// If the file cannot be read, or is longer than any setting.
 pub(super) fn content(path: &str) -> Result<String, Unreadable> {
     let mut text = String::new();
     // A device, or another file than was meant, may have no end.

@@ -1,32 +1,26 @@
-//! What is wrong with a configuration, in words that repeat nothing of what was written.
+//! The problems of a configuration, in words that never repeat a value.
 
 use std::{fmt, path::Path, sync::Arc};
 
 /// Where something was written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
-    /// In the configuration file.
-    File {
-        /// The file's name, as it was given.
-        name: Arc<str>,
-        /// The line, from 1.
-        line: usize,
-    },
-    /// In a variable of the environment, of this name.
+    /// The name is as it was given; lines count from 1.
+    File { name: Arc<str>, line: usize },
+    /// A variable of the environment, by name.
     Variable(Arc<str>),
 }
 
-/// The path of the whole.
+/// The path of the whole configuration.
 pub const WHOLE: &[&str] = &[];
 
-/// One problem.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    /// Where it was written; none when it was not written at all.
+    /// None if the key was not written at all.
     pub origin: Option<Origin>,
-    /// The key, its parts joined by dots; empty when it is about the whole.
+    /// The key, its parts joined by dots; empty if the problem is about the whole.
     pub key: String,
-    /// What is wrong and what is allowed.
+    /// What is wrong, and what is allowed.
     pub text: String,
 }
 
@@ -35,16 +29,23 @@ pub struct Problem {
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// Adds a problem of the key at `path`; of the whole where it is empty. The first about a key stands:
-    /// what follows from it says nothing new.
+    /// Adds a problem with the key at `path`. Only the first problem with a key is kept: the others follow from
+    /// it.
     pub fn add(&mut self, path: &[impl AsRef<str>], origin: Option<Origin>, text: impl Into<String>) {
-        let key = path.iter().map(|part| told(part.as_ref())).collect::<Vec<_>>().join(".");
+        let key = path.iter().map(|part| printable(part.as_ref())).collect::<Vec<_>>().join(".");
         if key.is_empty() || !self.0.iter().any(|known| known.key == key) {
             self.0.push(Problem { origin, key, text: text.into() });
         }
     }
 
-    /// Whether there is one of a key below `path`.
+    /// Whether the key at `path` has a problem.
+    #[must_use]
+    pub fn has(&self, path: &[&str]) -> bool {
+        let key = path.join(".");
+        self.0.iter().any(|known| known.key == key)
+    }
+
+    /// Whether a key below `path` has a problem.
     #[must_use]
     pub fn has_below(&self, path: &[impl AsRef<str>]) -> bool {
         let path: Vec<_> = path.iter().map(AsRef::as_ref).collect();
@@ -52,16 +53,15 @@ impl Problems {
         self.0.iter().any(|known| known.key.starts_with(&section))
     }
 
-    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// A part of a key, or a question mark where it does not look like one: it may be a value that was written
-/// in the wrong place.
-fn told(part: &str) -> &str {
+/// A part of a key, or a question mark if it does not look like one: somebody may have written a secret in the
+/// wrong place.
+fn printable(part: &str) -> &str {
     let legal = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.');
     if part.len() <= 64 && part.chars().all(legal) { part } else { "?" }
 }
@@ -112,8 +112,8 @@ impl fmt::Display for Problems {
             1 => f.write_str("the configuration has a problem")?,
             number => write!(f, "the configuration has {number} problems")?,
         }
-        // In the order of the lines, then the variables; what was not written comes first in the order of
-        // `Option` and last here, as it is often due to a key before it that is misspelt.
+        // By line, then by variable. Keys that were not written come last: often a misspelt key before them is
+        // the reason.
         let mut problems: Vec<_> = self.0.iter().collect();
         problems.sort_by_key(|problem| (problem.origin.is_none(), *problem));
         problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))

@@ -1,9 +1,9 @@
 //! Tree → configuration.
 //!
-//! Goes by the schema: it says which keys there are and of which kind each is, so that `0123` is a text
-//! where a text belongs. What the schema cannot say the parts' types do; a value that one of them refuses is
-//! taken out, noted, and the reading repeated, until all problems are known. In place of what is wrong the
-//! default stands, so that the rest can be checked.
+//! The schema says which keys exist and what kind each is, so that `0123` is a text where a text belongs. The
+//! parts' types decide the rest: a value that a type refuses is taken out and reported, and the reading starts
+//! again, until all problems are known. Its default takes the place of a wrong value, so that the rest can be
+//! checked.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use serde_path_to_error::Segment;
 
 use crate::{
     config::{
-        Config,
+        Config, Purpose,
         environment::nearest,
         file,
         problem::Problems,
@@ -23,21 +23,21 @@ use crate::{
 };
 
 /// Reads the configuration out of `tree`.
-pub(super) fn read(tree: &Node, schema: Schema<'_>, problems: &mut Problems) -> Config {
+pub(super) fn read(tree: &Node, schema: Schema<'_>, purpose: Purpose, problems: &mut Problems) -> Config {
     let mut reader = Reader { problems, path: Vec::new() };
     let mut json = reader.value(tree, schema).unwrap_or_else(|| Json::Object(Map::new()));
-    decide_dead_letters(&mut json, tree, problems);
+    decide_dead_letters(&mut json, tree, purpose, problems);
+    inherit(&mut json);
     loop {
         let error = match serde_path_to_error::deserialize::<_, Config>(&json) {
             Ok(config) => return config,
             Err(error) => error,
         };
         let path: Vec<_> = error.path().iter().filter_map(key).collect();
-        let taken = take_out(&mut json, &path);
-        let allowed = schema.at(taken).map(Schema::allowed).unwrap_or_default();
-        // A section that lacks what was wrong in it is not told twice.
+        let (taken, was) = take_out(&mut json, &path);
+        // A section that lacks a key because the key was wrong has been reported.
         if !problems.has_below(taken) {
-            problems.add(taken, tree.origin_of(taken), format!("must be {allowed}"));
+            problems.add(taken, tree.origin_of(taken), schema.refusal(taken, was.is_object()));
         }
         if taken.is_empty() {
             return Config::default();
@@ -45,22 +45,40 @@ pub(super) fn read(tree: &Node, schema: Schema<'_>, problems: &mut Problems) -> 
     }
 }
 
-/// What becomes of dead letters must be written down; where it is not, they are discarded until the
-/// problem is solved.
-fn decide_dead_letters(json: &mut Json, tree: &Node, problems: &mut Problems) {
+/// A configuration for delivery must say what becomes of dead letters. Until that problem is solved, they are discarded.
+fn decide_dead_letters(json: &mut Json, tree: &Node, purpose: Purpose, problems: &mut Problems) {
     let Some(section) = json.as_object_mut().and_then(|root| {
         root.entry("dead_letter").or_insert_with(|| Json::Object(Map::new())).as_object_mut()
     }) else {
         return;
     };
     if !section.contains_key("topic") && section.get("discard") != Some(&Json::Bool(true)) {
-        let origin = tree.at(&["dead_letter"]).and_then(|section| section.origin.clone());
-        problems.add(
-            &["dead_letter"],
-            origin,
-            "needs either `topic` with the name of a topic, or `discard: true`",
-        );
+        let written = tree.at(&["dead_letter"]);
+        if written.is_some() || purpose == Purpose::Delivery {
+            problems.add(
+                &["dead_letter"],
+                written.and_then(|section| section.origin.clone()),
+                "needs either `topic` with the name of a topic, or `discard: true`",
+            );
+        }
         section.insert("discard".to_owned(), Json::Bool(true));
+    }
+}
+
+/// Completes `batch` and `retry` of each destination from the top level.
+fn inherit(json: &mut Json) {
+    let top = ["batch", "retry"].map(|section| (section, json.get(section).cloned()));
+    let named = json.get_mut("destinations").and_then(Json::as_object_mut);
+    for destination in named.into_iter().flat_map(Map::values_mut).filter_map(Json::as_object_mut) {
+        for (section, top) in &top {
+            let own = destination.entry(*section).or_insert_with(|| Json::Object(Map::new()));
+            let (Some(own), Some(top)) = (own.as_object_mut(), top.as_ref().and_then(Json::as_object)) else {
+                continue;
+            };
+            for (key, value) in top {
+                own.entry(key).or_insert_with(|| value.clone());
+            }
+        }
     }
 }
 
@@ -72,21 +90,32 @@ fn key(segment: &Segment) -> Option<String> {
     }
 }
 
-/// Removes the value at `path`, or the first list on the way there, and says what was removed: nothing,
-/// when there is nothing at `path`.
-fn take_out<'path>(json: &mut Json, path: &'path [String]) -> &'path [String] {
-    let mut value = json;
-    for (depth, key) in path.iter().enumerate() {
-        let Some(entries) = value.as_object_mut() else { break };
-        let last = depth + 1 == path.len();
-        if last || entries.get(key).is_none_or(|inner| !inner.is_object()) {
-            let removed = entries.remove(key).is_some();
-            return if removed { &path[..=depth] } else { &[] };
-        }
-        let Some(inner) = entries.get_mut(key) else { break };
-        value = inner;
+/// Removes the value at `path`, or the innermost existing one around it, and returns its path and the value. A
+/// null takes the place of a list's item, so that the others keep their places; if the type refuses the null
+/// too, the whole list is removed.
+fn take_out<'path>(json: &mut Json, path: &'path [String]) -> (&'path [String], Json) {
+    let depth = (1..=path.len()).take_while(|depth| at(json, &path[..*depth]).is_some()).last();
+    let Some((path, (last, parent))) =
+        depth.and_then(|depth| Some((&path[..depth], path[..depth].split_last()?)))
+    else {
+        return (&[], Json::Null);
+    };
+    match at(json, parent) {
+        Some(Json::Object(entries)) => (path, entries.remove(last).unwrap_or_default()),
+        Some(Json::Array(items)) => match last.parse().ok().and_then(|place: usize| items.get_mut(place)) {
+            Some(item) if !item.is_null() => (path, item.take()),
+            _ => take_out(json, parent),
+        },
+        _ => (&[], Json::Null),
     }
-    &[]
+}
+
+/// The value at `path`.
+fn at<'json>(json: &'json mut Json, path: &[String]) -> Option<&'json mut Json> {
+    path.iter().try_fold(json, |value, key| match value {
+        Json::Array(items) => items.get_mut(key.parse::<usize>().ok()?),
+        value => value.get_mut(key),
+    })
 }
 
 struct Reader<'out> {
@@ -104,8 +133,9 @@ impl Reader<'_> {
                 _ if schema.takes("object") => Some(self.mapping(entries, schema)),
                 _ => self.refuse(node, schema),
             },
-            Value::List(items) => match schema.item() {
-                Some(item) => self.list(items, item),
+            Value::List(items) => match schema.list().and_then(|list| Some((list, list.item()?))) {
+                Some((list, _)) if items.len() < list.fewest_items() => self.refuse(node, schema),
+                Some((list, item)) => self.list(items, list, item),
                 None => self.refuse(node, schema),
             },
             Value::Scalar(scalar) => scalar_of(scalar, schema).or_else(|| self.refuse(node, schema)),
@@ -125,11 +155,15 @@ impl Reader<'_> {
         Json::Object(read)
     }
 
-    fn list(&mut self, items: &[Node], schema: Schema<'_>) -> Option<Json> {
+    fn list(&mut self, items: &[Node], list: Schema<'_>, item: Schema<'_>) -> Option<Json> {
         let mut read = Vec::new();
         for (index, node) in items.iter().enumerate() {
             self.path.push(index.to_string());
-            read.extend(self.value(node, schema));
+            let value = self.value(node, item);
+            if list.is_set() && value.as_ref().is_some_and(|value| read.contains(value)) {
+                self.problems.add(&self.path, node.origin.clone(), "is in the list already");
+            }
+            read.extend(value);
             self.path.pop();
         }
         // With one item wrong the others say too little: a list of topics without one is another list.

@@ -1,9 +1,9 @@
-//! What needs more than one look: the form of names, and settings that must agree with one another.
+//! Settings that must agree with one another, and those whose problems have words of their own.
 //!
-//! Knows nothing of how a configuration was written, save where.
+//! Knows where each value was written, and nothing else of the file.
 
 use crate::{
-    config::{Config, problem::Problems, tree::Node},
+    config::{Config, Purpose, problem::Problems, tree::Node},
     core::{
         dead_letter::config::DeadLetterConfig,
         decode::{Format, config::Choice, custom::Filter},
@@ -15,12 +15,14 @@ use crate::{
     edge::kafka::config::properties,
 };
 
+mod destinations;
+
 /// Adds what is wrong with `config`, which was read from `tree`.
-pub(super) fn check(config: &Config, tree: &Node, problems: &mut Problems) {
-    let mut rules = Rules { tree, problems };
+pub(super) fn check(config: &Config, tree: &Node, purpose: Purpose, problems: &mut Problems) {
+    let mut rules = Rules { tree, purpose, problems };
     rules.source(config);
     rules.formats(config);
-    rules.pinpoint(config);
+    rules.destinations(config);
     rules.dead_letters(config);
     rules.table(config);
     rules.times(config);
@@ -30,6 +32,7 @@ pub(super) fn check(config: &Config, tree: &Node, problems: &mut Problems) {
 
 struct Rules<'a> {
     tree: &'a Node,
+    purpose: Purpose,
     problems: &'a mut Problems,
 }
 
@@ -43,17 +46,6 @@ impl Rules<'_> {
         if source.group.is_empty() || source.group.len() > 255 {
             self.problem(&["source", "group"], "must be a name of 1 to 255 characters");
         }
-        if source.topics.is_empty() {
-            self.problem(&["source", "topics"], "must be a list of at least one topic");
-        }
-        for (index, topic) in source.topics.iter().enumerate() {
-            let path = ["source", "topics", &index.to_string()];
-            if !is_topic(topic) {
-                self.problem(&path, TOPIC);
-            } else if source.topics[..index].contains(topic) {
-                self.problem(&path, "is a topic that the list has already");
-            }
-        }
         for (name, value) in &source.properties {
             if let Err(refused) = properties::check(name, value) {
                 self.problem(&["source", "properties", name], &refused.to_string());
@@ -63,7 +55,8 @@ impl Rules<'_> {
 
     fn formats(&mut self, config: &Config) {
         let source = &config.source;
-        for topic in source.formats.keys().filter(|topic| !source.topics.contains(topic)) {
+        for topic in source.formats.keys().filter(|topic| !source.topics.iter().any(|one| **one == ***topic))
+        {
             self.problem(&["source", "formats", topic], "is not one of `source.topics`");
         }
         let path = ["source", "custom"];
@@ -77,36 +70,10 @@ impl Rules<'_> {
         }
     }
 
-    fn pinpoint(&mut self, config: &Config) {
-        let pinpoint = &config.destination.pinpoint;
-        let path = ["destination", "pinpoint", "application"];
-        let is_id = |id: &str| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if self.tree.at(&path).is_none() {
-            self.problem(&path, "must be given: the id of a Pinpoint application (project), 32 hex digits");
-        } else if !is_id(&pinpoint.application) {
-            self.problem(&path, "must be the id of a Pinpoint application (project), 32 hex digits");
-        }
-        let is_region = |name: &str| {
-            !name.is_empty()
-                && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-        };
-        if pinpoint.region.as_deref().is_some_and(|region| !is_region(region)) {
-            self.problem(&["destination", "pinpoint", "region"], "must be an AWS region such as us-east-1");
-        }
-        if pinpoint.endpoint_url.as_deref().is_some_and(|url| !is_address(url)) {
-            self.problem(
-                &["destination", "pinpoint", "endpoint_url"],
-                "must be an address such as http://127.0.0.1:8081, without user and password",
-            );
-        }
-    }
-
     fn dead_letters(&mut self, config: &Config) {
         let DeadLetterConfig::Topic(topic) = &config.dead_letter.target else { return };
         let path = ["dead_letter", "topic"];
-        if !is_topic(topic) {
-            self.problem(&path, TOPIC);
-        } else if config.source.topics.contains(topic) {
+        if config.source.topics.contains(topic) {
             self.problem(&path, "must not be one of `source.topics`: dead letters would be read as records");
         }
     }
@@ -114,9 +81,7 @@ impl Rules<'_> {
     fn table(&mut self, config: &Config) {
         let Some(table) = &config.sessions.table else { return };
         let path = ["sessions", "table", "topic"];
-        if !is_topic(&table.topic) {
-            self.problem(&path, TOPIC);
-        } else if config.source.topics.contains(&table.topic) {
+        if config.source.topics.contains(&table.topic) {
             self.problem(&path, "must not be one of `source.topics`: sessions would be read as records");
         } else if config.dead_letter.target == DeadLetterConfig::Topic(table.topic.clone()) {
             self.problem(&path, "must not be `dead_letter.topic`: dead letters would be compacted away");
@@ -124,9 +89,6 @@ impl Rules<'_> {
     }
 
     fn times(&mut self, config: &Config) {
-        if config.retry.initial > config.retry.max {
-            self.problem(&["retry", "initial"], "must not be longer than `retry.max`");
-        }
         let sessions = &config.sessions;
         if sessions.timeout.is_some_and(|timeout| sessions.pause_after.is_some_and(|pause| timeout <= pause))
         {
@@ -205,22 +167,3 @@ impl Rules<'_> {
 
 /// librdkafka's default.
 const MAX_POLL_INTERVAL_MS: u128 = 300_000;
-
-const TOPIC: &str = "must be the name of a Kafka topic: 1 to 249 letters, digits, dots, underscores and \
-                     hyphens (names are literal, there are no patterns)";
-
-fn is_topic(name: &str) -> bool {
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    (1..=249).contains(&name.len()) && name.bytes().all(legal) && name != "." && name != ".."
-}
-
-/// Whether `url` is `http` or `https` with a host, and without user, password and query, which would be
-/// secrets in a place that is shown.
-fn is_address(url: &str) -> bool {
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-    rest.is_some_and(|rest| {
-        let host = rest.split('/').next().unwrap_or_default();
-        let legal = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'@' | b'?' | b'#' | b'\\');
-        !host.is_empty() && rest.bytes().all(legal)
-    })
-}

@@ -1,11 +1,12 @@
 //! The JSON Schema of the configuration, generated from the parts' types, and questions to it: which keys
 //! there are, of which kind a key is, and in words what it allows.
 //!
-//! Beside the standard's keywords there are three of our own: `x-allowed` says in words what is allowed;
-//! `x-from` and `x-to` bound a value of the formats `span` and `size`.
+//! Beside the standard's keywords there are four of our own: `x-allowed` says in words what is allowed;
+//! `x-from` and `x-to` bound a value of the formats `span` and `size`; `x-names` says in words which names
+//! the keys of a mapping may have, where they are those of destinations.
 
 use schemars::generate::SchemaSettings;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     config::Config,
@@ -13,6 +14,7 @@ use crate::{
         map::config::field::Field,
         units::{Size, Span},
     },
+    edge::aws::pinpoint::config::PinpointConfig,
 };
 
 /// The JSON Schema of the configuration.
@@ -21,18 +23,36 @@ pub fn published() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     let mut schema = settings.into_generator().into_root_schema_for::<Config>().into();
     drop_section_defaults(&mut schema);
+    drop_inherited_defaults(&mut schema);
     schema
 }
 
-/// Takes out the defaults of sections, which repeat those of their keys, and the empty texts that stand
-/// for "must be given".
+/// Takes out the defaults of sections, which repeat those of their keys, and the application that stands for
+/// "must be given".
 fn drop_section_defaults(schema: &mut Value) {
     let Some(keys) = schema.as_object_mut() else { return };
-    if keys.get("default").is_some_and(|default| default.is_object() || default == "") {
+    if keys
+        .get("default")
+        .is_some_and(|default| default.is_object() || default == PinpointConfig::NO_APPLICATION)
+    {
         keys.remove("default");
     }
     if let Some(properties) = keys.get_mut("properties").and_then(Value::as_object_mut) {
         properties.values_mut().for_each(drop_section_defaults);
+    }
+    if let Some(any) = keys.get_mut("additionalProperties") {
+        drop_section_defaults(any);
+    }
+}
+
+/// Takes out the defaults of keys that one of `destinations` has from the top level.
+fn drop_inherited_defaults(schema: &mut Value) {
+    for section in ["batch", "retry"] {
+        let keys = format!("/properties/destinations/additionalProperties/properties/{section}/properties");
+        let keys = schema.pointer_mut(&keys).and_then(Value::as_object_mut);
+        for key in keys.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut) {
+            key.remove("default");
+        }
     }
 }
 
@@ -53,9 +73,25 @@ impl<'a> Schema<'a> {
         found.map(Self)
     }
 
+    /// The schema of a list, where one may be written here.
+    pub(super) fn list(self) -> Option<Self> {
+        self.alternatives().find(|schema| schema.0.get("items").is_some())
+    }
+
     /// The schema of each item of a list.
     pub(super) fn item(self) -> Option<Self> {
-        self.alternatives().find_map(|schema| schema.0.get("items")).map(Self)
+        self.list().and_then(|list| list.0.get("items")).map(Self)
+    }
+
+    /// How many items the list must have.
+    pub(super) fn fewest_items(self) -> usize {
+        let fewest = self.0.get("minItems").and_then(Value::as_u64);
+        fewest.and_then(|fewest| usize::try_from(fewest).ok()).unwrap_or(0)
+    }
+
+    /// Whether no two items of the list may be the same.
+    pub(super) fn is_set(self) -> bool {
+        self.0.get("uniqueItems").is_some_and(|unique| unique == true)
     }
 
     /// The schema at `path`; a part that is a number goes into a list.
@@ -72,6 +108,11 @@ impl<'a> Schema<'a> {
     /// Whether keys of any name may be written below this one.
     pub(super) fn has_any_keys(self) -> bool {
         self.alternatives().any(|schema| schema.0.get("additionalProperties").is_some_and(Value::is_object))
+    }
+
+    /// Whether the keys below this one are the names of destinations.
+    pub(super) fn has_names(self) -> bool {
+        self.word("x-names").is_some()
     }
 
     /// Whether a value of the JSON Schema type `kind` may be written here.
@@ -124,6 +165,16 @@ impl<'a> Schema<'a> {
         match (self.word("x-from"), self.word("x-to")) {
             (Some(from), Some(to)) => format!("{kind}, from {from} to {to}"),
             _ => kind,
+        }
+    }
+
+    /// In words, why a value at `path` is refused. A mapping that is one of several by name is refused for its
+    /// name: what is wrong in it is further down.
+    pub(super) fn refusal(self, path: &[String], is_mapping: bool) -> String {
+        let names = path.split_last().and_then(|(_, parent)| self.at(parent)?.word("x-names"));
+        match names.filter(|_| is_mapping) {
+            Some(names) => format!("must have {names}"),
+            None => format!("must be {}", self.at(path).map(Schema::allowed).unwrap_or_default()),
         }
     }
 

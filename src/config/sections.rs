@@ -5,22 +5,11 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    core::{
-        dead_letter::config::DeadLetterConfig,
-        pipeline::config::CircuitBreakerConfig,
-        units::{Malformed, Span, or_off},
-    },
-    edge::aws::pinpoint::config::PinpointConfig,
+use crate::core::{
+    dead_letter::config::DeadLetterConfig,
+    pipeline::config::CircuitBreakerConfig,
+    units::{Malformed, Span, or_off, text::TopicName},
 };
-
-/// `destination`: where events go.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct DestinationSection {
-    /// An Amazon Pinpoint application.
-    pub pinpoint: PinpointConfig,
-}
 
 /// `dead_letter`: what becomes of records that can never be delivered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -49,7 +38,7 @@ struct Written {
     /// The topic that dead letters are written to.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-allowed" = "the name of a Kafka topic that is not read"))]
-    topic: Option<String>,
+    topic: Option<TopicName>,
     /// Whether dead letters are counted and dropped instead.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     discard: bool,

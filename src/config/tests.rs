@@ -9,10 +9,12 @@ use crate::{
         pipeline::config::Share,
         session_table::config::TableConfig,
         time::Timestamp,
-        units::{Size, Span},
+        units::{Size, Span, Switch, text::TopicName},
     },
     edge::{admin::config::Readiness, kafka::config::Start},
 };
+
+mod destinations;
 
 /// What has no default.
 const NEEDED: &str = "
@@ -103,7 +105,8 @@ fn each_kind_of_value_is_read() {
     reads("sessions: { table: ~ }", |config| config.sessions.table.is_none());
     reads("sessions: { table: {} }", |config| config.sessions.table == Some(TableConfig::default()));
     reads("sessions: { table: { topic: s, load_timeout: 5s } }", |config| {
-        config.sessions.table == Some(TableConfig { topic: "s".into(), load_timeout: seconds(5) })
+        config.sessions.table
+            == Some(TableConfig { topic: TopicName::literal("s"), load_timeout: seconds(5) })
     });
     reads("memory: { max_bytes: 67108864 }", |config| config.memory.max_bytes == Size(64 << 20));
     reads("memory: { max_bytes: 64MiB }", |config| config.memory.max_bytes == Size(64 << 20));
@@ -135,7 +138,7 @@ fn dead_letters_go_where_it_is_written() {
         loaded(NEEDED, &variables, &[]).unwrap().dead_letter
     };
     assert_eq!(target("{discard: true}").target, DeadLetterConfig::Discard);
-    assert_eq!(target("{topic: t, discard: false}").target, DeadLetterConfig::Topic("t".into()));
+    assert_eq!(target("{topic: t, discard: false}").target, DeadLetterConfig::Topic(TopicName::literal("t")));
     assert_eq!(target("{discard: true, circuit_breaker: off}").circuit_breaker, None);
     let breaker = target("{discard: true, circuit_breaker: {window: 10}}").circuit_breaker.unwrap();
     assert_eq!((breaker.share, breaker.window.get()), (0.5, 10));
@@ -267,10 +270,7 @@ fn what_is_out_of_bounds_is_refused_with_the_bounds() {
 #[test]
 fn what_does_not_agree_is_refused() {
     refused("retry: { initial: 1m }", "retry.initial (config.yaml:3): must not be longer than `retry.max`");
-    refused(
-        "source: { topics: [a, a] }",
-        "source.topics.1 (config.yaml:3): is a topic that the list has already",
-    );
+    refused("source: { topics: [a, a] }", "source.topics.1 (config.yaml:3): is in the list already");
     refused(
         "source: { topics: [pinpoint-sidecar-dead-letters] }",
         "dead_letter.topic (config.yaml:2): must not be one of `source.topics`: dead letters would be read as records",
@@ -372,7 +372,7 @@ fn nesting_has_an_end() {
 
 #[test]
 fn all_problems_are_told_at_once() {
-    let variables = [("PINPOINT_SIDECAR__QUOTAS", "5"), ("PINPOINT_SIDECAR__RETRY__MAX", "[")];
+    let variables = [("PINPOINT_SIDECAR__QUTA", "5"), ("PINPOINT_SIDECAR__RETRY__MAX", "[")];
     assert_snapshot!(loaded(include_str!("tests/bad.yaml"), &variables, &[]).unwrap_err());
 }
 

@@ -1,40 +1,33 @@
-//! What was written, as a tree that remembers where each value was written.
+//! The configuration as it was written: a tree that remembers the origin of each value.
 //!
-//! Knows nothing of which keys there are. A scalar keeps its text: whether `0123` is a number is for the
+//! Knows nothing of which keys exist. A scalar keeps its text: whether `0123` is a number is for the
 //! key to say. Has no `Debug`, because it holds secrets.
 
 use std::collections::BTreeMap;
 
 use crate::config::problem::Origin;
 
-/// A value and where it was written.
 #[derive(Default)]
 pub(super) struct Node {
-    /// None for what nobody wrote: the root without a file.
+    /// None only for the root, if there is no file.
     pub origin: Option<Origin>,
     pub value: Value,
 }
 
-/// A value as it was written.
 pub(super) enum Value {
     Scalar(Scalar),
     List(Vec<Node>),
     Mapping(BTreeMap<String, Node>),
 }
 
-/// The text of a scalar; one that is not plain was quoted or tagged and is a text whatever it says.
+/// A scalar that is not plain was quoted or tagged, and is a text whatever it says.
 pub(super) struct Scalar {
     pub text: String,
     pub plain: bool,
 }
 
 impl Node {
-    /// A plain scalar that nobody wrote.
-    pub(super) fn scalar(text: &str) -> Self {
-        Self { origin: None, value: Value::Scalar(Scalar { text: text.to_owned(), plain: true }) }
-    }
-
-    /// Where the value at `path` was written, or the nearest section around it; none when it is neither.
+    /// Where the value at `path` was written, or else the nearest section around it.
     pub(super) fn origin_of(&self, path: &[impl AsRef<str>]) -> Option<Origin> {
         let (key, rest) = path.split_first()?;
         let child = self.child(key.as_ref())?;
@@ -73,7 +66,6 @@ impl Node {
 }
 
 impl Scalar {
-    /// Whether it says that there is no value.
     pub(super) fn is_null(&self) -> bool {
         self.plain && matches!(&*self.text, "" | "~" | "null" | "Null" | "NULL")
     }

@@ -1,8 +1,8 @@
 //! YAML text → tree.
 //!
-//! Knows nothing of which keys there are. A text that is no YAML, a key that is written twice and what is
-//! not supported (aliases, several documents, keys that are no plain names) are problems. They are told by
-//! their place and in our own words: the parser's text may quote what was written.
+//! Knows nothing of which keys exist. Invalid YAML, a key that is written twice, and unsupported YAML (aliases,
+//! several documents, keys that are not plain names) are problems. Each is reported by its place and in our own
+//! words, because the parser's message may quote a value.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -13,8 +13,8 @@ use crate::config::{
     tree::{Node, Scalar, Value},
 };
 
-/// Parses `text`, which starts at `origin` and is the value of the key at `path`. None, and a problem, when
-/// it cannot be parsed.
+/// Parses `text`, which starts at `origin` and is the value of the key at `path`. If that fails, adds a problem
+/// and returns nothing.
 pub(super) fn parse(text: &str, origin: &Origin, path: &[String], problems: &mut Problems) -> Option<Node> {
     let mut reader = Reader { parser: Parser::new_from_str(text), origin, path: path.to_vec(), problems };
     match reader.document() {
@@ -35,13 +35,13 @@ struct Reader<'text, 'out> {
     problems: &'out mut Problems,
 }
 
-/// Nothing after this can be understood.
+/// The rest of the text cannot be understood.
 struct Broken {
     line: usize,
     text: String,
 }
 
-/// Deeper than any key lies; keeps the recursion bounded.
+/// Deeper than any key; bounds the recursion.
 const DEEPEST: usize = 16;
 
 impl<'text> Reader<'text, '_> {

@@ -21,7 +21,7 @@
 //! and `session_start_unknown`. If the source does not name the session, `session_id` is missing too. A
 //! sign-in into a session that began before this process, or that it has forgotten, counts as its start.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use crate::core::{
     decode::{Decoder, Format},
@@ -153,7 +153,9 @@ impl Mapper {
         for item in &decoded.events {
             let mapped = item.as_ref().map_err(|reason| *reason).and_then(|event| {
                 let key = keys.key(event);
-                self.deliveries(event, key, record, now)
+                let mut deliveries = self.deliveries(event, key, record, now)?;
+                deliveries.iter_mut().for_each(|delivery| name_realm(delivery, event));
+                Ok(deliveries)
             });
             match mapped {
                 Ok(events) if deliveries.is_empty() => deliveries = events,
@@ -258,7 +260,11 @@ impl Mapper {
             return Err(Ignored::UnknownUser.into());
         }
         let time = self.time(event, record)?;
-        Ok(Outputs::new(event, key, &owner, time, &self.additions))
+        let outputs = Outputs::new(event, key, &owner, time, &self.additions);
+        Ok(match lifecycle::session(event).and_then(|(_, session)| self.sessions.client(session)) {
+            Some(client) => outputs.opened_for(client),
+            None => outputs,
+        })
     }
 
     /// When the event happened; the record's timestamp if the event has no readable time.
@@ -269,6 +275,15 @@ impl Mapper {
         let time = record.timestamp.filter(|time| PLAUSIBLE_TIMES.contains(&time.0));
         self.time_fallback += u64::from(time.is_some());
         time.ok_or(Refused::NoTime)
+    }
+}
+
+/// Completes the origin of a delivery: what is remembered of a session has no name of its realm.
+fn name_realm(delivery: &mut Delivery, event: &IdentityEvent<'_>) {
+    if let (Some(origin), Some(name)) = (&mut delivery.origin, &event.realm_name)
+        && origin.realm_name.is_none()
+    {
+        Arc::make_mut(origin).realm_name = Some((**name).into());
     }
 }
 

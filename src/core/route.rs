@@ -1,11 +1,20 @@
-//! Which destinations an app event goes to.
+//! Which destinations an app event goes to: the first route that matches says so.
 //!
-//! Knows nothing of what a destination is.
+//! Each route is found by one of its conditions, the one with the rarest values, so that a thousand routes
+//! that differ in one condition cost what one costs. Knows nothing of what a destination is.
+
+use std::collections::HashMap;
+
+use thiserror::Error;
 
 use crate::core::{
     destination::DestinationId,
     event::{EventType, Origin},
+    route::config::{RouteConfig, Unrouted},
+    units::text::DestinationName,
 };
+
+pub mod config;
 
 /// Where an event goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,28 +27,218 @@ pub enum Route<'r> {
     DeadLetter,
 }
 
-/// All routes, in the order of the configuration: the first that matches counts.
+/// All routes, in the order of the configuration.
 #[derive(Debug)]
 pub struct Router {
-    single: [DestinationId; 1],
+    routes: Vec<Compiled>,
+    unrouted: Unrouted,
+    /// By field and text, the routes that are found by it, in order.
+    index: HashMap<Field, HashMap<Box<str>, Vec<usize>>>,
+    /// The first route without conditions.
+    catch_all: Option<usize>,
+}
+
+/// Everything that is wrong with the routes.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the routes have {} problems", .0.len())]
+pub struct RouteProblems(pub Vec<RouteProblem>);
+
+/// Something that is wrong with the routes; a route is named by its place in the list.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RouteProblem {
+    /// There are several destinations and no routes.
+    NoRoutes,
+    /// There are routes, and nothing says what becomes of an event that none matches.
+    NoUnrouted,
+    /// A route names no destination.
+    Nowhere { route: usize },
+    /// A route names, at this place, a destination that does not exist.
+    Unknown { route: usize, place: usize },
+    /// No route leads to the destination, or only routes after one that matches everything.
+    Unreached(DestinationName),
 }
 
 impl Router {
     /// Everything goes to the one destination.
     #[must_use]
     pub fn to_the_only_one() -> Self {
-        Self { single: [DestinationId(0)] }
+        let everything = Compiled { conditions: Vec::new(), to: vec![DestinationId(0)] };
+        Self::of(vec![everything], Unrouted::DeadLetter)
+    }
+
+    /// The router for `destinations`, whose ids are their places.
+    ///
+    /// # Errors
+    /// With everything that is wrong with the routes.
+    pub fn new(
+        destinations: &[DestinationName],
+        routes: &[RouteConfig],
+        unrouted: Option<Unrouted>,
+    ) -> Result<Self, RouteProblems> {
+        let problems = problems(destinations, routes, unrouted);
+        if !problems.is_empty() {
+            return Err(RouteProblems(problems));
+        }
+        // Without routes there is one destination.
+        let Some(unrouted) = unrouted.filter(|_| !routes.is_empty()) else {
+            return Ok(Self::to_the_only_one());
+        };
+        Ok(Self::of(routes.iter().map(|route| Compiled::new(route, destinations)).collect(), unrouted))
     }
 
     /// Whether events must carry their [`Origin`].
     #[must_use]
     pub fn needs_origin(&self) -> bool {
-        false
+        let of_origin = |field: &Field| matches!(field, Field::Realm | Field::Provider | Field::Client);
+        self.routes.iter().flat_map(|route| &route.conditions).any(|(field, _)| of_origin(field))
     }
 
     /// Where an event of a record of `topic` goes.
     #[must_use]
-    pub fn route(&self, _topic: &str, _origin: Option<&Origin>, _event_type: EventType) -> Route<'_> {
-        Route::To(&self.single)
+    pub fn route(&self, topic: &str, origin: Option<&Origin>, event_type: EventType) -> Route<'_> {
+        let subject = Subject { topic, origin, event_type };
+        let matching = |found: &[usize]| found.iter().copied().find(|at| self.routes[*at].matches(&subject));
+        match self.found(&subject).filter_map(matching).chain(self.catch_all).min() {
+            Some(first) => Route::To(&self.routes[first].to),
+            None => match self.unrouted {
+                Unrouted::Ignore => Route::Ignore,
+                Unrouted::DeadLetter => Route::DeadLetter,
+            },
+        }
+    }
+
+    fn of(routes: Vec<Compiled>, unrouted: Unrouted) -> Self {
+        let mut uses: HashMap<(Field, &str), usize> = HashMap::new();
+        for (field, text) in routes.iter().flat_map(Compiled::texts) {
+            *uses.entry((field, text)).or_default() += 1;
+        }
+        let mut index: HashMap<Field, HashMap<Box<str>, Vec<usize>>> = HashMap::new();
+        for (at, route) in routes.iter().enumerate() {
+            let common = |(field, texts): &&(Field, Vec<Box<str>>)| {
+                texts.iter().map(|text| uses[&(*field, &**text)]).max()
+            };
+            let Some((field, texts)) = route.conditions.iter().min_by_key(common) else { continue };
+            for text in texts {
+                index.entry(*field).or_default().entry(text.clone()).or_default().push(at);
+            }
+        }
+        let catch_all = routes.iter().position(|route| route.conditions.is_empty());
+        Self { routes, unrouted, index, catch_all }
+    }
+
+    /// The routes that may match, by each text of `subject` that leads to some.
+    fn found<'s>(&'s self, subject: &'s Subject<'_>) -> impl Iterator<Item = &'s [usize]> {
+        self.index.iter().flat_map(|(field, by_text)| {
+            let texts = subject.texts(*field).into_iter().flatten();
+            texts.filter_map(|text| by_text.get(text).map(Vec::as_slice))
+        })
     }
 }
+
+/// A route whose conditions are sorted texts and whose destinations have been found.
+#[derive(Debug)]
+struct Compiled {
+    conditions: Vec<(Field, Vec<Box<str>>)>,
+    to: Vec<DestinationId>,
+}
+
+impl Compiled {
+    fn new(route: &RouteConfig, destinations: &[DestinationName]) -> Self {
+        let events: Vec<Box<str>> = route.event.iter().map(|event| event.name().into()).collect();
+        let conditions = [
+            (Field::Realm, route.realm.to_vec()),
+            (Field::Provider, route.provider.to_vec()),
+            (Field::Client, route.client.to_vec()),
+            (Field::Topic, route.topic.to_vec()),
+            (Field::Event, events),
+        ];
+        let mut conditions: Vec<_> = conditions.into_iter().filter(|(_, texts)| !texts.is_empty()).collect();
+        conditions.iter_mut().for_each(|(_, texts)| {
+            texts.sort_unstable();
+            texts.dedup();
+        });
+        let mut to: Vec<_> = route.to.iter().filter_map(|name| id(name, destinations)).collect();
+        to.sort_unstable();
+        to.dedup();
+        Self { conditions, to }
+    }
+
+    fn texts(&self) -> impl Iterator<Item = (Field, &str)> {
+        self.conditions.iter().flat_map(|(field, texts)| texts.iter().map(|text| (*field, &**text)))
+    }
+
+    fn matches(&self, subject: &Subject<'_>) -> bool {
+        let has = |texts: &[Box<str>], text: &str| texts.binary_search_by(|one| (**one).cmp(text)).is_ok();
+        self.conditions
+            .iter()
+            .all(|(field, texts)| subject.texts(*field).into_iter().flatten().any(|text| has(texts, text)))
+    }
+}
+
+/// What a condition is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Field {
+    Realm,
+    Provider,
+    Client,
+    Topic,
+    Event,
+}
+
+/// What routes look at.
+struct Subject<'s> {
+    topic: &'s str,
+    origin: Option<&'s Origin>,
+    event_type: EventType,
+}
+
+impl<'s> Subject<'s> {
+    /// The texts of which one must be among those of a condition.
+    fn texts(&self, field: Field) -> [Option<&'s str>; 2] {
+        let origin = self.origin;
+        match field {
+            Field::Realm => [
+                origin.and_then(|origin| origin.realm_id.as_deref()),
+                origin.and_then(|origin| origin.realm_name.as_deref()),
+            ],
+            Field::Provider => [origin.map(|origin| &*origin.provider), None],
+            Field::Client => [origin.and_then(|origin| origin.client.as_deref()), None],
+            Field::Topic => [Some(self.topic), None],
+            Field::Event => [Some(self.event_type.name()), None],
+        }
+    }
+}
+
+fn id(name: &DestinationName, destinations: &[DestinationName]) -> Option<DestinationId> {
+    let place = destinations.iter().position(|one| one == name)?;
+    u16::try_from(place).ok().map(DestinationId)
+}
+
+fn problems(
+    destinations: &[DestinationName],
+    routes: &[RouteConfig],
+    unrouted: Option<Unrouted>,
+) -> Vec<RouteProblem> {
+    if routes.is_empty() {
+        return if destinations.len() > 1 { vec![RouteProblem::NoRoutes] } else { Vec::new() };
+    }
+    let mut problems = Vec::new();
+    if unrouted.is_none() {
+        problems.push(RouteProblem::NoUnrouted);
+    }
+    for (at, route) in routes.iter().enumerate() {
+        if route.to.is_empty() {
+            problems.push(RouteProblem::Nowhere { route: at });
+        }
+        let unknown = route.to.iter().enumerate().filter(|(_, name)| id(name, destinations).is_none());
+        problems.extend(unknown.map(|(place, _)| RouteProblem::Unknown { route: at, place }));
+    }
+    let last = routes.iter().position(RouteConfig::matches_everything).map_or(routes.len(), |at| at + 1);
+    let is_reached = |name: &&DestinationName| routes[..last].iter().any(|route| route.to.contains(name));
+    let unreached = destinations.iter().filter(|name| !is_reached(name));
+    problems.extend(unreached.cloned().map(RouteProblem::Unreached));
+    problems
+}
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,8 @@ use bytesize::ByteSize;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+pub mod text;
+
 /// A length of time, written `500ms`, `10s`, `1m` or `24h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(pub Duration);
@@ -17,6 +19,13 @@ pub struct Span(pub Duration);
 /// A number of bytes, written `4000000`, `512KiB` or `32MiB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
+
+/// Something that is on or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    On,
+    Off,
+}
 
 /// What was written is not of the kind that it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -93,6 +102,14 @@ pub fn from_text<'de, D: Deserializer<'de>, T: FromStr>(from: D) -> Result<T, D:
     String::deserialize(from)?.parse().map_err(|_| de::Error::custom(Malformed))
 }
 
+/// Reads a list and leaves out the nulls, which stand for items that were found to be wrong before.
+///
+/// # Errors
+/// When an item is wrong.
+pub fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+    Ok(Vec::<Option<T>>::deserialize(from)?.into_iter().flatten().collect())
+}
+
 impl FromStr for Span {
     type Err = Malformed;
 
@@ -117,6 +134,28 @@ impl fmt::Display for Span {
 
 /// The units of a length of time and their milliseconds, shortest first.
 const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+
+impl FromStr for Switch {
+    type Err = Malformed;
+
+    /// Takes `true` and `false` too, for the tools that render YAML 1.1.
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        match text {
+            "on" | "true" => Ok(Self::On),
+            "off" | "false" => Ok(Self::Off),
+            _ => Err(Malformed),
+        }
+    }
+}
+
+impl fmt::Display for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::On => "on",
+            Self::Off => "off",
+        })
+    }
+}
 
 impl FromStr for Size {
     type Err = Malformed;
@@ -147,6 +186,18 @@ impl<'de> Deserialize<'de> for Size {
     }
 }
 
+impl<'de> Deserialize<'de> for Switch {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from_text(from)
+    }
+}
+
+impl Serialize for Switch {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
 impl Serialize for Span {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(self)
@@ -171,6 +222,16 @@ impl JsonSchema for Span {
             "pattern": "^[0-9]+(ms|s|m|h)$",
             "x-allowed": "a length of time such as 500ms, 10s, 1m or 24h",
         })
+    }
+}
+
+impl JsonSchema for Switch {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Switch".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "enum": ["on", "off", true, false], "x-allowed": "on or off" })
     }
 }
 
@@ -233,6 +294,23 @@ mod tests {
         for malformed in ["", "-1", "many", "32 MiBs"] {
             check_size(malformed, None, "");
         }
+    }
+
+    #[track_caller]
+    fn check_switch(text: &str, expected: Option<Switch>, written: &str) {
+        let switch = text.parse::<Switch>().ok();
+        assert_eq!(switch, expected);
+        assert_eq!(switch.map(|switch| switch.to_string()).unwrap_or_default(), written);
+    }
+
+    #[test]
+    fn switches_are_on_or_off() {
+        check_switch("on", Some(Switch::On), "on");
+        check_switch("true", Some(Switch::On), "on");
+        check_switch("off", Some(Switch::Off), "off");
+        check_switch("false", Some(Switch::Off), "off");
+        check_switch("", None, "");
+        check_switch("On", None, "");
     }
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]

@@ -1,4 +1,5 @@
 //! What talks to AWS: credentials, and a folder for each service.
 
+pub mod config;
 mod credentials;
 pub mod pinpoint;

@@ -15,16 +15,18 @@ use rdkafka::{
 
 use crate::{
     config::Config,
-    core::{code::Code, dead_letter::config::DeadLetterConfig},
+    core::{code::Code, dead_letter::config::DeadLetterConfig, units::text::TopicName},
     edge::{
         geo::{Database, GeoError},
         kafka::{client::SYSTEM_CERTIFICATES, config::SourceConfig},
     },
 };
 
+mod routes;
 mod sent;
 mod table;
 
+pub use routes::routes;
 pub use sent::sent;
 
 /// What came of trying one thing.
@@ -176,7 +178,7 @@ impl Cluster {
         error.or_else(missing).map_or(Ok(partitions), |error| Err(KafkaError::MetadataFetch(error)))
     }
 
-    fn group(&self, topics: &[String]) -> Result<String, Trouble> {
+    fn group(&self, topics: &[TopicName]) -> Result<String, Trouble> {
         let mut positions = TopicPartitionList::new();
         for topic in topics {
             let metadata = self.0.fetch_metadata(Some(topic), PATIENCE).map_err(|error| trouble(&error))?;
@@ -284,8 +286,8 @@ mod tests {
     fn config(brokers: &str, topics: &[&str]) -> Config {
         let mut config = Config::default();
         config.source.brokers = brokers.to_owned();
-        config.source.topics = topics.iter().map(|name| (*name).to_owned()).collect();
-        config.dead_letter.target = DeadLetterConfig::Topic("letters".to_owned());
+        config.source.topics = topics.iter().map(|name| name.parse().unwrap()).collect();
+        config.dead_letter.target = DeadLetterConfig::Topic(TopicName::literal("letters"));
         config
     }
 

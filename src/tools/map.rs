@@ -12,10 +12,13 @@ use std::{
 };
 
 use anyhow::{Context as _, Error};
+use serde_json::json;
 
 use self::{
     outcome::{Outcome, Taken},
+    outline::outline,
     requests::Requests,
+    routes::Routes,
     values::Values,
 };
 use crate::{
@@ -39,6 +42,7 @@ use crate::{
 mod outcome;
 mod outline;
 mod requests;
+mod routes;
 mod topic;
 mod values;
 
@@ -71,6 +75,7 @@ struct Preview {
     encoder: Box<dyn Encoder>,
     output: MapOutput,
     requests: Requests,
+    routes: Option<Routes>,
     /// How many records were shown.
     records: i64,
     /// Whether any was refused, or a part of it.
@@ -87,12 +92,15 @@ impl Preview {
             Ok(decoder.wanting(Wanted { attributes: config.wants_attributes() }))
         };
         let additions = Additions::new(config.endpoint.clone(), config.event.clone(), locate(config)?);
+        let routes = Routes::new(config).map_err(|error| Failure::new(Exit::Configuration, error))?;
+        let additions = if routes.is_some() { additions.with_origins() } else { additions };
         Ok(Self {
             decoder: decoder()?,
             mapper: Mapper::new(decoder()?, &config.sessions).with(additions),
             encoder: Box::new(PutEvents),
             output: arguments.output,
             requests: Requests::default(),
+            routes,
             records: 0,
             refused: false,
             printed: BufWriter::new(io::stdout().lock()),
@@ -129,14 +137,28 @@ impl Preview {
     fn show(&mut self, record: &Record) -> Result<(), Failure> {
         let decoded = self.decoder.decode(record);
         // Time stands still, so no session is forgotten.
-        let taken = Taken::of(self.mapper.map(record, Moment::START).mapped, &*self.encoder);
+        let mapped = self.mapper.map(record, Moment::START).mapped;
+        let routed = self.routes.as_ref().map(|routes| routes.of(&record.topic, &mapped));
+        let taken = Taken::of(mapped, &*self.encoder);
         self.records += 1;
         self.refused |= taken.refused.is_some();
         let (number, encoder) = (self.records, &*self.encoder);
         let outcome = Outcome { number, record, decoded: &decoded, taken: &taken, encoder };
         let printed = match self.output {
-            MapOutput::Text => write!(self.printed, "{}", outcome.text()),
-            MapOutput::Json => writeln!(self.printed, "{}", outcome.json()),
+            MapOutput::Text => {
+                let mut text = outcome.text();
+                if let Some(routed) = routed {
+                    outline(&mut text, 2, &json!({ "destinations": routed }));
+                }
+                write!(self.printed, "{text}")
+            }
+            MapOutput::Json => {
+                let mut json = outcome.json();
+                if let Some(routed) = routed {
+                    json["destinations"] = routed;
+                }
+                writeln!(self.printed, "{json}")
+            }
             MapOutput::Request => self.request(taken),
         };
         // If records come slowly, each is shown at once.

@@ -102,6 +102,21 @@ fn check_prints_the_effective_configuration_without_secrets() {
 }
 
 #[test]
+fn check_shows_where_events_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.yaml");
+    let application = "{ pinpoint: { application: 0123456789abcdef0123456789abcdef } }";
+    let yaml = format!(
+        "destinations: {{ shop: {application}, lab: {application} }}\nunrouted: dead_letter\n\
+         dead_letter: {{ topic: dead }}\nroutes: [{{ realm: [a, b], to: shop }}, {{ topic: t, to: lab }}]\n"
+    );
+    fs::write(&file, yaml).unwrap();
+    let file = file.to_string_lossy();
+    let expected = "  realm a or b -> shop\n  topic t -> lab\n  all others -> the dead letters\n";
+    check(&["check", "--offline", "--config", &file], &[], 0, expected, "");
+}
+
+#[test]
 fn a_database_of_places_that_is_missing_or_broken_is_told_before_anything_starts() {
     let folder = tempfile::tempdir().unwrap();
     let (broken, missing) = (folder.path().join("s3cret.mmdb"), folder.path().join("s3cret-too.mmdb"));

@@ -50,6 +50,31 @@ fn what_records_become_is_shown() {
 }
 
 #[test]
+fn where_each_event_goes_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.yaml");
+    let yaml = "destinations: { shop: {}, lab: {} }\nunrouted: ignore\nroutes:\n\
+                - { provider: mine, event: _session.start, to: [shop, lab] }\n- { client: web, to: lab }\n";
+    fs::write(&file, yaml).unwrap();
+    let input = concat!(
+        r#"{"type":"sign_in","id":"e1","time":1795382428244,"user":"u","session":"s","client":"web","provider":"mine"}"#,
+        "\n",
+        r#"{"type":"sign_up","id":"e2","time":1795382428244,"user":"u","provider":"mine"}"#
+    );
+    let map = |output: &str| {
+        let arguments =
+            ["--config", file.to_str().unwrap(), "--format", "identity-event", "--output", output];
+        told(&arguments, input)
+    };
+    let text = map("text");
+    assert!(text.contains("  destinations\n    e1:session: lab, shop\n    e1:sign_in: lab\n"), "{text}");
+    assert!(text.contains("  destinations\n    e2:sign_up: ignored\n"), "{text}");
+    let json = map("json");
+    let places = r#""destinations":{"e1:session":["lab","shop"],"e1:sign_in":["lab"]}"#;
+    assert!(json.contains(places), "{json}");
+}
+
+#[test]
 fn lines_an_array_and_one_record_over_many_lines_are_the_same() {
     let lines = r#"{"type":"sign_up","id":"e1","time":1795382428244,"user":"u1"}"#;
     let array = format!("[\n{lines}\n]");

@@ -15,7 +15,11 @@ fn every_configuration_passes_the_check() {
         fs::write(folder.path().join(secret), "secret\n").expect("a secret's file");
     }
     let configurations = blocks("yaml");
-    assert_eq!(configurations.len(), 3, "the short one, the one for production, and one of endpoints");
+    assert_eq!(
+        configurations.len(),
+        4,
+        "the short one, the one for production, one of destinations, and one of endpoints"
+    );
     for configuration in configurations {
         let file = folder.path().join("config.yaml");
         let secrets = folder.path().to_str().expect("a path in UTF-8");
@@ -125,7 +129,9 @@ fn rows(chapter: &str) -> BTreeMap<String, String> {
             cell.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._".contains(c))
         };
         // The heads of the tables are words as well.
-        let is_key = is_name(&cells[0]) && (cells[0].contains('.') || cells[0].parse::<u8>().is_ok());
+        let is_whole = ["destinations", "quotas", "routes", "unrouted"].contains(&&*cells[0]);
+        let is_key =
+            is_name(&cells[0]) && (cells[0].contains('.') || cells[0].parse::<u8>().is_ok() || is_whole);
         is_key.then(|| (cells[0].clone(), cells[1].clone()))
     };
     chapter.lines().filter_map(row).collect()

@@ -176,9 +176,9 @@ fn sent(endpoint: Endpoint, events: Vec<AppEvent>) -> String {
 fn exchange(batch: EndpointBatch, answer: &'static str) -> (String, Answer) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let config = PinpointConfig {
-        application: "0123456789abcdef0123456789abcdef".into(),
+        application: "0123456789abcdef0123456789abcdef".parse().unwrap(),
         region: None,
-        endpoint_url: Some(format!("http://{}", listener.local_addr().unwrap())),
+        endpoint_url: Some(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap()),
         timeout: Span(Duration::from_secs(10)),
     };
     let server = thread::Builder::new().spawn(move || {

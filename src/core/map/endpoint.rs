@@ -9,7 +9,7 @@
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use crate::core::{
-    event::{App, Attribute, Demographic, Endpoint, EndpointId, Location, Text},
+    event::{App, Attribute, Demographic, Endpoint, EndpointId, Location, Origin, Text},
     identity::{Device, IdentityEvent, Kind, Place},
     map::{
         agent,
@@ -35,6 +35,7 @@ pub struct Additions {
     endpoint: EndpointConfig,
     event: EventConfig,
     locate: Locate,
+    with_origins: bool,
 }
 
 /// What all app events of one identity event carry.
@@ -48,7 +49,26 @@ impl Additions {
     /// The additions that `endpoint` and `event` ask for; `locate` finds the places of ip addresses.
     #[must_use]
     pub fn new(endpoint: EndpointConfig, event: EventConfig, locate: Locate) -> Self {
-        Self { ids: EndpointIds::new(&endpoint), endpoint, event, locate }
+        Self { ids: EndpointIds::new(&endpoint), endpoint, event, locate, with_origins: false }
+    }
+
+    /// Events carry their origin, because routes ask for it.
+    #[must_use]
+    pub fn with_origins(self) -> Self {
+        Self { with_origins: true, ..self }
+    }
+
+    /// What routes select the event by, as far as it says so itself.
+    pub(super) fn origin(&self, event: &IdentityEvent<'_>) -> Option<Arc<Origin>> {
+        let text = |text: &Option<Cow<'_, str>>| text.as_deref().map(Into::into);
+        self.with_origins.then(|| {
+            Arc::new(Origin {
+                provider: (*event.provider).into(),
+                realm_id: text(&event.realm),
+                realm_name: text(&event.realm_name),
+                client: text(&event.client),
+            })
+        })
     }
 
     pub(super) fn failed_sign_in(&self) -> FailedSignIn {

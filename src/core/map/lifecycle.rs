@@ -223,7 +223,7 @@ impl Mapper {
 }
 
 /// The session's id as it is delivered, and the fingerprint under which it is remembered.
-fn session<'a>(event: &'a IdentityEvent<'_>) -> Option<(Cow<'a, str>, Fingerprint)> {
+pub(super) fn session<'a>(event: &'a IdentityEvent<'_>) -> Option<(Cow<'a, str>, Fingerprint)> {
     let id = event.session.as_deref()?;
     let realm = event.realm.as_deref().unwrap_or_default();
     Some((ids::session_id(id), Fingerprint::of(&[&event.provider, realm, id])))

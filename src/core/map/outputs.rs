@@ -6,7 +6,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use crate::core::{
-    event::{AppEvent, Attribute, Delivery, Endpoint, EndpointId, EventType, Session},
+    event::{AppEvent, Attribute, Delivery, Endpoint, EndpointId, EventType, Origin, Session},
     identity::IdentityEvent,
     map::{
         endpoint::{Additions, Common},
@@ -23,6 +23,7 @@ pub(super) struct Outputs<'a> {
     endpoint_id: EndpointId,
     endpoint: Arc<Endpoint>,
     common: Common,
+    origin: Option<Arc<Origin>>,
     deliveries: Vec<Delivery>,
     /// Whether the events are about one session each of several.
     for_each_session: bool,
@@ -45,6 +46,7 @@ impl<'a> Outputs<'a> {
             endpoint_id: additions.endpoint_id(event, owner),
             endpoint: Arc::new(additions.endpoint(event, owner)),
             common: additions.common(event),
+            origin: additions.origin(event),
             deliveries: Vec::with_capacity(2),
             for_each_session: false,
         }
@@ -53,6 +55,14 @@ impl<'a> Outputs<'a> {
     /// Their ids name the session, because the source event is about several.
     pub(super) fn for_each_session(self) -> Self {
         Self { for_each_session: true, ..self }
+    }
+
+    /// They are about a session that was opened for `client`; routes go by that.
+    pub(super) fn opened_for(mut self, client: &str) -> Self {
+        if let Some(origin) = &mut self.origin {
+            Arc::make_mut(origin).client = Some(client.into());
+        }
+        self
     }
 
     /// What distinguishes the source event from others.
@@ -84,7 +94,7 @@ impl<'a> Outputs<'a> {
             app: self.common.app.clone(),
         };
         self.deliveries.push(Delivery {
-            origin: None,
+            origin: self.origin.clone(),
             endpoint_id: self.endpoint_id.clone(),
             endpoint: Arc::clone(&self.endpoint),
             event: Arc::new(event),

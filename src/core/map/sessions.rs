@@ -251,6 +251,11 @@ impl Sessions {
         self.known.peek(session)?.opening.as_ref().map(|opening| opening.cause.time)
     }
 
+    /// The client that a session was opened for.
+    pub(super) fn client(&self, session: Fingerprint) -> Option<&str> {
+        Some(self.owner(session)?.subject().client).filter(|client| !client.is_empty())
+    }
+
     /// Whose a session is.
     pub(super) fn owner(&self, session: Fingerprint) -> Option<&Owner> {
         self.known.peek(session)?.opening.as_ref()?.what.owner.as_ref()

@@ -8,6 +8,7 @@ use crate::core::{event::AppEvent, record::Ownership, units::Span};
 pub(crate) mod hostile;
 mod idle;
 mod kinds;
+mod origin;
 mod redelivery;
 pub(crate) mod samples;
 mod shared;

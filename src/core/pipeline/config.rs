@@ -10,7 +10,7 @@ use std::{
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::core::units::{self, Malformed, Size, Span, or_off};
+use crate::core::units::{self, Malformed, Size, Span, Switch, or_off};
 
 /// `quota`: how much of the destination's quota this service may use, all its replicas together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -74,6 +74,27 @@ pub struct CommitConfig {
     /// The time between two commits.
     #[schemars(extend("x-from" = "100ms", "x-to" = "5m"))]
     pub interval: Span,
+    /// Whether commits name the settled offsets above the position, which nobody sends again then.
+    pub tail: Switch,
+}
+
+/// `quota` of one of several destinations: a cap within its domain's quota.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CapConfig {
+    /// The most requests a second of this destination; where left out, all that its domain has.
+    #[schemars(range(max = 100_000), extend("exclusiveMinimum" = 0))]
+    pub requests_per_second: Option<f64>,
+}
+
+/// `spill` of one of several destinations: let records go rather than wait.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SpillConfig {
+    /// How long the destination may be held, or have no room, before its records go to the dead letters.
+    #[serde(with = "or_off")]
+    #[schemars(schema_with = "or_off::schema::<Span>", extend("x-from" = "10s", "x-to" = "8760h"))]
+    pub after: Option<Span>,
 }
 
 /// `memory`: how much the records that are not settled may take.
@@ -125,7 +146,7 @@ impl Default for RetryConfig {
 
 impl Default for CommitConfig {
     fn default() -> Self {
-        Self { interval: Span(Duration::from_secs(2)) }
+        Self { interval: Span(Duration::from_secs(2)), tail: Switch::On }
     }
 }
 

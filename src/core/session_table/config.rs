@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::core::units::Span;
+use crate::core::units::{Span, text::TopicName};
 
 /// `sessions.table`: the compacted Kafka topic that replicas share their sessions by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -13,7 +13,7 @@ use crate::core::units::Span;
 pub struct TableConfig {
     /// The topic; it is made if there is none and the service may.
     #[schemars(extend("x-allowed" = "the name of a Kafka topic that is not read"))]
-    pub topic: String,
+    pub topic: TopicName,
     /// How long the first reading of it may take, before the process ends.
     #[schemars(extend("x-from" = "1s", "x-to" = "24h"))]
     pub load_timeout: Span,
@@ -21,6 +21,9 @@ pub struct TableConfig {
 
 impl Default for TableConfig {
     fn default() -> Self {
-        Self { topic: "pinpoint-sidecar-sessions".into(), load_timeout: Span(Duration::from_mins(10)) }
+        Self {
+            topic: TopicName::literal("pinpoint-sidecar-sessions"),
+            load_timeout: Span(Duration::from_mins(10)),
+        }
     }
 }

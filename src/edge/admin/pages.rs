@@ -1,13 +1,22 @@
-//! The pages: which there are, and what each answers.
+//! The pages, in one table: where each is, what type it has and what it answers.
 //!
-//! Knows nothing of connections. Liveness and readiness are answered from [`Health`]; metrics and status
-//! by the runner, within a time.
+//! Knows nothing of connections. [`Health`] answers for liveness and readiness; the runner answers for metrics
+//! and status, within a time. Nothing that a client sends changes anything.
 
-use std::{fmt::Write as _, sync::Arc, time::Duration};
+use std::{
+    fmt::Write as _,
+    future::{Future, ready},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::{Method, Request, Response, StatusCode, header};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    header::{self, HeaderValue},
+};
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
@@ -27,18 +36,6 @@ const JSON: &str = "application/json";
 /// The version is that of Prometheus' text format.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-const INDEX: &str = "<!DOCTYPE html>
-<html lang=\"en\"><head><title>pinpoint-sidecar</title></head><body>
-<h1>pinpoint-sidecar</h1>
-<ul>
-<li><a href=\"/livez\">/livez</a>: whether the process lives</li>
-<li><a href=\"/readyz\">/readyz</a>: whether it is ready, and what is held</li>
-<li><a href=\"/metrics\">/metrics</a>: metrics for Prometheus</li>
-<li><a href=\"/status\">/status</a>: partitions, quota, holds and last errors as JSON</li>
-</ul>
-</body></html>
-";
-
 /// Reads the process's clock.
 pub trait Clock: Fn() -> Moment + Send + Sync + 'static {}
 
@@ -56,111 +53,145 @@ pub struct Pages<C> {
     pub clock: C,
 }
 
-/// A page before it becomes a response.
-struct Page {
-    status: StatusCode,
+/// A page: a line of [`Pages::ALL`].
+struct Page<C> {
+    path: &'static str,
+    /// The content's type where the page has an answer; why it has none is plain text.
     content_type: &'static str,
-    body: String,
+    /// What it shows, for the index.
+    about: &'static str,
+    answer: for<'p> fn(&'p Pages<C>) -> Answering<'p>,
 }
 
+type Answering<'p> = Pin<Box<dyn Future<Output = Answer> + Send + 'p>>;
+
+/// A page's content, or the status and the reason why there is none.
+type Answer = Result<String, (StatusCode, String)>;
+
 impl<C: Clock> Pages<C> {
+    const ALL: [Page<C>; 5] = [
+        Page { path: "/", content_type: HTML, about: "", answer: |_| now(Ok(Self::index())) },
+        Page {
+            path: "/livez",
+            content_type: TEXT,
+            about: "whether the process lives",
+            answer: |pages| now(pages.liveness()),
+        },
+        Page {
+            path: "/readyz",
+            content_type: TEXT,
+            about: "whether it is ready, and what is held",
+            answer: |pages| now(pages.readiness()),
+        },
+        Page {
+            path: "/metrics",
+            content_type: METRICS,
+            about: "metrics for Prometheus",
+            answer: |pages| Box::pin(pages.ask(Query::Metrics)),
+        },
+        Page {
+            path: "/status",
+            content_type: JSON,
+            about: "partitions, quota, holds and last errors as JSON",
+            answer: |pages| Box::pin(pages.status()),
+        },
+    ];
+
     /// The answer to a request. Its body and query are not looked at.
     pub(super) async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
-        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-        let page = match request.uri().path() {
-            "/" | "/livez" | "/readyz" | "/metrics" | "/status" if !is_read => not_allowed(),
-            "/" => Page::found(HTML, INDEX.to_owned()),
-            "/livez" => self.liveness(),
-            "/readyz" => self.readiness(),
-            "/metrics" => self.metrics().await,
-            "/status" => self.status().await,
-            _ => Page::text(StatusCode::NOT_FOUND, "no such page; / lists those that there are\n"),
+        let path = request.uri().path();
+        let Some(page) = Self::ALL.into_iter().find(|page| page.path == path) else {
+            return text(StatusCode::NOT_FOUND, "no such page; / lists those that there are\n");
         };
-        page.into()
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "this page can only be read\n");
+            refused.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return refused;
+        }
+        match (page.answer)(self).await {
+            Ok(content) => response(StatusCode::OK, page.content_type, content),
+            Err((status, why)) => text(status, why),
+        }
     }
 
-    fn liveness(&self) -> Page {
+    fn index() -> String {
+        let mut items = String::new();
+        for Page { path, about, .. } in Self::ALL.iter().filter(|page| page.path != "/") {
+            // Writing into a text does not fail.
+            let _ = writeln!(items, "<li><a href=\"{path}\">{path}</a>: {about}</li>");
+        }
+        format!(
+            "<!DOCTYPE html>\n<html lang=\"en\"><head><title>pinpoint-sidecar</title></head><body>\n\
+             <h1>pinpoint-sidecar</h1>\n<ul>\n{items}</ul>\n</body></html>\n"
+        )
+    }
+
+    fn liveness(&self) -> Answer {
         match self.health.hanging((self.clock)()) {
-            None => Page::text(StatusCode::OK, "ok\n"),
+            None => Ok("ok\n".to_owned()),
             Some(hanging) => {
                 let seconds = hanging.silence.as_secs();
-                let body = format!("the {} has not shown for {seconds} s that it lives\n", hanging.part);
-                Page::text(StatusCode::SERVICE_UNAVAILABLE, body)
+                Err(unavailable(format!(
+                    "the {} has not shown for {seconds} s that it lives\n",
+                    hanging.part
+                )))
             }
         }
     }
 
-    fn readiness(&self) -> Page {
-        let (status, mut body) = match self.health.unready(self.readiness) {
-            None => (StatusCode::OK, "ready\n".to_owned()),
-            Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")),
-        };
-        for hold in self.health.holds() {
-            body.push_str(&line(&hold));
-        }
-        Page::text(status, body)
-    }
-
-    async fn metrics(&self) -> Page {
-        match self.ask(Query::Metrics).await {
-            Ok(text) => Page::found(METRICS, text),
-            Err(silent) => silent,
+    fn readiness(&self) -> Answer {
+        let holds: String = self.health.holds().iter().map(line).collect();
+        match self.health.unready(self.readiness) {
+            None => Ok(format!("ready\n{holds}")),
+            Some(why) => Err(unavailable(format!("not ready: {why}\n{holds}"))),
         }
     }
 
-    async fn status(&self) -> Page {
-        let status: Status = match self.ask(Query::Status).await {
-            Ok(status) => status,
-            Err(silent) => return silent,
-        };
-        match serde_json::to_string_pretty(&status) {
-            Ok(text) => Page::found(JSON, text + "\n"),
-            Err(_) => Page::text(StatusCode::INTERNAL_SERVER_ERROR, "the status cannot be written down\n"),
-        }
+    async fn status(&self) -> Answer {
+        let status: Status = self.ask(Query::Status).await?;
+        let failed =
+            |_| (StatusCode::INTERNAL_SERVER_ERROR, "the status cannot be written down\n".to_owned());
+        serde_json::to_string_pretty(&status).map(|text| text + "\n").map_err(failed)
     }
 
     /// Asks the runner, which may hang or have ended.
-    async fn ask<T>(&self, query: impl FnOnce(oneshot::Sender<T>) -> Query) -> Result<T, Page> {
+    async fn ask<T>(
+        &self,
+        query: impl FnOnce(oneshot::Sender<T>) -> Query,
+    ) -> Result<T, (StatusCode, String)> {
         let (reply, answer) = oneshot::channel();
         let asked = async {
             self.queries.send(query(reply)).await.ok()?;
             answer.await.ok()
         };
-        let silent = |why| Page::text(StatusCode::SERVICE_UNAVAILABLE, why);
         match timeout(RUNNER, asked).await {
             Ok(Some(answer)) => Ok(answer),
-            Ok(None) => Err(silent("the runner has no answer\n")),
-            Err(_) => Err(silent("the runner did not answer in time\n")),
+            Ok(None) => Err(unavailable("the runner has no answer\n")),
+            Err(_) => Err(unavailable("the runner did not answer in time\n")),
         }
     }
 }
 
-impl Page {
-    fn found(content_type: &'static str, body: String) -> Self {
-        Self { status: StatusCode::OK, content_type, body }
-    }
-
-    fn text(status: StatusCode, body: impl Into<String>) -> Self {
-        Self { status, content_type: TEXT, body: body.into() }
-    }
+/// An answer that nobody is asked for.
+fn now<'p>(answer: Answer) -> Answering<'p> {
+    Box::pin(ready(answer))
 }
 
-impl From<Page> for Response<Full<Bytes>> {
-    fn from(page: Page) -> Self {
-        let mut response = Self::new(Full::from(page.body));
-        *response.status_mut() = page.status;
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(page.content_type));
-        headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
-        if page.status == StatusCode::METHOD_NOT_ALLOWED {
-            headers.insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
-        }
-        response
-    }
+fn unavailable(why: impl Into<String>) -> (StatusCode, String) {
+    (StatusCode::SERVICE_UNAVAILABLE, why.into())
 }
 
-fn not_allowed() -> Page {
-    Page::text(StatusCode::METHOD_NOT_ALLOWED, "this page can only be read\n")
+fn text(status: StatusCode, text: impl Into<String>) -> Response<Full<Bytes>> {
+    response(status, TEXT, text.into())
+}
+
+fn response(status: StatusCode, content_type: &'static str, content: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(content));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// A hold in one line: cause, code and what is held (`hold: dead_letter topic_authorization_failed

@@ -3,14 +3,13 @@
 //! Knows nothing of HTTP. Holds numbers, codes and names of topics only, nothing that a record or an
 //! answer said. Ages are in seconds; `null` is unknown or does not apply.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 
 use crate::{
     core::{
         code::Code,
-        event::EventType,
         pipeline::{HoldStatus, PartitionStatus},
         time::Moment,
     },
@@ -20,9 +19,6 @@ use crate::{
 mod counts;
 
 use counts::{Events, Records, Requests, Sessions, Source, Table};
-
-/// Counts by code or name.
-type Counts = BTreeMap<&'static str, u64>;
 
 /// The whole service at one moment, as it is shown.
 #[derive(Debug, Serialize)]
@@ -51,7 +47,7 @@ pub struct Status {
 #[derive(Debug, Serialize)]
 struct Hold {
     cause: &'static str,
-    code: &'static str,
+    code: Code,
     topic: Option<Arc<str>>,
     partition: Option<i32>,
     held_for_seconds: Option<f64>,
@@ -88,7 +84,7 @@ struct OwnedPartition {
 #[derive(Debug, Serialize)]
 struct LastError {
     component: &'static str,
-    code: &'static str,
+    code: Code,
     count: u64,
     first_seconds_ago: f64,
     last_seconds_ago: f64,
@@ -128,7 +124,7 @@ impl Hold {
     fn new(overview: &Overview<'_>, hold: &HoldStatus) -> Self {
         Self {
             cause: hold.cause,
-            code: hold.code.0,
+            code: hold.code,
             topic: hold.topic.clone(),
             partition: hold.partition,
             held_for_seconds: age(overview, hold.since),
@@ -164,7 +160,7 @@ fn partitions(overview: &Overview<'_>) -> Vec<OwnedPartition> {
 fn last_errors(overview: &Overview<'_>) -> Vec<LastError> {
     let shown = overview.errors.newest_first().map(|error| LastError {
         component: error.component,
-        code: error.code.0,
+        code: error.code,
         count: error.count,
         first_seconds_ago: seconds(overview.age(error.first)),
         last_seconds_ago: seconds(overview.age(error.last)),
@@ -179,14 +175,6 @@ fn age(overview: &Overview<'_>, since: Option<Moment>) -> Option<f64> {
 /// Seconds to the millisecond: what is beyond is noise to a reader.
 fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
-}
-
-fn by_code(counts: &BTreeMap<Code, u64>) -> Counts {
-    counts.iter().map(|(code, count)| (code.0, *count)).collect()
-}
-
-fn by_type(counts: [u64; 7]) -> Counts {
-    EventType::ALL.map(EventType::name).into_iter().zip(counts).collect()
 }
 
 #[cfg(test)]

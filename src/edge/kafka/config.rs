@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::core::{
     decode::config::{Choice, FormatsConfig},
     time::Timestamp,
-    units::{self, Malformed, Span},
+    units::{self, Malformed, Span, text::TopicName},
 };
 
 pub mod properties;
@@ -25,8 +25,9 @@ pub struct SourceConfig {
     #[schemars(extend("x-allowed" = "host:port, several separated by commas"))]
     pub brokers: String,
     /// The topics to read.
-    #[schemars(extend("x-allowed" = "a list of at least one topic"))]
-    pub topics: Vec<String>,
+    #[serde(deserialize_with = "units::list")]
+    #[schemars(extend("x-allowed" = "a list of at least one topic", "minItems" = 1, "uniqueItems" = true))]
+    pub topics: Vec<TopicName>,
     /// The consumer group.
     #[schemars(extend("x-allowed" = "a name of 1 to 255 characters"))]
     pub group: String,
@@ -74,7 +75,7 @@ impl Default for SourceConfig {
     fn default() -> Self {
         Self {
             brokers: "kafka:9092".into(),
-            topics: vec!["keycloak-events".into()],
+            topics: vec![TopicName::literal("keycloak-events")],
             group: "pinpoint-sidecar".into(),
             format: Choice::Auto,
             formats: BTreeMap::new(),

@@ -125,7 +125,7 @@ impl KafkaSource {
             commits: Commits::start(Arc::clone(&consumer), reports_in).map_err(StartError::Thread)?,
             reports,
             consumer,
-            topics: config.topics.clone(),
+            topics: config.topics.iter().map(ToString::to_string).collect(),
             orders: Arc::clone(&orders),
             heartbeat: Arc::clone(&heartbeat),
             outbox: Outbox::new(events_in),

@@ -16,7 +16,11 @@ use tokio::net::TcpListener;
 use crate::{
     cli::DemoArguments,
     config::Config,
-    core::{dead_letter::config::DeadLetterConfig, units::Span},
+    core::{
+        dead_letter::config::DeadLetterConfig,
+        units::{Span, text::TopicName},
+    },
+    edge::aws::{config::Region, pinpoint::config::ApplicationId},
     exit::{Exit, Failure},
     tools::emulator::{Emulator, Options},
 };
@@ -72,14 +76,14 @@ fn kafka() -> anyhow::Result<MockCluster<'static, DefaultProducerContext>> {
 fn configure(brokers: &str, url: String, admin: SocketAddr) -> Config {
     let mut config = Config::default();
     brokers.clone_into(&mut config.source.brokers);
-    config.source.topics = vec![TOPIC.to_owned()];
+    config.source.topics = vec![TopicName::literal(TOPIC)];
     // The embedded broker paces a rebalance by it: the group begins after half of this.
     config.source.properties.insert("session.timeout.ms".to_owned(), "6000".to_owned());
     let pinpoint = &mut config.destination.pinpoint;
-    "0123456789abcdef0123456789abcdef".clone_into(&mut pinpoint.application);
-    pinpoint.region = Some("us-east-1".to_owned());
-    pinpoint.endpoint_url = Some(url);
-    config.dead_letter.target = DeadLetterConfig::Topic(LETTERS.to_owned());
+    pinpoint.application = ApplicationId::literal("0123456789abcdef0123456789abcdef");
+    pinpoint.region = Some(Region::literal("us-east-1"));
+    pinpoint.endpoint_url = url.parse().ok();
+    config.dead_letter.target = DeadLetterConfig::Topic(TopicName::literal(LETTERS));
     // Nobody wants to watch for half a minute how the longest wait after an outage passes.
     config.retry.max = Span(Duration::from_secs(4));
     config.admin.listen = admin;

@@ -2,15 +2,17 @@
 //!
 //! Knows nothing of how they are counted.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 
-use super::{Counts, age, by_code, by_type, seconds};
+use super::{age, seconds};
 use crate::{
-    core::{destination::FieldCounts, map::MappingCounts, pipeline::Snapshot},
+    core::{code::Code, destination::FieldCounts, event::EventType, map::MappingCounts, pipeline::Snapshot},
     edge::admin::{Overview, SourceReport, TableReport},
 };
+
+type Counts = BTreeMap<Code, u64>;
 
 /// Records: consumed = accepted + dead-lettered + ignored + released + outstanding.
 #[derive(Debug, Serialize)]
@@ -34,7 +36,7 @@ pub(super) struct Records {
 /// Events.
 #[derive(Debug, Serialize)]
 pub(super) struct Events {
-    accepted: Counts,
+    accepted: BTreeMap<&'static str, u64>,
     retried: Counts,
     outstanding: usize,
 }
@@ -77,7 +79,7 @@ pub(super) struct Table {
     ignored: u64,
     unreadable: u64,
     /// What is wrong with the connection to the brokers, or with the topic.
-    trouble: Option<&'static str>,
+    trouble: Option<Code>,
     writes_written: u64,
     writes_failed: u64,
     writes_refused: u64,
@@ -90,7 +92,7 @@ pub(super) struct Table {
 #[derive(Debug, Serialize)]
 pub(super) struct Source {
     /// What is wrong with the connection to the brokers.
-    trouble: Option<&'static str>,
+    trouble: Option<Code>,
     missing_topics: Vec<Arc<str>>,
     commits_ok: u64,
     commits_failed: u64,
@@ -102,8 +104,8 @@ impl Records {
         Self {
             consumed: counts.consumed,
             accepted: counts.accepted,
-            dead_lettered: by_code(&counts.dead_lettered),
-            ignored: by_code(&counts.ignored),
+            dead_lettered: counts.dead_lettered.clone(),
+            ignored: counts.ignored.clone(),
             released: counts.released,
             outstanding: snapshot.records_outstanding,
             outstanding_bytes: snapshot.bytes_outstanding,
@@ -118,8 +120,8 @@ impl Records {
 impl Events {
     pub(super) fn new(snapshot: &Snapshot) -> Self {
         Self {
-            accepted: by_type(snapshot.sends.accepted),
-            retried: by_code(&snapshot.sends.retried),
+            accepted: EventType::ALL.map(EventType::name).into_iter().zip(snapshot.sends.accepted).collect(),
+            retried: snapshot.sends.retried.clone(),
             outstanding: snapshot.events_outstanding,
         }
     }
@@ -128,10 +130,10 @@ impl Events {
 impl Requests {
     pub(super) fn new(snapshot: &Snapshot) -> Self {
         Self {
-            outcomes: by_code(&snapshot.sends.requests),
+            outcomes: snapshot.sends.requests.clone(),
             in_flight: snapshot.requests_in_flight,
             throttled: snapshot.sends.throttled,
-            endpoints_refused: by_code(&snapshot.sends.endpoints_refused),
+            endpoints_refused: snapshot.sends.endpoints_refused.clone(),
         }
     }
 }
@@ -161,7 +163,7 @@ impl Table {
             entries_read: report.entries(),
             ignored: report.ignored(),
             unreadable: counts.entries_unreadable,
-            trouble: report.trouble().map(|code| code.0),
+            trouble: report.trouble(),
             writes_written: writes.written,
             writes_failed: writes.failed,
             writes_refused: writes.refused,
@@ -175,7 +177,7 @@ impl Source {
     pub(super) fn new(report: &SourceReport) -> Self {
         let commits = report.commits();
         Self {
-            trouble: report.trouble().map(|code| code.0),
+            trouble: report.trouble(),
             missing_topics: report.missing_topics().iter().map(Arc::clone).collect(),
             commits_ok: commits.ok,
             commits_failed: commits.failed,

@@ -20,7 +20,6 @@ use aws_smithy_types::{
     retry::{ReconnectMode, RetryConfig},
     timeout::TimeoutConfig,
 };
-use hyper::Uri;
 use thiserror::Error;
 
 use super::{super::credentials::KeptCredentials, config::PinpointConfig};
@@ -36,8 +35,8 @@ pub enum ConnectError {
     NoRegion,
     #[error("no source of AWS credentials")]
     NoCredentials,
-    /// The endpoint's URL cannot be used.
-    #[error("destination.pinpoint.endpoint_url is not a URL that starts with http:// or https://")]
+    /// An emulator has an address, and the configuration names none.
+    #[error("an emulator's address is missing: set endpoint_url")]
     EndpointUrl,
 }
 
@@ -45,14 +44,14 @@ pub enum ConnectError {
 pub(super) async fn environment(config: &PinpointConfig) -> SdkConfig {
     let mut loader = aws_config::defaults(behavior()).http_client(http_client(ProxyConfig::from_env()));
     if let Some(region) = &config.region {
-        loader = loader.region(Region::new(region.clone()));
+        loader = loader.region(Region::new(region.to_string()));
     }
     loader.load().await
 }
 
 /// An environment without AWS: an emulator accepts any region and credentials.
 pub(super) fn no_environment(config: &PinpointConfig) -> SdkConfig {
-    let region = config.region.clone().unwrap_or_else(|| "us-east-1".into());
+    let region = config.region.as_deref().unwrap_or("us-east-1").to_owned();
     let credentials = Credentials::new("emulator", "emulator", None, None, "emulator");
     SdkConfig::builder()
         .behavior_version(behavior())
@@ -65,7 +64,7 @@ pub(super) fn no_environment(config: &PinpointConfig) -> SdkConfig {
 /// The client for `config` in the environment `sdk`, and the credentials that it uses.
 ///
 /// # Errors
-/// If the region, the source of credentials or the endpoint's URL is missing or wrong.
+/// If the region or the source of credentials is missing.
 pub(super) fn build(
     config: &PinpointConfig,
     sdk: &SdkConfig,
@@ -86,9 +85,7 @@ pub(super) fn build(
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     client.set_app_name(AppName::new(env!("CARGO_PKG_NAME")).ok());
     if let Some(url) = &config.endpoint_url {
-        let scheme = url.parse::<Uri>().ok().and_then(|url| url.scheme_str().map(str::to_owned));
-        scheme.filter(|scheme| scheme == "http" || scheme == "https").ok_or(ConnectError::EndpointUrl)?;
-        client.set_endpoint_url(Some(url.clone()));
+        client.set_endpoint_url(Some(url.to_string()));
     }
     Ok((Client::from_conf(client.build()), credentials))
 }

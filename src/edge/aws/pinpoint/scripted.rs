@@ -52,9 +52,9 @@ pub(super) fn pinpoint(
 /// A configuration with `endpoint_url`.
 pub(super) fn config(endpoint_url: Option<&str>) -> PinpointConfig {
     PinpointConfig {
-        application: "0123456789abcdef0123456789abcdef".into(),
+        application: "0123456789abcdef0123456789abcdef".parse().unwrap(),
         region: None,
-        endpoint_url: endpoint_url.map(str::to_owned),
+        endpoint_url: endpoint_url.map(|url| url.parse().unwrap()),
         timeout: Span(std::time::Duration::from_secs(10)),
     }
 }

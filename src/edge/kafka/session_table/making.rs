@@ -23,7 +23,7 @@ pub(super) struct Maker {
 
 impl Maker {
     pub(super) fn new(config: &TableConfig, source: &SourceConfig, max_age: Duration) -> Self {
-        let topic = config.topic.clone();
+        let topic = config.topic.to_string();
         Self { topic, source: source.clone(), max_age, not_before: None, told: None }
     }
 

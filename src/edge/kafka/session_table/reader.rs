@@ -89,7 +89,7 @@ impl Reader {
         let now = now();
         let reader = Self {
             consumer: BaseConsumer::from_config_and_context(&client, Context)?,
-            topic: config.topic.clone(),
+            topic: config.topic.to_string(),
             events,
             maker: Maker::new(config, source, max_age),
             deadline: now + config.load_timeout.0,

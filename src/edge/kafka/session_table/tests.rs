@@ -77,7 +77,7 @@ impl Bench {
 }
 
 fn start(cluster: &MockCluster<'_, DefaultProducerContext>, load_timeout: Duration) -> KafkaTable {
-    let config = TableConfig { topic: TOPIC.into(), load_timeout: Span(load_timeout) };
+    let config = TableConfig { topic: TOPIC.parse().unwrap(), load_timeout: Span(load_timeout) };
     let source = SourceConfig { brokers: cluster.bootstrap_servers(), ..SourceConfig::default() };
     KafkaTable::start(&config, &source, Duration::from_hours(24)).unwrap()
 }

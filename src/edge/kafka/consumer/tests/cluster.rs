@@ -36,7 +36,7 @@ impl Cluster {
         ];
         SourceConfig {
             brokers: self.0.bootstrap_servers(),
-            topics: vec![TOPIC.into()],
+            topics: vec![TOPIC.parse().unwrap()],
             group: "group".into(),
             properties: properties.map(|(name, value)| (name.into(), value.into())).into(),
             ..SourceConfig::default()

@@ -1,0 +1,217 @@
+//! Where events go: the destinations as they are written, and as the composition root builds them.
+//!
+//! The only file that lists the kinds of destination and their services. Knows nothing of what a kind does.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::Config,
+    core::{
+        pipeline::config::{BatchConfig, CapConfig, QuotaConfig, RetryConfig, SpillConfig},
+        route::{RouteProblems, Router},
+        units::text::DestinationName,
+    },
+    edge::aws::{
+        config::{EndpointUrl, Region},
+        pinpoint::config::PinpointConfig,
+    },
+};
+
+/// A destination with all its settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DestinationConfig {
+    pub name: DestinationName,
+    pub kind: DestinationKind,
+    /// The most requests a second of its own, within its domain's.
+    pub cap: Option<f64>,
+    pub batch: BatchConfig,
+    pub retry: RetryConfig,
+    /// How long it may take nothing before its records go to the dead letters; none: for ever.
+    pub spill: Option<Duration>,
+    /// The place of its quota domain among [`Config::domains`].
+    pub domain: usize,
+}
+
+/// The kinds of destination.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DestinationKind {
+    Pinpoint(PinpointConfig),
+}
+
+/// The services that have quotas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("x-allowed" = "pinpoint"))]
+pub enum Service {
+    Pinpoint,
+}
+
+/// `destination`: where events go, when they all go to one place.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DestinationSection {
+    /// An Amazon Pinpoint application.
+    pub pinpoint: PinpointConfig,
+}
+
+/// One of `destinations`. Keys of `batch` and `retry` that are left out are those of the top level.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct NamedDestination {
+    /// An Amazon Pinpoint application.
+    pub pinpoint: PinpointConfig,
+    /// How much of its domain's quota the destination may use.
+    pub quota: CapConfig,
+    /// How events are put together into requests.
+    pub batch: BatchConfig,
+    /// How long to wait before sending again.
+    pub retry: RetryConfig,
+    /// When the destination's records go to the dead letters rather than wait.
+    pub spill: SpillConfig,
+}
+
+/// One of `quotas`: the quota of a service in a region. What is left out is that of `quota`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("x-allowed" = "a mapping with `service`, `region`, `requests_per_second` and `in_flight`"))]
+pub struct DomainQuota {
+    /// The service.
+    pub service: Service,
+    /// The region; where left out, that of the destinations that name none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-allowed" = "an AWS region such as us-east-1"))]
+    pub region: Option<Region>,
+    /// Requests a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 100_000), extend("exclusiveMinimum" = 0))]
+    pub requests_per_second: Option<f64>,
+    /// Requests in flight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub in_flight: Option<NonZeroU32>,
+}
+
+/// What shares a quota.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Domain {
+    service: Service,
+    region: Option<Region>,
+    endpoint_url: Option<EndpointUrl>,
+}
+
+impl Config {
+    /// The destinations; the place of each is its id.
+    #[must_use]
+    pub fn destinations(&self) -> Vec<DestinationConfig> {
+        let domains = self.quota_domains();
+        let place =
+            |kind: &DestinationKind| domains.iter().position(|one| *one == kind.domain()).unwrap_or(0);
+        if self.destinations.is_empty() {
+            let kind = self.destination.kind();
+            return vec![DestinationConfig {
+                name: DestinationName::literal(ONLY),
+                domain: place(&kind),
+                kind,
+                cap: None,
+                batch: self.batch.clone(),
+                retry: self.retry.clone(),
+                spill: None,
+            }];
+        }
+        let named = self.destinations.iter().map(|(name, one)| DestinationConfig {
+            name: name.clone(),
+            domain: place(&one.kind()),
+            kind: one.kind(),
+            cap: one.quota.requests_per_second,
+            batch: one.batch.clone(),
+            retry: one.retry.clone(),
+            spill: one.spill.after.map(|after| after.0),
+        });
+        named.collect()
+    }
+
+    /// The quota of each domain that a destination is in.
+    #[must_use]
+    pub fn domains(&self) -> Vec<QuotaConfig> {
+        let quota = |domain: &Domain| {
+            let own = self.quotas.iter().find(|quota| quota.is_of(domain));
+            let top = self.quota.clone();
+            QuotaConfig {
+                requests_per_second: own
+                    .and_then(|own| own.requests_per_second)
+                    .unwrap_or(top.requests_per_second),
+                in_flight: own.and_then(|own| own.in_flight).unwrap_or(top.in_flight),
+                ..top
+            }
+        };
+        self.quota_domains().iter().map(quota).collect()
+    }
+
+    /// Which destinations events go to.
+    ///
+    /// # Errors
+    /// When the routes are wrong, which the reading of the configuration has found before.
+    pub fn router(&self) -> Result<Router, RouteProblems> {
+        Router::new(&self.destination_names(), &self.routes, self.unrouted)
+    }
+
+    pub(super) fn destination_names(&self) -> Vec<DestinationName> {
+        self.destinations().into_iter().map(|one| one.name).collect()
+    }
+
+    /// Each domain once, in the order of the destinations.
+    pub(super) fn quota_domains(&self) -> Vec<Domain> {
+        let mut domains = Vec::new();
+        for (_, kind) in self.kinds() {
+            let domain = kind.domain();
+            if !domains.contains(&domain) {
+                domains.push(domain);
+            }
+        }
+        domains
+    }
+
+    /// The kind of each destination, with the path of the destination's section.
+    pub(super) fn kinds(&self) -> Vec<(Vec<&str>, DestinationKind)> {
+        if self.destinations.is_empty() {
+            return vec![(vec!["destination"], self.destination.kind())];
+        }
+        let named = self.destinations.iter();
+        named.map(|(name, one)| (vec!["destinations", name.as_str()], one.kind())).collect()
+    }
+}
+
+/// The name of the only destination.
+const ONLY: &str = "default";
+
+impl DestinationSection {
+    fn kind(&self) -> DestinationKind {
+        DestinationKind::Pinpoint(self.pinpoint.clone())
+    }
+}
+
+impl NamedDestination {
+    fn kind(&self) -> DestinationKind {
+        DestinationKind::Pinpoint(self.pinpoint.clone())
+    }
+}
+
+impl DestinationKind {
+    fn domain(&self) -> Domain {
+        let Self::Pinpoint(PinpointConfig { region, endpoint_url, .. }) = self;
+        Domain { service: Service::Pinpoint, region: region.clone(), endpoint_url: endpoint_url.clone() }
+    }
+}
+
+impl DomainQuota {
+    pub(super) fn is_of(&self, domain: &Domain) -> bool {
+        (self.service, &self.region) == (domain.service, &domain.region)
+    }
+
+    pub(super) fn is_same_domain(&self, other: &Self) -> bool {
+        (self.service, &self.region) == (other.service, &other.region)
+    }
+}
