@@ -52,7 +52,9 @@ fn entry(text: &mut String, depth: usize, key: &str, value: &Value) {
         }
         Value::Array(items) if items.iter().any(Value::is_object) => {
             put(text, format_args!("{indent}{key}:\n"));
-            items.iter().for_each(|item| put(text, format_args!("{indent}  - {item}\n")));
+            for item in items {
+                put(text, format_args!("{indent}  - {item}\n"));
+            }
         }
         Value::Array(items) => {
             let items: Vec<_> = items.iter().map(scalar).collect();

@@ -154,7 +154,9 @@ impl Mapper {
             let mapped = item.as_ref().map_err(|reason| *reason).and_then(|event| {
                 let key = keys.key(event);
                 let mut deliveries = self.deliveries(event, key, record, now)?;
-                deliveries.iter_mut().for_each(|delivery| name_realm(delivery, event));
+                for delivery in &mut deliveries {
+                    name_realm(delivery, event);
+                }
                 Ok(deliveries)
             });
             match mapped {

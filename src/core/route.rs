@@ -153,10 +153,10 @@ impl Compiled {
             (Field::Event, events),
         ];
         let mut conditions: Vec<_> = conditions.into_iter().filter(|(_, texts)| !texts.is_empty()).collect();
-        conditions.iter_mut().for_each(|(_, texts)| {
+        for (_, texts) in &mut conditions {
             texts.sort_unstable();
             texts.dedup();
-        });
+        }
         let mut to: Vec<_> = route.to.iter().filter_map(|name| id(name, destinations)).collect();
         to.sort_unstable();
         to.dedup();

@@ -67,10 +67,10 @@ fn where_each_event_goes_is_shown() {
         told(&arguments, input)
     };
     let text = map("text");
-    assert!(text.contains("  destinations\n    e1:session: lab, shop\n    e1:sign_in: lab\n"), "{text}");
+    assert!(text.contains("  destinations\n    e1:sign_in: lab\n    e1:session: lab, shop\n"), "{text}");
     assert!(text.contains("  destinations\n    e2:sign_up: ignored\n"), "{text}");
     let json = map("json");
-    let places = r#""destinations":{"e1:session":["lab","shop"],"e1:sign_in":["lab"]}"#;
+    let places = r#""destinations":{"e1:sign_in":["lab"],"e1:session":["lab","shop"]}"#;
     assert!(json.contains(places), "{json}");
 }
 

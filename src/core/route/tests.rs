@@ -33,8 +33,8 @@ fn check(routes: &[&str], topic: &str, origin: &Origin, expected: &str) {
     let destinations = names(&["shop", "lab"]);
     let last = r#"{ "topic": "nowhere", "to": ["shop", "lab"] }"#;
     let routes: Vec<_> = routes.iter().chain([&last]).map(|text| route(text)).collect();
-    let router = Router::new(&destinations, &routes, Some(Unrouted::DeadLetter)).unwrap();
-    let told = match router.route(topic, Some(origin), EventType::SignIn) {
+    let routing = Router::new(&destinations, &routes, Some(Unrouted::DeadLetter)).unwrap();
+    let told = match routing.route(topic, Some(origin), EventType::SignIn) {
         Route::To(ids) => {
             ids.iter().map(|id| destinations[usize::from(id.0)].as_str()).collect::<Vec<_>>().join("+")
         }
@@ -77,15 +77,15 @@ fn a_destination_that_is_named_twice_gets_an_event_once() {
 #[test]
 fn an_event_that_no_route_matches_is_ignored_where_that_is_written() {
     let routes = [route(r#"{ "realm": "a", "to": "shop" }"#)];
-    let router = Router::new(&names(&["shop"]), &routes, Some(Unrouted::Ignore)).unwrap();
-    assert_eq!(router.route("t", None, EventType::SignIn), Route::Ignore);
+    let routing = Router::new(&names(&["shop"]), &routes, Some(Unrouted::Ignore)).unwrap();
+    assert_eq!(routing.route("t", None, EventType::SignIn), Route::Ignore);
 }
 
 #[test]
 fn the_only_destination_needs_no_routes_and_no_origin() {
-    let router = Router::new(&names(&["default"]), &[], None).unwrap();
-    assert!(!router.needs_origin());
-    assert_eq!(router.route("t", None, EventType::SignIn), Route::To(&[DestinationId(0)]));
+    let routing = Router::new(&names(&["default"]), &[], None).unwrap();
+    assert!(!routing.needs_origin());
+    assert_eq!(routing.route("t", None, EventType::SignIn), Route::To(&[DestinationId(0)]));
 }
 
 #[test]
@@ -123,9 +123,9 @@ fn all_problems_are_found_at_once() {
 
 /// How many routes are looked at for an event.
 fn looked_at(routes: &[RouteConfig], origin: &Origin) -> usize {
-    let router = Router::new(&names(&["shop"]), routes, Some(Unrouted::Ignore)).unwrap();
+    let routing = Router::new(&names(&["shop"]), routes, Some(Unrouted::Ignore)).unwrap();
     let subject = Subject { topic: "t", origin: Some(origin), event_type: EventType::SignIn };
-    router.found(&subject).map(<[usize]>::len).sum()
+    routing.found(&subject).map(<[usize]>::len).sum()
 }
 
 #[test]
@@ -204,9 +204,9 @@ proptest! {
         let [provider, id, name, client] = origins;
         let origin = origin(provider, (id, name), client);
         let compiled = routes.iter().map(|route| Compiled::new(route, &destinations)).collect();
-        let router = Router::of(compiled, Unrouted::Ignore);
+        let routing = Router::of(compiled, Unrouted::Ignore);
         let expected = plainly(&routes, &topic, &origin, event).map(|route| Compiled::new(route, &destinations).to);
-        let found = match router.route(&topic, Some(&origin), event) {
+        let found = match routing.route(&topic, Some(&origin), event) {
             Route::To(ids) => Some(ids.to_vec()),
             Route::Ignore | Route::DeadLetter => None,
         };

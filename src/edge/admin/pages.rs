@@ -212,6 +212,18 @@ fn line(hold: &HoldStatus) -> String {
 mod tests {
     use super::*;
 
+    #[test]
+    fn the_index_lists_every_other_page() {
+        let index = Pages::<fn() -> Moment>::index();
+        let links: Vec<_> =
+            index.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert_eq!(links, ["/livez", "/readyz", "/metrics", "/status"]);
+        assert!(
+            index.contains("<li><a href=\"/livez\">/livez</a>: whether the process lives</li>\n"),
+            "{index}"
+        );
+    }
+
     /// Without a socket, so that nothing but the time-out moves the paused clock.
     #[tokio::test(start_paused = true)]
     async fn a_runner_that_hangs_is_not_waited_for() {

@@ -60,7 +60,7 @@ impl Stage {
         let server = server.map_err(|cause| Failure::new(Exit::Unreachable, cause))?;
         let admin = admin(arguments.listen).await.context("--listen: there is no free port");
         let (admin, address) = admin.map_err(|cause| Failure::new(Exit::Unreachable, cause))?;
-        let config = configure(&kafka.bootstrap_servers(), server.url(), address);
+        let config = configure(&kafka.bootstrap_servers(), &server.url(), address);
         Ok(Self { kafka, server, admin, config })
     }
 }
@@ -73,7 +73,7 @@ fn kafka() -> anyhow::Result<MockCluster<'static, DefaultProducerContext>> {
     Ok(kafka)
 }
 
-fn configure(brokers: &str, url: String, admin: SocketAddr) -> Config {
+fn configure(brokers: &str, url: &str, admin: SocketAddr) -> Config {
     let mut config = Config::default();
     brokers.clone_into(&mut config.source.brokers);
     config.source.topics = vec![TopicName::literal(TOPIC)];
