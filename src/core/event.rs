@@ -218,7 +218,10 @@ impl Delivery {
     /// The bytes of its texts, which it keeps in memory beside a fixed part.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
-        self.event.text_bytes() + self.endpoint.text_bytes()
+        let origin = self.origin.as_ref().map_or(0, |origin| {
+            origin.provider.len() + bytes([&origin.realm_id, &origin.realm_name, &origin.client])
+        });
+        origin + self.event.text_bytes() + self.endpoint.text_bytes()
     }
 }
 

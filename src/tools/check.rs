@@ -123,6 +123,7 @@ mod tests {
     use rdkafka::mocking::MockCluster;
 
     use super::*;
+    use crate::core::units::text::TopicName;
 
     fn config(brokers: &str, topics: &[&str]) -> Config {
         let mut config = Config::default();

@@ -110,7 +110,7 @@ impl Member {
         let properties = [("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "500")];
         let config = SourceConfig {
             brokers: kafka.client.bootstrap.clone(),
-            topics: vec![topic.to_owned()],
+            topics: vec![topic.parse().expect("a topic's name")],
             group: topic.to_owned(),
             properties: properties.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             ..SourceConfig::default()
