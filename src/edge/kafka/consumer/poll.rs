@@ -143,9 +143,7 @@ impl PollLoop {
         // The runner repeats neither a last commit nor the commit of a start.
         let is_last = self.rebalance.is_committing() || self.closing.has_begun();
         match &result {
-            Ok(()) => {
-                commits.iter().for_each(|commit| partitions.committed(commit.ownership, commit.position))
-            }
+            Ok(()) => partitions.committed(&commits),
             Err(error) if is_last && codes::is_transient(error) => waiting.retry_soon(&commits, now),
             Err(_) if !is_last => waiting.retry_later(&commits, now),
             Err(_) => {}

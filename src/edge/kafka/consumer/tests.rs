@@ -343,8 +343,8 @@ fn with_metadata(member: &Member, position: i64, metadata: &str) -> Commit {
     Commit { ownership: member.ownership(0), position, metadata: Some(metadata.into()) }
 }
 
-fn committed(position: i64, metadata: Option<&str>) -> Option<CommittedPosition> {
-    Some(CommittedPosition { position, metadata: metadata.map(Box::from) })
+fn committed(position: i64, metadata: Option<&str>) -> CommittedPosition {
+    CommittedPosition { position, metadata: metadata.map(Box::from) }
 }
 
 #[tokio::test]
@@ -362,7 +362,11 @@ async fn metadata_is_committed_and_comes_back_with_the_assignment() {
         let commits = vec![with_metadata(&member, 4, metadata)];
         member.source.command(SourceCommand::Commit(commits.clone()));
         member.until(|it| it.has_reported(|event| commits_all(event, &commits))).await;
-        assert_eq!(broker.committed(0), committed(4, Some(metadata)), "the newest of the same position");
+        assert_eq!(
+            broker.committed(0),
+            Some(committed(4, Some(metadata))),
+            "the newest of the same position"
+        );
     }
     let last = vec![with_metadata(&member, 6, "last")];
     member.close(last).await;
@@ -370,7 +374,7 @@ async fn metadata_is_committed_and_comes_back_with_the_assignment() {
     let mut member = broker.source();
     member.until(|it| it.read.len() == 4).await;
     let assignment = &member.assigned[0];
-    assert_eq!((assignment.start, &assignment.committed), (Some(6), &committed(6, Some("last"))));
+    assert_eq!((assignment.start, &assignment.committed), (Some(6), &Some(committed(6, Some("last")))));
     assert!(assignment.cluster.as_ref().is_some_and(|cluster| !cluster.is_empty()));
 }
 
@@ -381,7 +385,7 @@ async fn metadata_that_is_not_utf_8_is_none() {
     broker.commit_bytes(0, 2, b"\xff\xfe");
     let mut member = broker.source();
     member.until(|it| it.read.len() == 3).await;
-    assert_eq!(member.assigned[0].committed, committed(2, None));
+    assert_eq!(member.assigned[0].committed, Some(committed(2, None)));
     assert_eq!(member.offsets(0), [2, 3, 4]);
 }
 
@@ -403,7 +407,7 @@ async fn metadata_that_is_too_large_is_dropped_and_the_position_is_committed() {
                 && matches!(event, SourceEvent::Committed { metadata_dropped: true, .. })
         };
         member.until(|it| it.has_reported(is_dropped)).await;
-        assert_eq!(broker.committed(0), committed(position, None));
+        assert_eq!(broker.committed(0), Some(committed(position, None)));
     }
     let failed = |event: &SourceEvent| matches!(event, SourceEvent::Committed { result: Err(_), .. });
     assert!(!member.has_reported(failed));
@@ -430,7 +434,7 @@ async fn a_rewound_partition_is_read_again(strategy: &str) {
     let assignment = member.assigned[2].clone();
     assert_eq!(
         (assignment.partition, assignment.start, assignment.committed),
-        (0, Some(4), committed(4, None))
+        (0, Some(4), Some(committed(4, None)))
     );
     assert!(assignment.cluster.is_some());
 
