@@ -17,7 +17,6 @@ use tokio::{select, sync::mpsc};
 use self::{creation::TopicCreation, reader::Reader};
 use super::{
     cluster::{Cluster, StartError},
-    producer,
     writer::{OutgoingRecord, TopicWriter},
 };
 use crate::core::{
@@ -25,8 +24,10 @@ use crate::core::{
     write_outcome::WriteOutcome,
 };
 
+mod batch;
 mod creation;
 mod progress;
+mod properties;
 mod reader;
 pub mod topic;
 
@@ -34,14 +35,6 @@ pub mod topic;
 const EVENTS: usize = 4;
 /// How many outcomes of writes may wait for the runner.
 const OUTCOMES: usize = 1024;
-
-/// The producer's own properties.
-const PRODUCER: [(&str, &str); 2] = [
-    // The events of a record wait for its entries, and the entries of other records follow soon.
-    ("linger.ms", "5"),
-    // Java's clients choose a key's partition so, and whatever else writes to the table must agree.
-    ("partitioner", "murmur2_random"),
-];
 
 pub struct KafkaTable {
     events: mpsc::Receiver<TableEvent>,
@@ -64,10 +57,10 @@ impl KafkaTable {
     ) -> Result<Self, StartError> {
         let (events_in, events) = mpsc::channel(EVENTS);
         let (outcomes, written) = mpsc::channel(OUTCOMES);
-        let client = producer::properties(cluster, &PRODUCER);
+        let client = properties::producer(cluster);
         let writer = TopicWriter::start(client, &config.topic, "sessions-table-writer", outcomes)?;
         let creation = TopicCreation::new(&config.topic, cluster, max_age);
-        Reader::start(config, &reader::properties(cluster, group), creation, events_in)?;
+        Reader::start(config, &properties::consumer(cluster, group), creation, events_in)?;
         Ok(Self { events, written, writer })
     }
 }

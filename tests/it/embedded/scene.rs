@@ -152,7 +152,7 @@ destination:
   pinpoint: {{ application: 0123456789abcdef0123456789abcdef, region: us-east-1, endpoint_url: {endpoint_url}, timeout: 2s }}
 batch: {{ linger: 50ms }}
 retry: {{ initial: 50ms, max: 300ms }}
-dead_letter: {{ topic: {LETTERS}, breaker: off }}
+dead_letter: {{ topic: {LETTERS}, circuit_breaker: off }}
 commit: {{ interval: 200ms }}
 shutdown: {{ deadline: 8s }}
 log: {{ format: text, level: debug }}

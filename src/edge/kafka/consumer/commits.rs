@@ -62,7 +62,9 @@ impl Commits {
     }
 
     pub(super) fn want(&mut self, commits: impl IntoIterator<Item = Commit>) {
-        commits.into_iter().for_each(|commit| self.waiting.add(commit));
+        for commit in commits {
+            self.waiting.add(commit);
+        }
     }
 
     /// Hands the waiting commits to the commit thread if it is idle. Leaves out ownerships that have ended.
@@ -105,7 +107,9 @@ impl Commits {
 
     fn retry(&mut self, commits: &[Commit], at: Instant) {
         self.not_before = Some(at);
-        commits.iter().for_each(|commit| self.waiting.add_older(commit.clone()));
+        for commit in commits {
+            self.waiting.add_older(commit.clone());
+        }
     }
 
     /// Whether a position of this ownership waits or is being committed.
@@ -126,7 +130,9 @@ fn commit_each(consumer: &GroupConsumer, jobs: &Receiver<Job>, reports: &SyncSen
         // librdkafka returns one error for the whole list, so it is not known whose metadata was too large.
         let metadata_dropped = has_metadata && result.as_ref().is_err_and(codes::is_metadata_too_large);
         if metadata_dropped {
-            commits.iter_mut().for_each(|commit| commit.metadata = None);
+            for commit in &mut commits {
+                commit.metadata = None;
+            }
             result = without_metadata(&list).and_then(|list| consumer.commit(&list, CommitMode::Sync));
         }
         if reports.send(Report::Committed(Committed { commits, result, metadata_dropped })).is_err() {

@@ -51,7 +51,9 @@ mod tests {
     #[track_caller]
     fn check(newer: &[(i64, &str)], older: Option<(i64, &str)>, expected: (i64, &str)) {
         let mut commits = NewestCommits::default();
-        newer.iter().for_each(|(position, metadata)| commits.add(commit(*position, metadata)));
+        for (position, metadata) in newer {
+            commits.add(commit(*position, metadata));
+        }
         if let Some((position, metadata)) = older {
             commits.add_older(commit(position, metadata));
         }

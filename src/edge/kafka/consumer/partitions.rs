@@ -10,7 +10,7 @@ use std::{
 use super::report::PartitionStart;
 use crate::core::{
     record::{Assignment, CommittedPosition, Ownership, TopicPartition},
-    source::Paused,
+    source::{Commit, Paused},
 };
 
 #[derive(Debug)]
@@ -86,11 +86,13 @@ impl OwnedPartitions {
         Some(self.begin(partition, start))
     }
 
-    /// Notes that a position was committed.
-    pub(super) fn committed(&mut self, ownership: Ownership, position: i64) {
-        let Some(partition) = self.by_ownership.get(&ownership).cloned() else { return };
-        if let Some(owned) = self.get_mut(&partition) {
-            owned.restart = owned.restart.max(Some(position));
+    /// Notes that these positions were committed.
+    pub(super) fn committed(&mut self, commits: &[Commit]) {
+        for Commit { ownership, position, .. } in commits {
+            let Some(partition) = self.by_ownership.get(ownership).cloned() else { continue };
+            if let Some(owned) = self.get_mut(&partition) {
+                owned.restart = owned.restart.max(Some(*position));
+            }
         }
     }
 
@@ -221,8 +223,7 @@ mod tests {
         };
         assert_eq!(partitions.rewind(Ownership(1)), assignment(2, 10));
         assert_eq!(partitions.rewind(Ownership(1)), None, "it has ended");
-        partitions.committed(Ownership(2), 15);
-        partitions.committed(Ownership(1), 16);
+        partitions.committed(&[Commit::at(Ownership(1), 16), Commit::at(Ownership(2), 15)]);
         assert_eq!(partitions.rewind(Ownership(2)), assignment(3, 15));
         assert_eq!(partitions.get(&partition(1)).unwrap().next, Some(15));
         assert_eq!(partitions.rewind(Ownership(0)).map(|it| (it.start, it.committed)), Some((None, None)));

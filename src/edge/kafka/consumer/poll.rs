@@ -12,20 +12,19 @@ use std::{
 
 use rdkafka::{
     consumer::Consumer as _,
-    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
+    error::{KafkaError, KafkaResult},
 };
 
 use super::{
     closing::{self, Closing, Due},
     commands::Commands,
     heartbeat::{Heartbeat, now},
-    lookup_thread::Question,
     partitions::OwnedPartition,
     pausing::Pausing,
-    reading,
+    reading::{self, Meaning},
     rebalance::Rebalance,
     recovery::{self, Recovery},
-    report::{Committed, Refresh, Report},
+    report::{Committed, Report},
     state::State,
 };
 use crate::{
@@ -75,7 +74,7 @@ impl PollLoop {
             self.recovery.ask(&self.state, now);
         }
         self.rewind(now);
-        self.refresh_metadata(now);
+        self.state.request_refresh(now);
         self.state.commits.advance(&self.state.partitions, now);
         self.step_closing(now)?;
         self.pausing.step(&mut self.state, self.closing.has_begun(), now);
@@ -128,7 +127,11 @@ impl PollLoop {
                     let recovered = self.recovery.recover(&mut self.state, ranges, now);
                     self.fail_if_refused(recovered, now);
                 }
-                Report::Refreshed(refresh) => self.refreshed(refresh, now),
+                Report::Refreshed(refresh) => {
+                    self.state.take_refresh(&refresh, now);
+                    let ranges = refresh.map(|refresh| refresh.ranges).unwrap_or_default();
+                    self.recovery.inspect(&self.state, &ranges);
+                }
             }
         }
         if let Some(connection) = self.state.metadata.connection.change() {
@@ -143,22 +146,13 @@ impl PollLoop {
         // The runner repeats neither a last commit nor the commit of a start.
         let is_last = self.rebalance.is_committing() || self.closing.has_begun();
         match &result {
-            Ok(()) => {
-                commits.iter().for_each(|commit| partitions.committed(commit.ownership, commit.position))
-            }
+            Ok(()) => partitions.committed(&commits),
             Err(error) if is_last && codes::is_transient(error) => waiting.retry_soon(&commits, now),
             Err(_) if !is_last => waiting.retry_later(&commits, now),
             Err(_) => {}
         }
         let result = result.map_err(|error| codes::code(&error));
         outbox.push(SourceEvent::Committed { commits, result, metadata_dropped });
-    }
-
-    fn refreshed(&mut self, refresh: Result<Refresh, Code>, now: Instant) {
-        let State { metadata, partitions, outbox, .. } = &mut self.state;
-        let current = |ownership| partitions.of(ownership).is_some();
-        metadata.update(&refresh, current, now).into_iter().for_each(|event| outbox.push(event));
-        self.recovery.inspect(&self.state, &refresh.map(|refresh| refresh.ranges).unwrap_or_default());
     }
 
     /// Rewinds what the runner has asked for, unless the partition is being revoked: then it is released.
@@ -177,51 +171,23 @@ impl PollLoop {
         }
     }
 
-    fn refresh_metadata(&mut self, now: Instant) {
-        let State { metadata, partitions, lookups, .. } = &mut self.state;
-        if metadata.is_due(now) {
-            let owned = partitions.iter().map(|it| (it.ownership, it.partition.clone(), it.next));
-            if lookups.ask(Question::Refresh(owned.collect())) {
-                metadata.requested();
-            }
-        }
-    }
-
     fn read(&mut self, now: Instant) {
         let is_busy =
             self.rebalance.is_pending() || self.closing.has_begun() || !self.state.commits.are_done();
         let wait = if is_busy { BUSY } else { IDLE };
         let batch = reading::read(&mut self.state, self.batch_bytes, wait);
-        batch.errors.iter().for_each(|error| self.judge(error, now));
+        batch.errors.iter().for_each(|error| self.act_on(error, now));
         if !batch.records.is_empty() && !self.closing.has_begun() {
             self.state.outbox.push(SourceEvent::Records(batch.records));
         }
     }
 
-    /// Acts on an error of librdkafka's: shows what it retries, and ends the source if it gives up.
-    fn judge(&mut self, error: &KafkaError, now: Instant) {
-        if let KafkaError::MessageConsumptionFatal(code) = error {
-            return self.fail(codes::named(*code), now);
-        }
-        let metadata = &mut self.state.metadata;
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::LogTruncation) => {
-                tracing::error!(
-                    "the brokers' log was truncated and continues with other records: some may never be read"
-                );
-                self.recovery.want();
-            }
-            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
-                self.recovery.want();
-            }
-            Some(
-                RDKafkaErrorCode::UnknownTopic
-                | RDKafkaErrorCode::UnknownTopicOrPartition
-                | RDKafkaErrorCode::UnknownPartition
-                | RDKafkaErrorCode::UnknownTopicId,
-            ) => metadata.refresh_now(),
-            Some(code) if metadata.connection.note(code) => metadata.refresh_now(),
-            _ => tracing::warn!(code = %codes::code(error), "an error while reading from kafka"),
+    fn act_on(&mut self, error: &KafkaError, now: Instant) {
+        match reading::meaning(error, &mut self.state.metadata.connection) {
+            Meaning::Fatal(code) => self.fail(code, now),
+            Meaning::OutOfRange => self.recovery.want(),
+            Meaning::Changed => self.state.metadata.refresh_now(),
+            Meaning::Other(code) => tracing::warn!(%code, "an error while reading from kafka"),
         }
     }
 

@@ -3,7 +3,7 @@
 //! Rebalancing, recovering, pausing and closing each keep their own progress as a value, and step over this
 //! state. None of them knows another; `poll` alone calls them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use rdkafka::{
     consumer::{Consumer as _, RebalanceProtocol},
@@ -11,11 +11,16 @@ use rdkafka::{
 };
 
 use super::{
-    commits::Commits, group::GroupConsumer, lookup_thread::LookupThread, metadata::Metadata, outbox::Outbox,
+    commits::Commits,
+    group::GroupConsumer,
+    lookup_thread::{LookupThread, Question},
+    metadata::Metadata,
+    outbox::Outbox,
     partitions::OwnedPartitions,
+    report::Refresh,
 };
 use crate::{
-    core::record::TopicPartition,
+    core::{code::Code, record::TopicPartition},
     edge::kafka::{
         codes,
         partition_list::{starting_at, without_offsets},
@@ -32,6 +37,24 @@ pub(super) struct State {
 }
 
 impl State {
+    /// Asks the brokers for news, if it is time.
+    pub(super) fn request_refresh(&mut self, now: Instant) {
+        if self.metadata.is_due(now) {
+            let owned = self.partitions.iter().map(|it| (it.ownership, it.partition.clone(), it.next));
+            if self.lookups.ask(Question::Refresh(owned.collect())) {
+                self.metadata.requested();
+            }
+        }
+    }
+
+    /// Takes in the news, and reports them.
+    pub(super) fn take_refresh(&mut self, refresh: &Result<Refresh, Code>, now: Instant) {
+        let current = |ownership| self.partitions.of(ownership).is_some();
+        for event in self.metadata.update(refresh, current, now) {
+            self.outbox.push(event);
+        }
+    }
+
     /// Resumes what we have paused: librdkafka keeps a pause for whoever owns the partition next, and that may
     /// be this consumer.
     pub(super) fn resume(&mut self, partitions: &[TopicPartition]) {

@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn an_empty_log_has_nothing_to_read() {
         check(&Progress::begin([(0, 0..0), (1, 7..7)]), (0, 0), true);
-        check(&Progress::begin([(0, 7..3)]), (0, 0), true);
+        check(&Progress::begin([(0, Range { start: 7, end: 3 })]), (0, 0), true);
     }
 
     #[test]

@@ -12,23 +12,22 @@ use std::{
 };
 
 use rdkafka::{
-    ClientConfig, Message as _,
+    ClientConfig,
     config::FromClientConfigAndContext as _,
     consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, KafkaResult},
-    message::BorrowedMessage,
 };
 use tokio::sync::mpsc::Sender;
 
-use super::{creation::TopicCreation, progress::Progress};
+use super::{batch::Batch, creation::TopicCreation, progress::Progress};
 use crate::{
     core::{
         code::Code,
         record::TopicPartition,
-        session_table::{Entry, TableEvent, config::TableConfig},
+        session_table::{TableEvent, config::TableConfig},
     },
     edge::kafka::{
-        cluster::{Cluster, StartError, Take},
+        cluster::StartError,
         codes,
         connection::{Affected, Connection},
         log::Logged,
@@ -47,9 +46,6 @@ const PROGRESS: Duration = Duration::from_secs(1);
 const CALM: Duration = Duration::from_secs(10);
 /// How often to look when something is wrong or missing.
 const WORRIED: Duration = Duration::from_secs(1);
-/// Entries of a batch, and their bytes, roughly.
-const BATCH: (usize, usize) = (1000, 256 * 1024);
-
 /// The first reading took too long.
 const TIMED_OUT: Code = Code("table_load_timeout");
 /// The topic does not exist and could not be created.
@@ -214,46 +210,23 @@ impl Reader {
         partitions.into_iter().map(numbered).collect()
     }
 
-    /// Reads what is there, up to a batch; waits for the first record.
-    fn read(&mut self, mut wait: Duration) -> Result<(), Over> {
-        let (mut entries, mut bytes, mut ignored) = (Vec::new(), 0, 0);
-        let (mut fault, mut anew, mut reads) = (None, false, false);
-        while entries.len() < BATCH.0 && bytes < BATCH.1 && fault.is_none() {
-            match self.consumer.poll(wait) {
-                Some(Ok(message)) => {
-                    anew |= self.progress.read(message.partition(), message.offset());
-                    reads = true;
-                    match entry(&message) {
-                        Some(entry) => {
-                            bytes += entry.weight();
-                            entries.push(entry);
-                        }
-                        None => ignored += 1,
-                    }
-                }
-                Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    self.progress.reach_end(partition);
-                    reads = true;
-                }
-                Some(Err(error)) => fault = Some(error),
-                None => break,
-            }
-            wait = Duration::ZERO;
-        }
-        if reads {
+    /// Reads a batch and reports it; waits for the first record.
+    fn read(&mut self, wait: Duration) -> Result<(), Over> {
+        let batch = Batch::read(&self.consumer, &mut self.progress, wait);
+        if batch.has_read {
             self.connection.well(Affected::Fetches);
             self.report_connection()?;
         }
-        if anew {
+        if batch.is_anew {
             self.report(TableEvent::Emptied)?;
         }
-        if ignored > 0 {
-            self.report(TableEvent::Ignored(ignored))?;
+        if batch.ignored > 0 {
+            self.report(TableEvent::Ignored(batch.ignored))?;
         }
-        if !entries.is_empty() {
-            self.report(TableEvent::Entries(entries))?;
+        if !batch.entries.is_empty() {
+            self.report(TableEvent::Entries(batch.entries))?;
         }
-        fault.map_or(Ok(()), |error| self.judge(&error))
+        batch.error.map_or(Ok(()), |error| self.judge(&error))
     }
 
     /// Acts on an error of librdkafka's: reports what it retries, and fails if it gives up.
@@ -317,34 +290,6 @@ impl Reader {
     fn report(&mut self, event: TableEvent) -> Result<(), Over> {
         self.events.blocking_send(event).map_err(|_| Over)
     }
-}
-
-fn entry(message: &BorrowedMessage<'_>) -> Option<Entry> {
-    let text = |bytes: Option<&[u8]>| Some(Box::from(std::str::from_utf8(bytes?).ok()?));
-    Some(Entry { key: text(message.key())?, value: text(message.payload())? })
-}
-
-/// The properties of the consumer. librdkafka wants a group even if none is joined.
-pub(super) fn properties(cluster: &Cluster, group: &str) -> ClientConfig {
-    let owned = [
-        ("group.id", group),
-        ("enable.auto.commit", "false"),
-        ("enable.auto.offset.store", "false"),
-        ("auto.offset.reset", "earliest"),
-        ("enable.partition.eof", "true"),
-        // Only the leader knows where the log ends.
-        ("client.rack", ""),
-        ("isolation.level", "read_uncommitted"),
-        ("allow.auto.create.topics", "false"),
-        ("topic.metadata.refresh.interval.ms", "10000"),
-        // A few MiB are read ahead, however large the table is.
-        ("queued.max.messages.kbytes", "2048"),
-        ("fetch.max.bytes", "1048576"),
-        ("fetch.message.max.bytes", "1048576"),
-        ("message.max.bytes", "65536"),
-        ("fetch.queue.backoff.ms", "20"),
-    ];
-    cluster.client(&[], Take::Connection, &owned)
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is an edge: the reader has deadlines of its own")]
