@@ -22,8 +22,9 @@ use smallvec::smallvec;
 use crate::core::{
     decode::{Item, Items, tree::Node},
     identity::{
-        Device, IdentityEvent, Kind, Place,
+        IdentityEvent, Kind, Place,
         document::VERSION,
+        fields::FIELDS,
         reason::{Ignored, Refused},
     },
     time::Timestamp,
@@ -88,31 +89,34 @@ type Named<'a, T> = (Cow<'a, str>, T);
 /// The fields of an object; the names given to it are those of the document, with the object's own name.
 struct Fields<'n, 'a>(Node<'n, 'a>);
 
-impl<'a> Fields<'_, 'a> {
+impl<'n, 'a> Fields<'n, 'a> {
     fn event(&self) -> Result<IdentityEvent<'a>, Refused> {
         if self.value("version").is_some() && !is_version(self.0) {
             return Err(invalid("version", "1"));
         }
         let provider = self.text("provider")?.unwrap_or(Cow::Borrowed(PROVIDER));
-        Ok(IdentityEvent {
+        let mut event = IdentityEvent {
             id: self.text("id")?,
             time: self.time("time")?,
-            realm: self.text("realm")?,
-            realm_name: self.text("realm_name")?,
-            user: self.text("user")?,
-            user_name: self.text("user_name")?,
-            session: self.text("session")?,
             session_start: self.time("session_start")?,
-            client: self.text("client")?,
-            reason: self.text("reason")?,
-            ip: self.text("ip")?,
-            user_agent: self.text("user_agent")?,
-            device: self.object("device")?.map(|fields| fields.device()).transpose()?,
-            place: self.object("location")?.map(|fields| fields.place()).transpose()?,
+            device: self.object("device")?.map(|_| Box::default()),
+            place: self.object("location")?.map(|_| self.degrees()).transpose()?,
             person: self.person()?,
             attributes: self.attributes()?,
             ..IdentityEvent::new(self.kind()?, provider)
-        })
+        };
+        for (path, slot) in FIELDS.iter().filter_map(|field| Some((field.path, field.slot?))) {
+            if let Some(text) = self.text(path)? {
+                *slot(&mut event) = Some(text);
+            }
+        }
+        Ok(event)
+    }
+
+    fn degrees(&self) -> Result<Box<Place<'a>>, Refused> {
+        let latitude = self.number("location.latitude")?;
+        let longitude = self.number("location.longitude")?;
+        Ok(Box::new(Place { latitude, longitude, ..Place::default() }))
     }
 
     fn kind(&self) -> Result<Kind, Refused> {
@@ -120,31 +124,6 @@ impl<'a> Fields<'_, 'a> {
             Node::Null => Err(Refused::NoType),
             written => Kind::named(written.str()).ok_or(invalid("type", KINDS)),
         }
-    }
-
-    fn device(&self) -> Result<Box<Device<'a>>, Refused> {
-        Ok(Box::new(Device {
-            id: self.text("device.id")?,
-            make: self.text("device.make")?,
-            model: self.text("device.model")?,
-            platform: self.text("device.platform")?,
-            platform_version: self.text("device.platform_version")?,
-            browser: self.text("device.browser")?,
-            app_version: self.text("device.app_version")?,
-            locale: self.text("device.locale")?,
-            timezone: self.text("device.timezone")?,
-        }))
-    }
-
-    fn place(&self) -> Result<Box<Place<'a>>, Refused> {
-        Ok(Box::new(Place {
-            city: self.text("location.city")?,
-            country: self.text("location.country")?,
-            region: self.text("location.region")?,
-            postal_code: self.text("location.postal_code")?,
-            latitude: self.number("location.latitude")?,
-            longitude: self.number("location.longitude")?,
-        }))
     }
 
     fn person(&self) -> Result<Vec<Named<'a, Vec<Cow<'a, str>>>>, Refused> {
@@ -199,7 +178,7 @@ impl<'a> Fields<'_, 'a> {
         }
     }
 
-    fn object(&self, field: &'static str) -> Result<Option<Fields<'_, 'a>>, Refused> {
+    fn object(&self, field: &'static str) -> Result<Option<Fields<'n, 'a>>, Refused> {
         match self.value(field) {
             node if is_absent(node) => Ok(None),
             node if node.is_object() => Ok(Some(Fields(node))),
@@ -207,8 +186,8 @@ impl<'a> Fields<'_, 'a> {
         }
     }
 
-    fn value(&self, field: &str) -> Node<'_, 'a> {
-        self.0.get(field.rsplit('.').next().unwrap_or_default())
+    fn value(&self, field: &str) -> Node<'n, 'a> {
+        field.split('.').fold(self.0, Node::get)
     }
 }
 
