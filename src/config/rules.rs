@@ -60,7 +60,7 @@ impl Rules<'_> {
             self.problem(&["source", "formats", topic], "is not one of `source.topics`");
         }
         let path = ["source", "custom"];
-        let custom = Choice::Named(Format::Custom);
+        let custom = Choice::Named(Format::CUSTOM);
         let is_custom = source.format == custom || source.formats.values().any(|format| *format == custom);
         match source.custom.as_deref().map(Filter::compile) {
             None if is_custom => self.problem(&path, "must be given with the format `custom`: a jq filter"),

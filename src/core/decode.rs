@@ -33,7 +33,6 @@ mod format;
 mod fusionauth;
 mod gather;
 mod identity_event;
-mod json;
 pub mod keycloak;
 #[cfg(test)]
 mod line;
@@ -51,18 +50,18 @@ pub use format::Format;
 
 use auto::Reading;
 
-/// What a record says happened: an event, or why there is none, for each that it carries; at least one.
+/// What a record says.
 pub struct Decoded<'a> {
     /// What it was taken for; none when it was not even looked at.
     pub format: Option<Format>,
-    /// What it says.
+    /// At least one.
     pub events: Items<'a>,
 }
 
-/// Events, or why there are none; nearly always of one record one, for which nothing is allocated.
+/// The events of a record, nearly always one, for which nothing is allocated.
 pub type Items<'a> = SmallVec<[Item<'a>; 1]>;
 
-/// One event, or why it is none.
+/// A decoded event, or the reason there is none.
 pub type Item<'a> = Result<IdentityEvent<'a>, Unmapped>;
 
 /// What is read only if somebody asks for it, because it costs time.
@@ -81,39 +80,22 @@ pub struct Decoder {
     wanted: Wanted,
 }
 
-fn one(item: Item<'_>) -> Items<'_> {
-    SmallVec::from_buf([item])
-}
-
-impl Choice {
-    /// Whether a record may be of this format.
-    fn allows(self, format: Format) -> bool {
-        match self {
-            Self::Auto => true,
-            Self::Named(named) => named == format,
-        }
-    }
-}
-
 impl Decoder {
-    /// A reader of records in these formats.
-    ///
     /// # Errors
     ///
-    /// The filter of the format `custom` is none.
+    /// The filter of the format `custom` is no filter.
     pub fn new(config: &FormatsConfig) -> Result<Self, NotAFilter> {
         let custom = config.custom.as_deref().map(Filter::compile).transpose()?;
         let (format, formats) = (config.format, config.formats.clone());
         Ok(Self { format, formats, custom, wanted: Wanted::default() })
     }
 
-    /// The same, reading what is wanted beside what every event has.
+    /// A decoder that also reads what is wanted.
     #[must_use]
     pub fn wanting(self, wanted: Wanted) -> Self {
         Self { wanted, ..self }
     }
 
-    /// Reads what a record holds.
     #[must_use]
     pub fn decode<'a>(&self, record: &'a Record) -> Decoded<'a> {
         let choice = *self.formats.get(&*record.topic).unwrap_or(&self.format);
@@ -125,4 +107,8 @@ impl Decoder {
             }
         }
     }
+}
+
+fn one(item: Item<'_>) -> Items<'_> {
+    SmallVec::from_buf([item])
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::core::time::Timestamp;
 
 pub mod document;
+pub mod fields;
 pub mod reason;
 
 /// The times, in milliseconds since 1970, at which something can have happened: those that a number can
@@ -20,45 +21,73 @@ pub const PLAUSIBLE_TIMES: Range<i64> = 1..100_000_000_000_000;
 
 /// What happened to a person or to a session. Not `Debug`: it holds personal data.
 ///
-/// Its public form, which any program can publish, is [`document::Document`], `schemas/identity-event.json`.
-#[derive(Clone, PartialEq)]
+/// The comments on the fields are those of the published schema, see [`document`].
+#[derive(Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(title = "identity event")]
 pub struct IdentityEvent<'a> {
     /// What happened.
+    #[serde(rename = "type")]
     pub kind: Kind,
-    /// The provider's name, as it goes into the ids of endpoints.
+    /// The provider's name, a part of each endpoint's id: do not change it. `identity-event` where absent.
+    #[schemars(with = "Option<String>")]
     pub provider: Cow<'a, str>,
-    /// The event's id at the provider; the same in each copy of the event.
+    /// The event's own id, the same in each copy of it: ids of app events are made of it. Without one they
+    /// are made of the record's topic, partition and offset.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Cow<'a, str>>,
-    /// When it happened, where the record says so readably.
+    /// When it happened: RFC 3339 with an offset, such as `2026-11-22T10:00:00.000Z`; or a number since
+    /// 1970, of seconds, milliseconds or microseconds by its magnitude. The record's timestamp where absent.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "document::write_time")]
+    #[schemars(schema_with = "document::time")]
     pub time: Option<Timestamp>,
-    /// The id of the realm or tenant (not its name, which can change).
+    /// The stable id of the realm or tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub realm: Option<Cow<'a, str>>,
     /// The name of the realm or tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub realm_name: Option<Cow<'a, str>>,
-    /// The user's stable id.
+    /// The user's stable id; at most 255 characters without `$`, `{`, `}`. Needed by all types but
+    /// `sign_in_failed` (which does with `user_name`) and `session_stopped` (which does with `session`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxLength" = 255, "pattern" = r"^[^${}\u0000-\u001f\u007f-\u009f]*$"))]
     pub user: Option<Cow<'a, str>>,
-    /// The name that was typed to sign in: personal, and perhaps nobody's.
+    /// The name that was typed to sign in. Personal data.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user_name: Option<Cow<'a, str>>,
-    /// The session's id, opaque, unique within the realm.
+    /// The session's id, unique within the realm. A sign-in with one also starts or resumes the session.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<Cow<'a, str>>,
-    /// When the session started, where the event states it beside its own time.
+    /// When the session started, where the event knows it; written as `time` is.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "document::write_time")]
+    #[schemars(schema_with = "document::time")]
     pub session_start: Option<Timestamp>,
     /// The client (application) that the person used.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<Cow<'a, str>>,
-    /// Why a sign-in failed or a session stopped: a code of the provider's.
+    /// Why a sign-in failed or a session stopped: a code, not a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Cow<'a, str>>,
-    /// The address that the person came from: personal.
+    /// The address that the person came from. Personal data.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ip: Option<Cow<'a, str>>,
-    /// The raw user agent: personal.
+    /// The raw user agent. Personal data.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<Cow<'a, str>>,
-    /// The device, where the provider says what it is.
+    /// The device and its software.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<Box<Device<'a>>>,
-    /// The place, where the provider says where it is.
+    /// Where it happened.
+    #[serde(rename = "location", skip_serializing_if = "Option::is_none")]
     pub place: Option<Box<Place<'a>>>,
     /// What is said of the person, under the names of OpenID Connect's standard claims where there is one
-    /// (`email`, `phone_number`, `given_name`, `family_name`, `locale`, `zoneinfo`, …): personal.
+    /// (`email`, `phone_number`, `given_name`, `family_name`, `locale`, `zoneinfo`, …). Each is a text or a
+    /// list of texts. Personal data.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "document::write_person")]
+    #[schemars(schema_with = "document::person")]
     pub person: Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>,
-    /// What else the event says, under the provider's own names.
+    /// What else is to be said of the event, under names of your own.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "document::write_attributes")]
+    #[schemars(schema_with = "document::attributes")]
     pub attributes: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
@@ -86,39 +115,63 @@ pub enum Kind {
     Activity,
 }
 
-/// The device and its software, as the provider states them.
-#[derive(Clone, Default, PartialEq, Eq)]
+/// The device and its software.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Device<'a> {
+    /// A stable id of the device.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Cow<'a, str>>,
+    /// Its maker, such as `Apple`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub make: Option<Cow<'a, str>>,
+    /// Its model, such as `iPhone`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<Cow<'a, str>>,
+    /// Its operating system, such as `iOS`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Cow<'a, str>>,
+    /// The version of the operating system.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub platform_version: Option<Cow<'a, str>>,
+    /// The browser's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub browser: Option<Cow<'a, str>>,
+    /// The version of the app that was used.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub app_version: Option<Cow<'a, str>>,
+    /// The locale, such as `de_CH`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub locale: Option<Cow<'a, str>>,
+    /// The time zone, such as `Europe/Zurich`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub timezone: Option<Cow<'a, str>>,
 }
 
-/// Where it happened, as the provider states it.
-#[derive(Clone, Default, PartialEq)]
+/// Where it happened.
+#[derive(Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Place<'a> {
     /// The city's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub city: Option<Cow<'a, str>>,
-    /// The country: a code or a name, as the provider has it.
+    /// The country: ISO 3166-1, of two or three letters.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<Cow<'a, str>>,
     /// The region's or state's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<Cow<'a, str>>,
     /// The postal code.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub postal_code: Option<Cow<'a, str>>,
-    /// Degrees north; not checked.
+    /// Degrees north, from -90 to 90; sent only with the longitude.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub latitude: Option<f64>,
-    /// Degrees east; not checked.
+    /// Degrees east, from -180 to 180; sent only with the latitude.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub longitude: Option<f64>,
 }
 
 impl<'a> IdentityEvent<'a> {
-    /// An event of which nothing more is known.
+    /// An event that says nothing more.
     #[must_use]
     pub fn new(kind: Kind, provider: impl Into<Cow<'a, str>>) -> Self {
         Self {

@@ -146,7 +146,7 @@ impl Mapper {
         self.sessions.forget_aged(now);
         let decoded = self.decoder.decode(record);
         if let Some(format) = decoded.format {
-            self.recognised[format as usize] += 1;
+            self.recognised[format.index()] += 1;
         }
         let mut keys = SourceKeys::new(record, decoded.events.len());
         let (mut deliveries, mut ignored, mut refused) = (Vec::new(), None, None);

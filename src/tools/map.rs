@@ -86,17 +86,17 @@ struct Preview {
 impl Preview {
     fn new(arguments: &MapArguments, config: &Config) -> Result<Self, Failure> {
         let formats = formats(arguments, config)?;
-        let decoder = || {
+        let decoder = |attributes| {
             let decoder = Decoder::new(&formats).context("source.custom");
             let decoder = decoder.map_err(|error| Failure::new(Exit::Configuration, error))?;
-            Ok(decoder.wanting(Wanted { attributes: config.wants_attributes() }))
+            Ok(decoder.wanting(Wanted { attributes }))
         };
         let additions = Additions::new(config.endpoint.clone(), config.event.clone(), locate(config)?);
         let routes = Routes::new(config).map_err(|error| Failure::new(Exit::Configuration, error))?;
         let additions = if routes.is_some() { additions.with_origins() } else { additions };
         Ok(Self {
-            decoder: decoder()?,
-            mapper: Mapper::new(decoder()?, &config.sessions).with(additions),
+            decoder: decoder(true)?,
+            mapper: Mapper::new(decoder(config.wants_attributes())?, &config.sessions).with(additions),
             encoder: Box::new(PutEvents),
             output: arguments.output,
             requests: Requests::default(),

@@ -48,7 +48,7 @@ criterion_main!(core);
 
 fn decode_a_record(criterion: &mut Criterion) {
     let records = records(RECORDS);
-    for choice in [Choice::Named(Format::Keycloak), Choice::Auto] {
+    for choice in ["keycloak".parse().unwrap(), Choice::Auto] {
         let decoder = decoder(choice);
         let mut next = records.iter().cycle();
         criterion.bench_function(&format!("decode/record/{choice}"), |bencher| {

@@ -15,11 +15,14 @@ use pinpoint_sidecar::{
         destination::{Answer, DestinationId, EndpointBatch, Outcome, Request, RequestId},
         event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Mapped, Session},
         pipeline::{
-            Action, Input, Pipeline, PipelineConfig,
+            Action, DispatcherConfig, Input, Jitter, Pipeline, PipelineConfig,
             config::{BatchConfig, CircuitBreakerConfig, QuotaConfig, Share},
         },
         record::{Assignment, Ownership, Record},
+        route::Router,
+        session_table::Entry,
         time::{Moment, Timestamp},
+        units::Switch,
     },
     edge::aws::pinpoint::PutEvents,
 };
@@ -112,8 +115,8 @@ impl Steps {
             let start = now();
             self.handle(Input::Tick);
             while let Some(action) = self.actions.pop() {
-                if let Action::Commit(positions) = action {
-                    self.handle(Input::Committed(positions, true));
+                if let Action::Commit(commits) = action {
+                    self.handle(Input::Committed { commits, acknowledged: true, tails_refused: false });
                 }
             }
             total += start.elapsed();
@@ -131,9 +134,7 @@ impl Steps {
         let inputs: Vec<_> = (self.next..self.next + FULL).map(|number| self.input(number)).collect();
         self.next += FULL;
         let start = now();
-        for input in inputs {
-            self.handle(input);
-        }
+        self.handle(Input::Records(inputs));
         let took = start.elapsed();
         self.note();
         took
@@ -145,7 +146,7 @@ impl Steps {
         let outcomes = vec![Outcome::Accepted; FULL];
         let answer = Answer::Results { outcomes, endpoints_refused: Vec::new() };
         let start = now();
-        self.handle(Input::SendFinished(id, answer, 0.5));
+        self.handle(Input::SendFinished { destination: DestinationId::default(), id, answer });
         start.elapsed()
     }
 
@@ -170,10 +171,11 @@ impl Steps {
     }
 
     fn handle(&mut self, input: Input) {
-        self.pipeline.handle(self.now, input, &mut self.actions);
+        self.pipeline.handle(self.now, input);
+        self.actions.extend(self.pipeline.actions());
     }
 
-    fn input(&self, number: usize) -> Input {
+    fn input(&self, number: usize) -> (Record, Mapped, Vec<Entry>) {
         let Assignment { ownership, topic, partition, .. } = assignment(number % self.partitions);
         let record = Record {
             ownership,
@@ -186,7 +188,7 @@ impl Steps {
             headers: Vec::new(),
         };
         let delivery = self.deliveries[number % self.deliveries.len()].clone();
-        Input::Record(record, Mapped::Deliver(vec![delivery]), Vec::new())
+        (record, Mapped::Deliver(vec![delivery]), Vec::new())
     }
 }
 
@@ -236,20 +238,31 @@ fn assignment(number: usize) -> Assignment {
 
 /// One request in flight, no shortage of memory, and nothing that waits for anything but the pace.
 fn config() -> PipelineConfig {
-    PipelineConfig {
-        quota: QuotaConfig {
-            requests_per_second: 1.0 / PAUSE.as_secs_f64(),
-            in_flight: NonZeroU32::MIN,
-            share: Share::Fixed(1.0),
-        },
+    let quota = QuotaConfig {
+        requests_per_second: 1.0 / PAUSE.as_secs_f64(),
+        in_flight: NonZeroU32::MIN,
+        share: Share::Fixed(1.0),
+    };
+    let backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
+    let destination = DispatcherConfig {
+        encoder: Box::new(PutEvents),
         batch: BatchConfig { max_events: NonZeroUsize::new(FULL).unwrap(), ..BatchConfig::default() },
-        backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(30)),
+        backoff: backoff.clone(),
         give_up: None,
-        breaker: Some(CircuitBreakerConfig::default()),
+        spill: None,
+        cap: None,
+    };
+    PipelineConfig {
+        domains: vec![quota],
+        destinations: vec![(0, destination)],
+        router: Router::to_the_only_one(),
+        backoff,
+        circuit_breaker: Some(CircuitBreakerConfig::default()),
+        tails: Switch::On,
         max_bytes: usize::MAX,
         commit_interval: COMMIT_INTERVAL,
         revoke_timeout: Duration::from_secs(10),
-        encoder: Box::new(PutEvents),
+        jitter: Jitter::seeded(1),
     }
 }
 

@@ -23,14 +23,14 @@ thread_local! {
         config::load(&sources).expect("the file is a configuration")
     };
     /// To compile the filter takes longer than all the rest; the other mappers start anew with each record.
-    static CUSTOM: RefCell<Mapper> = RefCell::new(mapper(Choice::Named(Format::Custom)));
+    static CUSTOM: RefCell<Mapper> = RefCell::new(mapper(Choice::Named(Format::CUSTOM)));
 }
 
 fuzz_target!(|data: &[u8]| {
     let Some((choice, value)) = data.split_first() else { return };
     let record = record(*choice, value);
     match Format::ALL.get(usize::from(choice & 15)) {
-        Some(Format::Custom) => CUSTOM.with_borrow_mut(|mapper| check(mapper, &record, value.len())),
+        Some(&Format::CUSTOM) => CUSTOM.with_borrow_mut(|mapper| check(mapper, &record, value.len())),
         Some(format) => check(&mut mapper(Choice::Named(*format)), &record, value.len()),
         None => check(&mut mapper(Choice::Auto), &record, value.len()),
     }
@@ -52,7 +52,7 @@ fn record(choice: u8, value: &[u8]) -> Record {
 
 fn mapper(format: Choice) -> Mapper {
     let filter = PAGE.split_once("custom: |\n").and_then(|(_, rest)| rest.split("```").next());
-    let custom = filter.filter(|_| format == Choice::Named(Format::Custom)).map(str::to_owned);
+    let custom = filter.filter(|_| format == Choice::Named(Format::CUSTOM)).map(str::to_owned);
     let formats = FormatsConfig { format, custom, ..FormatsConfig::default() };
     let decoder = Decoder::new(&formats).expect("the page's filter is one");
     CONFIG.with(|config| {

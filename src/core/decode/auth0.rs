@@ -35,9 +35,11 @@
 
 use std::borrow::Cow;
 
+use smallvec::smallvec;
+
 use crate::core::{
     decode::{
-        Item, gather,
+        Item, Items, gather,
         mail::is_mail,
         time,
         tree::{Node, first_id},
@@ -65,26 +67,26 @@ const ATTRIBUTES: [&str; 8] = [
 ];
 
 /// Whether the value has the shape of this format: no other provider has a `log_id`.
-pub(super) fn recognises(node: &Node<'_>) -> bool {
-    let log = Log::of(node.list().first().unwrap_or(node));
+pub(super) fn recognises(node: Node<'_, '_>) -> bool {
+    let log = Log::of(node.first().unwrap_or(node));
     let named = [log.outer.get("log_id"), log.data.get("log_id")].iter().any(|id| !id.str().is_empty());
     named && !log.data.get("type").str().is_empty()
 }
 
 /// What the value says.
-pub(super) fn decode<'a>(node: &Node<'a>) -> Vec<Item<'a>> {
-    if let Node::List(logs) = node { gather::batch(logs, read) } else { vec![read(node)] }
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
+    if let Node::List(logs) = node { gather::batch(logs, read) } else { smallvec![read(node)] }
 }
 
 /// One log and what is around it.
 struct Log<'n, 'a> {
-    outer: &'n Node<'a>,
-    data: &'n Node<'a>,
+    outer: Node<'n, 'a>,
+    data: Node<'n, 'a>,
 }
 
 impl<'n, 'a> Log<'n, 'a> {
-    fn of(node: &'n Node<'a>) -> Self {
-        let within = |node: &'n Node<'a>, key| {
+    fn of(node: Node<'n, 'a>) -> Self {
+        let within = |node: Node<'n, 'a>, key| {
             let inner = node.get(key);
             if inner.is_object() { inner } else { node }
         };
@@ -93,7 +95,7 @@ impl<'n, 'a> Log<'n, 'a> {
     }
 }
 
-fn read<'a>(node: &Node<'a>) -> Item<'a> {
+fn read<'a>(node: Node<'_, 'a>) -> Item<'a> {
     if !node.is_object() {
         return Err(Refused::NotAnEvent.into());
     }
@@ -139,17 +141,17 @@ fn event_of<'a>(log: &Log<'_, 'a>, kind: Kind, name: Cow<'a, str>) -> Result<Ide
         },
         ip: data.get("ip").text(),
         user_agent: data.get("user_agent").text(),
-        attributes: gather::attributes(&ATTRIBUTES.map(|name| (name, data.get(name)))),
+        attributes: gather::attributes(data, &ATTRIBUTES.map(|name| (name, data.get(name)))),
         ..IdentityEvent::new(kind, PROVIDER)
     })
 }
 
-fn date(node: &Node<'_>) -> Option<Timestamp> {
+fn date(node: Node<'_, '_>) -> Option<Timestamp> {
     node.time().or_else(|| time::in_utc(node.str()))
 }
 
 /// The claim that a user name is: Auth0 has one field for an e-mail address, a number and a name.
-fn person<'a>(name: &Node<'a>) -> Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)> {
+fn person<'a>(name: Node<'_, 'a>) -> Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)> {
     let claim = match name.str() {
         text if is_mail(text) => "email",
         text if text.starts_with('+') => "phone_number",
@@ -283,7 +285,7 @@ mod tests {
     #[test]
     fn its_own_records_are_recognised() {
         let check = |value: &str, expected| {
-            assert_eq!(recognises(&parse(value.as_bytes()).ok().unwrap()), expected, "{value}");
+            assert_eq!(recognises(parse(value.as_bytes()).ok().unwrap().root()), expected, "{value}");
         };
         check(r#"{"log_id":"l","data":{"type":"s"}}"#, true);
         check(r#"{"log_id":"l","type":"s"}"#, true);

@@ -31,9 +31,11 @@
 //! `user.pk` is a small number, unique in one instance only: the events of two instances must not be
 //! delivered to one application.
 
+use smallvec::smallvec;
+
 use crate::core::{
     decode::{
-        Item,
+        Item, Items,
         gather::{self, Person},
         tree::Node,
     },
@@ -53,32 +55,32 @@ const NO_ADDRESS: &str = "255.255.255.255";
 const RECORDED: &str = "Created Event";
 
 /// Whether the value has the shape of this format.
-pub(super) fn recognises(node: &Node<'_>) -> bool {
+pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     is_event(node) || is_page(node)
 }
 
 /// What the value says.
-pub(super) fn decode<'a>(node: &Node<'a>) -> Vec<Item<'a>> {
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
     match node.get("results") {
-        Node::List(events) if events.is_empty() => vec![Err(Ignored::Empty.into())],
+        Node::List(events) if events.is_empty() => smallvec![Err(Ignored::Empty.into())],
         Node::List(events) => events.iter().map(read).collect(),
-        _ => vec![read(node)],
+        _ => smallvec![read(node)],
     }
 }
 
-fn is_event(node: &Node<'_>) -> bool {
+fn is_event(node: Node<'_, '_>) -> bool {
     let text = |key: &str| node.get(key).str();
     let ours = text("app").starts_with("authentik") || text("logger").starts_with("authentik.");
     ours && !text("action").is_empty() && node.get("user").is_object() && node.get("context").is_object()
 }
 
 /// A page of the API's list, perhaps without events.
-fn is_page(node: &Node<'_>) -> bool {
+fn is_page(node: Node<'_, '_>) -> bool {
     let Node::List(events) = node.get("results") else { return false };
     node.get("pagination").is_object() && events.first().is_none_or(is_event)
 }
 
-fn read<'a>(node: &Node<'a>) -> Item<'a> {
+fn read<'a>(node: Node<'_, 'a>) -> Item<'a> {
     if !node.is_object() {
         return Err(Refused::NotAnEvent.into());
     }
@@ -100,7 +102,7 @@ fn kind(action: &str, created: Option<bool>) -> Result<Kind, Ignored> {
     }
 }
 
-fn event<'a>(kind: Kind, node: &Node<'a>) -> Result<IdentityEvent<'a>, Refused> {
+fn event<'a>(kind: Kind, node: Node<'_, 'a>) -> Result<IdentityEvent<'a>, Refused> {
     let (user, context) = (node.get("user"), node.get("context"));
     let named = user.get("username");
     let typed = if kind == Kind::SignInFailed { context.get("username") } else { named };
@@ -129,16 +131,19 @@ fn event<'a>(kind: Kind, node: &Node<'a>) -> Result<IdentityEvent<'a>, Refused> 
         user_agent: context.at(&["http_request", "user_agent"]).text(),
         place: gather::place(place),
         person: person(kind, known, user, context),
-        attributes: gather::attributes(&[
-            ("auth_method", context.get("auth_method")),
-            ("stage", context.at(&["stage", "name"])),
-            ("brand", node.at(&["brand", "pk"])),
-        ]),
+        attributes: gather::attributes(
+            node,
+            &[
+                ("auth_method", context.get("auth_method")),
+                ("stage", context.at(&["stage", "name"])),
+                ("brand", node.at(&["brand", "pk"])),
+            ],
+        ),
         ..IdentityEvent::new(kind, PROVIDER)
     })
 }
 
-fn person<'a>(kind: Kind, known: bool, user: &Node<'a>, context: &Node<'a>) -> Person<'a> {
+fn person<'a>(kind: Kind, known: bool, user: Node<'_, 'a>, context: Node<'_, 'a>) -> Person<'a> {
     match kind {
         Kind::SignUp => gather::person(&[("email", context.get("email")), ("name", context.get("name"))]),
         _ if known => gather::person(&[("email", user.get("email"))]),
@@ -276,7 +281,7 @@ mod tests {
 
     #[track_caller]
     fn recognised(value: &str, expected: bool) {
-        assert_eq!(recognises(&parse(value.as_bytes()).ok().unwrap()), expected);
+        assert_eq!(recognises(parse(value.as_bytes()).ok().unwrap().root()), expected);
     }
 
     #[test]

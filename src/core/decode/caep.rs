@@ -31,9 +31,11 @@
 //! a compact JWS is not read here, because nothing here could verify it. Whoever receives it verifies it
 //! and writes its claims.
 
+use smallvec::smallvec;
+
 use crate::core::{
     decode::{
-        Item,
+        Item, Items,
         gather::{self, Copies},
         tree::Node,
     },
@@ -54,22 +56,23 @@ const PROVIDER: &str = "caep";
 const EVENTS: &str = "https://schemas.openid.net/secevent/";
 
 /// Whether the value has the shape of this format.
-pub(super) fn recognises(node: &Node<'_>) -> bool {
-    node.get("events").entries().iter().any(|(uri, _)| uri.starts_with(EVENTS))
+pub(super) fn recognises(node: Node<'_, '_>) -> bool {
+    node.get("events").entries().any(|(uri, _)| uri.str().starts_with(EVENTS))
 }
 
 /// What the value says.
-pub(super) fn decode<'a>(node: &Node<'a>) -> Vec<Item<'a>> {
-    let Node::Object(events) = node.get("events") else {
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
+    let events = node.get("events");
+    let Node::Object(object) = events else {
         let reason = if node.is_object() { Refused::NoType } else { Refused::NotAnEvent };
-        return vec![Err(reason.into())];
+        return smallvec![Err(reason.into())];
     };
-    if events.is_empty() {
-        return vec![Err(Ignored::Empty.into())];
+    if object.is_empty() {
+        return smallvec![Err(Ignored::Empty.into())];
     }
     match Token::of(node) {
-        Ok(mut token) => events.iter().map(|(uri, event)| token.item(uri, event)).collect(),
-        Err(reason) => vec![Err(reason.into())],
+        Ok(mut token) => events.entries().map(|(uri, event)| token.item(uri.str(), event)).collect(),
+        Err(reason) => smallvec![Err(reason.into())],
     }
 }
 
@@ -81,19 +84,19 @@ struct Token<'a> {
 }
 
 impl<'a> Token<'a> {
-    fn of(node: &Node<'a>) -> Result<Self, Refused> {
+    fn of(node: Node<'_, 'a>) -> Result<Self, Refused> {
         let (toe, iat) = (node.get("toe").time(), node.get("iat").time());
         let shared = IdentityEvent {
             id: node.get("jti").id()?,
             time: toe.or(iat),
             realm: node.get("iss").id()?,
-            attributes: gather::attributes(&[("txn", node.get("txn"))]),
+            attributes: gather::attributes(node, &[("txn", node.get("txn"))]),
             ..IdentityEvent::new(Kind::Activity, PROVIDER)
         };
         Ok(Self { shared, subject: Subject::of_token(node)?, copies: Copies::new() })
     }
 
-    fn item(&mut self, uri: &str, event: &Node<'a>) -> Item<'a> {
+    fn item(&mut self, uri: &str, event: Node<'_, 'a>) -> Item<'a> {
         let (kind, alone) = kind(uri)?;
         let subject = match &self.subject {
             Some(subject) => subject.clone(),
@@ -129,7 +132,7 @@ fn end(subject: &Subject<'_>, alone: Named) -> Kind {
 
 fn read<'a>(
     kind: Kind,
-    event: &Node<'a>,
+    event: Node<'_, 'a>,
     subject: Subject<'a>,
     shared: IdentityEvent<'a>,
 ) -> IdentityEvent<'a> {
@@ -137,14 +140,17 @@ fn read<'a>(
     let ended = matches!(kind, Kind::SessionStopped | Kind::SessionsStopped);
     let mut attributes = shared.attributes;
     attributes.extend(subject.tenant.map(|tenant| ("tenant".into(), tenant)));
-    attributes.extend(gather::attributes(&[
-        ("initiating_entity", initiator),
-        ("reason_admin", localised(event.get("reason_admin"))),
-        ("acr", event.get("acr")),
-        ("amr", event.get("amr")),
-        ("ext_id", event.get("ext_id")),
-        ("fp_ua", event.get("fp_ua")),
-    ]));
+    attributes.extend(gather::attributes(
+        event,
+        &[
+            ("initiating_entity", initiator),
+            ("reason_admin", localised(event.get("reason_admin"))),
+            ("acr", event.get("acr")),
+            ("amr", event.get("amr")),
+            ("ext_id", event.get("ext_id")),
+            ("fp_ua", event.get("fp_ua")),
+        ],
+    ));
     IdentityEvent {
         kind,
         time: event.get("event_timestamp").time().or(shared.time),
@@ -153,7 +159,7 @@ fn read<'a>(
         session: subject.session,
         client: subject.application,
         reason: if ended { initiator.text() } else { None },
-        ip: event.get("ips").list().first().and_then(Node::text),
+        ip: event.get("ips").first().and_then(Node::text),
         device: gather::device(Device { id: subject.device, ..Device::default() }),
         person: subject.person,
         attributes,
@@ -162,9 +168,9 @@ fn read<'a>(
 }
 
 /// A message: its text, in English where it is in several languages (drafts had one text).
-fn localised<'n, 'a>(message: &'n Node<'a>) -> &'n Node<'a> {
+fn localised<'n, 'a>(message: Node<'n, 'a>) -> Node<'n, 'a> {
     let english = message.get("en");
-    if english.is_some() { english } else { message.entries().first().map_or(message, |(_, text)| text) }
+    if english.is_some() { english } else { message.entries().next().map_or(message, |(_, text)| text) }
 }
 
 #[cfg(test)]

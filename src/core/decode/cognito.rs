@@ -37,12 +37,14 @@ use std::borrow::Cow;
 
 use jiff::{civil::DateTime, tz::TimeZone};
 
+use smallvec::smallvec;
+
 use crate::core::{
     decode::{
-        Item,
+        Item, Items,
         gather::{self, Copies},
         mail::unless_mail,
-        tree::Node,
+        tree::{List, Node},
     },
     identity::{
         Device, IdentityEvent, Kind, PLAUSIBLE_TIMES, Place,
@@ -63,7 +65,7 @@ const CLOUD_TRAIL: &str = "cognito-idp.amazonaws.com";
 const LOGGED_DATE: &str = "%a %b %d %H:%M:%S UTC %Y";
 
 /// Whether the value has the shape of this format.
-pub(super) fn recognises(node: &Node<'_>) -> bool {
+pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     let text = |key: &str| !node.get(key).str().is_empty();
     trigger::recognises(node)
         || (text("EventType") && text("EventResponse"))
@@ -73,44 +75,44 @@ pub(super) fn recognises(node: &Node<'_>) -> bool {
 }
 
 /// What the value says.
-pub(super) fn decode<'a>(node: &Node<'a>) -> Vec<Item<'a>> {
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
     if !node.is_object() {
-        return vec![Err(Refused::NotAnEvent.into())];
+        return smallvec![Err(Refused::NotAnEvent.into())];
     }
     if let Node::List(events) = node.get("AuthEvents") {
         return many(events, node);
     }
-    vec![if node.get("triggerSource").is_some() { trigger::read(node) } else { one(node) }]
+    smallvec![if node.get("triggerSource").is_some() { trigger::read(node) } else { one(node) }]
 }
 
 /// An answer of the API, perhaps without events.
-fn is_page(node: &Node<'_>) -> bool {
+fn is_page(node: Node<'_, '_>) -> bool {
     let Node::List(events) = node.get("AuthEvents") else { return false };
     events.first().is_none_or(|event| !event.get("EventType").str().is_empty())
 }
 
-fn is_from_cloud_trail(node: &Node<'_>) -> bool {
+fn is_from_cloud_trail(node: Node<'_, '_>) -> bool {
     node.get("eventSource").str() == CLOUD_TRAIL && !node.get("eventName").str().is_empty()
 }
 
 /// A log that a pool writes of something else, of the sending of messages (`userNotification`) say.
-fn is_another_log(node: &Node<'_>) -> bool {
+fn is_another_log(node: Node<'_, '_>) -> bool {
     let source = node.get("eventSource").str();
     node.get("message").is_object() && !matches!(source, "" | "USER_ACTIVITY" | "USER_AUTH_EVENTS")
 }
 
 /// The events that the API answered with, and whose they are.
-fn many<'a>(events: &[Node<'a>], around: &Node<'a>) -> Vec<Item<'a>> {
+fn many<'a>(events: List<'_, 'a>, around: Node<'_, 'a>) -> Items<'a> {
     let whose = match Whose::of(around) {
         Ok(whose) => whose,
-        Err(reason) => return vec![Err(reason.into())],
+        Err(reason) => return smallvec![Err(reason.into())],
     };
     let mut copies = Copies::new();
-    let items: Vec<_> = events.iter().map(|event| read(event, &whose, &mut copies)).collect();
-    if items.is_empty() { vec![Err(Ignored::Empty.into())] } else { items }
+    let items: Items<'_> = events.iter().map(|event| read(event, &whose, &mut copies)).collect();
+    if items.is_empty() { smallvec![Err(Ignored::Empty.into())] } else { items }
 }
 
-fn one<'a>(node: &Node<'a>) -> Item<'a> {
+fn one<'a>(node: Node<'_, 'a>) -> Item<'a> {
     let message = node.get("message");
     if is_from_cloud_trail(node) || is_another_log(node) {
         return Err(Ignored::TypeNotMapped.into());
@@ -128,7 +130,7 @@ struct Whose<'a> {
 }
 
 impl<'a> Whose<'a> {
-    fn of(node: &Node<'a>) -> Result<Self, Refused> {
+    fn of(node: Node<'_, 'a>) -> Result<Self, Refused> {
         let pool = field(node, &["UserPoolId", "userPoolId"]).id()?;
         let logged = node.at(&["logSourceId", "userPoolId"]).id()?;
         Ok(Self {
@@ -140,7 +142,7 @@ impl<'a> Whose<'a> {
     }
 }
 
-fn read<'a>(event: &Node<'a>, around: &Whose<'a>, copies: &mut Copies) -> Item<'a> {
+fn read<'a>(event: Node<'_, 'a>, around: &Whose<'a>, copies: &mut Copies) -> Item<'a> {
     let name = field(event, &["EventType", "eventType"]).id()?.ok_or(Refused::NoType)?;
     let kind = kind(&name, field(event, &["EventResponse", "eventResponse"]).str())?;
     let own = Whose::of(event)?;
@@ -170,7 +172,7 @@ fn kind(name: &str, response: &str) -> Result<Kind, Ignored> {
 }
 
 /// An event of which nothing is known but where it happened and what the risk was.
-fn context<'a>(event: &Node<'a>, kind: Kind) -> IdentityEvent<'a> {
+fn context<'a>(event: Node<'_, 'a>, kind: Kind) -> IdentityEvent<'a> {
     let (of, risk) = (nested(event, "EventContextData"), nested(event, "EventRisk"));
     let place = Place {
         city: field(of, &["City", "city"]).text(),
@@ -183,32 +185,34 @@ fn context<'a>(event: &Node<'a>, kind: Kind) -> IdentityEvent<'a> {
         ip: field(of, &["IpAddress", "ipAddress"]).text(),
         place: gather::place(place),
         device: gather::device(Device { timezone, ..Device::default() }),
-        attributes: gather::attributes(&[
-            ("DeviceName", field(of, &["DeviceName", "deviceName"])),
-            ("RiskDecision", field(risk, &["RiskDecision", "riskDecision"])),
-            ("RiskLevel", field(risk, &["RiskLevel", "riskLevel"])),
-            ("CompromisedCredentialsDetected", field(risk, &compromised)),
-            ("idpName", event.get("idpName")),
-        ]),
+        attributes: gather::attributes(
+            event,
+            &[
+                ("DeviceName", field(of, &["DeviceName", "deviceName"])),
+                ("RiskDecision", field(risk, &["RiskDecision", "riskDecision"])),
+                ("RiskLevel", field(risk, &["RiskLevel", "riskLevel"])),
+                ("CompromisedCredentialsDetected", field(risk, &compromised)),
+                ("idpName", event.get("idpName")),
+            ],
+        ),
         ..IdentityEvent::new(kind, PROVIDER)
     }
 }
 
 /// Why a sign-in failed, as far as it is said.
-fn failure<'a>(event: &Node<'a>) -> Cow<'a, str> {
+fn failure<'a>(event: Node<'_, 'a>) -> Cow<'a, str> {
     let decision = field(nested(event, "EventRisk"), &["RiskDecision", "riskDecision"]).str();
     if decision.eq_ignore_ascii_case("Block") {
         return "Block".into();
     }
-    let challenges = field(event, &["ChallengeResponses", "challenges"]).list();
+    let mut challenges = field(event, &["ChallengeResponses", "challenges"]).list();
     let failed = challenges
-        .iter()
-        .find(|challenge| field(challenge, &["ChallengeResponse", "challengeResponse"]).str() == "Failure");
+        .find(|challenge| field(*challenge, &["ChallengeResponse", "challengeResponse"]).str() == "Failure");
     let name = failed.and_then(|challenge| field(challenge, &["ChallengeName", "challengeName"]).text());
     name.unwrap_or("Fail".into())
 }
 
-fn created(event: &Node<'_>) -> Option<Timestamp> {
+fn created(event: Node<'_, '_>) -> Option<Timestamp> {
     let date = field(event, &["CreationDate", "creationDate"]);
     date.time().or_else(|| {
         let read = DateTime::strptime(LOGGED_DATE, date.str()).ok()?;
@@ -218,14 +222,14 @@ fn created(event: &Node<'_>) -> Option<Timestamp> {
 }
 
 /// The object of that key, or the one it would be in: the log has no such objects.
-fn nested<'n, 'a>(event: &'n Node<'a>, key: &str) -> &'n Node<'a> {
+fn nested<'n, 'a>(event: Node<'n, 'a>, key: &str) -> Node<'n, 'a> {
     let nested = event.get(key);
     if nested.is_object() { nested } else { event }
 }
 
 /// The first of the keys that has a value.
-fn field<'n, 'a>(node: &'n Node<'a>, keys: &[&str]) -> &'n Node<'a> {
-    keys.iter().map(|key| node.get(key)).find(|node| node.is_some()).unwrap_or(&Node::Null)
+fn field<'n, 'a>(node: Node<'n, 'a>, keys: &[&str]) -> Node<'n, 'a> {
+    keys.iter().map(|key| node.get(key)).find(|node| node.is_some()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of keys and of where they were written.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr};
+use std::{borrow::Cow, collections::BTreeMap, fmt, iter, str::FromStr};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -30,16 +30,20 @@ pub enum Choice {
     Named(Format),
 }
 
-/// There is no format of this name.
+/// No format has this name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the formats are {}", ALLOWED)]
+#[error("the formats are {}", allowed())]
 pub struct NoFormat;
 
-/// What can be chosen, in words.
-pub const ALLOWED: &str = "auto, keycloak, fusionauth, auth0, okta, entra, wso2, caep, cognito, ory, authentik, \
-                           identity-event or custom";
-
 impl Choice {
+    /// Whether a record may be of this format.
+    pub(super) fn allows(self, format: Format) -> bool {
+        match self {
+            Self::Auto => true,
+            Self::Named(named) => named == format,
+        }
+    }
+
     /// The name, as it is configured.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -60,8 +64,7 @@ impl FromStr for Choice {
     type Err = NoFormat;
 
     fn from_str(name: &str) -> Result<Self, NoFormat> {
-        let named = || Format::ALL.into_iter().find(|format| format.name() == name).map(Self::Named);
-        if name == "auto" { Ok(Self::Auto) } else { named().ok_or(NoFormat) }
+        if name == "auto" { Ok(Self::Auto) } else { Format::named(name).map(Self::Named).ok_or(NoFormat) }
     }
 }
 
@@ -83,9 +86,21 @@ impl JsonSchema for Choice {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let names: Vec<_> = std::iter::once("auto").chain(Format::ALL.map(Format::name)).collect();
-        json_schema!({ "type": "string", "enum": names, "x-allowed": ALLOWED })
+        let names: Vec<_> = names().collect();
+        json_schema!({ "type": "string", "enum": names, "x-allowed": allowed() })
     }
+}
+
+/// The names that can be chosen.
+fn names() -> impl Iterator<Item = &'static str> {
+    iter::once("auto").chain(Format::ALL.map(Format::name))
+}
+
+/// The names in words.
+fn allowed() -> String {
+    let mut names: Vec<_> = names().collect();
+    let last = names.pop().unwrap_or_default();
+    format!("{} or {last}", names.join(", "))
 }
 
 #[cfg(test)]
@@ -98,7 +113,7 @@ mod tests {
         for format in Format::ALL {
             let choice = Choice::Named(format);
             assert_eq!(choice.to_string().parse(), Ok(choice));
-            assert!(ALLOWED.contains(format.name()));
+            assert!(allowed().contains(format.name()));
         }
         assert_eq!("Keycloak".parse::<Choice>(), Err(NoFormat));
         assert_eq!("".parse::<Choice>(), Err(NoFormat));

@@ -9,7 +9,7 @@
 //! Each output is a document of the format `identity-event`, an array of them, or `null` for none. An error
 //! refuses the whole record, whatever was yielded before, and quotes nothing of it.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use jaq_core::{
     Bind, Compiler, Ctx, Error, Native, RunPtr, ValR, Vars,
@@ -20,13 +20,15 @@ use jaq_core::{
 use jaq_json::Val;
 use jaq_std::ValT as _;
 
+use smallvec::smallvec;
+
 use crate::core::{
     catch_panic,
     decode::{
-        Item,
+        Items, Wanted,
         bounds::MOST_EVENTS,
         identity_event,
-        tree::{Node, parse},
+        tree::{Node, Tree, parse},
     },
     identity::reason::{Ignored, Refused},
 };
@@ -41,6 +43,9 @@ const MOST_YIELDED: usize = 16 << 20;
 
 /// The name under which the filter is called; nothing else has it.
 const FILTER: &str = "@filter";
+
+/// How many bytes of [`MOST_YIELDED`] a value takes beside its text.
+const COST: usize = 24;
 
 /// A filter, compiled.
 pub struct Filter(jaq_core::Filter<Data>);
@@ -86,24 +91,26 @@ impl Filter {
     }
 
     /// What the filter makes of a record: an event, or why there is none, for each that it yields.
-    pub(super) fn decode<'a>(&self, record: &Node<'_>) -> Vec<Item<'a>> {
-        let items = catch_panic::caught(|| Some(self.items(record))).unwrap_or(Err(Refused::FilterFailed));
+    pub(super) fn decode<'a>(&self, record: Node<'_, '_>, wanted: Wanted) -> Items<'a> {
+        let items =
+            catch_panic::caught(|| Some(self.items(record, wanted))).unwrap_or(Err(Refused::FilterFailed));
         match items {
-            Ok(items) if items.is_empty() => vec![Err(Ignored::Empty.into())],
+            Ok(items) if items.is_empty() => smallvec![Err(Ignored::Empty.into())],
             Ok(items) => items,
-            Err(reason) => vec![Err(reason.into())],
+            Err(reason) => smallvec![Err(reason.into())],
         }
     }
 
-    fn items<'a>(&self, record: &Node<'_>) -> Result<Vec<Item<'a>>, Refused> {
+    fn items<'a>(&self, record: Node<'_, '_>, wanted: Wanted) -> Result<Items<'a>, Refused> {
         let context = Ctx::<Data>::new(&self.0.lut, Vars::new([]));
-        let (mut items, mut left) = (Vec::new(), MOST_YIELDED);
+        let (mut items, mut left) = (Items::new(), MOST_YIELDED);
         for output in self.0.id.run((context, value(record))) {
             // The error is dropped: it may quote the record.
             let output = output.map_err(|_| Refused::FilterFailed)?;
-            match node(&output, DEEPEST, &mut left).ok_or(Refused::FilterFailed)? {
-                Node::Null => {}
-                output => items.append(&mut identity_event::decode(&output)),
+            let mut tree = Tree::new(wanted);
+            push(&output, &mut tree, DEEPEST, &mut left).ok_or(Refused::FilterFailed)?;
+            if tree.root().is_some() {
+                items.extend(identity_event::decode(tree.root()));
             }
             if items.len() > MOST_EVENTS {
                 return Err(Refused::TooManyEvents);
@@ -219,60 +226,63 @@ const LEFT_OUT: [(&str, usize); 41] = [
 /// `fromjson`, bounded as the record itself is: jaq's own recurs as deep as the text is nested.
 fn from_json(text: &Val) -> ValR<Val> {
     let bytes = text.as_utf8_bytes().unwrap_or_default();
-    parse(bytes).map(|node| value(&node)).map_err(|_| Error::str("no JSON"))
+    parse(bytes).map(|tree| value(tree.root())).map_err(|_| Error::str("no JSON"))
 }
 
 /// A record's value as jaq's.
-fn value(node: &Node<'_>) -> Val {
+fn value(node: Node<'_, '_>) -> Val {
     match node {
         Node::Null => Val::Null,
-        Node::Bool(flag) => Val::Bool(*flag),
+        Node::Bool(flag) => Val::Bool(flag),
         #[expect(clippy::cast_precision_loss, reason = "on machines of less than 64 bits alone")]
-        Node::Integer(number) => {
-            isize::try_from(*number).map_or_else(|_| Val::from(*number as f64), Val::from)
-        }
-        Node::Float(number) => Val::from(*number),
-        Node::Text(text) => Val::from(text.clone().into_owned()),
+        Node::Integer(number) => isize::try_from(number).map_or_else(|_| Val::from(number as f64), Val::from),
+        Node::Float(number) => Val::from(number),
+        Node::Text(_) | Node::Escaped(_) => Val::from(node.str().to_owned()),
         Node::List(list) => list.iter().map(value).collect(),
-        Node::Object(entries) => {
-            let entry = |(key, node): &(Cow<'_, str>, Node<'_>)| (Val::from(key.to_string()), value(node));
-            Val::obj(entries.iter().map(entry).collect())
+        Node::Object(_) => {
+            let entries = node.entries().map(|(key, node)| (Val::from(key.str().to_owned()), value(node)));
+            Val::obj(entries.collect())
         }
     }
 }
 
-/// An output as a record's value; none of what JSON cannot say, is nested deeper, or takes more than is
-/// left: jaq shares what occurs twice, and here each has its own.
-fn node<'a>(output: &Val, depth: u32, left: &mut usize) -> Option<Node<'a>> {
+/// Pushes an output onto a tree; none of what JSON cannot say, is nested deeper, or takes more than is left:
+/// jaq shares what occurs twice, and here each has its own.
+fn push(output: &Val, tree: &mut Tree<'_>, depth: u32, left: &mut usize) -> Option<()> {
     let inner = depth.checked_sub(1)?;
     let length = output.as_bytes().map_or(0, <[u8]>::len);
-    *left = left.checked_sub(size_of::<Node<'_>>() + length)?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned().into();
-    Some(match output {
-        Val::Null => Node::Null,
-        Val::Bool(flag) => Node::Bool(*flag),
+    *left = left.checked_sub(COST + length)?;
+    match output {
+        Val::Null => tree.push(Node::Null),
+        Val::Bool(flag) => tree.push(Node::Bool(*flag)),
         Val::Num(_) => match output.as_isize().and_then(|number| i64::try_from(number).ok()) {
-            Some(number) => Node::Integer(number),
-            None => Node::Float(output.as_f64()?),
+            Some(number) => tree.push(Node::Integer(number)),
+            None => tree.push(Node::Float(output.as_f64()?)),
         },
-        Val::TStr(bytes) | Val::BStr(bytes) => Node::Text(text(bytes)),
+        Val::TStr(bytes) | Val::BStr(bytes) => tree.push(Node::Escaped(&String::from_utf8_lossy(bytes))),
         Val::Arr(list) => {
-            Node::List(list.iter().map(|value| node(value, inner, left)).collect::<Option<_>>()?)
+            let at = tree.open();
+            list.iter().try_for_each(|value| push(value, tree, inner, left))?;
+            tree.close_list(at);
         }
         Val::Obj(entries) => {
-            let entry = |(key, value): (&Val, &Val)| {
+            let at = tree.open();
+            for (key, value) in entries.iter() {
                 let key = key.as_utf8_bytes()?;
                 *left = left.checked_sub(key.len())?;
-                Some((text(key), node(value, inner, left)?))
-            };
-            Node::Object(entries.iter().map(entry).collect::<Option<_>>()?)
+                tree.push(Node::Escaped(&String::from_utf8_lossy(key)));
+                push(value, tree, inner, left)?;
+            }
+            tree.close_object(at);
         }
-    })
+    }
+    Some(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::decode::Item;
     use crate::core::identity::{document::Document, reason::Unmapped};
 
     /// What `filter` makes of `record`: each event's type and user, or the reason's code.
@@ -286,7 +296,11 @@ mod tests {
             Err(Unmapped::Ignored(reason)) => reason.code().to_string(),
             Err(Unmapped::Refused(reason)) => reason.code().to_string(),
         };
-        filter.decode(&parse(record.as_bytes()).unwrap()).into_iter().map(told).collect()
+        filter
+            .decode(parse(record.as_bytes()).unwrap().root(), Wanted::default())
+            .into_iter()
+            .map(told)
+            .collect()
     }
 
     #[track_caller]
@@ -580,7 +594,11 @@ mod tests {
             let Ok(filter) = Filter::compile(filter) else { continue };
             for first in odd {
                 for record in [first.to_owned(), format!("[{first},{first}]"), format!("{{\"a\":{first}}}")] {
-                    assert!(!filter.decode(&parse(record.as_bytes()).unwrap()).is_empty());
+                    assert!(
+                        !filter
+                            .decode(parse(record.as_bytes()).unwrap().root(), Wanted::default())
+                            .is_empty()
+                    );
                     answered += 1;
                 }
             }

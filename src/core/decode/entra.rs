@@ -42,9 +42,11 @@
 
 use std::borrow::Cow;
 
+use smallvec::smallvec;
+
 use crate::core::{
     decode::{
-        Item, gather, time,
+        Item, Items, gather, time,
         tree::{Node, first, first_id},
     },
     identity::{
@@ -81,12 +83,11 @@ const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Whether the value has the shape of this format. Other services of Azure write records of the same
 /// outline, so the resource must be a directory, or the operation a sign-in.
-pub(super) fn recognises(node: &Node<'_>) -> bool {
+pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     if matches!(get(node, "records"), Node::List(records) if records.is_empty()) {
         return true;
     }
-    let list = if let Node::List(list) = node { list } else { get(node, "records").list() };
-    let record = list.first().unwrap_or(node);
+    let record = node.first().or(get(node, "records").first()).unwrap_or(node);
     let operation = get(record, "operationName").str();
     let is_directory = || {
         let provider = get(record, "resourceId").str().rsplit('/').next();
@@ -99,14 +100,14 @@ pub(super) fn recognises(node: &Node<'_>) -> bool {
 }
 
 /// What the value says.
-pub(super) fn decode<'a>(node: &Node<'a>) -> Vec<Item<'a>> {
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
     match (node, get(node, "records")) {
         (Node::List(records), _) | (_, Node::List(records)) => gather::batch(records, read),
-        _ => vec![read(node)],
+        _ => smallvec![read(node)],
     }
 }
 
-fn read<'a>(record: &Node<'a>) -> Item<'a> {
+fn read<'a>(record: Node<'_, 'a>) -> Item<'a> {
     if !record.is_object() {
         return Err(Refused::NotAnEvent.into());
     }
@@ -122,7 +123,7 @@ fn read<'a>(record: &Node<'a>) -> Item<'a> {
     }
 }
 
-fn sign_in<'a>(record: &Node<'a>) -> Item<'a> {
+fn sign_in<'a>(record: Node<'_, 'a>) -> Item<'a> {
     let result = result(record)?;
     let user = get(properties(record), "userId");
     let is_service = user.text().is_none() && get(properties(record), "servicePrincipalId").text().is_some();
@@ -134,7 +135,7 @@ fn sign_in<'a>(record: &Node<'a>) -> Item<'a> {
     }
 }
 
-fn audit<'a>(record: &Node<'a>) -> Item<'a> {
+fn audit<'a>(record: Node<'_, 'a>) -> Item<'a> {
     let target = target(properties(record));
     if !sign_up(record, target) {
         return Err(Ignored::TypeNotMapped.into());
@@ -152,7 +153,7 @@ fn audit<'a>(record: &Node<'a>) -> Item<'a> {
 /// calls the self-service one of a guest; an activity that is called a self-service sign-up; or the creation
 /// of a user by that same user. See
 /// <https://learn.microsoft.com/entra/identity/monitoring-health/reference-audit-activities>.
-fn sign_up(record: &Node<'_>, target: &Node<'_>) -> bool {
+fn sign_up(record: Node<'_, '_>, target: Node<'_, '_>) -> bool {
     let properties = properties(record);
     let activity = [get(properties, "activityDisplayName"), get(record, "operationName")];
     let activity = first(&activity).unwrap_or_default().to_ascii_lowercase();
@@ -168,12 +169,12 @@ fn sign_up(record: &Node<'_>, target: &Node<'_>) -> bool {
     }
 }
 
-fn target<'n, 'a>(properties: &'n Node<'a>) -> &'n Node<'a> {
-    let targets = get(properties, "targetResources").list();
-    targets.iter().find(|target| get(target, "type").str() == "User").unwrap_or(&Node::Null)
+fn target<'n, 'a>(properties: Node<'n, 'a>) -> Node<'n, 'a> {
+    let mut targets = get(properties, "targetResources").list();
+    targets.find(|target| get(*target, "type").str() == "User").unwrap_or_default()
 }
 
-fn event_of<'a>(record: &Node<'a>, kind: Kind, user: &Node<'a>) -> Result<IdentityEvent<'a>, Refused> {
+fn event_of<'a>(record: Node<'_, 'a>, kind: Kind, user: Node<'_, 'a>) -> Result<IdentityEvent<'a>, Refused> {
     let properties = properties(record);
     let name = get(properties, "userPrincipalName");
     let user = user.id()?.filter(|id| id != NOBODY);
@@ -195,38 +196,38 @@ fn event_of<'a>(record: &Node<'a>, kind: Kind, user: &Node<'a>) -> Result<Identi
         user_agent: get(properties, "userAgent").text(),
         device: gather::device(device(get(properties, "deviceDetail"))),
         place: gather::place(place(get(properties, "location"))),
-        attributes: gather::attributes(&ATTRIBUTES.map(|name| (name, get(properties, name)))),
+        attributes: gather::attributes(record, &ATTRIBUTES.map(|name| (name, get(properties, name)))),
         ..IdentityEvent::new(kind, PROVIDER)
     })
 }
 
 /// The value of a key, in whichever case it is written.
-fn get<'n, 'a>(node: &'n Node<'a>, key: &str) -> &'n Node<'a> {
-    let found = node.entries().iter().rev().find(|(name, _)| name.eq_ignore_ascii_case(key));
-    found.map_or(&Node::Null, |(_, node)| node)
+fn get<'n, 'a>(node: Node<'n, 'a>, key: &str) -> Node<'n, 'a> {
+    let found = node.entries().filter(|(name, _)| name.str().eq_ignore_ascii_case(key));
+    found.last().map_or(Node::Null, |(_, node)| node)
 }
 
-fn properties<'n, 'a>(record: &'n Node<'a>) -> &'n Node<'a> {
+fn properties<'n, 'a>(record: Node<'n, 'a>) -> Node<'n, 'a> {
     get(record, "properties")
 }
 
 /// The error code, `0` for none: without it a record does not say whether it is a success.
-fn result<'a>(record: &Node<'a>) -> Result<Cow<'a, str>, Refused> {
+fn result<'a>(record: Node<'_, 'a>) -> Result<Cow<'a, str>, Refused> {
     let code = get(get(properties(record), "status"), "errorCode");
     first_id(&[get(record, "resultType"), code])?.ok_or(Refused::NoType)
 }
 
-fn tenant<'a>(record: &Node<'a>) -> Result<Option<Cow<'a, str>>, Refused> {
+fn tenant<'a>(record: Node<'_, 'a>) -> Result<Option<Cow<'a, str>>, Refused> {
     let stated = get(record, "tenantId").id()?;
     let path = get(record, "resourceId").str().split('/');
     Ok(stated.or_else(|| Some(path.skip_while(|part| *part != "tenants").nth(1)?.to_owned().into())))
 }
 
-fn utc(node: &Node<'_>) -> Option<Timestamp> {
+fn utc(node: Node<'_, '_>) -> Option<Timestamp> {
     node.time().or_else(|| time::in_utc(node.str()))
 }
 
-fn device<'a>(detail: &Node<'a>) -> Device<'a> {
+fn device<'a>(detail: Node<'_, 'a>) -> Device<'a> {
     Device {
         id: get(detail, "deviceId").text(),
         platform: gather::known(get(detail, "operatingSystem")),
@@ -235,7 +236,7 @@ fn device<'a>(detail: &Node<'a>) -> Device<'a> {
     }
 }
 
-fn place<'a>(location: &Node<'a>) -> Place<'a> {
+fn place<'a>(location: Node<'_, 'a>) -> Place<'a> {
     let coordinates = get(location, "geoCoordinates");
     Place {
         city: get(location, "city").text(),
@@ -247,7 +248,7 @@ fn place<'a>(location: &Node<'a>) -> Place<'a> {
     }
 }
 
-fn claims<'a>(name: &Node<'a>, display_name: &Node<'a>) -> Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)> {
+fn claims<'a>(name: Node<'_, 'a>, display_name: Node<'_, 'a>) -> Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)> {
     gather::person(&[("preferred_username", name), ("name", display_name)])
 }
 

@@ -21,11 +21,16 @@
 
 use std::borrow::Cow;
 
+use base64::{
+    Engine as _,
+    alphabet::URL_SAFE,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+
 use crate::core::{
     decode::{
         bounds::LONGEST_SHARED,
-        envelope::base64::from_base64,
-        tree::{MOST_NODES, Node, parse_within},
+        tree::{List, MOST_VALUES, Node, Object, Tree, parse_within},
     },
     identity::{
         IdentityEvent,
@@ -34,8 +39,6 @@ use crate::core::{
     record::Record,
     time::Timestamp,
 };
-
-mod base64;
 
 /// How many envelopes are opened, one in another.
 const MOST: usize = 5;
@@ -58,12 +61,37 @@ pub(super) struct Outside<'a> {
     pub(super) left: u32,
 }
 
-/// One envelope opened.
+/// A value in the tree of the record, or in one of its own.
+pub(super) struct Part<'t, 'a> {
+    tree: Cow<'t, Tree<'a>>,
+    at: usize,
+}
+
+/// What was around a value.
 enum Step<'a> {
-    /// There was one, and this was in it.
-    Opened(Node<'a>),
-    /// There is none.
-    Bare(Node<'a>),
+    /// An envelope in the same tree, with the value at this place.
+    Within(usize),
+    /// An envelope with a value that has a tree of its own.
+    Opened(Tree<'a>),
+    /// No envelope, but keys that are to be spelt like this.
+    Spelt(Tree<'a>),
+    /// No envelope.
+    Bare,
+}
+
+impl<'t, 'a> Part<'t, 'a> {
+    pub(super) fn whole(tree: Cow<'t, Tree<'a>>) -> Self {
+        Self { tree, at: 0 }
+    }
+
+    /// The value at a place within this one.
+    pub(super) fn part(&self, at: usize) -> Part<'_, 'a> {
+        Part { tree: Cow::Borrowed(&self.tree), at }
+    }
+
+    pub(super) fn node(&self) -> Node<'_, 'a> {
+        self.tree.node(self.at)
+    }
 }
 
 /// The bytes within Confluent's wire format, or all of them.
@@ -77,7 +105,7 @@ pub(super) fn payload(value: &[u8]) -> &[u8] {
 /// Nothing.
 impl Default for Outside<'_> {
     fn default() -> Self {
-        Self { id: None, time: None, stated: false, op: None, left: MOST_NODES }
+        Self { id: None, time: None, stated: false, op: None, left: MOST_VALUES }
     }
 }
 
@@ -101,24 +129,26 @@ impl<'a> Outside<'a> {
         Self { id, time, stated, ..Self::default() }
     }
 
-    /// What is in the envelopes around `node`, noting what they say.
+    /// What is in the envelopes around `part`, noting what they say.
     ///
     /// # Errors
     ///
     /// They say that it is no event.
-    pub(super) fn open(&mut self, mut node: Node<'a>) -> Result<Node<'a>, Unmapped> {
+    pub(super) fn open<'t>(&mut self, mut part: Part<'t, 'a>) -> Result<Part<'t, 'a>, Unmapped> {
         for _ in 0..MOST {
-            match self.step(node)? {
-                Step::Opened(inner) => node = inner,
-                Step::Bare(bare) => return Ok(bare),
+            match self.step(&part)? {
+                Step::Within(at) => part.at = at,
+                Step::Opened(tree) => part = Part::whole(Cow::Owned(tree)),
+                Step::Spelt(tree) => return Ok(Part::whole(Cow::Owned(tree))),
+                Step::Bare => return Ok(part),
             }
         }
-        Ok(node)
+        Ok(part)
     }
 
     /// Whether `list` is a batch of CloudEvents, which no format takes for its own.
-    pub(super) fn is_batch(&self, list: &Node<'_>) -> bool {
-        list.list().first().is_some_and(|first| self.is_cloud_event(first))
+    pub(super) fn is_batch(&self, list: List<'_, '_>) -> bool {
+        list.first().is_some_and(|first| self.is_cloud_event(first))
     }
 
     /// Gives an event the envelope's id and time where it has none.
@@ -129,68 +159,88 @@ impl<'a> Outside<'a> {
         event.time = event.time.or(self.time);
     }
 
-    fn step(&mut self, node: Node<'a>) -> Result<Step<'a>, Unmapped> {
-        match node {
-            Node::Text(text) => self.text(text),
-            node if self.is_cloud_event(&node) => Ok(Step::Opened(self.cloud_event(node)?)),
-            node if is_with_schema(&node) => Ok(Step::Opened(take(node, "payload"))),
-            node if self.is_change(&node) => Ok(Step::Opened(self.row_of(node)?)),
-            node if is_flattened(&node) => flattened(node),
-            node if is_in_capitals(&node) => Ok(Step::Bare(in_small_letters(node))),
-            node => Ok(Step::Bare(node)),
+    fn step(&mut self, part: &Part<'_, 'a>) -> Result<Step<'a>, Unmapped> {
+        let node = part.node();
+        let object = match node {
+            Node::Text(text) => return self.text(text, part),
+            Node::Escaped(text) => return self.text(text, part),
+            Node::Object(object) if node.entries().any(|(key, _)| is_of_an_envelope(key.str())) => object,
+            _ => return Ok(Step::Bare),
+        };
+        if self.is_cloud_event(node) {
+            self.cloud_event(part, object)
+        } else if is_with_schema(node) {
+            Ok(object.find("payload").map_or(Step::Bare, Step::Within))
+        } else if self.is_change(object, node) {
+            Ok(Step::Opened(self.row_of(part, object)?))
+        } else if is_flattened(object) {
+            if is_deleted(node) {
+                Err(Ignored::DeletedRow.into())
+            } else {
+                Ok(Step::Spelt(in_small_letters(part, part.at)))
+            }
+        } else if is_in_capitals(node) {
+            Ok(Step::Spelt(in_small_letters(part, part.at)))
+        } else {
+            Ok(Step::Bare)
         }
     }
 
-    fn is_cloud_event(&self, node: &Node<'_>) -> bool {
+    fn is_cloud_event(&self, node: Node<'_, '_>) -> bool {
         let text = |key: &str| !node.get(key).str().is_empty();
         text("specversion") && (self.stated || (text("type") && text("source")))
     }
 
-    fn cloud_event(&mut self, node: Node<'a>) -> Result<Node<'a>, Unmapped> {
+    fn cloud_event(&mut self, part: &Part<'_, 'a>, event: Object<'_, 'a>) -> Result<Step<'a>, Unmapped> {
+        let node = part.node();
         self.id = node.get("id").text().filter(|id| is_short(id)).or(self.id.take());
         self.time = node.get("time").time().or(self.time);
         self.op = node.get("iodebeziumop").text();
         let encoded = node.get("data_base64").str();
         if encoded.is_empty() {
-            return Some(take(node, "data")).filter(Node::is_some).ok_or(Ignored::Empty.into());
+            let data = event.find("data").filter(|at| part.tree.node(*at).is_some());
+            return data.map(Step::Within).ok_or(Ignored::Empty.into());
         }
         let bytes = from_base64(encoded).unwrap_or_default();
-        Ok(self.inner(payload(&bytes))?.unwrap_or_default())
+        Ok(Step::Opened(self.inner(payload(&bytes), part)?.unwrap_or_default()))
     }
 
     /// A text that holds JSON: whatever that is but another text that holds none.
-    fn text(&mut self, text: Cow<'a, str>) -> Result<Step<'a>, Unmapped> {
-        let inner = self.inner(text.as_bytes())?;
-        Ok(inner.map_or(Step::Bare(Node::Text(text)), Step::Opened))
+    fn text(&mut self, text: &str, part: &Part<'_, 'a>) -> Result<Step<'a>, Unmapped> {
+        Ok(self.inner(text.as_bytes(), part)?.map_or(Step::Bare, Step::Opened))
     }
 
     /// The JSON that bytes within the record hold, if they do.
-    fn inner(&mut self, bytes: &[u8]) -> Result<Option<Node<'a>>, Refused> {
+    fn inner(&mut self, bytes: &[u8], part: &Part<'_, 'a>) -> Result<Option<Tree<'a>>, Refused> {
         match parse_within(bytes, &mut self.left) {
-            Ok(node) => Ok(Some(node.into_owned())),
+            Ok(tree) => {
+                let mut tree = tree.into_owned();
+                tree.wanted = part.tree.wanted;
+                Ok(Some(tree))
+            }
             Err(Refused::TooLarge) => Err(Refused::TooLarge),
             Err(_) => Ok(None),
         }
     }
 
     /// What was done to the row in `node`.
-    fn op<'n>(&'n self, node: &'n Node<'_>) -> &'n str {
+    fn op<'n>(&'n self, node: Node<'n, '_>) -> &'n str {
         match node.get("op").str() {
             "" => self.op.as_deref().unwrap_or_default(),
             own => own,
         }
     }
 
-    fn is_change(&self, node: &Node<'_>) -> bool {
-        let has = |key: &str| node.entries().iter().any(|(name, _)| name == key);
-        !self.op(node).is_empty() && (has("after") || has("before"))
+    fn is_change(&self, object: Object<'_, '_>, node: Node<'_, '_>) -> bool {
+        !self.op(node).is_empty() && (object.find("after").or(object.find("before")).is_some())
     }
 
-    fn row_of(&self, node: Node<'a>) -> Result<Node<'a>, Ignored> {
-        if matches!(self.op(&node), "d" | "t") {
+    fn row_of(&self, part: &Part<'_, 'a>, change: Object<'_, 'a>) -> Result<Tree<'a>, Ignored> {
+        if matches!(self.op(part.node()), "d" | "t") {
             return Err(Ignored::DeletedRow);
         }
-        Some(take(node, "after")).filter(Node::is_some).map(in_small_letters).ok_or(Ignored::Empty)
+        let row = change.find("after").filter(|at| part.tree.node(*at).is_some()).ok_or(Ignored::Empty)?;
+        Ok(in_small_letters(part, row))
     }
 }
 
@@ -199,46 +249,78 @@ fn is_short(id: &str) -> bool {
     id.len() <= LONGEST_SHARED
 }
 
-fn is_with_schema(node: &Node<'_>) -> bool {
-    let keys = node.entries().iter().map(|(key, _)| &**key);
-    node.get("payload").is_object() && keys.into_iter().all(|key| matches!(key, "schema" | "payload"))
+/// Whether a key is one of those by which envelopes are known. Most records have none of them.
+fn is_of_an_envelope(key: &str) -> bool {
+    matches!(key, "specversion" | "payload" | "after" | "before" | "__op" | "__deleted" | "REALM_ID")
 }
 
-fn is_flattened(node: &Node<'_>) -> bool {
-    let mut keys = node.entries().iter().map(|(key, _)| &**key);
-    keys.any(|key| matches!(key, "__op" | "__deleted"))
+fn is_with_schema(node: Node<'_, '_>) -> bool {
+    node.get("payload").is_object()
+        && node.entries().all(|(key, _)| matches!(key.str(), "schema" | "payload"))
 }
 
-fn flattened(node: Node<'_>) -> Result<Step<'_>, Unmapped> {
-    let deleted = node.get("__deleted");
-    if deleted.str() == "true" || deleted.flag() == Some(true) || matches!(node.get("__op").str(), "d" | "t")
-    {
-        return Err(Ignored::DeletedRow.into());
-    }
-    Ok(Step::Bare(in_small_letters(node)))
+fn is_flattened(row: Object<'_, '_>) -> bool {
+    row.find("__op").or(row.find("__deleted")).is_some()
+}
+
+fn is_deleted(row: Node<'_, '_>) -> bool {
+    let deleted = row.get("__deleted");
+    deleted.str() == "true" || deleted.flag() == Some(true) || matches!(row.get("__op").str(), "d" | "t")
 }
 
 /// A row of Keycloak's tables, as a database writes it that knows capitals alone.
-fn is_in_capitals(node: &Node<'_>) -> bool {
+fn is_in_capitals(node: Node<'_, '_>) -> bool {
     let has = |key: &str| node.get(key).is_some();
     has("REALM_ID") && (has("TYPE") || has("OPERATION_TYPE"))
 }
 
-/// The row with its columns as most databases spell them.
-fn in_small_letters(mut row: Node<'_>) -> Node<'_> {
-    if let Node::Object(columns) = &mut row {
-        for (name, _) in columns {
-            if name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_') {
-                *name = name.to_ascii_lowercase().into();
-            }
-        }
-    }
+/// The row at a place, with its columns as most databases spell them.
+fn in_small_letters<'a>(part: &Part<'_, 'a>, at: usize) -> Tree<'a> {
+    let mut row = part.tree.part(at);
+    row.rename(|name| {
+        let is_in_capitals = name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+        is_in_capitals.then(|| name.to_ascii_lowercase())
+    });
     row
 }
 
-/// The last value of a key, taken out of its object.
-fn take<'a>(node: Node<'a>, key: &str) -> Node<'a> {
-    let Node::Object(entries) = node else { return Node::Null };
-    let found = entries.into_iter().rev().find(|(name, _)| name == key);
-    found.map(|(_, value)| value).unwrap_or_default()
+/// Without padding; the last digit may have bits that say nothing.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// Reads base64 in its usual and its URL-safe alphabet, with padding or without.
+fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let digits = text.trim_end_matches('=').replace('+', "-").replace('/', "_");
+    BASE64.decode(digits).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<&[u8]>) {
+        assert_eq!(from_base64(text).as_deref(), expected);
+    }
+
+    #[test]
+    fn base64_is_read_in_both_alphabets_and_with_any_padding() {
+        check("", Some(b""));
+        check("Zg==", Some(b"f"));
+        check("Zg", Some(b"f"));
+        check("Zh", Some(b"f"));
+        check("Zm8=", Some(b"fo"));
+        check("Zm9v", Some(b"foo"));
+        check("Zm9vYmFy", Some(b"foobar"));
+        check("-_-_", Some(b"\xfb\xff\xbf"));
+        check("+/+/", Some(b"\xfb\xff\xbf"));
+        check("Z", None);
+        check("Zm9vY", None);
+        check("Zm 9v", None);
+        check("Zü==", None);
+    }
 }

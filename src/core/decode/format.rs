@@ -1,118 +1,94 @@
-//! The formats by name, and where each is read.
+//! The formats: one line of a table for each, in the order in which a record is compared with them.
 //!
-//! Knows nothing of what they say.
+//! Knows nothing of what they say. A new format is a file and a line.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use std::fmt;
 
 use crate::core::{
     decode::{
-        Item, Wanted, auth0, authentik, caep, cognito, entra, fusionauth, identity_event, keycloak, okta,
-        ory, tree::Node, wso2,
+        Items, auth0, authentik, caep, cognito, entra, fusionauth, identity_event, keycloak, okta, one, ory,
+        tree::Node, wso2,
     },
     identity::reason::Refused,
 };
 
-/// A format that records can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Format {
-    /// Keycloak, whichever publisher wrote it.
-    Keycloak,
-    /// FusionAuth.
-    Fusionauth,
-    /// Auth0.
-    Auth0,
-    /// Okta.
-    Okta,
-    /// Microsoft Entra ID.
-    Entra,
-    /// WSO2 Identity Server.
-    Wso2,
-    /// CAEP and Shared Signals.
-    Caep,
-    /// Amazon Cognito.
-    Cognito,
-    /// Ory.
-    Ory,
-    /// authentik.
-    Authentik,
-    /// Our own public format.
-    IdentityEvent,
-    /// The operator's own, by a filter in the configuration; recognised by nothing.
-    Custom,
+struct Line {
+    /// The name, as it is configured and counted.
+    name: &'static str,
+    /// Whether a value has the shape of the format.
+    recognises: fn(Node<'_, '_>) -> bool,
+    /// What a value says.
+    decode: for<'a> fn(Node<'_, 'a>) -> Items<'a>,
 }
 
+#[rustfmt::skip]
+const TABLE: [Line; 12] = [
+    Line { name: "keycloak", recognises: keycloak::recognises, decode: keycloak::decode },
+    Line { name: "fusionauth", recognises: fusionauth::recognises, decode: fusionauth::decode },
+    Line { name: "auth0", recognises: auth0::recognises, decode: auth0::decode },
+    Line { name: "okta", recognises: okta::recognises, decode: okta::decode },
+    Line { name: "entra", recognises: entra::recognises, decode: entra::decode },
+    Line { name: "wso2", recognises: wso2::recognises, decode: wso2::decode },
+    Line { name: "caep", recognises: caep::recognises, decode: caep::decode },
+    Line { name: "cognito", recognises: cognito::recognises, decode: cognito::decode },
+    Line { name: "ory", recognises: ory::recognises, decode: ory::decode },
+    Line { name: "authentik", recognises: authentik::recognises, decode: authentik::decode },
+    Line { name: "identity-event", recognises: identity_event::recognises, decode: identity_event::decode },
+    // The operator's own: its filter belongs to the decoder, and nothing has its shape.
+    Line { name: "custom", recognises: |_| false, decode: |_| one(Err(Refused::NotTheFormat.into())) },
+];
+
+/// How many formats there are.
+const NUMBER: usize = TABLE.len();
+
+/// A format that records can have: a line of the table.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Format(usize);
+
 impl Format {
-    /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 12] = [
-        Self::Keycloak,
-        Self::Fusionauth,
-        Self::Auth0,
-        Self::Okta,
-        Self::Entra,
-        Self::Wso2,
-        Self::Caep,
-        Self::Cognito,
-        Self::Ory,
-        Self::Authentik,
-        Self::IdentityEvent,
-        Self::Custom,
-    ];
+    /// All of them, in the order of the table.
+    pub const ALL: [Self; NUMBER] = {
+        let mut all = [Self(0); NUMBER];
+        let mut index = 0;
+        while index < NUMBER {
+            all[index] = Self(index);
+            index += 1;
+        }
+        all
+    };
+
+    /// The format that the operator's own filter reads.
+    pub const CUSTOM: Self = Self::ALL[NUMBER - 1];
+
+    /// The format of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
 
     /// The name, as it is configured and counted.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Keycloak => "keycloak",
-            Self::Fusionauth => "fusionauth",
-            Self::Auth0 => "auth0",
-            Self::Okta => "okta",
-            Self::Entra => "entra",
-            Self::Wso2 => "wso2",
-            Self::Caep => "caep",
-            Self::Cognito => "cognito",
-            Self::Ory => "ory",
-            Self::Authentik => "authentik",
-            Self::IdentityEvent => "identity-event",
-            Self::Custom => "custom",
-        }
+        TABLE[self.0].name
     }
 
-    /// Whether the value has the shape of this format.
-    pub(super) fn recognises(self, node: &Node<'_>) -> bool {
-        match self {
-            Self::Keycloak => keycloak::recognises(node),
-            Self::Fusionauth => fusionauth::recognises(node),
-            Self::Auth0 => auth0::recognises(node),
-            Self::Okta => okta::recognises(node),
-            Self::Entra => entra::recognises(node),
-            Self::Wso2 => wso2::recognises(node),
-            Self::Caep => caep::recognises(node),
-            Self::Cognito => cognito::recognises(node),
-            Self::Ory => ory::recognises(node),
-            Self::Authentik => authentik::recognises(node),
-            Self::IdentityEvent => identity_event::recognises(node),
-            Self::Custom => false,
-        }
+    /// Its place in [`Self::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0
     }
 
-    /// What the value says: an event, or why there is none, for each that it carries.
-    pub(super) fn decode<'a>(self, node: &Node<'a>, wanted: Wanted) -> Vec<Item<'a>> {
-        match self {
-            Self::Keycloak => keycloak::decode_node(node, wanted),
-            Self::Fusionauth => fusionauth::decode(node),
-            Self::Auth0 => auth0::decode(node),
-            Self::Okta => okta::decode(node),
-            Self::Entra => entra::decode(node),
-            Self::Wso2 => wso2::decode(node),
-            Self::Caep => caep::decode(node),
-            Self::Cognito => cognito::decode(node),
-            Self::Ory => ory::decode(node),
-            Self::Authentik => authentik::decode(node),
-            Self::IdentityEvent => identity_event::decode(node),
-            // Its filter belongs to the decoder.
-            Self::Custom => vec![Err(Refused::NotTheFormat.into())],
-        }
+    pub(super) fn recognises(self, node: Node<'_, '_>) -> bool {
+        (TABLE[self.0].recognises)(node)
+    }
+
+    pub(super) fn decode<'a>(self, node: Node<'_, 'a>) -> Items<'a> {
+        (TABLE[self.0].decode)(node)
+    }
+}
+
+impl fmt::Debug for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }

@@ -37,9 +37,11 @@
 
 use std::borrow::Cow;
 
+use smallvec::smallvec;
+
 use crate::core::{
     decode::{
-        Item, gather,
+        Item, Items, gather,
         tree::{Node, first, first_id},
     },
     identity::{
@@ -66,22 +68,22 @@ const CLAIMS: [(&str, &str); 9] = [
 ];
 
 /// Whether the value has the shape of this format: no other provider names the time so.
-pub(super) fn recognises(node: &Node<'_>) -> bool {
+pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     let event = unwrapped(node);
     matches!(event.get("createInstant"), Node::Integer(_)) && !event.get("type").str().is_empty()
 }
 
 /// What the value says.
-pub(super) fn decode<'a>(node: &Node<'a>) -> Vec<Item<'a>> {
-    vec![read(unwrapped(node))]
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
+    smallvec![read(unwrapped(node))]
 }
 
-fn unwrapped<'n, 'a>(node: &'n Node<'a>) -> &'n Node<'a> {
+fn unwrapped<'n, 'a>(node: Node<'n, 'a>) -> Node<'n, 'a> {
     let event = node.get("event");
     if event.is_object() { event } else { node }
 }
 
-fn read<'a>(event: &Node<'a>) -> Item<'a> {
+fn read<'a>(event: Node<'_, 'a>) -> Item<'a> {
     if !event.is_object() {
         return Err(Refused::NotAnEvent.into());
     }
@@ -97,7 +99,7 @@ fn read<'a>(event: &Node<'a>) -> Item<'a> {
     Ok(event_of(event, kind, user)?)
 }
 
-fn revoked(event: &Node<'_>, has_user: bool) -> Result<Kind, Ignored> {
+fn revoked(event: Node<'_, '_>, has_user: bool) -> Result<Kind, Ignored> {
     let one = event.get("refreshToken").is_object();
     match has_user {
         _ if one => Ok(Kind::SessionStopped),
@@ -108,7 +110,7 @@ fn revoked(event: &Node<'_>, has_user: bool) -> Result<Kind, Ignored> {
 }
 
 fn event_of<'a>(
-    event: &Node<'a>,
+    event: Node<'_, 'a>,
     kind: Kind,
     user: Option<Cow<'a, str>>,
 ) -> Result<IdentityEvent<'a>, Refused> {
@@ -135,23 +137,26 @@ fn event_of<'a>(
         device: gather::device(Device { platform: info.get("os").text(), ..Device::default() }),
         place: gather::place(place(info.get("location"))),
         person: claims(person),
-        attributes: gather::attributes(&[
-            ("authenticationType", event.get("authenticationType")),
-            ("connectorId", event.get("connectorId")),
-            ("identityProviderName", event.get("identityProviderName")),
-            ("deviceName", info.get("deviceName")),
-            ("deviceType", info.get("deviceType")),
-        ]),
+        attributes: gather::attributes(
+            event,
+            &[
+                ("authenticationType", event.get("authenticationType")),
+                ("connectorId", event.get("connectorId")),
+                ("identityProviderName", event.get("identityProviderName")),
+                ("deviceName", info.get("deviceName")),
+                ("deviceType", info.get("deviceType")),
+            ],
+        ),
         ..IdentityEvent::new(kind, PROVIDER)
     })
 }
 
-fn start(token: &Node<'_>) -> Option<Timestamp> {
+fn start(token: Node<'_, '_>) -> Option<Timestamp> {
     let instants = [token.get("insertInstant").time(), token.get("startInstant").time()];
     instants.into_iter().flatten().min_by_key(|instant| instant.0)
 }
 
-fn place<'a>(location: &Node<'a>) -> Place<'a> {
+fn place<'a>(location: Node<'_, 'a>) -> Place<'a> {
     Place {
         city: location.get("city").text(),
         country: location.get("country").text(),
@@ -162,8 +167,8 @@ fn place<'a>(location: &Node<'a>) -> Place<'a> {
     }
 }
 
-fn claims<'a>(person: &Node<'a>) -> Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)> {
-    let language = person.get("preferredLanguages").list().first().unwrap_or(&Node::Null);
+fn claims<'a>(person: Node<'_, 'a>) -> Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)> {
+    let language = person.get("preferredLanguages").first().unwrap_or_default();
     let mut claims = CLAIMS.map(|(claim, field)| (claim, person.get(field))).to_vec();
     claims.push(("locale", language));
     gather::person(&claims)
@@ -285,7 +290,7 @@ mod tests {
     #[test]
     fn its_own_records_are_recognised() {
         let check = |value: &str, expected| {
-            assert_eq!(recognises(&parse(value.as_bytes()).ok().unwrap()), expected, "{value}");
+            assert_eq!(recognises(parse(value.as_bytes()).ok().unwrap().root()), expected, "{value}");
         };
         check(r#"{"event":{"type":"user.create","createInstant":1795382428244}}"#, true);
         check(r#"{"type":"test","createInstant":1795382428244,"message":"m"}"#, true);

@@ -5,8 +5,13 @@
 
 use std::borrow::Cow;
 
+use smallvec::smallvec;
+
 use crate::core::{
-    decode::{Item, tree::Node},
+    decode::{
+        Item, Items,
+        tree::{List, Node},
+    },
     identity::{
         Device, IdentityEvent, Place,
         reason::{Ignored, Refused},
@@ -21,23 +26,33 @@ pub(super) type Person<'a> = Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>;
 const MOST_COPIED: usize = 16 << 20;
 
 /// What `read` makes of each record of a batch; a batch of none is ignored.
-pub(super) fn batch<'a>(records: &[Node<'a>], read: fn(&Node<'a>) -> Item<'a>) -> Vec<Item<'a>> {
-    if records.is_empty() { vec![Err(Ignored::Empty.into())] } else { records.iter().map(read).collect() }
+pub(super) fn batch<'a>(records: List<'_, 'a>, read: fn(Node<'_, 'a>) -> Item<'a>) -> Items<'a> {
+    if records.is_empty() {
+        smallvec![Err(Ignored::Empty.into())]
+    } else {
+        records.iter().map(read).collect()
+    }
 }
 
 /// The text, unless it is the word `unknown`, which some providers write for null.
-pub(super) fn known<'a>(node: &Node<'a>) -> Option<Cow<'a, str>> {
+pub(super) fn known<'a>(node: Node<'_, 'a>) -> Option<Cow<'a, str>> {
     node.text().filter(|text| !text.eq_ignore_ascii_case("unknown"))
 }
 
-/// The attributes that have a value: a text, a number, a truth value, or texts of a list with commas
-/// between.
-pub(super) fn attributes<'a>(named: &[(&'static str, &Node<'a>)]) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
-    named.iter().filter_map(|(name, node)| Some(((*name).into(), written(node)?))).collect()
+/// The attributes that have a value, if they are wanted of the record: a text, a number, a truth value, or
+/// the texts of a list with commas between.
+pub(super) fn attributes<'a>(
+    record: Node<'_, 'a>,
+    named: &[(&'static str, Node<'_, 'a>)],
+) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
+    if !record.wants_attributes() {
+        return Vec::new();
+    }
+    named.iter().filter_map(|(name, node)| Some(((*name).into(), written(*node)?))).collect()
 }
 
 /// What is said of the person, where something is.
-pub(super) fn person<'a>(claims: &[(&'static str, &Node<'a>)]) -> Person<'a> {
+pub(super) fn person<'a>(claims: &[(&'static str, Node<'_, 'a>)]) -> Person<'a> {
     claims.iter().filter_map(|(name, node)| Some(((*name).into(), vec![node.text()?]))).collect()
 }
 
@@ -84,9 +99,9 @@ impl Copies {
     }
 }
 
-fn written<'a>(node: &Node<'a>) -> Option<Cow<'a, str>> {
+fn written<'a>(node: Node<'_, 'a>) -> Option<Cow<'a, str>> {
     match node {
-        Node::Bool(flag) => Some(if *flag { "true" } else { "false" }.into()),
+        Node::Bool(flag) => Some(if flag { "true" } else { "false" }.into()),
         Node::List(list) => {
             let texts: Vec<_> = list.iter().filter_map(Node::text).collect();
             (!texts.is_empty()).then(|| texts.join(",").into())
@@ -121,12 +136,18 @@ fn owned(event: &IdentityEvent<'_>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::{decode::tree::parse, identity::Kind};
+    use crate::core::{
+        decode::{Wanted, tree::parse},
+        identity::Kind,
+    };
 
     #[track_caller]
     fn check(value: &str, expected: Option<&str>) {
-        let node = parse(value.as_bytes()).ok().unwrap();
-        let attributes = attributes(&[("a", &node)]);
+        let value = format!(r#"{{"a":{value}}}"#);
+        let mut tree = parse(value.as_bytes()).ok().unwrap();
+        assert_eq!(attributes(tree.root(), &[("a", tree.root().get("a"))]), [], "nobody asked");
+        tree.wanted = Wanted { attributes: true };
+        let attributes = attributes(tree.root(), &[("a", tree.root().get("a"))]);
         assert_eq!(attributes.first().map(|(_, value)| &**value), expected);
     }
 

@@ -17,11 +17,14 @@
 
 use std::borrow::Cow;
 
+use smallvec::smallvec;
+
 use crate::core::{
-    decode::{Item, json::Scalar, tree::Node},
+    decode::{Item, Items, tree::Node},
     identity::{
-        Device, IdentityEvent, Kind, Place,
+        IdentityEvent, Kind, Place,
         document::VERSION,
+        fields::FIELDS,
         reason::{Ignored, Refused},
     },
     time::Timestamp,
@@ -32,8 +35,8 @@ pub(super) const PROVIDER: &str = "identity-event";
 
 /// Whether the value has the shape of this format. A type that is written as ours are is one of ours that
 /// is misspelt, and is refused as such.
-pub(super) fn recognises(node: &Node<'_>) -> bool {
-    let typed = |node: &Node<'_>| is_word(node.get("type").str());
+pub(super) fn recognises(node: Node<'_, '_>) -> bool {
+    let typed = |node: Node<'_, '_>| is_word(node.get("type").str());
     match (node, node.get("events")) {
         (Node::List(list), _) => list.first().is_some_and(|first| is_version(first) && typed(first)),
         (node, Node::List(list)) if !node.get("type").is_some() => {
@@ -43,40 +46,36 @@ pub(super) fn recognises(node: &Node<'_>) -> bool {
     }
 }
 
-/// Whether a version is that of this format; some publishers write every number with a fraction.
-pub(super) fn is_current(version: &Scalar<'_>) -> bool {
-    match version {
-        Scalar::Integer(version) => *version == i64::from(VERSION),
-        Scalar::Float(version) => (version - f64::from(VERSION)).abs() < f64::EPSILON,
+/// Whether the version is that of this format; some publishers write every number with a fraction.
+pub(super) fn is_version(node: Node<'_, '_>) -> bool {
+    match node.get("version") {
+        Node::Integer(version) => version == i64::from(VERSION),
+        Node::Float(version) => (version - f64::from(VERSION)).abs() < f64::EPSILON,
         _ => false,
     }
 }
 
 /// What the value says.
-pub(super) fn decode<'a>(node: &Node<'a>) -> Vec<Item<'a>> {
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
     let events = match node {
         Node::List(list) => list,
         node if !node.get("type").is_some() => match node.get("events") {
             Node::List(list) => list,
-            _ => return vec![item(node)],
+            _ => return smallvec![item(node)],
         },
-        node => return vec![item(node)],
+        node => return smallvec![item(node)],
     };
     if events.is_empty() {
-        return vec![Err(Ignored::Empty.into())];
+        return smallvec![Err(Ignored::Empty.into())];
     }
     events.iter().map(item).collect()
-}
-
-fn is_version(node: &Node<'_>) -> bool {
-    is_current(&node.get("version").scalar())
 }
 
 fn is_word(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
-fn item<'a>(node: &Node<'a>) -> Item<'a> {
+fn item<'a>(node: Node<'_, 'a>) -> Item<'a> {
     if !node.is_object() {
         return Err(Refused::NotAnEvent.into());
     }
@@ -88,33 +87,36 @@ fn item<'a>(node: &Node<'a>) -> Item<'a> {
 type Named<'a, T> = (Cow<'a, str>, T);
 
 /// The fields of an object; the names given to it are those of the document, with the object's own name.
-struct Fields<'n, 'a>(&'n Node<'a>);
+struct Fields<'n, 'a>(Node<'n, 'a>);
 
-impl<'a> Fields<'_, 'a> {
+impl<'n, 'a> Fields<'n, 'a> {
     fn event(&self) -> Result<IdentityEvent<'a>, Refused> {
         if self.value("version").is_some() && !is_version(self.0) {
             return Err(invalid("version", "1"));
         }
         let provider = self.text("provider")?.unwrap_or(Cow::Borrowed(PROVIDER));
-        Ok(IdentityEvent {
+        let mut event = IdentityEvent {
             id: self.text("id")?,
             time: self.time("time")?,
-            realm: self.text("realm")?,
-            realm_name: self.text("realm_name")?,
-            user: self.text("user")?,
-            user_name: self.text("user_name")?,
-            session: self.text("session")?,
             session_start: self.time("session_start")?,
-            client: self.text("client")?,
-            reason: self.text("reason")?,
-            ip: self.text("ip")?,
-            user_agent: self.text("user_agent")?,
-            device: self.object("device")?.map(|fields| fields.device()).transpose()?,
-            place: self.object("location")?.map(|fields| fields.place()).transpose()?,
+            device: self.object("device")?.map(|_| Box::default()),
+            place: self.object("location")?.map(|_| self.degrees()).transpose()?,
             person: self.person()?,
             attributes: self.attributes()?,
             ..IdentityEvent::new(self.kind()?, provider)
-        })
+        };
+        for (path, slot) in FIELDS.iter().filter_map(|field| Some((field.path, field.slot?))) {
+            if let Some(text) = self.text(path)? {
+                *slot(&mut event) = Some(text);
+            }
+        }
+        Ok(event)
+    }
+
+    fn degrees(&self) -> Result<Box<Place<'a>>, Refused> {
+        let latitude = self.number("location.latitude")?;
+        let longitude = self.number("location.longitude")?;
+        Ok(Box::new(Place { latitude, longitude, ..Place::default() }))
     }
 
     fn kind(&self) -> Result<Kind, Refused> {
@@ -124,34 +126,9 @@ impl<'a> Fields<'_, 'a> {
         }
     }
 
-    fn device(&self) -> Result<Box<Device<'a>>, Refused> {
-        Ok(Box::new(Device {
-            id: self.text("device.id")?,
-            make: self.text("device.make")?,
-            model: self.text("device.model")?,
-            platform: self.text("device.platform")?,
-            platform_version: self.text("device.platform_version")?,
-            browser: self.text("device.browser")?,
-            app_version: self.text("device.app_version")?,
-            locale: self.text("device.locale")?,
-            timezone: self.text("device.timezone")?,
-        }))
-    }
-
-    fn place(&self) -> Result<Box<Place<'a>>, Refused> {
-        Ok(Box::new(Place {
-            city: self.text("location.city")?,
-            country: self.text("location.country")?,
-            region: self.text("location.region")?,
-            postal_code: self.text("location.postal_code")?,
-            latitude: self.number("location.latitude")?,
-            longitude: self.number("location.longitude")?,
-        }))
-    }
-
     fn person(&self) -> Result<Vec<Named<'a, Vec<Cow<'a, str>>>>, Refused> {
         let Some(person) = self.object("person")? else { return Ok(Vec::new()) };
-        let text = |node: &Node<'a>| node.id().map_err(|_| invalid("person", TEXTS));
+        let text = |node: Node<'_, 'a>| node.id().map_err(|_| invalid("person", TEXTS));
         let mut read = Vec::new();
         for (name, node) in person.0.entries() {
             let values = match node {
@@ -159,7 +136,7 @@ impl<'a> Fields<'_, 'a> {
                 node => text(node).map(|text| text.into_iter().collect::<Vec<_>>()),
             }?;
             if !values.is_empty() {
-                read.push((name.clone(), values));
+                read.push((name.written(), values));
             }
         }
         Ok(read)
@@ -174,7 +151,9 @@ impl<'a> Fields<'_, 'a> {
                 Node::Float(number) => Some(number.to_string().into()),
                 node => node.id().map_err(|_| invalid("attributes", SCALARS))?,
             };
-            read.extend(value.map(|value| (name.clone(), value)));
+            if attributes.0.wants_attributes() {
+                read.extend(value.map(|value| (name.written(), value)));
+            }
         }
         Ok(read)
     }
@@ -199,7 +178,7 @@ impl<'a> Fields<'_, 'a> {
         }
     }
 
-    fn object(&self, field: &'static str) -> Result<Option<Fields<'_, 'a>>, Refused> {
+    fn object(&self, field: &'static str) -> Result<Option<Fields<'n, 'a>>, Refused> {
         match self.value(field) {
             node if is_absent(node) => Ok(None),
             node if node.is_object() => Ok(Some(Fields(node))),
@@ -207,8 +186,8 @@ impl<'a> Fields<'_, 'a> {
         }
     }
 
-    fn value(&self, field: &str) -> &Node<'a> {
-        self.0.get(field.rsplit('.').next().unwrap_or_default())
+    fn value(&self, field: &str) -> Node<'n, 'a> {
+        field.split('.').fold(self.0, Node::get)
     }
 }
 
@@ -226,8 +205,8 @@ fn invalid(field: &'static str, expected: &'static str) -> Refused {
     Refused::FieldInvalid { field, expected }
 }
 
-fn is_absent(node: &Node<'_>) -> bool {
-    !node.is_some() || matches!(node, Node::Text(text) if text.is_empty() || text == "null")
+fn is_absent(node: Node<'_, '_>) -> bool {
+    !node.is_stated()
 }
 
 #[cfg(test)]
@@ -236,7 +215,7 @@ mod tests {
 
     use super::*;
     use crate::core::{
-        decode::tree::parse,
+        decode::{Wanted, tree::parse},
         identity::{
             document::{Document, schema},
             reason::Unmapped,
@@ -270,7 +249,9 @@ mod tests {
             Err(Unmapped::Ignored(reason)) => Err(reason.code().to_string()),
             Err(Unmapped::Refused(reason)) => Err(format!("{}: {reason}", reason.code())),
         };
-        decode(&parse(value.as_bytes()).unwrap()).into_iter().map(told).collect()
+        let mut tree = parse(value.as_bytes()).unwrap();
+        tree.wanted = Wanted { attributes: true };
+        decode(tree.root()).into_iter().map(told).collect()
     }
 
     #[test]
@@ -406,7 +387,7 @@ mod tests {
 
     #[track_caller]
     fn recognised(value: &str, expected: bool) {
-        assert_eq!(recognises(&parse(value.as_bytes()).unwrap()), expected);
+        assert_eq!(recognises(parse(value.as_bytes()).unwrap().root()), expected);
     }
 
     #[test]

@@ -38,18 +38,14 @@
 //! about nobody would pass unseen. Fields that only add to an event count as absent when their type is
 //! wrong.
 
-use std::{borrow::Cow, mem::take};
-
 use crate::core::{
     decode::{
-        Item, Wanted,
-        json::{Scalar, first, read},
-        time::time,
-        tree::Node,
+        Item, Items, one,
+        tree::{Node, Tree, first, first_id},
     },
     identity::{
         IdentityEvent, Kind,
-        reason::{Ignored, Refused, Unmapped},
+        reason::{Ignored, Refused},
     },
 };
 
@@ -58,7 +54,10 @@ mod details;
 mod fields;
 mod shape;
 
-use fields::{AuthDetails, Fields, Patience, Rare};
+pub(super) use shape::recognises;
+
+use details::Details;
+use fields::Fields;
 
 /// The provider's name, as it goes into endpoint ids.
 pub const PROVIDER: &str = "keycloak";
@@ -78,130 +77,57 @@ pub const CLIENT_FAILURES: [&str; 10] = [
     "not_allowed",
 ];
 
-/// Reads a Keycloak event.
-///
-/// # Errors
-///
-/// Says why there is none: it is of no interest, or it cannot be read.
-pub fn decode(value: &[u8]) -> Result<IdentityEvent<'_>, Unmapped> {
-    let mut fields = Fields::default();
-    read(value, &mut fields)?;
-    event_of(&mut fields)
-}
-
-/// Reads a value in one pass if it has the shape of a Keycloak event, and is not in an envelope.
-///
-/// # Errors
-///
-/// The value is no JSON.
-pub(super) fn decode_own(value: &[u8], wanted: Wanted) -> Result<Option<Item<'_>>, Refused> {
-    decode_with(Patience::Long, value, wanted)
-}
-
-/// The same, but gives up early on what begins unlike most events: it may be one all the same.
-///
-/// # Errors
-///
-/// The value is no JSON.
-pub(super) fn decode_likely(value: &[u8], wanted: Wanted) -> Result<Option<Item<'_>>, Refused> {
-    decode_with(Patience::Short, value, wanted)
-}
-
-fn decode_with(patience: Patience, value: &[u8], wanted: Wanted) -> Result<Option<Item<'_>>, Refused> {
-    let mut fields = Fields::wanting(wanted);
-    fields.be(patience);
-    match read(value, &mut fields) {
-        Ok(()) if shape::fits(&fields) => Ok(Some(event_of(&mut fields))),
-        Ok(()) | Err(Refused::NotAnEvent) => Ok(None),
-        Err(reason) => Err(reason),
-    }
-}
-
-/// Whether the value has the shape of this format.
-pub(super) fn recognises(node: &Node<'_>) -> bool {
-    let mut fields = Fields::default();
-    node.fill(&mut fields);
-    shape::fits(&fields)
-}
-
 /// What the value says.
-pub(super) fn decode_node<'a>(node: &Node<'a>, wanted: Wanted) -> Vec<Item<'a>> {
-    let mut fields = Fields::wanting(wanted);
-    node.fill(&mut fields);
-    vec![event_of(&mut fields)]
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
+    one(item(node))
 }
 
-fn event_of<'a>(fields: &mut Fields<'a>) -> Item<'a> {
-    if admin::is_admin_event(fields) {
-        return admin::event_of(fields);
+fn item<'a>(node: Node<'_, 'a>) -> Item<'a> {
+    let fields = Fields::of(node);
+    if admin::is_admin_event(&fields) {
+        return admin::event_of(&fields);
     }
-    fields.settle_details();
-    let written = first(&mut fields.r#type).or(|| fields.rare.take(Rare::EventType)).id()?;
-    let written = written.ok_or(Refused::NoType)?;
-    let (name, access) = match written.strip_prefix("access.") {
+    let written = first_id(&[fields.r#type, fields.event_type])?.ok_or(Refused::NoType)?;
+    let (name, is_access) = match written.strip_prefix("access.") {
         Some(name) => (name, true),
         None => (&*written, false),
     };
-    let error = fields.error.take_text();
-    let kind = kind(name, error.as_deref())?;
-    if let Some(auth) = fields.auth.as_mut().filter(|_| !access) {
-        auth.user = Scalar::Null;
-        auth.client = Scalar::Null;
-        auth.ip = Scalar::Null;
-    }
-    if !matches!(name, "LOGIN" | "CODE_TO_TOKEN") {
-        fields.details.code_id = Scalar::Null;
-    }
+    let kind = kind(name, fields.error.text().as_deref())?;
+    let mut held = [Tree::default(), Tree::default(), Tree::default()];
+    let details = Details::of(fields.details(&mut held));
     let reason = match name {
-        "LOGIN_ERROR" => error,
+        "LOGIN_ERROR" => fields.error.text(),
         "LOGOUT" => Some("logout".into()),
-        "USER_SESSION_DELETED" => fields.details.reason.take_text(),
+        "USER_SESSION_DELETED" => details.reason.text(),
         _ => None,
     };
-    event(fields, kind, reason)
-}
-
-/// The event, each of its fields from the first of its names that has a value.
-fn event<'a>(fields: &mut Fields<'a>, kind: Kind, reason: Option<Cow<'a, str>>) -> Item<'a> {
-    let (details, rare, auth) = (&mut fields.details, &mut fields.rare, &mut fields.auth);
-    let mut of_auth =
-        |name: fn(&mut AuthDetails<'a>) -> Scalar<'a>| auth.as_deref_mut().map(name).unwrap_or_default();
+    let code_id = if matches!(name, "LOGIN" | "CODE_TO_TOKEN") { details.code_id } else { Node::Null };
+    let mut held = Tree::default();
+    let auth = fields.auth.object(&mut held);
+    // Of an event that is none of `access`, `authDetails` may be another's.
+    let of_access = |key| if is_access { auth.get(key) } else { Node::Null };
+    let times = [fields.time, fields.timestamp, fields.date_time, fields.time_column];
+    let names = [details.username, fields.username, fields.user_name, auth.get("username")];
+    let sessions = [fields.session, auth.get("sessionId"), fields.session_column, code_id];
     // Each field is named: what is filled in and then replaced costs time.
     Ok(IdentityEvent {
         kind,
         provider: PROVIDER.into(),
-        id: first(&mut fields.id).or(|| rare.take(Rare::Uid)).or(|| rare.take(Rare::EventId)).id()?,
-        time: time(&fields.time).or_else(|| rare.time(&[Rare::Timestamp, Rare::DateTime, Rare::TimeColumn])),
-        realm: first(&mut fields.realm).or(|| rare.take(Rare::RealmColumn)).id()?,
-        realm_name: fields.realm_name.take_text(),
-        user: first(&mut fields.user)
-            .or(|| of_auth(|auth| take(&mut auth.user)))
-            .or(|| rare.take(Rare::UserColumn))
-            .id()?,
-        user_name: first(&mut details.username)
-            .or(|| rare.take(Rare::Username))
-            .or(|| rare.take(Rare::UserName))
-            .or(|| of_auth(|auth| take(&mut auth.username)))
-            .text(),
-        session: first(&mut fields.session)
-            .or(|| of_auth(|auth| take(&mut auth.session)))
-            .or(|| rare.take(Rare::SessionColumn))
-            .or(|| take(&mut details.code_id))
-            .id()?,
-        client: first(&mut fields.client)
-            .or(|| of_auth(|auth| take(&mut auth.client)))
-            .or(|| rare.take(Rare::ClientColumn))
-            .text(),
+        id: first_id(&[fields.id, fields.uid, fields.event_id])?,
+        time: times.into_iter().find_map(Node::time),
+        realm: first_id(&[fields.realm, fields.realm_column])?,
+        realm_name: fields.realm_name.text(),
+        user: first_id(&[fields.user, of_access("userId"), fields.user_column])?,
+        user_name: first(&names),
+        session: first_id(&sessions)?,
+        client: first(&[fields.client, of_access("clientId"), fields.client_column]),
         reason,
-        ip: first(&mut fields.ip)
-            .or(|| of_auth(|auth| take(&mut auth.ip)))
-            .or(|| rare.take(Rare::IpColumn))
-            .text(),
-        user_agent: rare.take(Rare::UserAgent).take_text().or_else(|| details.take_user_agent().take_text()),
-        device: details.take_device(),
-        place: details.take_place(),
-        person: details.take_person(),
-        attributes: details.take_attributes(),
+        ip: first(&[fields.ip, of_access("ipAddress"), fields.ip_column]),
+        user_agent: first(&[fields.user_agent, details.user_agent]),
+        device: details.device(),
+        place: details.place(),
+        person: details.person(),
+        attributes: details.attributes,
         session_start: None,
     })
 }
@@ -222,14 +148,26 @@ fn kind(name: &str, error: Option<&str>) -> Result<Kind, Ignored> {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
-    use crate::core::time::Timestamp;
+    use crate::core::{
+        decode::{Wanted, tree::parse_record},
+        identity::reason::Unmapped,
+        time::Timestamp,
+    };
+
+    fn read(value: &[u8], wanted: Wanted) -> Item<'_> {
+        let mut tree = parse_record(value)?;
+        tree.wanted = wanted;
+        item(tree.root())
+    }
 
     const T: i64 = 1_795_382_428_244;
 
     /// What `value` says, as `field=value` in the order of their declaration; or why it says nothing.
     fn read_line(value: &str) -> String {
-        let event = match decode(value.as_bytes()) {
+        let event = match read(value.as_bytes(), Wanted::default()) {
             Ok(event) => event,
             Err(Unmapped::Ignored(reason)) => return format!("ignored: {}", reason.code()),
             Err(Unmapped::Refused(reason)) => return format!("refused: {}", reason.code()),
@@ -356,8 +294,7 @@ mod tests {
 
     /// What only some configurations use.
     fn rest_line(value: &str) -> String {
-        let item = decode_own(value.as_bytes(), Wanted { attributes: true }).ok().flatten().unwrap();
-        let event = item.ok().unwrap();
+        let event = read(value.as_bytes(), Wanted { attributes: true }).ok().unwrap();
         let place = event.place.unwrap_or_default();
         let device = event.device.unwrap_or_default();
         let mut words = Vec::new();
@@ -425,7 +362,8 @@ mod tests {
             r#""details":{"auth_method":"x","username":"a","n":17,"none":null,"list":[]}"#,
             "@auth_method=x @n=17",
         );
-        let event = decode(br#"{"type":"LOGIN","details":{"auth_method":"x"}}"#).ok().unwrap();
+        let event =
+            read(br#"{"type":"LOGIN","details":{"auth_method":"x"}}"#, Wanted::default()).ok().unwrap();
         assert!(event.attributes.is_empty());
     }
 
@@ -511,7 +449,8 @@ mod tests {
 
     #[test]
     fn ids_and_texts_are_borrowed_from_the_record() {
-        let event = decode(br#"{"type":"LOGIN","id":"i","time":1795382428244,"userId":"u"}"#).ok().unwrap();
+        let value = br#"{"type":"LOGIN","id":"i","time":1795382428244,"userId":"u"}"#;
+        let event = read(value, Wanted::default()).ok().unwrap();
         assert!(matches!(event.id, Some(Cow::Borrowed("i"))));
         assert!(matches!(event.user, Some(Cow::Borrowed("u"))));
         assert_eq!(event.time, Some(Timestamp(T)));

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt::Write};
 
 use crate::core::{
     decode::{
-        Item,
+        Item, Items, Wanted,
         tree::{Node, parse},
     },
     identity::{Device, Place, reason::Unmapped},
@@ -14,9 +14,12 @@ use crate::core::{
 /// What `decode` makes of `value`: a line for each event, the kind and then `field=value` in the order of
 /// their declaration, what is empty left out; or why there is none.
 #[track_caller]
-pub(super) fn lines(value: &str, decode: for<'a> fn(&Node<'a>) -> Vec<Item<'a>>) -> String {
+pub(super) fn lines(value: &str, decode: for<'a> fn(Node<'_, 'a>) -> Items<'a>) -> String {
     match parse(value.as_bytes()) {
-        Ok(node) => of(&decode(&node)),
+        Ok(mut tree) => {
+            tree.wanted = Wanted { attributes: true };
+            of(&decode(tree.root()))
+        }
         Err(reason) => format!("refused: {}", reason.code()),
     }
 }

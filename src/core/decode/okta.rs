@@ -38,8 +38,10 @@
 
 use std::borrow::Cow;
 
+use smallvec::smallvec;
+
 use crate::core::{
-    decode::{Item, gather, time, tree::Node},
+    decode::{Item, Items, gather, time, tree::Node},
     identity::{
         Device, IdentityEvent, Kind, Place,
         reason::{Ignored, Refused},
@@ -53,34 +55,34 @@ const PROVIDER: &str = "okta";
 const HOOK: &str = "com.okta.event_hook";
 
 /// Whether the value has the shape of this format.
-pub(super) fn recognises(node: &Node<'_>) -> bool {
+pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     let node = unwrapped(node);
     node.get("eventType").str() == HOOK
-        || is_log(node.list().first().unwrap_or(node))
-        || node.at(&["data", "events"]).list().first().is_some_and(is_log)
+        || is_log(node.first().unwrap_or(node))
+        || node.at(&["data", "events"]).first().is_some_and(is_log)
 }
 
 /// What the value says.
-pub(super) fn decode<'a>(node: &Node<'a>) -> Vec<Item<'a>> {
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
     let node = unwrapped(node);
     match (node, node.at(&["data", "events"])) {
         (Node::List(logs), _) | (_, Node::List(logs)) => gather::batch(logs, read),
-        _ if node.get("eventType").str() == HOOK => gather::batch(&[], read),
-        _ => vec![read(node)],
+        _ if node.get("eventType").str() == HOOK => smallvec![Err(Ignored::Empty.into())],
+        _ => smallvec![read(node)],
     }
 }
 
-fn unwrapped<'n, 'a>(node: &'n Node<'a>) -> &'n Node<'a> {
+fn unwrapped<'n, 'a>(node: Node<'n, 'a>) -> Node<'n, 'a> {
     let detail = node.get("detail");
     if detail.is_object() { detail } else { node }
 }
 
-fn is_log(node: &Node<'_>) -> bool {
+fn is_log(node: Node<'_, '_>) -> bool {
     let texts = ["eventType", "uuid"].iter().all(|key| !node.get(key).str().is_empty());
     texts && (node.get("outcome").is_object() || node.get("actor").is_object())
 }
 
-fn read<'a>(log: &Node<'a>) -> Item<'a> {
+fn read<'a>(log: Node<'_, 'a>) -> Item<'a> {
     if !log.is_object() {
         return Err(Refused::NotAnEvent.into());
     }
@@ -89,7 +91,7 @@ fn read<'a>(log: &Node<'a>) -> Item<'a> {
     Ok(event_of(log, kind, &name)?)
 }
 
-fn kind(name: &str, log: &Node<'_>) -> Result<Kind, Ignored> {
+fn kind(name: &str, log: Node<'_, '_>) -> Result<Kind, Ignored> {
     let result = log.at(&["outcome", "result"]).str();
     let failed = matches!(result, "FAILURE" | "DENY");
     match name {
@@ -105,19 +107,19 @@ fn kind(name: &str, log: &Node<'_>) -> Result<Kind, Ignored> {
     }
 }
 
-fn did_it_themself(log: &Node<'_>) -> bool {
+fn did_it_themself(log: Node<'_, '_>) -> bool {
     let (actor, target) = (log.get("actor"), target(log, "User"));
     is_user(actor) && actor.get("id").is_some() && actor.get("id").text() == target.get("id").text()
 }
 
-fn event_of<'a>(log: &Node<'a>, kind: Kind, name: &str) -> Result<IdentityEvent<'a>, Refused> {
+fn event_of<'a>(log: Node<'_, 'a>, kind: Kind, name: &str) -> Result<IdentityEvent<'a>, Refused> {
     let (client, actor) = (log.get("client"), log.get("actor"));
     let app = target(log, "AppInstance");
     let person = person(log, kind);
     let user = id(person.get("id"))?;
     // What an administrator did came from the administrator's address and device.
     let is_own = person.get("id").text() == actor.get("id").text();
-    let (client, device) = if is_own { (client, log.get("device")) } else { (&Node::Null, &Node::Null) };
+    let (client, device) = if is_own { (client, log.get("device")) } else { (Node::Null, Node::Null) };
     let context = log.get("authenticationContext");
     Ok(IdentityEvent {
         id: log.get("uuid").id()?,
@@ -135,48 +137,50 @@ fn event_of<'a>(log: &Node<'a>, kind: Kind, name: &str) -> Result<IdentityEvent<
         place: gather::place(place(client.get("geographicalContext"))),
         person: if user.is_some() { claims(person) } else { Vec::new() },
         user,
-        attributes: gather::attributes(&[
-            ("credentialType", context.get("credentialType")),
-            ("authenticationProvider", context.get("authenticationProvider")),
-            ("credentialProvider", context.get("credentialProvider")),
-            ("appDisplayName", app.get("displayName")),
-            ("deviceType", client.get("device")),
-            ("zone", client.get("zone")),
-        ]),
+        attributes: gather::attributes(
+            log,
+            &[
+                ("credentialType", context.get("credentialType")),
+                ("authenticationProvider", context.get("authenticationProvider")),
+                ("credentialProvider", context.get("credentialProvider")),
+                ("appDisplayName", app.get("displayName")),
+                ("deviceType", client.get("device")),
+                ("zone", client.get("zone")),
+            ],
+        ),
         ..IdentityEvent::new(kind, PROVIDER)
     })
 }
 
 /// Whom the event is about.
-fn person<'n, 'a>(log: &'n Node<'a>, kind: Kind) -> &'n Node<'a> {
+fn person<'n, 'a>(log: Node<'n, 'a>, kind: Kind) -> Node<'n, 'a> {
     let actor = log.get("actor");
     let target = match kind {
         Kind::SessionStopped | Kind::SessionsStopped | Kind::SignUp => target(log, "User"),
-        _ => &Node::Null,
+        _ => Node::Null,
     };
     match target.is_some() {
         true => target,
         false if is_user(actor) => actor,
-        false => &Node::Null,
+        false => Node::Null,
     }
 }
 
-fn is_user(actor: &Node<'_>) -> bool {
+fn is_user(actor: Node<'_, '_>) -> bool {
     matches!(actor.get("type").str(), "User" | "")
 }
 
 /// The first target of a type.
-fn target<'n, 'a>(log: &'n Node<'a>, r#type: &str) -> &'n Node<'a> {
-    let found = log.get("target").list().iter().find(|target| target.get("type").str() == r#type);
-    found.unwrap_or(&Node::Null)
+fn target<'n, 'a>(log: Node<'n, 'a>, r#type: &str) -> Node<'n, 'a> {
+    log.get("target").list().find(|target| target.get("type").str() == r#type).unwrap_or_default()
 }
 
 /// An id, unless it is the word for none.
-fn id<'a>(node: &Node<'a>) -> Result<Option<Cow<'a, str>>, Refused> {
+fn id<'a>(node: Node<'_, 'a>) -> Result<Option<Cow<'a, str>>, Refused> {
     node.id().map(|_| gather::known(node))
 }
 
-fn reason<'a>(log: &Node<'a>, kind: Kind, name: &str) -> Option<Cow<'a, str>> {
+fn reason<'a>(log: Node<'_, 'a>, kind: Kind, name: &str) -> Option<Cow<'a, str>> {
     match (kind, name) {
         (Kind::SignInFailed, _) => log.at(&["outcome", "reason"]).text(),
         (_, "user.session.end") => Some("logout".into()),
@@ -186,7 +190,7 @@ fn reason<'a>(log: &Node<'a>, kind: Kind, name: &str) -> Option<Cow<'a, str>> {
     }
 }
 
-fn of_device<'a>(device: &Node<'a>, client: &Node<'a>) -> Device<'a> {
+fn of_device<'a>(device: Node<'_, 'a>, client: Node<'_, 'a>) -> Device<'a> {
     let agent = client.get("userAgent");
     Device {
         id: gather::known(device.get("id")),
@@ -196,7 +200,7 @@ fn of_device<'a>(device: &Node<'a>, client: &Node<'a>) -> Device<'a> {
     }
 }
 
-fn place<'a>(context: &Node<'a>) -> Place<'a> {
+fn place<'a>(context: Node<'_, 'a>) -> Place<'a> {
     Place {
         city: context.get("city").text(),
         country: context.get("country").text(),
@@ -207,7 +211,7 @@ fn place<'a>(context: &Node<'a>) -> Place<'a> {
     }
 }
 
-fn claims<'a>(person: &Node<'a>) -> Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)> {
+fn claims<'a>(person: Node<'_, 'a>) -> Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)> {
     gather::person(&[("preferred_username", person.get("alternateId")), ("name", person.get("displayName"))])
 }
 

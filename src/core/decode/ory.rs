@@ -30,9 +30,11 @@
 //! The page calls the time ISO 8601 and shows one without an offset (`2025-05-16 11:18:56`), and says nowhere
 //! in which zone it is. It is read as UTC, in which Ory's services run.
 
+use smallvec::smallvec;
+
 use crate::core::{
     decode::{
-        Item, gather, time,
+        Item, Items, gather, time,
         tree::{Node, first, parse},
     },
     identity::{
@@ -55,29 +57,29 @@ const ATTRIBUTES: [&str; 6] = [
 ];
 
 /// Whether the value has the shape of this format.
-pub(super) fn recognises(node: &Node<'_>) -> bool {
+pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     let event = !node.get("name").str().is_empty() && node.get("eventAttributes").is_object();
     // What a notification holds is not looked for beyond this: it is read only once it is decoded.
     event || (is_notification(node) && node.get("Message").str().contains("\"eventAttributes\""))
 }
 
 /// What the value says.
-pub(super) fn decode<'a>(node: &Node<'a>) -> Vec<Item<'a>> {
-    vec![if is_notification(node) { notified(node) } else { read(node) }]
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
+    smallvec![if is_notification(node) { notified(node) } else { read(node) }]
 }
 
 /// A notification of Amazon SNS without raw delivery.
-fn is_notification(node: &Node<'_>) -> bool {
+fn is_notification(node: Node<'_, '_>) -> bool {
     node.get("Type").str() == "Notification" && node.get("MessageId").is_some()
 }
 
-fn notified<'a>(node: &Node<'a>) -> Item<'a> {
+fn notified<'a>(node: Node<'_, 'a>) -> Item<'a> {
     let message = parse(node.get("Message").str().as_bytes())?.into_owned();
     let id = node.get("MessageId").id()?;
-    Ok(IdentityEvent { id, ..read(&message)? })
+    Ok(IdentityEvent { id, ..read(message.root())? })
 }
 
-fn read<'a>(node: &Node<'a>) -> Item<'a> {
+fn read<'a>(node: Node<'_, 'a>) -> Item<'a> {
     if !node.is_object() {
         return Err(Refused::NotAnEvent.into());
     }
@@ -103,7 +105,7 @@ fn kind(name: &str) -> Result<Kind, Ignored> {
     }
 }
 
-fn event<'a>(kind: Kind, node: &Node<'a>, of: &Node<'a>) -> Result<IdentityEvent<'a>, Refused> {
+fn event<'a>(kind: Kind, node: Node<'_, 'a>, of: Node<'_, 'a>) -> Result<IdentityEvent<'a>, Refused> {
     let project = node.get("projectId").id()?;
     let session = of.get("SessionID").id()?;
     let place = Place {
@@ -112,7 +114,7 @@ fn event<'a>(kind: Kind, node: &Node<'a>, of: &Node<'a>) -> Result<IdentityEvent
         country: of.get("GeoLocationCountry").text(),
         ..Place::default()
     };
-    let mut attributes = gather::attributes(&ATTRIBUTES.map(|name| (name, of.get(name))));
+    let mut attributes = gather::attributes(node, &ATTRIBUTES.map(|name| (name, of.get(name))));
     let (session, beside) = if kind == Kind::SignIn { (None, session) } else { (session, None) };
     attributes.extend(beside.map(|session| ("SessionID".into(), session)));
     Ok(IdentityEvent {
@@ -222,7 +224,7 @@ mod tests {
 
     #[track_caller]
     fn recognised(value: &str, expected: bool) {
-        assert_eq!(recognises(&parse(value.as_bytes()).ok().unwrap()), expected);
+        assert_eq!(recognises(parse(value.as_bytes()).ok().unwrap().root()), expected);
     }
 
     #[test]

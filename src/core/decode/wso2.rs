@@ -39,9 +39,11 @@
 
 use std::borrow::Cow;
 
+use smallvec::smallvec;
+
 use crate::core::{
     decode::{
-        Item,
+        Item, Items,
         gather::{self, Copies, Person},
         tree::{Node, first},
     },
@@ -73,23 +75,24 @@ const CLAIMS: [(&str, &str); 8] = [
 ];
 
 /// Whether the value has the shape of this format.
-pub(super) fn recognises(node: &Node<'_>) -> bool {
-    events(node).entries().iter().any(|(uri, _)| type_of(uri).is_some())
+pub(super) fn recognises(node: Node<'_, '_>) -> bool {
+    events(node).entries().any(|(uri, _)| type_of(uri.str()).is_some())
 }
 
 /// What the value says.
-pub(super) fn decode<'a>(node: &Node<'a>) -> Vec<Item<'a>> {
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
     let set = match set(node) {
         Ok(set) => set,
-        Err(reason) => return vec![Err(reason.into())],
+        Err(reason) => return smallvec![Err(reason.into())],
     };
     let mut copies = Copies::new();
-    let events = events(node).entries().iter();
-    let items: Vec<_> = events.flat_map(|(uri, event)| items(uri, event, &set, &mut copies)).collect();
-    if items.is_empty() { vec![Err(Ignored::Empty.into())] } else { items }
+    let events = events(node).entries();
+    let items: Items<'_> =
+        events.flat_map(|(uri, event)| items(uri.str(), event, &set, &mut copies)).collect();
+    if items.is_empty() { smallvec![Err(Ignored::Empty.into())] } else { items }
 }
 
-fn events<'n, 'a>(node: &'n Node<'a>) -> &'n Node<'a> {
+fn events<'n, 'a>(node: Node<'n, 'a>) -> Node<'n, 'a> {
     let events = node.get("events");
     if events.is_some() { events } else { node.get("event") }
 }
@@ -101,7 +104,7 @@ fn type_of(uri: &str) -> Option<&str> {
 }
 
 /// What the events of one token share.
-fn set<'a>(node: &Node<'a>) -> Result<IdentityEvent<'a>, Refused> {
+fn set<'a>(node: Node<'_, 'a>) -> Result<IdentityEvent<'a>, Refused> {
     if !node.is_object() {
         return Err(Refused::NotAnEvent);
     }
@@ -112,23 +115,23 @@ fn set<'a>(node: &Node<'a>) -> Result<IdentityEvent<'a>, Refused> {
         id: node.get("jti").id()?,
         time: node.get("iat").time(),
         realm: node.get("iss").text(),
-        attributes: gather::attributes(&[("rci", node.get("rci"))]),
+        attributes: gather::attributes(node, &[("rci", node.get("rci"))]),
         ..IdentityEvent::new(Kind::Activity, PROVIDER)
     })
 }
 
-fn items<'a>(uri: &str, event: &Node<'a>, set: &IdentityEvent<'a>, copies: &mut Copies) -> Vec<Item<'a>> {
+fn items<'a>(uri: &str, event: Node<'_, 'a>, set: &IdentityEvent<'a>, copies: &mut Copies) -> Items<'a> {
     let read = kind(uri, event).map_err(Into::into).and_then(|kind| {
         let shared = copies.of(set)?;
         Ok(read(kind, event, shared)?)
     });
     match read {
         Ok(read) if read.kind == Kind::SessionStopped => ends(event, read, copies),
-        read => vec![read],
+        read => smallvec![read],
     }
 }
 
-fn kind(uri: &str, event: &Node<'_>) -> Result<Kind, Ignored> {
+fn kind(uri: &str, event: Node<'_, '_>) -> Result<Kind, Ignored> {
     match type_of(uri).unwrap_or_default() {
         "loginSuccess" => Ok(Kind::SignIn),
         "loginFailed" => Ok(Kind::SignInFailed),
@@ -140,7 +143,11 @@ fn kind(uri: &str, event: &Node<'_>) -> Result<Kind, Ignored> {
     }
 }
 
-fn read<'a>(kind: Kind, event: &Node<'a>, shared: IdentityEvent<'a>) -> Result<IdentityEvent<'a>, Refused> {
+fn read<'a>(
+    kind: Kind,
+    event: Node<'_, 'a>,
+    shared: IdentityEvent<'a>,
+) -> Result<IdentityEvent<'a>, Refused> {
     let (user_name, person) = claims(event.at(&["user", "claims"]));
     let application = event.get("application");
     let initiator = event.get("initiatorType");
@@ -148,12 +155,15 @@ fn read<'a>(kind: Kind, event: &Node<'a>, shared: IdentityEvent<'a>) -> Result<I
     let by_the_user = matches!(initiator.str(), "" | "USER");
     let address = if by_the_user { event.get("initiatorIpAddress").text() } else { None };
     let mut attributes = shared.attributes;
-    attributes.extend(gather::attributes(&[
-        ("organization", event.at(&["organization", "id"])),
-        ("idp", event.at(&["reason", "context", "failedStep", "idp"])),
-        ("authenticator", event.at(&["reason", "context", "failedStep", "authenticator"])),
-        ("authenticationMethods", event.get("authenticationMethods")),
-    ]));
+    attributes.extend(gather::attributes(
+        event,
+        &[
+            ("organization", event.at(&["organization", "id"])),
+            ("idp", event.at(&["reason", "context", "failedStep", "idp"])),
+            ("authenticator", event.at(&["reason", "context", "failedStep", "authenticator"])),
+            ("authenticationMethods", event.get("authenticationMethods")),
+        ],
+    ));
     Ok(IdentityEvent {
         kind,
         realm: event.at(&["tenant", "id"]).id()?.or(shared.realm),
@@ -175,28 +185,28 @@ fn read<'a>(kind: Kind, event: &Node<'a>, shared: IdentityEvent<'a>) -> Result<I
     })
 }
 
-fn session<'a>(event: &Node<'a>) -> Result<Option<Cow<'a, str>>, Refused> {
+fn session<'a>(event: Node<'_, 'a>) -> Result<Option<Cow<'a, str>>, Refused> {
     let id = event.at(&["session", "id"]).id()?;
     Ok(if id.is_some() { id } else { event.get("sessionId").id()? })
 }
 
 /// The end of each session that was revoked; of one alone where there is no list of them.
-fn ends<'a>(event: &Node<'a>, read: IdentityEvent<'a>, copies: &mut Copies) -> Vec<Item<'a>> {
+fn ends<'a>(event: Node<'_, 'a>, read: IdentityEvent<'a>, copies: &mut Copies) -> Items<'a> {
     match event.get("sessions") {
         Node::List(sessions) => sessions.iter().map(|session| end(session, &read, copies)).collect(),
-        _ => vec![Ok(read)],
+        _ => smallvec![Ok(read)],
     }
 }
 
-fn end<'a>(session: &Node<'a>, read: &IdentityEvent<'a>, copies: &mut Copies) -> Item<'a> {
+fn end<'a>(session: Node<'_, 'a>, read: &IdentityEvent<'a>, copies: &mut Copies) -> Item<'a> {
     let session = session.get("id").id()?;
     Ok(IdentityEvent { session, ..copies.of(read)? })
 }
 
 /// The user name, and what else the claims say of the person.
-fn claims<'a>(claims: &Node<'a>) -> (Option<Cow<'a, str>>, Person<'a>) {
-    let mut user_name = &Node::Null;
-    let mut person = CLAIMS.map(|(_, name)| (name, &Node::Null));
+fn claims<'a>(claims: Node<'_, 'a>) -> (Option<Cow<'a, str>>, Person<'a>) {
+    let mut user_name = Node::Null;
+    let mut person = CLAIMS.map(|(_, name)| (name, Node::Null));
     for claim in claims.list() {
         let name = claim.get("uri").str().strip_prefix(CLAIM).unwrap_or_default();
         if name == "username" {

@@ -64,7 +64,7 @@ impl<'a> Subject<'a> {
     /// # Errors
     ///
     /// An id has another type than text.
-    pub(super) fn of_token(token: &Node<'a>) -> Result<Option<Self>, Refused> {
+    pub(super) fn of_token(token: Node<'_, 'a>) -> Result<Option<Self>, Refused> {
         let stated = [token.get("sub_id"), token.get("subject")].into_iter().find(|node| node.is_object());
         if let Some(stated) = stated {
             return Self::of(stated).map(Some);
@@ -82,7 +82,7 @@ impl<'a> Subject<'a> {
     /// # Errors
     ///
     /// An id has another type than text.
-    pub(super) fn of(stated: &Node<'a>) -> Result<Self, Refused> {
+    pub(super) fn of(stated: Node<'_, 'a>) -> Result<Self, Refused> {
         let mut subject = Self::default();
         if is_complex(stated) {
             subject.parts(stated)?;
@@ -104,7 +104,7 @@ impl<'a> Subject<'a> {
         self
     }
 
-    fn parts(&mut self, complex: &Node<'a>) -> Result<(), Refused> {
+    fn parts(&mut self, complex: Node<'_, 'a>) -> Result<(), Refused> {
         self.user(complex.get("user"))?;
         self.session = id(complex.get("session"))?;
         self.tenant = id(complex.get("tenant"))?;
@@ -114,15 +114,15 @@ impl<'a> Subject<'a> {
         Ok(())
     }
 
-    fn user(&mut self, user: &Node<'a>) -> Result<(), Refused> {
+    fn user(&mut self, user: Node<'_, 'a>) -> Result<(), Refused> {
         if format(user) == "aliases" {
-            let mut aliases = user.get("identifiers").list().iter().take(MOST_ALIASES);
+            let mut aliases = user.get("identifiers").list().take(MOST_ALIASES);
             return aliases.try_for_each(|alias| self.identifier(alias));
         }
         self.identifier(user)
     }
 
-    fn identifier(&mut self, user: &Node<'a>) -> Result<(), Refused> {
+    fn identifier(&mut self, user: Node<'_, 'a>) -> Result<(), Refused> {
         match format(user) {
             "opaque" => self.user_id(user.get("id").id()?),
             "iss_sub" | "iss-sub" => self.user_id(user.get("sub").id()?),
@@ -161,12 +161,12 @@ impl<'a> Subject<'a> {
 }
 
 /// The format; drafts called it `subject_type`.
-fn format<'n>(subject: &'n Node<'_>) -> &'n str {
+fn format<'n>(subject: Node<'n, '_>) -> &'n str {
     let format = subject.get("format");
     if format.is_some() { format.str() } else { subject.get("subject_type").str() }
 }
 
-fn is_complex(subject: &Node<'_>) -> bool {
+fn is_complex(subject: Node<'_, '_>) -> bool {
     let parts = ["user", "session", "tenant", "device", "application"];
     match format(subject) {
         "complex" => true,
@@ -176,7 +176,7 @@ fn is_complex(subject: &Node<'_>) -> bool {
 }
 
 /// The id of a part, whatever its format.
-fn id<'a>(part: &Node<'a>) -> Result<Option<Cow<'a, str>>, Refused> {
+fn id<'a>(part: Node<'_, 'a>) -> Result<Option<Cow<'a, str>>, Refused> {
     let named = IDS.iter().map(|key| part.get(key)).find(|node| node.is_some());
     named.map_or(Ok(None), Node::id)
 }

@@ -179,15 +179,15 @@ fn few_bytes_do_not_become_many() {
     let opaque = format!(r#"{{"format":"opaque","id":"{id}"}}"#);
     for subject in [opaque.clone(), format!(r#"{{"format":"complex","device":{opaque}}}"#)] {
         let value = format!(r#"{{"sub_id":{subject},"events":{{{events}}}}}"#);
-        let node = parse(value.as_bytes()).ok().unwrap();
-        let read = decode(&node).iter().filter(|item| item.is_ok()).count();
+        let tree = parse(value.as_bytes()).ok().unwrap();
+        let read = decode(tree.root()).iter().filter(|item| item.is_ok()).count();
         assert!(read < 200, "{read} copies");
     }
 }
 
 #[track_caller]
 fn recognised(value: &str, expected: bool) {
-    assert_eq!(recognises(&parse(value.as_bytes()).ok().unwrap()), expected);
+    assert_eq!(recognises(parse(value.as_bytes()).ok().unwrap().root()), expected);
 }
 
 #[test]

@@ -186,7 +186,7 @@ fn what_is_no_event_says_why() {
 
 #[track_caller]
 fn recognised(value: &str, expected: bool) {
-    assert_eq!(recognises(&parse(value.as_bytes()).ok().unwrap()), expected);
+    assert_eq!(recognises(parse(value.as_bytes()).ok().unwrap().root()), expected);
 }
 
 #[test]

@@ -47,13 +47,13 @@ const CLAIMS: [&str; 12] = [
 ];
 
 /// Whether the value has the shape of this format.
-pub(super) fn recognises(node: &Node<'_>) -> bool {
+pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     let text = |key: &str| !node.get(key).str().is_empty();
     text("triggerSource") && text("userPoolId") && node.get("request").is_object()
 }
 
 /// What the value says.
-pub(super) fn read<'a>(node: &Node<'a>) -> Item<'a> {
+pub(super) fn read<'a>(node: Node<'_, 'a>) -> Item<'a> {
     let source = node.get("triggerSource").id()?.ok_or(Refused::NoType)?;
     let kind = kind(&source)?;
     Ok(event(kind, node)?)
@@ -67,7 +67,7 @@ fn kind(source: &str) -> Result<Kind, Ignored> {
     }
 }
 
-fn event<'a>(kind: Kind, node: &Node<'a>) -> Result<IdentityEvent<'a>, Refused> {
+fn event<'a>(kind: Kind, node: Node<'_, 'a>) -> Result<IdentityEvent<'a>, Refused> {
     let person = node.at(&["request", "userAttributes"]);
     let user_name = node.get("userName").id()?;
     let sub = person.get("sub").id()?;
@@ -79,11 +79,14 @@ fn event<'a>(kind: Kind, node: &Node<'a>) -> Result<IdentityEvent<'a>, Refused> 
         user_name,
         client: node.at(&["callerContext", "clientId"]).text(),
         person: gather::person(&CLAIMS.map(|claim| (claim, person.get(claim)))),
-        attributes: gather::attributes(&[
-            ("triggerSource", node.get("triggerSource")),
-            ("region", node.get("region")),
-            ("newDeviceUsed", node.at(&["request", "newDeviceUsed"])),
-        ]),
+        attributes: gather::attributes(
+            node,
+            &[
+                ("triggerSource", node.get("triggerSource")),
+                ("region", node.get("region")),
+                ("newDeviceUsed", node.at(&["request", "newDeviceUsed"])),
+            ],
+        ),
         ..IdentityEvent::new(kind, PROVIDER)
     })
 }

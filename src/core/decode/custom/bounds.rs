@@ -154,13 +154,15 @@ fn range<'a>(from: Val, end: Val, by: Val) -> ValXs<'a, Val> {
 
 #[cfg(test)]
 mod tests {
-    use crate::core::decode::{custom::Filter, tree::parse};
+    use crate::core::decode::{Wanted, custom::Filter, tree::parse};
 
     /// Whether the user of the event that `filter` makes of `record` is `expected`; none of a failure.
     #[track_caller]
     fn check(filter: &str, record: &str, expected: Option<&str>) {
         let filter = format!(r#"{{type: "activity", user: ({filter} | tostring)}}"#);
-        let items = Filter::compile(&filter).unwrap().decode(&parse(record.as_bytes()).unwrap());
+        let items = Filter::compile(&filter)
+            .unwrap()
+            .decode(parse(record.as_bytes()).unwrap().root(), Wanted::default());
         let user = items.into_iter().next().unwrap().ok().and_then(|event| event.user);
         assert_eq!(user.as_deref(), expected, "{filter}");
     }

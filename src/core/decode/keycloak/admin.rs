@@ -22,12 +22,8 @@ use std::borrow::Cow;
 use crate::core::{
     decode::{
         Item,
-        json::first,
-        keycloak::{
-            PROVIDER,
-            fields::{Fields, Rare},
-        },
-        time::time,
+        keycloak::{PROVIDER, fields::Fields},
+        tree::{Node, first, first_id},
     },
     identity::{
         IdentityEvent, Kind,
@@ -39,20 +35,21 @@ use crate::core::{
 const REASON: &str = "admin_logout";
 
 /// An admin event has an operation and a resource, and most publishers give it no type.
-pub(super) fn is_admin_event(fields: &Fields<'_>) -> bool {
-    let operation = fields.rare.has(&[Rare::Operation, Rare::OperationColumn]);
-    let resource = fields.rare.has(&[Rare::Resource, Rare::ResourceText, Rare::ResourceColumn]);
-    (operation && resource) || fields.r#type.text().is_some_and(|text| text.starts_with("admin."))
+pub(super) fn is_admin_event(fields: &Fields<'_, '_>) -> bool {
+    let has = |nodes: &[Node<'_, '_>]| nodes.iter().any(|node| node.word().is_some());
+    let has_operation = has(&[fields.operation, fields.operation_column]);
+    let has_resource = || has(&[fields.resource, fields.resource_text, fields.resource_column]);
+    (has_operation && has_resource()) || fields.r#type.str().starts_with("admin.")
 }
 
 /// What an admin event says.
-pub(super) fn event_of<'a>(fields: &mut Fields<'a>) -> Item<'a> {
-    if fields.error.text().is_some() {
+pub(super) fn event_of<'a>(fields: &Fields<'_, 'a>) -> Item<'a> {
+    if fields.error.word().is_some() {
         return Err(Ignored::AdminEvent.into());
     }
     let (operation, resource) = what(fields);
-    let path = text_of(fields, &[Rare::Path, Rare::PathColumn]).unwrap_or_default();
-    let mut about = |kind| Ok(event(fields, kind)?);
+    let path = first(&[fields.path, fields.path_column]).unwrap_or_default();
+    let about = |kind| Ok(event(fields, kind)?);
     match (operation.as_deref(), resource.as_deref()) {
         (Some("ACTION"), Some("USER")) => {
             let user = part(&path, |path| path.strip_prefix("users/")?.strip_suffix("/logout"));
@@ -69,11 +66,10 @@ pub(super) fn event_of<'a>(fields: &mut Fields<'a>) -> Item<'a> {
 }
 
 /// The operation and the resource.
-fn what<'a>(fields: &mut Fields<'a>) -> (Option<Cow<'a, str>>, Option<Cow<'a, str>>) {
-    let operation = text_of(fields, &[Rare::Operation, Rare::OperationColumn]);
-    let resource = text_of(fields, &[Rare::Resource, Rare::ResourceText, Rare::ResourceColumn]);
-    let written = fields.r#type.take_text();
-    let parts = written.as_deref().and_then(|text| text.strip_prefix("admin.")?.rsplit_once('-'));
+fn what<'a>(fields: &Fields<'_, 'a>) -> (Option<Cow<'a, str>>, Option<Cow<'a, str>>) {
+    let operation = first(&[fields.operation, fields.operation_column]);
+    let resource = first(&[fields.resource, fields.resource_text, fields.resource_column]);
+    let parts = fields.r#type.str().strip_prefix("admin.").and_then(|text| text.rsplit_once('-'));
     let owned = |text: &str| Cow::Owned(text.to_owned());
     match parts {
         Some((middle, end)) => {
@@ -81,10 +77,6 @@ fn what<'a>(fields: &mut Fields<'a>) -> (Option<Cow<'a, str>>, Option<Cow<'a, st
         }
         None => (operation, resource),
     }
-}
-
-fn text_of<'a>(fields: &mut Fields<'a>, names: &[Rare]) -> Option<Cow<'a, str>> {
-    names.iter().find_map(|name| fields.rare.take(*name).take_text())
 }
 
 /// The one segment of a path that `cut` leaves, borrowed where the path is.
@@ -97,13 +89,13 @@ fn part<'a>(path: &Cow<'a, str>, cut: fn(&str) -> Option<&str>) -> Option<Cow<'a
 }
 
 /// The event, without the administrator.
-fn event<'a>(fields: &mut Fields<'a>, kind: Kind) -> Result<IdentityEvent<'a>, Refused> {
-    let rare = &mut fields.rare;
+fn event<'a>(fields: &Fields<'_, 'a>, kind: Kind) -> Result<IdentityEvent<'a>, Refused> {
+    let times = [fields.time, fields.timestamp, fields.date_time, fields.admin_time];
     Ok(IdentityEvent {
-        id: first(&mut fields.id).or(|| rare.take(Rare::Uid)).or(|| rare.take(Rare::EventId)).id()?,
-        time: time(&fields.time).or_else(|| rare.time(&[Rare::Timestamp, Rare::DateTime, Rare::AdminTime])),
-        realm: first(&mut fields.realm).or(|| rare.take(Rare::RealmColumn)).id()?,
-        realm_name: fields.realm_name.take_text(),
+        id: first_id(&[fields.id, fields.uid, fields.event_id])?,
+        time: times.into_iter().find_map(Node::time),
+        realm: first_id(&[fields.realm, fields.realm_column])?,
+        realm_name: fields.realm_name.text(),
         reason: Some(REASON.into()),
         ..IdentityEvent::new(kind, PROVIDER)
     })

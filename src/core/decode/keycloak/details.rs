@@ -16,195 +16,124 @@ use std::borrow::Cow;
 
 use crate::core::{
     decode::{
-        Wanted,
-        json::{Keys, Scalar, Slot},
+        gather::{self, Person},
+        tree::{Node, first},
     },
     identity::{Device, Place},
 };
 
-/// The claims of the person, each with the keys that state it.
-const PERSON: [(&str, [Extra; 2]); 3] = [
-    ("email", [Extra::UpdatedEmail, Extra::Email]),
-    ("given_name", [Extra::UpdatedFirstName, Extra::FirstName]),
-    ("family_name", [Extra::UpdatedLastName, Extra::LastName]),
-];
-
-/// What is read of the details.
+/// What is read of the details, gathered in one pass.
 #[derive(Default)]
-pub(super) struct Details<'a> {
-    pub(super) username: Scalar<'a>,
-    pub(super) code_id: Scalar<'a>,
-    pub(super) reason: Scalar<'a>,
-    extras: Vec<(Extra, Scalar<'a>)>,
-    others: Vec<(String, Scalar<'a>)>,
-    wanted: Wanted,
+pub(super) struct Details<'t, 'a> {
+    pub(super) username: Node<'t, 'a>,
+    pub(super) code_id: Node<'t, 'a>,
+    pub(super) reason: Node<'t, 'a>,
+    pub(super) user_agent: Node<'t, 'a>,
+    email: Node<'t, 'a>,
+    updated_email: Node<'t, 'a>,
+    first_name: Node<'t, 'a>,
+    updated_first_name: Node<'t, 'a>,
+    last_name: Node<'t, 'a>,
+    updated_last_name: Node<'t, 'a>,
+    country: Node<'t, 'a>,
+    region: Node<'t, 'a>,
+    city: Node<'t, 'a>,
+    latitude: Node<'t, 'a>,
+    longitude: Node<'t, 'a>,
+    browser: Node<'t, 'a>,
+    system: Node<'t, 'a>,
+    device_type: Node<'t, 'a>,
+    /// Whether something of a person, a place or a device was read: few events have any.
+    has_extras: bool,
+    /// The other texts, if they are wanted.
+    pub(super) attributes: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
-/// A key that few events have.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Extra {
-    Email,
-    UpdatedEmail,
-    FirstName,
-    UpdatedFirstName,
-    LastName,
-    UpdatedLastName,
-    Country,
-    Region,
-    City,
-    Latitude,
-    Longitude,
-    Browser,
-    System,
-    DeviceType,
-    UserAgent,
-}
-
-/// What is said of a person, as an identity event has it.
-pub(super) type Person<'a> = Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>;
-
-impl<'a> Details<'a> {
-    pub(super) fn wanting(wanted: Wanted) -> Self {
+impl<'t, 'a> Details<'t, 'a> {
+    pub(super) fn of(node: Node<'t, 'a>) -> Self {
         let mut details = Self::default();
-        details.want(wanted);
+        let wants_attributes = node.wants_attributes();
+        for (key, value) in node.entries() {
+            match details.named(key.str()) {
+                Some(field) => *field = value,
+                None if wants_attributes => {
+                    details.attributes.extend(value.text().map(|text| (key.written(), text)));
+                }
+                None => {}
+            }
+        }
         details
     }
 
-    /// Reads what is wanted from now on.
-    pub(super) fn want(&mut self, wanted: Wanted) {
-        self.wanted = wanted;
-    }
-
-    pub(super) fn wanted(&self) -> Wanted {
-        self.wanted
-    }
-
-    /// Whether nothing was read.
-    pub(super) fn is_empty(&self) -> bool {
-        let null = |value: &Scalar<'_>| matches!(value, Scalar::Null);
-        null(&self.username)
-            && null(&self.code_id)
-            && null(&self.reason)
-            && self.extras.is_empty()
-            && self.others.is_empty()
-    }
-
-    pub(super) fn take_person(&mut self) -> Person<'a> {
-        if self.extras.is_empty() {
+    pub(super) fn person(&self) -> Person<'a> {
+        let claims = [
+            ("email", [self.updated_email, self.email]),
+            ("given_name", [self.updated_first_name, self.first_name]),
+            ("family_name", [self.updated_last_name, self.last_name]),
+        ];
+        if !self.has_extras {
             return Vec::new();
         }
-        let claim = |(name, keys): (&'static str, [Extra; 2])| {
-            let text = keys.into_iter().find_map(|key| self.take(key).take_text())?;
-            Some((name.into(), vec![text]))
-        };
-        PERSON.into_iter().filter_map(claim).collect()
+        let claim =
+            |(name, nodes): (&'static str, [Node<'t, 'a>; 2])| Some((name.into(), vec![first(&nodes)?]));
+        claims.into_iter().filter_map(claim).collect()
     }
 
-    pub(super) fn take_place(&mut self) -> Option<Box<Place<'a>>> {
-        if self.extras.is_empty() {
+    pub(super) fn place(&self) -> Option<Box<Place<'a>>> {
+        if !self.has_extras {
             return None;
         }
-        let place = Place {
-            city: self.take(Extra::City).take_text(),
-            country: self.take(Extra::Country).take_text(),
-            region: self.take(Extra::Region).take_text(),
+        gather::place(Place {
+            city: self.city.text(),
+            country: self.country.text(),
+            region: self.region.text(),
             postal_code: None,
-            latitude: degrees(&self.take(Extra::Latitude)),
-            longitude: degrees(&self.take(Extra::Longitude)),
-        };
-        (place != Place::default()).then(|| Box::new(place))
-    }
-
-    pub(super) fn take_device(&mut self) -> Option<Box<Device<'a>>> {
-        if self.extras.is_empty() {
-            return None;
-        }
-        let device = Device {
-            browser: self.take(Extra::Browser).take_text(),
-            platform: self.take(Extra::System).take_text(),
-            model: self.take(Extra::DeviceType).take_text(),
-            ..Device::default()
-        };
-        (device != Device::default()).then(|| Box::new(device))
-    }
-
-    pub(super) fn take_user_agent(&mut self) -> Scalar<'a> {
-        if self.extras.is_empty() { Scalar::Null } else { self.take(Extra::UserAgent) }
-    }
-
-    /// The other texts; of a key that occurs twice the last value.
-    pub(super) fn take_attributes(&mut self) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
-        let others = std::mem::take(&mut self.others).into_iter();
-        others.filter_map(|(key, mut value)| Some((key.into(), value.take_text()?))).collect()
-    }
-
-    fn take(&mut self, name: Extra) -> Scalar<'a> {
-        let found = self.extras.iter_mut().rev().find(|(extra, _)| *extra == name);
-        found.map(|(_, value)| std::mem::take(value)).unwrap_or_default()
-    }
-
-    /// Where another key belongs. Not a part of `slot`, which is quicker without it.
-    #[inline(never)]
-    fn other(&mut self, key: &str) -> Slot<'_, 'a> {
-        if let Some(extra) = Extra::named(key) {
-            let last = self.extras.len();
-            self.extras.push((extra, Scalar::Null));
-            return Slot::Value(&mut self.extras[last].1);
-        }
-        if !self.wanted.attributes {
-            return Slot::Unread;
-        }
-        let last = self.others.len();
-        self.others.push((key.to_owned(), Scalar::Null));
-        Slot::Value(&mut self.others[last].1)
-    }
-}
-
-impl Extra {
-    fn named(key: &str) -> Option<Self> {
-        Some(match key {
-            "email" => Self::Email,
-            "updated_email" => Self::UpdatedEmail,
-            "first_name" => Self::FirstName,
-            "updated_first_name" => Self::UpdatedFirstName,
-            "last_name" => Self::LastName,
-            "updated_last_name" => Self::UpdatedLastName,
-            "geo_country" => Self::Country,
-            "geo_region" => Self::Region,
-            "geo_city" => Self::City,
-            "geo_lat" => Self::Latitude,
-            "geo_lon" => Self::Longitude,
-            "ua_browser" => Self::Browser,
-            "ua_os" => Self::System,
-            "ua_device_type" => Self::DeviceType,
-            "user_agent" | "userAgent" => Self::UserAgent,
-            _ => return None,
+            latitude: self.latitude.number(),
+            longitude: self.longitude.number(),
         })
     }
-}
 
-fn degrees(value: &Scalar<'_>) -> Option<f64> {
-    match value {
-        #[expect(clippy::cast_precision_loss, reason = "degrees are small numbers")]
-        Scalar::Integer(number) => Some(*number as f64),
-        Scalar::Float(number) => Some(*number),
-        Scalar::Text(text) => text.parse().ok(),
-        Scalar::Null | Scalar::Other => None,
-    }
-    .filter(|degrees: &f64| degrees.is_finite())
-}
-
-impl<'a> Keys<'a> for Details<'a> {
-    fn clear(&mut self) {
-        *self = Self::wanting(self.wanted);
-    }
-
-    fn slot(&mut self, key: &str) -> Slot<'_, 'a> {
-        match key {
-            "username" => Slot::Value(&mut self.username),
-            "code_id" => Slot::Value(&mut self.code_id),
-            "reason" => Slot::Value(&mut self.reason),
-            _ => self.other(key),
+    pub(super) fn device(&self) -> Option<Box<Device<'a>>> {
+        if !self.has_extras {
+            return None;
         }
+        gather::device(Device {
+            browser: self.browser.text(),
+            platform: self.system.text(),
+            model: self.device_type.text(),
+            ..Device::default()
+        })
+    }
+
+    fn named(&mut self, key: &str) -> Option<&mut Node<'t, 'a>> {
+        match key {
+            "username" => Some(&mut self.username),
+            "code_id" => Some(&mut self.code_id),
+            "reason" => Some(&mut self.reason),
+            "user_agent" | "userAgent" => Some(&mut self.user_agent),
+            _ => self.extra(key),
+        }
+    }
+
+    fn extra(&mut self, key: &str) -> Option<&mut Node<'t, 'a>> {
+        let field = match key {
+            "email" => &mut self.email,
+            "updated_email" => &mut self.updated_email,
+            "first_name" => &mut self.first_name,
+            "updated_first_name" => &mut self.updated_first_name,
+            "last_name" => &mut self.last_name,
+            "updated_last_name" => &mut self.updated_last_name,
+            "geo_country" => &mut self.country,
+            "geo_region" => &mut self.region,
+            "geo_city" => &mut self.city,
+            "geo_lat" => &mut self.latitude,
+            "geo_lon" => &mut self.longitude,
+            "ua_browser" => &mut self.browser,
+            "ua_os" => &mut self.system,
+            "ua_device_type" => &mut self.device_type,
+            _ => return None,
+        };
+        self.has_extras = true;
+        Some(field)
     }
 }

@@ -1,53 +1,33 @@
-//! How a Keycloak event is known from another provider's, by the fields that were read of it.
+//! How a Keycloak event is known from another provider's.
 //!
 //! Knows nothing of what it says. Keycloak's types are capitals (`LOGIN_ERROR`), alone or after `access.`
 //! or `admin.`; every publisher writes the realm's id or the user's, the session's or the client's. A realm
 //! without a type is a Keycloak event that lacks it, and is refused as such. A document of our own format is
-//! none, whatever else it has.
+//! no Keycloak event, whatever else it has.
 
 use crate::core::{
     decode::{
-        identity_event::is_current,
-        json::Scalar,
-        keycloak::{
-            admin::is_admin_event,
-            fields::{Fields, Rare},
-            kind,
-        },
+        identity_event,
+        keycloak::{admin, fields::Fields, kind},
+        tree::Node,
     },
     identity::Kind,
 };
 
-/// Whether the fields are those of a Keycloak event.
-pub(super) fn fits(fields: &Fields<'_>) -> bool {
-    let written = fields.r#type.text().or_else(|| fields.rare.get(Rare::EventType)?.text());
-    match written {
+/// Whether the value has the shape of this format.
+pub(in crate::core::decode) fn recognises(node: Node<'_, '_>) -> bool {
+    let has = |keys: &[&str]| keys.iter().any(|key| node.get(key).is_stated());
+    let has_realm = || has(&["realmId", "realmName", "realm_id"]);
+    let has_subject = || has(&["userId", "sessionId", "clientId", "user_id", "session_id", "client_id"]);
+    let name = [node.get("type"), node.get("eventType")].into_iter().find_map(Node::word);
+    match name {
         Some(name) if name.starts_with("access.") => true,
-        Some(name) if is_name(name) => has_realm(fields) || has_subject(fields) || kind(name, None).is_ok(),
-        Some(name) if is_ours(name, fields) => false,
-        _ => has_realm(fields) || is_admin_event(fields),
+        Some(name) if is_name(name) => has_realm() || has_subject() || kind(name, None).is_ok(),
+        Some(name) if Kind::named(name).is_some() && identity_event::is_version(node) => false,
+        _ => has_realm() || admin::is_admin_event(&Fields::of(node)),
     }
-}
-
-/// Whether a type and the version beside it are those of our own format.
-fn is_ours(name: &str, fields: &Fields<'_>) -> bool {
-    Kind::named(name).is_some() && fields.rare.get(Rare::Version).is_some_and(is_current)
 }
 
 fn is_name(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
-}
-
-fn has_realm(fields: &Fields<'_>) -> bool {
-    is_there(&fields.realm) || is_there(&fields.realm_name) || fields.rare.get(Rare::RealmColumn).is_some()
-}
-
-fn has_subject(fields: &Fields<'_>) -> bool {
-    let columns = [Rare::UserColumn, Rare::SessionColumn, Rare::ClientColumn];
-    let has_column = columns.into_iter().any(|column| fields.rare.get(column).is_some());
-    has_column || [&fields.user, &fields.session, &fields.client].into_iter().any(is_there)
-}
-
-fn is_there(value: &Scalar<'_>) -> bool {
-    !matches!(value, Scalar::Null)
 }

@@ -188,7 +188,7 @@ fn a_type_and_ids_must_be_there_and_texts() {
 #[test]
 fn its_own_records_are_recognised() {
     let check = |value: &str, expected| {
-        assert_eq!(recognises(&parse(value.as_bytes()).ok().unwrap()), expected, "{value}");
+        assert_eq!(recognises(parse(value.as_bytes()).ok().unwrap().root()), expected, "{value}");
     };
     let log = r#"{"uuid":"l","eventType":"user.session.start","outcome":{}}"#;
     check(log, true);

@@ -8,12 +8,15 @@ use std::{fmt, str::FromStr};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::core::units::{self, Malformed};
+use crate::core::{
+    identity::fields::{self, FIELDS},
+    units::{self, Malformed},
+};
 
 /// Something that an identity event says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Field {
-    /// One that each event may have, by its place in `FIXED`.
+    /// One that each event may have.
     Fixed(Fixed),
     /// `person.NAME`: what is said of the person.
     Person(Box<str>),
@@ -21,64 +24,9 @@ pub enum Field {
     Attribute(Box<str>),
 }
 
-/// A field with a name of its own.
+/// A field with a name of its own, by its place in [`FIELDS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fixed {
-    Provider,
-    Realm,
-    RealmName,
-    User,
-    UserName,
-    Session,
-    Client,
-    Reason,
-    Ip,
-    UserAgent,
-    DeviceId,
-    DeviceMake,
-    DeviceModel,
-    DevicePlatform,
-    DevicePlatformVersion,
-    DeviceBrowser,
-    DeviceAppVersion,
-    DeviceLocale,
-    DeviceTimezone,
-    PlaceCity,
-    PlaceCountry,
-    PlaceRegion,
-    PlacePostalCode,
-    PlaceLatitude,
-    PlaceLongitude,
-}
-
-/// The fields with names of their own.
-const FIXED: [(&str, Fixed); 25] = [
-    ("provider", Fixed::Provider),
-    ("realm", Fixed::Realm),
-    ("realm_name", Fixed::RealmName),
-    ("user", Fixed::User),
-    ("user_name", Fixed::UserName),
-    ("session", Fixed::Session),
-    ("client", Fixed::Client),
-    ("reason", Fixed::Reason),
-    ("ip", Fixed::Ip),
-    ("user_agent", Fixed::UserAgent),
-    ("device.id", Fixed::DeviceId),
-    ("device.make", Fixed::DeviceMake),
-    ("device.model", Fixed::DeviceModel),
-    ("device.platform", Fixed::DevicePlatform),
-    ("device.platform_version", Fixed::DevicePlatformVersion),
-    ("device.browser", Fixed::DeviceBrowser),
-    ("device.app_version", Fixed::DeviceAppVersion),
-    ("device.locale", Fixed::DeviceLocale),
-    ("device.timezone", Fixed::DeviceTimezone),
-    ("place.city", Fixed::PlaceCity),
-    ("place.country", Fixed::PlaceCountry),
-    ("place.region", Fixed::PlaceRegion),
-    ("place.postal_code", Fixed::PlacePostalCode),
-    ("place.latitude", Fixed::PlaceLatitude),
-    ("place.longitude", Fixed::PlaceLongitude),
-];
+pub struct Fixed(usize);
 
 /// The longest name after `person.` and `attributes.`, in bytes.
 const LONGEST_NAME: usize = 200;
@@ -86,31 +34,23 @@ const LONGEST_NAME: usize = 200;
 impl Field {
     /// The names that can be meant by one that is misspelt: all that are fixed, and the two beginnings.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        FIXED.iter().map(|(name, _)| *name).chain(["person.NAME", "attributes.NAME"])
+        FIELDS.iter().map(|field| field.name).chain(["person.NAME", "attributes.NAME"])
     }
 
-    /// Whether what it says may be personal: all but ids, names of clients and realms, reasons, and what
-    /// is the same for everyone with the same device.
+    /// Whether what it says may be personal.
     #[must_use]
     pub const fn is_personal(&self) -> bool {
-        use Fixed::{DeviceId, Ip, UserAgent, UserName};
-        use Fixed::{PlaceCity, PlaceCountry, PlaceLatitude, PlaceLongitude, PlacePostalCode, PlaceRegion};
         match self {
             Self::Person(_) | Self::Attribute(_) => true,
-            Self::Fixed(fixed) => matches!(
-                fixed,
-                DeviceId
-                    | Ip
-                    | UserAgent
-                    | UserName
-                    | PlaceCity
-                    | PlaceCountry
-                    | PlaceLatitude
-                    | PlaceLongitude
-                    | PlacePostalCode
-                    | PlaceRegion
-            ),
+            Self::Fixed(fixed) => fixed.field().is_personal,
         }
+    }
+}
+
+impl Fixed {
+    #[must_use]
+    pub const fn field(self) -> &'static fields::Field {
+        &FIELDS[self.0]
     }
 }
 
@@ -118,8 +58,8 @@ impl FromStr for Field {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        if let Some((_, fixed)) = FIXED.iter().find(|(name, _)| *name == text) {
-            return Ok(Self::Fixed(*fixed));
+        if let Some(index) = FIELDS.iter().position(|field| field.name == text) {
+            return Ok(Self::Fixed(Fixed(index)));
         }
         let (beginning, name) = text.split_once('.').ok_or(Malformed)?;
         let legal = !name.is_empty() && name.len() <= LONGEST_NAME && !name.contains(char::is_control);
@@ -136,10 +76,7 @@ impl fmt::Display for Field {
         match self {
             Self::Person(name) => write!(f, "person.{name}"),
             Self::Attribute(name) => write!(f, "attributes.{name}"),
-            Self::Fixed(field) => {
-                let name = FIXED.iter().find(|(_, fixed)| fixed == field).map(|(name, _)| *name);
-                f.write_str(name.unwrap_or_default())
-            }
+            Self::Fixed(fixed) => f.write_str(fixed.field().name),
         }
     }
 }
@@ -183,7 +120,7 @@ mod tests {
 
     #[test]
     fn fields_read_what_they_write() {
-        for (name, _) in FIXED {
+        for name in FIELDS.iter().map(|field| field.name) {
             assert_eq!(name.parse::<Field>().unwrap().to_string(), name);
         }
         check("user", Some(false));

@@ -154,7 +154,7 @@ fn mappers(config: &Config) -> Vec<Mapper> {
     let filter = filter.split("```").next().unwrap();
     let mapper = |format| {
         // To compile it takes longer than many records do.
-        let custom = (format == Choice::Named(Format::Custom)).then(|| filter.to_owned());
+        let custom = (format == Choice::Named(Format::CUSTOM)).then(|| filter.to_owned());
         let formats = FormatsConfig { format, custom, ..FormatsConfig::default() };
         let decoder = Decoder::new(&formats).unwrap().wanting(Wanted { attributes: true });
         let additions = Additions::new(config.endpoint.clone(), config.event.clone(), Box::new(locate));

@@ -1,0 +1,398 @@
+//! Reads JSON into a tree: bounded in depth and in the number of values.
+//!
+//! Knows nothing of what the values mean. `sonic-rs` is the fastest of the parsers that can hand their
+//! values over one by one; serde_json reads the few objects with values that lie too deep, because it passes
+//! over these without recursion. Nothing in here recurses deeper than [`DEEPEST`].
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::core::{
+    decode::tree::{Node, Tree},
+    identity::reason::Refused,
+};
+
+/// How many values a record may have within it, together with what is opened of it: several times those of
+/// the largest batch that any provider writes, and some 5 MB of memory.
+pub(in crate::core::decode) const MOST_VALUES: u32 = 100_000;
+
+/// How deep a value may lie.
+const DEEPEST: u32 = 64;
+
+/// About how many bytes of a record make a slot of its tree.
+const BYTES_PER_SLOT: usize = 10;
+
+/// Reads any JSON value.
+///
+/// # Errors
+///
+/// The value is no JSON, or too large a tree.
+pub(in crate::core::decode) fn parse(value: &[u8]) -> Result<Tree<'_>, Refused> {
+    parse_within(value, &mut { MOST_VALUES })
+}
+
+/// Reads a part of a record, which may have this many values more.
+///
+/// # Errors
+///
+/// The value is no JSON, or too large a tree.
+pub(in crate::core::decode) fn parse_within<'a>(
+    value: &'a [u8],
+    left: &mut u32,
+) -> Result<Tree<'a>, Refused> {
+    let text = text_of(value)?;
+    let mut json = sonic_rs::Deserializer::from_str(text);
+    let mut reading = Reading::of(text, *left, TooDeep::Refused);
+    let read = Onto(&mut reading).deserialize(&mut json).is_ok() && json.end().is_ok();
+    *left = reading.left;
+    reading.tree(read)
+}
+
+/// Reads a whole record. What lies too deep in an object is left out of it.
+///
+/// # Errors
+///
+/// The value is no JSON, or too large a tree.
+pub(in crate::core::decode) fn parse_record(value: &[u8]) -> Result<Tree<'_>, Refused> {
+    match parse(value) {
+        Err(Refused::TooLarge) if value.trim_ascii_start().starts_with(b"{") => {
+            let text = text_of(value)?;
+            let mut json = serde_json::Deserializer::from_str(text);
+            let mut reading = Reading::of(text, MOST_VALUES, TooDeep::LeftOut);
+            let read = Onto(&mut reading).deserialize(&mut json).is_ok() && json.end().is_ok();
+            reading.tree(read)
+        }
+        parsed => parsed,
+    }
+}
+
+/// Checked at once, which is several times faster than text by text.
+fn text_of(value: &[u8]) -> Result<&str, Refused> {
+    str::from_utf8(value).map_err(|_| Refused::NotJson)
+}
+
+/// A tree that is being read, and what is left of its bounds.
+struct Reading<'a> {
+    tree: Tree<'a>,
+    left: u32,
+    depth: u32,
+    too_deep: TooDeep,
+    is_too_large: bool,
+}
+
+/// What becomes of values that lie too deep.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum TooDeep {
+    Refused,
+    LeftOut,
+}
+
+impl<'a> Reading<'a> {
+    fn of(text: &str, left: u32, too_deep: TooDeep) -> Self {
+        let slots = Vec::with_capacity(text.len() / BYTES_PER_SLOT + 4);
+        let tree = Tree { slots, ..Tree::default() };
+        Self { tree, left, depth: DEEPEST, too_deep, is_too_large: false }
+    }
+
+    fn tree(self, is_json: bool) -> Result<Tree<'a>, Refused> {
+        match (is_json, self.is_too_large) {
+            (true, _) => Ok(self.tree),
+            (false, true) => Err(Refused::TooLarge),
+            (false, false) => Err(Refused::NotJson),
+        }
+    }
+
+    fn too_large<E: Error>(&mut self) -> E {
+        self.is_too_large = true;
+        E::custom("too large")
+    }
+}
+
+/// The next value of a reading. It goes where it belongs at once: to hand it over costs more than to read it.
+struct Onto<'s, 'a>(&'s mut Reading<'a>);
+
+impl<'a> Onto<'_, 'a> {
+    fn scalar<E: Error>(self, scalar: Node<'_, 'a>) -> Result<(), E> {
+        self.0.tree.push(scalar);
+        Ok(())
+    }
+}
+
+impl<'a> DeserializeSeed<'a> for Onto<'_, 'a> {
+    type Value = ();
+
+    #[inline]
+    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<(), D::Error> {
+        match self.0.left.checked_sub(1) {
+            Some(left) => self.0.left = left,
+            None => return Err(self.0.too_large()),
+        }
+        json.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Onto<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.scalar(Node::Null)
+    }
+
+    fn visit_bool<E: Error>(self, flag: bool) -> Result<(), E> {
+        self.scalar(Node::Bool(flag))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
+        self.scalar(Node::Integer(number))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
+        #[expect(clippy::cast_precision_loss, reason = "no event has such a number")]
+        self.scalar(i64::try_from(number).map_or(Node::Float(number as f64), Node::Integer))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
+        self.scalar(Node::Float(number))
+    }
+
+    #[inline]
+    fn visit_borrowed_str<E: Error>(self, text: &'a str) -> Result<(), E> {
+        self.scalar(Node::Text(text))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        self.scalar(Node::Escaped(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
+        let Self(reading) = self;
+        if reading.depth == 0 {
+            leave_out(reading)?;
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(());
+        }
+        reading.depth -= 1;
+        let at = reading.tree.open();
+        while seq.next_element_seed(Onto(reading))?.is_some() {}
+        reading.tree.close_list(at);
+        reading.depth += 1;
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self(reading) = self;
+        if reading.depth == 0 {
+            leave_out(reading)?;
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            return Ok(());
+        }
+        reading.depth -= 1;
+        let at = reading.tree.open();
+        while map.next_key_seed(Key(&mut reading.tree))?.is_some() {
+            map.next_value_seed(Onto(reading))?;
+        }
+        reading.tree.close_object(at);
+        reading.depth += 1;
+        Ok(())
+    }
+}
+
+/// Puts an empty list in the place of a value that lies too deep: like the value, it is no text.
+fn leave_out<E: Error>(reading: &mut Reading<'_>) -> Result<(), E> {
+    if reading.too_deep == TooDeep::Refused {
+        return Err(reading.too_large());
+    }
+    reading.tree.is_cut = true;
+    let at = reading.tree.open();
+    reading.tree.close_list(at);
+    Ok(())
+}
+
+/// The next key of an object.
+struct Key<'s, 'a>(&'s mut Tree<'a>);
+
+impl<'a> DeserializeSeed<'a> for Key<'_, 'a> {
+    type Value = ();
+
+    #[inline]
+    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Key<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    #[inline]
+    fn visit_borrowed_str<E>(self, text: &'a str) -> Result<(), E> {
+        self.0.push(Node::Text(text));
+        Ok(())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.0.push(Node::Escaped(text));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(value: &str, expected: Refused) {
+        assert_eq!(parse(value.as_bytes()).err(), Some(expected));
+    }
+
+    fn deep(depth: u32) -> String {
+        let depth = depth as usize;
+        format!("{}{}", "[".repeat(depth), "]".repeat(depth))
+    }
+
+    #[test]
+    fn a_tree_has_bounds() {
+        refused("{", Refused::NotJson);
+        refused("{} {}", Refused::NotJson);
+        refused(&"[".repeat(1_000_000), Refused::TooLarge);
+        refused(&format!("[{}0]", "0,".repeat(MOST_VALUES as usize)), Refused::TooLarge);
+        assert!(parse(deep(DEEPEST).as_bytes()).is_ok());
+        refused(&deep(DEEPEST + 1), Refused::TooLarge);
+    }
+
+    #[test]
+    fn what_lies_too_deep_in_an_object_is_left_out() {
+        let value = format!(r#"{{"a":{},"b":"c"}}"#, deep(1_000_000));
+        let tree = parse_record(value.as_bytes()).ok().unwrap();
+        assert!(tree.is_cut);
+        assert_eq!(tree.root().get("b").str(), "c");
+        assert_eq!(parse_record(deep(DEEPEST + 1).as_bytes()).err(), Some(Refused::TooLarge));
+        let unclosed = format!(r#"{{"a":{}"#, "[".repeat(1_000_000));
+        assert_eq!(parse_record(unclosed.as_bytes()).err(), Some(Refused::NotJson));
+    }
+
+    /// What is JSON, and what it says, is what serde_json says.
+    #[track_caller]
+    fn compare(value: &[u8]) {
+        let theirs = str::from_utf8(value).ok();
+        let theirs = theirs.and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+        let shown = String::from_utf8_lossy(value);
+        match (parse(value), theirs) {
+            (Ok(tree), Some(theirs)) => assert_eq!(json(tree.root()), theirs, "{shown}"),
+            (Err(Refused::TooLarge), _) | (Err(_), None) => {}
+            (Ok(_), None) => panic!("only ours reads {shown}"),
+            (Err(_), Some(_)) => panic!("only theirs reads {shown}"),
+        }
+    }
+
+    fn json(node: Node<'_, '_>) -> serde_json::Value {
+        match node {
+            Node::Null => serde_json::Value::Null,
+            Node::Bool(flag) => flag.into(),
+            Node::Integer(number) => number.into(),
+            Node::Float(number) => number.into(),
+            Node::Text(_) | Node::Escaped(_) => node.str().into(),
+            Node::List(list) => list.iter().map(json).collect(),
+            Node::Object(_) => node.entries().map(|(key, node)| (key.str().to_owned(), json(node))).collect(),
+        }
+    }
+
+    #[test]
+    fn it_reads_what_serde_json_reads() {
+        for value in [
+            "0",
+            "-0",
+            "-1",
+            "01",
+            "1.",
+            ".5",
+            "1.5e3",
+            "1e999",
+            "-1e999",
+            "1E-400",
+            "9223372036854775807",
+            "+1",
+            "1e",
+            "-",
+            "--1",
+            "1.5.5",
+            "0x1",
+            "NaN",
+            "Infinity",
+            "tru",
+            "true",
+            "nul",
+            "null ",
+            " \n\t\r1",
+            "\u{c}1",
+            "",
+            " ",
+            "\"",
+            "\"a",
+            r#""\x""#,
+            r#""\u12""#,
+            r#""\ud800""#,
+            r#""\udc00\ud800""#,
+            r#""\ud83d\ude00""#,
+            r#""\ud83dx""#,
+            r#""\u0000""#,
+            "\"\n\"",
+            "\"\u{7f}\"",
+            r#""\/\b\f\n\r\t\"\\""#,
+            "[1,]",
+            "[,1]",
+            "[1 2]",
+            "[",
+            "]",
+            "{\"a\":1,}",
+            "{\"a\" 1}",
+            "{a:1}",
+            "{1:1}",
+            "{\"a\":}",
+            "{\"a\":1 \"b\":2}",
+            "{}x",
+            "\u{feff}1",
+            "[1]]",
+            "'a'",
+            "/**/1",
+            "[1.0,1e0,-0.0,0e5]",
+            "\"ü😀\"",
+        ] {
+            compare(value.as_bytes());
+        }
+    }
+
+    #[test]
+    fn it_reads_mutated_records_as_serde_json_does() {
+        let samples: Vec<_> = include_str!("../../../../tests/data/keycloak-26.4.7.jsonl").lines().collect();
+        let pieces = [
+            "\"", "\\", "{", "}", "[", "]", ",", ":", "1e5", "-0", "null", "\\u00", "\\ud8", " ", "\u{1}",
+            "ü",
+        ];
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..20_000 {
+            let mut value = samples[random.usize(..samples.len())].as_bytes().to_vec();
+            for _ in 0..random.u8(1..4) {
+                let at = random.usize(..value.len());
+                match random.u8(..4) {
+                    0 => value[at] = random.u8(..),
+                    1 => drop(value.splice(at..at, random.choice(pieces).unwrap_or_default().bytes())),
+                    2 => drop(value.drain(at..value.len().min(at + random.usize(..30)))),
+                    _ => value.truncate(at),
+                }
+                if value.is_empty() {
+                    break;
+                }
+            }
+            compare(&value);
+        }
+    }
+}
