@@ -163,12 +163,13 @@ fn pipeline(config: &Config, router: Router) -> Pipeline {
     let queue_bytes = config.memory.max_bytes.0 / 4;
     let domains = config.domains();
     let dispatcher = |destination: DestinationConfig| {
-        let DestinationConfig { kind, cap, batch, retry, spill, domain, .. } = destination;
+        let DestinationConfig { name, kind, cap, batch, retry, spill, domain } = destination;
         let cap =
             cap.map(|requests_per_second| QuotaConfig { requests_per_second, ..domains[domain].clone() });
         let backoff = Backoff::new(retry.initial.0, retry.max.0);
         let give_up = retry.give_up.map(|span| span.0);
-        (domain, DispatcherConfig { encoder: kinds::encoder(&kind), batch, backoff, give_up, spill, cap })
+        let (name, encoder) = ((*name).into(), kinds::encoder(&kind));
+        (domain, DispatcherConfig { name, encoder, batch, backoff, give_up, spill, cap })
     };
     Pipeline::new(PipelineConfig {
         destinations: config.destinations().into_iter().map(dispatcher).collect(),
