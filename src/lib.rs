@@ -11,14 +11,16 @@
 //! operator.
 //!
 //! ```text
-//!             consumer                                                          destination (edge, by kind)
-//! Kafka ─► read ─► decode ─► map ─► ledger ─► session barrier ─► route ─► dispatcher ─► encode ─► send ─► answer
-//!                                     ▲                            │       │  └ endpoint queues, batcher,    │
-//!                                     │                            │       │    quarantine, hold;           │
-//!                                     │                            │       │    quota domain                │
-//!                                     │                   refused ─┴───────┴─► dead letters ─► Kafka        │
-//!                                     │                                        (circuit breakers)           │
-//!      position and settled tail ◄─ settled ◄───────────────── verdict of each event ◄──────────────────────┘
+//! Kafka ─► read ─► decode ─► map ─► ledger ─► session barrier ─► route ─► dispatcher ─► encode ─► send
+//!                                     ▲                            │         ▲   │                  │
+//!                                     │                            │         └───│──── answer ◄─────┘
+//!                                     │                         refused        verdict
+//!                                     │                            ▼             │
+//!                                     │                       dead letters ◄─────┤ refused
+//!                                     │                            │ written     │ accepted
+//!      position and settled tail ◄── settled ◄─────────────────────┴─────────────┘
+//!
+//! dispatcher: endpoint queues ─► batcher ─► request, when its quota domain lets it start; hold; quarantine
 //! ```
 //!
 //! # The way of a record
