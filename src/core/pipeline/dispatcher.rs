@@ -39,9 +39,9 @@ use flight::{Events, Flight, From};
 use hold::{Hold, HoldKind};
 use quarantine::{Cause, Next, Part, Quarantine};
 
-/// What became of an event, for good.
+/// How an event ended.
 pub(super) enum Verdict {
-    /// The destination took it.
+    /// The destination accepted it.
     Accepted(RecordId),
     /// It is to become a dead letter.
     Refused(Refused),
@@ -52,29 +52,29 @@ pub(super) struct Refused {
     pub(super) record: RecordId,
     pub(super) event_id: Box<str>,
     pub(super) refusal: Refusal,
-    /// It says nothing of its topic: its destination has been blocked for too long.
+    /// Its destination was blocked for too long. That says nothing about its topic.
     pub(super) spilled: bool,
 }
 
-/// What was counted of events and requests since the start of the process.
+/// Counts of events and requests since the process started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SendCounts {
-    /// Events that were taken, by type (in the order of `EventType::ALL`).
+    /// Accepted events by type (in the order of `EventType::ALL`).
     pub accepted: [u64; 7],
     /// Events that were sent again, by reason.
     pub retried: BTreeMap<Code, u64>,
-    /// Requests, by what they came to.
+    /// Requests by outcome.
     pub requests: BTreeMap<Code, u64>,
     pub requests_throttled: u64,
     pub events_throttled: u64,
     pub events_spilled: u64,
-    /// Endpoints whose change was refused while their events were taken, by code.
+    /// Endpoints whose change was refused while their events were accepted, by code.
     pub endpoints_refused: BTreeMap<Code, u64>,
     pub fields: FieldCounts,
 }
 
 impl SendCounts {
-    /// Adds what another destination counted.
+    /// Adds the counts of another destination.
     pub fn add(&mut self, other: &Self) {
         let add = |sums: &mut BTreeMap<Code, u64>, counts: &BTreeMap<Code, u64>| {
             counts.iter().for_each(|(code, count)| *sums.entry(*code).or_default() += count);
@@ -90,14 +90,13 @@ impl SendCounts {
     }
 }
 
-/// What a dispatcher is made with.
 pub struct DispatcherConfig {
     pub encoder: Box<dyn Encoder>,
     pub batch: BatchConfig,
     pub backoff: Backoff,
-    /// After how long an event that alone keeps failing is refused; never, without.
+    /// How long an event that keeps failing alone is tried before it is refused; `None` is for ever.
     pub give_up: Option<Duration>,
-    /// After how long without delivery its events go to the dead letters; never, without.
+    /// How long the destination may be blocked before its events go to the dead letters; `None` is for ever.
     pub spill: Option<Duration>,
     /// Requests a second and in flight of this destination alone, within its domain's.
     pub cap: Option<crate::core::pipeline::config::QuotaConfig>,
@@ -106,7 +105,7 @@ pub struct DispatcherConfig {
 pub(super) struct Dispatcher {
     id: DestinationId,
     encoder: Box<dyn Encoder>,
-    /// Bytes of a request's events, at most.
+    /// The most bytes that the events of a request may take.
     max_bytes: usize,
     batcher: Batcher,
     quarantine: Quarantine,
@@ -120,12 +119,12 @@ pub(super) struct Dispatcher {
     last_success: Option<Moment>,
     /// Events (by order) that keep failing on their own while others succeed.
     stuck: BTreeSet<u64>,
-    /// Ownerships whose events are still ours to send.
+    /// Ownerships that last, so that their events may be sent.
     live: HashSet<Ownership>,
     next_order: u64,
     events: usize,
     bytes: usize,
-    /// Since when it has had no room for a record.
+    /// Since when there has been no room for a record.
     full_since: Option<Moment>,
     verdicts: Vec<Verdict>,
     transitions: Vec<Transition>,
@@ -175,20 +174,20 @@ impl Dispatcher {
         self.live.insert(ownership);
     }
 
-    /// What this destination would take of an event.
+    /// The event as this destination takes it.
     ///
     /// # Errors
-    /// When its service can never take it.
+    /// If its service can never take it.
     pub(super) fn fit(&mut self, delivery: Delivery) -> Result<Fitted, Refusal> {
         self.encoder.fit(delivery, &mut self.counts.fields)
     }
 
-    /// Bytes that an event may take.
+    /// The most bytes that an event may take.
     pub(super) fn max_bytes(&self) -> usize {
         self.max_bytes
     }
 
-    /// Takes an event over until its verdict; keeping it takes so many `bytes`.
+    /// Takes over an event until its verdict; it takes `held_bytes` of memory.
     pub(super) fn accept(
         &mut self,
         now: Moment,
@@ -221,7 +220,7 @@ impl Dispatcher {
     /// Forgets the events of an ownership that has ended; those in flight are not sent again.
     pub(super) fn release(&mut self, now: Moment, ownership: Ownership) {
         self.abandon(ownership);
-        // What is left of a refused request may have waited for the events that went.
+        // The rest of a refused request may have waited for the events that left.
         self.close_quarantine(now);
     }
 
@@ -237,7 +236,8 @@ impl Dispatcher {
         }
     }
 
-    /// The next request to send now, if there is one; it is in flight then. `flush`: nothing more comes.
+    /// The next request to send now, if there is one; it counts as in flight. `flush`: no more events will
+    /// come.
     pub(super) fn next_request(&mut self, now: Moment, id: RequestId, flush: bool) -> Option<Request> {
         if self.next_start(flush)? > now {
             return None;
@@ -278,8 +278,8 @@ impl Dispatcher {
         }
     }
 
-    /// What the quarantine sends next. If that is more than a request may be, because the snapshots of its
-    /// endpoints have grown since, it is halved; the snapshot of a single event is given up.
+    /// The next part that the quarantine sends. If it is larger than a request may be, because the snapshots
+    /// of its endpoints have grown, it is halved; a single event goes without its snapshot.
     fn next_quarantined(&mut self, now: Moment) -> Option<(Events, From)> {
         loop {
             let (from, part) = match self.quarantine.next(now)? {
@@ -303,7 +303,7 @@ impl Dispatcher {
         }
     }
 
-    /// When there may be a request to send that there is not now, if nothing happens before.
+    /// When the next request may be due, if nothing happens before.
     pub(super) fn next_wake(&self, flush: bool) -> Option<Moment> {
         let queued = self.batcher.worth_at(self.readiness(flush));
         let quarantined = match &self.hold {
@@ -316,12 +316,12 @@ impl Dispatcher {
         Some(self.next_start(flush)?.max(worth))
     }
 
-    /// When hold and cap let the next request start; none when only an input can tell.
+    /// When hold and cap allow the next request to start; `None` if that depends on an input.
     fn next_start(&self, flush: bool) -> Option<Moment> {
         let cap = self.cap.as_ref().map_or(Some(Moment::START), Quota::next_start)?;
         match &self.hold {
             None => Some(cap),
-            // One at a time, to see whether it is over; and a drain does not wait for a person.
+            // One probe at a time; and a drain does not wait for a person.
             Some(hold) => (!flush && self.flights.is_empty()).then(|| hold.next_probe.max(cap)),
         }
     }
@@ -335,7 +335,7 @@ impl Dispatcher {
         }
     }
 
-    /// Gives an event up for good.
+    /// Ends an event with a refusal.
     fn refuse(&mut self, item: &Item, refusal: Refusal, spilled: bool) {
         self.forget(item);
         let (record, event_id) = (item.record, item.event.id.clone());
@@ -357,7 +357,7 @@ impl Dispatcher {
         std::mem::take(&mut self.transitions)
     }
 
-    /// What holds this destination up, if anything does.
+    /// Why this destination is on hold, and since when.
     pub(super) fn hold(&self) -> Option<(Code, Moment)> {
         self.hold.as_ref().map(|hold| (hold.code, hold.since))
     }

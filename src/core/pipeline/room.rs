@@ -33,7 +33,7 @@ impl Pipeline {
         self.stalled.entry(routed.ownership).or_default().push_back((routed, bytes));
     }
 
-    /// Lets the records through for which there is room by now, each partition's in their order.
+    /// Admits the stalled records for which there is room now, those of a partition in their order.
     pub(super) fn unstall(&mut self, now: Moment) {
         let ownerships: Vec<_> = self.stalled.keys().copied().collect();
         for ownership in ownerships {
@@ -73,8 +73,8 @@ impl Pipeline {
         room
     }
 
-    /// Whether a destination has no room for so many bytes more. One that had none has room again when it is
-    /// well below its threshold, because a pause throws away what was fetched ahead.
+    /// Whether a destination has no room for so many more bytes. A full one has room again only when it is
+    /// well below its threshold, because each pause throws away prefetched records.
     fn is_full(&self, id: DestinationId, bytes: usize) -> bool {
         let (domain, dispatcher) = &self.dispatchers[usize::from(id.0)];
         if dispatcher.events() == 0 {
@@ -88,7 +88,7 @@ impl Pipeline {
         over(dispatcher.bytes() + bytes, free) || over(dispatcher.events(), events)
     }
 
-    /// Gives up the events of destinations that have been blocked for too long.
+    /// Spills the events of destinations that have been blocked for too long.
     pub(super) fn spill(&mut self, now: Moment) {
         for index in 0..self.dispatchers.len() {
             let dispatcher = &mut self.dispatchers[index].1;
