@@ -32,7 +32,7 @@ struct Write<T> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Not begun: somebody else says when.
+    /// Not begun; the caller says when.
     Kept,
     /// On its way to the broker.
     Writing,
@@ -40,7 +40,7 @@ enum State {
     Again(Moment),
 }
 
-/// An ownership of which the broker refuses a write.
+/// A hold of an ownership, because the broker refuses a write of it.
 pub(super) struct Held {
     pub(super) code: Code,
     pub(super) since: Moment,
@@ -52,9 +52,9 @@ pub(super) struct Held {
 pub(super) enum Finished<T> {
     /// It is acknowledged; `resumed` is the code of a hold that this ended.
     Acknowledged { content: T, resumed: Option<Code> },
-    /// It will be written again; `held` says that its ownership is held from now on.
+    /// It will be written again; `held` is the code if its ownership is held from now on.
     Again { held: Option<Code> },
-    /// Nobody waits for it any more.
+    /// The write is not known any more.
     Stale,
 }
 
@@ -176,7 +176,7 @@ impl<T> Acks<T> {
         self.writing > 0 || self.due.len() > refused
     }
 
-    /// The ownerships of which the broker refuses a write.
+    /// The ownerships that are held because the broker refuses a write.
     pub(super) fn held(&self) -> &BTreeMap<Ownership, Held> {
         &self.held
     }

@@ -1,8 +1,8 @@
 //! Room for records: all destinations share the memory by dynamic thresholds.
 //!
 //! Each destination may keep as much as is still free (Choudhury and Hahne, "Dynamic queue length thresholds
-//! for shared-memory packet switches", 1998), so one that is held or slow ends with half of the memory and never
-//! with all of it. A record whose destination has no room makes its partition wait, and no other. One
+//! for shared-memory packet switches", 1998), so one that is held or slow ends with half of the memory, and
+//! never with all of it. A record whose destination has no room makes its partition wait, and no other. One
 //! destination alone has the whole memory: then the limits of everything outstanding are enough.
 //!
 //! Knows nothing of how reading is paused. What always holds: an empty destination admits one record.
