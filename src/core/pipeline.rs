@@ -73,7 +73,7 @@ use room::Stalled;
 use session_barrier::{SessionBarrier, Waiting};
 
 pub struct PipelineConfig {
-    /// The quotas of the domains.
+    /// The quota of each domain.
     pub domains: Vec<QuotaConfig>,
     /// The destinations in the order of their ids, each with the index of its domain.
     pub destinations: Vec<(usize, DispatcherConfig)>,
@@ -84,7 +84,7 @@ pub struct PipelineConfig {
     pub circuit_breaker: Option<CircuitBreakerConfig>,
     /// Whether commits name the settled offsets above their position.
     pub tails: Switch,
-    /// Bytes outstanding, at most (plus one fetch).
+    /// The most bytes outstanding, plus one fetch.
     pub max_bytes: usize,
     /// How often positions are committed.
     pub commit_interval: Duration,
@@ -107,9 +107,9 @@ pub struct Pipeline {
     circuit_breakers: CircuitBreakers,
     /// Records that wait for room at a destination, by partition.
     stalled: BTreeMap<Ownership, Stalled>,
-    /// Ownerships that are being given up, and until when they may be drained.
+    /// Ownerships that are being revoked, and until when they may be drained.
     revoking: Vec<(Ownership, Moment)>,
-    /// All partitions of the subscribed topics, once they are known.
+    /// The partitions of the subscribed topics; empty until they are known.
     partitions: Partitions,
     next_request: u64,
     next_commit: Moment,

@@ -11,7 +11,7 @@ use crate::core::{
     write_outcome::WriteOutcome,
 };
 
-/// All writes of one kind that are not acknowledged yet, by numbers that grow.
+/// All writes of one kind that are not acknowledged yet, by ascending numbers.
 pub(super) struct Acks<T> {
     backoff: Backoff,
     jitter: Jitter,
@@ -36,7 +36,7 @@ enum State {
     Kept,
     /// On its way to the broker.
     Writing,
-    /// To be written again then.
+    /// To be written again at this time.
     Again(Moment),
 }
 
@@ -82,7 +82,7 @@ impl<T> Acks<T> {
         id
     }
 
-    /// The write is on its way from now on.
+    /// Marks the write as on its way.
     pub(super) fn begin(&mut self, id: u64) -> Option<&T> {
         let write = self.writes.get_mut(&id)?;
         self.writing += usize::from(write.state != State::Writing);
@@ -125,7 +125,7 @@ impl<T> Acks<T> {
         new
     }
 
-    /// The next write that is due again; it is on its way from now on.
+    /// The next write that is due again; it is marked as on its way.
     pub(super) fn next_due(&mut self, now: Moment) -> Option<u64> {
         let (_, id) = *self.due.first().filter(|(until, _)| *until <= now)?;
         self.due.pop_first();

@@ -94,9 +94,9 @@ pub struct DispatcherConfig {
     pub encoder: Box<dyn Encoder>,
     pub batch: BatchConfig,
     pub backoff: Backoff,
-    /// How long an event that keeps failing alone is tried before it is refused; `None` is for ever.
+    /// How long an event that keeps failing alone is tried before it is refused; `None` means for ever.
     pub give_up: Option<Duration>,
-    /// How long the destination may be blocked before its events go to the dead letters; `None` is for ever.
+    /// How long it may be blocked before its events go to the dead letters; `None` means for ever.
     pub spill: Option<Duration>,
     /// Requests a second and in flight of this destination alone, within its domain's.
     pub cap: Option<crate::core::pipeline::config::QuotaConfig>,
@@ -119,7 +119,7 @@ pub(super) struct Dispatcher {
     last_success: Option<Moment>,
     /// Events (by order) that keep failing on their own while others succeed.
     stuck: BTreeSet<u64>,
-    /// Ownerships that last, so that their events may be sent.
+    /// Ownerships that have not ended: their events may be sent.
     live: HashSet<Ownership>,
     next_order: u64,
     events: usize,
@@ -169,7 +169,7 @@ impl Dispatcher {
         }
     }
 
-    /// Events of this ownership may come from now on.
+    /// From now on, events of this ownership may come.
     pub(super) fn own(&mut self, ownership: Ownership) {
         self.live.insert(ownership);
     }
@@ -212,7 +212,7 @@ impl Dispatcher {
         self.batcher.push(&fitted.delivery, item, &*self.encoder);
     }
 
-    /// Events of this ownership come before all others from now on.
+    /// From now on, events of this ownership come before all others.
     pub(super) fn prioritise(&mut self, ownership: Ownership) {
         self.batcher.prioritise(ownership);
     }
@@ -224,7 +224,7 @@ impl Dispatcher {
         self.close_quarantine(now);
     }
 
-    /// As [`release`](Self::release), at the end of the process, when nothing is decided any more.
+    /// Like [`release`](Self::release), but at the end of the process, when nothing is decided any more.
     pub(super) fn abandon(&mut self, ownership: Ownership) {
         self.live.remove(&ownership);
         for item in self.batcher.remove(ownership) {
@@ -268,7 +268,7 @@ impl Dispatcher {
         if let Some(events) = self.batcher.pick(now, self.readiness(flush)) {
             return Some((Events(events), From::Queues));
         }
-        // During a hold the events that wait are tried first: if they are accepted, the accused are at fault.
+        // During a hold, waiting events are tried first: if they are accepted, the accused are at fault.
         match self.hold.as_ref()?.kind {
             HoldKind::Refused => {
                 let accused = self.quarantine.next_accused()?;
@@ -342,7 +342,7 @@ impl Dispatcher {
         self.verdicts.push(Verdict::Refused(Refused { record, event_id, refusal, spilled }));
     }
 
-    /// An event leaves for good.
+    /// An event leaves the dispatcher for good.
     fn forget(&mut self, item: &Item) {
         self.events -= 1;
         self.bytes -= item.held_bytes;
@@ -376,7 +376,7 @@ impl Dispatcher {
         self.events
     }
 
-    /// Bytes that keeping its events takes.
+    /// Bytes that its events take.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }

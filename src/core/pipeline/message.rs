@@ -64,11 +64,11 @@ pub enum Action {
         ownerships: Vec<Ownership>,
         commits: Vec<Commit>,
     },
-    /// End this ownership and begin another one at its committed position, without a tail.
+    /// End this ownership, and begin another one at the committed position, without a tail.
     Rewind(Ownership),
     /// Pause this from now on, and nothing else.
     Pause(Paused),
-    /// Tell a person.
+    /// Log this change of state.
     Transition(Transition),
     /// The drain is over: nothing more can be settled.
     Stopped,

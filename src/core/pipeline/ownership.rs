@@ -1,4 +1,4 @@
-//! Partitions come and go: an ownership begins, is given up once it is drained, or is lost.
+//! Ownerships begin, are given up once they are drained, or are lost.
 //!
 //! Knows nothing of how a partition is assigned. What always holds: an ownership that has ended is not
 //! committed again, and nothing more is sent of it (invariant 2).

@@ -9,7 +9,7 @@
 //! | nothing accepted, refused or throttled | as if the outcome were unknown: the answer says nothing about any one event |
 //! | request refused | quarantine: halved until the culprit stands alone; all refused with one code is a hold |
 //! | request throttled | again; the whole quota domain slows down |
-//! | set-up wrong, or answer not understood | hold: nothing but a probe now and then |
+//! | set-up wrong, or answer not understood | hold: only probes are sent |
 //! | outcome unknown | again, after a wait; after five failures in quarantine, halved if others succeed |
 //!
 //! Knows nothing of statuses and texts: only the destination's own folder does.
@@ -44,7 +44,7 @@ const THROTTLED: Code = Code("throttled");
 pub(super) enum Judgement {
     /// It has its verdict.
     Final,
-    /// It goes back to the front of its queue, which waits until then.
+    /// It returns to the front of its queue, which waits until then.
     Again(Item, Option<Moment>),
 }
 
@@ -195,7 +195,7 @@ impl Dispatcher {
         }
     }
 
-    /// Keeps the events of a request among the accused.
+    /// Keeps the events of a request as accused events.
     pub(super) fn keep_accused(&mut self, flight: Flight, refusal: &Refusal) {
         for (endpoint_id, items) in flight.events.0 {
             let accused = items.into_iter().map(|item| {

@@ -1,4 +1,4 @@
-//! Which events go into the next request of a destination.
+//! Decides which events go into the next request of a destination.
 //!
 //! A request is sent when it is full, by count or bytes, or when its oldest event has waited long enough. It
 //! takes the oldest events first, and all events of an endpoint before those of the next one, so that ten
@@ -29,7 +29,7 @@ const LOOK_PAST: usize = 16;
 /// The limits of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// The most events.
+    /// The most events of a request.
     pub(super) events: usize,
     /// The most bytes of its events with their endpoints.
     pub(super) bytes: usize,
@@ -53,7 +53,7 @@ pub(super) enum Readiness {
 /// The first part is whether the queue can wait (`false` sorts first).
 type Place = (bool, u64);
 
-/// The queues of all endpoints with events on their way.
+/// The queues of all endpoints with outstanding events.
 pub(super) struct Batcher {
     limits: Limits,
     queues: HashMap<EndpointId, EndpointQueue>,

@@ -1,4 +1,4 @@
-//! One endpoint's events that wait, in the order in which they are to be sent.
+//! The waiting events of one endpoint, in the order in which they are to be sent.
 //!
 //! Knows nothing of other endpoints, quota and time-outs. What always holds: items leave at the front and
 //! come back to the front, so an endpoint's events are first sent in the order in which they came in.
@@ -31,7 +31,7 @@ pub(super) struct Item {
     /// Bytes of memory that it takes.
     pub(super) held_bytes: usize,
     pub(super) arrived: Moment,
-    /// What is known from earlier attempts.
+    /// What earlier attempts showed.
     pub(super) past: Past,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Past {
     pub(super) failures: u32,
     /// How often in a row it failed while other events of its request were judged.
     pub(super) alone: u32,
-    /// When the last of these failed.
+    /// When the last of these requests failed.
     pub(super) failed: Option<Moment>,
     /// Since when it is known to fail on its own while others are accepted.
     pub(super) stuck_since: Option<Moment>,
@@ -72,7 +72,7 @@ impl Room {
 pub(super) struct EndpointQueue {
     items: VecDeque<Item>,
     bytes: usize,
-    /// The newest that is known of the endpoint, field by field.
+    /// The newest known state of the endpoint, field by field.
     pub(super) snapshot: Arc<Endpoint>,
     /// Bytes that the snapshot takes, once it may be larger than some of the events were measured with.
     grown: Option<usize>,
