@@ -83,7 +83,7 @@ pub fn queries() -> Queries {
 /// and everything that was read is settled. Serves the admin pages on `listener`.
 ///
 /// # Errors
-/// When a part cannot be started.
+/// If a part cannot be started.
 pub async fn deliver(
     config: &Config,
     destinations: Vec<Connected>,
@@ -184,7 +184,7 @@ fn pipeline(config: &Config, router: Router) -> Pipeline {
     })
 }
 
-/// The look-up of places by IP address, and the task that reloads its database.
+/// The look-up of places by IP address, and the thread that reloads its database.
 fn places(config: &Config) -> Result<(Locate, Option<Reloader>), Failure> {
     let Some(path) = config.endpoint.database() else { return Ok((Box::new(|_| None), None)) };
     let database = Database::open(Path::new(path)).context("endpoint.location.database cannot be used");

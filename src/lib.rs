@@ -57,7 +57,7 @@
 //!
 //! | room | holds |
 //! |---|---|
-//! | [`core`](crate::core) | all decisions. Pure: no tokio, rdkafka, AWS, HTTP, clock, environment, logging |
+//! | [`core`] | all decisions. Pure: no tokio, rdkafka, AWS, HTTP, clock, environment, logging |
 //! | [`edge`] | what touches the world, a folder for each part of it. A part uses `core` and no other part |
 //! | [`app`] | the composition root: builds the parts, runs them, ends them |
 //! | [`tools`] | the commands beside `run` |

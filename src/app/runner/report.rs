@@ -77,14 +77,14 @@ impl Reporter {
         self.health.enter(Stage::Running);
     }
 
-    /// The sessions' table is being read.
+    /// The session table is being read.
     pub(super) fn loading(&mut self, now: Moment) {
         self.health.enter(Stage::Loading);
         info!("reading the sessions' table; records are read after it");
         self.table = Some(TableReport::begun(now));
     }
 
-    /// Something happened at the sessions' table.
+    /// Something happened at the session table.
     pub(super) fn table(&mut self, now: Moment, event: &TableEvent) {
         let report = self.table.get_or_insert_with(|| TableReport::begun(now));
         report.observe(now, event);
@@ -100,7 +100,6 @@ impl Reporter {
         }
     }
 
-    /// The runner lives.
     pub(super) fn beat(&mut self, now: Moment) {
         self.health.beat(now);
     }

@@ -59,7 +59,7 @@ pub(super) enum Finished<T> {
 }
 
 impl<T> Acks<T> {
-    /// Bytes that a write takes, beside its content.
+    /// Bytes that a write takes, besides its content.
     pub(super) const WRITE: usize = size_of::<Write<T>>();
 
     pub(super) fn new(backoff: Backoff, jitter: Jitter) -> Self {

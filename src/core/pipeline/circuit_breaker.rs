@@ -172,16 +172,16 @@ impl Topic {
 struct CircuitBreaker {
     window: VecDeque<bool>,
     length: usize,
-    /// More refusals than this in the window put the breaker on.
+    /// More refusals than this in the window open the circuit.
     tolerated: usize,
     refused: usize,
     pause: Duration,
-    /// When the next refusal is let through, while the breaker is on.
+    /// When the next refusal is let through, while the circuit is open.
     next_through: Option<Moment>,
 }
 
 impl CircuitBreaker {
-    /// A breaker that lets one refusal through in each `pause` while it is on.
+    /// A breaker that lets one refusal through in each `pause` while its circuit is open.
     fn new(config: CircuitBreakerConfig, pause: Duration) -> Self {
         let length = config.window.get();
         #[expect(
@@ -194,7 +194,7 @@ impl CircuitBreaker {
         Self { window: VecDeque::new(), length, tolerated, refused: 0, pause, next_through: None }
     }
 
-    /// A record was finished without a refusal. Returns whether that released the breaker.
+    /// A record was finished without a refusal. Returns whether that closed the circuit.
     fn pass(&mut self) -> bool {
         self.finish(false);
         let released = self.is_on() && self.refused <= self.tolerated;
@@ -222,7 +222,7 @@ impl CircuitBreaker {
         self.next_through.is_some()
     }
 
-    /// When the next refusal is let through, while the breaker is on.
+    /// When the next refusal is let through, while the circuit is open.
     fn next_through(&self) -> Option<Moment> {
         self.next_through
     }

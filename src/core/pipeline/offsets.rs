@@ -33,7 +33,7 @@ pub(super) enum Read {
     Stale,
 }
 
-/// The offsets of one ownership. Settled ones take no memory, even where one before them is outstanding for
+/// The offsets of one ownership. Settled ones take no memory, even if one before them is outstanding for
 /// long: there is at most one run for each outstanding offset (invariant 6).
 #[derive(Debug, Default)]
 pub(super) struct Offsets {
@@ -101,8 +101,8 @@ impl Offsets {
         self.close(offset, offset, 1, || Fingerprint::of(&record))
     }
 
-    /// The next offset to read: the first that is not settled. Offsets have gaps (compaction,
-    /// transactions), over which it moves. `None` until the first of all is settled.
+    /// The next offset to read: the first that is not settled. Offsets have gaps (compaction, transactions),
+    /// over which it moves. `None` until the very first is settled.
     pub(super) fn position(&self) -> Option<i64> {
         self.first_open().filter(|position| Some(*position) != self.first_read)
     }

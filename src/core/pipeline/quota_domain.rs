@@ -1,4 +1,4 @@
-//! When a quota domain (one AWS account and region) may be sent a request.
+//! Decides when the next request of a quota domain (one AWS account and region) may start.
 //!
 //! Knows nothing of what is sent. What always holds: no second sees more requests than this replica's part
 //! of the rate in whole requests, requests in flight stay within its part of the cap (at least one), and
@@ -23,7 +23,7 @@ use crate::core::{
     time::Moment,
 };
 
-/// The window over which a destination counts.
+/// The window over which a service counts requests.
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The most time from the start of a request until the service counts it: a busy machine and the opening of a
@@ -182,7 +182,7 @@ impl Quota {
         let mut start = self.next_slot.max(self.not_before);
         let window = self.window();
         if self.counted.len() + self.in_flight.len() >= window {
-            // The oldest that must have left the second before one more fits in.
+            // The oldest request that must leave the second before one more fits in.
             let excess = self.counted.len() + self.in_flight.len() - window;
             start = start.max(self.counts().nth(excess)? + SECOND);
         }

@@ -51,7 +51,7 @@ struct Place {
 }
 
 impl SessionBarrier {
-    /// Bytes that a place takes, beside what is in it.
+    /// Bytes that a place takes, besides its content.
     pub(super) const PLACE: usize = size_of::<Place>() + Acks::<Vec<Entry>>::WRITE;
 
     pub(super) fn new(backoff: Backoff, jitter: Jitter) -> Self {

@@ -15,7 +15,7 @@ use crate::core::{
 };
 
 impl Pipeline {
-    /// Takes the verdicts of a destination.
+    /// Takes in the verdicts of a destination.
     pub(super) fn conclude(&mut self, now: Moment, destination: DestinationId) {
         let dispatcher = self.dispatcher(destination);
         let (verdicts, transitions) = (dispatcher.take_verdicts(), dispatcher.take_transitions());

@@ -1,8 +1,8 @@
 //! The settled tail: which records above a committed position are settled already. It travels in the
 //! commit's metadata to whoever owns the partition next.
 //!
-//! Knows nothing of what is outstanding and of Kafka's limits but their numbers. What always holds: a tail
-//! names only settled records (invariant 1), and a text that is not ours in every respect is no tail.
+//! Knows nothing of what is outstanding; of Kafka's limits it knows only the numbers. What always holds: a
+//! tail names only settled records (invariant 1), and a text that is not ours in every respect is no tail.
 //!
 //! Why a tail cannot hide a record: a log changes only at its two ends. It grows, and is truncated, at its
 //! end; it expires at its beginning. So a log that holds at some offset the very record that was settled
@@ -10,9 +10,9 @@
 //! last record, and nothing of a run counts before that record was read and agrees.
 //!
 //! Offsets have gaps (compaction, transactions), and a run spans those within it: an offset that the former
-//! owner passed over and that held nothing then holds nothing later, because a log is never written to in
-//! its middle. Each run still counts its records. More than that number means that the next owner sees
-//! records which the former did not, and the tail is void.
+//! owner passed over and that held nothing then holds nothing later, because a log is never written to in its
+//! middle. Each run still counts its records. If the next owner reads more than that number, it sees records
+//! that the former owner did not see, and the tail is void.
 
 use std::{cmp::Reverse, hash::Hasher};
 

@@ -2,8 +2,8 @@
 //! fingerprint, the runs, and a checksum of all before it.
 //!
 //! Numbers are LEB128, offsets are written as distances, hashes as eight bytes. A run costs eleven bytes
-//! where it is short. What always holds: any text can be parsed, and what is parsed has ascending runs, none
-//! before the position, with one record for each offset at most.
+//! where it is short. What always holds: every text can be parsed safely, and a parsed tail has ascending
+//! runs, none before the position, with at most one record for each offset.
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use twox_hash::XxHash64;
