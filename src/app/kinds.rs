@@ -1,4 +1,4 @@
-//! The kinds of destination and what each is built of: the table beside that of the configuration.
+//! The kinds of destination and how each is built: the table beside that of the configuration.
 //!
 //! Knows nothing of what a kind does.
 
@@ -14,17 +14,17 @@ use crate::{
     exit::{Exit, Failure},
 };
 
-/// The impure side of a destination, and where it sends to, for people.
+/// The impure side of a destination, and the address that people are shown.
 #[derive(Clone)]
 pub struct Connected {
     pub sender: Arc<dyn Sender>,
     pub address: String,
 }
 
-/// Connects a destination in the environment of the process.
+/// Connects a destination, with credentials from the environment of the process.
 ///
 /// # Errors
-/// When its set-up is wrong.
+/// If its set-up is wrong.
 pub async fn connect(kind: &DestinationKind) -> Result<Connected, Failure> {
     match kind {
         DestinationKind::Pinpoint(config) => {
@@ -45,7 +45,7 @@ pub fn encoder(kind: &DestinationKind) -> Box<dyn Encoder> {
 /// Resolves the credentials of a destination, as a send would.
 ///
 /// # Errors
-/// A code that says why there are none.
+/// A code that says why no credentials are found.
 pub async fn credentials(kind: &DestinationKind) -> Result<(), Code> {
     match kind {
         DestinationKind::Pinpoint(config) => {

@@ -1,8 +1,8 @@
 //! Room for records: all destinations share the memory by dynamic thresholds.
 //!
 //! Each destination may keep as much as is still free (Choudhury and Hahne, "Dynamic queue length thresholds
-//! for shared-memory packet switches", 1998), so one that is held or slow ends with half of the memory and never
-//! with all of it. A record whose destination has no room makes its partition wait, and no other. One
+//! for shared-memory packet switches", 1998), so one that is held or slow ends with half of the memory, and
+//! never with all of it. A record whose destination has no room makes its partition wait, and no other. One
 //! destination alone has the whole memory: then the limits of everything outstanding are enough.
 //!
 //! Knows nothing of how reading is paused. What always holds: an empty destination admits one record.
@@ -33,8 +33,12 @@ impl Pipeline {
         self.stalled.entry(routed.ownership).or_default().push_back((routed, bytes));
     }
 
-    /// Lets the records through for which there is room by now, each partition's in their order.
+    /// Admits the stalled records for which there is room now, those of a partition in their order.
     pub(super) fn unstall(&mut self, now: Moment) {
+        if self.stalled.is_empty() {
+            // Those that waited may have gone with their partition.
+            self.dispatchers.iter_mut().for_each(|(_, dispatcher)| dispatcher.set_full(now, false));
+        }
         let ownerships: Vec<_> = self.stalled.keys().copied().collect();
         for ownership in ownerships {
             while let Some(mut stalled) = self.stalled.remove(&ownership) {
@@ -73,8 +77,8 @@ impl Pipeline {
         room
     }
 
-    /// Whether a destination has no room for so many bytes more. One that had none has room again when it is
-    /// well below its threshold, because a pause throws away what was fetched ahead.
+    /// Whether a destination has no room for so many more bytes. A full one has room again only when it is
+    /// well below its threshold, because each pause throws away prefetched records.
     fn is_full(&self, id: DestinationId, bytes: usize) -> bool {
         let (domain, dispatcher) = &self.dispatchers[usize::from(id.0)];
         if dispatcher.events() == 0 {
@@ -88,7 +92,7 @@ impl Pipeline {
         over(dispatcher.bytes() + bytes, free) || over(dispatcher.events(), events)
     }
 
-    /// Gives up the events of destinations that have been blocked for too long.
+    /// Spills the events of destinations that have been blocked for too long.
     pub(super) fn spill(&mut self, now: Moment) {
         for index in 0..self.dispatchers.len() {
             let dispatcher = &mut self.dispatchers[index].1;

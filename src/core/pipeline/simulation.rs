@@ -3,8 +3,8 @@
 //! In half of the schedules there is a table of sessions, with faults of its own, and no event may be sent
 //! before what its record, or one read before it, says of sessions is acknowledged.
 //!
-//! After each step the invariants are checked by name; at the end of each backoff the world heals and
-//! everything must settle. A backoff is one seed. A failing one prints itself:
+//! After each step the invariants are checked by name; at the end of each schedule the world heals and
+//! everything must settle. A schedule is one seed. A failing one prints itself:
 //!
 //! ```sh
 //! SIMULATION_SEED=4711 cargo test --lib simulation
@@ -22,7 +22,7 @@ use world::World;
 /// Schedules in a run; `SIMULATION_SCHEDULES` changes it.
 const SCHEDULES: u64 = 100_000;
 
-/// Says which seed failed when a backoff panics.
+/// Says which seed failed when a schedule panics.
 struct Replay(u64);
 
 impl Drop for Replay {
@@ -33,7 +33,7 @@ impl Drop for Replay {
     }
 }
 
-/// One backoff: a life with faults, then healing, then a drain.
+/// One schedule: a life with faults, then healing, then a drain.
 fn run(seed: u64) {
     let _replay = Replay(seed);
     let mut world = World::new(seed);

@@ -17,24 +17,24 @@ use crate::core::{
 };
 
 impl Dispatcher {
-    /// Notes whether it has room for a record.
+    /// Notes whether the destination has no room for a record.
     pub(in crate::core::pipeline) fn set_full(&mut self, now: Moment, full: bool) {
         self.full_since = if full { self.full_since.or(Some(now)) } else { None };
     }
 
-    /// Whether it was without room when that was last noted.
+    /// Whether there was no room when that was last noted.
     pub(in crate::core::pipeline) fn is_full(&self) -> bool {
         self.full_since.is_some()
     }
 
-    /// When it begins to spill, if nothing changes before.
+    /// When spilling begins, if nothing changes before.
     pub(in crate::core::pipeline) fn spills_at(&self) -> Option<Moment> {
         let held = self.hold.as_ref().map(|hold| hold.since);
         let since = [held, self.full_since].into_iter().flatten().min()?;
         Some(since + self.spill?).filter(|_| self.waiting_events() > usize::from(self.hold.is_some()))
     }
 
-    /// Gives up what waits, if that is due.
+    /// Spills the waiting events, if that is due.
     pub(in crate::core::pipeline) fn spill(&mut self, now: Moment) {
         if self.spills_at().is_none_or(|at| at > now) {
             return;
