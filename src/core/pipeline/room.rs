@@ -19,8 +19,8 @@ use crate::core::{
     time::Moment,
 };
 
-/// The records of a partition that wait for room, oldest first, and the bytes that they take.
-pub(super) type Stalled = VecDeque<(Routed, usize)>;
+/// The records of a partition that wait for room, oldest first.
+pub(super) type Stalled = VecDeque<Routed>;
 
 impl Pipeline {
     /// Hands the events of a record to their destinations, or makes its partition wait until they have room.
@@ -28,9 +28,8 @@ impl Pipeline {
         if !self.stalled.contains_key(&routed.ownership) && self.has_room(now, &routed) {
             return self.admit(now, routed);
         }
-        let bytes = size(&routed, |_| true);
-        self.ledger.oblige(routed.record, 1, bytes);
-        self.stalled.entry(routed.ownership).or_default().push_back((routed, bytes));
+        self.ledger.oblige(routed.record, 1, routed.bytes);
+        self.stalled.entry(routed.ownership).or_default().push_back(routed);
     }
 
     /// Lets the records through for which there is room by now, each partition's in their order.
@@ -38,10 +37,10 @@ impl Pipeline {
         let ownerships: Vec<_> = self.stalled.keys().copied().collect();
         for ownership in ownerships {
             while let Some(mut stalled) = self.stalled.remove(&ownership) {
-                let Some((routed, bytes)) = stalled.pop_front() else { break };
+                let Some(routed) = stalled.pop_front() else { break };
                 let fits = self.has_room(now, &routed);
                 if !fits {
-                    stalled.push_front((routed, bytes));
+                    stalled.push_front(routed);
                     self.stalled.insert(ownership, stalled);
                     break;
                 }
@@ -49,7 +48,7 @@ impl Pipeline {
                     self.stalled.insert(ownership, stalled);
                 }
                 let record = routed.record;
-                self.ledger.relieve(record, bytes);
+                self.ledger.relieve(record, routed.bytes);
                 self.admit(now, routed);
                 self.fulfil(now, record);
             }
@@ -66,7 +65,7 @@ impl Pipeline {
         ids.dedup();
         let mut room = true;
         for id in ids {
-            let full = self.is_full(id, size(routed, |other| other == id));
+            let full = self.is_full(id, size(routed, id));
             self.dispatcher(id).set_full(now, full);
             room &= !full;
         }
@@ -88,6 +87,13 @@ impl Pipeline {
         over(dispatcher.bytes() + bytes, free) || over(dispatcher.events(), events)
     }
 
+    /// Bytes of what waits for a destination without room, there or before it: no pause makes them fewer.
+    pub(super) fn stuck_bytes(&self) -> usize {
+        let stalled: usize = self.stalled.values().flatten().map(|routed| routed.bytes).sum();
+        let full = self.dispatchers.iter().filter(|(_, dispatcher)| dispatcher.is_full());
+        stalled + full.map(|(_, dispatcher)| dispatcher.bytes()).sum::<usize>()
+    }
+
     /// Gives up the events of destinations that have been blocked for too long.
     pub(super) fn spill(&mut self, now: Moment) {
         for index in 0..self.dispatchers.len() {
@@ -105,8 +111,8 @@ impl Pipeline {
     }
 }
 
-/// Bytes that the events for some destinations take.
-fn size(routed: &Routed, is_meant: impl Fn(DestinationId) -> bool) -> usize {
-    let meant = routed.fitted.iter().filter(|(id, _)| is_meant(*id));
+/// Bytes that the events for a destination take.
+fn size(routed: &Routed, destination: DestinationId) -> usize {
+    let meant = routed.fitted.iter().filter(|(id, _)| *id == destination);
     meant.map(|(_, fitted)| fitted.bytes + HOLDING).sum()
 }

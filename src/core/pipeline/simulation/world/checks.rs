@@ -104,7 +104,7 @@ impl World {
             let held =
                 snapshot.holds.iter().any(|hold| hold.cause == "destination" && hold.destination.is_some_and(id));
             let first = |stalled: &Stalled| {
-                stalled.front().is_some_and(|(routed, _)| routed.fitted.iter().any(|(other, _)| id(*other)))
+                stalled.front().is_some_and(|routed| routed.fitted.iter().any(|(other, _)| id(*other)))
             };
             let blocked = held || self.pipeline.stalled.values().any(first);
             let since = self.blocked[destination].unwrap_or(self.now);
@@ -169,7 +169,7 @@ impl World {
         }
         self.check_events(&snapshot);
         // An event takes its place once for each destination, and an empty destination admits a record.
-        let record = if self.settings.has_several() { 8000 } else { 4000 };
+        let record = if self.settings.has_several() { 6600 } else { 4000 };
         let spare = if self.settings.has_several() { self.settings.destinations.len() * record } else { 0 };
         let (bytes, bound) = (snapshot.bytes_outstanding, self.settings.budget + FETCH * record + spare);
         assert!(bytes <= bound, "invariant 6: {bytes} bytes outstanding");

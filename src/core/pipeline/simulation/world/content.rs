@@ -149,7 +149,7 @@ impl World {
         let endpoint = self.rng.u64(..5);
         let number = 1 + self.rng.usize(..3);
         let mut event = |index: usize| {
-            let (client, to) = self.client(log);
+            let (client, to) = self.client(log, natures > 0.0);
             Event {
                 endpoint: if self.rng.u8(..10) == 0 { self.rng.u64(..5) } else { endpoint },
                 id: format!("{source}:{index}"),
@@ -168,14 +168,14 @@ impl World {
     }
 
     /// A client, and the destinations of its events.
-    fn client(&mut self, log: usize) -> (String, Vec<usize>) {
+    fn client(&mut self, log: usize, may_be_unknown: bool) -> (String, Vec<usize>) {
         if !self.settings.has_several() {
             return (String::new(), vec![0]);
         }
         loop {
             let (client, to) = match self.rng.u8(..12) {
-                0 => ("none".to_owned(), Vec::new()),
-                1..3 => ("both".to_owned(), self.settings.both()),
+                0 if may_be_unknown => ("none".to_owned(), Vec::new()),
+                0..3 => ("both".to_owned(), self.settings.both()),
                 _ => {
                     let destination = self.rng.usize(..self.moods.len());
                     (format!("d{destination}"), vec![destination])

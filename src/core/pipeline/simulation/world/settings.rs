@@ -71,7 +71,7 @@ impl Settings {
         Self {
             max_events: 1 + rng.usize(..8),
             max_bytes: [600, 4000, 100_000][rng.usize(..3)],
-            budget: [60_000, 10_000_000][rng.usize(..2)],
+            budget: [if several { 100_000 } else { 60_000 }, 10_000_000][rng.usize(..2)],
             breaker,
             // What a breaker keeps has its verdict already, which the model could not tell.
             give_up: (!breaker && rng.bool()).then_some(seconds(20)),
