@@ -53,6 +53,17 @@ impl Pipeline {
                 self.fulfil(now, record);
             }
         }
+        self.forget_full(now);
+    }
+
+    /// A destination for which no record waits any more is not full: those that did may have been released.
+    fn forget_full(&mut self, now: Moment) {
+        for (id, (_, dispatcher)) in (0..).map(DestinationId).zip(&mut self.dispatchers) {
+            let waits = |routed: &Routed| routed.fitted.iter().any(|(other, _)| *other == id);
+            if dispatcher.is_full() && !self.stalled.values().filter_map(VecDeque::front).any(waits) {
+                dispatcher.set_full(now, false);
+            }
+        }
     }
 
     /// Whether each destination of the record has room for its events.
@@ -87,11 +98,18 @@ impl Pipeline {
         over(dispatcher.bytes() + bytes, free) || over(dispatcher.events(), events)
     }
 
-    /// Bytes of what waits for a destination without room, there or before it: no pause makes them fewer.
+    /// Bytes of what waits for a destination without room, there or before it: no pause makes them fewer. The
+    /// bytes of the records themselves are shared out in proportion.
     pub(super) fn stuck_bytes(&self) -> usize {
         let stalled: usize = self.stalled.values().flatten().map(|routed| routed.bytes).sum();
-        let full = self.dispatchers.iter().filter(|(_, dispatcher)| dispatcher.is_full());
-        stalled + full.map(|(_, dispatcher)| dispatcher.bytes()).sum::<usize>()
+        let bytes = |full: bool| {
+            let of_them = self.dispatchers.iter().filter(move |(_, dispatcher)| dispatcher.is_full() == full);
+            of_them.map(|(_, dispatcher)| dispatcher.bytes()).sum::<usize>()
+        };
+        let stuck = stalled + bytes(true);
+        let all = stuck + bytes(false);
+        let part = self.ledger.bytes() as u128 * stuck as u128 / all.max(1) as u128;
+        usize::try_from(part).unwrap_or(usize::MAX)
     }
 
     /// Gives up the events of destinations that have been blocked for too long.

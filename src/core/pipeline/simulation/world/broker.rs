@@ -54,7 +54,11 @@ impl World {
             let lane = self.lanes.get(&(*destination, endpoint));
             lane.is_some_and(|lane| lane.iter().any(|other| other == tag)) && !self.flies(*destination, tag)
         };
-        self.spilling.iter().copied().find(has).expect("an event was spilled that no spilling destination has")
+        self.spilling
+            .iter()
+            .copied()
+            .find(has)
+            .expect("an event was spilled that no spilling destination has")
     }
 
     /// Which log a record is of.

@@ -44,7 +44,8 @@ impl World {
         self.check_quota(usize::from(request.destination.0));
         for batch in &request.endpoints {
             let flying = |other: &Request| {
-                other.destination == request.destination && other.endpoints.iter().any(|other| other.endpoint_id == batch.endpoint_id)
+                other.destination == request.destination
+                    && other.endpoints.iter().any(|other| other.endpoint_id == batch.endpoint_id)
             };
             assert!(!self.flights.values().any(flying), "invariant 4: an endpoint is in two requests");
             let ids: HashSet<_> = batch.events.iter().map(|event| &event.id).collect();
@@ -60,7 +61,8 @@ impl World {
         let domain = self.settings.domains[target.domain];
         let cap = target.cap.unwrap_or(domain.rate);
         let now = self.now;
-        let limits = [(&mut self.domain_starts[target.domain], domain.rate), (&mut self.starts[destination], cap)];
+        let limits =
+            [(&mut self.domain_starts[target.domain], domain.rate), (&mut self.starts[destination], cap)];
         for (starts, rate) in limits {
             while starts.pop_front_if(|start| now.since(*start) >= seconds(1)).is_some() {}
             starts.push_back(now);
@@ -101,8 +103,10 @@ impl World {
     fn note_blocked(&mut self, snapshot: &Snapshot) {
         for destination in 0..self.blocked.len() {
             let id = |id: DestinationId| usize::from(id.0) == destination;
-            let held =
-                snapshot.holds.iter().any(|hold| hold.cause == "destination" && hold.destination.is_some_and(id));
+            let held = snapshot
+                .holds
+                .iter()
+                .any(|hold| hold.cause == "destination" && hold.destination.is_some_and(id));
             let first = |stalled: &Stalled| {
                 stalled.front().is_some_and(|routed| routed.fitted.iter().any(|(other, _)| id(*other)))
             };
@@ -132,8 +136,12 @@ impl World {
         }
         for log in logs {
             let is_of = |tag: &&str| log.is_none_or(|log| place(tag).0 == log);
-            let lane: Vec<&str> =
-                lane.iter().filter(|tag| tags.contains(&tag.as_str()) || waits(tag)).map(String::as_str).filter(is_of).collect();
+            let lane: Vec<&str> = lane
+                .iter()
+                .filter(|tag| tags.contains(&tag.as_str()) || waits(tag))
+                .map(String::as_str)
+                .filter(is_of)
+                .collect();
             let sent: Vec<&str> = tags.iter().copied().filter(is_of).collect();
             assert!(sent.iter().all(|tag| lane.contains(tag)), "an event was sent after its verdict");
             assert!(lane.starts_with(&sent), "invariant 4: events of an endpoint out of order");
@@ -165,7 +173,11 @@ impl World {
             assert_eq!(snapshot.bytes_outstanding, 0, "bytes are outstanding without a record");
             assert_eq!(snapshot.events_outstanding, 0, "events are outstanding without a record");
             let kept = |destination: &DestinationStatus| destination.events + destination.bytes;
-            assert_eq!(snapshot.destinations.iter().map(kept).sum::<usize>(), 0, "a destination keeps something");
+            assert_eq!(
+                snapshot.destinations.iter().map(kept).sum::<usize>(),
+                0,
+                "a destination keeps something"
+            );
         }
         self.check_events(&snapshot);
         // An event takes its place once for each destination, and an empty destination admits a record.

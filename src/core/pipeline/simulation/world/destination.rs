@@ -159,7 +159,11 @@ impl World {
         let mut requests =
             self.flights.values().filter(|request| usize::from(request.destination.0) == destination);
         requests.any(|request| {
-            request.endpoints.iter().flat_map(|batch| &batch.events).any(|event| super::content::tag(event) == tag)
+            request
+                .endpoints
+                .iter()
+                .flat_map(|batch| &batch.events)
+                .any(|event| super::content::tag(event) == tag)
         })
     }
 

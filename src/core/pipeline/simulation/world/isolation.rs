@@ -17,7 +17,11 @@ impl World {
         let deadline = self.now + seconds(600);
         while !apart.iter().all(|log| self.is_settled(*log)) {
             let holder = || (self.pipeline.snapshot(), ill, mood, &apart);
-            assert!(self.now < deadline, "invariant 7: one destination keeps others from settling: {:?}", holder());
+            assert!(
+                self.now < deadline,
+                "invariant 7: one destination keeps others from settling: {:?}",
+                holder()
+            );
             if self.pipeline.stuck_bytes() >= self.settings.budget {
                 // What was fetched of every partition before its pause fills the memory.
                 break;
