@@ -21,7 +21,11 @@ impl Pipeline {
         let part = if self.paused.everything { RESUME_AT } else { 1.0 };
         #[expect(clippy::cast_precision_loss, reason = "a comparison of sizes far below 2^52")]
         let over = |amount: usize, limit: usize| amount as f64 >= limit as f64 * part;
-        let full = over(self.ledger.bytes(), self.max_bytes) || over(self.events(), self.max_events_in_all());
+        // One destination without room must not keep reading paused for the others.
+        let stuck = self.stuck_bytes();
+        let (bytes, max_bytes) =
+            (self.ledger.bytes().saturating_sub(stuck), self.max_bytes.saturating_sub(stuck));
+        let full = over(bytes, max_bytes) || over(self.events(), self.max_events_in_all());
         let everything = self.draining || full;
         let changed = [self.dead_letters.take_changed(), self.circuit_breakers.take_changed()];
         let stalled = !self.stalled.is_empty() || !self.paused.partitions.is_empty();

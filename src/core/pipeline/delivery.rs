@@ -27,6 +27,8 @@ pub(super) struct Routed {
     pub(super) record: RecordId,
     pub(super) ownership: Ownership,
     pub(super) fitted: Vec<(DestinationId, Fitted)>,
+    /// Bytes that it takes while it waits for room: its destinations share what they take of an event.
+    pub(super) bytes: usize,
     /// Refusals, each with the event's id if it concerns a single event.
     refused: Vec<(Refusal, Option<Box<str>>)>,
 }
@@ -59,7 +61,8 @@ impl Pipeline {
             Mapped::Partly(deliveries, refusal) => (deliveries, Some(refusal)),
         };
         let refused = refusal.map(|refusal| (refusal, None)).into_iter().collect();
-        let mut routed = Routed { record, ownership, fitted: Vec::with_capacity(deliveries.len()), refused };
+        let fitted = Vec::with_capacity(deliveries.len());
+        let mut routed = Routed { record, ownership, fitted, bytes: 0, refused };
         for delivery in deliveries {
             self.route(delivery, &mut routed);
         }
@@ -80,6 +83,7 @@ impl Pipeline {
                 return routed.refuse_in_part(refusal);
             }
         };
+        routed.bytes += delivery.text_bytes() + HOLDING;
         for id in destinations {
             let (_, dispatcher) = &mut self.dispatchers[usize::from(id.0)];
             let event_id = delivery.event.id.clone();
@@ -96,7 +100,7 @@ impl Pipeline {
 
     /// Hands the events of a record to their destinations.
     pub(super) fn admit(&mut self, now: Moment, routed: Routed) {
-        let Routed { record, ownership, fitted, refused } = routed;
+        let Routed { record, ownership, fitted, refused, .. } = routed;
         // An event takes about as many bytes in memory as in a request.
         let bytes: usize = fitted.iter().map(|(_, fitted)| fitted.bytes + HOLDING).sum();
         self.ledger.oblige(record, fitted.len() + refused.len(), bytes);

@@ -90,11 +90,8 @@ pub struct HoldStatus {
     /// One of [`HOLD_CAUSES`].
     pub cause: &'static str,
     pub code: Code,
-    /// The destination, where it is one that is held.
-    pub destination: Option<Arc<str>>,
-    /// The topic, where it is one topic that is held.
     /// The destination, if one is held, or an event of it.
-    pub destination: Option<DestinationId>,
+    pub destination: Option<Arc<str>>,
     /// The topic, if one topic or partition is held.
     pub topic: Option<Arc<str>>,
     /// The partition, if one is held.
