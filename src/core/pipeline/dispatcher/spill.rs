@@ -2,6 +2,7 @@
 //! letters, from where they can be brought back.
 //!
 //! Knows nothing of dead letters. One event stays for as long as there is a hold: the probe that can end it.
+//! It is one that was not refused alone, if there is any: the refused one might be at fault itself.
 
 use crate::core::{
     code::Code,
@@ -41,7 +42,7 @@ impl Dispatcher {
         }
         let spilling = Transition::Spilling { destination: self.id };
         self.transitions.push(spilling);
-        let probe = self.hold.as_ref().and_then(|_| self.oldest_waiting());
+        let probe = self.hold.as_ref().and_then(|_| self.oldest_probe());
         let goes = |item: &Item| Some(item.order) != probe;
         let mut gone = self.batcher.remove_all(goes);
         for (endpoint_id, item) in self.quarantine.extract(goes) {
@@ -63,8 +64,8 @@ impl Dispatcher {
         self.events - self.flights.values().map(|flight| flight.events.len()).sum::<usize>()
     }
 
-    fn oldest_waiting(&self) -> Option<u64> {
-        let queued = self.batcher.items();
-        queued.chain(self.quarantine.items()).map(|item| item.order).min()
+    fn oldest_probe(&self) -> Option<u64> {
+        let queued = self.batcher.items().map(|item| item.order).min();
+        queued.or_else(|| self.quarantine.items().map(|item| item.order).min())
     }
 }

@@ -341,6 +341,21 @@ fn what_is_in_quarantine_spills_too() {
 }
 
 #[test]
+fn a_probe_that_is_itself_at_fault_makes_way_for_another() {
+    let mut bench = spilling(|_| Answer::Refused(refusal()));
+    let is_poison = |request: &Request| ids(request) == ["0:d0"] || ids(request).len() > 1;
+    let poisoned = |_: usize, request: &Request| {
+        if is_poison(request) { Answer::Refused(refusal()) } else { accept(request) }
+    };
+    // Nothing but the one is left, and it is refused again and again.
+    bench.answer_for(seconds(2), |_, _| Answer::Refused(refusal()));
+    bench.answer_for(seconds(60), poisoned);
+    bench.read_of(A, 50, "d0");
+    bench.answer_for(seconds(60), poisoned);
+    assert_eq!(bench.holds(), []);
+}
+
+#[test]
 fn what_is_in_flight_spills_after_its_answer() {
     let mut bench = Bench::several(&[0, 1], |plan| plan.destinations[0].1.spill = Some(seconds(20)));
     bench.read_of(A, 1, "d0");
