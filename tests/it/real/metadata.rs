@@ -41,7 +41,8 @@ pub(super) fn metadata_comes_back_after_a_restart_and_a_rebalance() {
     let mut second = Member::start(kafka, topic);
     let mut released = BTreeMap::new();
     eventually(LONG, "each has one partition", || {
-        (first.step(), second.step());
+        first.step();
+        second.step();
         for ownership in std::mem::take(&mut first.revoking) {
             let partition = first.owned.remove(&ownership).expect("it is owned").partition;
             let metadata = format!("released tail of {partition}");

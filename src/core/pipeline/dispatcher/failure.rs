@@ -65,7 +65,7 @@ impl Dispatcher {
             From::Half(cause) => self.quarantine.retry(Part { events: flight.events, ..part(cause) }),
             // It stays apart from now on: new events in it would fail with it, and prove nothing.
             from @ (From::Queues | From::Whole(_) | From::Accused) => {
-                self.quarantine(from, Part { events: flight.events, ..part(cause) })
+                self.quarantine(from, Part { events: flight.events, ..part(cause) });
             }
         }
     }
