@@ -1,0 +1,307 @@
+//! An event that always fails, and settled records behind it: what a commit names as settled is not sent
+//! again (invariant 12), and a tail that is not one of this log hides no record.
+
+use std::collections::BTreeSet;
+
+use pinpoint_sidecar::{
+    core::time::Timestamp,
+    tools::{
+        demo::generate::{Expected, Generator, GeneratorOptions, Produced, Providers},
+        emulator::{Effect, Faults, Matching},
+    },
+};
+
+use super::{
+    restart::wait_owned,
+    scene::{LONG, Place, Scene, assert_balanced, wait_count, wait_says},
+};
+use crate::support::{
+    kafka::Kafka,
+    process::Signal,
+    service::{Service, Setup},
+    wait::eventually,
+};
+
+/// How many records there are beside the stuck ones where much is behind them.
+const MANY: usize = 20_000;
+
+/// How many where a few are enough.
+const FEW: usize = 300;
+
+/// What the log says of a tail that is found void.
+const VOID: &str = "what was committed does not fit the log";
+
+pub(super) fn behind_a_stuck_event_nothing_that_was_committed_is_sent_again() {
+    let kafka = Kafka::shared();
+    let mut scene = Scene::new(kafka, "real-tail", 2);
+    let mut stuck = Stuck::default();
+    (0..2).for_each(|_| stuck.add(&mut scene));
+    let setup = setup(&scene);
+
+    let mut replicas = vec![setup.start(), setup.start()];
+    wait_owned(&[(&replicas[0], 1), (&replicas[1], 1)]);
+    for _ in 0..2 {
+        scene.produce(MANY / 4);
+        scene.wait_accepted(scene.events() * 2 / 3);
+        replicas.push(setup.start());
+        assert_eq!(replicas.remove(0).stop(), Some(1), "the stuck event is not settled");
+        wait_owned(&[(&replicas[0], 1), (&replicas[1], 1)]);
+    }
+    for joins in [false, true] {
+        scene.produce(MANY / 8);
+        if joins {
+            replicas.push(setup.start());
+            wait_owned(&[(&replicas[0], 1), (&replicas[1], 1)]);
+        }
+        assert_eq!(replicas.remove(0).stop(), Some(1), "the stuck event is not settled");
+        wait_owned(&[(&replicas[0], 2)]);
+    }
+    stuck.wait_alone(&scene);
+    stuck.assert_alone(&scene);
+    replicas.iter().for_each(assert_balanced);
+
+    kill(replicas.remove(0));
+    let service = setup.start();
+    wait_count(&service, "records_settled_before_total", stuck.others(&scene));
+    stuck.assert_alone(&scene);
+    assert_balanced(&service);
+
+    scene.produce(MANY / 4);
+    scene.wait_accepted(scene.events() - MANY as u64 / 8);
+    kill(service);
+    let settled = scene.settled();
+    let slow = slow_to_read(&setup).start();
+    wait_count(&slow, "records_outstanding", 1);
+    let read_over = slow.metrics().count("records_settled_before_total");
+    assert!(read_over < stuck.others(&scene) / 2, "{read_over} of the tail were read over");
+    kill(slow);
+    let carried = scene.settled();
+    for (partition, settled) in &settled {
+        let end = scene.length(*partition);
+        assert!((0..end).all(|offset| carried[partition].holds(offset) || !settled.holds(offset)));
+    }
+    let service = setup.start();
+    stuck.wait_alone(&scene);
+    scene.assert_no_repeat_of(&scene.verdict(), &settled);
+    scene.mend();
+    let verdict = scene.conclude();
+    scene.assert_no_repeat_of(&verdict, &settled);
+    assert_balanced(&service);
+    assert_eq!(service.stop(), Some(0));
+}
+
+pub(super) fn a_commit_without_a_tail_for_it_hides_nothing() {
+    let (scene, stuck, tail) = leave_a_tail("real-tail-reset");
+    let check = |tails, position, metadata: &str, sent_again| {
+        scene.client.commit(&scene.topic, &scene.topic, 0, position, metadata);
+        let before = scene.put_events.control.counts().events_accepted;
+        let service = setup(&scene).with("commit.tail", tails).start();
+        scene.wait_committed();
+        assert_balanced(&service);
+        assert_eq!(service.stop(), Some(0));
+        let sent = scene.put_events.control.counts().events_accepted - before;
+        assert_eq!(sent, sent_again, "at {position} with {metadata:?} and tails {tails}");
+    };
+    check("on", 0, &tail, stuck.ids.len() as u64);
+    scene.verdict().assert_complete();
+    // Reset by hand, or written by a version without tails.
+    check("on", 0, "", scene.events_from(0));
+    check("on", 100, "", scene.events_from(100));
+    check("on", 0, "written by another program", scene.events_from(0));
+    check("on", 100, &tail, scene.events_from(100));
+    check("off", 0, &tail, scene.events_from(0));
+}
+
+pub(super) fn a_tail_of_another_log_hides_nothing() {
+    let (mut scene, _, tail) = leave_a_tail("real-tail-anew");
+    make_anew(&mut scene);
+    scene.produce(FEW * 2);
+    check_void(&scene, &tail);
+}
+
+pub(super) fn a_tail_that_agrees_at_its_position_alone_hides_nothing() {
+    let (mut scene, _, tail) = leave_a_tail("real-tail-agrees");
+    let first = scene.client.read_all(&scene.topic).swap_remove(0);
+    make_anew(&mut scene);
+    scene.client.produce(&scene.topic, [first]);
+    let [record] = <[Produced; 1]>::try_from(scene.records(1)).expect("one record");
+    // At its place is the record of before; nothing is expected of it.
+    scene.enter(record);
+    scene.forget(|place| place == (0, 0));
+    scene.produce(FEW * 2);
+    check_void(&scene, &tail);
+}
+
+pub(super) fn a_broker_that_takes_little_metadata_gets_short_tails() {
+    let kafka = Kafka::start_with(&[("offset.metadata.max.bytes", "100")]);
+    let mut scene = Scene::new(&kafka, "real-tail-short", 1);
+    let mut stuck = Stuck::default();
+    for _ in 0..12 {
+        stuck.add(&mut scene);
+        scene.produce(FEW / 12);
+    }
+    let service = setup(&scene).start();
+    scene.wait_accepted(scene.events() - stuck.ids.len() as u64);
+    eventually(LONG, "a tail is short enough", || {
+        scene.settled().get(&0).is_some_and(|settled| !settled.runs.is_empty()).then_some(())
+    });
+    assert_balanced(&service);
+    assert_eq!(service.stop(), Some(1), "the stuck events are not settled");
+    let settled = scene.settled();
+    assert!(!settled[&0].runs.is_empty());
+    scene.mend();
+    let service = setup(&scene).start();
+    let verdict = scene.conclude();
+    scene.assert_no_repeat_of(&verdict, &settled);
+    assert_balanced(&service);
+    assert_eq!(service.stop(), Some(0));
+}
+
+pub(super) fn without_tails_all_behind_a_stuck_event_is_sent_again() {
+    let mut scene = Scene::new(Kafka::shared(), "real-tail-off", 1);
+    let mut stuck = Stuck::default();
+    stuck.add(&mut scene);
+    scene.produce(FEW);
+    let service = setup(&scene).with("commit.tail", "off").start();
+    scene.wait_accepted(scene.events() - stuck.ids.len() as u64);
+    assert_eq!(service.stop(), Some(1), "the stuck event is not settled");
+    assert!(scene.settled().is_empty(), "nothing is committed");
+    scene.mend();
+    let service = setup(&scene).start();
+    let verdict = scene.conclude();
+    let again = verdict.duplicates.keys().filter(|id| !id.starts_with("letter")).count() as u64;
+    assert_eq!(again, scene.events() - stuck.ids.len() as u64);
+    assert_balanced(&service);
+    assert_eq!(service.stop(), Some(0));
+}
+
+/// Events that always fail.
+#[derive(Default)]
+struct Stuck {
+    ids: BTreeSet<String>,
+    places: Vec<Place>,
+}
+
+impl Stuck {
+    /// Produces one more, of a user of its own, so that no other event waits behind it.
+    fn add(&mut self, scene: &mut Scene) {
+        let options = GeneratorOptions {
+            users: 1,
+            records: usize::MAX,
+            seed: 100 + self.places.len() as u64,
+            hostile: 0.0,
+            start_time: Timestamp(1_795_341_600_000),
+            providers: Providers::Keycloak,
+        };
+        let of_one_event = |produced: &Produced| match &produced.expected {
+            Expected::Delivered { event_ids } => event_ids.len() == 1,
+            _ => false,
+        };
+        let produced = Generator::new(&options).find(of_one_event).expect("it goes on for ever");
+        let Expected::Delivered { event_ids } = &produced.expected else { panic!("it is delivered") };
+        self.ids.extend(event_ids.iter().cloned());
+        let always = |id: &String| Matching { text: id.clone(), effect: Effect::FailEvent };
+        scene.fault(Faults { matching: self.ids.iter().map(always).collect(), ..Faults::default() });
+        let message = scene.enter(produced);
+        let partition = message.partition.expect("a partition");
+        self.places.push((partition, scene.length(partition) - 1));
+        scene.client.produce(&scene.topic, [message]);
+    }
+
+    /// Waits until the commits name everything else as settled.
+    #[track_caller]
+    fn wait_alone(&self, scene: &Scene) {
+        scene.wait_accepted(scene.events() - self.ids.len() as u64);
+        let mut last = Vec::new();
+        let unsettled = |scene: &Scene| -> Vec<Place> {
+            let settled = scene.settled();
+            let partitions = settled.iter().flat_map(|(partition, settled)| {
+                let offsets = 0..scene.length(*partition);
+                offsets.filter(|offset| !settled.holds(*offset)).map(|offset| (*partition, offset))
+            });
+            partitions.collect()
+        };
+        eventually(LONG, &format!("the commits hold all but {:?}", self.places), || {
+            last = unsettled(scene);
+            (last == self.places).then_some(())
+        });
+    }
+
+    /// That everything else has arrived, once.
+    #[track_caller]
+    fn assert_alone(&self, scene: &Scene) {
+        let verdict = scene.verdict();
+        assert_eq!(verdict.missing, self.ids);
+        assert_eq!(verdict.unexpected, BTreeSet::new());
+        assert_eq!(verdict.repeated(), 0, "such as {:?}", verdict.duplicates.keys().next());
+    }
+
+    /// How many other records there are.
+    fn others(&self, scene: &Scene) -> u64 {
+        let records: i64 = scene.settled().keys().map(|partition| scene.length(*partition)).sum();
+        records.unsigned_abs() - self.places.len() as u64
+    }
+}
+
+/// Quick to commit, and not patient with what is stuck.
+fn setup(scene: &Scene) -> Setup {
+    // Throttled events are sent again, and here everything that is sent again is of interest.
+    scene.put_events.control.set_quota(None);
+    let setup = scene.setup().with("commit.interval", "100ms").with("quota.requests_per_second", "60");
+    setup.with("source.revoke_timeout", "2s").with("shutdown.deadline", "5s")
+}
+
+/// A fetch a second.
+fn slow_to_read(setup: &Setup) -> Setup {
+    let slow = "  properties:\n    queued.min.messages: \"1\"\n    fetch.message.max.bytes: \"1000\"\n    \
+                fetch.queue.backoff.ms: \"1000\"\n";
+    Setup { config: setup.config.replace("  properties:\n", slow), ..setup.clone() }
+}
+
+#[track_caller]
+fn kill(mut service: Service) {
+    service.signal(Signal::Kill);
+    service.wait(LONG);
+}
+
+/// A topic whose first record was stuck, and whose others a service has settled that has ended. Gives also
+/// what it committed with the position 0.
+#[track_caller]
+fn leave_a_tail(topic: &str) -> (Scene, Stuck, String) {
+    let mut scene = Scene::new(Kafka::shared(), topic, 1);
+    let mut stuck = Stuck::default();
+    stuck.add(&mut scene);
+    scene.produce(FEW);
+    let service = setup(&scene).start();
+    stuck.wait_alone(&scene);
+    assert_eq!(service.stop(), Some(1), "the stuck event is not settled");
+    stuck.assert_alone(&scene);
+    scene.mend();
+    let (position, tail) = scene.client.commits(topic, topic).remove(&0).expect("a commit");
+    assert_eq!(position, 0);
+    (scene, stuck, tail)
+}
+
+/// Makes the topic anew; what was stuck is lost with it.
+fn make_anew(scene: &mut Scene) {
+    let kafka = Kafka::shared();
+    kafka.delete_topic(&scene.topic);
+    kafka.create_topic(&scene.topic, 1, &[]);
+    scene.forget(|place| place == (0, 0));
+    scene.begin_again();
+}
+
+/// That all records of the topic are delivered although a tail at position 0 names other ones.
+#[track_caller]
+fn check_void(scene: &Scene, tail: &str) {
+    // The broker forgets the commits of a topic that is deleted; a mirror of the group would not.
+    scene.client.commit(&scene.topic, &scene.topic, 0, 0, tail);
+    let service = setup(scene).start();
+    wait_says(&service, VOID);
+    scene.wait_accepted(scene.events());
+    scene.wait_committed();
+    let verdict = scene.verdict();
+    assert_eq!(verdict.missing, BTreeSet::new());
+    assert_balanced(&service);
+    assert_eq!(service.stop(), Some(0));
+}
