@@ -166,12 +166,13 @@ fn pipeline(config: &Config, router: Router, encoders: Vec<Box<dyn Encoder>>) ->
     let queue_bytes = config.memory.max_bytes.0 / 4;
     let domains = config.domains();
     let dispatcher = |(destination, encoder): (DestinationConfig, _)| {
-        let DestinationConfig { cap, batch, retry, spill, domain, .. } = destination;
+        let DestinationConfig { name, kind: _, cap, batch, retry, spill, domain } = destination;
         let cap =
             cap.map(|requests_per_second| QuotaConfig { requests_per_second, ..domains[domain].clone() });
         let backoff = Backoff::new(retry.initial.0, retry.max.0);
         let give_up = retry.give_up.map(|span| span.0);
-        (domain, DispatcherConfig { encoder, batch, backoff, give_up, spill, cap })
+        let name = (*name).into();
+        (domain, DispatcherConfig { name, encoder, batch, backoff, give_up, spill, cap })
     };
     Pipeline::new(PipelineConfig {
         destinations: config.destinations().into_iter().zip(encoders).map(dispatcher).collect(),

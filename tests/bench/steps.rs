@@ -245,6 +245,7 @@ fn config() -> PipelineConfig {
     };
     let backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
     let destination = DispatcherConfig {
+        name: "default".into(),
         encoder: Box::new(PutEvents),
         batch: BatchConfig { max_events: NonZeroUsize::new(FULL).unwrap(), ..BatchConfig::default() },
         backoff: backoff.clone(),

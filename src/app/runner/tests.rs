@@ -338,6 +338,7 @@ fn pipeline() -> Pipeline {
     };
     let backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
     let destination = DispatcherConfig {
+        name: "default".into(),
         encoder: Box::new(Whole(|_| 500)),
         batch: BatchConfig::default(),
         backoff: backoff.clone(),

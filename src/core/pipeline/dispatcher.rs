@@ -8,6 +8,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -92,6 +93,8 @@ impl SendCounts {
 
 /// What a dispatcher is made with.
 pub struct DispatcherConfig {
+    /// Its name in the configuration.
+    pub name: Arc<str>,
     pub encoder: Box<dyn Encoder>,
     pub batch: BatchConfig,
     pub backoff: Backoff,
@@ -105,6 +108,7 @@ pub struct DispatcherConfig {
 
 pub(super) struct Dispatcher {
     id: DestinationId,
+    name: Arc<str>,
     encoder: Box<dyn Encoder>,
     /// Bytes of a request's events, at most.
     max_bytes: usize,
@@ -146,6 +150,7 @@ impl Dispatcher {
         let counts = SendCounts { fields, ..SendCounts::default() };
         Self {
             id,
+            name: config.name,
             encoder: config.encoder,
             max_bytes,
             batcher: Batcher::new(limits),
@@ -203,7 +208,7 @@ impl Dispatcher {
             order: self.next_order,
             record,
             ownership,
-            event: std::sync::Arc::clone(&fitted.delivery.event),
+            event: Arc::clone(&fitted.delivery.event),
             bytes: fitted.bytes,
             held_bytes,
             arrived: now,
@@ -252,7 +257,7 @@ impl Dispatcher {
         let endpoints = events.0.iter().map(|(id, items)| EndpointBatch {
             endpoint_id: id.clone(),
             endpoint: self.batcher.snapshot(id, items.iter().any(|item| item.past.without_snapshot)),
-            events: items.iter().map(|item| std::sync::Arc::clone(&item.event)).collect(),
+            events: items.iter().map(|item| Arc::clone(&item.event)).collect(),
         });
         let request = Request { id, destination: self.id, endpoints: endpoints.collect() };
         self.flights.insert(id, Flight { sent: events.len(), events, started: now, from });
@@ -355,6 +360,10 @@ impl Dispatcher {
 
     pub(super) fn take_transitions(&mut self) -> Vec<Transition> {
         std::mem::take(&mut self.transitions)
+    }
+
+    pub(super) fn name(&self) -> &Arc<str> {
+        &self.name
     }
 
     /// What holds this destination up, if anything does.

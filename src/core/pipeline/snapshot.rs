@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crate::core::{
     code::Code,
-    destination::DestinationId,
     pipeline::{Pipeline, RecordCounts, SendCounts, dispatcher::Dispatcher},
     record::Ownership,
     time::Moment,
@@ -35,6 +34,8 @@ pub struct Snapshot {
     pub quota: QuotaStatus,
     /// The destinations by their ids.
     pub destinations: Vec<DestinationStatus>,
+    /// Settled records above the positions.
+    pub settled_above: u64,
     /// What is held, and why.
     pub holds: Vec<HoldStatus>,
     /// Whether paused is paused because too much is outstanding, or for a drain.
@@ -71,12 +72,14 @@ pub struct PartitionStatus {
 /// One destination.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DestinationStatus {
+    pub name: Arc<str>,
     pub sends: SendCounts,
     /// Events without a verdict.
     pub events: usize,
     /// Bytes that keeping its events takes.
     pub bytes: usize,
     pub requests_in_flight: usize,
+    pub held: bool,
     /// Whether it has no room for another record.
     pub full: bool,
     /// The quota of its domain.
@@ -104,7 +107,7 @@ pub struct HoldStatus {
     /// Why.
     pub code: Code,
     /// The destination, where it is one that is held.
-    pub destination: Option<DestinationId>,
+    pub destination: Option<Arc<str>>,
     /// The topic, where it is one topic that is held.
     pub topic: Option<Arc<str>>,
     /// The partition, where it is one.
@@ -137,6 +140,7 @@ impl Pipeline {
             partitions: partitions.into_iter().flatten().collect(),
             quota: self.domains.first().map(|domain| domain.quota.status()).unwrap_or_default(),
             destinations,
+            settled_above: self.ledger.settled_above(),
             holds: self.holds(),
             paused: self.paused.everything,
             draining: self.draining,
@@ -145,6 +149,8 @@ impl Pipeline {
 
     fn destination(&self, (domain, dispatcher): &(usize, Dispatcher)) -> DestinationStatus {
         DestinationStatus {
+            name: Arc::clone(dispatcher.name()),
+            held: dispatcher.hold().is_some(),
             sends: dispatcher.counts().clone(),
             events: dispatcher.events(),
             bytes: dispatcher.bytes(),
@@ -182,10 +188,11 @@ impl Pipeline {
             since: None,
             count: 1,
         };
-        let dispatchers = || (0..).map(DestinationId).zip(self.dispatchers.iter().map(|(_, it)| it));
-        let destinations = dispatchers().filter_map(|(id, dispatcher)| {
+        let dispatchers = || self.dispatchers.iter().map(|(_, dispatcher)| dispatcher);
+        let destinations = dispatchers().filter_map(|dispatcher| {
             let (code, since) = dispatcher.hold()?;
-            Some(HoldStatus { destination: Some(id), since: Some(since), ..hold("destination", code) })
+            let destination = Some(Arc::clone(dispatcher.name()));
+            Some(HoldStatus { destination, since: Some(since), ..hold("destination", code) })
         });
         let circuits = self.circuit_breakers.open().map(|(topic, since)| HoldStatus {
             topic: Some(Arc::clone(topic)),
@@ -203,11 +210,11 @@ impl Pipeline {
         });
         let table = self.barrier.hold();
         let table = table.map(|(code, since)| HoldStatus { since: Some(since), ..hold("table", code) });
-        let events =
-            dispatchers().filter(|(_, dispatcher)| dispatcher.stuck() > 0).map(|(id, dispatcher)| {
-                let stuck = hold("event", Code("keeps_failing"));
-                HoldStatus { destination: Some(id), count: dispatcher.stuck(), ..stuck }
-            });
+        let events = dispatchers().filter(|dispatcher| dispatcher.stuck() > 0).map(|dispatcher| {
+            let stuck = hold("event", Code("keeps_failing"));
+            let destination = Some(Arc::clone(dispatcher.name()));
+            HoldStatus { destination, count: dispatcher.stuck(), ..stuck }
+        });
         destinations.chain(circuits).chain(partitions).chain(table).chain(events).collect()
     }
 }

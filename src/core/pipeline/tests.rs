@@ -214,6 +214,7 @@ pub(crate) struct Config {
 fn pipeline(config: Config) -> Pipeline {
     let backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
     let destination = DispatcherConfig {
+        name: "default".into(),
         encoder: config.encoder,
         batch: config.batch,
         backoff: backoff.clone(),

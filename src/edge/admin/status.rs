@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::{
     core::{
         code::Code,
-        pipeline::{HoldStatus, PartitionStatus},
+        pipeline::{DestinationStatus, HoldStatus, PartitionStatus},
         time::Moment,
     },
     edge::admin::{Overview, Stage},
@@ -33,6 +33,7 @@ pub struct Status {
     intake_paused: bool,
     source: Source,
     quota: Quota,
+    destinations: Vec<Destination>,
     records: Records,
     events: Events,
     requests: Requests,
@@ -48,10 +49,27 @@ pub struct Status {
 struct Hold {
     cause: &'static str,
     code: Code,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination: Option<Arc<str>>,
     topic: Option<Arc<str>>,
     partition: Option<i32>,
     held_for_seconds: Option<f64>,
     count: usize,
+}
+
+/// One destination.
+#[derive(Debug, Serialize)]
+struct Destination {
+    name: Arc<str>,
+    held: bool,
+    /// It has no room for another record, and its partitions wait.
+    full: bool,
+    events_outstanding: usize,
+    events_accepted: u64,
+    events_spilled: u64,
+    requests_in_flight: usize,
+    /// Requests a second of its quota domain at present.
+    requests_per_second: f64,
 }
 
 /// This replica's part of the destination's quota.
@@ -77,6 +95,8 @@ struct OwnedPartition {
     end: Option<i64>,
     lag: Option<u64>,
     oldest_outstanding_age_seconds: Option<f64>,
+    /// Records above the position that are settled already; the commit names them.
+    settled_above_position: u64,
     revoking: bool,
 }
 
@@ -109,6 +129,7 @@ impl Status {
                 requests_per_second: quota.requests_per_second,
                 requests_in_flight_limit: quota.in_flight_cap,
             },
+            destinations: snapshot.destinations.iter().map(Destination::new).collect(),
             records: Records::new(overview),
             events: Events::new(snapshot),
             requests: Requests::new(snapshot),
@@ -120,11 +141,27 @@ impl Status {
     }
 }
 
+impl Destination {
+    fn new(status: &DestinationStatus) -> Self {
+        Self {
+            name: Arc::clone(&status.name),
+            held: status.held,
+            full: status.full,
+            events_outstanding: status.events,
+            events_accepted: status.sends.accepted.iter().sum(),
+            events_spilled: status.sends.events_spilled,
+            requests_in_flight: status.requests_in_flight,
+            requests_per_second: status.quota.requests_per_second,
+        }
+    }
+}
+
 impl Hold {
     fn new(overview: &Overview<'_>, hold: &HoldStatus) -> Self {
         Self {
             cause: hold.cause,
             code: hold.code,
+            destination: hold.destination.clone(),
             topic: hold.topic.clone(),
             partition: hold.partition,
             held_for_seconds: age(overview, hold.since),
@@ -144,6 +181,7 @@ impl OwnedPartition {
             end: overview.source.end(partition.ownership),
             lag: overview.lag(partition),
             oldest_outstanding_age_seconds: age(overview, partition.oldest),
+            settled_above_position: partition.settled_above,
             revoking: partition.revoking,
         }
     }

@@ -356,6 +356,7 @@ fn pipeline(settings: Settings, seed: u64) -> Pipeline {
     let count = |count| NonZeroUsize::new(count).expect("not 0");
     let backoff = Backoff::new(Duration::from_millis(500), seconds(30));
     let destination = DispatcherConfig {
+        name: "default".into(),
         encoder: Box::new(Whole(|delivery| size(&delivery.event))),
         batch: BatchConfig {
             max_events: count(max_events),

@@ -7,7 +7,10 @@
 use prometheus::{Histogram, HistogramOpts};
 
 use crate::{
-    core::{event::EventType, pipeline::HOLD_CAUSES},
+    core::{
+        event::EventType,
+        pipeline::{DestinationStatus, HOLD_CAUSES},
+    },
     edge::admin::{
         Overview,
         metrics::{
@@ -52,6 +55,7 @@ impl Families<'_> {
     pub(super) fn write(mut self) {
         self.records();
         self.outstanding();
+        self.destinations();
         self.events();
         self.requests();
         self.quota();
@@ -101,6 +105,16 @@ impl Families<'_> {
             "Records dropped because their partition was gone by then; its next owner reads them.",
             counts.stale,
         );
+        page.counter(
+            "pinpoint_sidecar_records_settled_before_total",
+            "Records that the partition's former owner had settled, by its last commit; nothing of them is sent.",
+            counts.settled_before,
+        );
+        page.gauge(
+            "pinpoint_sidecar_records_settled_above_position",
+            "Settled records above the positions: they wait for an earlier one that is not settled.",
+            number(self.overview.snapshot.settled_above),
+        );
     }
 
     fn outstanding(&mut self) {
@@ -130,6 +144,45 @@ impl Families<'_> {
             "pinpoint_sidecar_intake_paused",
             "1 while nothing is read because enough is outstanding, or for a drain.",
             flag(snapshot.paused),
+        );
+    }
+
+    /// The only families with the label `destination`.
+    fn destinations(&mut self) {
+        let (page, destinations) = (&mut *self.page, &self.overview.snapshot.destinations);
+        let of_each = |value: fn(&DestinationStatus) -> u64| {
+            let sample = |it: &DestinationStatus| ([it.name.to_string()], number(value(it)));
+            destinations.iter().map(sample).collect()
+        };
+        page.counters(
+            "pinpoint_sidecar_destination_events_accepted_total",
+            "Events that each destination took.",
+            "destination",
+            of_each(|it| it.sends.accepted.iter().sum()),
+        );
+        page.counters(
+            "pinpoint_sidecar_destination_events_spilled_total",
+            "Events that went to the dead letters because their destination had been blocked for too long.",
+            "destination",
+            of_each(|it| it.sends.events_spilled),
+        );
+        page.gauges(
+            "pinpoint_sidecar_destination_events_outstanding",
+            "Events of each destination that are neither accepted nor refused yet.",
+            ["destination"],
+            of_each(|it| it.events as u64),
+        );
+        page.gauges(
+            "pinpoint_sidecar_destination_held",
+            "1 while the destination is on hold, see /status.",
+            ["destination"],
+            of_each(|it| u64::from(it.held)),
+        );
+        page.gauges(
+            "pinpoint_sidecar_destination_full",
+            "1 while the destination has no room for another record, and its partitions wait.",
+            ["destination"],
+            of_each(|it| u64::from(it.full)),
         );
     }
 

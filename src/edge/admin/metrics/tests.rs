@@ -81,9 +81,16 @@ fn pages_are_well_formed() {
 #[test]
 fn invariant_10_balances_on_a_page() {
     let series = read(&page(&Parts::eventful()));
-    let ends = ["accepted_total", "dead_lettered_total", "ignored_total", "released_total", "outstanding"];
+    let ends = [
+        "accepted_total",
+        "dead_lettered_total",
+        "ignored_total",
+        "settled_before_total",
+        "released_total",
+        "outstanding",
+    ];
     let ended: Vec<_> = ends.iter().map(|end| sum(&series, &format!("records_{end}"))).collect();
-    assert_eq!(ended, [800.0, 25.0, 110.0, 35.0, 30.0]);
+    assert_eq!(ended, [800.0, 25.0, 110.0, 40.0, 35.0, 30.0]);
     assert!((ended.iter().sum::<f64>() - sum(&series, "records_consumed_total")).abs() < 0.5);
 }
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::core::{
     code::Code,
     destination::FieldCounts,
-    pipeline::{HoldStatus, QuotaStatus, RecordCounts, SendCounts},
+    pipeline::{DestinationStatus, HoldStatus, QuotaStatus, RecordCounts, SendCounts},
     record::Ownership,
     session_table::{Entry, TableEvent, WriteId},
     source::SourceEvent,
@@ -37,6 +37,7 @@ impl Parts {
                 oldest: None,
                 partitions: Vec::new(),
                 quota: QuotaStatus { share: 0.0, speed: 1.0, requests_per_second: 0.0, in_flight_cap: 1 },
+                settled_above: 0,
                 holds: Vec::new(),
                 paused: false,
                 draining: false,
@@ -63,6 +64,17 @@ impl Parts {
         snapshot.partitions = partitions();
         snapshot.quota =
             QuotaStatus { share: 0.5, speed: 0.75, requests_per_second: 5.625, in_flight_cap: 7 };
+        snapshot.settled_above = 17;
+        snapshot.destinations = vec![DestinationStatus {
+            name: "default".into(),
+            sends: sends(),
+            events: 41,
+            bytes: 54_321,
+            requests_in_flight: 2,
+            held: true,
+            full: false,
+            quota: snapshot.quota,
+        }];
         snapshot.holds = holds();
         snapshot.paused = true;
         parts.mapping = MappingCounts {
@@ -110,11 +122,11 @@ fn codes<const N: usize>(counts: [(&'static str, u64); N]) -> BTreeMap<Code, u64
 /// They balance with 30 records outstanding.
 fn records() -> RecordCounts {
     RecordCounts {
-        consumed: 1000,
+        consumed: 1040,
         accepted: 800,
         ignored: codes([("activity", 100), ("tombstone", 10)]),
         dead_lettered: codes([("not_json", 20), ("validation_exception", 5)]),
-        settled_before: 0,
+        settled_before: 40,
         released: 35,
         redelivered: 8,
         stale: 2,

@@ -14,7 +14,7 @@ use crate::{
 
 type Counts = BTreeMap<Code, u64>;
 
-/// Records: consumed = accepted + dead-lettered + ignored + released + outstanding.
+/// Records: consumed = accepted + dead-lettered + ignored + settled before + released + outstanding.
 #[derive(Debug, Serialize)]
 pub(super) struct Records {
     consumed: u64,
@@ -22,6 +22,8 @@ pub(super) struct Records {
     dead_lettered: Counts,
     ignored: Counts,
     /// Given up unsettled; whoever owns the partition next reads them again.
+    /// Settled by the partition's former owner, by its last commit.
+    settled_before: u64,
     released: u64,
     outstanding: usize,
     outstanding_bytes: usize,
@@ -107,6 +109,7 @@ impl Records {
             accepted: counts.accepted,
             dead_lettered: counts.dead_lettered.clone(),
             ignored: counts.ignored.clone(),
+            settled_before: counts.settled_before,
             released: counts.released,
             outstanding: snapshot.records_outstanding,
             outstanding_bytes: snapshot.bytes_outstanding,
