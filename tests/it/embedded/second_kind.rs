@@ -18,7 +18,9 @@ use pinpoint_sidecar::{
     config::{self, Config, Sources, destinations::DestinationKind},
     core::{
         code::Code,
-        destination::{Answer, Encoder, FieldCounts, Fitted, Outcome, Request, RequestLimits, Sender, Sending},
+        destination::{
+            Answer, Encoder, FieldCounts, Fitted, Outcome, Request, RequestLimits, Sender, Sending,
+        },
         event::{Delivery, Endpoint, EventType, Refusal},
     },
     edge::aws::pinpoint::Pinpoint,
@@ -101,9 +103,7 @@ fn check_pinpoint(lines: &[Value], putevents: &PutEvents) {
 /// The table of kinds has no files, so `lines` has the section of a Pinpoint, of which only the settings that
 /// every destination has are used.
 fn config(brokers: &str, url: &str, folder: &Path) -> Config {
-    let pinpoint = |region| {
-        format!("{{ application: any, region: {region}, endpoint_url: {url} }}")
-    };
+    let pinpoint = |region| format!("{{ application: any, region: {region}, endpoint_url: {url} }}");
     let text = format!(
         "source:
   brokers: {brokers}

@@ -70,8 +70,10 @@ pub(super) fn behind_a_stuck_event_nothing_that_was_committed_is_sent_again() {
     scene.wait_accepted(scene.events() - MANY as u64 / 8);
     kill(service);
     let settled = scene.settled();
+    // Moves the position of its partition, with a tail of which little is read.
+    stuck.release_last(&scene);
     let slow = slow_to_read(&setup).start();
-    wait_count(&slow, "records_outstanding", 1);
+    wait_count(&slow, r#"commits_total{outcome="ok"}"#, 1);
     let read_over = slow.metrics().count("records_settled_before_total");
     assert!(read_over < stuck.others(&scene) / 2, "{read_over} of the tail were read over");
     kill(slow);
@@ -102,7 +104,7 @@ pub(super) fn a_commit_without_a_tail_for_it_hides_nothing() {
         let sent = scene.put_events.control.counts().events_accepted - before;
         assert_eq!(sent, sent_again, "at {position} with {metadata:?} and tails {tails}");
     };
-    check("on", 0, &tail, stuck.ids.len() as u64);
+    check("on", 0, &tail, stuck.count());
     scene.verdict().assert_complete();
     // Reset by hand, or written by a version without tails.
     check("on", 0, "", scene.events_from(0));
@@ -141,7 +143,7 @@ pub(super) fn a_broker_that_takes_little_metadata_gets_short_tails() {
         scene.produce(FEW / 12);
     }
     let service = setup(&scene).start();
-    scene.wait_accepted(scene.events() - stuck.ids.len() as u64);
+    stuck.wait_accepted(&scene);
     eventually(LONG, "a tail is short enough", || {
         scene.settled().get(&0).is_some_and(|settled| !settled.runs.is_empty()).then_some(())
     });
@@ -163,24 +165,21 @@ pub(super) fn without_tails_all_behind_a_stuck_event_is_sent_again() {
     stuck.add(&mut scene);
     scene.produce(FEW);
     let service = setup(&scene).with("commit.tail", "off").start();
-    scene.wait_accepted(scene.events() - stuck.ids.len() as u64);
+    stuck.wait_accepted(&scene);
     assert_eq!(service.stop(), Some(1), "the stuck event is not settled");
     assert!(scene.settled().is_empty(), "nothing is committed");
     scene.mend();
     let service = setup(&scene).start();
     let verdict = scene.conclude();
     let again = verdict.duplicates.keys().filter(|id| !id.starts_with("letter")).count() as u64;
-    assert_eq!(again, scene.events() - stuck.ids.len() as u64);
+    assert_eq!(again, scene.events() - stuck.count());
     assert_balanced(&service);
     assert_eq!(service.stop(), Some(0));
 }
 
-/// Events that always fail.
+/// Events that always fail, with the places of their records.
 #[derive(Default)]
-struct Stuck {
-    ids: BTreeSet<String>,
-    places: Vec<Place>,
-}
+struct Stuck(Vec<(String, Place)>);
 
 impl Stuck {
     /// Produces one more, of a user of its own, so that no other event waits behind it.
@@ -188,31 +187,51 @@ impl Stuck {
         let options = GeneratorOptions {
             users: 1,
             records: usize::MAX,
-            seed: 100 + self.places.len() as u64,
+            seed: 100 + self.0.len() as u64,
             hostile: 0.0,
             start_time: Timestamp(1_795_341_600_000),
             providers: Providers::Keycloak,
         };
-        let of_one_event = |produced: &Produced| match &produced.expected {
-            Expected::Delivered { event_ids } => event_ids.len() == 1,
-            _ => false,
+        let single = |produced: Produced| match &produced.expected {
+            Expected::Delivered { event_ids } if event_ids.len() == 1 => {
+                Some((event_ids[0].clone(), produced))
+            }
+            _ => None,
         };
-        let produced = Generator::new(&options).find(of_one_event).expect("it goes on for ever");
-        let Expected::Delivered { event_ids } = &produced.expected else { panic!("it is delivered") };
-        self.ids.extend(event_ids.iter().cloned());
-        let always = |id: &String| Matching { text: id.clone(), effect: Effect::FailEvent };
-        scene.fault(Faults { matching: self.ids.iter().map(always).collect(), ..Faults::default() });
+        let (id, produced) = Generator::new(&options).find_map(single).expect("it goes on for ever");
         let message = scene.enter(produced);
         let partition = message.partition.expect("a partition");
-        self.places.push((partition, scene.length(partition) - 1));
+        self.0.push((id, (partition, scene.length(partition) - 1)));
+        self.fault(scene);
         scene.client.produce(&scene.topic, [message]);
+    }
+
+    /// Lets the last one go.
+    fn release_last(&mut self, scene: &Scene) {
+        self.0.pop();
+        self.fault(scene);
+    }
+
+    fn fault(&self, scene: &Scene) {
+        let always = |(id, _): &(String, Place)| Matching { text: id.clone(), effect: Effect::FailEvent };
+        scene.fault(Faults { matching: self.0.iter().map(always).collect(), ..Faults::default() });
+    }
+
+    fn count(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    /// Waits until everything else has arrived.
+    #[track_caller]
+    fn wait_accepted(&self, scene: &Scene) {
+        scene.wait_accepted(scene.events() - self.count());
     }
 
     /// Waits until the commits name everything else as settled.
     #[track_caller]
     fn wait_alone(&self, scene: &Scene) {
-        scene.wait_accepted(scene.events() - self.ids.len() as u64);
-        let mut last = Vec::new();
+        self.wait_accepted(scene);
+        let places: Vec<_> = self.0.iter().map(|(_, place)| *place).collect();
         let unsettled = |scene: &Scene| -> Vec<Place> {
             let settled = scene.settled();
             let partitions = settled.iter().flat_map(|(partition, settled)| {
@@ -221,9 +240,8 @@ impl Stuck {
             });
             partitions.collect()
         };
-        eventually(LONG, &format!("the commits hold all but {:?}", self.places), || {
-            last = unsettled(scene);
-            (last == self.places).then_some(())
+        eventually(LONG, &format!("the commits hold all but {places:?}"), || {
+            (unsettled(scene) == places).then_some(())
         });
     }
 
@@ -231,7 +249,7 @@ impl Stuck {
     #[track_caller]
     fn assert_alone(&self, scene: &Scene) {
         let verdict = scene.verdict();
-        assert_eq!(verdict.missing, self.ids);
+        assert_eq!(verdict.missing, self.0.iter().map(|(id, _)| id.clone()).collect());
         assert_eq!(verdict.unexpected, BTreeSet::new());
         assert_eq!(verdict.repeated(), 0, "such as {:?}", verdict.duplicates.keys().next());
     }
@@ -239,7 +257,7 @@ impl Stuck {
     /// How many other records there are.
     fn others(&self, scene: &Scene) -> u64 {
         let records: i64 = scene.settled().keys().map(|partition| scene.length(*partition)).sum();
-        records.unsigned_abs() - self.places.len() as u64
+        records.unsigned_abs() - self.count()
     }
 }
 
@@ -251,11 +269,11 @@ fn setup(scene: &Scene) -> Setup {
     setup.with("source.revoke_timeout", "2s").with("shutdown.deadline", "5s")
 }
 
-/// A fetch a second.
+/// Half a megabyte a second.
 fn slow_to_read(setup: &Setup) -> Setup {
-    let slow = "  properties:\n    queued.min.messages: \"1\"\n    fetch.message.max.bytes: \"1000\"\n    \
-                fetch.queue.backoff.ms: \"1000\"\n";
-    Setup { config: setup.config.replace("  properties:\n", slow), ..setup.clone() }
+    let slow = "  properties:\n    fetch.queue.backoff.ms: \"1000\"\n";
+    let slow = Setup { config: setup.config.replace("  properties:\n", slow), ..setup.clone() };
+    slow.with("memory.max_bytes", "8MiB")
 }
 
 #[track_caller]

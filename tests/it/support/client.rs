@@ -100,7 +100,10 @@ impl Client {
 
     /// The committed positions of a group, for each partition with a commit.
     pub(crate) fn committed(&self, group: &str, topic: &str) -> BTreeMap<i32, i64> {
-        self.commits(group, topic).into_iter().map(|(partition, (position, _))| (partition, position)).collect()
+        self.commits(group, topic)
+            .into_iter()
+            .map(|(partition, (position, _))| (partition, position))
+            .collect()
     }
 
     /// The committed positions of a group with their metadata, for each partition with a commit.
