@@ -1,7 +1,7 @@
 //! An event that always fails, and settled records behind it: what a commit names as settled is not sent
 //! again (invariant 12), and a tail that is not one of this log hides no record.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pinpoint_sidecar::{
     core::time::Timestamp,
@@ -19,6 +19,7 @@ use crate::support::{
     kafka::Kafka,
     process::Signal,
     service::{Service, Setup},
+    settled::Settled,
     wait::eventually,
 };
 
@@ -38,29 +39,12 @@ pub(super) fn behind_a_stuck_event_nothing_that_was_committed_is_sent_again() {
     (0..2).for_each(|_| stuck.add(&mut scene));
     let setup = setup(&scene);
 
-    let mut replicas = vec![setup.start(), setup.start()];
-    wait_owned(&[(&replicas[0], 1), (&replicas[1], 1)]);
-    for _ in 0..2 {
-        scene.produce(MANY / 4);
-        scene.wait_accepted(scene.events() * 2 / 3);
-        replicas.push(setup.start());
-        assert_eq!(replicas.remove(0).stop(), Some(1), "the stuck event is not settled");
-        wait_owned(&[(&replicas[0], 1), (&replicas[1], 1)]);
-    }
-    for joins in [false, true] {
-        scene.produce(MANY / 8);
-        if joins {
-            replicas.push(setup.start());
-            wait_owned(&[(&replicas[0], 1), (&replicas[1], 1)]);
-        }
-        assert_eq!(replicas.remove(0).stop(), Some(1), "the stuck event is not settled");
-        wait_owned(&[(&replicas[0], 2)]);
-    }
+    let service = roll_and_rebalance(&mut scene, &setup);
     stuck.wait_alone(&scene);
     stuck.assert_alone(&scene);
-    replicas.iter().for_each(assert_balanced);
+    assert_balanced(&service);
 
-    kill(replicas.remove(0));
+    kill(service);
     let service = setup.start();
     wait_count(&service, "records_settled_before_total", stuck.others(&scene));
     stuck.assert_alone(&scene);
@@ -70,18 +54,8 @@ pub(super) fn behind_a_stuck_event_nothing_that_was_committed_is_sent_again() {
     scene.wait_accepted(scene.events() - MANY as u64 / 8);
     kill(service);
     let settled = scene.settled();
-    // Moves the position of its partition, with a tail of which little is read.
-    stuck.release_last(&scene);
-    let slow = slow_to_read(&setup).start();
-    wait_count(&slow, r#"commits_total{outcome="ok"}"#, 1);
-    let read_over = slow.metrics().count("records_settled_before_total");
-    assert!(read_over < stuck.others(&scene) / 2, "{read_over} of the tail were read over");
-    kill(slow);
-    let carried = scene.settled();
-    for (partition, settled) in &settled {
-        let end = scene.length(*partition);
-        assert!((0..end).all(|offset| carried[partition].holds(offset) || !settled.holds(offset)));
-    }
+    kill_while_it_reads_over(&scene, &setup, &mut stuck);
+    assert_carried(&scene, &settled);
     let service = setup.start();
     stuck.wait_alone(&scene);
     scene.assert_no_repeat_of(&scene.verdict(), &settled);
@@ -90,6 +64,57 @@ pub(super) fn behind_a_stuck_event_nothing_that_was_committed_is_sent_again() {
     scene.assert_no_repeat_of(&verdict, &settled);
     assert_balanced(&service);
     assert_eq!(service.stop(), Some(0));
+}
+
+/// Replaces two replicas one by one in a backlog; then one leaves, another joins, and the older one leaves.
+#[track_caller]
+fn roll_and_rebalance(scene: &mut Scene, setup: &Setup) -> Service {
+    let stop = |old: Service| assert_eq!(old.stop(), Some(1), "the stuck event is not settled");
+    let join = |with: Service| {
+        let next = setup.start();
+        wait_owned(&[(&with, 1), (&next, 1)]);
+        (with, next)
+    };
+    let (mut old, mut new) = join(setup.start());
+    for _ in 0..2 {
+        scene.produce(MANY / 4);
+        scene.wait_accepted(scene.events() * 2 / 3);
+        let newest = setup.start();
+        stop(old);
+        wait_owned(&[(&new, 1), (&newest, 1)]);
+        (old, new) = (new, newest);
+    }
+    scene.produce(MANY / 8);
+    stop(old);
+    wait_owned(&[(&new, 2)]);
+    scene.produce(MANY / 8);
+    let (old, new) = join(new);
+    stop(old);
+    wait_owned(&[(&new, 2)]);
+    new
+}
+
+/// Kills a replica that has committed, and has read little of the tail that it began with.
+#[track_caller]
+fn kill_while_it_reads_over(scene: &Scene, setup: &Setup, stuck: &mut Stuck) {
+    // Moves the position of its partition.
+    stuck.release_last(scene);
+    let slow = slow_to_read(setup).start();
+    wait_count(&slow, r#"commits_total{outcome="ok"}"#, 1);
+    let read_over = slow.metrics().count("records_settled_before_total");
+    assert!(read_over < stuck.others(scene) / 2, "{read_over} of the tail were read over");
+    kill(slow);
+}
+
+/// That the commits still hold what they held then.
+#[track_caller]
+fn assert_carried(scene: &Scene, settled: &BTreeMap<i32, Settled>) {
+    let carried = scene.settled();
+    for (partition, settled) in settled {
+        let forgotten = |offset: &i64| settled.holds(*offset) && !carried[partition].holds(*offset);
+        let first = (0..scene.length(*partition)).find(forgotten);
+        assert_eq!(first, None, "of partition {partition}");
+    }
 }
 
 pub(super) fn a_commit_without_a_tail_for_it_hides_nothing() {
@@ -315,9 +340,9 @@ fn check_void(scene: &Scene, tail: &str) {
     // The broker forgets the commits of a topic that is deleted; a mirror of the group would not.
     scene.client.commit(&scene.topic, &scene.topic, 0, 0, tail);
     let service = setup(scene).start();
-    wait_says(&service, VOID);
     scene.wait_accepted(scene.events());
     scene.wait_committed();
+    wait_says(&service, VOID);
     let verdict = scene.verdict();
     assert_eq!(verdict.missing, BTreeSet::new());
     assert_balanced(&service);

@@ -32,11 +32,6 @@ impl Settled {
     pub(crate) fn holds(&self, offset: i64) -> bool {
         offset < self.position || self.runs.iter().any(|run| run.contains(&offset))
     }
-
-    /// How many offsets below `end` are settled.
-    pub(crate) fn below(&self, end: i64) -> usize {
-        (0..end).filter(|offset| self.holds(*offset)).count()
-    }
 }
 
 fn runs(text: &str, position: i64) -> Option<Vec<RangeInclusive<i64>>> {
