@@ -1,6 +1,6 @@
 //! The composition root: builds the parts from the configuration, and ends them.
 //!
-//! Knows nothing of the parts' insides. The only place, with the configuration, that sees the whole of it.
+//! Knows nothing of the insides of the parts. Nothing below it sees the whole configuration.
 
 use std::{path::Path, sync::Arc};
 
@@ -43,19 +43,19 @@ pub(crate) mod signals;
 
 use kinds::Destination;
 
-/// Both ends of the way of questions to the runner.
+/// Both ends of the channel of questions to the runner.
 pub type Queries = (mpsc::Sender<Query>, mpsc::Receiver<Query>);
 
-/// Questions of the admin pages that may wait for an answer.
+/// How many questions of the admin pages may wait for an answer.
 const QUERIES: usize = 16;
 
-/// Outcomes of dead letters that may wait for the runner.
+/// How many outcomes of dead letters may wait for the runner.
 const LETTERS: usize = 1024;
 
-/// Delivers until a signal, then settles what was read.
+/// Delivers until a signal, then settles the records that were read.
 ///
 /// # Errors
-/// When a part cannot be started; the failure says which, why, and what to do.
+/// If a part cannot be started; the failure says which, why, and what to do.
 pub async fn run(config: Config) -> Result<Exit, Failure> {
     let mut destinations = Vec::new();
     for destination in config.destinations() {
@@ -74,18 +74,18 @@ pub async fn run(config: Config) -> Result<Exit, Failure> {
     })
 }
 
-/// The way of questions to the runner; who keeps a clone of the sender can ask beside the admin pages.
+/// A channel of questions to the runner; whoever keeps a clone of the sender can ask beside the admin pages.
 #[must_use]
 pub fn queries() -> Queries {
     mpsc::channel(QUERIES)
 }
 
-/// Delivers from Kafka until `drain` is cancelled and what was read is settled; serves the admin pages on
-/// `listener`. The configuration names the `destinations`, in the same order, and has their settings; of what
-/// kind each is, the caller decides.
+/// Delivers from Kafka until `drain` is cancelled and everything that was read is settled. Serves the admin
+/// pages on `listener`. The configuration has the names and settings of `destinations`, in the same order; the
+/// caller decides of what kind each is.
 ///
 /// # Errors
-/// When a part cannot be started.
+/// If a part cannot be started.
 pub async fn deliver(
     config: &Config,
     destinations: Vec<Destination>,
@@ -98,7 +98,7 @@ pub async fn deliver(
     let additions = Additions::new(config.endpoint.clone(), config.event.clone(), locate);
     let router = config.router().map_err(|error| Failure::new(Exit::Configuration, error))?;
     let additions = if router.needs_origin() { additions.with_origins() } else { additions };
-    // A quarter of the memory reads ahead, the rest is for what is outstanding.
+    // A quarter of the memory is for reading ahead, the rest for everything outstanding.
     let queue_bytes = config.memory.max_bytes.0 / 4;
     let source = KafkaSource::start(&config.source, queue_bytes, clock.origin().into_std());
     let source = source.map_err(not_started)?;
@@ -155,7 +155,7 @@ pub async fn deliver(
 /// The reader of records in the configured formats.
 ///
 /// # Errors
-/// When the filter of the format `custom` is none, which the configuration has found before.
+/// If the filter of the format `custom` does not compile, which the configuration has checked before.
 pub fn decoder(config: &Config) -> Result<Decoder, Failure> {
     let decoder = Decoder::new(&config.source.formats()).context("source.custom");
     let decoder = decoder.map_err(|error| Failure::new(Exit::Configuration, error))?;
@@ -188,7 +188,7 @@ fn pipeline(config: &Config, router: Router, encoders: Vec<Box<dyn Encoder>>) ->
     })
 }
 
-/// How the places of ip addresses are found, and what keeps their database new.
+/// The look-up of places by IP address, and the thread that reloads its database.
 fn places(config: &Config) -> Result<(Locate, Option<Reloader>), Failure> {
     let Some(path) = config.endpoint.database() else { return Ok((Box::new(|_| None), None)) };
     let database = Database::open(Path::new(path)).context("endpoint.location.database cannot be used");
@@ -200,7 +200,7 @@ fn places(config: &Config) -> Result<(Locate, Option<Reloader>), Failure> {
     Ok((locate, Some(reloader.map_err(|cause| Failure::new(Exit::Bug, cause))?)))
 }
 
-/// Where dead letters go, and where what became of them comes from.
+/// The writer of dead letters, and the channel of its outcomes.
 fn letters(config: &Config) -> Result<(Box<dyn DeadLetters>, LetterOutcomes), Failure> {
     let (outcomes, written) = mpsc::channel(LETTERS);
     let letters: Box<dyn DeadLetters> = match &config.dead_letter.target {

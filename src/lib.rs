@@ -1,121 +1,152 @@
-//! `pinpoint-sidecar` reads an identity provider's sign-in and session events from Kafka and delivers them
-//! with `PutEvents`, at least once. This page is its architecture; README.md is for those who run it.
+//! `pinpoint-sidecar` reads an identity provider's sign-in and session events from Kafka and delivers them to
+//! their destinations, at least once. This page describes its architecture; README.md is for those who run
+//! it.
 //!
 //! # Bird's eye
 //!
 //! One idea: decide in pure code, act at the edges. Everything that can lose an event (what is outstanding,
-//! what goes into which request, what is tried again, what may be committed) is a state machine without
-//! I/O, clock, randomness, environment and logging. It is told what happened and answers what to do; time
-//! and random numbers are arguments. Around it, thin edges talk to Kafka, AWS and the operator.
+//! what goes into which request, what is sent again, what may be committed) is a state machine without I/O,
+//! clock, environment and logging; the time is an argument, and random numbers come from a generator with a
+//! seed. It takes in what happened and answers what to do. Around it, thin edges talk to Kafka, AWS and the
+//! operator.
 //!
 //! ```text
-//!                  pure: no tokio, no rdkafka, no HTTP, no clock, no environment, no logging
-//!                ┌──────────────────────────────────────────────────────────────────────────┐
-//!                │  decode ─► map ─► pipeline ─► ledger · gate · outlet · quota · letters   │
-//!                └────────▲──────────────────────────────────────────┬──────────────────────┘
-//!                   Input │ Record · SendFinished · DeadLetterFinished   │ Action
-//!                         │ EntriesFinished · Assigned · Revoking    │ Send · Write · WriteEntries
-//!                         │ Lost · Tick · Drain                      ▼ Commit · Release · Stopped
-//!  ┌────────┐      ┌──────┴──────────────────────────────────────────────┐        ┌───────────────┐
-//!  │ source ├─────►│ runner: one task, one select!, owns all the state   ├───────►│ destination   ├──► AWS
-//!  │ kafka  │◄─────┤ (sends live in its JoinSet)                         │◄───────┤ pinpoint      │◄──
-//!  └────────┘      └──────┬──────────────────────────────────────────────┘        └───────────────┘
-//!       ▲                 └──► dead_letter · table (of sessions)
-//!       └── Kafka     main ─► cli · config ─► app (composition root) ─► runner · admin
+//! Kafka ─► read ─► decode ─► map ─► ledger ─► session barrier ─► route ─► dispatcher ─► encode ─► send
+//!                                     ▲                            │         ▲   │                  │
+//!                                     │                            │         └───│──── answer ◄─────┘
+//!                                     │                         refused        verdict
+//!                                     │                            ▼             │
+//!                                     │                       dead letters ◄─────┤ refused
+//!                                     │                            │ written     │ accepted
+//!      position and settled tail ◄── settled ◄─────────────────────┴─────────────┘
+//!
+//! dispatcher: endpoint queues ─► batcher ─► request, when its quota domain lets it start; hold; quarantine
 //! ```
 //!
-//! Data flows one way: read, decode, map, wait at the gate, group by endpoint, batch, send, settle, commit. A
-//! record is settled when all its obligations are fulfilled: each event of it was accepted, or the dead letter
-//! for it was acknowledged; and what the record says of sessions was acknowledged by their table. One that is
-//! ignored on purpose has that last obligation alone. Until the table acknowledges, nothing of the record is
-//! sent, and nothing that was read after it: whoever reads of a session finds it in the table.
-//! What must be sent again goes back through the pipeline and not into a loop around the send: it joins the
-//! next request, at the front, so that three failed events do not take a request of their own. Backpressure
-//! is a state ([`core::source::Paused`]) and not a channel: what is outstanding is bounded, and the source pauses
-//! and resumes while it goes on polling.
+//! # The way of a record
 //!
-//! Four kinds of threads: the runtime's, which runs everything but Kafka; the source's poll loop, which
-//! must never wait for longer than the group allows, with a commit thread beside it; those that serve
-//! the dead letters and the sessions' table; and one that looks whether the file of places has changed.
+//! 1. The consumer **reads** a record, and `decode` turns its bytes into identity events. `map` turns these
+//!    into app events on endpoints, ignores them on purpose, or refuses them with a reason.
+//! 2. The **ledger** holds the record until all its obligations are fulfilled: each event was accepted by
+//!    every destination it is routed to, or its dead letter was acknowledged; and so were the record's
+//!    entries of the session table. Then the record is **settled**. If the tail of the last commit names the
+//!    record, an earlier owner of the partition settled it: `map` learns of its sessions, and nothing of it
+//!    is sent.
+//! 3. At the **session barrier** the record waits until its entries of the session table are acknowledged,
+//!    and those of all that was read before it. So whoever reads of a session finds it in the table.
+//! 4. `route` finds the destinations of each event, and each encoder fits its own copy to the limits of its
+//!    service. If a destination has no **room**, the record makes its partition wait, and no other:
+//!    destinations share the memory by dynamic thresholds. A destination that has been held or full for
+//!    longer than `spill.after` gives its events to the dead letters.
+//! 5. The **dispatcher** of a destination keeps a queue for each endpoint. Its batcher fills the next
+//!    request, and the **quota domain** says when it may start; dispatchers of one domain take turns.
+//! 6. The sender makes one attempt, and turns the **answer** into an outcome for each event. Events to be
+//!    sent again return to the front of their queue and join the next request; there is no loop around the
+//!    send. A request that is refused, or keeps failing, goes into **quarantine** and is halved until the
+//!    culprit stands alone. If the set-up is wrong, the destination is on **hold**: it keeps everything and
+//!    sends only probes.
+//! 7. A refusal becomes a **dead letter**. If most of a topic is refused, its circuit breaker opens.
+//! 8. What is settled moves the **position**. The commit carries the settled tail: which records above the
+//!    position are settled already.
+//!
+//! Four kinds of threads: the runtime's, which run everything but Kafka; the consumer's poll loop, which must
+//! never wait for longer than the group allows, with a commit thread and a lookup thread beside it; those
+//! that serve the dead letters and the session table; and one that watches the database of places.
+//!
+//! # The rooms
+//!
+//! | room | holds |
+//! |---|---|
+//! | [`core`] | all decisions. Pure: no tokio, rdkafka, AWS, HTTP, clock, environment, logging |
+//! | [`edge`] | what touches the world, a folder for each part of it. A part uses `core` and no other part |
+//! | [`app`] | the composition root: builds the parts, runs them, ends them |
+//! | [`tools`] | the commands beside `run` |
+//!
+//! Imports point one way: `main → tools → app → edge → core`. The tools stand above `app` because `demo` runs
+//! the whole service, with a broker, a server and users of its own. Beside the rooms, [`config`] composes the
+//! configuration from the part of each room, [`cli`] is the command line, and [`exit`] holds the exit codes.
+//! `tests/it/source_tree.rs` checks the imports, and that `core` is pure.
 //!
 //! # Code map
 //!
-//! The pure part, each line may use those above it:
-//!
-//! | module | decides |
+//! | in `core` | decides |
 //! |---|---|
-//! | [`core::time`] | points in time, as arguments |
-//! | [`core::catch_panic`] | catches those of others' code that a record could cause |
-//! | [`core::units`] | lengths of time and sizes, as they are written in a configuration |
-//! | [`core::backoff`] | how long to wait before something is tried again; alone knows `backoff` |
-//! | [`core::record`] | a record as it was read, and the ownership under which it was |
-//! | [`core::event`] | app events and endpoints, and the codes that may be shown |
-//! | [`core::identity`] | what happened at an identity provider, whoever it is |
-//! | [`core::decode`] | a record's bytes → what happened; a file for each format |
-//! | [`core::map`] | what happened → app events on an endpoint, or why not; the index of sessions |
-//! | [`core::source`], [`core::destination`], [`core::dead_letter`], [`core::session_table`] | the edges' traits, in the pipeline's words |
-//! | [`core::pipeline`] | what to send, dead-letter, commit and release |
+//! | [`decode`](crate::core::decode) | bytes → identity events: envelopes, and a file for each format with its line in one table |
+//! | [`map`](crate::core::map) | identity event → app events with their endpoint; the session index, ids, endpoint fields |
+//! | [`route`](crate::core::route) | app event → destinations |
+//! | [`pipeline`](crate::core::pipeline) | what to send, dead-letter, commit, pause and release; see its files below |
+//! | [`identity`](crate::core::identity), [`event`](crate::core::event), [`record`](crate::core::record), [`code`](crate::core::code) | the words: what happened at a provider, what is sent of it, what was read, and the only text that may be shown |
+//! | [`destination`](crate::core::destination), [`source`](crate::core::source), [`dead_letter`](crate::core::dead_letter), [`session_table`](crate::core::session_table) | the seams: what the edges must do, in the pipeline's words |
+//! | [`time`](crate::core::time), [`backoff`](crate::core::backoff), [`units`](crate::core::units), [`catch_panic`](crate::core::catch_panic) | points in time; waits; durations and sizes as they are written; panics of libraries that a record could cause |
 //!
-//! The edges and what puts them together:
-//!
-//! | module | does |
+//! | in `core/pipeline` | decides |
 //! |---|---|
-//! | [`edge::clock`] | reads the clock |
-//! | [`edge::acks`] | the way back of what became of writes |
-//! | [`edge::kafka`] | what all clients of librdkafka share |
-//! | [`edge::kafka::consumer`] | the poll loop, rebalances, commits |
-//! | [`edge::kafka::session_table`] | the sessions' table: reads it whole, follows it, writes to it |
-//! | [`edge::kafka::dead_letters`], [`edge::discard`] | writes dead letters, or drops them |
-//! | [`edge::aws::pinpoint`] | one attempt at `PutEvents`; alone knows the SDK and its shapes |
-//! | [`edge::geo`] | finds the places of ip addresses in a file; alone knows `maxminddb` |
-//! | [`edge::admin`], [`edge::admin::metrics`] | liveness, readiness, status; the metrics and their names |
+//! | `ledger`, `offsets`, `tail` | what is outstanding; the position, and the settled runs above it |
+//! | `session_barrier`, `delivery`, `settlement` | when a record may be delivered; where its events go; when it is settled |
+//! | `room`, `backpressure` | whether a destination may take more; what to pause |
+//! | `dispatcher` and its folder | one destination: endpoint queues, batches, answers, quarantine, hold, spill |
+//! | `quota_domain`, `quota_share` | when a request may start; this replica's part of the quota |
+//! | `dead_letters`, `circuit_breaker`, `acks` | refusals on their way to Kafka; writes that wait for their acknowledgement |
+//! | `ownership` | partitions that come, go, and are drained |
+//!
+//! | in `edge` | does |
+//! |---|---|
+//! | [`kafka`](crate::edge::kafka) | the clients and what they share: consumer, producer, dead letters, session table |
+//! | [`aws`](crate::edge::aws) | credentials; [`pinpoint`](crate::edge::aws::pinpoint), the encoder and the sender that alone know `PutEvents` |
+//! | [`admin`](crate::edge::admin) | liveness, readiness, status; the [`metrics`](crate::edge::admin::metrics) and their names |
+//! | [`geo`](crate::edge::geo), [`clock`](crate::edge::clock), [`log`](crate::edge::log) | places of IP addresses; the time; the log |
+//! | [`acks`](crate::edge::acks), [`discard`](crate::edge::discard) | reports how writes ended; drops dead letters |
+//!
+//! | in `app` and `tools` | does |
+//! |---|---|
 //! | [`app::runner`] | turns what happened into an input, carries out each action, decides nothing |
-//! | [`edge::log`], [`exit`] | what is logged; how the process ends |
-//! | [`config`] | reads the configuration, once; each part has its own, this one composes them |
-//! | [`tools::check`] | tries what the configuration names |
-//! | [`tools::map`] | shows what records become, and sends nothing |
-//! | [`cli`] | the command line and its words |
-//! | [`tools::emulator`] | a server that answers `PutEvents`, with the quota and with faults |
-//! | [`app`] | the composition root |
-//! | [`tools::demo`] | the service with a broker, a server and many users of its own |
+//! | [`app::kinds`] | builds a destination of each kind |
+//! | [`tools::check`], [`tools::map`] | try what the configuration names; show what records become |
+//! | [`tools::emulator`], [`tools::demo`] | a server that answers `PutEvents`; the service with a world of its own |
 //!
-//! Imports point one way, `main → tools → app → edge → core`; `tests/it/source_tree.rs`
-//! checks that.
+//! To add a format, write its file and its line in the table of formats. To add a kind of destination, write
+//! a folder with an encoder and a sender, and its line in each of the two tables that list the kinds
+//! (`config/destinations.rs` and `app/kinds.rs`). `.github/CONTRIBUTING.md` lists the files.
 //!
 //! # What always holds
 //!
 //! "Simulation" is `core/pipeline/simulation.rs`: 100,000 schedules of faults, revocations, lost answers and
-//! restarts, the invariants checked by number after each step. The scenarios in `tests/it` check the same
+//! restarts, the invariants checked by number after each step. "Model" is `core/pipeline/ledger/model.rs`:
+//! random lives of one partition, its commits and its log. The scenarios in `tests/it` check the invariants
 //! from outside, by what was produced and what arrived.
 //!
 //! | | invariant | checked by |
 //! |---|---|---|
-//! | 1 | The committed position of a partition is never past a record that is not settled. | simulation; `invariant_1_…` in `core/pipeline/offsets.rs` |
-//! | 2 | Within one ownership the position never goes back; nothing is committed for a partition not owned, and a completion from an earlier ownership changes nothing. | simulation; `invariant_2_…` in `core/pipeline/tests/invariants.rs` |
-//! | 3 | A record is outstanding from before anything else can see it until it is settled; nothing of it is sent before its entries of the sessions' table, and those of all that was read before it, are acknowledged. | simulation; `invariant_3_…` in `core/pipeline/tests/invariants.rs` |
-//! | 4 | No endpoint is in two requests in flight, and its events are first sent in the order in which they came; while one waits to be sent again, later ones wait. What is sent again carries the newest snapshot of its endpoint. | simulation; `invariant_4_…` in `core/pipeline/tests/invariants.rs` |
-//! | 5 | No request holds more than 100 events or 4 MB; no quota domain exceeds its rate or its cap in flight. | simulation; `invariant_5_…` in `core/pipeline/quota.rs` |
-//! | 6 | Records, bytes and events outstanding stay within their budget plus one fetch, however long a destination is down. | simulation; `invariant_6_…` in `core/pipeline/tests/invariants.rs` |
-//! | 7 | With a destination that answers in the end every record is settled in the end, save where a hold asks for a person. | simulation; `invariant_7_…` in `core/pipeline/tests/invariants.rs` |
+//! | 1 | The committed position of a partition is never past a record that is not settled, and its tail names only settled ones. | simulation; model; `invariant_1_…` in `core/pipeline/offsets.rs` |
+//! | 2 | Within one ownership the position never goes back. Nothing is committed for a partition not owned, and a completion from an earlier ownership changes nothing. | simulation; `invariant_2_…` in `core/pipeline/tests/invariants.rs` |
+//! | 3 | A record is outstanding from before anything else can see it until it is settled. Nothing of it is sent before its session entries, and those of all that was read before it, are acknowledged. | simulation; `invariant_3_…` in `core/pipeline/tests/invariants.rs` |
+//! | 4 | Within one process and destination no endpoint is in two requests in flight, and its events are first sent in the order in which they came in; while one waits to be sent again, later ones wait. What is sent again carries the newest snapshot of its endpoint. | simulation; `invariant_4_…` in `core/pipeline/tests/invariants.rs` |
+//! | 5 | No request is larger than its destination's limits; no quota domain exceeds its rate or its cap in flight. | simulation; `invariant_5_…` in `core/pipeline/quota_domain.rs`, `core/pipeline/quota_share.rs` and `edge/aws/pinpoint/encoder/tests/requests.rs` |
+//! | 6 | Memory stays within the budget plus one fetch, however long a destination is down, and whatever a record becomes. | simulation; `invariant_6_…` in `core/pipeline/tests/invariants.rs` |
+//! | 7 | With a destination that answers in the end every record is settled in the end, save where a hold asks for a person. A destination that is down, held or throttled slows others only within its own quota domain or, until its spill begins, on partitions that hold its records. | simulation; `invariant_7_…` in `core/pipeline/tests/invariants.rs` |
 //! | 8 | After a drain everything that can be settled is, and the process ends before its deadline; what was not settled is not committed. | simulation; `invariant_8_…` in `core/pipeline/tests/invariants.rs` |
-//! | 9 | The poll loop is never blocked for longer than the group allows. | `invariant_9_…` in `edge/kafka/consumer/tests.rs` |
-//! | 10 | Records consumed = accepted + dead-lettered + ignored + released + outstanding, in every state. | simulation; `invariant_10_…` in `edge/admin/metrics/tests.rs` |
-//! | 11 | Event ids depend on the record alone. Type and content are the same on every delivery as long as the session index holds the session; where it does not, they say so. | `invariant_11_…` in `core/map/tests/redelivery.rs` and, of replicas that share a table, `core/map/tests/shared.rs` |
+//! | 9 | The poll loop is never blocked for longer than the group allows, and no record keeps the runner from its heartbeat. | `invariant_9_…` in `edge/kafka/consumer/tests.rs` |
+//! | 10 | Records consumed = accepted + dead-lettered + ignored + settled before (named by an inherited tail) + released unsettled + outstanding, in every state; the metrics agree. A re-delivery within one ownership is not consumed again. | simulation; model; `invariant_10_…` in `edge/admin/metrics/tests.rs` |
+//! | 11 | Event ids depend on the record alone. Type and content are equal on every delivery as long as the session index holds the session; where it does not, they state that the start is unknown. | `invariant_11_…` in `core/map/tests/redelivery.rs` and, for replicas that share a table, in `core/map/tests/shared.rs` |
+//! | 12 | A record that was settled and is named in a commit is not sent again by whoever owns the partition next. | simulation; model; `invariant_12_…` in `core/pipeline/ledger/model.rs` and `core/pipeline/ledger/tests.rs` |
 //!
-//! And one of privacy: nothing that a record, an answer or a parser said reaches a log line, a label, the
-//! status or an error's `Display`. A [`core::event::Code`] is the only text that travels there, and it is
+//! And one of privacy: no text of a record, an answer or a parser reaches a log line, a label, the status or
+//! an error's `Display`. A [`Code`](crate::core::code::Code) is the only text that travels there, and it is
 //! `&'static`. Types that hold personal data have no derived `Debug`.
 //!
 //! # What is absent on purpose
 //!
-//! - State on disk: positions are Kafka's, and so is the table of sessions; without one they are a cache
-//!   whose loss is said in what is sent.
-//! - Coordination between replicas: the share of the quota is the share of the partitions.
-//! - Giving up: there is no number of attempts after which an event is dropped.
+//! - State on disk: positions are in Kafka, and so is the session table. Without a table the sessions are a
+//!   cache, and events say so when it has lost their session.
+//! - Coordination between replicas: a replica's share of the quota is its share of the partitions.
+//! - Giving up: no number of attempts makes an event a dead letter. `retry.give_up` and `spill.after` are off
+//!   by default.
 //! - The SDK's own retries, and librdkafka's own commits: both would decide behind the pipeline's back.
 //! - Locks around state, global state and detached tasks: one task owns everything that changes.
-//! - A reload of the configuration: a restart is cheap, and what runs is what was checked.
-//! - A second destination: not yet.
+//! - A reload of the configuration: a restart is cheap, and the configuration that runs is the one that was
+//!   checked.
+//! - Order between destinations, between endpoints, and between spilled events and later ones.
+//! - Kinds of destination other than Pinpoint: not yet. Several destinations of this kind are there.
 
 pub mod app;
 pub mod cli;

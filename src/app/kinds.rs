@@ -1,4 +1,4 @@
-//! The kinds of destination and what each is built of: the table beside that of the configuration.
+//! The kinds of destination and how each is built: the table beside that of the configuration.
 //!
 //! Knows nothing of what a kind does.
 
@@ -14,17 +14,17 @@ use crate::{
     exit::{Exit, Failure},
 };
 
-/// A destination: its pure side, its impure side, and where it sends to, for people.
+/// A destination: its pure side, its impure side, and the address that people are shown.
 pub struct Destination {
     pub encoder: Box<dyn Encoder>,
     pub sender: Arc<dyn Sender>,
     pub address: String,
 }
 
-/// Connects a destination in the environment of the process.
+/// Connects a destination, with credentials from the environment of the process.
 ///
 /// # Errors
-/// When its set-up is wrong.
+/// If its set-up is wrong.
 pub async fn connect(kind: &DestinationKind) -> Result<Destination, Failure> {
     match kind {
         DestinationKind::Pinpoint(config) => {
@@ -37,7 +37,7 @@ pub async fn connect(kind: &DestinationKind) -> Result<Destination, Failure> {
 /// Resolves the credentials of a destination, as a send would.
 ///
 /// # Errors
-/// A code that says why there are none.
+/// A code that says why no credentials are found.
 pub async fn credentials(kind: &DestinationKind) -> Result<(), Code> {
     match kind {
         DestinationKind::Pinpoint(config) => {

@@ -2,7 +2,7 @@
 //! out each [`Action`] that the pipeline answers with.
 //!
 //! Decides nothing. What always holds: everything that happens goes through one `select!`, whose arms only
-//! say what it was and may be cancelled at any time; nothing in here blocks.
+//! name it and may be cancelled at any time; nothing in here blocks.
 
 use std::{collections::BTreeMap, future::pending, sync::Arc, time::Duration};
 
@@ -37,40 +37,32 @@ mod tabled;
 /// How much of the time for a shutdown is kept for the last commit and for leaving the group.
 const CLOSING: Duration = Duration::from_secs(5);
 
-/// How often it shows that it lives when nothing happens.
+/// How often the runner shows that it is alive if nothing happens.
 const BEAT: Duration = Duration::from_secs(10);
 
-/// What became of dead letters, as the one who writes them reports it.
+/// The outcomes of dead letters, as their writer reports them.
 pub type LetterOutcomes = mpsc::Receiver<(DeadLetterId, WriteOutcome)>;
 
 /// The parts that a runner works with.
 pub struct Parts<S, L, T> {
-    /// The process's clock.
     pub clock: Clock,
-    /// Where records come from.
     pub source: S,
-    /// Where events go, by [`DestinationId`](crate::core::destination::DestinationId).
+    /// By [`DestinationId`](crate::core::destination::DestinationId).
     pub destinations: Vec<Arc<dyn Sender>>,
-    /// Where dead letters go.
     pub letters: L,
-    /// What became of them.
     pub written: LetterOutcomes,
-    /// What sessions are shared by, where they are; it is read whole before the source begins.
+    /// The session table, if there is one. It is read whole before the source begins.
     pub table: Option<T>,
-    /// What records become.
     pub mapper: Mapper,
-    /// What decides.
     pub pipeline: Pipeline,
-    /// What people and programs are told.
     pub reporter: Reporter,
-    /// Questions of the admin pages.
     pub queries: mpsc::Receiver<Query>,
 }
 
 /// When a runner ends.
 #[derive(Clone, Debug)]
 pub struct Shutdown {
-    /// Begins the drain.
+    /// Begins the drain when it is cancelled.
     pub drain: CancellationToken,
     /// How long the drain and the close may take together.
     pub deadline: Duration,
@@ -79,24 +71,23 @@ pub struct Shutdown {
 /// How a runner ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// What was counted of records, from the start to the end.
+    /// The final counts of records.
     pub records: RecordCounts,
     /// Records that were given up unsettled; they are delivered again.
     pub unsettled: usize,
-    /// Partitions whose last position was not acknowledged: what was settled since the commit before is
-    /// delivered again.
+    /// Partitions whose last commit was not acknowledged: records that were settled since the commit before
+    /// are delivered again.
     pub uncommitted: usize,
     /// Why Kafka failed for good, if it did.
     pub failed: Option<Code>,
 }
 
-/// The task.
 pub struct Runner<S, L, T> {
     parts: Parts<S, L, T>,
     sends: JoinSet<Sent>,
-    /// The destinations, getting ready; nothing is read before.
+    /// Destinations that are getting ready; nothing is read before they are.
     preparing: JoinSet<()>,
-    /// The sessions' table is read, or there is none.
+    /// Whether the session table has been read, or there is none.
     is_loaded: bool,
     phase: Phase,
     /// When the shutdown is to be over, once it has begun.
@@ -119,7 +110,7 @@ struct Sent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Running,
-    /// Settling what was read, until then.
+    /// Settling the records that were read, until then.
     Draining(Moment),
     /// Committing and leaving the group, until then; the pipeline is at its end.
     Closing(Moment),
@@ -155,8 +146,8 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
         }
     }
 
-    /// Runs until the source is closed after a drain, until the deadline of the drain, or until Kafka fails
-    /// for good.
+    /// Runs until the source is closed after a drain, until the deadline of the drain, or until Kafka has
+    /// failed for good.
     pub async fn run(mut self, shutdown: Shutdown) -> Ended {
         self.begin();
         loop {
@@ -185,7 +176,7 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
             }
             self.parts.reporter.after(now, &self.parts.pipeline);
         }
-        // What is still in flight is not waited for: its events will be sent again.
+        // Requests that are still in flight are not awaited: their events will be sent again.
         self.sends.shutdown().await;
         let records = self.parts.pipeline.snapshot().records;
         let (unsettled, uncommitted) = (self.unsettled, self.uncommitted.len());
@@ -198,7 +189,7 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
     async fn next(&mut self, shutdown: &Shutdown) -> Happened {
         let Parts { clock, source, table, written, queries, pipeline, .. } = &mut self.parts;
         let beat = clock.now() + BEAT;
-        // Of a pipeline that has given everything up nothing is due any more.
+        // After the pipeline has given everything up, nothing is due any more.
         let wake = pipeline.next_wake().filter(|_| !matches!(self.phase, Phase::Closing(_)));
         let due = sleep_until(clock.instant(wake.map_or(beat, |wake| wake.min(beat))));
         let deadline = async {
@@ -226,8 +217,7 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
         }
     }
 
-    /// Begins with what comes before the first record: the destinations get ready, and the sessions that
-    /// records may be about are read.
+    /// Prepares for the first record: the destinations get ready, and the session table is read.
     fn begin(&mut self) {
         for destination in &self.parts.destinations {
             self.preparing.spawn(destination.prepare());
@@ -239,7 +229,7 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
         self.is_loaded = true;
     }
 
-    /// Reads records from now on, if nothing is missing for that.
+    /// Begins to read records, once everything is ready.
     fn read(&mut self) {
         if self.is_loaded && self.preparing.is_empty() && self.phase == Phase::Running {
             self.parts.source.command(SourceCommand::Begin);
@@ -288,7 +278,7 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
                 let records = records.collect();
                 self.handle(now, Input::Records(records));
             }
-            // Everything was given up already, and nothing begins: what is read of these is stale.
+            // Everything was given up already, and nothing begins: records of these ownerships are stale.
             SourceEvent::Assigned(_) if matches!(self.phase, Phase::Closing(_)) => {}
             SourceEvent::Assigned(assignments) => self.handle(now, Input::Assigned(assignments)),
             SourceEvent::Topics(topics) => self.handle(now, Input::Topics(topics)),
@@ -375,7 +365,7 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
         self.handle(now, Input::Drain);
     }
 
-    /// Gives up what is not settled, commits what is, and leaves the group.
+    /// Gives up unsettled records, commits the positions, and leaves the group.
     fn close(&mut self, now: Moment) {
         if matches!(self.phase, Phase::Closing(_)) {
             return;

@@ -18,7 +18,7 @@ use crate::exit::{Exit, Failure};
 /// When signals cannot be received.
 pub(crate) async fn drain_then_end(drain: &CancellationToken) -> Result<Exit, Failure> {
     let mut signals = Signals::new()?;
-    // Not within the line of the log: where that is not written, its fields are not evaluated.
+    // Not inside the log statement: its fields are not evaluated if its level is off.
     let (name, _) = signals.next().await;
     info!(signal = name, "signal received: draining; a second one ends at once");
     drain.cancel();

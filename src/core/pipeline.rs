@@ -1,16 +1,17 @@
-//! The pipeline: told what happened, it answers what to do. Everything that can lose an event is decided
-//! here, as a state machine without I/O, clock, randomness and logging.
+//! The pipeline takes in what happened and answers what to do. Everything that can lose an event is decided
+//! here, in a state machine without I/O, clock and logging, whose random numbers come from a seed.
 //!
 //! ```text
-//! Record ─► ledger (outstanding) ─► barrier ─► dispatcher: lanes ─► request ─► answer ─► verdicts ─► ledger (settled)
-//!                                    │                                                │              │
-//!                                    └─── refused ─► letters (breaker) ─► dead letter ◄─┘              ▼
-//!                                                                                            position to commit
+//! Record ─► ledger (outstanding) ─► session barrier ─► route, room ─► dispatcher ─► request ─► answer
+//!                                                            │                                    │
+//!                                                            └─ refused ─► dead letter ◄─ refused ┤ verdicts
+//!                                                                               │ written         │
+//!              position to commit, settled tail ◄── ledger (settled) ◄──────────┴──── accepted ◄──┘
 //! ```
 //!
-//! At the barrier a record waits while its entries of the sessions' table, or those of a record read before it,
-//! are not acknowledged; without such entries there is no waiting. That write is an obligation of the record
-//! like its events and its dead letters.
+//! At the barrier a record waits until its entries of the session table are acknowledged, and those of all
+//! records read before it. If there are none, it passes. This write is an obligation of the record, like its
+//! events and its dead letters.
 //!
 //! Knows nothing of tokio, rdkafka and AWS. What always holds: the invariants that its simulation checks
 //! by name (see `core/pipeline/simulation.rs`).
@@ -71,20 +72,19 @@ use quota_share::Partitions;
 use room::Stalled;
 use session_barrier::{SessionBarrier, Waiting};
 
-/// What the pipeline is made with.
 pub struct PipelineConfig {
-    /// The quotas of the domains.
+    /// The quota of each domain.
     pub domains: Vec<QuotaConfig>,
     /// The destinations in the order of their ids, each with the index of its domain.
     pub destinations: Vec<(usize, DispatcherConfig)>,
     pub router: Router,
     /// The waits before a write to Kafka is tried again.
     pub backoff: Backoff,
-    /// None if the circuit breakers are off.
+    /// `None` if the circuit breakers are off.
     pub circuit_breaker: Option<CircuitBreakerConfig>,
     /// Whether commits name the settled offsets above their position.
     pub tails: Switch,
-    /// Bytes outstanding, at most (plus one fetch).
+    /// The most bytes outstanding, plus one fetch.
     pub max_bytes: usize,
     /// How often positions are committed.
     pub commit_interval: Duration,
@@ -93,7 +93,6 @@ pub struct PipelineConfig {
     pub jitter: Jitter,
 }
 
-/// The state machine.
 pub struct Pipeline {
     router: Router,
     max_bytes: usize,
@@ -108,18 +107,18 @@ pub struct Pipeline {
     circuit_breakers: CircuitBreakers,
     /// Records that wait for room at a destination, by partition.
     stalled: BTreeMap<Ownership, Stalled>,
-    /// Ownerships that are being given up, and until when they may be drained.
+    /// Ownerships that are being revoked, and until when they may be drained.
     revoking: Vec<(Ownership, Moment)>,
-    /// All partitions of the subscribed topics, once they are known.
+    /// The partitions of the subscribed topics; empty until they are known.
     partitions: Partitions,
     next_request: u64,
     next_commit: Moment,
     paused: Paused,
     draining: bool,
     stopped: bool,
-    /// All was given up: nothing is sent, written and committed any more.
+    /// Everything was given up: nothing is sent, written or committed any more.
     ended: bool,
-    /// What is to be done, in order.
+    /// The actions to carry out, in order.
     output: Vec<Action>,
 }
 
@@ -156,7 +155,7 @@ impl Pipeline {
         }
     }
 
-    /// Takes in what happened; [`actions`](Self::actions) then has what is to be done.
+    /// Takes in what happened; [`actions`](Self::actions) then returns what to do.
     pub fn handle(&mut self, now: Moment, input: Input) {
         if self.ended {
             return self.account(now, input);
@@ -196,7 +195,7 @@ impl Pipeline {
         self.advance(now);
     }
 
-    /// Takes out what is to be done, in order.
+    /// Takes out the actions, in order.
     pub fn actions(&mut self) -> impl Iterator<Item = Action> {
         self.output.drain(..)
     }
@@ -217,7 +216,7 @@ impl Pipeline {
             .min()
     }
 
-    /// Ends it: what is not settled is given up, and no input makes an action any more.
+    /// Ends the pipeline: gives up unsettled records. No input causes an action afterwards.
     #[must_use]
     pub fn finish(&mut self) -> Summary {
         self.ended = true;
@@ -235,8 +234,8 @@ impl Pipeline {
         Summary { commits: self.ledger.commits(reached), unsettled }
     }
 
-    /// Takes in what happens after the end: requests that were in flight are counted, and all else is
-    /// somebody else's.
+    /// Takes in an input after the end: requests that were in flight are still counted, everything else is
+    /// ignored.
     fn account(&mut self, now: Moment, input: Input) {
         if let Input::SendFinished { destination, id, answer } = input
             && let Some((domain, dispatcher)) = self.dispatchers.get_mut(usize::from(destination.0))
@@ -262,8 +261,8 @@ impl Pipeline {
         self.barrier.enter(Waiting { record: id, ownership, mapped, bytes }, entries);
     }
 
-    /// Lets those records through that need not wait any longer. That obligation is fulfilled after what they
-    /// become has added its own; a record that is ignored has no other.
+    /// Lets the records through that need not wait any longer. Their obligation to wait is fulfilled last,
+    /// after their events have added their own; an ignored record has no other.
     fn let_through(&mut self, now: Moment) {
         while let Some(Waiting { record, ownership, mapped, bytes }) = self.barrier.leave() {
             self.ledger.relieve(record, bytes);
@@ -272,7 +271,7 @@ impl Pipeline {
         }
     }
 
-    /// The inherited tail of a partition is not one of its log: the partition is read again without it.
+    /// Reads a partition again without its inherited tail, which does not agree with the log.
     fn rewind(&mut self, ownership: Ownership) {
         let assignment = self.ledger.partitions().get(&ownership).map(|partition| &partition.assignment);
         let Some(Assignment { topic, partition, .. }) = assignment else { return };
@@ -281,7 +280,7 @@ impl Pipeline {
         self.output.push(Action::Rewind(ownership));
     }
 
-    /// Does what is due, whatever happened.
+    /// Does everything that is due now.
     fn advance(&mut self, now: Moment) {
         self.let_through(now);
         // Released records may have stood before others at the barrier, and those let through may settle.

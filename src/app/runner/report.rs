@@ -1,7 +1,7 @@
-//! What people and programs are told: the log of changes of state, health, metrics and status.
+//! Reports to people and programs: the log of changes of state, health, metrics and status.
 //!
-//! Knows nothing of how anything is decided. What always holds: what goes out are codes, numbers, names of
-//! topics and our own words, nothing that a record or an answer said.
+//! Knows nothing of how anything is decided. What always holds: only codes, numbers, names from the
+//! configuration and our own words go out, and no text of a record or an answer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,15 +27,14 @@ use crate::{
     },
 };
 
-/// How often the log says how it goes while records come.
+/// How often progress is logged while records come.
 const PROGRESS: Duration = Duration::from_mins(1);
 
-/// Tells what happens.
 pub struct Reporter {
     health: Arc<Health>,
     metrics: Metrics,
     source: SourceReport,
-    /// None where sessions are kept in memory alone.
+    /// `None` if sessions are kept in memory alone.
     table: Option<TableReport>,
     table_log: TableLog,
     errors: RecentErrors,
@@ -45,7 +44,7 @@ pub struct Reporter {
     destinations: Vec<String>,
 }
 
-/// What the log said last of how it goes.
+/// The last progress that was logged.
 #[derive(Default)]
 struct Progress {
     at: Moment,
@@ -78,14 +77,14 @@ impl Reporter {
         self.health.enter(Stage::Running);
     }
 
-    /// The sessions' table is being read.
+    /// The session table is being read.
     pub(super) fn loading(&mut self, now: Moment) {
         self.health.enter(Stage::Loading);
         info!("reading the sessions' table; records are read after it");
         self.table = Some(TableReport::begun(now));
     }
 
-    /// Something happened at the sessions' table.
+    /// Something happened at the session table.
     pub(super) fn table(&mut self, now: Moment, event: &TableEvent) {
         let report = self.table.get_or_insert_with(|| TableReport::begun(now));
         report.observe(now, event);
@@ -101,7 +100,6 @@ impl Reporter {
         }
     }
 
-    /// The runner lives.
     pub(super) fn beat(&mut self, now: Moment) {
         self.health.beat(now);
     }
@@ -164,7 +162,7 @@ impl Reporter {
         }
     }
 
-    /// A dead letter was written, or not.
+    /// An attempt to write a dead letter ended.
     pub(super) fn letter(&mut self, now: Moment, outcome: WriteOutcome) {
         self.metrics.observe_letter(outcome);
         if let WriteOutcome::Again(code) | WriteOutcome::Refused(code) = outcome {
@@ -172,7 +170,7 @@ impl Reporter {
         }
     }
 
-    /// The pipeline has something to tell.
+    /// Logs a change of state.
     pub(super) fn transition(&mut self, now: Moment, transition: &Transition) {
         match transition {
             Transition::Held { destination, code } => {
@@ -221,8 +219,7 @@ impl Reporter {
         }
     }
 
-    /// Something was handled: tells readiness what is held, when that has changed, and the log how it goes,
-    /// now and then.
+    /// An input was handled: tells readiness the holds if they have changed, and logs progress now and then.
     pub(super) fn after(&mut self, now: Moment, pipeline: &Pipeline) {
         let holds = pipeline.holds();
         if holds != self.holds {
@@ -273,7 +270,7 @@ impl Reporter {
             table: self.table.as_ref(),
             errors: &self.errors,
         };
-        // Whoever asked may have gone; nobody is told then.
+        // Whoever asked may have gone; then the answer is dropped.
         match query {
             Query::Metrics(reply) => match self.metrics.render(&overview) {
                 Ok(page) => drop(reply.send(page)),
@@ -284,7 +281,7 @@ impl Reporter {
         }
     }
 
-    /// Says in the log how it goes, if records come.
+    /// Logs progress, if records come.
     fn progress(&mut self, now: Moment, pipeline: &Pipeline) {
         let snapshot = pipeline.snapshot();
         if snapshot.records.consumed != self.progress.consumed || snapshot.records_outstanding > 0 {
@@ -300,7 +297,7 @@ impl Reporter {
     }
 }
 
-/// What a person can do about a dead letter that the broker refuses.
+/// What a person can do if the broker refuses a dead letter.
 fn remedy(code: Code) -> &'static str {
     match code.0 {
         "unknown_topic_or_partition" | "unknown_topic" | "topic_missing" => "create the dead-letter topic",

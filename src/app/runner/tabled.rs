@@ -1,6 +1,6 @@
-//! What the log says of the sessions' table.
+//! Logs what happens at the session table.
 //!
-//! Knows nothing of what entries say; of codes it says what a person can do.
+//! Knows nothing of the content of entries; for a code it says what a person can do.
 
 use std::time::Duration;
 
@@ -11,17 +11,16 @@ use crate::{
     edge::admin::TableReport,
 };
 
-/// How often the log says how far the first reading is.
+/// How often the progress of the first reading is logged.
 const PROGRESS: Duration = Duration::from_secs(5);
 
-/// Tells of the table.
 #[derive(Default)]
 pub(super) struct TableLog {
     told: Option<Moment>,
 }
 
 impl TableLog {
-    /// Something happened, and is in the report already.
+    /// Logs an event that is in the report already.
     pub(super) fn tell(&mut self, now: Moment, event: &TableEvent, report: &TableReport) {
         let ((read, of), seconds) = (report.progress(), report.loading_took(now).as_secs_f64());
         match event {
@@ -66,7 +65,7 @@ impl TableLog {
     }
 }
 
-/// What a person can do where the table is not reached.
+/// What a person can do if the table is not reached.
 fn remedy(code: Code) -> &'static str {
     match code.0 {
         "table_topic_missing" => "create its topic, or allow the service to",
@@ -75,7 +74,7 @@ fn remedy(code: Code) -> &'static str {
     }
 }
 
-/// What a person can do where the broker refuses to write.
+/// What a person can do if the broker refuses writes.
 pub(super) fn remedy_of_hold(code: Code) -> &'static str {
     match code.0 {
         "unknown_topic_or_partition" => "create its topic, or allow the service to",

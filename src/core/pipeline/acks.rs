@@ -11,7 +11,7 @@ use crate::core::{
     write_outcome::WriteOutcome,
 };
 
-/// All writes of one kind that are not acknowledged yet, by numbers that grow.
+/// All writes of one kind that are not acknowledged yet, by ascending numbers.
 pub(super) struct Acks<T> {
     backoff: Backoff,
     jitter: Jitter,
@@ -32,15 +32,15 @@ struct Write<T> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Not begun: somebody else says when.
+    /// Not begun; the caller says when.
     Kept,
     /// On its way to the broker.
     Writing,
-    /// To be written again then.
+    /// To be written again at this time.
     Again(Moment),
 }
 
-/// An ownership of which the broker refuses a write.
+/// A hold of an ownership, because the broker refuses a write of it.
 pub(super) struct Held {
     pub(super) code: Code,
     pub(super) since: Moment,
@@ -52,14 +52,14 @@ pub(super) struct Held {
 pub(super) enum Finished<T> {
     /// It is acknowledged; `resumed` is the code of a hold that this ended.
     Acknowledged { content: T, resumed: Option<Code> },
-    /// It will be written again; `held` says that its ownership is held from now on.
+    /// It will be written again; `held` is the code if its ownership is held from now on.
     Again { held: Option<Code> },
-    /// Nobody waits for it any more.
+    /// The write is not known any more.
     Stale,
 }
 
 impl<T> Acks<T> {
-    /// Bytes that a write takes, beside its content.
+    /// Bytes that a write takes, besides its content.
     pub(super) const WRITE: usize = size_of::<Write<T>>();
 
     pub(super) fn new(backoff: Backoff, jitter: Jitter) -> Self {
@@ -82,7 +82,7 @@ impl<T> Acks<T> {
         id
     }
 
-    /// The write is on its way from now on.
+    /// Marks the write as on its way.
     pub(super) fn begin(&mut self, id: u64) -> Option<&T> {
         let write = self.writes.get_mut(&id)?;
         self.writing += usize::from(write.state != State::Writing);
@@ -125,7 +125,7 @@ impl<T> Acks<T> {
         new
     }
 
-    /// The next write that is due again; it is on its way from now on.
+    /// The next write that is due again; it is marked as on its way.
     pub(super) fn next_due(&mut self, now: Moment) -> Option<u64> {
         let (_, id) = *self.due.first().filter(|(until, _)| *until <= now)?;
         self.due.pop_first();
@@ -176,7 +176,7 @@ impl<T> Acks<T> {
         self.writing > 0 || self.due.len() > refused
     }
 
-    /// The ownerships of which the broker refuses a write.
+    /// The ownerships that are held because the broker refuses a write.
     pub(super) fn held(&self) -> &BTreeMap<Ownership, Held> {
         &self.held
     }

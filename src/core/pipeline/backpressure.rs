@@ -1,5 +1,5 @@
-//! What is to be read: nothing while too much is outstanding, and nothing of a partition that waits for room
-//! or for a person.
+//! Decides what to read: nothing while too much is outstanding, and nothing from a partition that waits for
+//! room or for a person.
 //!
 //! Knows nothing of how reading is paused. What always holds: records, bytes and events outstanding stay
 //! within their limits plus one fetch (invariant 6).
@@ -12,17 +12,20 @@ use crate::core::{
     source::Paused,
 };
 
-/// The part of a limit under which reading is resumed after it was paused.
+/// Reading that was paused resumes below this part of a limit.
 pub(super) const RESUME_AT: f64 = 0.75;
 
 impl Pipeline {
-    /// Says what to pause, when that has changed; with hysteresis, because a pause discards what was fetched
-    /// ahead.
+    /// Pauses and resumes reading, with hysteresis, because each pause throws away prefetched records.
     pub(super) fn regulate(&mut self) {
         let part = if self.paused.everything { RESUME_AT } else { 1.0 };
         #[expect(clippy::cast_precision_loss, reason = "a comparison of sizes far below 2^52")]
         let over = |amount: usize, limit: usize| amount as f64 >= limit as f64 * part;
-        let full = over(self.ledger.bytes(), self.max_bytes) || over(self.events(), self.max_events_in_all());
+        // One destination without room must not keep reading paused for the others.
+        let stuck = self.stuck_bytes();
+        let (bytes, max_bytes) =
+            (self.ledger.bytes().saturating_sub(stuck), self.max_bytes.saturating_sub(stuck));
+        let full = over(bytes, max_bytes) || over(self.events(), self.max_events_in_all());
         let everything = self.draining || full;
         let changed = [self.dead_letters.take_changed(), self.circuit_breakers.take_changed()];
         let stalled = !self.stalled.is_empty() || !self.paused.partitions.is_empty();
@@ -50,8 +53,8 @@ impl Pipeline {
         dispatched + self.barrier.events()
     }
 
-    /// Events outstanding in all, at most. With several destinations each has a bound of its own, and one that
-    /// is full stops its partitions alone.
+    /// The most events outstanding in all. With several destinations each has a bound of its own, and a full
+    /// one stops only its own partitions.
     fn max_events_in_all(&self) -> usize {
         match &self.dispatchers[..] {
             [(domain, dispatcher)] => self.max_events(&self.domains[*domain], dispatcher),
@@ -59,8 +62,8 @@ impl Pipeline {
         }
     }
 
-    /// Events of a destination outstanding, at most: what this replica may send in half the time that a
-    /// revocation has, so that a deploy with a backlog drains in time. Never less than fills a request.
+    /// The most events of a destination outstanding: as many as this replica may send in half of the time for
+    /// a revocation, so that a rollout with a backlog drains in time. They always fill a request.
     pub(super) fn max_events(&self, domain: &QuotaDomain, dispatcher: &Dispatcher) -> usize {
         let seconds = self.revoke_timeout.as_secs_f64() / 2.0;
         let requests = (domain.quota.nominal_rate() * seconds).max(1.0);

@@ -19,12 +19,12 @@ use crate::core::{
 
 /// The circuit breakers of all topics.
 pub(super) struct CircuitBreakers {
-    /// None if they are off: then every refusal is let through.
+    /// `None` if they are off: then every refusal is let through.
     config: Option<CircuitBreakerConfig>,
     pause: Duration,
     topics: HashMap<Arc<str>, Topic>,
     transitions: Vec<Transition>,
-    /// Whether [`stops`](Self::stops) may differ from when this was last asked.
+    /// Whether [`stops`](Self::stops) may have changed since this was last asked.
     changed: bool,
 }
 
@@ -116,7 +116,7 @@ impl CircuitBreakers {
         due
     }
 
-    /// Forgets what waits of an ownership that has ended.
+    /// Forgets the waiting dead letters of an ownership that has ended.
     pub(super) fn release(&mut self, ownership: Ownership) {
         self.changed = true;
         for topic in self.topics.values_mut() {
@@ -124,7 +124,7 @@ impl CircuitBreakers {
         }
     }
 
-    /// A partition came: it may be of a topic whose circuit is open.
+    /// A partition was assigned, which may be of a topic whose circuit is open.
     pub(super) fn own(&mut self) {
         self.changed = true;
     }
@@ -140,7 +140,7 @@ impl CircuitBreakers {
         open.map(|(name, topic)| (name, topic.open_since))
     }
 
-    /// Whether records of this topic wait for its circuit to close: nothing more of it is to be read.
+    /// Whether records of this topic wait for its circuit to close: then nothing more of it is read.
     pub(super) fn stops(&self, topic: &Arc<str>) -> bool {
         self.topics.get(topic).is_some_and(|topic| !topic.waiting.is_empty())
     }
@@ -167,21 +167,21 @@ impl Topic {
     }
 }
 
-/// Looks back on the last records of a topic that were finished, by whatever stage.
+/// Looks back on the last finished records of a topic, whichever stage finished them.
 #[derive(Debug)]
 struct CircuitBreaker {
     window: VecDeque<bool>,
     length: usize,
-    /// More refusals than this in the window put the breaker on.
+    /// More refusals than this in the window open the circuit.
     tolerated: usize,
     refused: usize,
     pause: Duration,
-    /// When the next refusal is let through, while the breaker is on.
+    /// When the next refusal is let through, while the circuit is open.
     next_through: Option<Moment>,
 }
 
 impl CircuitBreaker {
-    /// A breaker that lets one refusal through in each `pause` while it is on.
+    /// A breaker that lets one refusal through in each `pause` while its circuit is open.
     fn new(config: CircuitBreakerConfig, pause: Duration) -> Self {
         let length = config.window.get();
         #[expect(
@@ -194,7 +194,7 @@ impl CircuitBreaker {
         Self { window: VecDeque::new(), length, tolerated, refused: 0, pause, next_through: None }
     }
 
-    /// A record was finished without a refusal. Returns whether that released the breaker.
+    /// A record was finished without a refusal. Returns whether that closed the circuit.
     fn pass(&mut self) -> bool {
         self.finish(false);
         let released = self.is_on() && self.refused <= self.tolerated;
@@ -222,7 +222,7 @@ impl CircuitBreaker {
         self.next_through.is_some()
     }
 
-    /// When the next refusal is let through, while the breaker is on.
+    /// When the next refusal is let through, while the circuit is open.
     fn next_through(&self) -> Option<Moment> {
         self.next_through
     }

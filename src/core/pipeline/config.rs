@@ -1,4 +1,4 @@
-//! What can be set of the pipeline: quota, batches, retries, commits, memory and the breaker.
+//! The configuration of the pipeline: quota, batches, retries, commits, memory, spilling, circuit breaker.
 
 use std::{
     fmt,
@@ -55,10 +55,10 @@ pub struct BatchConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetryConfig {
-    /// The longest first wait.
+    /// The upper bound of the first retry delay (full jitter).
     #[schemars(extend("x-from" = "10ms", "x-to" = "1h"))]
     pub initial: Span,
-    /// The longest wait of all.
+    /// The upper bound of all retry delays.
     #[schemars(extend("x-from" = "10ms", "x-to" = "1h"))]
     pub max: Span,
     /// How long an event that fails alone, while others succeed, is tried before it becomes a dead letter.

@@ -1,4 +1,5 @@
-//! Dead letters on their way: which wait for the circuit breaker of their topic, and which are being written.
+//! Dead letters until they are acknowledged: some wait for the circuit breaker of their topic, others are
+//! being written.
 //!
 //! Knows nothing of events' delivery and of the broker. What always holds: a record's obligation for a dead
 //! letter is fulfilled by the acknowledgement of that dead letter and by nothing else.
@@ -26,7 +27,7 @@ pub(super) struct Refused {
     pub(super) record_id: RecordId,
     pub(super) record: Arc<Record>,
     pub(super) refusal: Refusal,
-    /// The app event that is refused; none where the record as a whole is.
+    /// The refused app event; `None` if the whole record is refused.
     pub(super) event_id: Option<Box<str>>,
 }
 
@@ -34,7 +35,7 @@ pub(super) struct Refused {
 pub(super) struct DeadLetters {
     writes: Acks<Refused>,
     output: Vec<Action>,
-    /// Whether [`held`](Self::held) may differ from when this was last asked.
+    /// Whether [`held`](Self::held) may have changed since this was last asked.
     changed: bool,
 }
 
@@ -43,7 +44,7 @@ impl DeadLetters {
         Self { writes: Acks::new(backoff, jitter), output: Vec::new(), changed: false }
     }
 
-    /// Takes a refusal over without writing it; [`write`](Self::write) does.
+    /// Takes over a refusal without writing it; [`write`](Self::write) does that.
     pub(super) fn keep(&mut self, refused: Refused) -> DeadLetterId {
         DeadLetterId(self.writes.keep(refused.record.ownership, refused))
     }
@@ -58,7 +59,7 @@ impl DeadLetters {
         self.output.extend(dead_letter.map(Action::WriteDeadLetter));
     }
 
-    /// Returns the record whose dead letter is acknowledged, if that is how it ended.
+    /// Returns the record if the dead letter was acknowledged.
     pub(super) fn finish(
         &mut self,
         now: Moment,
@@ -84,7 +85,7 @@ impl DeadLetters {
         }
     }
 
-    /// Writes again what is due.
+    /// Writes the dead letters again that are due.
     pub(super) fn advance(&mut self, now: Moment) {
         while let Some(id) = self.writes.next_due(now) {
             self.write(DeadLetterId(id));

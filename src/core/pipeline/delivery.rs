@@ -1,4 +1,4 @@
-//! From what a record becomes to events in the queues of destinations, and from there into requests.
+//! Takes the events of a record into the queues of their destinations, and from there into requests.
 //!
 //! Knows nothing of what a destination's answers mean.
 
@@ -14,25 +14,27 @@ use crate::core::{
     time::Moment,
 };
 
-/// What it takes to hold an event besides its text, in bytes: its item, its part of an endpoint's queue and of
-/// the queue's places in the batcher, and what the allocator adds to each of a dozen parts. Measured: the
-/// growth of the process for each outstanding record (`tests/bench/end_to_end.rs`).
+/// Bytes that an outstanding event takes besides its text: its item, its part of an endpoint queue and of the
+/// batcher's indexes, and the overhead of the allocator for a dozen parts. Measured as the growth of the
+/// process for each outstanding record (`tests/bench/end_to_end.rs`).
 pub(super) const HOLDING: usize = 700;
 
-/// An event on no route.
+/// No route matches the event.
 const UNROUTED: Code = Code("unrouted");
 
-/// A record that is to be delivered: what each destination takes of it, and what is refused.
+/// A record on its way to its destinations: the events for each of them, and the refusals.
 pub(super) struct Routed {
     pub(super) record: RecordId,
     pub(super) ownership: Ownership,
     pub(super) fitted: Vec<(DestinationId, Fitted)>,
-    /// Refusals, each with the event's id where it is of one event.
+    /// Bytes that it takes while it waits for room: its destinations share what they take of an event.
+    pub(super) bytes: usize,
+    /// Refusals, each with the event's id if it concerns a single event.
     refused: Vec<(Refusal, Option<Box<str>>)>,
 }
 
 impl Routed {
-    /// Adds a refusal of some of the record's events: one dead letter serves for all with the same reason.
+    /// Adds a refusal of some of the record's events. Refusals for one reason share a dead letter.
     fn refuse_in_part(&mut self, refusal: Refusal) {
         if !self.refused.iter().any(|(other, _)| other.code == refusal.code) {
             self.refused.push((refusal, None));
@@ -40,7 +42,7 @@ impl Routed {
     }
 }
 
-/// Bytes that keeping what a record becomes takes, before it is known what its destinations take of it.
+/// Bytes that the events of a record take before they are routed.
 pub(super) fn weight(mapped: &Mapped) -> usize {
     match mapped {
         Mapped::Deliver(deliveries) | Mapped::Partly(deliveries, _) => {
@@ -59,7 +61,8 @@ impl Pipeline {
             Mapped::Partly(deliveries, refusal) => (deliveries, Some(refusal)),
         };
         let refused = refusal.map(|refusal| (refusal, None)).into_iter().collect();
-        let mut routed = Routed { record, ownership, fitted: Vec::with_capacity(deliveries.len()), refused };
+        let fitted = Vec::with_capacity(deliveries.len());
+        let mut routed = Routed { record, ownership, fitted, bytes: 0, refused };
         for delivery in deliveries {
             self.route(delivery, &mut routed);
         }
@@ -80,6 +83,7 @@ impl Pipeline {
                 return routed.refuse_in_part(refusal);
             }
         };
+        routed.bytes += delivery.text_bytes() + HOLDING;
         for id in destinations {
             let (_, dispatcher) = &mut self.dispatchers[usize::from(id.0)];
             let event_id = delivery.event.id.clone();
@@ -96,8 +100,8 @@ impl Pipeline {
 
     /// Hands the events of a record to their destinations.
     pub(super) fn admit(&mut self, now: Moment, routed: Routed) {
-        let Routed { record, ownership, fitted, refused } = routed;
-        // What is kept of an event's text is about as large as what is sent of it.
+        let Routed { record, ownership, fitted, refused, .. } = routed;
+        // An event takes about as many bytes in memory as in a request.
         let bytes: usize = fitted.iter().map(|(_, fitted)| fitted.bytes + HOLDING).sum();
         self.ledger.oblige(record, fitted.len() + refused.len(), bytes);
         for (refusal, event_id) in refused {
@@ -126,7 +130,7 @@ impl Pipeline {
         self.conclude(now, destination);
     }
 
-    /// Starts every request that may start now.
+    /// Sends every request that may start now.
     pub(super) fn send(&mut self, now: Moment) {
         for domain in 0..self.domains.len() {
             while let Some(request) = self.next_request(now, domain) {
@@ -167,7 +171,7 @@ impl Pipeline {
         None
     }
 
-    /// When a request may start that may not now, if nothing happens before.
+    /// When the next request may start, if nothing happens before.
     pub(super) fn next_send(&self) -> Option<Moment> {
         let of_domain = |(index, domain): (usize, &QuotaDomain)| {
             let start = domain.quota.next_start()?;

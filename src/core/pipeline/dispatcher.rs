@@ -40,9 +40,9 @@ use flight::{Events, Flight, From};
 use hold::{Hold, HoldKind};
 use quarantine::{Cause, Next, Part, Quarantine};
 
-/// What became of an event, for good.
+/// How an event ended.
 pub(super) enum Verdict {
-    /// The destination took it.
+    /// The destination accepted it.
     Accepted(RecordId),
     /// It is to become a dead letter.
     Refused(Refused),
@@ -53,29 +53,29 @@ pub(super) struct Refused {
     pub(super) record: RecordId,
     pub(super) event_id: Box<str>,
     pub(super) refusal: Refusal,
-    /// It says nothing of its topic: its destination has been blocked for too long.
+    /// Its destination was blocked for too long. That says nothing about its topic.
     pub(super) spilled: bool,
 }
 
-/// What was counted of events and requests since the start of the process.
+/// Counts of events and requests since the process started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SendCounts {
-    /// Events that were taken, by type (in the order of `EventType::ALL`).
+    /// Accepted events by type (in the order of `EventType::ALL`).
     pub accepted: [u64; 7],
     /// Events that were sent again, by reason.
     pub retried: BTreeMap<Code, u64>,
-    /// Requests, by what they came to.
+    /// Requests by outcome.
     pub requests: BTreeMap<Code, u64>,
     pub requests_throttled: u64,
     pub events_throttled: u64,
     pub events_spilled: u64,
-    /// Endpoints whose change was refused while their events were taken, by code.
+    /// Endpoints whose change was refused while their events were accepted, by code.
     pub endpoints_refused: BTreeMap<Code, u64>,
     pub fields: FieldCounts,
 }
 
 impl SendCounts {
-    /// Adds what another destination counted.
+    /// Adds the counts of another destination.
     pub fn add(&mut self, other: &Self) {
         let add = |sums: &mut BTreeMap<Code, u64>, counts: &BTreeMap<Code, u64>| {
             counts.iter().for_each(|(code, count)| *sums.entry(*code).or_default() += count);
@@ -91,16 +91,15 @@ impl SendCounts {
     }
 }
 
-/// What a dispatcher is made with.
 pub struct DispatcherConfig {
     /// Its name in the configuration.
     pub name: Arc<str>,
     pub encoder: Box<dyn Encoder>,
     pub batch: BatchConfig,
     pub backoff: Backoff,
-    /// After how long an event that alone keeps failing is refused; never, without.
+    /// How long an event that keeps failing alone is tried before it is refused; `None` means for ever.
     pub give_up: Option<Duration>,
-    /// After how long without delivery its events go to the dead letters; never, without.
+    /// How long it may be blocked before its events go to the dead letters; `None` means for ever.
     pub spill: Option<Duration>,
     /// Requests a second and in flight of this destination alone, within its domain's.
     pub cap: Option<crate::core::pipeline::config::QuotaConfig>,
@@ -110,7 +109,7 @@ pub(super) struct Dispatcher {
     id: DestinationId,
     name: Arc<str>,
     encoder: Box<dyn Encoder>,
-    /// Bytes of a request's events, at most.
+    /// The most bytes that the events of a request may take.
     max_bytes: usize,
     batcher: Batcher,
     quarantine: Quarantine,
@@ -124,12 +123,12 @@ pub(super) struct Dispatcher {
     last_success: Option<Moment>,
     /// Events (by order) that keep failing on their own while others succeed.
     stuck: BTreeSet<u64>,
-    /// Ownerships whose events are still ours to send.
+    /// Ownerships that have not ended: their events may be sent.
     live: HashSet<Ownership>,
     next_order: u64,
     events: usize,
     bytes: usize,
-    /// Since when it has had no room for a record.
+    /// Since when there has been no room for a record.
     full_since: Option<Moment>,
     verdicts: Vec<Verdict>,
     transitions: Vec<Transition>,
@@ -175,25 +174,25 @@ impl Dispatcher {
         }
     }
 
-    /// Events of this ownership may come from now on.
+    /// From now on, events of this ownership may come.
     pub(super) fn own(&mut self, ownership: Ownership) {
         self.live.insert(ownership);
     }
 
-    /// What this destination would take of an event.
+    /// The event as this destination takes it.
     ///
     /// # Errors
-    /// When its service can never take it.
+    /// If its service can never take it.
     pub(super) fn fit(&mut self, delivery: Delivery) -> Result<Fitted, Refusal> {
         self.encoder.fit(delivery, &mut self.counts.fields)
     }
 
-    /// Bytes that an event may take.
+    /// The most bytes that an event may take.
     pub(super) fn max_bytes(&self) -> usize {
         self.max_bytes
     }
 
-    /// Takes an event over until its verdict; keeping it takes so many `bytes`.
+    /// Takes over an event until its verdict; it takes `held_bytes` of memory.
     pub(super) fn accept(
         &mut self,
         now: Moment,
@@ -218,7 +217,7 @@ impl Dispatcher {
         self.batcher.push(&fitted.delivery, item, &*self.encoder);
     }
 
-    /// Events of this ownership come before all others from now on.
+    /// From now on, events of this ownership come before all others.
     pub(super) fn prioritise(&mut self, ownership: Ownership) {
         self.batcher.prioritise(ownership);
     }
@@ -226,11 +225,11 @@ impl Dispatcher {
     /// Forgets the events of an ownership that has ended; those in flight are not sent again.
     pub(super) fn release(&mut self, now: Moment, ownership: Ownership) {
         self.abandon(ownership);
-        // What is left of a refused request may have waited for the events that went.
+        // The rest of a refused request may have waited for the events that left.
         self.close_quarantine(now);
     }
 
-    /// As [`release`](Self::release), at the end of the process, when nothing is decided any more.
+    /// Like [`release`](Self::release), but at the end of the process, when nothing is decided any more.
     pub(super) fn abandon(&mut self, ownership: Ownership) {
         self.live.remove(&ownership);
         for item in self.batcher.remove(ownership) {
@@ -242,7 +241,8 @@ impl Dispatcher {
         }
     }
 
-    /// The next request to send now, if there is one; it is in flight then. `flush`: nothing more comes.
+    /// The next request to send now, if there is one; it counts as in flight. `flush`: no more events will
+    /// come.
     pub(super) fn next_request(&mut self, now: Moment, id: RequestId, flush: bool) -> Option<Request> {
         if self.next_start(flush)? > now {
             return None;
@@ -273,7 +273,7 @@ impl Dispatcher {
         if let Some(events) = self.batcher.pick(now, self.readiness(flush)) {
             return Some((Events(events), From::Queues));
         }
-        // During a hold the events that wait are tried first: if they are accepted, the accused are at fault.
+        // During a hold, waiting events are tried first: if they are accepted, the accused are at fault.
         match self.hold.as_ref()?.kind {
             HoldKind::Refused => {
                 let accused = self.quarantine.next_accused()?;
@@ -283,8 +283,8 @@ impl Dispatcher {
         }
     }
 
-    /// What the quarantine sends next. If that is more than a request may be, because the snapshots of its
-    /// endpoints have grown since, it is halved; the snapshot of a single event is given up.
+    /// The next part that the quarantine sends. If it is larger than a request may be, because the snapshots
+    /// of its endpoints have grown, it is halved; a single event goes without its snapshot.
     fn next_quarantined(&mut self, now: Moment) -> Option<(Events, From)> {
         loop {
             let (from, part) = match self.quarantine.next(now)? {
@@ -308,7 +308,7 @@ impl Dispatcher {
         }
     }
 
-    /// When there may be a request to send that there is not now, if nothing happens before.
+    /// When the next request may be due, if nothing happens before.
     pub(super) fn next_wake(&self, flush: bool) -> Option<Moment> {
         let queued = self.batcher.worth_at(self.readiness(flush));
         let quarantined = match &self.hold {
@@ -321,12 +321,12 @@ impl Dispatcher {
         Some(self.next_start(flush)?.max(worth))
     }
 
-    /// When hold and cap let the next request start; none when only an input can tell.
+    /// When hold and cap allow the next request to start; `None` if that depends on an input.
     fn next_start(&self, flush: bool) -> Option<Moment> {
         let cap = self.cap.as_ref().map_or(Some(Moment::START), Quota::next_start)?;
         match &self.hold {
             None => Some(cap),
-            // One at a time, to see whether it is over; and a drain does not wait for a person.
+            // One probe at a time; and a drain does not wait for a person.
             Some(hold) => (!flush && self.flights.is_empty()).then(|| hold.next_probe.max(cap)),
         }
     }
@@ -340,14 +340,14 @@ impl Dispatcher {
         }
     }
 
-    /// Gives an event up for good.
+    /// Ends an event with a refusal.
     fn refuse(&mut self, item: &Item, refusal: Refusal, spilled: bool) {
         self.forget(item);
         let (record, event_id) = (item.record, item.event.id.clone());
         self.verdicts.push(Verdict::Refused(Refused { record, event_id, refusal, spilled }));
     }
 
-    /// An event leaves for good.
+    /// An event leaves the dispatcher for good.
     fn forget(&mut self, item: &Item) {
         self.events -= 1;
         self.bytes -= item.held_bytes;
@@ -366,7 +366,7 @@ impl Dispatcher {
         &self.name
     }
 
-    /// What holds this destination up, if anything does.
+    /// Why this destination is on hold, and since when.
     pub(super) fn hold(&self) -> Option<(Code, Moment)> {
         self.hold.as_ref().map(|hold| (hold.code, hold.since))
     }
@@ -385,7 +385,7 @@ impl Dispatcher {
         self.events
     }
 
-    /// Bytes that keeping its events takes.
+    /// Bytes that its events take.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-/// Draws numbers of 0 to 1.
+/// Draws numbers from 0 to 1.
 #[derive(Clone, Debug)]
 pub enum Jitter {
     Seeded(Rng),
@@ -16,7 +16,7 @@ impl Jitter {
         Self::Seeded(Rng::with_seed(seed))
     }
 
-    /// A generator of its own for a part.
+    /// A new generator for a part of the pipeline.
     #[must_use]
     pub fn fork(&mut self) -> Self {
         match self {

@@ -1,5 +1,5 @@
-//! Every record from before anything else can see it until it is settled: its obligations, its
-//! ownership's offsets, and the counts that balance (invariant 10).
+//! Holds every record from before anything else can see it until it is settled: its obligations, the offsets
+//! of its ownership, and the counts that balance (invariant 10).
 //!
 //! Knows nothing of batches, endpoints and dead letters: an obligation is a number that goes down.
 //!
@@ -36,7 +36,7 @@ pub(super) use commits::Reached;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct RecordId(pub(super) u64);
 
-/// What was counted of records since the start of the process.
+/// Counts of records since the process started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordCounts {
     /// Read for the first time.
@@ -57,14 +57,14 @@ pub struct RecordCounts {
     pub stale: u64,
 }
 
-/// How a record that is settled ended.
+/// How a record was settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Settled {
     /// Whether anything of it was refused.
     pub(super) refused: bool,
 }
 
-/// What becomes of a record that was read.
+/// What follows for a record that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Read {
     /// It is outstanding.
@@ -73,7 +73,7 @@ pub(super) enum Read {
     Dropped,
     /// Whoever owned the partition before settled it.
     SettledBefore,
-    /// The inherited tail is not one of this log: the ownership must end, and another begin to read at
+    /// The inherited tail does not agree with this log: the ownership must end, and another begin to read at
     /// `position` without a tail. Until then nothing more is read of this one.
     Void { position: i64 },
 }
@@ -87,22 +87,19 @@ pub(super) struct Ledger {
     next: u64,
     records: HashMap<RecordId, Entry>,
     partitions: BTreeMap<Ownership, Partition>,
-    /// Ownerships whose position or tail changed since it was last asked to be committed.
+    /// Ownerships whose position or tail changed since the last commit of it was asked for.
     moved: BTreeSet<Ownership>,
     bytes: usize,
     counts: RecordCounts,
 }
 
-/// One ownership.
 #[derive(Debug)]
 pub(super) struct Partition {
-    /// Which partition.
     pub(super) assignment: Assignment,
-    /// Its outstanding offsets.
     pub(super) offsets: Offsets,
-    /// What the broker acknowledged.
+    /// The last position that the broker acknowledged.
     pub(super) committed: Option<i64>,
-    /// Whose its tails are; `None` where there are none.
+    /// What its tails belong to; `None` if it has no tails.
     scope: Option<Scope>,
 }
 
@@ -189,7 +186,7 @@ impl Ledger {
         id
     }
 
-    /// Adds obligations to a record, and what keeping them costs in bytes.
+    /// Adds obligations to a record, and the bytes that they take.
     pub(super) fn oblige(&mut self, id: RecordId, obligations: usize, bytes: usize) {
         if let Some(entry) = self.records.get_mut(&id) {
             entry.obligations += obligations;
@@ -198,7 +195,7 @@ impl Ledger {
         }
     }
 
-    /// Takes back what [`Ledger::oblige`] added for keeping a record, in bytes.
+    /// Takes back bytes that [`Ledger::oblige`] added to a record.
     pub(super) fn relieve(&mut self, id: RecordId, bytes: usize) {
         if let Some(entry) = self.records.get_mut(&id) {
             entry.weight -= bytes;
@@ -206,8 +203,8 @@ impl Ledger {
         }
     }
 
-    /// Notes that something of a record was refused; its first reason is the one that is counted.
-    /// Returns whether it was the first.
+    /// Notes a refusal of a record or of one of its events; only the first reason is counted. Returns whether
+    /// this was the first.
     pub(super) fn refuse(&mut self, id: RecordId, code: Code) -> bool {
         let Some(entry) = self.records.get_mut(&id) else { return false };
         let first = entry.refused.is_none();
@@ -232,7 +229,7 @@ impl Ledger {
         Some(Settled { refused: refused.is_some() })
     }
 
-    /// Settles a record that becomes nothing, on purpose.
+    /// Settles a record that is ignored on purpose.
     pub(super) fn ignore(&mut self, id: RecordId, code: Code) {
         *self.counts.ignored.entry(code).or_default() += 1;
         self.settle(id);
@@ -249,7 +246,7 @@ impl Ledger {
         }
     }
 
-    /// Ends an ownership: what was not settled is given up. Returns what it had reached.
+    /// Ends an ownership and gives up its unsettled records. Returns what it had reached.
     pub(super) fn release(&mut self, ownership: Ownership) -> Option<Reached> {
         let partition = self.partitions.remove(&ownership)?;
         self.moved.remove(&ownership);
@@ -271,7 +268,7 @@ impl Ledger {
         self.records.get(&id).map(|entry| &entry.record)
     }
 
-    /// The ownerships of today, in the order in which they began.
+    /// The current ownerships, in the order in which they began.
     pub(super) fn partitions(&self) -> &BTreeMap<Ownership, Partition> {
         &self.partitions
     }
@@ -286,12 +283,11 @@ impl Ledger {
         self.partitions.values().map(Partition::settled_above).sum()
     }
 
-    /// How many bytes all that is outstanding takes.
+    /// Bytes that everything outstanding takes.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// What was counted.
     pub(super) fn counts(&self) -> &RecordCounts {
         &self.counts
     }

@@ -1,6 +1,6 @@
-//! What the pipeline is told and what it answers: the whole of what passes between it and the edges.
+//! The inputs and actions of the pipeline: everything that passes between it and the edges.
 //!
-//! Knows nothing of how either is brought about.
+//! Knows nothing of how inputs come about and how actions are carried out.
 
 use std::sync::Arc;
 
@@ -19,9 +19,10 @@ use crate::core::{
 pub enum Input {
     /// Partitions were assigned.
     Assigned(Vec<Assignment>),
-    /// These are the subscribed topics that there are, with the number of partitions of each.
+    /// The subscribed topics that exist, with the number of partitions of each.
     Topics(Vec<(Arc<str>, usize)>),
-    /// Records were read: what each becomes, and what must be in the session table before that is sent.
+    /// Records were read. Each comes with its mapping, and with the entries that must be in the session table
+    /// before anything of it is sent.
     Records(Vec<(Record, Mapped, Vec<Entry>)>),
     /// These ownerships are to be given up, once they are drained.
     Revoking(Vec<Ownership>),
@@ -29,7 +30,7 @@ pub enum Input {
     Lost(Vec<Ownership>),
     /// A request was answered.
     SendFinished { destination: DestinationId, id: RequestId, answer: Answer },
-    /// A dead letter was written, or not.
+    /// An attempt to write a dead letter ended.
     DeadLetterFinished(DeadLetterId, WriteOutcome),
     /// A write to the session table ended.
     EntriesFinished(WriteId, WriteOutcome),
@@ -55,7 +56,7 @@ pub enum Action {
     Send(Request),
     /// Write this dead letter.
     WriteDeadLetter(DeadLetter),
-    /// Write these entries of the sessions' table.
+    /// Write these entries to the session table.
     WriteEntries(WriteId, Vec<Entry>),
     Commit(Vec<Commit>),
     /// Give up these ownerships, after these commits.
@@ -63,11 +64,11 @@ pub enum Action {
         ownerships: Vec<Ownership>,
         commits: Vec<Commit>,
     },
-    /// End this ownership and begin another one at its committed position, without a tail.
+    /// End this ownership, and begin another one at the committed position, without a tail.
     Rewind(Ownership),
-    /// Read this from now on.
+    /// Pause this from now on, and nothing else.
     Pause(Paused),
-    /// Tell a person.
+    /// Log this change of state.
     Transition(Transition),
     /// The drain is over: nothing more can be settled.
     Stopped,
@@ -76,7 +77,7 @@ pub enum Action {
 /// How a pipeline ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// What to commit at last.
+    /// The last commits.
     pub commits: Vec<Commit>,
     /// Records that were given up unsettled at the end; they are delivered again.
     pub unsettled: usize,

@@ -16,24 +16,24 @@ mod inherited;
 
 use inherited::{Inherited, Named};
 
-/// What a record that was read is to its ownership.
+/// How a record that was read relates to its ownership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Read {
     /// It is outstanding from now on.
     New,
-    /// It was read before within the ownership.
+    /// It was read before, within the ownership.
     Redelivered,
     /// The inherited tail names it. `confirmed` is the number of records that count as settled with this
     /// one: all of a run with its last, none before.
     SettledBefore { confirmed: u64 },
-    /// The inherited tail is not one of this log. Reading must begin anew at `position`, under another
+    /// The inherited tail does not agree with this log. Reading must begin anew at `position`, under another
     /// ownership and without a tail.
     Void { position: i64 },
-    /// The tail was found void before: the next ownership reads it.
+    /// The tail was found void before: the next ownership reads the record.
     Stale,
 }
 
-/// The offsets of one ownership. Settled ones take no memory, even where one before them is outstanding for
+/// The offsets of one ownership. Settled ones take no memory, even if one before them is outstanding for
 /// long: there is at most one run for each outstanding offset (invariant 6).
 #[derive(Debug, Default)]
 pub(super) struct Offsets {
@@ -56,7 +56,7 @@ struct Outstanding {
 }
 
 impl Offsets {
-    /// What an outstanding offset costs in bytes, with a run of its own.
+    /// Bytes that an outstanding offset takes, with a run of its own.
     pub(super) const PLACE: usize = size_of::<(i64, Outstanding)>() + size_of::<(i64, Run)>();
 
     /// Begins with the tail of the position at which reading begins.
@@ -87,9 +87,9 @@ impl Offsets {
         }
     }
 
-    /// Takes in where the log ends: the offset of the next record to be produced. If that is within or before
-    /// what the inherited tail names, the log was truncated, and what grows there must not be held: returns
-    /// where reading must begin anew, as with [`Read::Void`].
+    /// Takes in where the log ends: the offset of the next record to be produced. If the inherited tail names
+    /// records beyond it, the log was truncated, and records that grow there must not count as settled:
+    /// returns where reading must begin anew, as with [`Read::Void`].
     pub(super) fn log_end(&mut self, end: i64) -> Option<i64> {
         let truncated = self.inherited.runs().any(|run| run.last >= end);
         truncated.then(|| self.begin_anew())
@@ -101,14 +101,14 @@ impl Offsets {
         self.close(offset, offset, 1, || Fingerprint::of(&record))
     }
 
-    /// The next offset to read: the first that is not settled. Offsets have gaps (compaction,
-    /// transactions), over which it moves. `None` until the first of all is settled.
+    /// The next offset to read: the first that is not settled. Offsets have gaps (compaction, transactions),
+    /// over which it moves. `None` until the very first is settled.
     pub(super) fn position(&self) -> Option<i64> {
         self.first_open().filter(|position| Some(*position) != self.first_read)
     }
 
-    /// The settled runs above the position: those of this ownership, and those inherited that are not read
-    /// over yet. `None` without any.
+    /// The settled runs above the position: those of this ownership, and the inherited ones that are not read
+    /// over yet. `None` if there are none.
     pub(super) fn tail(&self) -> Option<Tail> {
         let position = self.first_open()?;
         let runs: Vec<_> = self.runs.values().chain(self.inherited.runs()).take(MAX_RUNS).copied().collect();
@@ -119,7 +119,7 @@ impl Offsets {
         Some(Tail { position, at_position, runs })
     }
 
-    /// How many settled records there are above the position, those inherited among them.
+    /// How many settled records are above the position, including inherited ones.
     pub(super) fn settled_above(&self) -> u64 {
         self.settled_above + self.inherited.runs().map(|run| run.records).sum::<u64>()
     }
@@ -144,7 +144,7 @@ impl Offsets {
         self.outstanding.first_key_value().map(|(_, first)| first.arrived)
     }
 
-    /// The offset that everything read before is settled. A run that is being read is still open.
+    /// The offset before which everything is settled. A run that is being read is still open.
     fn first_open(&self) -> Option<i64> {
         self.first_unsettled().or(self.inherited.open()).or(self.next_read())
     }
@@ -164,9 +164,9 @@ impl Offsets {
         read
     }
 
-    /// Makes one run of settled records and of the runs beside them; returns whether the position passes
-    /// it, which needs no run to be kept. The fingerprint is the last record's, and asked for where no run
-    /// above has one: of few records in the usual order of settling.
+    /// Joins settled records and the runs beside them into one run; returns whether the position passes it,
+    /// so that no run is kept. The fingerprint is that of the last record. It is computed only if there is no
+    /// run above to take it from: rarely, in the usual order of settling.
     fn close(
         &mut self,
         first: i64,

@@ -1,4 +1,4 @@
-//! Partitions come and go: an ownership begins, is given up once it is drained, or is lost.
+//! Ownerships begin, are given up once they are drained, or are lost.
 //!
 //! Knows nothing of how a partition is assigned. What always holds: an ownership that has ended is not
 //! committed again, and nothing more is sent of it (invariant 2).
@@ -20,7 +20,7 @@ impl Pipeline {
         self.share(now);
     }
 
-    /// The share moves with every partition; one that is being given up counts until it is released.
+    /// Updates the share of the quotas; a partition that is being revoked counts until it is released.
     pub(super) fn share(&mut self, now: Moment) {
         let owned = self.ledger.partitions().values().map(|partition| &partition.assignment);
         for quota in self.domains.iter_mut().map(|domain| &mut domain.quota) {
@@ -51,8 +51,8 @@ impl Pipeline {
         self.share(now);
     }
 
-    /// Gives up what is revoked once it is settled, once its time is over, or once waiting is in vain.
-    /// Returns whether there was any.
+    /// Gives up revoked ownerships once they are settled, once their time is over, or once waiting is in
+    /// vain. Returns whether it gave up any.
     pub(super) fn release_drained(&mut self, now: Moment) -> bool {
         if self.revoking.is_empty() {
             return false;
@@ -61,8 +61,8 @@ impl Pipeline {
         let settled = |id: &Ownership| {
             self.ledger.partitions().get(id).is_none_or(|partition| partition.offsets.is_settled())
         };
-        // Those of one revocation go together, as the source gives them up together: until then their part
-        // of the quota is this replica's, and the last to be drained need it.
+        // The ownerships of one revocation go together, as the source gives them up together. Until then this
+        // replica has their part of the quota, which the last ones need for their drain.
         let open = |(id, deadline): &&(Ownership, Moment)| !in_vain && *deadline > now && !settled(id);
         let open: Vec<Moment> = self.revoking.iter().filter(open).map(|(_, deadline)| *deadline).collect();
         let (done, rest) = self.revoking.iter().copied().partition(|(_, deadline)| !open.contains(deadline));
@@ -79,7 +79,7 @@ impl Pipeline {
         true
     }
 
-    /// Ends an ownership; returns what it had reached. The share is to be moved afterwards.
+    /// Ends an ownership; returns what it had reached. The caller updates the share afterwards.
     fn release(&mut self, now: Moment, ownership: Ownership) -> Option<Reached> {
         let assignment = self.ledger.partitions().get(&ownership)?.assignment.clone();
         let before = self.ledger.counts().released;

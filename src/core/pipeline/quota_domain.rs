@@ -1,4 +1,4 @@
-//! When a quota domain (one AWS account and region) may be sent a request.
+//! Decides when the next request of a quota domain (one AWS account and region) may start.
 //!
 //! Knows nothing of what is sent. What always holds: no second sees more requests than this replica's part
 //! of the rate in whole requests, requests in flight stay within its part of the cap (at least one), and
@@ -23,28 +23,28 @@ use crate::core::{
     time::Moment,
 };
 
-/// The window over which a destination counts.
+/// The window over which a service counts requests.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How much later than its start a request is taken to be counted, at most: what a busy machine and a
-/// connection that has to be opened first add. Its answer shows that it has been counted, so a shorter one
-/// counts from there: the quota is filled but for the time of an answer in each second.
+/// The most time from the start of a request until the service counts it: a busy machine and the opening of a
+/// connection take that long. An answer shows that its request has been counted, so after an earlier answer
+/// the time begins there. The quota is used fully but for the time of one answer in each second.
 const ARRIVAL: Duration = Duration::from_millis(500);
 
-/// How much a timer that fires late is made up for.
+/// How much of the lateness of a timer is made up for.
 const LATE: Duration = Duration::from_millis(20);
 
-/// What one throttled answer leaves of the speed, and the least that is left.
+/// The factor by which a throttled answer lowers the speed, and the lowest speed.
 const SLOWER: f64 = 0.5;
 const SLOWEST: f64 = 0.05;
 
-/// How much of the full speed a second without throttling gives back.
+/// How much of the full speed comes back in a second without throttling.
 const FASTER_PER_SECOND: f64 = 0.05;
 
 /// One quota domain and the destinations that share it, which take turns.
 pub(super) struct QuotaDomain {
     pub(super) quota: Quota,
-    /// Requests in a row that were throttled at the pace of their time.
+    /// Throttled requests in a row, each of which started after the slowdown for the one before.
     throttles: u32,
     /// Those of its destinations that have events, in the order of their ids.
     busy: BTreeSet<DestinationId>,
@@ -57,8 +57,9 @@ impl QuotaDomain {
         Self { quota: Quota::new(config), throttles: 0, busy: BTreeSet::new(), last: None }
     }
 
-    /// A request was throttled, or an event of one. Slows the domain down, unless its slowing is known to be
-    /// for this; nothing starts for as long as the answer `asked`. Returns whether throttling began with it.
+    /// A request was throttled, or an event of one. Slows the domain down, unless the request started before
+    /// the last slowdown; nothing starts for as long as the answer `asked`. Returns whether throttling began
+    /// with it.
     pub(super) fn throttled(
         &mut self,
         now: Moment,
@@ -68,7 +69,7 @@ impl QuotaDomain {
         jitter: f64,
     ) -> bool {
         self.quota.pause(now, asked);
-        // Answers to what was in flight by then tell of the same congestion.
+        // Requests that were in flight at the last slowdown met the congestion that caused it.
         if !self.quota.knew_slowing(started) {
             return false;
         }
@@ -99,7 +100,7 @@ impl QuotaDomain {
         self.busy.remove(&id);
     }
 
-    /// The destinations that have events, the one first that waits for its turn the longest.
+    /// The destinations that have events; the one that has waited longest for its turn is the first.
     pub(super) fn in_turn(&self) -> impl Iterator<Item = DestinationId> {
         let after = self.last.map_or(Bound::Unbounded, Bound::Excluded);
         let before = self.last.map_or(Bound::Excluded(DestinationId(0)), Bound::Included);
@@ -118,7 +119,7 @@ impl QuotaDomain {
 pub(super) struct Quota {
     config: QuotaConfig,
     part: QuotaShare,
-    /// How much of the part is used: under 1 after throttling.
+    /// The fraction of the part that is used: under 1 after throttling.
     speed: f64,
     speed_changed: Moment,
     /// When throttling last slowed it down.
@@ -152,9 +153,8 @@ impl Quota {
         }
     }
 
-    /// Sets this replica's part to what comes with the partitions that it owns, where the configuration says
-    /// so. Whoever gave partitions up may have used their part until now, so nothing starts in the second
-    /// after a gain.
+    /// Sets this replica's part by the partitions that it owns, if the configuration says so. The former
+    /// owner of a partition may have used its part until now, so nothing starts in the second after a gain.
     pub(super) fn own<'a>(
         &mut self,
         now: Moment,
@@ -174,7 +174,7 @@ impl Quota {
         }
     }
 
-    /// When the next request may start; `None` when only an answer or an assignment can tell.
+    /// When the next request may start; `None` if that depends on an answer or an assignment.
     pub(super) fn next_start(&self) -> Option<Moment> {
         if self.part.share <= 0.0 || self.in_flight.len() >= self.in_flight_cap() {
             return None;
@@ -182,7 +182,7 @@ impl Quota {
         let mut start = self.next_slot.max(self.not_before);
         let window = self.window();
         if self.counted.len() + self.in_flight.len() >= window {
-            // The oldest that must have left the second before one more fits in.
+            // The oldest request that must leave the second before one more fits in.
             let excess = self.counted.len() + self.in_flight.len() - window;
             start = start.max(self.counts().nth(excess)? + SECOND);
         }
@@ -210,13 +210,12 @@ impl Quota {
         self.forget(now);
     }
 
-    /// Whether a request that started at `started` was sent at the pace of today: it started after the last
-    /// slowing down.
+    /// Whether a request that started at `started` had the current pace: it started after the last slowdown.
     pub(super) fn knew_slowing(&self, started: Moment) -> bool {
         self.slowed.is_none_or(|slowed| started >= slowed)
     }
 
-    /// A request was throttled that knew of the last slowing down: slower at once.
+    /// Slows down at once: a request was throttled that started after the last slowdown.
     pub(super) fn slow_down(&mut self, now: Moment) {
         self.recover(now);
         self.speed = (self.speed * SLOWER).max(SLOWEST);
@@ -236,12 +235,12 @@ impl Quota {
         self.part.rate * self.speed
     }
 
-    /// Requests a second that are this replica's part when nothing is throttled: whole ones, or less than one.
+    /// This replica's part in requests a second when nothing is throttled: whole ones, or less than one.
     pub(super) fn nominal_rate(&self) -> f64 {
         self.part.rate
     }
 
-    /// Requests in flight, at most.
+    /// The most requests in flight.
     pub(super) fn in_flight_cap(&self) -> usize {
         let cap = f64::from(self.config.in_flight.get()) * self.part.share;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 ≤ cap ≤ 2^32")]
@@ -320,7 +319,8 @@ mod tests {
         quota.own(now, &Partitions::new(vec![("a".into(), total)]), &owned);
     }
 
-    /// Sends as fast as it may for the ten seconds after its first second, each request answered after `latency`; returns the starts.
+    /// Sends as fast as it may for the ten seconds after its first second, and answers each request after
+    /// `latency`; returns the starts.
     fn starts(quota: &mut Quota, latency: Duration, late: impl Fn(usize) -> Duration) -> Vec<Moment> {
         let (mut now, mut starts) = (at(1000), Vec::new());
         let mut flying: VecDeque<Moment> = VecDeque::new();

@@ -1,14 +1,15 @@
-//! This replica's part of a quota, by the partitions that it owns: without a word to the other replicas.
+//! This replica's part of a quota, by the partitions that it owns. Replicas do not talk to each other about
+//! it.
 //!
 //! Knows nothing of time and requests. What always holds: the whole requests a second of all replicas
 //! together are within the quota's rate (invariant 5), as long as the part of each is one or more.
 //!
 //! Whole requests, because any second may see the most that each of several replicas sends in one: with 7.5
-//! each, two that take the half request would be 16 in a second. With no more partitions than there are
-//! requests in a second each partition brings whole ones with it, and whoever owns it sends them: nothing of
-//! the rate is left over. With more the part is rounded down. One of less than a request a second is one
-//! request in a longer time; that the seconds of several such replicas never meet cannot be had without talk
-//! between them.
+//! each, two that take the half request would be 16 in a second. With at most as many partitions as requests
+//! a second, each partition brings whole requests, and its owner sends them: nothing of the rate is left
+//! over. With more partitions the part is rounded down. A part of less than one request a second is one
+//! request in a longer time; without talking to each other, several such replicas may send theirs in the same
+//! second.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -43,7 +44,7 @@ impl QuotaShare {
 pub(super) struct Partitions {
     /// Of each topic: the place of its first partition in that order, and how many it has.
     topics: HashMap<Arc<str>, (usize, usize)>,
-    /// For each partition in that order: before how many it is when there is not enough for all.
+    /// The rank of each partition in that order: if there is not enough for all, the lower ranks get it.
     ranks: Vec<usize>,
 }
 
@@ -64,9 +65,8 @@ impl Partitions {
     /// The part of a quota of `rate` requests a second that comes with these partitions. The parts of all
     /// replicas add up to no more than the whole, without any of them knowing of the others.
     ///
-    /// While it is not known which partitions there are it is one request a second: within the rate for as
-    /// many replicas as there are requests in it, and enough for one alone to go on with for as long as that
-    /// lasts.
+    /// While the partitions are unknown, the part is one request a second. That stays within the rate for as
+    /// many replicas as the rate has requests, and is enough for a single replica meanwhile.
     pub(super) fn part<'a>(&self, rate: f64, owned: impl IntoIterator<Item = &'a Assignment>) -> QuotaShare {
         let places: Vec<Option<usize>> = owned.into_iter().map(|partition| self.place(partition)).collect();
         let (owned, total) = (places.len(), self.ranks.len());
@@ -85,7 +85,7 @@ impl Partitions {
         }
         let (each, left) = (requests / total, requests % total);
         let brings = |place: usize| each + usize::from(self.ranks[place] < left);
-        // A partition that is so new that it is not known yet brings nothing until it is.
+        // A new partition brings nothing until it is known.
         let sum: usize = places.into_iter().flatten().map(brings).sum();
         #[expect(clippy::cast_precision_loss, reason = "within the rate")]
         let rate = sum.max(1) as f64;
@@ -111,7 +111,7 @@ fn ranks(total: usize) -> Vec<usize> {
     ranks
 }
 
-/// The whole requests of a rate; one that is whole may come out a little less.
+/// The whole requests of a rate; a whole number may come out slightly smaller.
 fn whole(rate: f64) -> f64 {
     (rate + 1e-6).floor()
 }

@@ -1,8 +1,8 @@
 //! Room for records: all destinations share the memory by dynamic thresholds.
 //!
 //! Each destination may keep as much as is still free (Choudhury and Hahne, "Dynamic queue length thresholds
-//! for shared-memory packet switches", 1998), so one that is held or slow ends with half of the memory and never
-//! with all of it. A record whose destination has no room makes its partition wait, and no other. One
+//! for shared-memory packet switches", 1998), so one that is held or slow ends with half of the memory, and
+//! never with all of it. A record whose destination has no room makes its partition wait, and no other. One
 //! destination alone has the whole memory: then the limits of everything outstanding are enough.
 //!
 //! Knows nothing of how reading is paused. What always holds: an empty destination admits one record.
@@ -19,8 +19,8 @@ use crate::core::{
     time::Moment,
 };
 
-/// The records of a partition that wait for room, oldest first, and the bytes that they take.
-pub(super) type Stalled = VecDeque<(Routed, usize)>;
+/// The records of a partition that wait for room, oldest first.
+pub(super) type Stalled = VecDeque<Routed>;
 
 impl Pipeline {
     /// Hands the events of a record to their destinations, or makes its partition wait until they have room.
@@ -28,20 +28,19 @@ impl Pipeline {
         if !self.stalled.contains_key(&routed.ownership) && self.has_room(now, &routed) {
             return self.admit(now, routed);
         }
-        let bytes = size(&routed, |_| true);
-        self.ledger.oblige(routed.record, 1, bytes);
-        self.stalled.entry(routed.ownership).or_default().push_back((routed, bytes));
+        self.ledger.oblige(routed.record, 1, routed.bytes);
+        self.stalled.entry(routed.ownership).or_default().push_back(routed);
     }
 
-    /// Lets the records through for which there is room by now, each partition's in their order.
+    /// Admits the stalled records for which there is room now, those of a partition in their order.
     pub(super) fn unstall(&mut self, now: Moment) {
         let ownerships: Vec<_> = self.stalled.keys().copied().collect();
         for ownership in ownerships {
             while let Some(mut stalled) = self.stalled.remove(&ownership) {
-                let Some((routed, bytes)) = stalled.pop_front() else { break };
+                let Some(routed) = stalled.pop_front() else { break };
                 let fits = self.has_room(now, &routed);
                 if !fits {
-                    stalled.push_front((routed, bytes));
+                    stalled.push_front(routed);
                     self.stalled.insert(ownership, stalled);
                     break;
                 }
@@ -49,9 +48,20 @@ impl Pipeline {
                     self.stalled.insert(ownership, stalled);
                 }
                 let record = routed.record;
-                self.ledger.relieve(record, bytes);
+                self.ledger.relieve(record, routed.bytes);
                 self.admit(now, routed);
                 self.fulfil(now, record);
+            }
+        }
+        self.forget_full(now);
+    }
+
+    /// A destination for which no record waits any more is not full: those that did may have been released.
+    fn forget_full(&mut self, now: Moment) {
+        for (id, (_, dispatcher)) in (0..).map(DestinationId).zip(&mut self.dispatchers) {
+            let waits = |routed: &Routed| routed.fitted.iter().any(|(other, _)| *other == id);
+            if dispatcher.is_full() && !self.stalled.values().filter_map(VecDeque::front).any(waits) {
+                dispatcher.set_full(now, false);
             }
         }
     }
@@ -66,15 +76,15 @@ impl Pipeline {
         ids.dedup();
         let mut room = true;
         for id in ids {
-            let full = self.is_full(id, size(routed, |other| other == id));
+            let full = self.is_full(id, size(routed, id));
             self.dispatcher(id).set_full(now, full);
             room &= !full;
         }
         room
     }
 
-    /// Whether a destination has no room for so many bytes more. One that had none has room again when it is
-    /// well below its threshold, because a pause throws away what was fetched ahead.
+    /// Whether a destination has no room for so many more bytes. A full one has room again only when it is
+    /// well below its threshold, because each pause throws away prefetched records.
     fn is_full(&self, id: DestinationId, bytes: usize) -> bool {
         let (domain, dispatcher) = &self.dispatchers[usize::from(id.0)];
         if dispatcher.events() == 0 {
@@ -88,7 +98,21 @@ impl Pipeline {
         over(dispatcher.bytes() + bytes, free) || over(dispatcher.events(), events)
     }
 
-    /// Gives up the events of destinations that have been blocked for too long.
+    /// Bytes of what waits for a destination without room, there or before it: no pause makes them fewer. The
+    /// bytes of the records themselves are shared out in proportion.
+    pub(super) fn stuck_bytes(&self) -> usize {
+        let stalled: usize = self.stalled.values().flatten().map(|routed| routed.bytes).sum();
+        let bytes = |full: bool| {
+            let of_them = self.dispatchers.iter().filter(move |(_, dispatcher)| dispatcher.is_full() == full);
+            of_them.map(|(_, dispatcher)| dispatcher.bytes()).sum::<usize>()
+        };
+        let stuck = stalled + bytes(true);
+        let all = stuck + bytes(false);
+        let part = self.ledger.bytes() as u128 * stuck as u128 / all.max(1) as u128;
+        usize::try_from(part).unwrap_or(usize::MAX)
+    }
+
+    /// Spills the events of destinations that have been blocked for too long.
     pub(super) fn spill(&mut self, now: Moment) {
         for index in 0..self.dispatchers.len() {
             let dispatcher = &mut self.dispatchers[index].1;
@@ -105,8 +129,8 @@ impl Pipeline {
     }
 }
 
-/// Bytes that the events for some destinations take.
-fn size(routed: &Routed, is_meant: impl Fn(DestinationId) -> bool) -> usize {
-    let meant = routed.fitted.iter().filter(|(id, _)| is_meant(*id));
+/// Bytes that the events for a destination take.
+fn size(routed: &Routed, destination: DestinationId) -> usize {
+    let meant = routed.fitted.iter().filter(|(id, _)| *id == destination);
     meant.map(|(_, fitted)| fitted.bytes + HOLDING).sum()
 }

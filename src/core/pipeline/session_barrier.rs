@@ -1,9 +1,9 @@
 //! The session barrier before delivery: a record waits here until its entries of the session table are
-//! acknowledged, and so does what was read after it.
+//! acknowledged, and so do the records read after it.
 //!
-//! Knows nothing of what entries say. What always holds: records leave in the order in which they came,
-//! each after its own entries were acknowledged, so that no event tells of a session that no replica could
-//! read of (invariant 3). While nothing waits, records pass without stopping.
+//! Knows nothing of the content of entries. What always holds: records leave in the order in which they came,
+//! each after its own entries were acknowledged, so that every replica can read of a session before an event
+//! of it is sent (invariant 3). While nothing waits, records pass without stopping.
 
 use std::collections::VecDeque;
 
@@ -29,7 +29,7 @@ pub(super) struct Waiting {
     pub(super) record: RecordId,
     pub(super) ownership: Ownership,
     pub(super) mapped: Mapped,
-    /// Bytes that keeping what it becomes takes.
+    /// Bytes that it takes while it waits.
     pub(super) bytes: usize,
 }
 
@@ -51,7 +51,7 @@ struct Place {
 }
 
 impl SessionBarrier {
-    /// Bytes that a place takes, beside what is in it.
+    /// Bytes that a place takes, besides its content.
     pub(super) const PLACE: usize = size_of::<Place>() + Acks::<Vec<Entry>>::WRITE;
 
     pub(super) fn new(backoff: Backoff, jitter: Jitter) -> Self {
@@ -106,7 +106,7 @@ impl SessionBarrier {
         }
     }
 
-    /// Writes again what is due.
+    /// Writes the entries again that are due.
     pub(super) fn advance(&mut self, now: Moment) {
         while let Some(id) = self.writes.next_due(now) {
             self.write(id);
@@ -141,13 +141,13 @@ impl SessionBarrier {
         self.writes.next_wake()
     }
 
-    /// Whether waiting helps without a person: all depends on the record that has waited longest.
+    /// Whether waiting helps without a person: that depends on the record that has waited longest.
     pub(super) fn is_moving(&self) -> bool {
         let front = self.queue.front();
         front.is_some_and(|place| !place.writing || self.writes.is_moving(place.write))
     }
 
-    /// Why the broker refuses to write, and since when.
+    /// Why the broker refuses writes, and since when.
     pub(super) fn hold(&self) -> Option<(Code, Moment)> {
         self.writes.held().values().map(|held| (held.code, held.since)).min_by_key(|(_, since)| *since)
     }

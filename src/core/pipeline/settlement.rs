@@ -1,4 +1,4 @@
-//! What becomes of a record's obligations: a verdict fulfils one, or turns it into a dead letter.
+//! Fulfils a record's obligations: a verdict fulfils one, or turns it into a dead letter.
 //!
 //! Knows nothing of requests. What always holds: a refusal is fulfilled by the acknowledgement of its dead
 //! letter and by nothing else (invariant 1).
@@ -15,7 +15,7 @@ use crate::core::{
 };
 
 impl Pipeline {
-    /// Takes the verdicts of a destination.
+    /// Takes in the verdicts of a destination.
     pub(super) fn conclude(&mut self, now: Moment, destination: DestinationId) {
         let dispatcher = self.dispatcher(destination);
         let (verdicts, transitions) = (dispatcher.take_verdicts(), dispatcher.take_transitions());
@@ -49,7 +49,7 @@ impl Pipeline {
         }
     }
 
-    /// Writes a dead letter that says nothing of its topic: the circuit breaker does not count it.
+    /// Writes a dead letter that says nothing about its topic: the circuit breaker does not count it.
     fn dead_letter(&mut self, record_id: RecordId, refusal: Refusal, event_id: Option<Box<str>>) {
         let Some(record) = self.ledger.record(record_id).map(Arc::clone) else { return };
         self.ledger.refuse(record_id, refusal.code);

@@ -1,10 +1,11 @@
 //! A seeded simulation of the whole pipeline against a model of the world: a log per partition, a group
-//! that assigns, revokes and loses them, a destination and a broker with every fault, restarts at any step.
+//! that assigns, revokes and loses them, one to five destinations in up to three quota domains and a broker
+//! with every fault, restarts at any step. One of several destinations may be ill until the world heals.
 //! In half of the schedules there is a table of sessions, with faults of its own, and no event may be sent
 //! before what its record, or one read before it, says of sessions is acknowledged.
 //!
-//! After each step the invariants are checked by name; at the end of each backoff the world heals and
-//! everything must settle. A backoff is one seed. A failing one prints itself:
+//! After each step the invariants are checked by name; at the end of each schedule the world heals and
+//! everything must settle. A schedule is one seed. A failing one prints itself:
 //!
 //! ```sh
 //! SIMULATION_SEED=4711 cargo test --lib simulation
@@ -22,7 +23,7 @@ use world::World;
 /// Schedules in a run; `SIMULATION_SCHEDULES` changes it.
 const SCHEDULES: u64 = 100_000;
 
-/// Says which seed failed when a backoff panics.
+/// Says which seed failed when a schedule panics.
 struct Replay(u64);
 
 impl Drop for Replay {
@@ -33,7 +34,7 @@ impl Drop for Replay {
     }
 }
 
-/// One backoff: a life with faults, then healing, then a drain.
+/// One schedule: a life with faults, then healing, then a drain.
 fn run(seed: u64) {
     let _replay = Replay(seed);
     let mut world = World::new(seed);
@@ -49,7 +50,7 @@ fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Invariants 1, 2, 3, 4, 5, 6, 7, 8 and 10, in 100,000 schedules of faults.
+/// Invariants 1, 2, 3, 4, 5, 6, 7, 8, 10 and 12, in 100,000 schedules of faults.
 #[test]
 fn invariants_hold_in_every_schedule() {
     if let Some(seed) = setting("SIMULATION_SEED") {

@@ -1,4 +1,4 @@
-//! What the pipeline shows of itself at one moment, for metrics and status.
+//! A snapshot of the pipeline at one moment, for metrics and status.
 //!
 //! Holds codes, numbers and names of topics only.
 
@@ -14,69 +14,56 @@ use crate::core::{
 /// The pipeline at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
-    /// What was counted of records.
     pub records: RecordCounts,
-    /// What was counted of events and requests.
     pub sends: SendCounts,
-    /// Records outstanding.
     pub records_outstanding: usize,
-    /// Bytes that all that is outstanding takes.
+    /// Bytes that everything outstanding takes.
     pub bytes_outstanding: usize,
     /// Events without a verdict.
     pub events_outstanding: usize,
-    /// Requests in flight.
     pub requests_in_flight: usize,
     /// When the oldest outstanding record arrived.
     pub oldest: Option<Moment>,
-    /// The ownerships of today.
     pub partitions: Vec<PartitionStatus>,
     /// The first domain's quota.
     pub quota: QuotaStatus,
-    /// The destinations by their ids.
+    /// By their ids.
     pub destinations: Vec<DestinationStatus>,
     /// Settled records above the positions.
     pub settled_above: u64,
-    /// What is held, and why.
     pub holds: Vec<HoldStatus>,
-    /// Whether paused is paused because too much is outstanding, or for a drain.
+    /// Whether reading is paused, because too much is outstanding or for a drain.
     pub paused: bool,
-    /// Whether it drains.
     pub draining: bool,
 }
 
-/// One ownership.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionStatus {
-    /// The ownership.
     pub ownership: Ownership,
-    /// The topic.
     pub topic: Arc<str>,
-    /// The partition's number.
     pub partition: i32,
-    /// The next offset to read once everything before it is settled.
+    /// The offset before which everything is settled; `None` until something is.
     pub position: Option<i64>,
     /// The first offset that was read and is not settled.
     pub first_unsettled: Option<i64>,
-    /// What the broker acknowledged.
+    /// The last position that the broker acknowledged.
     pub committed: Option<i64>,
     /// The offset after the last that was read.
     pub next_read: Option<i64>,
     /// When the oldest record that is not settled arrived.
     pub oldest: Option<Moment>,
-    /// Whether it is being given up.
     pub revoking: bool,
     /// Settled records above the position.
     pub settled_above: u64,
 }
 
-/// One destination.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DestinationStatus {
     pub name: Arc<str>,
     pub sends: SendCounts,
     /// Events without a verdict.
     pub events: usize,
-    /// Bytes that keeping its events takes.
+    /// Bytes that its events take.
     pub bytes: usize,
     pub requests_in_flight: usize,
     pub held: bool,
@@ -86,39 +73,36 @@ pub struct DestinationStatus {
     pub quota: QuotaStatus,
 }
 
-/// A quota.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct QuotaStatus {
-    /// This replica's part, 0 to 1.
+    /// This replica's part of the whole, 0 to 1.
     pub share: f64,
-    /// How much of its part it uses at present, 0 to 1: under 1 after throttling.
+    /// The fraction of its part that it uses at present, 0 to 1: under 1 after throttling.
     pub speed: f64,
-    /// Requests a second at present.
     pub requests_per_second: f64,
-    /// Requests in flight, at most.
+    /// The most requests in flight.
     pub in_flight_cap: usize,
 }
 
 /// Something that is held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HoldStatus {
-    /// What kind: one of [`HOLD_CAUSES`].
+    /// One of [`HOLD_CAUSES`].
     pub cause: &'static str,
-    /// Why.
     pub code: Code,
-    /// The destination, where it is one that is held.
+    /// The destination, if one is held, or an event of it.
     pub destination: Option<Arc<str>>,
-    /// The topic, where it is one topic that is held.
+    /// The topic, if one topic or partition is held.
     pub topic: Option<Arc<str>>,
-    /// The partition, where it is one.
+    /// The partition, if one is held.
     pub partition: Option<i32>,
-    /// Since when; unknown for events.
+    /// Unknown for events.
     pub since: Option<Moment>,
-    /// How many are held, where they are events.
+    /// How many events are held; 1 for everything else.
     pub count: usize,
 }
 
-/// Every kind of hold, so that a metric can show those that are not there.
+/// Every cause of a hold, so that a metric can show those without a hold.
 pub const HOLD_CAUSES: [&str; 5] = ["destination", "circuit_breaker", "dead_letter", "table", "event"];
 
 impl Pipeline {
@@ -176,7 +160,7 @@ impl Pipeline {
         })
     }
 
-    /// What is held, and why; empty when nothing is.
+    /// Everything that is held, and why.
     #[must_use]
     pub fn holds(&self) -> Vec<HoldStatus> {
         let hold = |cause, code| HoldStatus {

@@ -1,8 +1,8 @@
 //! The settled tail: which records above a committed position are settled already. It travels in the
 //! commit's metadata to whoever owns the partition next.
 //!
-//! Knows nothing of what is outstanding and of Kafka's limits but their numbers. What always holds: a tail
-//! names only settled records (invariant 1), and a text that is not ours in every respect is no tail.
+//! Knows nothing of what is outstanding; of Kafka's limits it knows only the numbers. What always holds: a
+//! tail names only settled records (invariant 1), and a text that is not ours in every respect is no tail.
 //!
 //! Why a tail cannot hide a record: a log changes only at its two ends. It grows, and is truncated, at its
 //! end; it expires at its beginning. So a log that holds at some offset the very record that was settled
@@ -10,9 +10,9 @@
 //! last record, and nothing of a run counts before that record was read and agrees.
 //!
 //! Offsets have gaps (compaction, transactions), and a run spans those within it: an offset that the former
-//! owner passed over and that held nothing then holds nothing later, because a log is never written to in
-//! its middle. Each run still counts its records. More than that number means that the next owner sees
-//! records which the former did not, and the tail is void.
+//! owner passed over and that held nothing then holds nothing later, because a log is never written to in its
+//! middle. Each run still counts its records. If the next owner reads more than that number, it sees records
+//! that the former owner did not see, and the tail is void.
 
 use std::{cmp::Reverse, hash::Hasher};
 
@@ -39,7 +39,7 @@ const MAX_TEXTS: usize = 256 << 10;
 pub(super) struct Tail {
     /// The position that it belongs to.
     pub(super) position: i64,
-    /// Of the record at the position, where it was read.
+    /// The fingerprint of the record at the position, if that was read.
     pub(super) at_position: Option<Fingerprint>,
     /// Ascending, and none before the position.
     pub(super) runs: Vec<Run>,
@@ -53,12 +53,12 @@ pub(super) struct Run {
     pub(super) last: i64,
     /// How many records it holds, at most one for each offset.
     pub(super) records: u64,
-    /// Of its last record.
+    /// The fingerprint of its last record.
     pub(super) fingerprint: Fingerprint,
 }
 
-/// What tells the record at an offset from any other that may come to stand there: a hash of its
-/// timestamp, key and value. The same in every process and version: it is written into tails.
+/// Tells the record at an offset from any other that may come to stand there: a hash of timestamp, key and
+/// value. It is stable across processes and versions, because tails carry it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fingerprint(u64);
 
@@ -67,8 +67,8 @@ pub(super) struct Fingerprint(u64);
 pub(super) struct Scope(u64);
 
 impl Tail {
-    /// The text for a commit's metadata, in `limit` characters at most: those runs that fit, the nearest
-    /// first. `None` where not one fits.
+    /// The text for a commit's metadata, in `limit` characters at most: the runs that fit, the nearest first.
+    /// `None` if not one fits.
     pub(super) fn encode(&self, scope: Scope, limit: usize) -> Option<Box<str>> {
         text::encode(self, scope, limit)
     }
@@ -79,8 +79,8 @@ impl Tail {
     }
 }
 
-/// Encodes the tails of one commit, each in `limit` characters at most. Where they are too many for one
-/// commit, the long ones give way to the short ones: each gets an equal part of what is left.
+/// Encodes the tails of one commit, each in `limit` characters at most. If they are too long for one commit,
+/// the long ones give way to the short ones: each gets an equal part of the remaining space.
 pub(super) fn pack<'a>(
     tails: impl IntoIterator<Item = Option<(&'a Tail, Scope)>>,
     limit: usize,

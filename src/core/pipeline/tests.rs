@@ -19,6 +19,7 @@ use crate::core::{
     write_outcome::WriteOutcome,
 };
 
+mod destinations;
 mod failures;
 mod invariants;
 mod ownership;

@@ -6,10 +6,10 @@
 //! | event refused | a verdict |
 //! | event spoiled by its endpoint's snapshot | once more with an empty one, then a verdict |
 //! | event throttled, failed or not mentioned | again, after a wait |
-//! | nothing accepted, refused or throttled | as if the outcome were unknown: it says nothing of any one event |
+//! | nothing accepted, refused or throttled | as if the outcome were unknown: the answer says nothing about any one event |
 //! | request refused | quarantine: halved until the culprit stands alone; all refused with one code is a hold |
 //! | request throttled | again; the whole quota domain slows down |
-//! | set-up wrong, or answer not understood | hold: nothing but a probe now and then |
+//! | set-up wrong, or answer not understood | hold: only probes are sent |
 //! | outcome unknown | again, after a wait; after five failures in quarantine, halved if others succeed |
 //!
 //! Knows nothing of statuses and texts: only the destination's own folder does.
@@ -35,16 +35,16 @@ use crate::core::{
     time::Moment,
 };
 
-/// The answer does not speak of an event.
+/// The answer does not mention an event.
 const MISSING: Code = Code("missing");
 /// A request or an event came too fast.
 const THROTTLED: Code = Code("throttled");
 
-/// What one outcome makes of an event.
+/// What follows for an event from its outcome.
 pub(super) enum Judgement {
     /// It has its verdict.
     Final,
-    /// It goes back to the front of its queue, which waits until then.
+    /// It returns to the front of its queue, which waits until then.
     Again(Item, Option<Moment>),
 }
 
@@ -94,7 +94,7 @@ impl Dispatcher {
         self.close_quarantine(now);
     }
 
-    /// The destination spoke of each event; what it did not mention counts as not taken.
+    /// The answer judges each event on its own; one that it does not mention counts as not accepted.
     fn results(&mut self, now: Moment, flight: Flight, outcomes: Vec<Outcome>, domain: &mut QuotaDomain) {
         let spoke = |outcome: &Outcome| !matches!(outcome, Outcome::Again(_) | Outcome::Throttled);
         let spoke = outcomes.iter().any(spoke);
@@ -117,7 +117,8 @@ impl Dispatcher {
             let (sent, mut back, mut block) = (items.len(), Vec::new(), Block::Free);
             for item in items {
                 let judgement = match outcomes.next().unwrap_or(Outcome::Again(MISSING)) {
-                    // Where nothing was taken, what was not is slowed down with the others.
+                    // If nothing was accepted, events that were not mentioned slow down with the throttled
+                    // ones.
                     Outcome::Again(code) if !spoke => self.slowed(now, item, code, domain),
                     outcome => self.judge(now, item, outcome, domain),
                 };
@@ -132,7 +133,7 @@ impl Dispatcher {
             self.put_back(&endpoint_id, flight.from, sent, back, block);
         }
         if spoke && let From::Half(_) = flight.from {
-            // Others of the request were taken or refused for themselves, so the accused are at fault.
+            // Other events of the request were judged on their own, so the accused are at fault.
             let guilty = self.quarantine.prove();
             self.convict(guilty);
         }
@@ -162,20 +163,20 @@ impl Dispatcher {
             }
             Outcome::Again(code) => {
                 self.count_retries(code, 1);
-                // The others of its request were spoken of: it fails on its own.
+                // The other events of its request were judged: it fails alone.
                 self.fail_alone(now, item, code)
             }
         }
     }
 
-    /// An event goes again when the wait of the whole quota domain is over.
+    /// Sends an event again after the backoff of the whole quota domain.
     fn slowed(&mut self, now: Moment, item: Item, code: Code, domain: &QuotaDomain) -> Judgement {
         self.count_retries(code, 1);
         let wait = self.backoff.wait(domain.throttles(), self.jitter.next());
         Judgement::Again(item, Some(now + wait))
     }
 
-    /// Sends the events of a request again, as they were.
+    /// Sends the events of a request again, from where they were.
     pub(super) fn send_again(&mut self, flight: Flight, code: Code, block: Block) {
         self.count_retries(code, flight.events.len() as u64);
         let not_before = if let Block::Until(until) = block { until } else { Moment::START };
@@ -194,7 +195,7 @@ impl Dispatcher {
         }
     }
 
-    /// Keeps the events of a request among the accused.
+    /// Keeps the events of a request as accused events.
     pub(super) fn keep_accused(&mut self, flight: Flight, refusal: &Refusal) {
         for (endpoint_id, items) in flight.events.0 {
             let accused = items.into_iter().map(|item| {
@@ -205,8 +206,8 @@ impl Dispatcher {
         }
     }
 
-    /// Puts the events of an endpoint that are to be sent again at the front of its queue, save those whose
-    /// ownership has ended; `sent` of it were in the request.
+    /// Returns an endpoint's events that must be sent again to the front of its queue, except those whose
+    /// ownership has ended. The request had `sent` events of the endpoint.
     pub(super) fn put_back(
         &mut self,
         endpoint_id: &EndpointId,
@@ -223,7 +224,7 @@ impl Dispatcher {
         }
         let mut left = sent;
         if !mine.is_empty() {
-            // What came after it waits until it was sent again.
+            // Later events wait until this one has been sent again.
             let later = self.quarantine.take_endpoint(endpoint_id);
             left += later.len();
             mine.extend(later);
@@ -231,7 +232,7 @@ impl Dispatcher {
         self.batcher.unquarantine(endpoint_id, left, mine, block);
     }
 
-    /// Takes the events out of a request whose ownership has ended: they are not sent again.
+    /// Takes those events out of a request whose ownership has ended: they are not sent again.
     fn drop_dead(&mut self, flight: &mut Flight) {
         let mut dead = Vec::new();
         flight.events.extract(|item| !self.live.contains(&item.ownership), &mut dead);
@@ -252,7 +253,7 @@ impl Dispatcher {
         }
     }
 
-    /// Others than what failed are taken.
+    /// A request succeeded: an earlier hold ends, and failing requests return to the queues.
     fn succeed(&mut self, now: Moment, started: Moment) {
         self.last_success = Some(now);
         self.end_hold(started);
@@ -272,8 +273,8 @@ impl Dispatcher {
         }
     }
 
-    /// A request that started at `started` was understood: a hold from before that is over. What is accused
-    /// is sent once more, and is at fault if it is refused again: others were taken.
+    /// A request that started at `started` was understood: an earlier hold is over. The accused events are
+    /// sent once more; those that are refused again are at fault, because others were accepted.
     pub(super) fn end_hold(&mut self, started: Moment) {
         let Some(hold) = self.hold.take_if(|hold| started >= hold.since) else { return };
         self.quarantine.try_accused();
@@ -298,13 +299,13 @@ impl Dispatcher {
     }
 }
 
-/// Why nothing of an answer was taken, throttled or refused.
+/// The code of an answer that accepts, throttles and refuses nothing.
 fn missing(outcomes: &[Outcome]) -> Code {
     let code = |outcome: &Outcome| if let Outcome::Again(code) = outcome { Some(*code) } else { None };
     outcomes.iter().find_map(code).unwrap_or(MISSING)
 }
 
-/// What a request came to, as a label.
+/// The outcome of a request, as a label.
 fn label(answer: &Answer) -> Code {
     match answer {
         Answer::Results { .. } => Code("answered"),

@@ -1,8 +1,9 @@
-//! Which events go into the next request of a destination.
+//! Decides which events go into the next request of a destination.
 //!
-//! Up to so many events over many endpoints, by count, bytes or age. The oldest first; an endpoint gives
-//! all it has before the next one is opened, so that ten busy endpoints can fill ten requests at once.
-//! Events of partitions that are being given up come before all others.
+//! A request is sent when it is full, by count or bytes, or when its oldest event has waited long enough. It
+//! takes the oldest events first, and all events of an endpoint before those of the next one, so that ten
+//! busy endpoints can fill ten requests at once. Events of partitions that are being revoked come before all
+//! others.
 //!
 //! Knows nothing of offsets, quota and HTTP. What always holds: an endpoint is in at most one request in
 //! flight (invariant 4), and no request is larger than its limits (invariant 5).
@@ -22,15 +23,15 @@ use crate::core::{
     time::Moment,
 };
 
-/// How many queues that do not fit are passed over before a request is taken as full enough.
+/// How many queues that do not fit are skipped before a request counts as full.
 const LOOK_PAST: usize = 16;
 
 /// The limits of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// Events in it, at most.
+    /// The most events of a request.
     pub(super) events: usize,
-    /// Bytes of its events with their endpoints, at most.
+    /// The most bytes of its events with their endpoints.
     pub(super) bytes: usize,
     /// How long an event waits for others.
     pub(super) linger: Duration,
@@ -43,16 +44,16 @@ pub(super) enum Readiness {
     FullOrDue,
     /// Now: nothing more will come.
     Now,
-    /// Now, with one event alone: to see how it is answered.
+    /// Now, with a single event, to see how it is answered.
     Probe,
 }
 
-/// The place of a queue among those that are free: prioritised ones first, then by age. No two have the same.
+/// The place of a free queue in the order of sending, which is unique: prioritised queues first, then by age.
 ///
-/// The first is whether it can wait (`false` sorts first).
+/// The first part is whether the queue can wait (`false` sorts first).
 type Place = (bool, u64);
 
-/// The queues of all endpoints with events on their way.
+/// The queues of all endpoints with outstanding events.
 pub(super) struct Batcher {
     limits: Limits,
     queues: HashMap<EndpointId, EndpointQueue>,
@@ -63,7 +64,7 @@ pub(super) struct Batcher {
     prioritised: HashSet<Ownership>,
     ready_events: usize,
     ready_bytes: usize,
-    /// What is said of an endpoint that was refused.
+    /// The empty snapshot, for an endpoint that was refused.
     nothing: Arc<Endpoint>,
 }
 
@@ -91,7 +92,7 @@ impl Batcher {
             self.queues.insert(endpoint_id.clone(), queue);
             return self.index(endpoint_id);
         };
-        // What waited at the barrier may be of a partition that is being given up by now.
+        // An event that waited at the barrier may belong to a partition that is being revoked by now.
         if queue.rank.is_some_and(|rank| rank.patient) && self.prioritised.contains(&item.ownership) {
             self.unindex(endpoint_id);
             if let Some(queue) = self.queues.get_mut(endpoint_id) {
@@ -106,8 +107,8 @@ impl Batcher {
         queue.push(item, endpoint, encoder);
     }
 
-    /// Puts the events of a queue that came back from a request, or none, at its front, and sets what
-    /// stands in the way of the queue from now on.
+    /// Returns events from a request to the front of their queue, if there are any, and sets the queue's
+    /// block.
     pub(super) fn put_back(&mut self, endpoint_id: &EndpointId, items: Vec<Item>, block: Block) {
         self.unindex(endpoint_id);
         let Some(queue) = self.queues.get_mut(endpoint_id) else { return };
@@ -119,7 +120,7 @@ impl Batcher {
         self.index(endpoint_id);
     }
 
-    /// Closes a queue because events of it, which were in flight, go into quarantine.
+    /// Closes a queue: so many of its events, which were in flight, go into quarantine.
     pub(super) fn quarantine(&mut self, endpoint_id: &EndpointId, events: usize) {
         self.unindex(endpoint_id);
         if let Some(queue) = self.queues.get_mut(endpoint_id) {
@@ -149,7 +150,7 @@ impl Batcher {
         self.index(endpoint_id);
     }
 
-    /// Bytes of a request that these events take, at most, with the snapshots of today.
+    /// The most bytes that these events take in a request, with the current snapshots.
     pub(super) fn size(&self, events: &[(EndpointId, Vec<Item>)]) -> usize {
         let growth = |id: &EndpointId| self.queues.get(id).map_or(0, EndpointQueue::growth);
         let size = |(id, items): &(EndpointId, Vec<Item>)| {
@@ -158,20 +159,20 @@ impl Batcher {
         events.iter().map(size).sum()
     }
 
-    /// Says no more of an endpoint than its events do that come from now on.
+    /// Drops the snapshot of an endpoint; the events to come begin a new one.
     pub(super) fn forget_endpoint(&mut self, endpoint_id: &EndpointId) {
         if let Some(queue) = self.queues.get_mut(endpoint_id) {
             queue.forget_endpoint();
         }
     }
 
-    /// What a request says of an endpoint.
+    /// The snapshot that a request carries of an endpoint; `without` makes it empty.
     pub(super) fn snapshot(&self, endpoint_id: &EndpointId, without: bool) -> Arc<Endpoint> {
         let queue = self.queues.get(endpoint_id).filter(|_| !without);
         Arc::clone(queue.map_or(&self.nothing, |queue| &queue.snapshot))
     }
 
-    /// Puts the next request together, if there is one worth sending; its queues are in flight then.
+    /// Assembles the next request, if there is one worth sending; its queues count as in flight.
     pub(super) fn pick(&mut self, now: Moment, readiness: Readiness) -> Option<Vec<(EndpointId, Vec<Item>)>> {
         self.wake(now);
         if self.worth_at(readiness)? > now {
@@ -182,7 +183,7 @@ impl Batcher {
         Some(self.pick_oldest(room)).filter(|picked| !picked.is_empty())
     }
 
-    /// When there is something worth sending, if nothing comes in before; the past when there is now.
+    /// When a request is worth sending, if nothing comes in before; a past moment if one is now.
     pub(super) fn worth_at(&self, readiness: Readiness) -> Option<Moment> {
         let full = self.ready_events >= self.limits.events || self.ready_bytes >= self.limits.bytes;
         let impatient = self.ready.first_key_value().is_some_and(|((patient, _), _)| !patient);
@@ -211,13 +212,13 @@ impl Batcher {
         request
     }
 
-    /// Takes what a queue has out of it, as far as there is room, and its place from the room.
+    /// Takes as many events out of a queue as there is room for, and reduces the room.
     fn take(&mut self, endpoint_id: &EndpointId, room: &mut Room) -> Option<(EndpointId, Vec<Item>)> {
         self.unindex(endpoint_id);
         let queue = self.queues.get_mut(endpoint_id)?;
         let mut items = queue.take(*room);
         if items.is_empty() && room.empty && queue.growth() > 0 {
-            // An event that fills a request alone, with what its own record says of the endpoint.
+            // An event that fills a request alone goes without the grown snapshot.
             queue.forget_endpoint();
             items = queue.take(*room);
         }
@@ -293,7 +294,7 @@ impl Batcher {
         }
     }
 
-    /// Puts a queue where it belongs, or forgets it when it holds nothing and nothing is to come back.
+    /// Puts a queue where it belongs, or forgets it if it is empty and no event will come back.
     fn index(&mut self, endpoint_id: &EndpointId) {
         let Some(queue) = self.queues.get_mut(endpoint_id) else { return };
         let id = || endpoint_id.clone();
@@ -332,7 +333,7 @@ fn owned((rank, endpoint_id): (&Place, &EndpointId)) -> (Place, EndpointId) {
     (*rank, endpoint_id.clone())
 }
 
-/// Where a queue stands: by its first event of a partition that is being given up, else by its front.
+/// Ranks a queue by its first event of a partition that is being revoked, else by its front.
 fn rank(queue: &EndpointQueue, prioritised: &HashSet<Ownership>, linger: Duration) -> Option<Rank> {
     let head = queue.head()?;
     let pressing = |item: &&Item| prioritised.contains(&item.ownership);

@@ -1,4 +1,4 @@
-//! One endpoint's events that wait, in the order in which they are to be sent.
+//! The waiting events of one endpoint, in the order in which they are to be sent.
 //!
 //! Knows nothing of other endpoints, quota and time-outs. What always holds: items leave at the front and
 //! come back to the front, so an endpoint's events are first sent in the order in which they came in.
@@ -13,8 +13,8 @@ use crate::core::{
     time::Moment,
 };
 
-/// How many events a lane mostly holds: those of one record. There may be many lanes, and each would
-/// otherwise have room for twice as many.
+/// How many events a queue usually holds: those of one record. There may be many queues, and each would
+/// otherwise allocate space for twice as many.
 const USUAL: usize = 2;
 
 /// One event on its way.
@@ -22,32 +22,29 @@ const USUAL: usize = 2;
 pub(super) struct Item {
     /// Larger means came in later; unique.
     pub(super) order: u64,
-    /// The record it is an obligation of.
+    /// The record that it is an obligation of.
     pub(super) record: RecordId,
-    /// The ownership of that record.
     pub(super) ownership: Ownership,
-    /// The event.
     pub(super) event: Arc<AppEvent>,
-    /// How many bytes of a request it takes at most, with its endpoint.
+    /// The most bytes that it takes of a request, with its endpoint.
     pub(super) bytes: usize,
-    /// How many bytes keeping it takes.
+    /// Bytes of memory that it takes.
     pub(super) held_bytes: usize,
-    /// When it came in.
     pub(super) arrived: Moment,
-    /// What is known from earlier attempts.
+    /// What earlier attempts showed.
     pub(super) past: Past,
 }
 
-/// What earlier attempts have taught of an event.
+/// What earlier attempts showed about an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Past {
-    /// Requests in a row of which nobody knew whether they were taken.
+    /// How many requests in a row had an unknown outcome.
     pub(super) failures: u32,
-    /// How often in a row it was one that was not taken while others of its request were.
+    /// How often in a row it failed while other events of its request were judged.
     pub(super) alone: u32,
-    /// When the last of these failed.
+    /// When the last of these requests failed.
     pub(super) failed: Option<Moment>,
-    /// Since when it is known to fail on its own while others are taken.
+    /// Since when it is known to fail on its own while others are accepted.
     pub(super) stuck_since: Option<Moment>,
     /// To be sent with an empty snapshot of its endpoint: the snapshot was refused.
     pub(super) without_snapshot: bool,
@@ -56,16 +53,14 @@ pub(super) struct Past {
 /// What is still free in the request that is being put together.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Room {
-    /// Events.
     pub(super) events: usize,
-    /// Bytes.
     pub(super) bytes: usize,
-    /// Whether nothing is in the request yet: then a record's events may be cut to fit.
+    /// Whether the request is still empty: then the events of one record may be split.
     pub(super) empty: bool,
 }
 
 impl Room {
-    /// Takes the place of `items` away.
+    /// Reduces the room by `items`.
     pub(super) fn fill(&mut self, items: &[Item]) {
         self.events = self.events.saturating_sub(items.len());
         self.bytes = self.bytes.saturating_sub(items.iter().map(|item| item.bytes).sum());
@@ -77,24 +72,24 @@ impl Room {
 pub(super) struct EndpointQueue {
     items: VecDeque<Item>,
     bytes: usize,
-    /// The newest that is known of the endpoint, field by field.
+    /// The newest known state of the endpoint, field by field.
     pub(super) snapshot: Arc<Endpoint>,
-    /// Bytes that it takes, once it may be more than some of its events were measured with.
+    /// Bytes that the snapshot takes, once it may be larger than some of the events were measured with.
     grown: Option<usize>,
     /// Why nothing of it may be sent now.
     pub(super) block: Block,
     /// How many of its events are in quarantine: what came after them waits.
     pub(super) quarantined: usize,
-    /// When the wait before its front may be sent again is over, or was.
+    /// When the last wait before its front may be sent again ends, or ended.
     pub(super) again_from: Moment,
-    /// Where the batcher has put it; none while it cannot be picked from.
+    /// Its place in the batcher's order; `None` while nothing may be taken from it.
     pub(super) rank: Option<Rank>,
 }
 
-/// Where a queue that can be picked from stands in the batcher's order.
+/// The place in the batcher's order of a queue that events may be taken from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rank {
-    /// Holds nothing of a partition that is being given up.
+    /// Whether it holds no event of a partition that is being revoked.
     pub(super) patient: bool,
     /// The order of the item that it is ranked by.
     pub(super) order: u64,
@@ -102,7 +97,7 @@ pub(super) struct Rank {
     pub(super) due: Moment,
 }
 
-/// Why nothing of a lane may be sent now.
+/// Why nothing of a queue may be sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Block {
     /// Nothing stands in the way.
@@ -114,7 +109,7 @@ pub(super) enum Block {
 }
 
 impl Block {
-    /// As it is, and at least until then.
+    /// Extends the block until then, at least.
     pub(super) fn later(self, until: Moment) -> Self {
         match self {
             Self::Until(other) => Self::Until(other.max(until)),
@@ -155,8 +150,8 @@ impl EndpointQueue {
         }
     }
 
-    /// Takes what may go into one request together: whole records while there is room,
-    /// with or without the snapshot alike, and no event id twice.
+    /// Takes events that may share a request: whole records while there is room, all with the snapshot or all
+    /// without it, and no event id twice.
     pub(super) fn take(&mut self, mut room: Room) -> Vec<Item> {
         room.bytes = room.bytes.saturating_sub(self.growth());
         let mut taken: Vec<Item> = Vec::new();
@@ -169,13 +164,13 @@ impl EndpointQueue {
         taken
     }
 
-    /// How much more than its events were measured with may be said of the endpoint, in bytes: each was
-    /// measured with what its own record says of it.
+    /// By how many bytes the snapshot may exceed the measurements of the events: each was measured with what
+    /// its own record states about the endpoint.
     pub(super) fn growth(&self) -> usize {
         self.grown.unwrap_or_default()
     }
 
-    /// Says nothing of the endpoint but what comes from now on.
+    /// Drops the snapshot; the events to come begin a new one.
     pub(super) fn forget_endpoint(&mut self) {
         self.snapshot = Arc::default();
         self.grown = None;
@@ -195,7 +190,8 @@ impl EndpointQueue {
             if taken.iter().any(same) {
                 return None;
             }
-            // One id twice in a record: the second one goes in a later request. More than fits is cut as well.
+            // If a record has an id twice, the second one goes in a later request. Events that do not fit do,
+            // too.
             if self.items.iter().take(length).any(same) || length > room.events {
                 break;
             }
@@ -214,7 +210,7 @@ impl EndpointQueue {
         self.block == Block::Free && self.quarantined == 0 && !self.items.is_empty()
     }
 
-    /// Whether nothing is in it, and nothing of it will come back.
+    /// Whether it is empty, and no event will come back to it.
     pub(super) fn is_over(&self) -> bool {
         self.items.is_empty() && self.quarantined == 0 && self.block != Block::InFlight
     }

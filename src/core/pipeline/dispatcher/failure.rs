@@ -1,5 +1,5 @@
-//! A request or an event whose outcome is unknown goes again, ever later, without end; one that keeps
-//! failing while others are taken is found, and goes on at the slowest pace.
+//! Requests and events with an unknown outcome are sent again, ever later and without end. One that keeps
+//! failing while others are accepted is singled out, and goes on at the slowest pace.
 //!
 //! Knows nothing of why anything fails.
 
@@ -24,11 +24,11 @@ use crate::core::{
 /// After so many failures in a row a request goes into quarantine.
 const PATIENCE: u32 = 5;
 
-/// How a request failed whose outcome is unknown.
+/// How a request with an unknown outcome failed.
 #[derive(Clone, Copy)]
 pub(super) struct Failure {
     pub(super) code: Code,
-    /// How long its answer asks to wait.
+    /// The wait that its answer asks for.
     pub(super) asked: Duration,
 }
 
@@ -39,12 +39,12 @@ impl Failure {
 }
 
 impl Dispatcher {
-    /// Nobody knows whether the request was taken.
+    /// Nobody knows whether the request was accepted.
     pub(super) fn unknown(&mut self, now: Moment, mut flight: Flight, Failure { code, asked }: Failure) {
         let others_succeed = self.others_succeed(&flight.events);
         for item in flight.events.iter_mut() {
             fail(now, item);
-            // All fails: that an event failed alone before says nothing of it any more.
+            // The whole request failed: that an event failed alone before proves nothing any more.
             item.past.alone = 0;
         }
         let failures = flight.events.iter().map(|item| item.past.failures).max().unwrap_or_default();
@@ -63,18 +63,19 @@ impl Dispatcher {
                 self.quarantine.halve(Part { events: flight.events, ..part(cause) });
             }
             From::Half(cause) => self.quarantine.retry(Part { events: flight.events, ..part(cause) }),
-            // Alone from now on: new events in it would fail with it, and prove nothing.
+            // It stays apart from now on: new events in it would fail with it, and prove nothing.
             From::Queues | From::Whole(_) | From::Accused => self.quarantine(flight, part(cause)),
         }
     }
 
-    /// Keeps a request in quarantine.
+    /// Moves a request into quarantine.
     pub(super) fn quarantine(&mut self, flight: Flight, part: Part) {
         for (endpoint_id, items) in &flight.events.0 {
             if flight.from == From::Queues {
                 self.batcher.quarantine(endpoint_id, items.len());
             } else {
-                // It leaves the request that is being halved, and what came after it waits until it was sent.
+                // It leaves the request that is being halved; later events of its endpoints wait in their
+                // queues.
                 let later = self.quarantine.take_endpoint(endpoint_id);
                 self.batcher.unquarantine(endpoint_id, later.len(), later, Block::Free);
             }
@@ -103,7 +104,7 @@ impl Dispatcher {
     /// One event failed while the others of its request did not.
     pub(super) fn fail_alone(&mut self, now: Moment, mut item: Item, code: Code) -> Judgement {
         fail(now, &mut item);
-        // Its request was answered: what failed before, as in an outage, says nothing of it.
+        // Its request was answered: earlier failures, as in an outage, say nothing about the event.
         item.past.failures = 0;
         item.past.alone += 1;
         if item.past.alone >= PATIENCE || item.past.stuck_since.is_some() {

@@ -1,4 +1,4 @@
-//! Requests in flight, and the events that are in them.
+//! Requests in flight, and their events.
 //!
 //! Knows nothing of answers.
 
@@ -11,13 +11,13 @@ use crate::core::{
 /// A request in flight.
 pub(super) struct Flight {
     pub(super) events: Events,
-    /// How many events the request had; those whose ownership has ended are dropped from it.
+    /// How many events the request had; `events` lacks those whose ownership has ended since.
     pub(super) sent: usize,
     pub(super) started: Moment,
     pub(super) from: From,
 }
 
-/// Where the events of a request were before.
+/// Where the events of a request came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum From {
     /// In the queues of their endpoints.
@@ -69,7 +69,7 @@ impl Events {
         self.0.iter().any(|(id, _)| other.0.iter().any(|(other, _)| other == id))
     }
 
-    /// Splits them by number, in their order; the first half is the larger one.
+    /// Splits them into two halves, in their order; the first may be larger by one.
     pub(super) fn halve(self) -> [Self; 2] {
         let half = self.len().div_ceil(2);
         let (mut first, mut second) = (Self::default(), Self::default());

@@ -1,6 +1,6 @@
-//! A hold: everything is kept and nothing but a probe is sent, until one is understood or a person acts.
+//! A hold keeps everything and sends only probes, until one of them is understood.
 //!
-//! Knows nothing of what is sent.
+//! Knows nothing of the content of probes.
 
 use crate::core::{backoff::Backoff, code::Code, time::Moment};
 
@@ -13,7 +13,6 @@ pub(super) enum HoldKind {
     Refused,
 }
 
-/// A hold of one destination.
 pub(super) struct Hold {
     pub(super) kind: HoldKind,
     pub(super) code: Code,
@@ -27,7 +26,7 @@ impl Hold {
         Self { kind, code, since: now, next_probe: now + backoff.longest(1), probes: 0 }
     }
 
-    /// A probe starts; the next one is due later than this one was.
+    /// Notes that a probe starts, and plans the next one after a longer wait.
     pub(super) fn probe(&mut self, now: Moment, backoff: &Backoff) {
         self.probes = self.probes.saturating_add(1);
         self.next_probe = now + backoff.longest(self.probes.saturating_add(1));

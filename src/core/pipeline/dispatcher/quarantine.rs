@@ -1,10 +1,10 @@
 //! Requests that were refused or keep failing, kept as they were until their culprits stand alone.
 //!
-//! A refusal of a request says nothing of any one event. Such a request is halved, one request at a time,
+//! A refusal of a request says nothing about any one event. Such a request is halved, one request at a time,
 //! until single events are refused. Such an event is at fault only if others of its request were not: it is
-//! *accused* until something else of the request is taken, or refused for another reason. If every event is
-//! refused with one code, it is not the events' fault. A request that keeps failing is kept whole and sent
-//! again, ever later, and halved once other requests succeed.
+//! *accused* until another event of the request is accepted, or is refused for another reason. If every event
+//! is refused with one code, that is not the events' fault. A request that keeps failing is kept whole and
+//! sent again, ever later, and halved once other requests succeed.
 //!
 //! Knows nothing of queues, quota and answers. What always holds: every event that went in is in a waiting
 //! request, in a part, accused, or was handed out.
@@ -17,10 +17,10 @@ use crate::core::{
     time::Moment,
 };
 
-/// What is known of a request that went into quarantine.
+/// Why a request is in quarantine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// It was refused as a whole. `proven`: others were taken meanwhile, so that its refusals are final.
+    /// It was refused as a whole. `proven`: others were accepted meanwhile, so its refusals are final.
     Refused { proven: bool },
     /// It keeps failing. `halve`: other requests succeed meanwhile.
     Failing { halve: bool },
@@ -35,7 +35,7 @@ pub(super) struct Part {
     pub(super) not_before: Moment,
 }
 
-/// An event that was refused on its own, while it is not decided whether that was its fault.
+/// An event that was refused alone, until it is decided whether that was its own fault.
 pub(super) struct Accused {
     pub(super) endpoint_id: EndpointId,
     pub(super) item: Item,
@@ -47,7 +47,7 @@ pub(super) struct Accused {
 pub(super) struct Closed {
     /// Every event was refused with one code: that is not the events' fault.
     pub(super) unanimous: Vec<Accused>,
-    /// The only one refused of those that were answered: one refusal says nothing.
+    /// The only refused event among those that were answered: one refusal proves nothing.
     pub(super) undecided: Option<Accused>,
 }
 
@@ -56,23 +56,23 @@ pub(super) struct Quarantine {
     /// The request that is being halved.
     trace: Option<Trace>,
     waiting: VecDeque<Part>,
-    /// What was refused unanimously, while there is a hold for that; oldest first.
+    /// Events that were refused unanimously, during the hold for that; oldest first.
     accused: VecDeque<Accused>,
 }
 
 struct Trace {
-    /// What is to be sent, in the order of the request.
+    /// The parts still to be sent, in the order of the request.
     parts: VecDeque<Part>,
     /// The endpoints of its parts in flight.
     flying: Vec<EndpointId>,
     accused: Vec<Accused>,
     /// Some events left without an answer.
     departed: bool,
-    /// Something of it was taken, or refused for another reason: each refusal is final.
+    /// An event of it was accepted, or two were refused for different reasons: each refusal is final.
     proven: bool,
 }
 
-/// Where a part comes from that is to be sent.
+/// A part to send, and where it comes from.
 pub(super) enum Next {
     /// A part of the request that is being halved.
     Half(Part),
@@ -81,7 +81,6 @@ pub(super) enum Next {
 }
 
 impl Quarantine {
-    /// Takes a request in.
     pub(super) fn admit(&mut self, part: Part) {
         if !part.events.is_empty() {
             self.waiting.push_back(part);
@@ -126,14 +125,15 @@ impl Quarantine {
         if another || trace.proven { self.prove() } else { Vec::new() }
     }
 
-    /// Something of the request that is being halved was taken: refusals so far are final, and those to come.
+    /// An event of the request that is being halved was accepted: all its refusals are final, past and
+    /// future.
     pub(super) fn prove(&mut self) -> Vec<Accused> {
         let Some(trace) = &mut self.trace else { return Vec::new() };
         trace.proven = true;
         std::mem::take(&mut trace.accused)
     }
 
-    /// What is to be sent now, if anything is; it is in flight then.
+    /// The next part to send now, if there is one; it counts as in flight.
     pub(super) fn next(&mut self, now: Moment) -> Option<Next> {
         self.begin();
         if let Some(trace) = &mut self.trace
@@ -147,7 +147,7 @@ impl Quarantine {
         self.waiting.remove(index).map(Next::Whole)
     }
 
-    /// When there may be something to send; the past where there is now.
+    /// When there may be a part to send; a past moment if there is one now.
     pub(super) fn next_wake(&self) -> Option<Moment> {
         let halves = self.trace.iter().flat_map(|trace| trace.sendable().map(|index| &trace.parts[index]));
         let wholes = self.waiting.iter().filter(|part| self.trace.is_none() || !part.is_to_be_halved());
@@ -162,14 +162,14 @@ impl Quarantine {
         let Some(index) = self.waiting.iter().position(Part::is_to_be_halved) else { return };
         let Some(part) = self.waiting.remove(index) else { return };
         let proven = part.cause == Cause::Refused { proven: true };
-        // What was accused has been sent alone already: once more together, and then each half.
-        // If the others of a request have gone, its refusal says nothing of the one that is left.
+        // Accused events have been sent alone already: they go together once more, and then in halves. If the
+        // other events of a request have left, its refusal says nothing about the one that remains.
         let alone = part.events.len() < 2;
         let parts = if proven || alone { [part].into() } else { halves(part).into() };
         self.trace = Some(Trace { parts, flying: Vec::new(), accused: Vec::new(), departed: alone, proven });
     }
 
-    /// Ends the request that is being halved, if nothing of it is left to send.
+    /// Closes the request that is being halved, if nothing of it is left to send.
     pub(super) fn close(&mut self) -> Closed {
         let done = |trace: &mut Trace| trace.parts.is_empty() && trace.flying.is_empty();
         let Some(mut trace) = self.trace.take_if(done) else { return Closed::default() };
@@ -179,7 +179,7 @@ impl Quarantine {
         Closed { unanimous: trace.accused, undecided: None }
     }
 
-    /// Keeps what was refused unanimously for as long as there is a hold for it.
+    /// Keeps events that were refused unanimously, during the hold for that.
     pub(super) fn keep(&mut self, accused: impl IntoIterator<Item = Accused>) {
         self.accused.extend(accused);
     }
@@ -193,7 +193,7 @@ impl Quarantine {
         !self.accused.is_empty()
     }
 
-    /// Sends what is accused once more; others were taken since, so that a refusal is final then.
+    /// Sends the accused events once more. Others were accepted since, so a refusal is final now.
     pub(super) fn try_accused(&mut self) {
         let accused = self.accused.drain(..).map(|accused| (accused.endpoint_id, accused.item));
         let events = Events::gathered(accused);
@@ -215,7 +215,8 @@ impl Quarantine {
         failing.into_iter().map(|part| part.events)
     }
 
-    /// Takes out the unsent events of an endpoint that is being halved: one before them has to be sent again.
+    /// Takes an endpoint's unsent events out of the request that is being halved, because an earlier event
+    /// must be sent again.
     pub(super) fn take_endpoint(&mut self, endpoint_id: &EndpointId) -> Vec<Item> {
         let Some(trace) = &mut self.trace else { return Vec::new() };
         let taken: Vec<_> = trace.parts.iter_mut().flat_map(|part| part.events.take(endpoint_id)).collect();

@@ -1,8 +1,8 @@
-//! A refused request is halved in quarantine until its culprit stands alone; if there is no culprit, the
-//! set-up is wrong.
+//! Halves a refused request in quarantine until its culprit stands alone. If there is no culprit, the set-up
+//! is wrong.
 //!
-//! Knows nothing of why anything is refused. What always holds: an event of a request of several is refused
-//! for good only when others of it were not.
+//! Knows nothing of why anything is refused. What always holds: an event of a larger request is refused for
+//! good only if others of it were not.
 
 use crate::core::{
     event::Refusal,
@@ -17,16 +17,16 @@ use crate::core::{
 };
 
 impl Dispatcher {
-    /// The whole request was refused for what is in it.
+    /// The whole request was refused for its content.
     pub(super) fn refused(&mut self, flight: Flight, refusal: Refusal) {
         match self.hold.as_ref().map(|hold| hold.kind) {
             // The probe was refused as well: it waits with the others.
             Some(HoldKind::Refused) if flight.sent == 1 => {
                 return self.accuse_probe(flight, &refusal);
             }
-            // From before the hold: to halve it now would only waste the quota.
+            // It started before the hold: halving it now would only waste the quota.
             Some(HoldKind::Refused) => return self.send_again(flight, refusal.code, Block::Free),
-            // The caller is known again: what is refused now is the request.
+            // The set-up is right again: this refusal is about the request.
             Some(HoldKind::SetUp) => self.end_hold(flight.started),
             None => {}
         }
@@ -82,7 +82,7 @@ impl Dispatcher {
         }
         let Some(code) = closed.unanimous.first().map(|accused| accused.refusal.code) else { return };
         if self.hold.as_ref().is_some_and(|hold| hold.kind == HoldKind::SetUp) {
-            // While the set-up is known to be wrong that says nothing: they are halved again after it.
+            // While the set-up is wrong, that proves nothing: they are halved again afterwards.
             let events = closed.unanimous.into_iter().map(|accused| (accused.endpoint_id, accused.item));
             let (events, cause) = (Events::gathered(events), Cause::Refused { proven: false });
             return self.quarantine.admit(Part { events, cause, not_before: Moment::START });

@@ -2,6 +2,7 @@
 //! letters, from where they can be brought back.
 //!
 //! Knows nothing of dead letters. One event stays for as long as there is a hold: the probe that can end it.
+//! It is one that was not refused alone, if there is any: the refused one might be at fault itself.
 
 use crate::core::{
     code::Code,
@@ -17,31 +18,31 @@ use crate::core::{
 };
 
 impl Dispatcher {
-    /// Notes whether it has room for a record.
+    /// Notes whether the destination has no room for a record.
     pub(in crate::core::pipeline) fn set_full(&mut self, now: Moment, full: bool) {
         self.full_since = if full { self.full_since.or(Some(now)) } else { None };
     }
 
-    /// Whether it was without room when that was last noted.
+    /// Whether there was no room when that was last noted.
     pub(in crate::core::pipeline) fn is_full(&self) -> bool {
         self.full_since.is_some()
     }
 
-    /// When it begins to spill, if nothing changes before.
+    /// When spilling begins, if nothing changes before.
     pub(in crate::core::pipeline) fn spills_at(&self) -> Option<Moment> {
         let held = self.hold.as_ref().map(|hold| hold.since);
         let since = [held, self.full_since].into_iter().flatten().min()?;
         Some(since + self.spill?).filter(|_| self.waiting_events() > usize::from(self.hold.is_some()))
     }
 
-    /// Gives up what waits, if that is due.
+    /// Spills the waiting events, if that is due.
     pub(in crate::core::pipeline) fn spill(&mut self, now: Moment) {
         if self.spills_at().is_none_or(|at| at > now) {
             return;
         }
         let spilling = Transition::Spilling { destination: self.id };
         self.transitions.push(spilling);
-        let probe = self.hold.as_ref().and_then(|_| self.oldest_waiting());
+        let probe = self.hold.as_ref().and_then(|_| self.oldest_probe());
         let goes = |item: &Item| Some(item.order) != probe;
         let mut gone = self.batcher.remove_all(goes);
         for (endpoint_id, item) in self.quarantine.extract(goes) {
@@ -63,8 +64,8 @@ impl Dispatcher {
         self.events - self.flights.values().map(|flight| flight.events.len()).sum::<usize>()
     }
 
-    fn oldest_waiting(&self) -> Option<u64> {
-        let queued = self.batcher.items();
-        queued.chain(self.quarantine.items()).map(|item| item.order).min()
+    fn oldest_probe(&self) -> Option<u64> {
+        let queued = self.batcher.items().map(|item| item.order).min();
+        queued.or_else(|| self.quarantine.items().map(|item| item.order).min())
     }
 }

@@ -1,4 +1,4 @@
-//! What of the ledger is to be committed: positions, and with each the text of its settled tail.
+//! The commits of the ledger: positions, each with the text of its settled tail.
 //!
 //! What always holds: each position, and each tail, is due until a commit of it was acknowledged.
 
@@ -21,7 +21,7 @@ impl Ledger {
         self.commits(moved.into_iter().filter_map(partition).collect())
     }
 
-    /// What to commit of what was reached, as one commit.
+    /// Turns what was reached into the parts of one commit.
     pub(in crate::core::pipeline) fn commits(&self, reached: Vec<Reached>) -> Vec<Commit> {
         let tails = reached.iter().map(|reached| reached.tail.as_ref().map(|(tail, scope)| (tail, *scope)));
         let texts = tail::pack(tails, self.tail_limit);
@@ -42,7 +42,7 @@ impl Ledger {
         !self.moved.is_empty()
     }
 
-    /// Notes how a commit ended; what could not be committed is due again.
+    /// Notes how a commit ended. If it failed, its positions are due again.
     pub(in crate::core::pipeline) fn committed(&mut self, commits: &[Commit], acknowledged: bool) {
         for Commit { ownership, position, .. } in commits {
             match self.partitions.get_mut(ownership) {
@@ -59,8 +59,8 @@ impl Ledger {
 }
 
 impl Partition {
-    /// The position, and the tail where there is one. While nothing before it was ever settled, the
-    /// position is where reading began.
+    /// The position, and the tail if there is one. While nothing before it was ever settled, the position is
+    /// where reading began.
     pub(super) fn reached(&self) -> Option<Reached> {
         let tail = self.scope.and_then(|scope| Some((self.offsets.tail()?, scope)));
         let start = tail.as_ref().map(|(tail, _)| tail.position);

@@ -10,7 +10,7 @@ use crate::core::{
     record::Record,
 };
 
-/// What the inherited tail says of a record.
+/// What the inherited tail says about a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Named {
     Not,
@@ -18,7 +18,7 @@ pub(super) enum Named {
     Tentatively,
     /// It is the last record of this run, and agrees.
     Finally(Run),
-    /// The tail is not one of this log.
+    /// The tail does not agree with this log.
     Void,
 }
 
@@ -66,7 +66,7 @@ impl Inherited {
         Named::Finally(run)
     }
 
-    /// Where the run begins of which a part was read.
+    /// Where the run begins that has been read in part.
     pub(super) fn open(&self) -> Option<i64> {
         self.runs.front().filter(|_| self.held > 0).map(|run| run.first)
     }

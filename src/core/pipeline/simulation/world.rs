@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
-    num::NonZeroUsize,
     sync::Arc,
     time::Duration,
 };
@@ -11,19 +10,13 @@ use fastrand::Rng;
 
 use super::seconds;
 use crate::core::{
-    backoff::Backoff,
-    dead_letter::DeadLetter,
-    destination::{Request, RequestId, tests::Whole},
-    pipeline::{
-        Action, DispatcherConfig, Input, Jitter, Pipeline, PipelineConfig,
-        config::{BatchConfig, CircuitBreakerConfig, QuotaConfig, Share},
-    },
+    dead_letter::{DeadLetter, DeadLetterId},
+    destination::{Request, RequestId},
+    pipeline::{Action, Input, Pipeline, Transition},
     record::Ownership,
-    route::Router,
     session_table::WriteId,
     source::{Commit, Paused},
     time::Moment,
-    units::{Size, Span, Switch},
 };
 
 mod broker;
@@ -31,10 +24,13 @@ mod checks;
 mod content;
 mod destination;
 mod group;
+mod isolation;
+mod settings;
 
-use content::{Log, size};
+use content::Log;
 use destination::Mood;
 use group::{Gated, Owned};
+use settings::Settings;
 
 /// How likely what is.
 #[derive(Clone, Copy)]
@@ -45,19 +41,6 @@ struct Faults {
     letters: f64,
     table: f64,
     natures: f64,
-}
-
-/// What the pipelines of a backoff are made with.
-#[derive(Clone, Copy)]
-struct Settings {
-    max_events: usize,
-    max_bytes: usize,
-    /// Bytes outstanding, at most.
-    budget: usize,
-    breaker: bool,
-    give_up: Option<Duration>,
-    /// Whether commits have tails.
-    tails: bool,
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the world")]
@@ -77,24 +60,39 @@ pub(super) struct World {
     /// Writes under way, by the key of their entries.
     writes: BTreeMap<WriteId, Box<str>>,
     paused: Paused,
-    mood: Mood,
-    starts: VecDeque<Moment>,
+    /// Of each destination.
+    moods: Vec<Mood>,
+    /// The destination that is ill until the world heals.
+    culprit: Option<usize>,
+    /// Of each domain and of each destination, in the last second.
+    domain_starts: Vec<VecDeque<Moment>>,
+    starts: Vec<VecDeque<Moment>>,
     /// Whether there is a table.
     has_table: bool,
     /// It refuses everything at present.
     table_refuses: bool,
     /// The records that may not be sent yet, in the order in which they were read.
     barrier: VecDeque<Gated>,
-    /// Per endpoint, the tags of events that may be sent and have no verdict, in their order.
-    lanes: HashMap<u64, Vec<String>>,
-    /// Per endpoint, the version that came in last.
-    newest: HashMap<u64, u64>,
-    /// When tags were first sent by this pipeline.
-    sent: HashMap<String, Moment>,
-    /// When the destination last took something.
-    last_taken: Option<Moment>,
+    /// Per destination and endpoint, the tags of events that may be sent and have no verdict, in their order.
+    lanes: HashMap<(usize, u64), Vec<String>>,
+    /// Per destination and endpoint, the version that came in last.
+    newest: HashMap<(usize, u64), u64>,
+    /// When tags were first sent to a destination by this pipeline.
+    sent: HashMap<(usize, String), Moment>,
+    /// When each destination last took something.
+    last_taken: Vec<Option<Moment>>,
     /// Tags that were refused with their request while alone: their verdict may be pending.
-    refused_alone: HashSet<String>,
+    refused_alone: HashSet<(usize, String)>,
+    /// Since when each destination is held, or keeps a record from getting on.
+    blocked: Vec<Option<Moment>>,
+    /// The destinations that spill in this step.
+    spilling: Vec<usize>,
+    /// The destination whose answer this step is about.
+    answering: Option<usize>,
+    /// Which destination the dead letters of events are about.
+    letter_of: HashMap<DeadLetterId, usize>,
+    /// Records have waited for room, so that events of different partitions may have changed places.
+    has_stalled: bool,
     sent_again: usize,
     settings: Settings,
     stopped: bool,
@@ -103,7 +101,6 @@ pub(super) struct World {
 }
 
 const FETCH: usize = 8;
-const RATE: f64 = 15.0;
 
 /// No faults.
 const NONE: Faults =
@@ -128,16 +125,14 @@ impl World {
     }
 
     fn with(mut rng: Rng, faults: Faults) -> Self {
-        let breaker = rng.u8(..3) == 0;
-        let settings = Settings {
-            max_events: 1 + rng.usize(..8),
-            max_bytes: [600, 4000, 100_000][rng.usize(..3)],
-            budget: [60_000, 10_000_000][rng.usize(..2)],
-            breaker,
-            // What a breaker keeps has its verdict already, which the model could not tell.
-            give_up: (!breaker && rng.bool()).then_some(seconds(20)),
-            tails: rng.u8(..4) > 0,
-        };
+        let settings = Settings::new(&mut rng);
+        let destinations = settings.destinations.len();
+        let ill = settings.has_several() && faults.moods && rng.u8(..4) > 0;
+        let culprit = ill.then(|| rng.usize(..destinations));
+        let mut moods = vec![Mood::Well; destinations];
+        if let Some(culprit) = culprit {
+            moods[culprit] = Mood::ILL[rng.usize(..Mood::ILL.len())];
+        }
         let has_table = rng.bool();
         let topics: [Arc<str>; 2] = ["a".into(), "b".into()];
         let logs = (0..rng.i32(1..5)).map(|number| Log {
@@ -146,9 +141,11 @@ impl World {
             records: Vec::new(),
             committed: None,
             named: BTreeSet::new(),
+            avoids: None,
         });
-        let logs = logs.collect();
-        let pipeline = pipeline(settings, rng.u64(..));
+        let mut logs: Vec<Log> = logs.collect();
+        logs.iter_mut().for_each(|log| log.avoids = culprit.filter(|_| rng.bool()));
+        let pipeline = settings.pipeline(rng.u64(..));
         let mut world = Self {
             rng,
             faults,
@@ -164,16 +161,23 @@ impl World {
             commits: VecDeque::new(),
             writes: BTreeMap::new(),
             paused: Paused::default(),
-            mood: Mood::Well,
-            starts: VecDeque::new(),
+            moods,
+            culprit,
+            domain_starts: vec![VecDeque::new(); settings.domains.len()],
+            starts: vec![VecDeque::new(); destinations],
             has_table,
             table_refuses: false,
             barrier: VecDeque::new(),
             lanes: HashMap::new(),
             newest: HashMap::new(),
             sent: HashMap::new(),
-            last_taken: None,
+            last_taken: vec![None; destinations],
             refused_alone: HashSet::new(),
+            blocked: vec![None; destinations],
+            spilling: Vec::new(),
+            answering: None,
+            letter_of: HashMap::new(),
+            has_stalled: false,
             sent_again: 0,
             settings,
             stopped: false,
@@ -220,9 +224,10 @@ impl World {
 
     /// Faults end, and everything must settle.
     pub(super) fn heal(&mut self) {
+        self.isolate();
         self.faults = NONE;
         self.table_refuses = false;
-        self.mood = Mood::Well;
+        self.moods.fill(Mood::Well);
         let mut rounds = 0;
         while !self.is_done() {
             rounds += 1;
@@ -235,7 +240,8 @@ impl World {
             if self.is_quiet() {
                 // Others that are taken prove that it is not the set-up that is wrong.
                 // Where nothing more fits in, a hold asks for a person.
-                self.lenient |= self.is_held() && self.paused.everything;
+                let full = self.paused.everything || !self.pipeline.stalled.is_empty();
+                self.lenient |= self.is_held() && full;
                 if self.is_held() {
                     (0..self.logs.len()).for_each(|log| self.produce(log, 0.0));
                 }
@@ -250,8 +256,9 @@ impl World {
         (0..self.logs.len()).for_each(|log| self.produce(log, 0.0));
         self.fetch();
         self.table_refuses = self.has_table && self.rng.bool();
+        self.culprit = None;
         if self.rng.bool() {
-            self.change_mood();
+            (0..self.moods.len()).for_each(|_| self.change_mood());
         }
         let deadline = self.now + seconds(25);
         self.handle(Input::Drain);
@@ -262,7 +269,8 @@ impl World {
                 self.pass_time_to_wake();
             }
         }
-        let ends = matches!(self.mood, Mood::Well | Mood::WrongRole | Mood::RefusingAll);
+        let mut moods = self.moods.iter();
+        let ends = moods.all(|mood| matches!(mood, Mood::Well | Mood::WrongRole | Mood::RefusingAll));
         assert!(self.stopped || !ends, "invariant 8: the drain takes longer than its deadline");
         self.finish();
     }
@@ -272,7 +280,7 @@ impl World {
         let open = self.unsettled();
         let summary = self.pipeline.finish();
         let waiting = self.barrier.len();
-        if self.mood == Mood::Well {
+        if self.moods.iter().all(|mood| *mood == Mood::Well) {
             assert!(self.table_refuses || waiting == 0, "invariant 8: entries were not written in a drain");
             assert_eq!(
                 summary.unsettled, waiting,
@@ -314,6 +322,11 @@ impl World {
         self.handle(Input::Tick);
     }
 
+    fn pass_little_time(&mut self) {
+        self.now = self.now + Duration::from_millis(self.rng.u64(..200));
+        self.handle(Input::Tick);
+    }
+
     fn pass_time_to_wake(&mut self) {
         let wake = self.pipeline.next_wake().unwrap_or(self.now + seconds(1));
         self.now = self.now.max(wake);
@@ -321,7 +334,9 @@ impl World {
     }
 
     fn handle(&mut self, input: Input) {
+        self.spilling.clear();
         self.pipeline.handle(self.now, input);
+        self.has_stalled |= !self.pipeline.stalled.is_empty();
         for action in self.pipeline.actions().collect::<Vec<_>>() {
             match action {
                 Action::Send(request) => self.check_request(request),
@@ -333,6 +348,9 @@ impl World {
                 Action::Release { ownerships, commits } => self.release(&ownerships, commits),
                 Action::Rewind(_) => panic!("invariant 12: a tail is void, and no log has changed"),
                 Action::Pause(paused) => self.paused = paused,
+                Action::Transition(Transition::Spilling { destination }) => {
+                    self.check_spilling(usize::from(destination.0));
+                }
                 Action::Transition(_) => {}
                 Action::WriteEntries(id, entries) => self.write(id, &entries),
                 Action::Stopped => self.stopped = true,
@@ -349,39 +367,4 @@ impl World {
         ownerships.iter().for_each(|ownership| self.end(*ownership));
         self.let_through();
     }
-}
-
-fn pipeline(settings: Settings, seed: u64) -> Pipeline {
-    let Settings { max_events, max_bytes, budget, breaker, give_up, tails } = settings;
-    let count = |count| NonZeroUsize::new(count).expect("not 0");
-    let backoff = Backoff::new(Duration::from_millis(500), seconds(30));
-    let destination = DispatcherConfig {
-        name: "default".into(),
-        encoder: Box::new(Whole(|delivery| size(&delivery.event))),
-        batch: BatchConfig {
-            max_events: count(max_events),
-            max_bytes: Size(max_bytes as u64),
-            linger: Span(seconds(1)),
-        },
-        backoff: backoff.clone(),
-        give_up,
-        spill: None,
-        cap: None,
-    };
-    Pipeline::new(PipelineConfig {
-        domains: vec![QuotaConfig {
-            requests_per_second: RATE,
-            share: Share::Partitions,
-            ..QuotaConfig::default()
-        }],
-        destinations: vec![(0, destination)],
-        router: Router::to_the_only_one(),
-        backoff,
-        circuit_breaker: breaker.then(|| CircuitBreakerConfig { share: 0.5, window: count(10) }),
-        max_bytes: budget,
-        commit_interval: seconds(2),
-        revoke_timeout: seconds(10),
-        tails: if tails { Switch::On } else { Switch::Off },
-        jitter: Jitter::seeded(seed),
-    })
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Log, World,
-    content::{WHOLE, WRITE, owned_tag, place},
+    content::{Event, UNROUTED, WHOLE, WRITE, obligation, owned_tag, place},
 };
 use crate::core::{
     code::Code,
@@ -16,20 +16,49 @@ use crate::core::{
 };
 
 impl World {
-    /// Takes over a letter that is to be written; an event that was given up has its verdict with it.
+    /// Takes over a letter that is to be written; an event that was given up or spilled has its verdict with
+    /// it.
     pub(super) fn take_letter(&mut self, letter: DeadLetter) {
-        if letter.refusal.code == Code("given_up") {
-            let offset = letter.record.offset;
-            let id = letter.event_id.as_deref().expect("events are given up");
-            let log = &self.logs[self.log_of(&letter.record)];
-            let index = log.records.binary_search_by_key(&offset, |record| record.offset);
-            let events = log.records[index.expect("the record exists")].content.events();
-            let event = events.iter().find(|event| event.id == id).expect("it is the record's");
-            let (endpoint, tag) = (event.endpoint, owned_tag(event, letter.record.ownership));
-            self.check_given_up(&tag);
-            self.leave(endpoint, &tag);
+        if let Some(id) = &letter.event_id
+            && !self.letter_of.contains_key(&letter.id)
+        {
+            let event = self.event_of(&letter.record, id);
+            let tag = owned_tag(&event, letter.record.ownership);
+            let destination = match letter.refusal.code.0 {
+                "given_up" => {
+                    let destination = self.answering.expect("an answer gives up");
+                    self.check_given_up(destination, &tag);
+                    destination
+                }
+                "spilled" => self.who_spills(event.endpoint, &tag),
+                _ => letter.refusal.message.parse().expect("the answer names the destination"),
+            };
+            if matches!(letter.refusal.code.0, "given_up" | "spilled") {
+                self.leave(destination, event.endpoint, &tag);
+            }
+            self.letter_of.insert(letter.id, destination);
         }
         self.letters.push_back(letter);
+    }
+
+    fn event_of(&self, record: &Record, id: &str) -> Event {
+        let records = &self.logs[self.log_of(record)].records;
+        let index = records.binary_search_by_key(&record.offset, |other| other.offset);
+        let events = records[index.expect("the record exists")].content.events();
+        events.iter().find(|event| event.id == id).expect("it is the record's").clone()
+    }
+
+    /// The destination that spills the event: the first one of those that have it and did not send it.
+    fn who_spills(&self, endpoint: u64, tag: &str) -> usize {
+        let has = |destination: &usize| {
+            let lane = self.lanes.get(&(*destination, endpoint));
+            lane.is_some_and(|lane| lane.iter().any(|other| other == tag)) && !self.flies(*destination, tag)
+        };
+        self.spilling
+            .iter()
+            .copied()
+            .find(has)
+            .expect("an event was spilled that no spilling destination has")
     }
 
     /// Which log a record is of.
@@ -52,19 +81,17 @@ impl World {
             let index = records.binary_search_by_key(&letter.record.offset, |record| record.offset);
             let record = &mut records[index.expect("the record exists")];
             match &letter.event_id {
+                None if letter.refusal.code == Code("unrouted") => {
+                    record.open.remove(UNROUTED);
+                }
                 None => {
                     record.open.remove(WHOLE);
                 }
                 Some(id) => {
-                    let tags = record
-                        .content
-                        .events()
-                        .iter()
-                        .filter(|event| *event.id == **id)
-                        .map(|event| event.tag.clone());
-                    for tag in tags.collect::<Vec<_>>() {
-                        record.open.remove(&tag);
-                    }
+                    let mut events = record.content.events().iter();
+                    let event = events.find(|event| *event.id == **id).expect("it is the record's");
+                    let open = obligation(&event.tag, self.letter_of[&letter.id]);
+                    record.open.remove(&open);
                 }
             }
         }

@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 
 use super::{
-    FETCH, RATE, World,
+    FETCH, World,
     content::{number, place, size, tag},
     group::Owned,
     seconds,
+    settings::Target,
 };
 use crate::core::{
-    destination::{EndpointBatch, Request},
-    pipeline::{Input, Snapshot},
+    destination::{DestinationId, EndpointBatch, Request},
+    pipeline::{DestinationStatus, Input, Snapshot, dispatcher::Dispatcher, room::Stalled},
     source::Commit,
 };
 
@@ -40,27 +41,84 @@ impl World {
             request.endpoints.iter().flat_map(|batch| &batch.events).map(|event| size(event)).sum();
         assert!((1..=self.settings.max_events).contains(&events), "invariant 5: {events} events");
         assert!(bytes <= self.settings.max_bytes, "invariant 5: {bytes} bytes");
-        while self.starts.pop_front_if(|start| self.now.since(*start) >= seconds(1)).is_some() {}
-        self.starts.push_back(self.now);
-        assert!(self.starts.len() <= 15, "invariant 5: {} requests in a second", self.starts.len());
-        assert!(self.flights.len() < 15, "invariant 5: too many in flight");
+        self.check_quota(usize::from(request.destination.0));
         for batch in &request.endpoints {
-            let flying = |request: &Request| {
-                request.endpoints.iter().any(|other| other.endpoint_id == batch.endpoint_id)
+            let flying = |other: &Request| {
+                other.destination == request.destination
+                    && other.endpoints.iter().any(|other| other.endpoint_id == batch.endpoint_id)
             };
             assert!(!self.flights.values().any(flying), "invariant 4: an endpoint is in two requests");
             let ids: HashSet<_> = batch.events.iter().map(|event| &event.id).collect();
             assert_eq!(ids.len(), batch.events.len(), "an event id is twice in an endpoint of a request");
-            self.check_order(number(&batch.endpoint_id), batch);
+            self.check_order(usize::from(request.destination.0), number(&batch.endpoint_id), batch);
         }
         self.flights.insert(request.id, request);
     }
 
+    /// A request to a destination starts.
+    fn check_quota(&mut self, destination: usize) {
+        let target = self.settings.destinations[destination];
+        let domain = self.settings.domains[target.domain];
+        let cap = target.cap.unwrap_or(domain.rate);
+        let now = self.now;
+        let limits =
+            [(&mut self.domain_starts[target.domain], domain.rate), (&mut self.starts[destination], cap)];
+        for (starts, rate) in limits {
+            while starts.pop_front_if(|start| now.since(*start) >= seconds(1)).is_some() {}
+            starts.push_back(now);
+            assert!(starts.len() <= rate as usize, "invariant 5: {} requests in a second", starts.len());
+        }
+        let of_domain = self.in_flight(|other| self.settings.destinations[other].domain == target.domain);
+        assert!(of_domain < domain.in_flight as usize, "invariant 5: too many in flight");
+        self.check_half(destination, target.domain);
+    }
+
+    /// While another destination of its domain has something due, none takes more than half of what the
+    /// domain may have in flight. The request is not in flight yet.
+    fn check_half(&self, destination: usize, domain: usize) {
+        let waits = |(index, (its, dispatcher)): (usize, &(usize, Dispatcher))| {
+            let wake = dispatcher.next_wake(self.pipeline.draining);
+            index != destination && *its == domain && wake.is_some_and(|at| at <= self.now)
+        };
+        if self.pipeline.dispatchers.iter().enumerate().any(waits) {
+            let most = self.pipeline.domains[domain].quota.in_flight_cap() / 2 + 1;
+            let own = self.in_flight(|other| other == destination) + 1;
+            assert!(own <= most, "invariant 7: {own} of a domain's requests, and another destination waits");
+        }
+    }
+
+    fn in_flight(&self, of: impl Fn(usize) -> bool) -> usize {
+        self.flights.values().filter(|request| of(usize::from(request.destination.0))).count()
+    }
+
+    /// A destination spills only what waits since it has been held, or without room, for as long as is set.
+    pub(super) fn check_spilling(&mut self, destination: usize) {
+        let after = self.settings.destinations[destination].spill.expect("it spills though that is off");
+        let blocked = self.blocked[destination].is_some_and(|since| self.now.since(since) >= after);
+        assert!(blocked, "a destination spills before its time: {:?}", self.blocked[destination]);
+        self.spilling.push(destination);
+    }
+
+    /// Notes which destinations are held, or keep a record from getting on.
+    fn note_blocked(&mut self, snapshot: &Snapshot) {
+        for destination in 0..self.blocked.len() {
+            let id = |id: DestinationId| usize::from(id.0) == destination;
+            let held = snapshot.destinations[destination].held;
+            let first = |stalled: &Stalled| {
+                stalled.front().is_some_and(|routed| routed.fitted.iter().any(|(other, _)| id(*other)))
+            };
+            let blocked = held || self.pipeline.stalled.values().any(first);
+            let since = self.blocked[destination].unwrap_or(self.now);
+            self.blocked[destination] = blocked.then_some(since);
+        }
+    }
+
     /// The events are the oldest of their endpoint that have no verdict, in their order, and come with the
     /// newest snapshot.
-    fn check_order(&mut self, endpoint: u64, batch: &EndpointBatch) {
-        let lane = self.lanes.get(&endpoint).map(Vec::as_slice).unwrap_or_default();
-        let waits = |tag: &&String| !self.refused_alone.contains(*tag);
+    fn check_order(&mut self, destination: usize, endpoint: u64, batch: &EndpointBatch) {
+        let key = (destination, endpoint);
+        let lane = self.lanes.get(&key).map(Vec::as_slice).unwrap_or_default();
+        let waits = |tag: &&String| !self.refused_alone.contains(&(destination, (*tag).clone()));
         let tags: Vec<&str> = batch.events.iter().map(|event| tag(event)).collect();
         for tag in &tags {
             self.check_gate(tag);
@@ -68,29 +126,37 @@ impl World {
             let named = self.owned.values().any(|owned| owned.log == log && owned.named.contains(&offset));
             assert!(!named, "invariant 12: a record that the last commit named as settled is sent again");
         }
-        let place = |tag: &str| lane.iter().position(|other| other == tag);
-        let places: Vec<Option<usize>> = tags.iter().map(|tag| place(tag)).collect();
-        assert!(places.iter().all(Option::is_some), "an event was sent after its verdict");
-        assert!(places.is_sorted(), "invariant 4: events out of order");
-        let last = places.last().copied().flatten().unwrap_or_default();
-        let passed = lane[..last].iter().filter(waits).filter(|tag| !tags.contains(&tag.as_str())).count();
-        assert_eq!(passed, 0, "invariant 4: an event was sent before an earlier one of its endpoint");
-        if batch.endpoint.user_id.is_some() {
-            let newest = self.newest.get(&endpoint).copied();
+        // What waits for room is passed by events of other partitions.
+        let mut logs: Vec<Option<usize>> = vec![None];
+        if self.has_stalled {
+            logs = tags.iter().map(|tag| Some(place(tag).0)).collect();
+        }
+        for log in logs {
+            let is_of = |tag: &&str| log.is_none_or(|log| place(tag).0 == log);
+            let lane: Vec<&str> = lane
+                .iter()
+                .filter(|tag| tags.contains(&tag.as_str()) || waits(tag))
+                .map(String::as_str)
+                .filter(is_of)
+                .collect();
+            let sent: Vec<&str> = tags.iter().copied().filter(is_of).collect();
+            assert!(sent.iter().all(|tag| lane.contains(tag)), "an event was sent after its verdict");
+            assert!(lane.starts_with(&sent), "invariant 4: events of an endpoint out of order");
+        }
+        if batch.endpoint.user_id.is_some() && !self.has_stalled {
+            let newest = self.newest.get(&key).copied();
             let said =
                 batch.endpoint.user_attributes.get("version").and_then(|values| values.first()?.parse().ok());
             assert_eq!(said, newest, "invariant 4: an older snapshot of the endpoint");
         }
         for tag in tags {
-            let again = self.sent.contains_key(tag);
-            self.sent_again += usize::from(again);
-            if !again {
-                self.sent.insert(tag.to_owned(), self.now);
-            }
+            let key = (destination, tag.to_owned());
+            self.sent_again += usize::from(self.sent.contains_key(&key));
+            self.sent.entry(key).or_insert(self.now);
         }
     }
 
-    pub(super) fn check_counts(&self) {
+    pub(super) fn check_counts(&mut self) {
         let snapshot = self.pipeline.snapshot();
         let records = &snapshot.records;
         let sum = records.accepted
@@ -103,23 +169,38 @@ impl World {
         if snapshot.records_outstanding == 0 && self.flights.is_empty() {
             assert_eq!(snapshot.bytes_outstanding, 0, "bytes are outstanding without a record");
             assert_eq!(snapshot.events_outstanding, 0, "events are outstanding without a record");
+            let kept = |destination: &DestinationStatus| destination.events + destination.bytes;
+            assert_eq!(
+                snapshot.destinations.iter().map(kept).sum::<usize>(),
+                0,
+                "a destination keeps something"
+            );
         }
-        let seconds = 5.0 * RATE * snapshot.quota.share;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a small positive number"
-        )]
-        let bound = (seconds.max(1.0) as usize) * self.settings.max_events + FETCH * 3;
-        // The share shrinks when partitions are lost, and what is in flight then stays outstanding.
-        let shrunk = self.faults.rebalances || snapshot.quota.share < 1.0;
-        assert!(shrunk || snapshot.events_outstanding <= bound, "invariant 6: too many events outstanding");
-        assert!(
-            snapshot.bytes_outstanding <= self.settings.budget + FETCH * 4000,
-            "invariant 6: too many bytes outstanding"
-        );
+        self.check_events(&snapshot);
+        // An event takes its place once for each destination, and an empty destination admits a record.
+        let record = if self.settings.has_several() { 6600 } else { 4000 };
+        let spare = if self.settings.has_several() { self.settings.destinations.len() * record } else { 0 };
+        let (bytes, bound) = (snapshot.bytes_outstanding, self.settings.budget + FETCH * record + spare);
+        assert!(bytes <= bound, "invariant 6: {bytes} bytes outstanding");
+        self.note_blocked(&snapshot);
         self.check_outstanding(snapshot.records_outstanding);
         self.check_hold(&snapshot);
+    }
+
+    /// Invariant 6: no destination keeps more events than it can send in half the time of a revocation.
+    fn check_events(&self, snapshot: &Snapshot) {
+        // The share shrinks when partitions are lost, and what is in flight then stays outstanding.
+        if self.faults.rebalances || snapshot.quota.share < 1.0 {
+            return;
+        }
+        let rate = |target: &Target| self.settings.domains[target.domain].rate as usize;
+        let bound = |target: &Target| 5 * rate(target) * self.settings.max_events + FETCH * 3;
+        for (target, destination) in self.settings.destinations.iter().zip(&snapshot.destinations) {
+            assert!(destination.events <= bound(target), "invariant 6: too many events outstanding");
+        }
+        let bound = bound(&self.settings.destinations[0]);
+        let several = self.settings.has_several();
+        assert!(several || snapshot.events_outstanding <= bound, "invariant 6: too many events outstanding");
     }
 
     /// Invariant 3: whatever was read under an ownership of today and is not settled is outstanding.
@@ -138,9 +219,9 @@ impl World {
     }
 
     /// An event is given up only if others were taken since it was first sent.
-    pub(super) fn check_given_up(&self, tag: &str) {
-        let sent = self.sent.get(tag).expect("it was sent");
-        let taken = self.last_taken.is_some_and(|taken| taken >= *sent);
+    pub(super) fn check_given_up(&self, destination: usize, tag: &str) {
+        let sent = self.sent.get(&(destination, tag.to_owned())).expect("it was sent");
+        let taken = self.last_taken[destination].is_some_and(|taken| taken >= *sent);
         assert!(taken, "an event was given up though nothing was taken");
     }
 

@@ -5,9 +5,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::World;
 use crate::core::{
     code::Code,
-    event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Mapped, Refusal},
+    event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Mapped, Origin, Refusal},
     pipeline::tail::{Scope, Tail},
     record::{Assignment, CommittedPosition, Ownership, Record},
+    route::config::Unrouted,
     session_table::Entry,
     source::Commit,
     time::Timestamp,
@@ -33,6 +34,9 @@ pub(super) struct Event {
     pub(super) tag: String,
     pub(super) version: u64,
     nature: Nature,
+    client: String,
+    /// The destinations that it goes to.
+    pub(super) to: Vec<usize>,
 }
 
 #[derive(Clone)]
@@ -46,6 +50,8 @@ pub(super) enum Content {
 
 /// Stands for the record as a whole among what is not settled.
 pub(super) const WHOLE: &str = "";
+/// Stands for those of its events that no route matches.
+pub(super) const UNROUTED: &str = "unrouted";
 /// Stands for the write of its entries.
 pub(super) const WRITE: &str = "write";
 
@@ -66,6 +72,8 @@ pub(super) struct Log {
     pub(super) committed: Option<CommittedPosition>,
     /// The offsets that the last commit named as settled above its position.
     pub(super) named: BTreeSet<i64>,
+    /// A destination that gets nothing of it.
+    pub(super) avoids: Option<usize>,
 }
 
 impl Log {
@@ -122,7 +130,14 @@ impl World {
             _ => Content::Events(self.events(log, offset, natures)),
         };
         let entries = if self.has_table && self.rng.u8(..3) == 0 { self.rng.usize(1..3) } else { 0 };
-        let mut open: BTreeSet<String> = content.events().iter().map(|event| event.tag.clone()).collect();
+        let obligations = |event: &Event| {
+            let tag = event.tag.clone();
+            event.to.clone().into_iter().map(move |destination| obligation(&tag, destination))
+        };
+        let mut open: BTreeSet<String> = content.events().iter().flat_map(obligations).collect();
+        let unrouted = content.events().iter().any(|event| event.to.is_empty());
+        let unrouted = unrouted && self.settings.unrouted == Unrouted::DeadLetter;
+        open.extend(unrouted.then(|| UNROUTED.to_owned()));
         open.extend(content.is_refused().then(|| WHOLE.to_owned()));
         open.extend((entries > 0).then(|| WRITE.to_owned()));
         self.logs[log].records.push(LogRecord { offset, content, entries, open });
@@ -133,18 +148,43 @@ impl World {
         let source = if self.rng.u8(..10) == 0 { self.next_id / 2 } else { self.next_id };
         let endpoint = self.rng.u64(..5);
         let number = 1 + self.rng.usize(..3);
-        let mut event = |index: usize| Event {
-            endpoint: if self.rng.u8(..10) == 0 { self.rng.u64(..5) } else { endpoint },
-            id: format!("{source}:{index}"),
-            tag: format!("{log}-{offset}-{index}"),
-            version: self.next_id,
-            nature: if self.rng.f64() < natures {
-                [Nature::Poison, Nature::Bad, Nature::Spoiled][self.rng.usize(..3)]
-            } else {
-                Nature::Good
-            },
+        let mut event = |index: usize| {
+            let (client, to) = self.client(log, natures > 0.0);
+            Event {
+                endpoint: if self.rng.u8(..10) == 0 { self.rng.u64(..5) } else { endpoint },
+                id: format!("{source}:{index}"),
+                tag: format!("{log}-{offset}-{index}"),
+                version: self.next_id,
+                nature: if self.rng.f64() < natures {
+                    [Nature::Poison, Nature::Bad, Nature::Spoiled][self.rng.usize(..3)]
+                } else {
+                    Nature::Good
+                },
+                client,
+                to,
+            }
         };
         (0..number).map(&mut event).collect()
+    }
+
+    /// A client, and the destinations of its events.
+    fn client(&mut self, log: usize, may_be_unknown: bool) -> (String, Vec<usize>) {
+        if !self.settings.has_several() {
+            return (String::new(), vec![0]);
+        }
+        loop {
+            let (client, to) = match self.rng.u8(..12) {
+                0 if may_be_unknown => ("none".to_owned(), Vec::new()),
+                0..3 => ("both".to_owned(), self.settings.both()),
+                _ => {
+                    let destination = self.rng.usize(..self.moods.len());
+                    (format!("d{destination}"), vec![destination])
+                }
+            };
+            if self.logs[log].avoids.is_none_or(|avoided| !to.contains(&avoided)) {
+                return (client, to);
+            }
+        }
     }
 }
 
@@ -192,7 +232,7 @@ fn delivery(event: &Event, ownership: Ownership) -> Delivery {
         Nature::Spoiled => "spoiled",
     };
     Delivery {
-        origin: None,
+        origin: (!event.client.is_empty()).then(|| origin(&event.client)),
         endpoint_id: EndpointId(event.endpoint.to_string().into()),
         endpoint: Arc::new(endpoint),
         event: Arc::new(AppEvent {
@@ -208,6 +248,20 @@ fn delivery(event: &Event, ownership: Ownership) -> Delivery {
             app: None,
         }),
     }
+}
+
+fn origin(client: &str) -> Arc<Origin> {
+    Arc::new(Origin { client: Some(client.into()), ..Origin::default() })
+}
+
+/// What a record has open while a destination has not concluded about one of its events.
+pub(super) fn obligation(tag: &str, destination: usize) -> String {
+    format!("{tag}@{destination}")
+}
+
+/// The destination that an open obligation is about.
+pub(super) fn goes_to(obligation: &str) -> Option<usize> {
+    obligation.rsplit_once('@').map(|(_, destination)| destination.parse().expect("a destination"))
 }
 
 /// 100 to 300 bytes, by what the tag says.

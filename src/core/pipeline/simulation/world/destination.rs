@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     World,
-    content::{Nature, base, nature, number, place, tag},
+    content::{Nature, base, nature, number, obligation, place, tag},
     seconds,
 };
 use crate::core::{
@@ -15,7 +15,7 @@ use crate::core::{
 };
 
 /// What the destination does at present.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mood {
     Well,
     Down,
@@ -24,6 +24,14 @@ pub(super) enum Mood {
     RefusingAll,
     /// Each event is answered, and none is taken.
     FailingEach,
+    /// It takes its time.
+    Slow,
+}
+
+impl Mood {
+    /// How a destination may be ill until the world heals.
+    pub(super) const ILL: [Self; 5] =
+        [Self::Down, Self::WrongRole, Self::Throttling, Self::FailingEach, Self::Slow];
 }
 
 impl World {
@@ -33,11 +41,18 @@ impl World {
         }
         let index = self.rng.usize(..self.flights.len());
         let Some(id) = self.flights.keys().nth(index).copied() else { return };
+        let is_slow = |request: &Request| self.moods[usize::from(request.destination.0)] == Mood::Slow;
+        if self.flights.get(&id).is_some_and(is_slow) && self.rng.u8(..10) > 0 {
+            self.now = self.now + Duration::from_millis(self.rng.u64(..300));
+            return self.handle(Input::Tick);
+        }
         let Some(request) = self.flights.remove(&id) else { return };
         self.now = self.now + Duration::from_millis(self.rng.u64(..80));
         let answer = self.answer_to(&request);
         self.note(&request, &answer);
+        self.answering = Some(usize::from(request.destination.0));
         self.handle(Input::SendFinished { destination: request.destination, id, answer });
+        self.answering = None;
     }
 
     pub(super) fn change_mood(&mut self) {
@@ -49,14 +64,20 @@ impl World {
             Mood::Throttling,
             Mood::RefusingAll,
             Mood::FailingEach,
+            Mood::Slow,
         ];
-        self.mood = moods[self.rng.usize(..moods.len())];
+        let destination = self.rng.usize(..self.moods.len());
+        if self.culprit != Some(destination) {
+            self.moods[destination] = moods[self.rng.usize(..moods.len())];
+        }
         self.table_refuses = self.has_table && self.rng.u8(..3) == 0;
     }
 
     fn answer_to(&mut self, request: &Request) -> Answer {
-        let refusal = || Refusal { code: Code("bad_request"), message: String::new() };
-        match self.mood {
+        let destination = usize::from(request.destination.0);
+        // The message tells whose dead letter it is.
+        let refusal = || Refusal { code: Code("bad_request"), message: destination.to_string() };
+        match self.moods[destination] {
             Mood::Down => return Answer::unknown(Code("http_503")),
             Mood::WrongRole => return Answer::Hold(Code("forbidden")),
             Mood::Throttling => return Answer::Throttled { retry_after: None },
@@ -66,7 +87,7 @@ impl World {
                 let outcomes = vec![Outcome::Again(Code("event_5xx")); events];
                 return Answer::Results { outcomes, endpoints_refused: Vec::new() };
             }
-            Mood::Well => {}
+            Mood::Well | Mood::Slow => {}
         }
         let natures: Vec<Nature> =
             request.endpoints.iter().flat_map(|batch| &batch.events).map(nature).collect();
@@ -102,6 +123,7 @@ impl World {
 
     /// Keeps the model of lanes and of what is settled up to date with an answer.
     fn note(&mut self, request: &Request, answer: &Answer) {
+        let destination = usize::from(request.destination.0);
         let tags = request.endpoints.iter().flat_map(|batch| {
             batch.events.iter().map(move |event| (number(&batch.endpoint_id), tag(event).to_owned()))
         });
@@ -111,14 +133,14 @@ impl World {
                 for ((endpoint, tag), outcome) in tags.iter().zip(outcomes) {
                     match outcome {
                         Outcome::Accepted => {
-                            self.last_taken = Some(self.now);
-                            self.leave(*endpoint, tag);
-                            self.settle(tag);
+                            self.last_taken[destination] = Some(self.now);
+                            self.leave(destination, *endpoint, tag);
+                            self.settle(destination, tag);
                         }
                         Outcome::Refused(_) | Outcome::EndpointRefused(_) => {
-                            self.last_taken = Some(self.now);
+                            self.last_taken[destination] = Some(self.now);
                             if matches!(outcome, Outcome::Refused(_)) {
-                                self.leave(*endpoint, tag);
+                                self.leave(destination, *endpoint, tag);
                             }
                         }
                         _ => {}
@@ -126,23 +148,36 @@ impl World {
                 }
             }
             Answer::Refused(_) if tags.len() == 1 => {
-                self.refused_alone.insert(tags[0].1.clone());
+                self.refused_alone.insert((destination, tags[0].1.clone()));
             }
             _ => {}
         }
     }
 
-    pub(super) fn leave(&mut self, endpoint: u64, tag: &str) {
-        if let Some(lane) = self.lanes.get_mut(&endpoint) {
+    /// Whether a destination is being sent an event.
+    pub(super) fn flies(&self, destination: usize, tag: &str) -> bool {
+        let mut requests =
+            self.flights.values().filter(|request| usize::from(request.destination.0) == destination);
+        requests.any(|request| {
+            request
+                .endpoints
+                .iter()
+                .flat_map(|batch| &batch.events)
+                .any(|event| super::content::tag(event) == tag)
+        })
+    }
+
+    pub(super) fn leave(&mut self, destination: usize, endpoint: u64, tag: &str) {
+        if let Some(lane) = self.lanes.get_mut(&(destination, endpoint)) {
             lane.retain(|other| other != tag);
         }
     }
 
-    fn settle(&mut self, tag: &str) {
+    fn settle(&mut self, destination: usize, tag: &str) {
         let (log, offset) = place(tag);
         let records = &mut self.logs[log].records;
         if let Ok(index) = records.binary_search_by_key(&offset, |record| record.offset) {
-            records[index].open.remove(base(tag));
+            records[index].open.remove(&obligation(base(tag), destination));
         }
     }
 }

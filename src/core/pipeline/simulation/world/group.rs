@@ -1,7 +1,7 @@
 //! The group: partitions come and go, and what is read of them; the barrier, as it should be.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -46,7 +46,7 @@ impl World {
         for log in (0..self.logs.len()).filter(|log| !taken.contains(log)) {
             let ownership = Ownership(self.next_ownership);
             self.next_ownership += 1;
-            let Log { topic, partition, records, committed, named } = &self.logs[log];
+            let Log { topic, partition, records, committed, named, avoids: _ } = &self.logs[log];
             let position = self.logs[log].position();
             let next = records.partition_point(|record| record.offset < position);
             let named = if self.settings.tails { named.clone() } else { BTreeSet::new() };
@@ -144,13 +144,15 @@ impl World {
         for ownership in owned {
             self.end(ownership);
         }
-        self.pipeline = super::pipeline(self.settings, self.rng.u64(..));
+        self.pipeline = self.settings.pipeline(self.rng.u64(..));
         self.flights.clear();
         self.letters.clear();
         self.commits.clear();
         self.writes.clear();
         self.paused = Paused::default();
-        self.starts.clear();
+        self.starts.iter_mut().chain(&mut self.domain_starts).for_each(VecDeque::clear);
+        self.blocked.fill(None);
+        self.letter_of.clear();
         self.lanes.clear();
         self.sent.clear();
         self.assign_all();
@@ -169,16 +171,18 @@ impl World {
             lane.retain(|tag| place(tag).0 != owned.log);
         }
         // Whoever reads them again sends them for the first time.
-        self.sent.retain(|tag, _| place(tag).0 != owned.log);
+        self.sent.retain(|(_, tag), _| place(tag).0 != owned.log);
     }
 
     /// What needs wait no more is in the lanes from now on.
     pub(super) fn let_through(&mut self) {
         while let Some(gated) = self.barrier.pop_front_if(|gated| !gated.writing) {
             for event in &gated.events {
-                let lane = self.lanes.entry(event.endpoint).or_default();
-                lane.push(owned_tag(event, gated.ownership));
-                self.newest.insert(event.endpoint, event.version);
+                for destination in &event.to {
+                    let lane = self.lanes.entry((*destination, event.endpoint)).or_default();
+                    lane.push(owned_tag(event, gated.ownership));
+                    self.newest.insert((*destination, event.endpoint), event.version);
+                }
             }
         }
     }
