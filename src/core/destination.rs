@@ -122,7 +122,9 @@ pub struct FieldCounts {
 impl FieldCounts {
     pub fn add(&mut self, other: &Self) {
         let add = |sums: &mut BTreeMap<&'static str, u64>, counts: &BTreeMap<&'static str, u64>| {
-            counts.iter().for_each(|(field, count)| *sums.entry(field).or_default() += count);
+            for (field, count) in counts {
+                *sums.entry(field).or_default() += count;
+            }
         };
         add(&mut self.shortened, &other.shortened);
         add(&mut self.left_out, &other.left_out);

@@ -124,7 +124,7 @@ impl<'a> Outside<'a> {
         if text("ce_specversion").is_none() {
             return Self { stated, ..Self::default() };
         }
-        let time = text("ce_time").and_then(|time| Node::Text(time.into()).time());
+        let time = text("ce_time").and_then(|time| Node::Text(time).time());
         let id = text("ce_id").filter(|id| is_short(id)).map(Cow::Borrowed);
         Self { id, time, stated, ..Self::default() }
     }
@@ -162,8 +162,7 @@ impl<'a> Outside<'a> {
     fn step(&mut self, part: &Part<'_, 'a>) -> Result<Step<'a>, Unmapped> {
         let node = part.node();
         let object = match node {
-            Node::Text(text) => return self.text(text, part),
-            Node::Escaped(text) => return self.text(text, part),
+            Node::Text(text) | Node::Escaped(text) => return self.text(text, part),
             Node::Object(object) if node.entries().any(|(key, _)| is_of_an_envelope(key.str())) => object,
             _ => return Ok(Step::Bare),
         };

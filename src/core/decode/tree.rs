@@ -264,6 +264,7 @@ impl<'t, 'a> Node<'t, 'a> {
 
     /// The text as it is written, to be compared with; empty where this is none.
     pub(super) fn str(self) -> &'t str {
+        #[expect(clippy::match_same_arms, reason = "their lifetimes differ")]
         match self {
             Self::Text(text) => text,
             Self::Escaped(text) => text,

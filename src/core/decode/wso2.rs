@@ -192,10 +192,10 @@ fn session<'a>(event: Node<'_, 'a>) -> Result<Option<Cow<'a, str>>, Refused> {
 
 /// The end of each session that was revoked; of one alone where there is no list of them.
 fn ends<'a>(event: Node<'_, 'a>, read: IdentityEvent<'a>, copies: &mut Copies) -> Items<'a> {
-    match event.get("sessions") {
-        Node::List(sessions) => sessions.iter().map(|session| end(session, &read, copies)).collect(),
-        _ => smallvec![Ok(read)],
+    if let Node::List(sessions) = event.get("sessions") {
+        return sessions.iter().map(|session| end(session, &read, copies)).collect();
     }
+    smallvec![Ok(read)]
 }
 
 fn end<'a>(session: Node<'_, 'a>, read: &IdentityEvent<'a>, copies: &mut Copies) -> Item<'a> {

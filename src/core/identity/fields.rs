@@ -73,6 +73,7 @@ impl Field {
     }
 }
 
+#[expect(clippy::ref_option, reason = "it is called with the fields as they are")]
 fn lent<'e>(text: &'e Option<Cow<'_, str>>) -> Option<Cow<'e, str>> {
     text.as_deref().map(Cow::Borrowed)
 }

@@ -64,7 +64,7 @@ impl Pipeline {
         let fitted = Vec::with_capacity(deliveries.len());
         let mut routed = Routed { record, ownership, fitted, bytes: 0, refused };
         for delivery in deliveries {
-            self.route(delivery, &mut routed);
+            self.route(&delivery, &mut routed);
         }
         if routed.fitted.is_empty() && routed.refused.is_empty() {
             return self.ignore(now, record, UNROUTED);
@@ -72,7 +72,7 @@ impl Pipeline {
         self.admit_or_stall(now, routed);
     }
 
-    fn route(&mut self, delivery: Delivery, routed: &mut Routed) {
+    fn route(&mut self, delivery: &Delivery, routed: &mut Routed) {
         let Some(record) = self.ledger.record(routed.record) else { return };
         let event_type = delivery.event.event_type;
         let destinations = match self.router.route(&record.topic, delivery.origin.as_deref(), event_type) {
@@ -110,7 +110,7 @@ impl Pipeline {
         for (id, fitted) in fitted {
             let (domain, dispatcher) = &mut self.dispatchers[usize::from(id.0)];
             let held = fitted.bytes + HOLDING;
-            dispatcher.accept(now, record, ownership, fitted, held);
+            dispatcher.accept(now, record, ownership, &fitted, held);
             self.domains[*domain].wake(id);
         }
     }

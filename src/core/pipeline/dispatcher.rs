@@ -78,9 +78,13 @@ impl SendCounts {
     /// Adds the counts of another destination.
     pub fn add(&mut self, other: &Self) {
         let add = |sums: &mut BTreeMap<Code, u64>, counts: &BTreeMap<Code, u64>| {
-            counts.iter().for_each(|(code, count)| *sums.entry(*code).or_default() += count);
+            for (code, count) in counts {
+                *sums.entry(*code).or_default() += count;
+            }
         };
-        self.accepted.iter_mut().zip(other.accepted).for_each(|(sum, count)| *sum += count);
+        for (sum, count) in self.accepted.iter_mut().zip(other.accepted) {
+            *sum += count;
+        }
         add(&mut self.retried, &other.retried);
         add(&mut self.requests, &other.requests);
         add(&mut self.endpoints_refused, &other.endpoints_refused);
@@ -198,7 +202,7 @@ impl Dispatcher {
         now: Moment,
         record: RecordId,
         ownership: Ownership,
-        fitted: Fitted,
+        fitted: &Fitted,
         held_bytes: usize,
     ) {
         self.events += 1;

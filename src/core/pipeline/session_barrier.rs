@@ -72,12 +72,12 @@ impl SessionBarrier {
     /// Lets a record wait while its entries are written.
     pub(super) fn enter(&mut self, waiting: Waiting, entries: Vec<Entry>) {
         self.events += waiting.mapped.events();
-        let writing = !entries.is_empty();
-        if writing {
+        let has_entries = !entries.is_empty();
+        if has_entries {
             self.last_write = self.writes.keep(waiting.ownership, entries);
             self.write(self.last_write);
         }
-        self.queue.push_back(Place { write: self.last_write, writing, waiting });
+        self.queue.push_back(Place { write: self.last_write, writing: has_entries, waiting });
     }
 
     /// Takes out the record that has waited longest, if it need not wait any longer.

@@ -112,7 +112,9 @@ impl Pipeline {
         let partitions: Vec<_> = self.ledger.partitions().keys().map(|id| self.partition(*id)).collect();
         let destinations: Vec<_> = self.dispatchers.iter().map(|it| self.destination(it)).collect();
         let mut sends = SendCounts::default();
-        destinations.iter().for_each(|destination| sends.add(&destination.sends));
+        for destination in &destinations {
+            sends.add(&destination.sends);
+        }
         Snapshot {
             records: self.ledger.counts().clone(),
             sends,

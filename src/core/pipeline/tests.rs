@@ -96,7 +96,7 @@ impl Bench {
                 Action::Send(request) => self.requests.push(request),
                 Action::WriteDeadLetter(letter) => self.letters.push(letter),
                 Action::Commit(commits) => {
-                    self.commits.extend(commits.iter().map(|it| (it.ownership, it.position)))
+                    self.commits.extend(commits.iter().map(|it| (it.ownership, it.position)));
                 }
                 Action::Release { ownerships, commits } => {
                     let position = |id| commits.iter().find(|it| it.ownership == id).map(|it| it.position);

@@ -1,7 +1,7 @@
 //! Reads JSON into a tree: bounded in depth and in the number of values.
 //!
 //! Knows nothing of what the values mean. `sonic-rs` is the fastest of the parsers that can hand their
-//! values over one by one; serde_json reads the few objects with values that lie too deep, because it passes
+//! values over one by one; `serde_json` reads the few objects with values that lie too deep, because it passes
 //! over these without recursion. Nothing in here recurses deeper than [`DEEPEST`].
 
 use std::fmt;
@@ -113,6 +113,7 @@ impl<'a> Reading<'a> {
 struct Onto<'s, 'a>(&'s mut Reading<'a>);
 
 impl<'a> Onto<'_, 'a> {
+    #[expect(clippy::unnecessary_wraps, reason = "each visit of a scalar ends with it")]
     fn scalar<E: Error>(self, scalar: Node<'_, 'a>) -> Result<(), E> {
         self.0.tree.push(scalar);
         Ok(())
@@ -279,7 +280,7 @@ mod tests {
         assert_eq!(parse_record(unclosed.as_bytes()).err(), Some(Refused::NotJson));
     }
 
-    /// What is JSON, and what it says, is what serde_json says.
+    /// What is JSON, and what it says, is what `serde_json` says.
     #[track_caller]
     fn compare(value: &[u8]) {
         let theirs = str::from_utf8(value).ok();

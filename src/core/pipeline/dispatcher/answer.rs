@@ -218,7 +218,9 @@ impl Dispatcher {
     ) {
         let (mut mine, gone): (Vec<_>, Vec<_>) =
             items.into_iter().partition(|item| self.live.contains(&item.ownership));
-        gone.iter().for_each(|item| self.forget(item));
+        for item in &gone {
+            self.forget(item);
+        }
         if from == From::Queues {
             return self.batcher.put_back(endpoint_id, mine, block);
         }

@@ -64,14 +64,16 @@ impl Dispatcher {
             }
             From::Half(cause) => self.quarantine.retry(Part { events: flight.events, ..part(cause) }),
             // It stays apart from now on: new events in it would fail with it, and prove nothing.
-            From::Queues | From::Whole(_) | From::Accused => self.quarantine(flight, part(cause)),
+            from @ (From::Queues | From::Whole(_) | From::Accused) => {
+                self.quarantine(from, Part { events: flight.events, ..part(cause) })
+            }
         }
     }
 
     /// Moves a request into quarantine.
-    pub(super) fn quarantine(&mut self, flight: Flight, part: Part) {
-        for (endpoint_id, items) in &flight.events.0 {
-            if flight.from == From::Queues {
+    pub(super) fn quarantine(&mut self, from: From, part: Part) {
+        for (endpoint_id, items) in &part.events.0 {
+            if from == From::Queues {
                 self.batcher.quarantine(endpoint_id, items.len());
             } else {
                 // It leaves the request that is being halved; later events of its endpoints wait in their
@@ -80,7 +82,7 @@ impl Dispatcher {
                 self.batcher.unquarantine(endpoint_id, later.len(), later, Block::Free);
             }
         }
-        self.quarantine.admit(Part { events: flight.events, ..part });
+        self.quarantine.admit(part);
     }
 
     /// A request of one event keeps failing while others succeed: it goes on alone at the slowest pace.
@@ -93,10 +95,9 @@ impl Dispatcher {
                 if let From::Half(_) = flight.from {
                     self.quarantine.depart();
                 }
-                flight.events = Events(vec![(endpoint_id, vec![item])]);
+                let events = Events(vec![(endpoint_id, vec![item])]);
                 let not_before = until.unwrap_or(now);
-                let part = Part { events: Events::default(), cause: Cause::Stuck, not_before };
-                self.quarantine(flight, part);
+                self.quarantine(flight.from, Part { events, cause: Cause::Stuck, not_before });
             }
         }
     }

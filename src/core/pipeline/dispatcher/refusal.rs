@@ -56,7 +56,7 @@ impl Dispatcher {
             self.quarantine.depart();
         }
         let cause = Cause::Refused { proven: false };
-        self.quarantine(flight, Part { events: Events::default(), cause, not_before });
+        self.quarantine(flight.from, Part { events: flight.events, cause, not_before });
     }
 
     fn accuse_probe(&mut self, flight: Flight, refusal: &Refusal) {

@@ -144,7 +144,9 @@ impl World {
             avoids: None,
         });
         let mut logs: Vec<Log> = logs.collect();
-        logs.iter_mut().for_each(|log| log.avoids = culprit.filter(|_| rng.bool()));
+        for log in &mut logs {
+            log.avoids = culprit.filter(|_| rng.bool());
+        }
         let pipeline = settings.pipeline(rng.u64(..));
         let mut world = Self {
             rng,
@@ -342,7 +344,9 @@ impl World {
                 Action::Send(request) => self.check_request(request),
                 Action::WriteDeadLetter(letter) => self.take_letter(letter),
                 Action::Commit(commits) => {
-                    commits.iter().for_each(|commit| self.check_commit(commit));
+                    for commit in &commits {
+                        self.check_commit(commit);
+                    }
                     self.commits.push_back(commits);
                 }
                 Action::Release { ownerships, commits } => self.release(&ownerships, commits),
@@ -364,7 +368,9 @@ impl World {
             self.check_commit(&commit);
             self.store(commit);
         }
-        ownerships.iter().for_each(|ownership| self.end(*ownership));
+        for ownership in ownerships {
+            self.end(*ownership);
+        }
         self.let_through();
     }
 }

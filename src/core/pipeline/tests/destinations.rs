@@ -301,9 +301,12 @@ fn spilling(kind: fn(&Request) -> Answer) -> Bench {
         bench.read_of(A, endpoint, "d0");
         bench.read_of(A, endpoint, "d1");
     }
-    bench.answer_for(Duration::from_millis(20_000), |destination, request| {
-        if destination == 0 { kind(request) } else { accept(request) }
-    });
+    bench.answer_for(
+        Duration::from_secs(20),
+        |destination, request| {
+            if destination == 0 { kind(request) } else { accept(request) }
+        },
+    );
     bench
 }
 
