@@ -16,6 +16,7 @@ use crate::{
         backoff::Backoff,
         dead_letter::{DeadLetters, config::DeadLetterConfig},
         decode::{Decoder, Wanted},
+        destination::Encoder,
         map::{
             Mapper,
             endpoint::{Additions, Locate},
@@ -40,7 +41,7 @@ pub mod kinds;
 pub mod runner;
 pub(crate) mod signals;
 
-use kinds::Connected;
+use kinds::Destination;
 
 /// Both ends of the channel of questions to the runner.
 pub type Queries = (mpsc::Sender<Query>, mpsc::Receiver<Query>);
@@ -79,14 +80,15 @@ pub fn queries() -> Queries {
     mpsc::channel(QUERIES)
 }
 
-/// Delivers from Kafka to `destinations`, those of the configuration in its order, until `drain` is cancelled
-/// and everything that was read is settled. Serves the admin pages on `listener`.
+/// Delivers from Kafka until `drain` is cancelled and everything that was read is settled. Serves the admin
+/// pages on `listener`. The configuration has the names and settings of `destinations`, in the same order; the
+/// caller decides of what kind each is.
 ///
 /// # Errors
 /// If a part cannot be started.
 pub async fn deliver(
     config: &Config,
-    destinations: Vec<Connected>,
+    destinations: Vec<Destination>,
     listener: TcpListener,
     drain: CancellationToken,
     (asking, queries): Queries,
@@ -125,6 +127,7 @@ pub async fn deliver(
         queries: asking,
         clock: move || clock.now(),
     };
+    let (encoders, senders) = destinations.into_iter().map(|one| (one.encoder, one.sender)).unzip();
     let names = config.destinations().into_iter().map(|one| one.name.to_string()).collect();
     let closed = CancellationToken::new();
     let runner = Runner::new(Parts {
@@ -134,8 +137,8 @@ pub async fn deliver(
         written,
         table,
         mapper,
-        pipeline: pipeline(config, router),
-        destinations: destinations.into_iter().map(|one| one.sender).collect(),
+        pipeline: pipeline(config, router, encoders),
+        destinations: senders,
         reporter: Reporter::new(health, metrics, names),
         queries,
     });
@@ -159,20 +162,20 @@ pub fn decoder(config: &Config) -> Result<Decoder, Failure> {
     Ok(decoder.wanting(Wanted { attributes: config.wants_attributes() }))
 }
 
-fn pipeline(config: &Config, router: Router) -> Pipeline {
+fn pipeline(config: &Config, router: Router, encoders: Vec<Box<dyn Encoder>>) -> Pipeline {
     let queue_bytes = config.memory.max_bytes.0 / 4;
     let domains = config.domains();
-    let dispatcher = |destination: DestinationConfig| {
-        let DestinationConfig { name, kind, cap, batch, retry, spill, domain } = destination;
+    let dispatcher = |(destination, encoder): (DestinationConfig, _)| {
+        let DestinationConfig { name, kind: _, cap, batch, retry, spill, domain } = destination;
         let cap =
             cap.map(|requests_per_second| QuotaConfig { requests_per_second, ..domains[domain].clone() });
         let backoff = Backoff::new(retry.initial.0, retry.max.0);
         let give_up = retry.give_up.map(|span| span.0);
-        let (name, encoder) = ((*name).into(), kinds::encoder(&kind));
+        let name = (*name).into();
         (domain, DispatcherConfig { name, encoder, batch, backoff, give_up, spill, cap })
     };
     Pipeline::new(PipelineConfig {
-        destinations: config.destinations().into_iter().map(dispatcher).collect(),
+        destinations: config.destinations().into_iter().zip(encoders).map(dispatcher).collect(),
         domains: domains.clone(),
         router,
         tails: config.commit.tail,

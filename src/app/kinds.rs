@@ -14,9 +14,9 @@ use crate::{
     exit::{Exit, Failure},
 };
 
-/// The impure side of a destination, and the address that people are shown.
-#[derive(Clone)]
-pub struct Connected {
+/// A destination: its pure side, its impure side, and the address that people are shown.
+pub struct Destination {
+    pub encoder: Box<dyn Encoder>,
     pub sender: Arc<dyn Sender>,
     pub address: String,
 }
@@ -25,20 +25,12 @@ pub struct Connected {
 ///
 /// # Errors
 /// If its set-up is wrong.
-pub async fn connect(kind: &DestinationKind) -> Result<Connected, Failure> {
+pub async fn connect(kind: &DestinationKind) -> Result<Destination, Failure> {
     match kind {
         DestinationKind::Pinpoint(config) => {
             let pinpoint = Pinpoint::connect(config).await;
             pinpoint.map(Into::into).map_err(|error| Failure::new(Exit::Configuration, error))
         }
-    }
-}
-
-/// The pure side of a destination.
-#[must_use]
-pub fn encoder(kind: &DestinationKind) -> Box<dyn Encoder> {
-    match kind {
-        DestinationKind::Pinpoint(_) => Box::new(PutEvents),
     }
 }
 
@@ -55,8 +47,8 @@ pub async fn credentials(kind: &DestinationKind) -> Result<(), Code> {
     }
 }
 
-impl From<Pinpoint> for Connected {
+impl From<Pinpoint> for Destination {
     fn from(pinpoint: Pinpoint) -> Self {
-        Self { address: pinpoint.to_string(), sender: Arc::new(pinpoint) }
+        Self { encoder: Box::new(PutEvents), address: pinpoint.to_string(), sender: Arc::new(pinpoint) }
     }
 }

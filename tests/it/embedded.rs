@@ -15,3 +15,4 @@ mod privacy;
 mod rebalance;
 mod restart;
 mod scene;
+mod second_kind;

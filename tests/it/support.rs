@@ -14,4 +14,5 @@ pub(crate) mod port;
 pub(crate) mod process;
 pub(crate) mod putevents;
 pub(crate) mod service;
+pub(crate) mod settled;
 pub(crate) mod wait;

@@ -31,6 +31,7 @@ mod rolling;
 mod scene;
 mod start;
 mod table;
+mod tail;
 mod topics;
 
 #[path = ".."]
@@ -78,6 +79,12 @@ fn trials() -> Vec<Trial> {
         trial(table::the_topic_is_made_as_it_should_be_and_check_says_so),
         trial(table::the_table_is_followed_again_after_the_broker_was_restarted),
         trial(table::a_table_that_cannot_be_read_in_time_ends_the_process_and_says_which_key_to_raise),
+        trial(tail::behind_a_stuck_event_nothing_that_was_committed_is_sent_again),
+        trial(tail::a_commit_without_a_tail_for_it_hides_nothing),
+        trial(tail::a_tail_of_another_log_hides_nothing),
+        trial(tail::a_tail_that_agrees_at_its_position_alone_hides_nothing),
+        trial(tail::a_broker_that_takes_little_metadata_gets_short_tails),
+        trial(tail::without_tails_all_behind_a_stuck_event_is_sent_again),
         trial(topics::a_topic_that_does_not_exist_is_waited_for),
         trial(topics::a_topic_that_was_made_anew_is_read_from_its_beginning),
         trial(topics::a_topic_that_was_made_anew_at_once_is_read_from_its_beginning),

@@ -22,6 +22,7 @@ use crate::support::{
     oracle::Verdict,
     putevents::PutEvents,
     service::{Service, Setup},
+    settled::Settled,
     wait::eventually,
 };
 
@@ -232,6 +233,36 @@ log: {{ format: text }}
         committed
     }
 
+    /// What the group's commits say is settled, by partition, those in their tails among it.
+    pub(crate) fn settled(&self) -> BTreeMap<i32, Settled> {
+        let commits = self.client.commits(&self.topic, &self.topic).into_iter();
+        commits.map(|(partition, (position, tail))| (partition, Settled::of(position, &tail))).collect()
+    }
+
+    /// How many of the events that must be accepted are of records at or past an offset.
+    pub(crate) fn events_from(&self, offset: i64) -> u64 {
+        self.produced.events.values().filter(|place| place.1 >= offset).count() as u64
+    }
+
+    /// How many records were produced to a partition.
+    pub(crate) fn length(&self, partition: i32) -> i64 {
+        self.produced.lengths.get(&partition).copied().unwrap_or_default()
+    }
+
+    /// That nothing arrived twice of what the commits said was settled then (invariant 12).
+    #[track_caller]
+    pub(crate) fn assert_no_repeat_of(&self, verdict: &Verdict, settled: &BTreeMap<i32, Settled>) {
+        for id in verdict.duplicates.keys() {
+            let (partition, offset) = self.place_of(id);
+            let holds = settled.get(&partition).is_some_and(|settled| settled.holds(offset));
+            assert!(!holds, "{id} arrived twice although {offset} of {partition} was committed as settled");
+        }
+    }
+
+    fn place_of(&self, id: &str) -> Place {
+        self.produced.events.get(id).copied().unwrap_or_else(|| letter_place(id))
+    }
+
     /// That nothing arrived twice but what the group had not committed then; gives how much that is.
     #[track_caller]
     pub(crate) fn assert_repeats_only_past(
@@ -240,7 +271,7 @@ log: {{ format: text }}
         committed: &BTreeMap<i32, i64>,
     ) -> usize {
         for id in verdict.duplicates.keys() {
-            let place = self.produced.events.get(id).copied().unwrap_or_else(|| letter_place(id));
+            let place = self.place_of(id);
             let position = committed.get(&place.0).copied().unwrap_or_default();
             assert!(place.1 >= position, "{id} arrived twice although {place:?} was committed");
         }
@@ -261,7 +292,7 @@ impl Book {
 pub(crate) fn assert_balanced(service: &Service) {
     let metrics = service.metrics();
     let count = |name: &str| metrics.count(name);
-    let settled = ["accepted", "dead_lettered", "ignored", "released"];
+    let settled = ["accepted", "dead_lettered", "ignored", "settled_before", "released"];
     let settled: u64 = settled.iter().map(|fate| count(&format!("records_{fate}_total"))).sum();
     assert_eq!(count("records_consumed_total"), settled + count("records_outstanding"));
 }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 use rdkafka::{
     ClientConfig, ClientContext, Message as _, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
+    consumer::{BaseConsumer, CommitMode, Consumer},
     error::{KafkaError, RDKafkaErrorCode},
     message::{BorrowedMessage, Header, Headers, OwnedHeaders},
     producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext},
@@ -100,6 +100,14 @@ impl Client {
 
     /// The committed positions of a group, for each partition with a commit.
     pub(crate) fn committed(&self, group: &str, topic: &str) -> BTreeMap<i32, i64> {
+        self.commits(group, topic)
+            .into_iter()
+            .map(|(partition, (position, _))| (partition, position))
+            .collect()
+    }
+
+    /// The committed positions of a group with their metadata, for each partition with a commit.
+    pub(crate) fn commits(&self, group: &str, topic: &str) -> BTreeMap<i32, (i64, String)> {
         let consumer = self.consumer(group);
         let mut list = TopicPartitionList::new();
         for partition in watermarks(&consumer, topic).into_keys() {
@@ -109,8 +117,23 @@ impl Client {
             consumer.committed_offsets(list.clone(), Duration::from_secs(5)).ok()
         });
         let position = |offset: Offset| offset.to_raw().filter(|offset| *offset >= 0);
-        let positions = committed.elements().into_iter();
-        positions.filter_map(|element| Some((element.partition(), position(element.offset())?))).collect()
+        let commits = committed.elements().into_iter().filter_map(|element| {
+            Some((element.partition(), (position(element.offset())?, element.metadata().to_owned())))
+        });
+        commits.collect()
+    }
+
+    /// Commits for a group that has no members, as a tool that resets offsets would.
+    #[track_caller]
+    pub(crate) fn commit(&self, group: &str, topic: &str, partition: i32, position: i64, metadata: &str) {
+        let consumer = self.consumer(group);
+        let mut list = TopicPartitionList::new();
+        let mut element = list.add_partition(topic, partition);
+        element.set_offset(Offset::Offset(position)).expect("a valid offset");
+        if !metadata.is_empty() {
+            element.set_metadata(metadata);
+        }
+        consumer.commit(&list, CommitMode::Sync).expect("the group has no members");
     }
 
     /// The groups of a real cluster that have members or commits.
