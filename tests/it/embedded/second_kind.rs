@@ -51,7 +51,8 @@ fn a_second_kind_is_an_encoder_and_a_sender() {
     let drain = CancellationToken::new();
     let service = {
         let (path, drain) = (path.clone(), drain.clone());
-        thread::spawn(move || deliver(&config, Lines::create(&path), drain))
+        let service = thread::Builder::new().name("service".to_owned());
+        service.spawn(move || deliver(&config, Lines::create(&path), drain)).expect("a thread")
     };
     let load = Load::generate(1200, 0.0);
     kafka.client.produce(TOPIC, load.messages(0..load.len()));

@@ -26,7 +26,7 @@ pub(super) fn throttling_slows_down_and_nothing_is_lost() {
     scene.fault(Faults { throttled: 0.7, ..Faults::default() });
     scene.produce(1500);
     let service = scene.setup().start();
-    wait_count(&service, "throttled_total", 3);
+    wait_count(&service, "requests_throttled_total", 3);
     assert!(service.metrics().value("quota_speed") < 1.0);
     scene.mend();
     scene.conclude().assert_exact();
