@@ -95,7 +95,7 @@ fn a_missing_dead_letter_topic_holds_its_partition_and_names_the_remedy() {
 fn a_topic_that_is_mostly_refused_opens_its_circuit_and_another_goes_on() {
     let scene = Scene::start()
         .set("source.topics", &format!("[{TOPIC}, garbage]"))
-        .set("dead_letter", &format!("{{ topic: {LETTERS}, breaker: {{ share: 0.5, window: 4 }} }}"));
+        .set("dead_letter", &format!("{{ topic: {LETTERS}, circuit_breaker: {{ share: 0.5, window: 4 }} }}"));
     scene.kafka.create_topic("garbage", 1);
     let load = Load::generate(400, 0.0);
     let service = scene.setup.start();
@@ -106,7 +106,7 @@ fn a_topic_that_is_mostly_refused_opens_its_circuit_and_another_goes_on() {
     let cause = r#"hold{cause="circuit_breaker"}"#;
     wait_metrics(&service, "the breaker is on", |metrics| metrics.count(cause) == 1);
     let ready = service.page("/readyz").unwrap();
-    assert!(ready.body.contains("hold: breaker mostly_refused garbage\n"), "{}", ready.body);
+    assert!(ready.body.contains("hold: circuit_breaker mostly_refused garbage\n"), "{}", ready.body);
     scene.wait_committed();
     load.assert_exact(&scene.arrived());
 
