@@ -87,7 +87,11 @@ fn the_quota_is_kept_and_used() {
     load.assert_exact(&scene.arrived());
     let counts = scene.putevents.control.counts();
     assert!(counts.requests > 30, "{counts:?}");
-    assert_eq!((counts.over_quota, service.metrics().count("requests_throttled_total")), (0, 0), "{counts:?}");
+    assert_eq!(
+        (counts.over_quota, service.metrics().count("requests_throttled_total")),
+        (0, 0),
+        "{counts:?}"
+    );
     assert_eq!(service.stop(), Some(0));
 }
 

@@ -85,8 +85,9 @@ fn throttling_slows_down_and_the_speed_is_found_again() {
     let service = scene.setup.start();
     scene.fault(Faults { throttled: 0.5, ..Faults::default() });
     scene.produce(&load, 0..400);
-    let metrics =
-        wait_metrics(&service, "requests are throttled", |metrics| metrics.count("requests_throttled_total") >= 3);
+    let metrics = wait_metrics(&service, "requests are throttled", |metrics| {
+        metrics.count("requests_throttled_total") >= 3
+    });
     let slowed = metrics.value("quota_speed");
     assert!(slowed < 1.0, "{slowed}");
     scene.mend();
