@@ -47,7 +47,7 @@ pub type LetterOutcomes = mpsc::Receiver<(DeadLetterId, WriteOutcome)>;
 pub struct Parts<S, L, T> {
     pub clock: Clock,
     pub source: S,
-    /// By [`DestinationId`](crate::core::destination::DestinationId).
+    /// By their ids.
     pub destinations: Vec<Arc<dyn Sender>>,
     pub letters: L,
     pub written: LetterOutcomes,

@@ -22,7 +22,7 @@ impl Heartbeat {
         heartbeat
     }
 
-    /// The last beat, counted from the `origin` of [`KafkaSource::start`].
+    /// The last beat, counted from the `origin` of `KafkaSource::start`.
     #[must_use]
     pub fn last(&self) -> Moment {
         Moment::after_start(Duration::from_millis(self.last.load(Ordering::Relaxed)))
