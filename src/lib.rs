@@ -110,7 +110,7 @@
 //!
 //! # What always holds
 //!
-//! "Simulation" is `core/pipeline/simulation.rs`: 15,000 schedules of faults, revocations, lost answers and
+//! "Simulation" is `core/pipeline/simulation.rs`: 100,000 schedules of faults, revocations, lost answers and
 //! restarts, the invariants checked by number after each step. "Model" is `core/pipeline/ledger/model.rs`:
 //! random lives of one partition, its commits and its log. The scenarios in `tests/it` check the invariants
 //! from outside, by what was produced and what arrived.
