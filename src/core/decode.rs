@@ -41,6 +41,7 @@ mod okta;
 mod ory;
 #[cfg(test)]
 mod pages;
+mod scalar;
 mod time;
 mod tree;
 mod wso2;

@@ -59,7 +59,8 @@ pub use dispatcher::{DispatcherConfig, SendCounts};
 pub use jitter::Jitter;
 pub use ledger::RecordCounts;
 pub use message::{Action, Input, Summary};
-pub use snapshot::{DestinationStatus, HOLD_CAUSES, HoldStatus, PartitionStatus, QuotaStatus, Snapshot};
+pub use quota_domain::QuotaStatus;
+pub use snapshot::{DestinationStatus, HOLD_CAUSES, HoldStatus, PartitionStatus, Snapshot};
 pub use transition::Transition;
 
 use circuit_breaker::CircuitBreakers;

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of records. A time that comes out is plausible: after 1970 and before the year 5138.
 
-use crate::core::{decode::tree::Scalar, identity::PLAUSIBLE_TIMES, time::Timestamp};
+use crate::core::{decode::scalar::Scalar, identity::PLAUSIBLE_TIMES, time::Timestamp};
 
 /// A time: a number (its unit told by its magnitude), the same as text, or RFC 3339. A date and time
 /// without an offset is none: it could mean any of a day's hours.

@@ -7,7 +7,7 @@
 use std::{borrow::Cow, iter};
 
 use crate::core::{
-    decode::{Wanted, time::time},
+    decode::{Wanted, scalar::Scalar, time::time},
     identity::reason::Refused,
     time::Timestamp,
 };
@@ -63,20 +63,6 @@ pub(super) enum Node<'t, 'a> {
     Escaped(&'t str),
     List(List<'t, 'a>),
     Object(Object<'t, 'a>),
-}
-
-/// A value that is not an object: what a field of an event can be.
-#[derive(Default)]
-pub(super) enum Scalar<'a> {
-    /// Absent, `null`, or what publishers write for it: the texts `""` and `"null"`.
-    #[default]
-    Null,
-    /// A text; never empty.
-    Text(Cow<'a, str>),
-    Integer(i64),
-    Float(f64),
-    /// Something that no field of an event is: a truth value, an array, an object.
-    Other,
 }
 
 /// An array.

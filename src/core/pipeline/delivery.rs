@@ -86,11 +86,11 @@ impl Pipeline {
         routed.bytes += delivery.text_bytes() + HOLDING;
         for id in destinations {
             let (_, dispatcher) = &mut self.dispatchers[usize::from(id.0)];
-            let event_id = delivery.event.id.clone();
             match dispatcher.fit(delivery.clone()) {
                 Ok(fitted) if fitted.bytes > dispatcher.max_bytes() => {
                     let message = "the event is larger than a request may be".to_owned();
-                    routed.refused.push((Refusal { code: Code("event_too_large"), message }, Some(event_id)));
+                    let refusal = Refusal { code: Code("event_too_large"), message };
+                    routed.refused.push((refusal, Some(delivery.event.id.clone())));
                 }
                 Ok(fitted) => routed.fitted.push((*id, fitted)),
                 Err(refusal) => routed.refuse_in_part(refusal),

@@ -134,6 +134,8 @@ pub(super) struct Dispatcher {
     bytes: usize,
     /// Since when there has been no room for a record.
     full_since: Option<Moment>,
+    /// The hold has lasted for so long that events are spilled.
+    spilling: bool,
     verdicts: Vec<Verdict>,
     transitions: Vec<Transition>,
     counts: SendCounts,
@@ -172,6 +174,7 @@ impl Dispatcher {
             events: 0,
             bytes: 0,
             full_since: None,
+            spilling: false,
             verdicts: Vec::new(),
             transitions: Vec::new(),
             counts,

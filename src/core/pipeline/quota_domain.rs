@@ -17,7 +17,6 @@ use crate::core::{
     pipeline::{
         config::{QuotaConfig, Share},
         quota_share::{Partitions, QuotaShare},
-        snapshot::QuotaStatus,
     },
     record::Assignment,
     time::Moment,
@@ -40,6 +39,17 @@ const SLOWEST: f64 = 0.05;
 
 /// How much of the full speed comes back in a second without throttling.
 const FASTER_PER_SECOND: f64 = 0.05;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct QuotaStatus {
+    /// This replica's part of the whole, 0 to 1.
+    pub share: f64,
+    /// The fraction of its part that it uses at present, 0 to 1: under 1 after throttling.
+    pub speed: f64,
+    pub requests_per_second: f64,
+    /// The most requests in flight.
+    pub in_flight_cap: usize,
+}
 
 /// One quota domain and the destinations that share it, which take turns.
 pub(super) struct QuotaDomain {

@@ -15,6 +15,7 @@ use crate::core::{
         Pipeline,
         backpressure::RESUME_AT,
         delivery::{HOLDING, Routed},
+        dispatcher::Dispatcher,
     },
     time::Moment,
 };
@@ -36,21 +37,15 @@ impl Pipeline {
     pub(super) fn unstall(&mut self, now: Moment) {
         let ownerships: Vec<_> = self.stalled.keys().copied().collect();
         for ownership in ownerships {
-            while let Some(mut stalled) = self.stalled.remove(&ownership) {
-                let Some(routed) = stalled.pop_front() else { break };
-                let fits = self.has_room(now, &routed);
-                if !fits {
-                    stalled.push_front(routed);
-                    self.stalled.insert(ownership, stalled);
-                    break;
-                }
-                if !stalled.is_empty() {
-                    self.stalled.insert(ownership, stalled);
-                }
+            let Some(mut stalled) = self.stalled.remove(&ownership) else { continue };
+            while let Some(routed) = stalled.pop_front_if(|routed| self.has_room(now, routed)) {
                 let record = routed.record;
                 self.ledger.relieve(record, routed.bytes);
                 self.admit(now, routed);
                 self.fulfil(now, record);
+            }
+            if !stalled.is_empty() {
+                self.stalled.insert(ownership, stalled);
             }
         }
         self.forget_full(now);
@@ -114,13 +109,13 @@ impl Pipeline {
 
     /// Spills the events of destinations that have been blocked for too long.
     pub(super) fn spill(&mut self, now: Moment) {
-        for index in 0..self.dispatchers.len() {
-            let dispatcher = &mut self.dispatchers[index].1;
-            if dispatcher.spills_at().is_some_and(|at| at <= now) {
-                dispatcher.spill(now);
-                let id = u16::try_from(index).unwrap_or(u16::MAX);
-                self.conclude(now, DestinationId(id));
-            }
+        let is_due =
+            |(_, dispatcher): &(usize, Dispatcher)| dispatcher.spills_at().is_some_and(|at| at <= now);
+        let ids = (0..).map(DestinationId).zip(&self.dispatchers);
+        let due: Vec<_> = ids.filter(|(_, it)| is_due(it)).map(|(id, _)| id).collect();
+        for id in due {
+            self.dispatcher(id).spill(now);
+            self.conclude(now, id);
         }
     }
 

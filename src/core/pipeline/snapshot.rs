@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::core::{
     code::Code,
-    pipeline::{Pipeline, RecordCounts, SendCounts, dispatcher::Dispatcher},
+    pipeline::{Pipeline, RecordCounts, SendCounts, dispatcher::Dispatcher, quota_domain::QuotaStatus},
     record::Ownership,
     time::Moment,
 };
@@ -71,17 +71,6 @@ pub struct DestinationStatus {
     pub full: bool,
     /// The quota of its domain.
     pub quota: QuotaStatus,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct QuotaStatus {
-    /// This replica's part of the whole, 0 to 1.
-    pub share: f64,
-    /// The fraction of its part that it uses at present, 0 to 1: under 1 after throttling.
-    pub speed: f64,
-    pub requests_per_second: f64,
-    /// The most requests in flight.
-    pub in_flight_cap: usize,
 }
 
 /// Something that is held.

@@ -279,6 +279,7 @@ impl Dispatcher {
     /// sent once more; those that are refused again are at fault, because others were accepted.
     pub(super) fn end_hold(&mut self, started: Moment) {
         let Some(hold) = self.hold.take_if(|hold| started >= hold.since) else { return };
+        self.spilling = false;
         self.quarantine.try_accused();
         self.transitions.push(Transition::Resumed { destination: self.id, code: hold.code });
     }

@@ -35,13 +35,13 @@ impl Dispatcher {
         Some(since + self.spill?).filter(|_| self.waiting_events() > usize::from(self.hold.is_some()))
     }
 
-    /// Spills the waiting events, if that is due.
+    /// Spills the waiting events: it is due.
     pub(in crate::core::pipeline) fn spill(&mut self, now: Moment) {
-        if self.spills_at().is_none_or(|at| at > now) {
-            return;
+        // While a hold goes on, what comes in is spilled as it comes: that is no news.
+        if self.hold.is_none() || !self.spilling {
+            self.transitions.push(Transition::Spilling { destination: self.id });
         }
-        let spilling = Transition::Spilling { destination: self.id };
-        self.transitions.push(spilling);
+        self.spilling = true;
         let probe = self.hold.as_ref().and_then(|_| self.oldest_probe());
         let goes = |item: &Item| Some(item.order) != probe;
         let mut gone = self.batcher.remove_all(goes);

@@ -324,6 +324,9 @@ fn a_destination_that_is_held_for_too_long_spills_all_but_a_probe() {
     bench.read_of(A, 50, "d0");
     bench.answer_for(seconds(1), first_held);
     assert_eq!(bench.write_letters(WriteOutcome::Written), 1);
+    let spilling = Transition::Spilling { destination: DestinationId(0) };
+    let told = bench.transitions.iter().filter(|transition| **transition == spilling);
+    assert_eq!(told.count(), 1, "a hold tells of it once");
     bench.wait_for_request();
     assert_eq!(ids(&bench.answer(accept)), ["0:d0"]);
     assert_eq!((bench.holds(), bench.outstanding(), bench.bytes_kept()), (vec![], 0, 0));
