@@ -2,8 +2,6 @@
 //!
 //! Knows nothing of what a destination's answers mean.
 
-use std::sync::Arc;
-
 use crate::core::{
     code::Code,
     destination::{Answer, DestinationId, Fitted, Request, RequestId},
@@ -116,9 +114,7 @@ impl Pipeline {
     }
 
     fn ignore(&mut self, now: Moment, record: RecordId, code: Code) {
-        let topic = self.ledger.record(record).map(|record| Arc::clone(&record.topic));
-        self.ledger.ignore(record, code);
-        if let Some(topic) = topic {
+        if let Some(topic) = self.ledger.ignore(record, code) {
             self.pass(now, &topic);
         }
     }

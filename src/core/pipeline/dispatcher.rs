@@ -44,17 +44,10 @@ use quarantine::{Cause, Next, Part, Quarantine};
 pub(super) enum Verdict {
     /// The destination accepted it.
     Accepted(RecordId),
-    /// It is to become a dead letter.
-    Refused(Refused),
-}
-
-/// An event that is to become a dead letter.
-pub(super) struct Refused {
-    pub(super) record: RecordId,
-    pub(super) event_id: Box<str>,
-    pub(super) refusal: Refusal,
-    /// Its destination was blocked for too long. That says nothing about its topic.
-    pub(super) spilled: bool,
+    /// It is refused for good.
+    Refused { record: RecordId, event_id: Box<str>, refusal: Refusal },
+    /// It is given up because the destination was blocked for too long. That says nothing about its topic.
+    Spilled { record: RecordId, event_id: Box<str>, refusal: Refusal },
 }
 
 /// Counts of events and requests since the process started.
@@ -348,10 +341,10 @@ impl Dispatcher {
     }
 
     /// Ends an event with a refusal.
-    fn refuse(&mut self, item: &Item, refusal: Refusal, spilled: bool) {
+    fn refuse(&mut self, item: &Item, refusal: Refusal) {
         self.forget(item);
         let (record, event_id) = (item.record, item.event.id.clone());
-        self.verdicts.push(Verdict::Refused(Refused { record, event_id, refusal, spilled }));
+        self.verdicts.push(Verdict::Refused { record, event_id, refusal });
     }
 
     /// An event leaves the dispatcher for good.

@@ -55,11 +55,14 @@ pub struct RecordCounts {
     pub redelivered: u64,
     /// Read after their ownership had ended, and dropped: whoever owns the partition reads them.
     pub stale: u64,
+    /// Made to wait for room at a destination.
+    pub stalled: u64,
 }
 
 /// How a record was settled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Settled {
+    pub(super) topic: Arc<str>,
     /// Whether anything of it was refused.
     pub(super) refused: bool,
 }
@@ -203,6 +206,12 @@ impl Ledger {
         }
     }
 
+    /// Makes a record wait for room, and counts it.
+    pub(super) fn stall(&mut self, id: RecordId, bytes: usize) {
+        self.counts.stalled += 1;
+        self.oblige(id, 1, bytes);
+    }
+
     /// Notes a refusal of a record or of one of its events; only the first reason is counted. Returns whether
     /// this was the first.
     pub(super) fn refuse(&mut self, id: RecordId, code: Code) -> bool {
@@ -221,22 +230,22 @@ impl Ledger {
             return None;
         }
         let refused = entry.refused;
-        self.settle(id);
+        let topic = self.settle(id)?;
         match refused {
             Some(code) => *self.counts.dead_lettered.entry(code).or_default() += 1,
             None => self.counts.accepted += 1,
         }
-        Some(Settled { refused: refused.is_some() })
+        Some(Settled { topic, refused: refused.is_some() })
     }
 
-    /// Settles a record that is ignored on purpose.
-    pub(super) fn ignore(&mut self, id: RecordId, code: Code) {
+    /// Settles a record that is ignored on purpose; returns its topic.
+    pub(super) fn ignore(&mut self, id: RecordId, code: Code) -> Option<Arc<str>> {
         *self.counts.ignored.entry(code).or_default() += 1;
-        self.settle(id);
+        self.settle(id)
     }
 
-    fn settle(&mut self, id: RecordId) {
-        let Some(entry) = self.records.remove(&id) else { return };
+    fn settle(&mut self, id: RecordId) -> Option<Arc<str>> {
+        let entry = self.records.remove(&id)?;
         self.bytes -= entry.weight;
         let (ownership, offset) = (entry.record.ownership, entry.record.offset);
         if let Some(partition) = self.partitions.get_mut(&ownership)
@@ -244,6 +253,7 @@ impl Ledger {
         {
             self.moved.insert(ownership);
         }
+        Some(Arc::clone(&entry.record.topic))
     }
 
     /// Ends an ownership and gives up its unsettled records. Returns what it had reached.

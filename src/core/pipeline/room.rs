@@ -29,7 +29,7 @@ impl Pipeline {
         if !self.stalled.contains_key(&routed.ownership) && self.has_room(now, &routed) {
             return self.admit(now, routed);
         }
-        self.ledger.oblige(routed.record, 1, routed.bytes);
+        self.ledger.stall(routed.record, routed.bytes);
         self.stalled.entry(routed.ownership).or_default().push_back(routed);
     }
 

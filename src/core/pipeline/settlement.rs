@@ -23,11 +23,14 @@ impl Pipeline {
         for verdict in verdicts {
             match verdict {
                 Verdict::Accepted(record) => self.fulfil(now, record),
-                Verdict::Refused(refused) if refused.spilled => {
-                    self.dead_letter(refused.record, refused.refusal, Some(refused.event_id));
+                // It says nothing about its topic: the circuit breaker does not count it.
+                Verdict::Spilled { record, event_id, refusal } => {
+                    if let Some((id, _)) = self.keep_dead_letter(record, refusal, Some(event_id)) {
+                        self.dead_letters.write(id);
+                    }
                 }
-                Verdict::Refused(refused) => {
-                    self.refuse(now, refused.record, refused.refusal, Some(refused.event_id));
+                Verdict::Refused { record, event_id, refusal } => {
+                    self.refuse(now, record, refusal, Some(event_id));
                 }
             }
         }
@@ -41,20 +44,22 @@ impl Pipeline {
         event_id: Option<Box<str>>,
     ) {
         let Some(record) = self.ledger.record(record_id).map(Arc::clone) else { return };
-        let first = self.ledger.refuse(record_id, refusal.code);
-        let refused = Refused { record_id, record: Arc::clone(&record), refusal, event_id };
-        let id = self.dead_letters.keep(refused);
+        let Some((id, first)) = self.keep_dead_letter(record_id, refusal, event_id) else { return };
         if self.circuit_breakers.admit(now, record_id, &record, id, first) {
             self.dead_letters.write(id);
         }
     }
 
-    /// Writes a dead letter that says nothing about its topic: the circuit breaker does not count it.
-    fn dead_letter(&mut self, record_id: RecordId, refusal: Refusal, event_id: Option<Box<str>>) {
-        let Some(record) = self.ledger.record(record_id).map(Arc::clone) else { return };
-        self.ledger.refuse(record_id, refusal.code);
-        let id = self.dead_letters.keep(Refused { record_id, record, refusal, event_id });
-        self.dead_letters.write(id);
+    /// Keeps a dead letter without writing it; returns whether it is the record's first.
+    fn keep_dead_letter(
+        &mut self,
+        record_id: RecordId,
+        refusal: Refusal,
+        event_id: Option<Box<str>>,
+    ) -> Option<(DeadLetterId, bool)> {
+        let record = self.ledger.record(record_id).map(Arc::clone)?;
+        let first = self.ledger.refuse(record_id, refusal.code);
+        Some((self.dead_letters.keep(Refused { record_id, record, refusal, event_id }), first))
     }
 
     pub(super) fn dead_letter_finished(&mut self, now: Moment, id: DeadLetterId, outcome: WriteOutcome) {
@@ -64,11 +69,9 @@ impl Pipeline {
     }
 
     pub(super) fn fulfil(&mut self, now: Moment, record: RecordId) {
-        let topic = self.ledger.record(record).map(|record| Arc::clone(&record.topic));
-        let settled = self.ledger.fulfil(record);
         // A refused record was counted by the circuit breaker when it was refused.
-        if let (Some(topic), Some(false)) = (topic, settled.map(|settled| settled.refused)) {
-            self.pass(now, &topic);
+        if let Some(settled) = self.ledger.fulfil(record).filter(|settled| !settled.refused) {
+            self.pass(now, &settled.topic);
         }
     }
 

@@ -153,7 +153,7 @@ impl Dispatcher {
                 Judgement::Again(item, None)
             }
             Outcome::Refused(refusal) | Outcome::EndpointRefused(refusal) => {
-                self.refuse(&item, refusal, false);
+                self.refuse(&item, refusal);
                 Judgement::Final
             }
             Outcome::Throttled => {

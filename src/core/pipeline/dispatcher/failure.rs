@@ -120,7 +120,7 @@ impl Dispatcher {
         let stuck_since = *item.past.stuck_since.get_or_insert(now);
         if self.give_up.is_some_and(|limit| now.since(stuck_since) >= limit) {
             let message = format!("given up: kept failing ({code}) while other events were taken");
-            self.refuse(&item, Refusal { code: Code("given_up"), message }, false);
+            self.refuse(&item, Refusal { code: Code("given_up"), message });
             return Judgement::Final;
         }
         if self.stuck.is_empty() {

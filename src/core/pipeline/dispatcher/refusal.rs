@@ -42,7 +42,7 @@ impl Dispatcher {
             let guilty = self.quarantine.accuse(Accused { endpoint_id, item, refusal });
             return self.convict(guilty);
         }
-        self.refuse(&item, refusal, false);
+        self.refuse(&item, refusal);
         self.put_back(&endpoint_id, from, 1, Vec::new(), Block::Free);
     }
 
@@ -69,7 +69,7 @@ impl Dispatcher {
     /// These refusals are final.
     pub(super) fn convict(&mut self, guilty: Vec<Accused>) {
         for Accused { endpoint_id, item, refusal } in guilty {
-            self.refuse(&item, refusal, false);
+            self.refuse(&item, refusal);
             self.batcher.unquarantine(&endpoint_id, 1, Vec::new(), Block::Free);
         }
     }

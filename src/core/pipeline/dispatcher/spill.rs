@@ -9,7 +9,7 @@ use crate::core::{
     event::Refusal,
     pipeline::{
         dispatcher::{
-            Dispatcher,
+            Dispatcher, Verdict,
             endpoint_queue::{Block, Item},
         },
         transition::Transition,
@@ -53,7 +53,9 @@ impl Dispatcher {
             self.counts.events_spilled += 1;
             let message = "the destination has not taken events for longer than spill.after".to_owned();
             let refusal = Refusal { code: Code("spilled"), message };
-            self.refuse(&item, refusal, true);
+            self.forget(&item);
+            let (record, event_id) = (item.record, item.event.id.clone());
+            self.verdicts.push(Verdict::Spilled { record, event_id, refusal });
         }
         self.full_since = None;
         self.close_quarantine(now);

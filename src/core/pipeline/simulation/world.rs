@@ -12,7 +12,7 @@ use super::seconds;
 use crate::core::{
     dead_letter::{DeadLetter, DeadLetterId},
     destination::{Request, RequestId},
-    pipeline::{Action, Input, Pipeline, Transition},
+    pipeline::{Action, Input, Pipeline},
     record::Ownership,
     session_table::WriteId,
     source::{Commit, Paused},
@@ -336,9 +336,18 @@ impl World {
     }
 
     fn handle(&mut self, input: Input) {
-        self.spilling.clear();
+        let spilled = |world: &Self| -> Vec<u64> {
+            world.pipeline.dispatchers.iter().map(|(_, it)| it.counts().events_spilled).collect()
+        };
+        let before = spilled(self);
         self.pipeline.handle(self.now, input);
-        self.has_stalled |= !self.pipeline.stalled.is_empty();
+        self.spilling.clear();
+        for (destination, (before, after)) in before.into_iter().zip(spilled(self)).enumerate() {
+            if after > before {
+                self.check_spilling(destination);
+            }
+        }
+        self.has_stalled |= self.pipeline.ledger.counts().stalled > 0;
         for action in self.pipeline.actions().collect::<Vec<_>>() {
             match action {
                 Action::Send(request) => self.check_request(request),
@@ -352,9 +361,6 @@ impl World {
                 Action::Release { ownerships, commits } => self.release(&ownerships, commits),
                 Action::Rewind(_) => panic!("invariant 12: a tail is void, and no log has changed"),
                 Action::Pause(paused) => self.paused = paused,
-                Action::Transition(Transition::Spilling { destination }) => {
-                    self.check_spilling(usize::from(destination.0));
-                }
                 Action::Transition(_) => {}
                 Action::WriteEntries(id, entries) => self.write(id, &entries),
                 Action::Stopped => self.stopped = true,

@@ -106,6 +106,11 @@ impl Families<'_> {
             counts.stale,
         );
         page.counter(
+            "pinpoint_sidecar_records_stalled_total",
+            "Records that had to wait, with their partition, for room at a destination.",
+            counts.stalled,
+        );
+        page.counter(
             "pinpoint_sidecar_records_settled_before_total",
             "Records that the partition's former owner had settled, by its last commit; nothing of them is sent.",
             counts.settled_before,

@@ -127,6 +127,7 @@ fn records() -> RecordCounts {
         ignored: codes([("activity", 100), ("tombstone", 10)]),
         dead_lettered: codes([("not_json", 20), ("validation_exception", 5)]),
         settled_before: 40,
+        stalled: 6,
         released: 35,
         redelivered: 8,
         stale: 2,

@@ -167,14 +167,8 @@ impl World {
         let Some(owned) = self.owned.remove(&ownership) else { return };
         self.ended.insert(ownership);
         self.barrier.retain(|gated| gated.ownership != ownership);
-        let several = self.settings.has_several();
-        for (key, lane) in &mut self.lanes {
-            let before = lane.len();
+        for lane in self.lanes.values_mut() {
             lane.retain(|tag| place(tag).0 != owned.log);
-            // Its events may have waited for room until now, and their snapshots with them.
-            if several && lane.len() < before {
-                self.newest.remove(key);
-            }
         }
         // Whoever reads them again sends them for the first time.
         self.sent.retain(|(_, tag), _| place(tag).0 != owned.log);
