@@ -30,7 +30,6 @@ use crate::core::{
     units::Switch,
 };
 
-mod acks;
 mod backpressure;
 mod circuit_breaker;
 pub mod config;
@@ -54,6 +53,7 @@ mod tail;
 #[cfg(test)]
 pub(crate) mod tests;
 mod transition;
+mod writes;
 
 pub use dispatcher::{DispatcherConfig, SendCounts};
 pub use jitter::Jitter;

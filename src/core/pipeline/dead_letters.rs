@@ -11,11 +11,11 @@ use crate::core::{
     dead_letter::{DeadLetter, DeadLetterId},
     event::Refusal,
     pipeline::{
-        acks::{Acks, Finished, Held},
         jitter::Jitter,
         ledger::RecordId,
         message::Action,
         transition::Transition,
+        writes::{Finished, Held, Writes},
     },
     record::{Ownership, Record},
     time::Moment,
@@ -33,7 +33,7 @@ pub(super) struct Refused {
 
 /// All dead letters that are not acknowledged yet.
 pub(super) struct DeadLetters {
-    writes: Acks<Refused>,
+    writes: Writes<Refused>,
     output: Vec<Action>,
     /// Whether [`held`](Self::held) may have changed since this was last asked.
     changed: bool,
@@ -41,7 +41,7 @@ pub(super) struct DeadLetters {
 
 impl DeadLetters {
     pub(super) fn new(backoff: Backoff, jitter: Jitter) -> Self {
-        Self { writes: Acks::new(backoff, jitter), output: Vec::new(), changed: false }
+        Self { writes: Writes::new(backoff, jitter), output: Vec::new(), changed: false }
     }
 
     /// Takes over a refusal without writing it; [`write`](Self::write) does that.

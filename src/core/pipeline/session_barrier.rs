@@ -12,11 +12,11 @@ use crate::core::{
     code::Code,
     event::Mapped,
     pipeline::{
-        acks::{Acks, Finished},
         jitter::Jitter,
         ledger::RecordId,
         message::Action,
         transition::Transition,
+        writes::{Finished, Writes},
     },
     record::Ownership,
     session_table::{Entry, WriteId},
@@ -35,7 +35,7 @@ pub(super) struct Waiting {
 
 /// All records that wait, and the writes that they wait for.
 pub(super) struct SessionBarrier {
-    writes: Acks<Vec<Entry>>,
+    writes: Writes<Vec<Entry>>,
     queue: VecDeque<Place>,
     last_write: u64,
     events: usize,
@@ -52,11 +52,11 @@ struct Place {
 
 impl SessionBarrier {
     /// Bytes that a place takes, besides its content.
-    pub(super) const PLACE: usize = size_of::<Place>() + Acks::<Vec<Entry>>::WRITE;
+    pub(super) const PLACE: usize = size_of::<Place>() + Writes::<Vec<Entry>>::WRITE;
 
     pub(super) fn new(backoff: Backoff, jitter: Jitter) -> Self {
         Self {
-            writes: Acks::new(backoff, jitter),
+            writes: Writes::new(backoff, jitter),
             queue: VecDeque::new(),
             last_write: 0,
             events: 0,

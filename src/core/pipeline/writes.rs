@@ -12,7 +12,7 @@ use crate::core::{
 };
 
 /// All writes of one kind that are not acknowledged yet, by ascending numbers.
-pub(super) struct Acks<T> {
+pub(super) struct Writes<T> {
     backoff: Backoff,
     jitter: Jitter,
     next: u64,
@@ -58,7 +58,7 @@ pub(super) enum Finished<T> {
     Stale,
 }
 
-impl<T> Acks<T> {
+impl<T> Writes<T> {
     /// Bytes that a write takes, besides its content.
     pub(super) const WRITE: usize = size_of::<Write<T>>();
 
