@@ -1,4 +1,4 @@
-//! What decides: pure code that is told what happened and answers what to do.
+//! The pure code that makes all decisions: it takes in what happened and returns what to do.
 //!
 //! Knows nothing of tokio, rdkafka, AWS, HTTP, the environment and logging, and reads no clock.
 

@@ -1,23 +1,23 @@
-//! The backoff of waits before something is tried again.
+//! The waits before something is tried again.
 //!
-//! The only file that names `backoff` (unmaintained, RUSTSEC-2025-0012; chosen by the product's owner).
-//! Its `ExponentialBackoff` reads a clock and a random number whenever it is asked, so it is asked once,
-//! here, before anything starts, with the random part switched off. The pure part indexes what came out
-//! and multiplies by the random number it is handed ("full jitter").
+//! Only this file names `backoff` (unmaintained, RUSTSEC-2025-0012; chosen by the product's owner). Its
+//! `ExponentialBackoff` reads a clock and a random number at each call, so it is called here, once, before
+//! anything starts, with its random part switched off. The pure part then indexes the results and multiplies
+//! them by a random number that the caller passes in ("full jitter").
 
 use std::time::Duration;
 
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder, backoff::Backoff as _};
 
-/// The longest waits before the first, second, … time that something is tried again; the last one holds
-/// for all that follow.
+/// The upper bounds of the waits before the first, second, … retry. The last one applies to all further
+/// retries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backoff {
     waits: Vec<Duration>,
 }
 
 impl Backoff {
-    /// The backoff that starts at `initial` and doubles until it reaches `max`.
+    /// A backoff that starts at `initial` and doubles until it reaches `max`.
     #[must_use]
     pub fn new(initial: Duration, max: Duration) -> Self {
         let mut backoff: ExponentialBackoff = ExponentialBackoffBuilder::new()
@@ -28,28 +28,29 @@ impl Backoff {
             .with_max_elapsed_time(None)
             .build();
         let mut waits: Vec<Duration> = Vec::new();
-        // 64 doublings take a nanosecond past a thousand years, so the loop ends at `max` long before.
+        // 64 doublings turn a nanosecond into more than a thousand years, so the loop reaches `max` long
+        // before.
         while waits.len() < 64 && waits.last().is_none_or(|last| *last < max) {
             waits.extend(backoff.next_backoff());
         }
         Self { waits }
     }
 
-    /// How long to wait after `failures` failures in a row (1 is the first), with `jitter` (0 to 1)
-    /// drawn by the caller: a random part of the longest wait.
+    /// How long to wait after `failures` failures in a row (1 is the first): a random part of the upper
+    /// bound, given by `jitter` (0 to 1), which the caller draws.
     #[must_use]
     pub fn wait(&self, failures: u32, jitter: f64) -> Duration {
         self.longest(failures).mul_f64(jitter.clamp(0.0, 1.0))
     }
 
-    /// The longest wait after `failures` failures in a row.
+    /// The upper bound of the wait after `failures` failures in a row.
     #[must_use]
     pub fn longest(&self, failures: u32) -> Duration {
         let index = usize::try_from(failures.saturating_sub(1)).unwrap_or(usize::MAX);
         (self.waits.get(index).or(self.waits.last())).copied().unwrap_or_default()
     }
 
-    /// The longest wait of all.
+    /// The upper bound of all waits.
     #[must_use]
     pub fn max(&self) -> Duration {
         self.waits.last().copied().unwrap_or_default()

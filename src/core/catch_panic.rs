@@ -1,7 +1,7 @@
-//! Panics of others' code that a record could cause, caught.
+//! Catches panics that a record could cause in other people's code.
 //!
-//! A panic anywhere ends the process, by a hook; but no record may end it. The hook asks
-//! [`are_caught`], and leaves those alone that are.
+//! A hook ends the process at any panic, but no record may end it. The hook asks [`are_caught`] and ignores
+//! panics that are.
 
 use std::{
     cell::Cell,
@@ -12,7 +12,7 @@ thread_local! {
     static CAUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What `read` says, or nothing where it panics. It must leave nothing half done.
+/// The result of `read`, or `None` if it panics. `read` must leave nothing half done.
 pub fn caught<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
     CAUGHT.set(true);
     let read = panic::catch_unwind(AssertUnwindSafe(read));
@@ -20,7 +20,7 @@ pub fn caught<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
     read.ok().flatten()
 }
 
-/// Whether a panic of this thread, now, would be caught.
+/// Whether a panic of this thread would now be caught.
 #[must_use]
 pub fn are_caught() -> bool {
     CAUGHT.get()

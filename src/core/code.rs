@@ -1,11 +1,11 @@
-//! Codes: the only text about a failure that logs, labels and `/status` show.
+//! Codes are the only text about a failure that logs, labels and `/status` show.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// A reason or an error code in our own words (`snake_case`) or one that AWS documents: safe in logs,
-/// in `/status` and as a metric's label, because it can hold nothing that a record or an answer said.
+/// A reason or an error code, either our own (`snake_case`) or one that AWS documents. It is safe in logs, in
+/// `/status` and as the label of a metric, because it can hold no text of a record or an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Code(pub &'static str);
 

@@ -1,4 +1,4 @@
-//! The edge to the dead letters: the original record, and why it could not be delivered.
+//! The edge to the dead letters: original records, each with the reason why it could not be delivered.
 //!
 //! Knows nothing of policy: the pipeline decides what becomes a dead letter, and when to write it again.
 
@@ -22,7 +22,7 @@ pub struct DeadLetter {
     pub event_id: Option<Box<str>>,
 }
 
-/// Where dead letters go. The implementation reports each outcome through the channel that it was made with.
+/// Where dead letters go. An implementation reports each outcome through the channel it was created with.
 pub trait DeadLetters {
     /// Begins to write; never blocks.
     fn write(&mut self, dead_letter: DeadLetter);

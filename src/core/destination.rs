@@ -1,8 +1,8 @@
-//! The seam for destinations: a kind is an encoder, which is pure, and a sender, which makes one attempt.
+//! The seam for destinations. A kind is an encoder, which is pure, and a sender, which makes one attempt.
 //!
-//! The dispatcher of a destination asks its encoder what a request may hold and what its service takes of an
-//! event; the runner hands the request to the sender and reports the answer. Knows nothing of retries and
-//! offsets, nor of how any service writes these things down: only the kind's own folder does.
+//! The dispatcher of a destination asks its encoder what a request may hold and which events its service
+//! takes; the runner hands the request to the sender and reports the answer. Knows nothing of retries and
+//! offsets, nor of any service's format, which only the kind's own folder knows.
 
 use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -13,15 +13,14 @@ use crate::core::{
     event::{AppEvent, Delivery, Endpoint, EndpointId, Refusal},
 };
 
-/// The place of a destination in the configuration.
+/// The index of a destination in the configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DestinationId(pub u16);
 
-/// Identifies a request in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// A request to send: up to 100 events over many endpoints, each endpoint once.
+/// A request to send, with up to 100 events on many endpoints, each endpoint once.
 #[derive(Clone)]
 pub struct Request {
     /// The id under which its answer is reported.
@@ -31,76 +30,71 @@ pub struct Request {
     pub endpoints: Vec<EndpointBatch>,
 }
 
-/// The events of one endpoint in a request.
 #[derive(Clone)]
 pub struct EndpointBatch {
-    /// The endpoint's id.
     pub endpoint_id: EndpointId,
-    /// The newest that is known of the endpoint; empty when the endpoint was refused before.
+    /// The newest snapshot of the endpoint; empty if the endpoint was refused before.
     pub endpoint: Arc<Endpoint>,
-    /// The events, in order; no id twice.
+    /// The events in order, without duplicate ids.
     pub events: Vec<Arc<AppEvent>>,
 }
 
-/// What an attempt came to.
+/// The result of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The destination spoke of each event.
+    /// The destination answered for each event.
     Results {
-        /// One for each event, in the order of the request (endpoint by endpoint).
+        /// One outcome for each event, in the order of the request (endpoint by endpoint).
         outcomes: Vec<Outcome>,
-        /// The codes of endpoints whose change was refused while their events were accepted.
+        /// The codes of endpoints whose update was refused while their events were accepted.
         endpoints_refused: Vec<Code>,
     },
-    /// The whole request was refused because of what is in it (400, 413).
+    /// The whole request was refused because of its content (400, 413).
     Refused(Refusal),
-    /// Throttled: the whole quota domain sends too fast (429).
+    /// The whole quota domain sends too fast (429).
     Throttled {
-        /// How long the answer asks to wait, where it does.
+        /// How long the answer asks to wait, if it does.
         retry_after: Option<Duration>,
     },
-    /// The set-up is wrong, or the answer is not understood: not the events' fault, hold.
+    /// The set-up is wrong, or the answer is not understood. The events are not at fault, so hold them.
     Hold(Code),
-    /// Nobody knows whether the events were taken (5xx, time-out, connection error, broken answer).
+    /// It is not known whether the events were accepted (5xx, time-out, connection error, broken answer).
     Unknown {
-        /// How it failed.
         code: Code,
-        /// How long the answer asks to wait, where it does (`Retry-After`).
+        /// How long the answer asks to wait (`Retry-After`), if it does.
         retry_after: Option<Duration>,
     },
 }
 
 impl Answer {
-    /// Nobody knows, and the answer does not ask to wait.
+    /// An unknown result whose answer does not ask to wait.
     #[must_use]
     pub fn unknown(code: Code) -> Self {
         Self::Unknown { code, retry_after: None }
     }
 }
 
-/// What became of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Taken.
     Accepted,
-    /// Not taken, or not mentioned: send it again.
+    /// The event was not accepted, or not mentioned: send it again.
     Again(Code),
-    /// Not taken because of throttling: send it again, slower.
+    /// The event was not accepted because of throttling: send it again, more slowly.
     Throttled,
-    /// Never valid.
+    /// The event is invalid and will never be accepted.
     Refused(Refusal),
-    /// Spoiled by its endpoint: once more with an empty endpoint.
+    /// The event was refused because of its endpoint: send it once more with an empty endpoint.
     EndpointRefused(Refusal),
 }
 
 /// What one request may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestLimits {
-    /// Events over all endpoints.
+    /// The number of events on all endpoints.
     pub events: usize,
-    /// Bytes of the whole body.
+    /// The size of the whole body.
     pub bytes: usize,
-    /// Bytes of a body that belong to no event.
+    /// The bytes of a body that belong to no event.
     pub overhead: usize,
 }
 
@@ -108,11 +102,11 @@ pub struct RequestLimits {
 #[derive(Clone)]
 pub struct Fitted {
     pub delivery: Delivery,
-    /// The most bytes that it takes of a request, with what its record states about the endpoint.
+    /// The most bytes that it adds to a request, including what its record states about the endpoint.
     pub bytes: usize,
 }
 
-/// What the limits of a service cost, in values, by field.
+/// How many values were cut or left out because of a service's limits, by field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldCounts {
     pub shortened: BTreeMap<&'static str, u64>,
@@ -130,7 +124,7 @@ impl FieldCounts {
         add(&mut self.left_out, &other.left_out);
     }
 
-    /// Nothing yet, with an entry for each of `fields`, so that metrics show them from the start.
+    /// Zero counts, with an entry for each of `fields`, so that metrics show them from the start.
     #[must_use]
     pub fn new(fields: &[&'static str]) -> Self {
         let zeros: BTreeMap<_, _> = fields.iter().map(|field| (*field, 0)).collect();
@@ -148,45 +142,45 @@ impl FieldCounts {
 
 /// The pure side of a destination.
 pub trait Encoder {
-    /// The most that one request may hold, whatever the configuration allows.
+    /// What one request may hold at most, whatever the configuration allows.
     fn limits(&self) -> RequestLimits;
 
     /// The fields that [`Encoder::fit`] counts.
     fn fields(&self) -> &'static [&'static str];
 
-    /// Cuts the values that the service would refuse, or leaves them out, and counts them by field. The
-    /// event is copied only if something changes and others share it. Fitting an event again changes nothing.
+    /// Cuts the values that the service would refuse, or leaves them out, and counts them by field. The event
+    /// is copied only if it changes and is shared. Fitting an event twice is the same as fitting it once.
     ///
     /// # Errors
-    /// If the service never takes such an event. This concerns no other destination.
+    /// If the service never takes such an event. Other destinations are not affected.
     fn fit(&self, delivery: Delivery, counts: &mut FieldCounts) -> Result<Fitted, Refusal>;
 
     /// Adds what a newer event states about an endpoint to its snapshot, field by field, and returns how many
-    /// bytes of a request the snapshot then takes. If it would be too large, only the newer one is kept.
-    /// Both have been fitted.
+    /// bytes of a request the snapshot then takes. If it would be too large, only the newer one is kept. Both
+    /// must have been fitted.
     fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize;
 
     /// The body of a request of fitted events.
     fn body(&self, request: &Request) -> Vec<u8>;
 
-    /// A request for people: headings, each with a JSON object.
+    /// A request in a form for people: headings, each with a JSON object.
     fn outline(&self, request: &Request) -> Vec<(String, Value)> {
         vec![("request".to_owned(), serde_json::from_slice(&self.body(request)).unwrap_or_default())]
     }
 }
 
-/// An answer that is on its way.
+/// An attempt that is in progress.
 pub type Sending = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
-/// The impure side of a destination: one attempt at one request.
+/// The impure side of a destination, which makes one attempt at one request.
 pub trait Sender {
-    /// Prepares what the first requests would all wait for, such as credentials: they would then go out at
-    /// the same moment, over the quota. A failure shows in the first answer.
+    /// Prepares what all first requests would wait for, such as credentials. Otherwise they would all start
+    /// at the same moment, over the quota. A failure shows in the first answer.
     fn prepare(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async {})
     }
 
-    /// Sends a request once. Never fails: whatever goes wrong is an [`Answer`].
+    /// Sends a request once. It never fails: whatever goes wrong is an [`Answer`].
     fn send(&self, request: Request) -> Sending;
 }
 
@@ -194,7 +188,7 @@ pub trait Sender {
 pub(crate) mod tests {
     use super::*;
 
-    /// Takes every event whole, as large as the function says.
+    /// Takes every event whole, with the size that the function returns.
     pub(crate) struct Whole(pub(crate) fn(&Delivery) -> usize);
 
     impl Encoder for Whole {

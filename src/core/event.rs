@@ -1,33 +1,26 @@
-//! App events and the endpoints they belong to: what the mapping produces and a destination delivers.
+//! App events and the endpoints they belong to, which the mapping produces and a destination delivers.
 //!
-//! Knows nothing of identity providers, of Kafka, or of how a destination writes these down.
+//! Knows nothing of identity providers, of Kafka, or of the format of any destination.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
 use crate::core::{code::Code, time::Timestamp};
 
 /// The seven event types that an identity provider sends. Pinpoint accepts any other name, but its charts
-/// never show the event, so no other can be made.
+/// never show such an event, so no other type exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EventType {
-    /// `_userauth.sign_in`
     SignIn,
-    /// `_userauth.sign_up`
     SignUp,
-    /// `_userauth.auth_fail`
     AuthFail,
-    /// `_session.start`
     SessionStart,
-    /// `_session.stop`
     SessionStop,
-    /// `_session.pause`
     SessionPause,
-    /// `_session.resume`
     SessionResume,
 }
 
 impl EventType {
-    /// All seven, in the order of their declaration.
+    /// All types, in the order of their declaration.
     pub const ALL: [Self; 7] = [
         Self::SignIn,
         Self::SignUp,
@@ -38,7 +31,6 @@ impl EventType {
         Self::SessionResume,
     ];
 
-    /// The name on the wire.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -56,20 +48,20 @@ impl EventType {
 /// Why a record or an event can never be delivered.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// The reason, for labels and logs.
+    /// The reason in short, for labels and logs.
     pub code: Code,
     /// The reason at length, for the dead letter alone: it may quote the destination's answer.
     pub message: String,
 }
 
-/// Shows the code only: the message may quote an answer.
+/// Shows only the code, because the message may quote an answer.
 impl fmt::Debug for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Refusal").field(&self.code).finish()
     }
 }
 
-/// The id of an endpoint: 32 hex digits from the mapping; opaque to everything after it.
+/// The id of an endpoint: 32 hex digits from the mapping, opaque to everything after it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndpointId(pub Arc<str>);
 
@@ -82,19 +74,17 @@ impl fmt::Debug for EndpointId {
 /// One app event. `Debug` is not derived: events hold personal data.
 #[derive(Clone, PartialEq)]
 pub struct AppEvent {
-    /// The event's id within its endpoint: the source event's id and the output's slot.
+    /// The event's id within its endpoint: the source event's id and the slot of this event.
     pub id: Box<str>,
-    /// What happened.
     pub event_type: EventType,
-    /// When it happened.
     pub timestamp: Timestamp,
-    /// The session it belongs to, where its start is known.
+    /// The session it belongs to, if the session's start is known.
     pub session: Option<Session>,
-    /// No value is empty.
+    /// The event's attributes. No value is empty.
     pub attributes: Vec<Attribute>,
-    /// Metrics; a value that is no number is NaN.
+    /// Metrics. A value that is not a number is NaN.
     pub metrics: Vec<(Cow<'static, str>, f64)>,
-    /// The application it is reported for.
+    /// The application that the event is reported for.
     pub app: Option<Arc<App>>,
 }
 
@@ -102,10 +92,9 @@ pub struct AppEvent {
 /// many events of one record.
 pub type Attribute = (Cow<'static, str>, Arc<str>);
 
-/// A text that may not be stated; no text that is stated is empty.
+/// A text that may be absent. It is never empty.
 pub type Text = Option<Box<str>>;
 
-/// The application that an event is reported for.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct App {
     pub title: Text,
@@ -113,34 +102,30 @@ pub struct App {
     pub package_name: Text,
 }
 
-/// The session an event belongs to.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Session {
     /// The provider's session id, opaque.
     pub id: Box<str>,
-    /// When it started.
     pub start: Timestamp,
-    /// When it ended or paused, and how long it had lasted in milliseconds.
+    /// When it ended or paused, and how many milliseconds it had lasted.
     pub stop: Option<(Timestamp, i64)>,
 }
 
-/// What is known of an endpoint; a field that is left out stays as it is at the destination. The mapping
-/// states values as it finds them: each destination cuts its own copy.
+/// What is known of an endpoint. An absent field stays as it is at the destination. The mapping states values
+/// as it finds them; each destination cuts its own copy.
 #[derive(Clone, Default, PartialEq)]
 pub struct Endpoint {
     /// The user's stable id at the provider.
     pub user_id: Text,
     pub user_attributes: BTreeMap<Box<str>, Vec<Box<str>>>,
-    /// E-mail address, telephone number or token.
+    /// An e-mail address, a telephone number or a token.
     pub address: Text,
     /// The kind of the address, in Pinpoint's words (`EMAIL`, `SMS`, …).
     pub channel_type: Text,
     pub attributes: BTreeMap<Box<str>, Vec<Box<str>>>,
-    /// `NONE` or `ALL`, only where the source states it.
+    /// `NONE` or `ALL`, present only if the source states it.
     pub opt_out: Text,
-    /// The device and its software.
     pub demographic: Option<Box<Demographic>>,
-    /// Where the endpoint is.
     pub location: Option<Box<Location>>,
 }
 
@@ -157,33 +142,33 @@ pub struct Demographic {
     pub timezone: Text,
 }
 
-/// Where an endpoint is.
+/// The location of an endpoint.
 #[derive(Clone, Default, PartialEq)]
 pub struct Location {
     pub city: Text,
-    /// A code of ISO 3166-1 in capitals, or whatever else the source states.
+    /// An ISO 3166-1 code in capitals, or whatever else the source states.
     pub country: Text,
     pub postal_code: Text,
     pub region: Text,
-    /// In degrees, as the source states them.
+    /// In degrees, as the source states it.
     pub latitude: Option<f64>,
     pub longitude: Option<f64>,
 }
 
-/// What a route may select an event by.
+/// What routes may select an event by.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Origin {
     pub provider: Box<str>,
     pub realm_id: Text,
     pub realm_name: Text,
-    /// The client that the session was opened for where that is known, else the event's own.
+    /// The client that the session was opened for, if known; otherwise the event's own client.
     pub client: Text,
 }
 
 /// An app event on its way to an endpoint.
 #[derive(Clone)]
 pub struct Delivery {
-    /// Where it came from; only if routes ask for it.
+    /// Where the event came from; present only if routes need it.
     pub origin: Option<Arc<Origin>>,
     pub endpoint_id: EndpointId,
     /// What the event's record states about the endpoint.
@@ -193,18 +178,17 @@ pub struct Delivery {
 
 /// What a record becomes.
 pub enum Mapped {
-    /// App events, at least one, in the order in which they are to be sent.
+    /// The record becomes at least one app event, in the order in which they are to be sent.
     Deliver(Vec<Delivery>),
-    /// App events of one part of the record; another part cannot be read.
+    /// One part of the record becomes app events; another part cannot be read.
     Partly(Vec<Delivery>, Refusal),
-    /// Nothing, on purpose.
+    /// The record deliberately becomes nothing.
     Ignored(Code),
-    /// Nothing, because the record cannot be read.
+    /// The record becomes nothing, because it cannot be read.
     Refused(Refusal),
 }
 
 impl Mapped {
-    /// How many events the record becomes.
     #[must_use]
     pub fn events(&self) -> usize {
         match self {
@@ -215,7 +199,7 @@ impl Mapped {
 }
 
 impl Delivery {
-    /// The bytes of its texts, which it keeps in memory beside a fixed part.
+    /// The size of its texts, which it keeps in memory beside a fixed part.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
         let origin = self.origin.as_ref().map_or(0, |origin| {
@@ -240,7 +224,7 @@ impl App {
         [&self.title, &self.version_code, &self.package_name]
     }
 
-    /// In the order of [`App::texts`].
+    /// The texts in the order of [`App::texts`].
     pub fn texts_mut(&mut self) -> [&mut Text; 3] {
         [&mut self.title, &mut self.version_code, &mut self.package_name]
     }
@@ -265,7 +249,7 @@ impl Demographic {
         [app_version, locale, make, model, model_version, platform, platform_version, timezone]
     }
 
-    /// In the order of [`Demographic::texts`].
+    /// The texts in the order of [`Demographic::texts`].
     pub fn texts_mut(&mut self) -> [&mut Text; 8] {
         let Self { app_version, locale, make, model, model_version, platform, platform_version, timezone } =
             self;
@@ -279,7 +263,7 @@ impl Location {
         [&self.city, &self.country, &self.postal_code, &self.region]
     }
 
-    /// In the order of [`Location::texts`].
+    /// The texts in the order of [`Location::texts`].
     pub fn texts_mut(&mut self) -> [&mut Text; 4] {
         [&mut self.city, &mut self.country, &mut self.postal_code, &mut self.region]
     }

@@ -1,9 +1,9 @@
 //! Turns identity events into app events on endpoints: the second of two steps.
 //!
-//! Knows nothing of vendors, batches, offsets and destinations: values are stated as they are found, and
-//! each destination cuts its own copy. What always holds: a record becomes the same events each time. Their
-//! ids and endpoints depend on the record alone, and their content only on the record and on what the
-//! session index holds about the session (invariant 11).
+//! Knows nothing of vendors, batches, offsets and destinations. Values are stated as they are found, and each
+//! destination truncates its own copy. A record always becomes the same events: their ids and endpoints
+//! depend on the record alone, and their content depends only on the record and on what the session index
+//! holds about the session (invariant 11).
 //!
 //! | what happened | becomes |
 //! |---|---|
@@ -14,12 +14,13 @@
 //! | session resumed, paused | `_session.resume`, `_session.pause` |
 //! | session stopped | `_session.stop`, attribute `reason`; nothing if another event had stopped it |
 //! | all sessions of a user stopped | `_session.stop` for each that is known to be open |
-//! | activity | nothing; the session stays remembered. `_session.resume` if it had been said to pause |
-//! | nothing, for too long | `_session.pause`, `_session.stop`, where that is configured |
+//! | activity | nothing, but the session stays remembered; `_session.resume` if it had been reported as paused |
+//! | no activity for too long | `_session.pause`, `_session.stop`, if that is configured |
 //!
 //! An unknown start is never invented: the stop then has no session object, but the attributes `session_id`
 //! and `session_start_unknown`. If the source does not name the session, `session_id` is missing too. A
-//! sign-in into a session that began before this process, or that it has forgotten, counts as its start.
+//! sign-in counts as the start of its session if the session began before this process or was forgotten by
+//! it.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -62,15 +63,14 @@ pub struct Mapper {
     recognised: [u64; Format::ALL.len()],
 }
 
-/// What a record becomes.
 pub struct Mapping {
     /// The app events, or the reason there are none.
     pub mapped: Mapped,
-    /// What must be in the sessions' table before the events are sent.
+    /// The entries that the session table must hold before the events are sent.
     pub entries: Vec<Entry>,
 }
 
-/// What the mapping counts; all but `sessions` only grow.
+/// What the mapping counts. All counts but `sessions` only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MappingCounts {
     /// Sessions that are remembered now.
@@ -83,27 +83,27 @@ pub struct MappingCounts {
     pub session_start_unknown: u64,
     /// Openings of sessions whose owner is too long to be remembered.
     pub owners_left_out: u64,
-    /// Openings of sessions for which another replica's earlier one stands now: both went out as starts.
+    /// Openings that an earlier one of another replica replaced: both were sent as starts.
     pub openings_replaced: u64,
-    /// Closings of sessions for which another replica's earlier one stands now: both went out as stops.
+    /// Closings that an earlier one of another replica replaced: both were sent as stops.
     pub closings_replaced: u64,
-    /// Entries of the sessions' table that this version cannot read.
+    /// Entries of the session table that this version cannot read.
     pub entries_unreadable: u64,
-    /// Records whose own time could not be read, so that the record's timestamp stands in for it.
+    /// Records whose own time could not be read, so the record's timestamp was used.
     pub time_fallback: u64,
-    /// Records by the format that they were read as, in the order of [`Format::ALL`].
+    /// Records by the format in which they were read, in the order of [`Format::ALL`].
     pub recognised: [u64; Format::ALL.len()],
 }
 
 impl MappingCounts {
-    /// Records by the name of the format that they were read as.
+    /// Records by the name of the format in which they were read.
     pub fn formats(&self) -> impl Iterator<Item = (&'static str, u64)> {
         Format::ALL.map(Format::name).into_iter().zip(self.recognised)
     }
 }
 
 impl Mapper {
-    /// A mapper that remembers no session yet.
+    /// A mapper that remembers no sessions yet.
     #[must_use]
     pub fn new(decoder: Decoder, config: &SessionsConfig) -> Self {
         Self {
@@ -116,8 +116,8 @@ impl Mapper {
         }
     }
 
-    /// Shares the mapper's sessions with other replicas: [`Mapping::entries`] are for them, and theirs go to
-    /// [`Mapper::learn`].
+    /// Shares the mapper's sessions with other replicas. [`Mapping::entries`] are sent to them, and theirs
+    /// are passed to [`Mapper::learn`].
     #[must_use]
     pub fn sharing(mut self) -> Self {
         self.sessions.share();
@@ -130,13 +130,13 @@ impl Mapper {
         Self { additions, ..self }
     }
 
-    /// Tells the time of the process's clock. It never changes the time of an event; it only keeps sessions
-    /// from counting as idle because a clock elsewhere is ahead.
+    /// Sets the current time of the process's wall clock. It never changes the time of an event; it only
+    /// keeps sessions from counting as idle because a clock elsewhere is ahead.
     pub fn tell_wall(&mut self, now: Timestamp) {
         self.sessions.tell_wall(now);
     }
 
-    /// What `record` becomes. `now` must not go back from call to call.
+    /// Maps `record`. `now` must not go back from call to call.
     pub fn map(&mut self, record: &Record, now: Moment) -> Mapping {
         let mapped = self.mapped(record, now);
         Mapping { mapped, entries: self.sessions.take_unwritten() }
@@ -175,13 +175,12 @@ impl Mapper {
         }
     }
 
-    /// Takes over an entry of the sessions' table. Returns the merged entry if the table has another one.
+    /// Takes over an entry of the session table. Returns the merged entry if it differs from the table's.
     pub fn learn(&mut self, entry: &Entry, now: Moment) -> Option<Entry> {
         self.sessions.forget_aged(now);
         self.sessions.learn(entry, now)
     }
 
-    /// What was counted until now.
     #[must_use]
     pub fn counts(&self) -> MappingCounts {
         let lost = self.sessions.counts();
@@ -269,7 +268,7 @@ impl Mapper {
         })
     }
 
-    /// When the event happened; the record's timestamp if the event has no readable time.
+    /// The time of the event, or the record's timestamp if the event has no readable time.
     fn time(&mut self, event: &IdentityEvent<'_>, record: &Record) -> Result<Timestamp, Refused> {
         if let Some(time) = event.time {
             return Ok(time);
@@ -280,7 +279,7 @@ impl Mapper {
     }
 }
 
-/// Completes the origin of a delivery: what is remembered of a session has no name of its realm.
+/// Completes the origin of a delivery, because the session index does not remember the name of the realm.
 fn name_realm(delivery: &mut Delivery, event: &IdentityEvent<'_>) {
     if let (Some(origin), Some(name)) = (&mut delivery.origin, &event.realm_name)
         && origin.realm_name.is_none()
@@ -289,7 +288,7 @@ fn name_realm(delivery: &mut Delivery, event: &IdentityEvent<'_>) {
     }
 }
 
-/// Whose endpoint the event goes to. The user may be unknown only if the sign-in failed.
+/// The owner of the endpoint that the event goes to. The user may be unknown only if the sign-in failed.
 fn endpoint_owner<'a>(event: &'a IdentityEvent<'_>) -> Result<EndpointOwner<'a>, Ignored> {
     match (&event.user, event.user_name.as_deref()) {
         (Some(user), _) => Ok(EndpointOwner::User(user)),

@@ -6,8 +6,8 @@ use std::{fmt, sync::Arc};
 
 use crate::core::time::Timestamp;
 
-/// One ownership of one partition, unique within the process. A partition that is revoked and assigned again, or
-/// whose topic was created anew, gets a new one, so that a late completion changes nothing (invariant 2).
+/// One ownership of one partition, unique within the process. A partition that is revoked and assigned again,
+/// or whose topic was created anew, gets a new one, so that a late completion changes nothing (invariant 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ownership(pub u64);
 
@@ -17,7 +17,7 @@ pub struct Assignment {
     pub ownership: Ownership,
     pub topic: Arc<str>,
     pub partition: i32,
-    /// The offset where reading begins; `None` is the first of the log.
+    /// The offset where reading begins; `None` means the beginning of the log.
     pub start: Option<i64>,
     /// What the group has committed, if reading begins there.
     pub committed: Option<CommittedPosition>,
@@ -40,30 +40,29 @@ impl Assignment {
     }
 }
 
-/// A partition of a topic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicPartition {
     pub topic: Arc<str>,
     pub partition: i32,
 }
 
-/// The name and the value.
+/// The name and the value of a header.
 pub type Header = (Box<str>, Option<Box<[u8]>>);
 
-/// A whole record, because it may have to be written to the dead letters as it came.
+/// A whole record, because it may have to be written to the dead letters unchanged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Record {
     pub ownership: Ownership,
     pub topic: Arc<str>,
     pub partition: i32,
     pub offset: i64,
-    /// `None` if the broker gave none.
+    /// `None` if the broker has set none.
     pub timestamp: Option<Timestamp>,
-    /// Publishers of identity events often write none.
+    /// The key of the record. Identity events are often published without one.
     pub key: Option<Box<[u8]>>,
-    /// `None` is a tombstone.
+    /// The value of the record; `None` is a tombstone.
     pub value: Option<Box<[u8]>>,
-    /// In their order; a name may come twice.
+    /// The headers in their order. Several may have the same name.
     pub headers: Vec<Header>,
 }
 
@@ -78,7 +77,7 @@ impl Record {
     }
 }
 
-/// Shows where the record is and how large, never its content, which is personal data.
+/// Shows the record's position and size, but never its content, which is personal data.
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record")

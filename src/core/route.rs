@@ -1,7 +1,7 @@
-//! Which destinations an app event goes to: the first route that matches says so.
+//! Which destinations an app event goes to: the first matching route decides.
 //!
-//! Each route is found by one of its conditions, the one with the rarest values, so that a thousand routes
-//! that differ in one condition cost what one costs. Knows nothing of what a destination is.
+//! Each route is indexed by one of its conditions, the one with the rarest values, so that a thousand routes
+//! that differ in one condition cost as much as one. Knows nothing of what a destination is.
 
 use std::collections::HashMap;
 
@@ -16,14 +16,13 @@ use crate::core::{
 
 pub mod config;
 
-/// Where an event goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route<'r> {
-    /// To these, at least one; each must accept it.
+    /// To these destinations, at least one. Each must accept it.
     To(&'r [DestinationId]),
-    /// Nowhere, on purpose.
+    /// Nowhere: the event is deliberately ignored.
     Ignore,
-    /// No route matches, and the configuration wants to see that.
+    /// To the dead letters: no route matches, and the configuration wants to know about it.
     DeadLetter,
 }
 
@@ -32,44 +31,43 @@ pub enum Route<'r> {
 pub struct Router {
     routes: Vec<Compiled>,
     unrouted: Unrouted,
-    /// By field and text, the routes that are found by it, in order.
+    /// By field and text, the routes that are indexed by it, in order.
     index: HashMap<Field, HashMap<Box<str>, Vec<usize>>>,
     /// The first route without conditions.
     catch_all: Option<usize>,
 }
 
-/// Everything that is wrong with the routes.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the routes have {} problems", .0.len())]
 pub struct RouteProblems(pub Vec<RouteProblem>);
 
-/// Something that is wrong with the routes; a route is named by its place in the list.
+/// A problem of the routes. A route is identified by its index in the list.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RouteProblem {
     /// There are several destinations and no routes.
     NoRoutes,
-    /// There are routes, and nothing says what becomes of an event that none matches.
+    /// There are routes, but `unrouted` is not set.
     NoUnrouted,
     /// A route names no destination.
     Nowhere { route: usize },
-    /// A route names, at this place, a destination that does not exist.
+    /// A destination that a route names, at this index, does not exist.
     Unknown { route: usize, place: usize },
     /// No route leads to the destination, or only routes after one that matches everything.
     Unreached(DestinationName),
 }
 
 impl Router {
-    /// Everything goes to the one destination.
+    /// The router that sends everything to the only destination.
     #[must_use]
     pub fn to_the_only_one() -> Self {
         let everything = Compiled { conditions: Vec::new(), to: vec![DestinationId(0)] };
         Self::of(vec![everything], Unrouted::DeadLetter)
     }
 
-    /// The router for `destinations`, whose ids are their places.
+    /// The router for `destinations`, whose ids are their indices.
     ///
     /// # Errors
-    /// With everything that is wrong with the routes.
+    /// If anything is wrong with the routes; all problems are listed.
     pub fn new(
         destinations: &[DestinationName],
         routes: &[RouteConfig],
@@ -93,7 +91,7 @@ impl Router {
         self.routes.iter().flat_map(|route| &route.conditions).any(|(field, _)| of_origin(field))
     }
 
-    /// Where an event of a record of `topic` goes.
+    /// Where an event goes that comes from a record of `topic`.
     #[must_use]
     pub fn route(&self, topic: &str, origin: Option<&Origin>, event_type: EventType) -> Route<'_> {
         let subject = Subject { topic, origin, event_type };
@@ -126,7 +124,7 @@ impl Router {
         Self { routes, unrouted, index, catch_all }
     }
 
-    /// The routes that may match, by each text of `subject` that leads to some.
+    /// The routes that may match: for each text of `subject`, those indexed by it.
     fn found<'s>(&'s self, subject: &'s Subject<'_>) -> impl Iterator<Item = &'s [usize]> {
         self.index.iter().flat_map(|(field, by_text)| {
             let texts = subject.texts(*field).into_iter().flatten();
@@ -135,7 +133,7 @@ impl Router {
     }
 }
 
-/// A route whose conditions are sorted texts and whose destinations have been found.
+/// A route with its conditions as sorted texts and its destinations as ids.
 #[derive(Debug)]
 struct Compiled {
     conditions: Vec<(Field, Vec<Box<str>>)>,
@@ -175,7 +173,7 @@ impl Compiled {
     }
 }
 
-/// What a condition is about.
+/// The field that a condition tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Field {
     Realm,
@@ -185,7 +183,7 @@ enum Field {
     Event,
 }
 
-/// What routes look at.
+/// The properties of an event that routes test.
 struct Subject<'s> {
     topic: &'s str,
     origin: Option<&'s Origin>,
@@ -193,7 +191,7 @@ struct Subject<'s> {
 }
 
 impl<'s> Subject<'s> {
-    /// The texts of which one must be among those of a condition.
+    /// The texts of a field. A condition holds if it lists one of them.
     fn texts(&self, field: Field) -> [Option<&'s str>; 2] {
         let origin = self.origin;
         match field {

@@ -1,6 +1,6 @@
-//! The edge to the source of records: what it reports, and the commands that it follows.
+//! The edge to the source of records: the events that it reports, and the commands that it follows.
 //!
-//! Knows nothing of the content of records, and of what is settled.
+//! Knows nothing of the content of records, and of which are settled.
 
 use std::{future::Future, sync::Arc};
 
@@ -12,24 +12,24 @@ use crate::core::{
 /// What happened at the source, in this order.
 #[derive(Debug)]
 pub enum SourceEvent {
-    /// Each assignment begins a new ownership, whose records follow.
+    /// Partitions were assigned. Each assignment begins a new ownership, whose records follow.
     Assigned(Vec<Assignment>),
-    /// The subscribed topics that exist, with the number of partitions of each.
+    /// The subscribed topics that exist, with their numbers of partitions.
     Topics(Vec<(Arc<str>, usize)>),
     /// Records of any ownerships, those of a partition in the order of their offsets.
     Records(Vec<Record>),
-    /// These ownerships are to be given up, and no more records of them follow. Answer each with
+    /// These ownerships are to be given up. No more of their records follow. Answer each with
     /// [`SourceCommand::Release`].
     Revoking(Vec<Ownership>),
     /// These ownerships have ended already: nothing can be committed for them.
     Lost(Vec<Ownership>),
     /// The end of each partition's log: the offset of the next record to be produced.
     Ends(Vec<(Ownership, i64)>),
-    /// Records expired before they were read, and so many offsets were skipped.
+    /// Records expired before they were read, so these offsets were skipped.
     LostToRetention { ownership: Ownership, records: u64 },
     /// A commit ended.
     Committed {
-        /// What was committed, or was to be.
+        /// The commits, successful or not.
         commits: Vec<Commit>,
         result: Result<(), Code>,
         /// The brokers refused metadata as too large, so the positions were committed without any.
@@ -37,7 +37,7 @@ pub enum SourceEvent {
     },
     /// A subscribed topic does not exist (yet), or exists again.
     TopicMissing { topic: Arc<str>, missing: bool },
-    /// The connection to the brokers changed: a code says what is wrong, `None` that all is well.
+    /// The connection to the brokers changed. A code says what is wrong; `None` means that all is well.
     Connection(Option<Code>),
     /// Kafka failed for good. Only `Closed` follows.
     Failed(Code),
@@ -49,20 +49,20 @@ pub enum SourceEvent {
 pub enum SourceCommand {
     /// Join the group and read; nothing is read before.
     Begin,
-    /// Commit these positions. Of each ownership the highest counts, and of equal ones the newest.
+    /// Commit these positions. If an ownership has several, the highest counts, and of equal ones the newest.
     Commit(Vec<Commit>),
     /// Give up these ownerships, after these commits.
     Release { ownerships: Vec<Ownership>, commits: Vec<Commit> },
-    /// End this ownership and read the partition again from its committed position, in a new one that comes
-    /// without metadata: `Lost` and `Assigned` follow, unless the partition is being revoked or is lost.
+    /// End this ownership and read the partition again from its committed position, in a new ownership
+    /// without metadata. `Lost` and `Assigned` follow, unless the partition is being revoked or is lost.
     Rewind(Ownership),
-    /// Pause this from now on, and nothing else.
+    /// Pause these partitions and no others.
     Pause(Paused),
     /// Commit these positions, leave the group and close, within the source's own bound on time.
     Close(Vec<Commit>),
 }
 
-/// The next offset to read, and a text to commit beside it.
+/// The next offset to read, and the metadata to commit with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
     pub ownership: Ownership,
@@ -78,11 +78,10 @@ impl Commit {
     }
 }
 
-/// What not to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Paused {
     pub everything: bool,
-    /// Sorted.
+    /// The paused partitions, sorted.
     pub partitions: Vec<Ownership>,
 }
 
@@ -90,6 +89,6 @@ pub trait Source {
     /// Waits for the next event; cancel-safe. Never called again after [`SourceEvent::Closed`].
     fn next(&mut self) -> impl Future<Output = SourceEvent>;
 
-    /// Never blocks.
+    /// Sends a command; never blocks.
     fn command(&mut self, command: SourceCommand);
 }

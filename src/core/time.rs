@@ -7,22 +7,20 @@ use std::{ops::Add, time::Duration};
 pub struct Moment(Duration);
 
 impl Moment {
-    /// The start of the process.
     pub const START: Self = Self(Duration::ZERO);
 
-    /// The point `elapsed` after the start.
     #[must_use]
     pub const fn after_start(elapsed: Duration) -> Self {
         Self(elapsed)
     }
 
-    /// How long after `earlier` this is; zero when it is not after it.
+    /// The time between `earlier` and this point; zero if this is not after `earlier`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// How long after the start this is.
+    /// The time since the start.
     #[must_use]
     pub const fn elapsed(self) -> Duration {
         self.0

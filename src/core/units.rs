@@ -1,8 +1,8 @@
-//! The kinds of value a setting can have; one that exists is valid.
+//! The kinds of value that a setting can have. A value that exists is valid.
 //!
-//! Knows nothing of files, environment and keys. Each kind is written as a text, reads back what it
-//! writes, and carries in its schema the words that say what is allowed (`x-allowed`). Errors are bare:
-//! what was written may be a secret in the wrong place and is never repeated.
+//! Knows nothing of files, environment and keys. Each kind is written as a text and can be read back from it.
+//! Its schema says in words what is allowed (`x-allowed`). Errors carry no text: it may be a secret in the
+//! wrong place, and is never repeated.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -20,14 +20,14 @@ pub struct Span(pub Duration);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
 
-/// Something that is on or off.
+/// A setting that is on or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Switch {
     On,
     Off,
 }
 
-/// What was written is not of the kind that it should be.
+/// The text is not a value of the expected kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a value of this kind")]
 pub struct Malformed;
@@ -41,10 +41,10 @@ pub mod or_off {
         Deserialize, Deserializer, JsonSchema, Schema, SchemaGenerator, Serialize, Serializer, json_schema,
     };
 
-    /// Writes `off` for none.
+    /// Writes `None` as `off`.
     ///
     /// # Errors
-    /// Whatever the serializer fails with.
+    /// If the serializer fails.
     pub fn serialize<S: Serializer, T: Serialize>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
         match value {
             Some(value) => value.serialize(to),
@@ -52,10 +52,10 @@ pub mod or_off {
         }
     }
 
-    /// Reads `off` or `false` as none.
+    /// Reads `off` or `false` as `None`.
     ///
     /// # Errors
-    /// When it is neither that nor a value of the kind.
+    /// If it is neither of these nor a value of the kind.
     pub fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
         from: D,
     ) -> Result<Option<T>, D::Error> {
@@ -65,7 +65,7 @@ pub mod or_off {
         })
     }
 
-    /// The schema: `off`, or what `T`'s schema says.
+    /// The schema: `off`, or the schema of `T`.
     pub fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({ "anyOf": [{ "enum": ["off", false] }, generator.subschema_for::<T>()] })
     }
@@ -94,18 +94,18 @@ pub mod or_off {
     }
 }
 
-/// Reads a text-like value from its text, for the `Deserialize` of kinds that are written as one.
+/// Reads a value from its text, for the `Deserialize` of kinds that are written as text.
 ///
 /// # Errors
-/// When the text is not of the kind; the error does not repeat it.
+/// If the text is not of the kind. The error does not repeat the text.
 pub fn from_text<'de, D: Deserializer<'de>, T: FromStr>(from: D) -> Result<T, D::Error> {
     String::deserialize(from)?.parse().map_err(|_| de::Error::custom(Malformed))
 }
 
-/// Reads a list and leaves out the nulls, which stand for items that were found to be wrong before.
+/// Reads a list and leaves out the nulls, which stand for items that were already found to be wrong.
 ///
 /// # Errors
-/// When an item is wrong.
+/// If an item is wrong.
 pub fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
     Ok(Vec::<Option<T>>::deserialize(from)?.into_iter().flatten().collect())
 }
@@ -132,13 +132,13 @@ impl fmt::Display for Span {
     }
 }
 
-/// The units of a length of time and their milliseconds, shortest first.
+/// The units of a length of time with their milliseconds, shortest first.
 const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
 
 impl FromStr for Switch {
     type Err = Malformed;
 
-    /// Takes `true` and `false` too, for the tools that render YAML 1.1.
+    /// Also accepts `true` and `false`, which tools that render YAML 1.1 write.
     fn from_str(text: &str) -> Result<Self, Malformed> {
         match text {
             "on" | "true" => Ok(Self::On),

@@ -4,16 +4,17 @@ use crate::core::code::Code;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteOutcome {
-    /// All of its records were acknowledged.
+    /// All records of the write were acknowledged.
     Written,
-    /// Some were not, and may be later.
+    /// Some records were not acknowledged, and may be later.
     Again(Code),
-    /// The broker refuses a record until a person acts: there is no topic, or no right to write to it.
+    /// The broker refuses a record until a person acts: the topic does not exist, or the right to write to it
+    /// is missing.
     Refused(Code),
 }
 
 impl WriteOutcome {
-    /// The worse of two: the outcome of a whole of which these are parts.
+    /// The worse of two outcomes, for a whole that consists of both parts.
     #[must_use]
     pub fn worse(self, other: Self) -> Self {
         let badness = |outcome| match outcome {

@@ -1,12 +1,12 @@
-//! What a user agent tells about the device and its software.
+//! What a user agent says about the device and its software.
 //!
-//! The parser is woothee, because its rules are compiled in. The better known uap-core rules need a file
-//! of regular expressions (`regexes.yaml`) at run time and tens of megabytes of memory for them, which a
-//! sidecar should not take for five texts.
+//! The parser is woothee, because its rules are compiled in. The better-known uap-core rules would need a
+//! file of regular expressions (`regexes.yaml`) at run time and tens of megabytes of memory, which is too
+//! much for five texts in a sidecar.
 //!
-//! A user agent names a browser and a system, and hardly ever a device. So make, model and its version are
-//! the browser's, as AWS's own library for browsers (Amplify) reports them. Parts that the parser does not
-//! know are left out.
+//! A user agent names a browser and an operating system, but hardly ever a device. So make, model and model
+//! version are those of the browser, as Amplify, AWS's library for browsers, reports them. What the parser
+//! does not know is left out.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use woothee::{parser::Parser, woothee::VALUE_UNKNOWN};
 
 use crate::core::identity::Device;
 
-/// The longest part of a user agent that is read, in bytes: browsers send some two hundred.
+/// How many bytes of a user agent are read at most. Browsers send some two hundred.
 const LONGEST: usize = 1024;
 
 /// The device that a user agent describes, and the version of its browser.

@@ -1,4 +1,4 @@
-//! What can be set of the mapping, the table of its sessions included.
+//! The settings of the mapping, including those of the session table.
 
 use std::{num::NonZeroUsize, time::Duration};
 
@@ -19,23 +19,23 @@ pub mod value;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionsConfig {
-    /// How many, at most.
+    /// The greatest number of sessions.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub max: NonZeroUsize,
-    /// How long after they were last heard of.
+    /// How long a session is remembered after the last event about it.
     #[schemars(extend("x-from" = "1m", "x-to" = "8760h"))]
     pub max_age: Span,
-    /// Without activity for so long a session pauses, told by the times of events and not by the clock:
-    /// longer than clocks may be ahead of each other.
+    /// A session pauses after this time without activity, measured by the times of events, not by the clock.
+    /// It must be longer than clocks may differ.
     #[serde(with = "or_off")]
     #[schemars(schema_with = "or_off::schema::<Span>", extend("x-from" = "10m", "x-to" = "8760h"))]
     pub pause_after: Option<Span>,
-    /// Without activity for so long a session stops, with the reason `timeout`.
+    /// A session stops after this time without activity, with the reason `timeout`.
     #[serde(with = "or_off")]
     #[schemars(schema_with = "or_off::schema::<Span>", extend("x-from" = "10m", "x-to" = "8760h"))]
     pub timeout: Option<Span>,
-    /// The topic that replicas share their sessions by, and that a restart reads them from; without it
-    /// they are kept in memory alone.
+    /// The topic through which replicas share their sessions and from which a restart reads them. If it is
+    /// absent, sessions are kept in memory alone.
     pub table: Option<TableConfig>,
 }
 

@@ -1,10 +1,11 @@
 //! What the configuration adds to app events and their endpoints, field by field.
 //!
-//! Knows nothing of sessions, of the events that a record becomes, and of how a place is looked up. Values are stated as they are found: each destination cuts its own copy. What always holds:
-//! no field is stated that no key asks for.
+//! Knows nothing of sessions, of the events that a record becomes, and of how a location is looked up. Values
+//! are stated as they are found, and each destination truncates its own copy. A field is stated only if a key
+//! asks for it.
 //!
-//! An endpoint that may not be the person's gets no attributes: strangers share those of unknown users, and
-//! anybody may have caused a failed sign-in, from anywhere.
+//! An endpoint that may not be the person's gets no attributes: unknown users share theirs with strangers,
+//! and anybody may have caused a failed sign-in, from anywhere.
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
@@ -26,7 +27,7 @@ use crate::core::{
     },
 };
 
-/// Finds the place of an ip address, written as in an event, if it is known.
+/// Finds the location of an IP address, written as in an event, if it is known.
 pub type Locate = Box<dyn Fn(&str) -> Option<Place<'static>> + Send>;
 
 /// What the configuration adds to events and endpoints.
@@ -46,19 +47,19 @@ pub(super) struct Common {
 }
 
 impl Additions {
-    /// The additions that `endpoint` and `event` ask for; `locate` finds the places of ip addresses.
+    /// The additions that `endpoint` and `event` ask for; `locate` finds the locations of IP addresses.
     #[must_use]
     pub fn new(endpoint: EndpointConfig, event: EventConfig, locate: Locate) -> Self {
         Self { ids: EndpointIds::new(&endpoint), endpoint, event, locate, with_origins: false }
     }
 
-    /// Events carry their origin, because routes ask for it.
+    /// Makes events carry their origin, because routes need it.
     #[must_use]
     pub fn with_origins(self) -> Self {
         Self { with_origins: true, ..self }
     }
 
-    /// What routes select the event by, as far as it says so itself.
+    /// What routes select the event by, as far as the event itself states it.
     pub(super) fn origin(&self, event: &IdentityEvent<'_>) -> Option<Arc<Origin>> {
         let text = |text: &Option<Cow<'_, str>>| text.as_deref().map(Into::into);
         self.with_origins.then(|| {
@@ -79,7 +80,7 @@ impl Additions {
         self.ids.id(event, owner)
     }
 
-    /// What an event states about the endpoint that it goes to.
+    /// What an event states about its endpoint.
     pub(super) fn endpoint(&self, event: &IdentityEvent<'_>, owner: &EndpointOwner<'_>) -> Endpoint {
         let EndpointOwner::User(user) = owner else { return Endpoint::default() };
         let mut endpoint = Endpoint { user_id: Some((*user).into()), ..Endpoint::default() };
@@ -124,7 +125,6 @@ impl Additions {
     }
 }
 
-/// Adds nothing.
 impl Default for Additions {
     fn default() -> Self {
         Self::new(EndpointConfig::default(), EventConfig::default(), Box::new(|_| None))
@@ -197,8 +197,8 @@ fn device<'e>(source: DeviceSource, event: &'e IdentityEvent<'e>) -> Known<'e> {
     }
 }
 
-/// The place of the first source that knows one; if none does, the first that states anything. A place is
-/// one fact: the city of one source beside the coordinates of another would be nowhere.
+/// The location of the first source that knows one, otherwise that of the first source that states anything.
+/// A location is one fact: the city of one source with the coordinates of another would be nowhere.
 fn location(asked: &LocationConfig, event: &IdentityEvent<'_>, locate: &Locate) -> Option<Location> {
     let mut stated = asked.from.iter().filter_map(|source| match source {
         PlaceSource::Event => stated(event.place.as_deref()?),
@@ -215,7 +215,7 @@ fn stated(place: &Place<'_>) -> Option<Location> {
         city: text(&place.city),
         postal_code: text(&place.postal_code),
         region: text(&place.region),
-        // Sources write codes in either case, and every destination wants one.
+        // Sources write codes in either case, and every destination wants capitals.
         country: country.map(|text| if is_country(&text) { text.to_ascii_uppercase().into() } else { text }),
         latitude: place.latitude,
         longitude: place.longitude,
@@ -223,7 +223,8 @@ fn stated(place: &Place<'_>) -> Option<Location> {
     Some(location).filter(|location| *location != Location::default())
 }
 
-/// Whether a place tells where it is: neither the name of a country nor a point off the earth does.
+/// Whether a location says where it is. The name of a country alone does not, nor do coordinates that do not
+/// exist.
 fn is_somewhere(place: &Location) -> bool {
     let on_earth = |(latitude, longitude): (f64, f64)| latitude.abs() <= 90.0 && longitude.abs() <= 180.0;
     place.city.is_some()
@@ -233,12 +234,12 @@ fn is_somewhere(place: &Location) -> bool {
         || place.latitude.zip(place.longitude).is_some_and(on_earth)
 }
 
-/// Whether it is a code of ISO 3166-1 by its form.
+/// Whether the text has the form of an ISO 3166-1 code.
 fn is_country(text: &str) -> bool {
     matches!(text.len(), 2 | 3) && text.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
-/// All values as one text, separated by commas: an attribute of an event is no list.
+/// All values as one text, separated by commas, because an event's attribute is not a list.
 fn joined<'e>(value: &'e Value, event: &'e IdentityEvent<'_>) -> Option<Cow<'e, str>> {
     let mut values = fields::values(value, event);
     match values.len() {

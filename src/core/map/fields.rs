@@ -1,6 +1,6 @@
 //! The values of an identity event's fields, by name.
 //!
-//! Knows nothing of what they are used for.
+//! Knows nothing of what the values are used for.
 
 use std::borrow::Cow;
 

@@ -1,8 +1,8 @@
-//! The ids that the mapping makes: of endpoints and events, and the fingerprints of sessions.
+//! The ids that the mapping makes: those of endpoints and events, and the fingerprints of sessions.
 //!
 //! Knows nothing of the session index. Every id depends on the record alone, so a record that is delivered
-//! again becomes the same events on the same endpoints. The ids of endpoints are a public contract: if
-//! [`digest`] or its input changes, every user gets a new endpoint.
+//! again becomes the same events on the same endpoints. Endpoint ids are a public contract: if [`digest`] or
+//! its input changes, every user gets a new endpoint.
 
 use std::{borrow::Cow, collections::HashMap, num::NonZeroU32};
 
@@ -16,29 +16,28 @@ use crate::core::{
     record::Record,
 };
 
-/// The longest session id, in characters. This, like the length of an event's id, is a contract of ours and
-/// no limit of a destination: a session and an event have the same id everywhere.
+/// The longest session id, in characters. Like the length of an event id, this is our own contract and not a
+/// limit of a destination: a session and an event have the same id everywhere.
 const LONGEST_SESSION_ID: usize = 200;
 
 /// The longest event id, in bytes.
 const LONGEST_EVENT_ID: usize = 200;
 
-/// The longest source event id, in bytes, that becomes a part of event ids as it is.
+/// The longest source event id that becomes part of event ids unchanged, in bytes.
 const LONGEST_SOURCE_ID: usize = 100;
 
 /// The first 128 bits of a [`digest`], used instead of an id when only equality matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Fingerprint([u8; 16]);
 
-/// Whose endpoint an event goes to.
+/// The owner of the endpoint that an event goes to.
 pub(super) enum EndpointOwner<'a> {
     User(&'a str),
-    /// All unknown users share a number of endpoints; users of one name have the same one.
+    /// Unknown users share a number of endpoints. Those with the same name have the same endpoint.
     UnknownUser(&'a str),
 }
 
 impl Fingerprint {
-    /// The smallest fingerprint.
     pub(super) const LEAST: Self = Self([0; 16]);
 
     pub(super) fn of(parts: &[&str]) -> Self {
@@ -52,24 +51,24 @@ impl Fingerprint {
         u64::from_be_bytes(std::array::from_fn(|index| self.0[index]))
     }
 
-    /// In 32 hex digits.
+    /// Writes it as 32 hex digits.
     pub(super) fn hex(self) -> String {
         hex::encode(self.0)
     }
 
-    /// From 32 hex digits in lower case.
+    /// Reads it from 32 lower-case hex digits.
     pub(super) fn from_hex(text: &str) -> Option<Self> {
         let mut bytes = [0; 16];
         hex::decode_to_slice(text, &mut bytes).ok()?;
-        // Nobody else's: a fingerprint has one form.
+        // Upper-case digits are not ours: a fingerprint is written in only one way.
         (!text.bytes().any(|digit| digit.is_ascii_uppercase())).then_some(Self(bytes))
     }
 }
 
 /// Makes the ids of endpoints.
 ///
-/// An id is the first 32 hex digits of a [`digest`], or of the HMAC-SHA-256 of the same bytes where a
-/// secret is configured, over these parts:
+/// An id is the first 32 hex digits of a [`digest`] over these parts, or of the HMAC-SHA-256 of the same
+/// bytes if a secret is configured:
 ///
 /// | endpoint of | parts |
 /// |---|---|
@@ -78,14 +77,15 @@ impl Fingerprint {
 /// | a user on a device | `v1`, `user_device`, provider, realm, user, device |
 /// | unknown users | `v1`, `failed`, provider, realm, number |
 ///
-/// The realm is its id, empty if it is not known. An event without a client or device goes to the endpoint
-/// of the user. The number is the first eight bytes (big-endian) of the digest (or HMAC) of the normalised
-/// user name (trimmed, in lower case), modulo the configured number of endpoints, in decimal: attackers
-/// spray names, and every endpoint stays at the destination for ever.
+/// The realm is its id, or empty if the id is not known. An event without a client or device goes to the
+/// endpoint of the user. The number is the first eight bytes (big-endian) of the digest (or HMAC) of the
+/// normalised user name (trimmed, in lower case), modulo the configured number of endpoints, in decimal.
+/// Unknown users share endpoints because attackers try many names, and every endpoint stays at the
+/// destination for ever.
 pub(super) struct EndpointIds {
     of: IdOf,
     unknown_users: u64,
-    /// Has taken the secret in; cloned for each id.
+    /// The HMAC after it has absorbed the secret; cloned for each id.
     key: Option<Hmac<Sha256>>,
 }
 
@@ -144,15 +144,15 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("any length")
 }
 
-/// The session's id as it is delivered; its digest if it is too long.
+/// The session's id as it is delivered, or its digest if it is too long.
 pub(super) fn session_id(id: &str) -> Cow<'_, str> {
     if fits(id, LONGEST_SESSION_ID) { id.into() } else { hex::encode(digest(&[id])).into() }
 }
 
-/// The beginnings of the ids of a record's app events, one for each of its events.
+/// The prefixes of the ids of a record's app events, one for each identity event.
 pub(super) struct SourceKeys<'a> {
     record: &'a Record,
-    /// How many events of the record have had each id so far; not counted if it has only one event.
+    /// How many events of the record have had each id so far; not counted if the record has only one event.
     seen: Option<HashMap<Option<&'a str>, u32>>,
 }
 
@@ -162,8 +162,8 @@ impl<'a> SourceKeys<'a> {
     }
 
     /// The source event's id, or `topic-partition-offset` if it has none; the digest of either if it is long
-    /// or has unusual characters. If several events of a record have one id, `.1` is appended for the second,
-    /// `.2` for the third, and so on.
+    /// or has unusual characters. If several events of a record have the same id, `.1` is appended for the
+    /// second, `.2` for the third, and so on.
     pub(super) fn key(&mut self, event: &'a IdentityEvent<'_>) -> Cow<'a, str> {
         let Record { topic, partition, offset, .. } = self.record;
         let key = match &event.id {
@@ -179,8 +179,8 @@ impl<'a> SourceKeys<'a> {
 }
 
 /// The id of an event: the key of its source event and the slot. Start, resume, pause and stop share a slot,
-/// because which of them a record becomes can depend on the session index. `of` is the session if a source
-/// event ends several.
+/// because the session index can decide which of them a record becomes. `of` is the session if a source event
+/// ends several.
 pub(super) fn event_id(source_key: &str, event_type: EventType, of: Option<&str>) -> String {
     let slot = match event_type {
         EventType::SignIn => "sign_in",
@@ -204,12 +204,12 @@ pub(super) fn event_id(source_key: &str, event_type: EventType, of: Option<&str>
     id
 }
 
-/// An id as it is, or its digest if it is long or has unusual characters.
+/// The id unchanged, or its digest if it is long or has unusual characters.
 fn plain(id: Cow<'_, str>) -> Cow<'_, str> {
     if id.len() <= LONGEST_SOURCE_ID && is_usual(&id) { id } else { hex::encode(digest(&[&id])).into() }
 }
 
-/// Whether an id has usual characters only: letters, digits, `-`, `_`, `.` and `:`.
+/// Whether an id has only usual characters: letters, digits, `-`, `_`, `.` and `:`.
 fn is_usual(id: &str) -> bool {
     const USUAL: [bool; 256] = {
         let mut usual = [false; 256];
@@ -220,12 +220,13 @@ fn is_usual(id: &str) -> bool {
         }
         usual
     };
-    // No end before the last byte: an id is short, and this is done many at a time.
+    // Always reads all bytes, without an early exit: ids are short, and this lets many bytes be tested at
+    // once.
     id.bytes().fold(true, |all, byte| all & USUAL[usize::from(byte)])
 }
 
-/// SHA-256 over `parts`, each prefixed with its length in bytes, in decimal, and a colon (`2:v14:user…`),
-/// so that no two lists of parts make the same text.
+/// SHA-256 over `parts`, each prefixed with its length in bytes, in decimal, and a colon (`2:v14:user…`), so
+/// that no two lists of parts have the same digest input.
 fn digest(parts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
     prefixed(parts, |bytes| Digest::update(&mut hash, bytes));
@@ -239,7 +240,7 @@ fn prefixed(parts: &[&str], mut take_in: impl FnMut(&[u8])) {
     }
 }
 
-/// `length` in decimal and a colon, written at the end of `buffer`, which has room for the largest.
+/// Writes `length` in decimal and a colon at the end of `buffer`, which has room for the largest length.
 fn prefix(mut length: usize, buffer: &mut [u8; 21]) -> &[u8] {
     let mut first = buffer.len() - 1;
     buffer[first] = b':';
@@ -297,7 +298,6 @@ mod tests {
         check(Some(REALM), &EndpointOwner::UnknownUser(" JOSÉ\t"), "7341abf82fd8ca2713381f66bb78bac0");
     }
 
-    /// An event with a client and a device.
     fn full() -> IdentityEvent<'static> {
         IdentityEvent {
             realm: Some(REALM.into()),

@@ -1,6 +1,6 @@
-//! What events say about sessions: that they begin, continue, pause and end.
+//! How events change sessions: they start, continue, pause and end.
 //!
-//! Knows nothing of how the index is kept. What always holds: an unknown start is never invented.
+//! Knows nothing of how the index is kept. An unknown start is never invented.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -49,7 +49,7 @@ impl Mapper {
             Opened::Resumed(start) => (EventType::SessionResume, start),
         };
         outputs.push(event_type, Some(Session { id: id.into(), start, stop: None }), &[]);
-        // What is said already ends a pause too.
+        // The start or resumption that was just added also ends a pause.
         self.sessions.used(session, by);
         true
     }
@@ -71,7 +71,7 @@ impl Mapper {
             }
             None => self.without_start(EventType::SessionResume, &id, "", &mut outputs),
         }
-        // A cause takes time to be made.
+        // Making a cause takes time, so it is made only if it is needed.
         if self.sessions.may_rest() {
             self.sessions.used(fingerprint, cause(&outputs));
         }
@@ -112,7 +112,7 @@ impl Mapper {
         Ok(outputs)
     }
 
-    /// Ends each session that the user has open.
+    /// Ends all sessions that the user has open.
     pub(super) fn stop_all(
         &mut self,
         event: &IdentityEvent<'_>,
@@ -144,7 +144,7 @@ impl Mapper {
         if deliveries.is_empty() { Err(Ignored::NoOpenSession.into()) } else { Ok(deliveries) }
     }
 
-    /// The end of a session whose event does not name the user, completed from the index.
+    /// Completes the end of a session, whose event does not name the user, from the index.
     pub(super) fn completed(&self, event: &IdentityEvent<'_>) -> Result<IdentityEvent<'static>, Ignored> {
         let (_, session) = session(event).ok_or(Ignored::NoUser)?;
         let owner = self.sessions.owner(session).ok_or(Ignored::SessionNotKnown)?;
@@ -166,14 +166,14 @@ impl Mapper {
         outputs.push(event_type, Some(Session { id: id.into(), start, stop }), &[("reason", reason)]);
     }
 
-    /// Adds an event of a session whose start is not known, and invents none.
+    /// Adds an event of a session whose start is not known, without inventing one.
     fn without_start(&mut self, event_type: EventType, id: &str, reason: &str, outputs: &mut Outputs<'_>) {
         self.session_start_unknown += 1;
         let unknown = [("reason", reason), ("session_id", id), ("session_start_unknown", "true")];
         outputs.push(event_type, None, &unknown);
     }
 
-    /// A session was used. This becomes an event only if the session had been reported as paused.
+    /// Notes that a session was used. This becomes an event only if the session had been reported as paused.
     pub(super) fn activity(
         &mut self,
         event: &IdentityEvent<'_>,
@@ -198,8 +198,9 @@ impl Mapper {
         Ok(outputs.finish())
     }
 
-    /// The pauses and ends of sessions that have been idle for too long by the latest time that the record's
-    /// events state. The record's own timestamp does not count: a replayed or copied record has a new one.
+    /// The pauses and ends of sessions that have been idle for too long, by the latest time that the record's
+    /// events state. The record's own timestamp does not count, because a replayed or copied record has a new
+    /// one.
     pub(super) fn rest(&mut self, record: &Record, events: &[Item<'_>]) -> Vec<Delivery> {
         let times = events.iter().flatten().filter_map(|event| event.time);
         let latest = times.max().filter(|_| self.sessions.may_rest());
@@ -233,12 +234,12 @@ fn cause(outputs: &Outputs<'_>) -> Cause {
     Cause { event: Fingerprint::of(&[outputs.source_key()]), time: outputs.time() }
 }
 
-/// What opened the session: the event, at the start that it states or at its own time.
+/// The cause that opened the session: the event, at the start that it states or at its own time.
 fn opening(event: &IdentityEvent<'_>, by: Cause) -> Cause {
     Cause { time: event.session_start.map_or(by.time, |start| start.min(by.time)), ..by }
 }
 
-/// An event about a session, with the remembered owner of the session.
+/// An event about a session with a remembered owner.
 fn completed(event: &IdentityEvent<'_>, owner: &Owner) -> IdentityEvent<'static> {
     let own = |text: &Cow<'_, str>| Cow::Owned(text.clone().into_owned());
     IdentityEvent {
@@ -253,8 +254,8 @@ pub(super) fn reason<'a>(event: &'a IdentityEvent<'_>) -> &'a str {
     event.reason.as_deref().unwrap_or_default()
 }
 
-/// Lets an event share the texts that it has in common with the one before: thousands of sessions may end
-/// for one reason, and nothing bounds its length.
+/// Lets an event share the texts that it has in common with the one before: thousands of sessions may end for
+/// one reason, whose length is unbounded.
 fn share_texts(delivery: &mut Delivery, before: &Delivery) {
     for (key, text) in &mut Arc::make_mut(&mut delivery.event).attributes {
         let same = before.event.attributes.iter().find(|(other, shared)| other == key && shared == text);

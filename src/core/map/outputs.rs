@@ -1,7 +1,7 @@
 //! Writes the app events of one record: their ids, attributes and sessions.
 //!
 //! Knows nothing of the session index, vendors and destinations. Personal data (address, user name, e-mail,
-//! agent) is left out unless the configuration adds it. No attribute is empty.
+//! user agent) is left out unless the configuration adds it. No attribute is empty.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -15,7 +15,7 @@ use crate::core::{
     time::Timestamp,
 };
 
-/// The app events of one record, all of them on one endpoint.
+/// The app events of one record, all on one endpoint.
 pub(super) struct Outputs<'a> {
     event: &'a IdentityEvent<'a>,
     source_key: Cow<'a, str>,
@@ -25,13 +25,13 @@ pub(super) struct Outputs<'a> {
     common: Common,
     origin: Option<Arc<Origin>>,
     deliveries: Vec<Delivery>,
-    /// Whether the events are about one session each of several.
+    /// Whether each event is about a different session.
     for_each_session: bool,
 }
 
 impl<'a> Outputs<'a> {
-    /// No events yet, for what happened at `time` to the endpoint of `owner`. Their ids begin with
-    /// `source_key`, and they carry what the configuration adds.
+    /// Creates an empty list of events for what happened at `time` to the endpoint of `owner`. Their ids
+    /// begin with `source_key`, and they carry what the configuration adds.
     pub(super) fn new(
         event: &'a IdentityEvent<'a>,
         source_key: Cow<'a, str>,
@@ -52,12 +52,12 @@ impl<'a> Outputs<'a> {
         }
     }
 
-    /// Their ids name the session, because the source event is about several.
+    /// Puts the session into the ids of the events, because the source event is about several sessions.
     pub(super) fn for_each_session(self) -> Self {
         Self { for_each_session: true, ..self }
     }
 
-    /// They are about a session that was opened for `client`; routes go by that.
+    /// Sets the client that the session was opened for, which routes select by.
     pub(super) fn opened_for(mut self, client: &str) -> Self {
         if let Some(origin) = &mut self.origin {
             Arc::make_mut(origin).client = Some(client.into());
@@ -65,17 +65,16 @@ impl<'a> Outputs<'a> {
         self
     }
 
-    /// What distinguishes the source event from others.
+    /// The key that distinguishes the source event from others.
     pub(super) fn source_key(&self) -> &str {
         &self.source_key
     }
 
-    /// When it happened.
     pub(super) fn time(&self) -> Timestamp {
         self.time
     }
 
-    /// Adds an event, with attributes of its own beside those that all events have.
+    /// Adds an event with attributes of its own, in addition to those that all events have.
     pub(super) fn push(
         &mut self,
         event_type: EventType,
@@ -105,8 +104,8 @@ impl<'a> Outputs<'a> {
         self.deliveries
     }
 
-    /// The event's id is an attribute too: the stream that people read downstream has no event ids, and
-    /// this is what its readers can de-duplicate by.
+    /// The event's id is an attribute too: the stream that people read downstream has no event ids, and its
+    /// readers can de-duplicate by this attribute.
     fn attributes(&self, event_id: &str, own: &[(&'static str, &str)]) -> Vec<Attribute> {
         let event = self.event;
         let text = |field: &'a Option<Cow<'a, str>>| field.as_deref().unwrap_or_default();
@@ -117,7 +116,7 @@ impl<'a> Outputs<'a> {
             ("client_id", text(&event.client)),
         ];
         let with_value = common.iter().chain(own).filter(|(_, value)| !value.is_empty());
-        // Many events may wait for long: no room is kept for what is not there.
+        // Many events may wait for a long time, so the vector has no spare room.
         let mut attributes = Vec::with_capacity(with_value.clone().count() + self.common.attributes.len());
         attributes.extend(with_value.map(|(key, value)| (Cow::Borrowed(*key), Arc::from(*value))));
         attributes.extend_from_slice(&self.common.attributes);

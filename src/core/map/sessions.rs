@@ -1,16 +1,16 @@
-//! The index of open and lately closed sessions: what a session event says of its session's start.
+//! The index of open and recently closed sessions, which remembers when each session started.
 //!
-//! Knows nothing of records and of what becomes of the answers. A logout does not carry the start of its
-//! session, so the start is remembered; and so is which source event opened and which one closed a
-//! session, and what was said of the start then, so that an event that is delivered again is answered as
-//! it was the first time (invariant 11), in whatever order events come and come again. What was recorded
-//! here is not replaced by what is read later, and a closing is final. Bounded by number and by age: what
-//! was evicted is as good as never seen.
+//! Knows nothing of records and of what its answers are used for. A logout does not carry the start of its
+//! session, so the start is remembered. So is which source event opened and which one closed a session, and
+//! which start was reported then, so that an event that is delivered again gets the same answer as the first
+//! time (invariant 11), in whatever order events are delivered and redelivered. Nothing that is read later
+//! replaces what is recorded here, and a closing is final. The index is bounded by number and by age; an
+//! evicted session is treated as never seen.
 //!
-//! The index may be shared: then each opening and closing becomes an entry of a table that all replicas
+//! The index may be shared: each opening and closing then becomes an entry of a table that all replicas
 //! follow ([`Sessions::learn`]). Two replicas may record two openings (or closings) of one session before
-//! either hears of the other: both join them to the earlier one (by time, then by the fingerprint of the
-//! source event), and whoever reads the other one last writes the joined one.
+//! either hears of the other. Both then merge them into the earlier one (by time, then by the fingerprint of
+//! the source event), and whoever reads the other's last writes the merged one.
 
 use std::{cmp::Ordering, time::Duration};
 
@@ -34,28 +34,28 @@ use entries::Said;
 use idle::{Idle, Rested};
 use recent::Recent;
 
-/// The index.
 pub(super) struct Sessions {
     known: Recent<Session>,
-    /// Whether it is shared through a table.
+    /// Whether the index is shared through a table.
     shared: bool,
-    /// After how long the opening of a session in use is written again, in milliseconds.
+    /// The interval, in milliseconds, at which the opening of a session in use is written again.
     renewal: i64,
-    /// What the clock of this process says, if that was told.
+    /// The wall clock of this process, if it was set.
     wall: Option<Timestamp>,
-    /// What the table does not hold yet of what was recorded since they were last taken.
+    /// Entries that were recorded since the last call of `take_unwritten` and that the table does not hold
+    /// yet.
     unwritten: Vec<Entry>,
-    /// None where sessions may rest for ever.
+    /// `None` if sessions may be idle for ever.
     idle: Option<Idle>,
     counts: SessionCounts,
 }
 
-/// What the index lost, and what it joined.
+/// What the index has lost and merged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct SessionCounts {
-    /// Sessions that had to go because there were too many.
+    /// Sessions evicted because there were too many.
     pub(super) evicted_by_number: u64,
-    /// Sessions that nothing was heard of for too long.
+    /// Sessions evicted because no event was about them for too long.
     pub(super) evicted_by_age: u64,
     /// Openings recorded here that an earlier one of another replica replaced.
     pub(super) openings_replaced: u64,
@@ -70,27 +70,25 @@ pub(super) struct SessionCounts {
 /// A source event, as the index sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cause {
-    /// What distinguishes the source event from others.
+    /// Distinguishes the source event from others.
     pub(super) event: Fingerprint,
-    /// When it happened.
     pub(super) time: Timestamp,
 }
 
-/// What a sign-in did to its session.
+/// The effect of a sign-in on its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Opened {
-    /// It is the one that opened the session, at this time.
+    /// The sign-in opened the session, at this time.
     Started(Timestamp),
-    /// Another one had opened it, at this time.
+    /// Another event had opened the session, at this time.
     Resumed(Timestamp),
 }
 
-/// The end of a session, as it was said the first time.
+/// The end of a session, as it was reported the first time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Closed {
-    /// When the session started, where that was known when it was closed.
+    /// When the session started, if that was known when it was closed.
     pub(super) start: Option<Timestamp>,
-    /// When it ended.
     pub(super) stop: Timestamp,
 }
 
@@ -98,51 +96,47 @@ pub(super) struct Closed {
 struct Session {
     opening: Option<Recorded<KnownOwner>>,
     closing: Option<Recorded<Ending>>,
-    /// When its opening was written again last.
+    /// When its opening was last written again.
     renewed: Option<Timestamp>,
 }
 
-/// What is said of the end of a session.
+/// The details of a session's end.
 #[derive(Clone, Copy)]
 struct Ending {
-    /// When it had been opened, as far as that was known then.
+    /// When the session had been opened, if that was known at its end.
     start: Option<Timestamp>,
-    /// Whether it had rested for too long, which no event says.
+    /// Whether the session ended because it was idle for too long, rather than by an event.
     idle: bool,
 }
 
-/// A session that has rested for long enough to be said to pause or to stop.
+/// A session that has been idle for long enough to be reported as paused or stopped.
 pub(super) struct Rest {
-    /// Whose it is.
     pub(super) owner: Owner,
     /// The session, as an id.
     pub(super) session: Fingerprint,
-    /// When it started.
     pub(super) start: Timestamp,
     /// When it paused or stopped.
     pub(super) at: Timestamp,
-    /// Whether it stopped.
     pub(super) stopped: bool,
 }
 
-/// What caused an opening or a closing, and what else is remembered of it.
+/// The cause of an opening or a closing, and what else is remembered of it.
 struct Recorded<T> {
     cause: Cause,
     what: T,
     told: Told,
 }
 
-/// Whose a session is.
 struct KnownOwner {
-    /// Part of the user's fingerprint, to find the sessions of a user by.
+    /// Part of the user's fingerprint, by which the sessions of a user are found.
     user: u64,
     owner: Option<Owner>,
 }
 
-/// What the table knows of it.
+/// Whether the table holds what is recorded.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Told {
-    /// Recorded here, and not seen in the table yet.
+    /// Recorded here, and not yet seen in the table.
     Unwritten,
     /// Recorded here, and seen in the table.
     Ours,
@@ -151,7 +145,6 @@ enum Told {
 }
 
 impl Sessions {
-    /// An empty index.
     pub(super) fn new(config: &SessionsConfig) -> Self {
         let max_age: Duration = config.max_age.0;
         Self {
@@ -173,14 +166,15 @@ impl Sessions {
         }
     }
 
-    /// The clock of this process says this: nothing that is read has happened later, whatever it says. A clock
-    /// that is ahead stamps its events and their records alike.
+    /// Sets the wall clock of this process. No event that is read happened later, whatever it states: a clock
+    /// that is ahead sets the times of its events and of their records alike.
     pub(super) fn tell_wall(&mut self, now: Timestamp) {
         self.wall = Some(now);
     }
 
-    /// A sign-in into the session of `event`. It opens the session unless another event did, also when the
-    /// session was closed meanwhile by an event that did not know of an opening: it stays closed.
+    /// Records a sign-in into the session of `event`. It opens the session unless another event has. It also
+    /// opens a session that was meanwhile closed by an event that knew of no opening; that session stays
+    /// closed.
     pub(super) fn open(
         &mut self,
         session: Fingerprint,
@@ -211,15 +205,15 @@ impl Sessions {
         Opened::Started(start)
     }
 
-    /// The end of a session, known or not; none when another event has closed it before.
+    /// Records the end of a session, known or not. Returns `None` if another event has already closed it.
     pub(super) fn close(&mut self, session: Fingerprint, by: Cause, now: Moment) -> Option<Closed> {
         let closed = self.insert(session, now).close(by, false)?;
         self.end(session);
         Some(closed)
     }
 
-    /// The end of all sessions that a user has had open at that time, and whose each was; those again that
-    /// this event had closed before. Takes time in proportion to all sessions.
+    /// Ends all sessions that a user had open at that time, and returns each with its owner. Sessions that
+    /// this event has closed before are returned again. Takes time in proportion to all sessions.
     pub(super) fn close_all(&mut self, event: &IdentityEvent<'_>, by: Cause) -> Vec<(Owner, Closed)> {
         let user = owner::Subject::of(event).user();
         let mut ended = Vec::new();
@@ -237,7 +231,7 @@ impl Sessions {
                 ended.push((session, owner, closed));
             }
         }
-        // The same order each time.
+        // Makes the order the same each time.
         ended.sort_by_key(|(session, ..)| *session);
         for (session, ..) in &ended {
             self.end(*session);
@@ -245,30 +239,29 @@ impl Sessions {
         ended.into_iter().map(|(_, owner, closed)| (owner, closed)).collect()
     }
 
-    /// When a session started, as far as that is known; it was used.
+    /// When a session started, if known. Counts as a use of the session.
     pub(super) fn start(&mut self, session: Fingerprint, now: Moment) -> Option<Timestamp> {
         self.touch(session, now);
         self.known.peek(session)?.opening.as_ref().map(|opening| opening.cause.time)
     }
 
-    /// The client that a session was opened for.
     pub(super) fn client(&self, session: Fingerprint) -> Option<&str> {
         Some(self.owner(session)?.subject().client).filter(|client| !client.is_empty())
     }
 
-    /// Whose a session is.
     pub(super) fn owner(&self, session: Fingerprint) -> Option<&Owner> {
         self.known.peek(session)?.opening.as_ref()?.what.owner.as_ref()
     }
 
-    /// A session was used, which keeps it from being forgotten if it is known.
+    /// Notes that a session was used, which keeps it from being forgotten if it is known.
     pub(super) fn touch(&mut self, session: Fingerprint, now: Moment) {
         self.known.touch(session, now);
         self.renew(session);
     }
 
-    /// Writes the opening of a session in use again, each half of the greatest age: else the table and the
-    /// replicas that do not read of its use forget it. Whoever reads of it first does so for all.
+    /// Writes the opening of a session in use again, at every half of the greatest age. Otherwise the table
+    /// would forget it, and so would replicas that do not read of its use. The first replica that reads of
+    /// its use does so for all.
     fn renew(&mut self, session: Fingerprint) {
         let Some(wall) = self.wall.filter(|_| self.shared) else { return };
         let Some(known) = self.known.peek_mut(session).filter(|known| known.closing.is_none()) else {
@@ -282,12 +275,12 @@ impl Sessions {
         }
     }
 
-    /// Whether the use of sessions is watched.
+    /// Whether the use of sessions is tracked.
     pub(super) fn may_rest(&self) -> bool {
         self.idle.is_some()
     }
 
-    /// A session was used by a source event; returns its start where that ends a pause.
+    /// Records that a source event used a session. Returns the session's start if that ends a pause.
     pub(super) fn used(&mut self, session: Fingerprint, by: Cause) -> Option<Timestamp> {
         let idle = self.idle.as_mut()?;
         let used = idle.used(session, by.event, by.time);
@@ -298,8 +291,8 @@ impl Sessions {
         used.resumes.then_some(opening.cause.time)
     }
 
-    /// A record with an event at `time` was read: the sessions that it says to rest, those again that it
-    /// had said before.
+    /// Returns the sessions that are idle by the time of an event of `record`, including those that the
+    /// record has already reported.
     pub(super) fn rest(&mut self, record: &Record, time: Timestamp) -> Vec<Rest> {
         let Record { topic, partition, offset, .. } = record;
         let by = Fingerprint::of(&["rest", topic, &partition.to_string(), &offset.to_string()]);
@@ -325,7 +318,8 @@ impl Sessions {
         all
     }
 
-    /// What a record had said before of sessions that rested. What is read again may not have been written.
+    /// The sessions that a record has already reported as idle. They are returned again because what is read
+    /// again may not have been written.
     fn rested_before(&mut self, by: Fingerprint) -> Vec<Rest> {
         let mut all = Vec::new();
         for session in self.idle.as_ref().map(|idle| idle.said(by)).unwrap_or_default() {
@@ -348,12 +342,12 @@ impl Sessions {
         Some(Rest { owner, session, start: opening.cause.time, at, stopped })
     }
 
-    /// Takes what the table must hold before what was said since is sent.
+    /// Takes the entries that the table must hold before the events since the last call are sent.
     pub(super) fn take_unwritten(&mut self) -> Vec<Entry> {
         std::mem::take(&mut self.unwritten)
     }
 
-    /// Takes over what the table says; returns what it must say instead, where that is something else.
+    /// Takes over an entry of the table. Returns what the table must hold instead, if that differs.
     pub(super) fn learn(&mut self, entry: &Entry, now: Moment) -> Option<Entry> {
         let Some((session, said)) = entries::read(entry) else {
             self.counts.unreadable += 1;
@@ -379,7 +373,7 @@ impl Sessions {
             }
             Said::Closed(cause, ending) => {
                 let theirs = Recorded { cause, what: ending, told: Told::Theirs };
-                // Two replicas may read one closing, and only one of them know the start.
+                // Two replicas may read one closing, and only one of them may know the start.
                 let tie = |ending: &Ending| ending.start.map_or(i64::MAX, |start| start.0);
                 let stands = learn(&mut known.closing, theirs, tie, &mut self.counts.closings_replaced);
                 let Recorded { cause, what, .. } = known.closing.as_ref()?;
@@ -399,7 +393,7 @@ impl Sessions {
         }
     }
 
-    /// Forgets the sessions that nothing was heard of for too long.
+    /// Forgets the sessions that no event was about for too long.
     pub(super) fn forget_aged(&mut self, now: Moment) {
         let aged = self.known.remove_aged(now);
         self.counts.evicted_by_age += aged.len() as u64;
@@ -426,7 +420,7 @@ impl Sessions {
         }
     }
 
-    /// A session was closed.
+    /// Removes a closed session from its user's sessions.
     fn end(&mut self, session: Fingerprint) {
         self.tell_closing(session);
         if let Some(idle) = &mut self.idle {
@@ -434,12 +428,10 @@ impl Sessions {
         }
     }
 
-    /// How many sessions are remembered.
     pub(super) fn len(&self) -> usize {
         self.known.len()
     }
 
-    /// What was lost until now.
     pub(super) fn counts(&self) -> SessionCounts {
         self.counts
     }
@@ -460,7 +452,7 @@ impl Sessions {
 }
 
 impl Session {
-    /// Closes it; none when another event has.
+    /// Closes the session. Returns `None` if another event already has.
     fn close(&mut self, by: Cause, idle: bool) -> Option<Closed> {
         let start = self.opening.as_ref().map(|opening| opening.cause.time);
         let closing = self.closing.get_or_insert(Recorded::new(by, Ending { start, idle }));
@@ -475,8 +467,8 @@ impl<T> Recorded<T> {
     }
 }
 
-/// Takes over what the table says; returns whether it must say what is recorded here instead. Of two that
-/// have one cause the one with the lesser `tie` stands.
+/// Takes over what the table holds. Returns whether the table must hold what is recorded here instead. If two
+/// have the same cause, the one with the lesser `tie` stands.
 fn learn<T>(
     ours: &mut Option<Recorded<T>>,
     theirs: Recorded<T>,

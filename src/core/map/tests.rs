@@ -1,4 +1,4 @@
-//! The mapping as a whole: a record in, a line of text out.
+//! The mapping as a whole: takes a record, and shows a line of text.
 
 use std::{fmt::Write, num::NonZeroUsize, time::Duration};
 
@@ -15,7 +15,7 @@ mod shared;
 
 pub(crate) const T: i64 = 1_795_382_428_000;
 
-/// A record with `value`, whose own timestamp is a second after [`T`].
+/// A record with `value`, whose own timestamp is one second after [`T`].
 pub(crate) fn record(value: impl AsRef<[u8]>) -> Record {
     Record {
         ownership: Ownership(1),
@@ -90,18 +90,18 @@ fn words(event: &AppEvent) -> String {
     words
 }
 
-/// The app events of an identity event, if it becomes any.
+/// The app events of an identity event, if there are any.
 pub(crate) fn deliveries(mapper: &mut Mapper, event: &IdentityEvent<'_>) -> Option<Vec<Delivery>> {
     mapper.deliveries(event, "e".into(), &record(""), Moment::START).ok()
 }
 
-/// What an empty mapper makes of one record.
+/// Checks what an empty mapper makes of one record.
 #[track_caller]
 fn check(record: &Record, expected: &str) {
     assert_eq!(map(&mut mapper(), record), expected);
 }
 
-/// What one mapper makes of records, one after the other.
+/// Checks what one mapper makes of records, one after the other.
 #[track_caller]
 fn check_all(steps: &[(Record, &str)]) {
     let mut mapper = mapper();
@@ -263,7 +263,7 @@ fn sessions_are_bounded_by_number_and_by_age() {
     for (number, session) in ["s", "t", "v"].into_iter().enumerate() {
         map(login(session, 0, session), number as u64);
     }
-    // The first one had to go when the third came.
+    // The first session was evicted when the third came.
     assert_eq!(map(logout("x", 1, "t"), 3), "_session.stop t 0..1000 = 1000 reason=logout");
     map(event("y", 2, "REFRESH_TOKEN", r#""sessionId":"v""#), 9);
     assert_eq!(map(logout("z", 9, "v"), 19), "_session.stop v 0..9000 = 9000 reason=logout");

@@ -1,4 +1,4 @@
-//! What can be set of the routes.
+//! The settings of the routes.
 
 use std::{borrow::Cow, fmt, marker::PhantomData, ops::Deref};
 
@@ -37,7 +37,6 @@ pub struct RouteConfig {
 }
 
 impl RouteConfig {
-    /// Whether it has no conditions.
     #[must_use]
     pub fn matches_everything(&self) -> bool {
         let Self { realm, provider, client, topic, event, to: _ } = self;
@@ -55,7 +54,7 @@ pub enum Unrouted {
     Ignore,
 }
 
-/// One value, or a list of at least one; empty only where nothing is written.
+/// One value, or a list of at least one. Empty only if the key is absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OneOrMore<T>(Vec<T>);
 
@@ -101,7 +100,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMore<T> {
     }
 }
 
-/// Reads a text or a list; an untagged enum would lose which item is wrong.
+/// Reads a text or a list. An untagged enum could not report which item is wrong.
 struct Either<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for Either<T> {
@@ -118,7 +117,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Either<T> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let mut values = Vec::new();
         while let Some(item) = items.next_element::<Option<T>>()? {
-            // A null stands for an item that was found to be wrong before.
+            // A null stands for an item that was already found to be wrong.
             values.extend(item);
         }
         Ok(OneOrMore(values))

@@ -1,4 +1,4 @@
-//! Routes that people may write, and the index held against the plain rule.
+//! Routes that people may write, and a comparison of the index with the plain rule.
 
 use proptest::{collection::vec, prelude::*};
 
@@ -12,7 +12,7 @@ fn names(texts: &[&str]) -> Vec<DestinationName> {
     texts.iter().copied().map(name).collect()
 }
 
-/// A route in the words of the configuration.
+/// Parses a route as the configuration writes it.
 fn route(yaml_as_json: &str) -> RouteConfig {
     serde_json::from_str(yaml_as_json).unwrap()
 }
@@ -27,7 +27,7 @@ fn origin(provider: &str, realm: (&str, &str), client: &str) -> Origin {
     }
 }
 
-/// Where a sign-in of the `topic` and `origin` goes by these routes, in words.
+/// Checks where a sign-in of the `topic` and `origin` goes by these routes.
 #[track_caller]
 fn check(routes: &[&str], topic: &str, origin: &Origin, expected: &str) {
     let destinations = names(&["shop", "lab"]);
@@ -121,7 +121,7 @@ fn all_problems_are_found_at_once() {
     );
 }
 
-/// How many routes are looked at for an event.
+/// How many routes are examined for an event.
 fn looked_at(routes: &[RouteConfig], origin: &Origin) -> usize {
     let routing = Router::new(&names(&["shop"]), routes, Some(Unrouted::Ignore)).unwrap();
     let subject = Subject { topic: "t", origin: Some(origin), event_type: EventType::SignIn };
@@ -189,7 +189,7 @@ fn any_route() -> impl Strategy<Value = RouteConfig> {
     )
 }
 
-/// Provider, realm's id and name, and client; nothing is the empty text.
+/// Provider, the realm's id and name, and client; an empty text is an absent one.
 fn any_origin() -> impl Strategy<Value = [&'static str; 4]> {
     let maybe = || prop::sample::select(vec!["", "a", "b", "c"]);
     [maybe(), maybe(), maybe(), maybe()]

@@ -1,4 +1,4 @@
-//! What can be set of the sessions' table.
+//! The settings of the session table.
 
 use std::time::Duration;
 

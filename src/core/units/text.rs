@@ -1,6 +1,7 @@
-//! Texts of a form: a value that exists has it, so nobody checks it again.
+//! Texts of a given form. A value that exists has the form, so nobody checks it again.
 //!
-//! A form says in words what it allows and tells whether a text is of it; all else is written here once.
+//! A form says in words what it allows, and tests whether a text has the form. Everything else is written
+//! here once.
 
 use std::{
     borrow::{Borrow, Cow},
@@ -16,13 +17,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::core::units::{self, Malformed};
 
-/// The name of a Kafka topic.
 pub type TopicName = Text<TopicForm>;
 
-/// The name of a destination.
 pub type DestinationName = Text<DestinationForm>;
 
-/// What texts of a kind look like.
+/// The form that texts of a kind have.
 pub trait Form {
     /// The name of the kind in the schema.
     const NAME: &'static str;
@@ -64,7 +63,7 @@ impl Form for DestinationForm {
 }
 
 impl<F: Form> Text<F> {
-    /// A text from the program's own source, which must be of the form.
+    /// A text from the program's own source code, which must have the form.
     #[must_use]
     pub fn literal(text: &'static str) -> Self {
         debug_assert!(F::admits(text), "{text} is not {}", F::ALLOWED);

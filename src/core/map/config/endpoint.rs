@@ -1,4 +1,4 @@
-//! What can be set of endpoints: their ids, and what is said of them. Nothing is said unless written.
+//! The settings of endpoints: their ids, and what is stated about them. Nothing is stated by default.
 
 use std::{collections::BTreeMap, num::NonZeroU32};
 
@@ -13,21 +13,22 @@ use crate::core::{
     units::or_off,
 };
 
-/// `endpoint`: whose endpoint an event goes to, and what is said of it.
+/// `endpoint`: whose endpoint an event goes to, and what is stated about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EndpointConfig {
-    /// What an endpoint is made for.
+    /// What gets an endpoint of its own.
     pub id: IdOf,
-    /// The key of the hash that makes ids; without one anybody who knows a user's id can compute them.
+    /// The key of the hash that makes endpoint ids. Without a key, anybody who knows a user's id can compute
+    /// them.
     #[schemars(extend("x-allowed" = "a text of at least 16 characters, best from a file: { file: PATH }"))]
     pub secret: Option<Secret>,
-    /// What becomes of a failed sign-in of a user who is not known.
+    /// What happens to a failed sign-in of an unknown user.
     pub failed_sign_in: FailedSignIn,
     /// How many endpoints the failed sign-ins of unknown users share, in each realm.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub failed_sign_in_endpoints: NonZeroU32,
-    /// The address.
+    /// The address of the endpoint.
     #[serde(with = "or_off")]
     #[schemars(schema_with = "or_off::schema::<AddressConfig>")]
     pub address: Option<AddressConfig>,
@@ -35,7 +36,7 @@ pub struct EndpointConfig {
     pub user_attributes: BTreeMap<String, Value>,
     /// Attributes of the endpoint, by name.
     pub attributes: BTreeMap<String, Value>,
-    /// Whether the person wants to hear nothing.
+    /// Whether the person has opted out of all messages.
     #[serde(with = "or_off")]
     #[schemars(schema_with = "or_off::schema::<OptOutConfig>")]
     pub opt_out: Option<OptOutConfig>,
@@ -43,43 +44,43 @@ pub struct EndpointConfig {
     #[serde(with = "or_off")]
     #[schemars(schema_with = "or_off::schema::<DemographicConfig>")]
     pub demographic: Option<DemographicConfig>,
-    /// Where the person is.
+    /// The location of the endpoint.
     #[serde(with = "or_off")]
     #[schemars(schema_with = "or_off::schema::<LocationConfig>")]
     pub location: Option<LocationConfig>,
 }
 
-/// What an endpoint is made for.
+/// What gets an endpoint of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(extend("x-allowed" = "user, user_client or user_device"))]
 pub enum IdOf {
-    /// A user.
+    /// Each user.
     User,
-    /// A user at a client; events that name no client go to the user's.
+    /// Each user at each client. Events that name no client go to the user's endpoint.
     UserClient,
-    /// A user on a device; events that name no device go to the user's.
+    /// Each user on each device. Events that name no device go to the user's endpoint.
     UserDevice,
 }
 
-/// What becomes of a failed sign-in of a user who is not known.
+/// What happens to a failed sign-in of an unknown user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(extend("x-allowed" = "endpoint, or drop: it is ignored"))]
 pub enum FailedSignIn {
-    /// It goes to one of a number of endpoints, by the name that was typed.
+    /// It goes to one of several shared endpoints, chosen by the name that was typed.
     Endpoint,
     /// It is ignored.
     Drop,
 }
 
-/// `endpoint.address`: where a person can be written to.
+/// `endpoint.address`: where a person can be reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AddressConfig {
-    /// The field that holds it.
+    /// The field that holds the address.
     pub from: Field,
-    /// What kind of address it is.
+    /// The kind of the address.
     pub channel: Channel,
 }
 
@@ -96,27 +97,30 @@ pub enum Channel {
     Voice,
 }
 
-/// `endpoint.opt_out`: which values of a field say what a person wants; any other says nothing.
+/// `endpoint.opt_out`: which values of a field mean that a person has opted out or in. Other values are
+/// ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OptOutConfig {
-    /// The field that states it.
+    /// The field that states the choice.
     pub from: Field,
-    /// Its values that mean that the person wants to hear nothing (`ALL`), in any case of letters.
+    /// The values that mean that the person wants no messages (`ALL`), in any case.
     #[serde(default)]
     #[schemars(extend("x-allowed" = "a list of texts"))]
     pub all: Vec<String>,
-    /// Its values that mean that the person wants to hear all (`NONE`).
+    /// The values that mean that the person wants all messages (`NONE`), in any case.
     #[serde(default)]
     #[schemars(extend("x-allowed" = "a list of texts"))]
     pub none: Vec<String>,
 }
 
-/// `endpoint.demographic`: each part from its own key, else from the first of `from` that knows it.
+/// `endpoint.demographic`: each part comes from its own key, otherwise from the first source of `from` that
+/// knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DemographicConfig {
-    /// Who is asked: what the provider says of the device (`event`), the parsed user agent (`user_agent`).
+    /// The sources: what the provider states about the device (`event`), and the parsed user agent
+    /// (`user_agent`).
     #[schemars(extend("x-allowed" = "a list of event and user_agent"))]
     pub from: Vec<DeviceSource>,
     pub app_version: Option<Value>,
@@ -129,42 +133,42 @@ pub struct DemographicConfig {
     pub timezone: Option<Value>,
 }
 
-/// Who knows a device.
+/// A source of what is known of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(extend("x-allowed" = "event or user_agent"))]
 pub enum DeviceSource {
-    /// What the provider says of the device.
+    /// What the provider states about the device.
     Event,
     /// The user agent.
     UserAgent,
 }
 
-/// `endpoint.location`: the place that the first of `from` knows, as a whole.
+/// `endpoint.location`: the location that the first of `from` knows, taken as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LocationConfig {
-    /// Who is asked: what the provider says (`event`), the database by the ip address (`ip`).
+    /// The sources: what the provider states (`event`), and the database by IP address (`ip`).
     #[schemars(extend("x-allowed" = "a list of event and ip"))]
     pub from: Vec<PlaceSource>,
-    /// A MaxMind database file with cities or countries; for `ip`.
+    /// A MaxMind database file with cities or countries, for `ip`.
     #[schemars(extend("x-allowed" = "the path of a MaxMind database file (.mmdb)"))]
     pub database: Option<String>,
 }
 
-/// Who knows a place.
+/// A source of locations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(extend("x-allowed" = "event or ip"))]
 pub enum PlaceSource {
-    /// What the provider says of the place.
+    /// What the provider states about the location.
     Event,
-    /// The database, by the ip address.
+    /// The database, by IP address.
     Ip,
 }
 
 impl EndpointConfig {
-    /// The fields that its keys name.
+    /// The fields that the keys name.
     pub fn fields(&self) -> impl Iterator<Item = &Field> {
         let from = self.address.iter().map(|address| &address.from);
         let from = from.chain(self.opt_out.iter().map(|opt_out| &opt_out.from));
@@ -173,7 +177,7 @@ impl EndpointConfig {
         from.chain(values.chain(parts).filter_map(Value::field))
     }
 
-    /// The file that the places of ip addresses are looked up in, where they are.
+    /// The path of the database in which IP addresses are looked up, if they are.
     #[must_use]
     pub fn database(&self) -> Option<&str> {
         let location = self.location.as_ref().filter(|location| location.from.contains(&PlaceSource::Ip))?;
@@ -212,7 +216,7 @@ impl Default for LocationConfig {
 }
 
 impl Channel {
-    /// Pinpoint's word.
+    /// The name of the channel at Pinpoint.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

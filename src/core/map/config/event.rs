@@ -1,4 +1,4 @@
-//! What can be set of app events beside what they always carry.
+//! The settings of app events, in addition to what events always carry.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::map::config::{field::Field, value::Value};
 
-/// How many attributes and metrics an event may have together at the destination.
+/// How many attributes and metrics an event may have in total at the destination.
 pub const MOST_KEYS: usize = 40;
 
 /// The longest name of an attribute or a metric, of events and endpoints alike, in characters.
 pub const LONGEST_KEY: usize = 50;
 
-/// The attributes that events have of their own, where they apply.
+/// The attributes that the mapping itself gives to events, where they apply.
 pub const OWN_ATTRIBUTES: [&str; 8] = [
     "client_id",
     "error",
@@ -25,13 +25,13 @@ pub const OWN_ATTRIBUTES: [&str; 8] = [
     "source_event_id",
 ];
 
-/// `event`: what app events carry beside what they always do.
+/// `event`: what app events carry in addition to what they always carry.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EventConfig {
     /// Attributes, by name.
     pub attributes: BTreeMap<String, Value>,
-    /// Metrics, by name; a value that is no finite number is left out.
+    /// Metrics, by name. A value that is not a finite number is left out.
     pub metrics: BTreeMap<String, Field>,
     /// The application that events are reported for.
     pub app: AppConfig,
@@ -41,16 +41,16 @@ pub struct EventConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AppConfig {
-    /// Its name.
+    /// The name of the application.
     pub title: Option<Value>,
-    /// Its version.
+    /// The version of the application.
     pub version_code: Option<Value>,
-    /// The name of its package, such as `com.example.app`.
+    /// The name of the application's package, such as `com.example.app`.
     pub package_name: Option<Value>,
 }
 
 impl EventConfig {
-    /// The fields that its keys name.
+    /// The fields that the keys name.
     pub fn fields(&self) -> impl Iterator<Item = &Field> {
         let app = [&self.app.title, &self.app.version_code, &self.app.package_name];
         let values = self.attributes.values().chain(app.into_iter().flatten());

@@ -1,7 +1,7 @@
-//! The names of what an identity event says, as a configuration writes them.
+//! The names of an identity event's fields, as the configuration writes them.
 //!
-//! A closed language: a name that is not here is refused when the configuration is read. Knows nothing of
-//! how a value is got out of an event.
+//! The set of names is closed: an unknown name is refused when the configuration is read. Knows nothing of
+//! how a value is read from an event.
 
 use std::{fmt, str::FromStr};
 
@@ -13,18 +13,18 @@ use crate::core::{
     units::{self, Malformed},
 };
 
-/// Something that an identity event says.
+/// A field of an identity event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Field {
-    /// One that each event may have.
+    /// A field that any event may have.
     Fixed(Fixed),
-    /// `person.NAME`: what is said of the person.
+    /// `person.NAME`: a detail of the person.
     Person(Box<str>),
-    /// `attributes.NAME`: what else the provider says.
+    /// `attributes.NAME`: another attribute from the provider.
     Attribute(Box<str>),
 }
 
-/// A field with a name of its own, by its place in [`FIELDS`].
+/// A field with a fixed name, by its index in [`FIELDS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fixed(usize);
 
@@ -32,12 +32,12 @@ pub struct Fixed(usize);
 const LONGEST_NAME: usize = 200;
 
 impl Field {
-    /// The names that can be meant by one that is misspelt: all that are fixed, and the two beginnings.
+    /// The names to suggest for a misspelt one: all fixed names, and the two prefixes.
     pub fn names() -> impl Iterator<Item = &'static str> {
         FIELDS.iter().map(|field| field.name).chain(["person.NAME", "attributes.NAME"])
     }
 
-    /// Whether what it says may be personal.
+    /// Whether its values may be personal data.
     #[must_use]
     pub const fn is_personal(&self) -> bool {
         match self {

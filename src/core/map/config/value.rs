@@ -1,4 +1,4 @@
-//! What a field of the destination is filled with, and secrets.
+//! What a field at the destination is filled with, and secrets.
 
 use std::fmt;
 
@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::core::map::config::field::Field;
 
-/// What something is filled with: a field of the event, or the same for all.
+/// What something is filled with: a field of the event, or a constant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 #[schemars(extend("x-allowed" = "a field such as user, person.email or attributes.newsletter, or { value: TEXT }"))]
 pub enum Value {
-    /// What the event says.
+    /// The value of this field of the event.
     Field(Field),
-    /// Always this.
+    /// The same text for all events.
     Constant(Constant),
 }
 
@@ -22,17 +22,17 @@ pub enum Value {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Constant {
-    /// The text.
+    /// The constant text.
     pub value: String,
 }
 
-/// A text that is shown nowhere.
+/// A text that is never shown.
 #[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Secret(pub String);
 
 impl Value {
-    /// The field, where it is one.
+    /// The field, if it is one.
     #[must_use]
     pub const fn field(&self) -> Option<&Field> {
         match self {
@@ -42,7 +42,7 @@ impl Value {
     }
 }
 
-/// What stands for a secret.
+/// Stands for a secret.
 const MASK: &str = "***";
 
 impl fmt::Debug for Secret {

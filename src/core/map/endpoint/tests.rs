@@ -1,4 +1,4 @@
-//! What a configuration adds to one identity event, each key by itself and all of them against everything.
+//! What a configuration adds to one identity event: each key by itself, and all keys together.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ fn some(text: &str) -> Option<Cow<'static, str>> {
     Some(text.to_owned().into())
 }
 
-/// An event that says all that one can, each text with `mark` in it.
+/// An event with all fields, each text with `mark` in it.
 fn full(mark: &str) -> IdentityEvent<'static> {
     let text = |name: &str| some(&format!("{mark}{name}"));
     let said = |name: &str, value: &str| (Cow::Owned(name.to_owned()), vec![Cow::Owned(value.to_owned())]);
@@ -263,14 +263,14 @@ fn events_carry_attributes_metrics_and_the_application() {
     assert_eq!(attributes, [("Source", "keycloak"), ("groups", "a,b"), ("tenant", "shop")]);
     let [(note, no_number), (score, number)] = &*common.metrics else { panic!("both are stated") };
     assert_eq!((&**note, &**score, *number), ("note", "score", 0.5));
-    assert!(no_number.is_nan(), "a text that is no number");
+    assert!(no_number.is_nan(), "a text that is not a number");
     let app = common.app.unwrap();
     assert_eq!(app.title.as_deref(), Some("Shop"));
     assert_eq!(app.version_code.as_deref(), Some("app version"));
     assert_eq!(app.package_name, None);
 }
 
-/// All that can be asked for.
+/// A configuration that asks for everything.
 fn everything() -> (EndpointConfig, EventConfig) {
     let fields = ["user_name", "person.email", "person.given_name", "attributes.note", "ip", "user_agent"];
     let entries: Vec<_> = fields.iter().map(|field| (*field, *field)).collect();
@@ -298,7 +298,7 @@ fn of_an_endpoint_that_is_not_surely_the_persons_nothing_is_said() {
     assert!(additions.endpoint(&failed, &EndpointOwner::User("u")) == bare());
 }
 
-/// All that can be stated about an endpoint and an event, each text with `mark` in it.
+/// Everything that can be stated about an endpoint and an event, each text with `mark` in it.
 pub(crate) fn stated(mark: &str) -> (Endpoint, Vec<Attribute>) {
     let (config, event) = everything();
     let additions = additions(config, event);

@@ -1,15 +1,15 @@
-//! What the sessions' table holds: the opening and the closing of a session, each under a key of its own,
-//! so that neither write undoes the other.
+//! The entries of the session table: the opening and the closing of a session, each under its own key, so
+//! that neither write undoes the other.
 //!
-//! Knows nothing of the index and of Kafka. A public contract between versions, because replicas of two
-//! versions share a table during a deploy: a field may be added, none may change its meaning, and a value
-//! of a later version (`v`) is left alone.
+//! Knows nothing of the index and of Kafka. The format is a public contract between versions, because
+//! replicas of two versions share a table during a deploy: a field may be added, but none may change its
+//! meaning, and a value of a later version (`v`) is ignored.
 //!
 //! | key | value |
 //! |---|---|
-//! | `o:` and the session's fingerprint | `v` 1, `t` when it was opened (ms), `e` the fingerprint of the source event that opened it, `o` whose it is, `h` the topic and the partition of its record |
-//! | `c:` and the session's fingerprint | `v` 1, `t` when it was closed (ms), `e` by which source event, `s` when it had been opened as far as that was known then, `i` that it rested for too long |
-//! | `u:` and the session's fingerprint | `v` 1, `t` when it was last used (ms), `p` when it had last been used at its last pause and the record that said so, `r` the source event that ended that, `b` the same of the pauses before |
+//! | `o:` and the session's fingerprint | `v` 1, `t` when it was opened (ms), `e` the fingerprint of the source event that opened it, `o` its owner, `h` the topic and the partition of its record |
+//! | `c:` and the session's fingerprint | `v` 1, `t` when it was closed (ms), `e` by which source event, `s` when it had been opened, if that was known then, `i` if it was idle for too long |
+//! | `u:` and the session's fingerprint | `v` 1, `t` when it was last used (ms), `p` when it had last been used at its last pause and the record that reported the pause, `r` the source event that ended the pause, `b` the same for earlier pauses |
 
 use std::borrow::Cow;
 
@@ -29,16 +29,13 @@ use crate::core::{
     time::Timestamp,
 };
 
-/// The version of the values.
 const VERSION: u8 = 1;
 
-/// What an entry says.
+/// The content of an entry.
 pub(super) enum Said {
-    /// A session was opened; whose it is; the topic and the partition where that was read.
+    /// A session was opened. Holds its owner, and the topic and partition where that was read.
     Opened(Cause, Option<Owner>, Option<(Box<str>, i32)>),
-    /// A session was closed.
     Closed(Cause, Ending),
-    /// A session was used.
     Used(Use),
 }
 
@@ -53,7 +50,7 @@ struct Opened<'a> {
     h: Option<(Cow<'a, str>, i32)>,
 }
 
-/// Whose the session is; what is not known is left out.
+/// The owner of a session. Unknown fields are left out.
 #[derive(Serialize, Deserialize)]
 struct OwnerFields<'a> {
     /// The provider.
@@ -104,7 +101,7 @@ fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
-/// The entry that says that a session was opened.
+/// The entry for the opening of a session.
 pub(super) fn opened(
     session: Fingerprint,
     by: Cause,
@@ -130,7 +127,7 @@ pub(super) fn opened(
     entry("o:", session, serde_json::to_string(&value))
 }
 
-/// The entry that says that a session was closed.
+/// The entry for the closing of a session.
 pub(super) fn closed(session: Fingerprint, by: Cause, ending: Ending) -> Entry {
     let Ending { start, idle } = ending;
     let value =
@@ -138,7 +135,7 @@ pub(super) fn closed(session: Fingerprint, by: Cause, ending: Ending) -> Entry {
     entry("c:", session, serde_json::to_string(&value))
 }
 
-/// The entry that says how a session was used.
+/// The entry for the use of a session.
 pub(super) fn used(session: Fingerprint, of: &Use) -> Entry {
     let resumed = |pause: &Pause| pause.resumed.map(|event| event.hex().into());
     let (last, before) = of.pauses().split_last().unzip();
@@ -156,7 +153,7 @@ pub(super) fn used(session: Fingerprint, of: &Use) -> Entry {
     entry("u:", session, serde_json::to_string(&value))
 }
 
-/// What an entry says, and of which session; none where this version cannot read it.
+/// The content of an entry and its session; `None` if this version cannot read it.
 pub(super) fn read(entry: &Entry) -> Option<(Fingerprint, Said)> {
     let (kind, session) = entry.key.split_at_checked(2)?;
     let session = Fingerprint::from_hex(session)?;
@@ -191,7 +188,7 @@ pub(super) fn read(entry: &Entry) -> Option<(Fingerprint, Said)> {
     Some((session, said))
 }
 
-/// A time that an event can have: what else is read may have been written by anybody.
+/// A time that an event can have. The table may contain anything, because anybody may have written to it.
 fn plausible(time: i64) -> Option<Timestamp> {
     PLAUSIBLE_TIMES.contains(&time).then_some(Timestamp(time))
 }
@@ -206,7 +203,7 @@ fn owner(fields: &OwnerFields<'_>) -> Option<Owner> {
     owner::Subject { provider: p, session: s, user: u, realm: r, client: c, device: d }.pack()
 }
 
-/// Texts and whole numbers always become JSON.
+/// Serialising texts and whole numbers never fails.
 fn entry(kind: &str, session: Fingerprint, value: serde_json::Result<String>) -> Entry {
     let value = value.unwrap_or_default().into();
     Entry { key: format!("{kind}{}", session.hex()).into(), value }
@@ -216,14 +213,14 @@ fn entry(kind: &str, session: Fingerprint, value: serde_json::Result<String>) ->
 mod tests {
     use super::*;
 
-    /// Far below the largest record that a broker takes unless it is set otherwise, 1 MiB.
+    /// Far below 1 MiB, the default limit of brokers for a record.
     const LARGEST: usize = 16 * 1024;
 
     #[test]
     fn every_entry_has_a_bounded_size_and_is_read_as_it_was_written() {
         let session = Fingerprint::of(&["s"]);
         let by = Cause { event: session, time: Timestamp(PLAUSIBLE_TIMES.end - 1) };
-        // Each byte of these becomes six in JSON.
+        // Each of these bytes becomes six in JSON.
         let owner = owner::Subject { device: &"\u{1}".repeat(2048), ..owner::Subject::default() }.pack();
         let topic = "t".repeat(249);
         let pause =

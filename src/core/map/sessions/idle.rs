@@ -1,11 +1,11 @@
-//! When sessions were last used, and which of them have rested for too long.
+//! When sessions were last used, and which of them have been idle for too long.
 //!
-//! Knows nothing of openings and closings. Time is the time of events: a partition's is that of the latest
-//! event read from it, so that a replica that lags does not take a session for idle whose use it has not
-//! read yet, and a record that is read again finds what it found. A session rests in the time of the
-//! partition that its opening was read from, so that one replica says so, the partition's owner. What
-//! rests is said by a record (the one that moved the time on) and is remembered with it: read again, that
-//! record says the same again.
+//! Knows nothing of openings and closings. Time is the time of events. The time of a partition is that of the
+//! latest event read from it, so that a replica that lags does not take a session for idle whose use it has
+//! not read yet, and a record that is read again gets the same result. A session is idle by the time of the
+//! partition from which its opening was read, so that only one replica reports it: the partition's owner. The
+//! record that advanced the time reports the idle sessions. They are remembered with it, so that it reports
+//! the same ones when it is read again.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -19,80 +19,80 @@ use crate::core::{
     units::Span,
 };
 
-/// Sessions that one record may say to rest, at most; the next record says the others.
+/// How many sessions one record may report as idle at most. The next record reports the others.
 const MOST: usize = 100;
 
-/// How far the time of an event may be ahead of its record's: a clock that is wrong must not end every
-/// session. No limit is as short as this, see the configuration.
+/// How far the time of an event may be ahead of its record's timestamp: a wrong clock must not end every
+/// session. The configuration allows no limit as short as this.
 const AHEAD: i64 = 300_000;
 
-/// What part of the shortest limit may pass before a use is written to the table again.
+/// The part of the shortest limit that may pass before a use is written to the table again.
 const SPARING: i64 = 4;
 
 /// The use of all open sessions.
 pub(super) struct Idle {
     pause_after: Option<i64>,
     timeout: Option<i64>,
-    /// How much longer than its limit a session is waited for: so long may another replica keep its use to
-    /// itself.
+    /// How much longer than its limit a session must be idle, because another replica may keep its use to
+    /// itself for that long.
     slack: i64,
     homes: Vec<Home>,
-    /// Which of the homes a partition is.
+    /// The index of each partition in `homes`.
     numbers: HashMap<(Arc<str>, i32), u32>,
     uses: HashMap<Fingerprint, Known>,
-    /// By home, when each session is due.
+    /// When each session is due, by home.
     due: BTreeSet<(u32, i64, Fingerprint)>,
-    /// The sessions that a record has said to rest.
+    /// The sessions that each record has reported as idle.
     said: HashMap<Fingerprint, Vec<Fingerprint>>,
 }
 
-/// A partition that sessions were opened in.
+/// A partition in which sessions were opened.
 struct Home {
     topic: Arc<str>,
     partition: i32,
     /// The latest time of an event that was read from it.
     time: i64,
-    /// The last record that could move the time on.
+    /// The last record that could advance the time.
     last: Option<(Ownership, i64)>,
 }
 
-/// A session that has rested.
+/// A session that has been idle for long enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rested {
-    /// Long enough to pause, then.
+    /// The session paused at this time.
     Paused(Fingerprint, Timestamp),
-    /// Long enough to stop, then.
+    /// The session stopped at this time.
     TimedOut(Fingerprint, Timestamp),
 }
 
-/// What a use of a session says of its rest.
+/// The effect of using a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Used {
-    /// It ends a pause.
+    /// The use ends a pause.
     pub(super) resumes: bool,
-    /// The table should hear of it.
+    /// The use should be written to the table.
     pub(super) tell: bool,
 }
 
-/// The use of a session, and what is known of that here alone.
+/// The use of a session, and what only this replica knows of it.
 #[derive(Default)]
 struct Known {
     of: Use,
-    /// Where it was opened; none while that is not known.
+    /// Where it was opened; `None` if not known yet.
     home: Option<u32>,
     /// The use that the table holds.
     written: i64,
-    /// When it will have rested long enough, and where.
+    /// When and where it will have been idle for long enough.
     due: Option<(u32, i64)>,
     closed: bool,
-    /// The record that has said that it stopped.
+    /// The record that reported its stop.
     stopped_by: Option<Fingerprint>,
-    /// The records that have said that it rests, as far as that is remembered.
+    /// The remembered records that reported the session as idle.
     said_by: Vec<Fingerprint>,
 }
 
 impl Idle {
-    /// None where sessions may rest for ever.
+    /// Returns `None` if sessions may be idle for ever.
     pub(super) fn new(config: &SessionsConfig) -> Option<Self> {
         let limit =
             |span: Option<Span>| span.map(|span| i64::try_from(span.0.as_millis()).unwrap_or(i64::MAX));
@@ -109,12 +109,12 @@ impl Idle {
         })
     }
 
-    /// Other replicas use the sessions too, and tell of it sparingly.
+    /// Prepares for other replicas, which use the sessions too and write only some of the uses to the table.
     pub(super) fn share(&mut self) {
         self.slack = self.sparing();
     }
 
-    /// A session was opened by a record of this partition.
+    /// Records that a session was opened by a record of this partition.
     pub(super) fn opened(&mut self, session: Fingerprint, topic: &Arc<str>, partition: i32, time: Timestamp) {
         let home = self.home(topic, partition);
         let known = self.uses.entry(session).or_default();
@@ -125,7 +125,7 @@ impl Idle {
         self.backoff(session);
     }
 
-    /// A session was used.
+    /// Records that a session was used.
     pub(super) fn used(&mut self, session: Fingerprint, by: Fingerprint, time: Timestamp) -> Used {
         let sparing = self.sparing();
         let Some(known) = self.uses.get_mut(&session) else { return Used::default() };
@@ -145,24 +145,22 @@ impl Idle {
         Used { resumes, tell }
     }
 
-    /// What is known of the use of a session.
+    /// The known use of a session.
     pub(super) fn of(&self, session: Fingerprint) -> Option<&Use> {
         self.uses.get(&session).map(|known| &known.of)
     }
 
-    /// The partition that a session was opened in.
+    /// The partition in which a session was opened.
     pub(super) fn home_of(&self, session: Fingerprint) -> Option<(&str, i32)> {
         let home = &self.homes[self.uses.get(&session)?.home? as usize];
         Some((&home.topic, home.partition))
     }
 
-    /// A session was closed: it rests for ever.
     pub(super) fn closed(&mut self, session: Fingerprint) {
         self.uses.entry(session).or_default().closed = true;
         self.backoff(session);
     }
 
-    /// A session is not remembered any more.
     pub(super) fn forget(&mut self, session: Fingerprint) {
         let Some(known) = self.uses.remove(&session) else { return };
         if let Some((home, due)) = known.due {
@@ -171,7 +169,7 @@ impl Idle {
         known.said_by.into_iter().for_each(|by| self.unlink(by, session));
     }
 
-    /// Takes over what the table says of the use of a session; says whether it must say something else.
+    /// Takes over the use of a session from the table. Returns whether the table must hold a different one.
     pub(super) fn learn(&mut self, session: Fingerprint, theirs: &Use) -> bool {
         let sparing = self.sparing();
         let known = self.uses.entry(session).or_default();
@@ -183,25 +181,26 @@ impl Idle {
         differs
     }
 
-    /// A session stopped because it had rested for too long, as a record says.
+    /// Records that a session stopped because it was idle for too long, and which record reported it.
     pub(super) fn stopped(&mut self, session: Fingerprint, by: Fingerprint) {
         self.uses.entry(session).or_default().stopped_by = Some(by);
         self.link(session);
     }
 
-    /// The sessions that `by`, what stands for a record, has said to rest before.
+    /// The sessions that the record `by` has already reported as idle.
     pub(super) fn said(&self, by: Fingerprint) -> Vec<Fingerprint> {
         self.said.get(&by).cloned().unwrap_or_default()
     }
 
-    /// A record with an event at `time` was read: the sessions that have rested long enough now.
+    /// Advances to the time of an event of a record, and returns the sessions that have been idle for long
+    /// enough.
     pub(super) fn advance(&mut self, record: &Record, by: Fingerprint, time: Timestamp) -> Vec<Rested> {
         let mut rested = Vec::new();
         let Some(number) = self.numbers.get(&(Arc::clone(&record.topic), record.partition)).copied() else {
             return rested;
         };
         let home = &mut self.homes[number as usize];
-        // One that is read again moves nothing: what it says may not be heard.
+        // A record that is read again advances nothing: its report may not have been sent.
         let again =
             |(ownership, last): (Ownership, i64)| ownership == record.ownership && last >= record.offset;
         if home.last.is_some_and(again) {
@@ -221,7 +220,7 @@ impl Idle {
         rested
     }
 
-    /// Says that a session that is due rests.
+    /// Reports a session that is due.
     fn rest(&mut self, session: Fingerprint, by: Fingerprint) -> Option<Rested> {
         let known = self.uses.get_mut(&session)?;
         let (home, due) = known.due.take()?;
@@ -238,7 +237,7 @@ impl Idle {
         Some(rested(session, Timestamp(due.saturating_sub(self.slack))))
     }
 
-    /// When a session paused, each time that a record has said so.
+    /// When a session paused, for each time that a record reported it.
     pub(super) fn pauses_by(&self, session: Fingerprint, by: Fingerprint) -> Vec<Timestamp> {
         let pauses = self.uses.get(&session).map(|known| known.of.pauses()).unwrap_or_default();
         let limit = self.pause_after.unwrap_or_default();
@@ -259,7 +258,7 @@ impl Idle {
         self.due.extend(known.due.map(|(home, due)| (home, due, session)));
     }
 
-    /// Remembers which records have said that a session rests, and forgets those of pauses that it forgot.
+    /// Remembers which records reported the session as idle, and forgets those of pauses that were forgotten.
     fn link(&mut self, session: Fingerprint) {
         let Some(known) = self.uses.get_mut(&session) else { return };
         let mut says: Vec<_> =
@@ -290,7 +289,7 @@ impl Idle {
         number
     }
 
-    /// After how long a use is written to the table again.
+    /// The interval after which a use is written to the table again.
     fn sparing(&self) -> i64 {
         self.pause_after.into_iter().chain(self.timeout).min().unwrap_or(i64::MAX) / SPARING
     }

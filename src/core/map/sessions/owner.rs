@@ -1,6 +1,6 @@
-//! Whose a session is, for a stop whose event does not name the user.
+//! The owner of a session, needed for a stop whose event does not name the user.
 //!
-//! Knows nothing of the index. There may be very many, so the texts lie in one allocation.
+//! Knows nothing of the index. There may be very many owners, so the texts of each are in one allocation.
 
 use std::borrow::Cow;
 
@@ -9,11 +9,11 @@ use crate::core::{
     map::ids::Fingerprint,
 };
 
-/// The longest owner that is remembered, in bytes: many times what providers give. Whoever writes records can
-/// make texts of any length, and an entry that is too large for the table's topic holds up everything.
+/// The longest owner that is remembered, in bytes: many times what providers send. Whoever writes records can
+/// make texts of any length, and an entry that is too large for the table's topic would block everything.
 const LONGEST: usize = 2048;
 
-/// Whose a session is, each text as the event that opened it has it.
+/// The owner of a session, each text as in the event that opened it.
 #[derive(Clone, Copy, Default)]
 pub(in crate::core::map) struct Subject<'a> {
     pub(super) provider: &'a str,
@@ -24,12 +24,13 @@ pub(in crate::core::map) struct Subject<'a> {
     pub(super) device: &'a str,
 }
 
-/// The same, packed: the lengths of the first five texts in bytes, each before a colon, then all six.
+/// A packed owner: the lengths of the first five texts in bytes, each followed by a colon, then all six
+/// texts.
 #[derive(Clone, PartialEq, Eq)]
 pub(in crate::core::map) struct Owner(Box<str>);
 
 impl<'a> Subject<'a> {
-    /// What an event says of the session it is about.
+    /// The owner that an event states.
     pub(super) fn of(event: &'a IdentityEvent<'_>) -> Self {
         Self {
             provider: &event.provider,
@@ -41,12 +42,12 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// A part of a fingerprint of its user: what all sessions of a user have in common.
+    /// Part of the fingerprint of its user, which all sessions of a user have in common.
     pub(super) fn user(&self) -> u64 {
         Fingerprint::of(&[self.provider, self.realm, self.user]).part()
     }
 
-    /// Packs it; none where it is longer than any that is meant seriously.
+    /// Packs the texts; `None` if they are longer than any plausible owner.
     pub(super) fn pack(&self) -> Option<Owner> {
         let Self { provider, session, user, realm, client, device } = self;
         let length: usize =
@@ -81,7 +82,6 @@ impl<'a> Subject<'a> {
 }
 
 impl Owner {
-    /// The texts.
     pub(in crate::core::map) fn subject(&self) -> Subject<'_> {
         let mut parts = self.0.splitn(6, ':');
         let lengths: [usize; 5] =

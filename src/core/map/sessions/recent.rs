@@ -1,8 +1,8 @@
-//! What was touched most recently, bounded by number and by age.
+//! A map of what was touched most recently, bounded by number and by age.
 //!
-//! Knows nothing of sessions. A map whose entries hang in a list in the order in which they were last
-//! touched; every operation takes constant time. The entries stay where they are in memory and the links
-//! are indices, so that the list needs no pointers. `now` must not go back from call to call.
+//! Knows nothing of sessions. The entries form a list in the order in which they were last touched. Every
+//! operation takes constant time. Entries stay where they are in memory and the links are indices, so the
+//! list needs no pointers. `now` must not go back from call to call.
 
 use std::{collections::HashMap, num::NonZeroUsize, time::Duration};
 
@@ -11,11 +11,10 @@ use crate::core::{map::ids::Fingerprint, time::Moment};
 /// The end of the list, and the index of no entry.
 const NONE: u32 = u32::MAX;
 
-/// A map of what was touched most recently.
 pub(super) struct Recent<V> {
     max: usize,
     max_age: Duration,
-    /// The standard hasher, keyed at random: nobody can choose keys that fall into one bucket.
+    /// The standard hasher, with a random key: nobody can choose keys that fall into one bucket.
     index: HashMap<Fingerprint, u32>,
     entries: Vec<Entry<V>>,
     free: Vec<u32>,
@@ -32,7 +31,7 @@ struct Entry<V> {
 }
 
 impl<V: Default> Recent<V> {
-    /// An empty map that holds at most `max` entries, none untouched for longer than `max_age`.
+    /// An empty map that holds at most `max` entries and none untouched for longer than `max_age`.
     pub(super) fn new(max: NonZeroUsize, max_age: Duration) -> Self {
         Self {
             max: max.get().min(NONE as usize),
@@ -45,12 +44,11 @@ impl<V: Default> Recent<V> {
         }
     }
 
-    /// How many entries there are.
     pub(super) fn len(&self) -> usize {
         self.index.len()
     }
 
-    /// The value of `key`, which is touched, if there is one.
+    /// Touches `key` and returns its value, if there is one.
     pub(super) fn touch(&mut self, key: Fingerprint, now: Moment) -> Option<&mut V> {
         let at = *self.index.get(&key)?;
         self.unlink(at);
@@ -58,14 +56,14 @@ impl<V: Default> Recent<V> {
         Some(&mut self.entries[at as usize].value)
     }
 
-    /// Removes the oldest entry if there is no room for `key`; returns its key.
+    /// Removes the oldest entry if there is no room for `key`. Returns the removed key.
     pub(super) fn make_room(&mut self, key: Fingerprint) -> Option<Fingerprint> {
         let full = self.len() >= self.max && !self.index.contains_key(&key);
         full.then(|| self.remove_oldest())
     }
 
-    /// The value of `key`, which is touched; a default one if there was none: there must be room for it,
-    /// see [`Recent::make_room`].
+    /// Touches `key` and returns its value, which is a default one if there was none. There must be room for
+    /// it; see [`Recent::make_room`].
     pub(super) fn touch_or_insert(&mut self, key: Fingerprint, now: Moment) -> &mut V {
         let at = if let Some(at) = self.index.get(&key) {
             let at = *at;
@@ -80,28 +78,28 @@ impl<V: Default> Recent<V> {
         &mut self.entries[at as usize].value
     }
 
-    /// The value of `key`, which is not touched, if there is one.
+    /// The value of `key`, if there is one. Does not touch it.
     pub(super) fn peek(&self, key: Fingerprint) -> Option<&V> {
         Some(&self.entries[*self.index.get(&key)? as usize].value)
     }
 
-    /// The same, to be changed.
+    /// Like [`Recent::peek`], but mutable.
     pub(super) fn peek_mut(&mut self, key: Fingerprint) -> Option<&mut V> {
         Some(&mut self.entries[*self.index.get(&key)? as usize].value)
     }
 
-    /// All values with their keys, in no order; takes time in proportion to how many there are.
+    /// All values with their keys, in no order. Takes time in proportion to their number.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Fingerprint, &mut V)> {
         let index = &self.index;
         let entries = self.entries.iter_mut().enumerate();
-        // The place of an entry that is gone may still be there, under a key that is not or is elsewhere.
+        // The slot of a removed entry may still hold its old key, which is now absent or in another slot.
         let live = move |(at, entry): &(usize, &mut Entry<V>)| {
             index.get(&entry.key).is_some_and(|place| *place as usize == *at)
         };
         entries.filter(live).map(|(_, entry)| (entry.key, &mut entry.value))
     }
 
-    /// Removes what has not been touched for longer than the greatest age; returns the keys that went.
+    /// Removes what has not been touched for longer than the greatest age. Returns the removed keys.
     pub(super) fn remove_aged(&mut self, now: Moment) -> Vec<Fingerprint> {
         let mut removed = Vec::new();
         while self.oldest != NONE && now.since(self.entries[self.oldest as usize].touched) > self.max_age {
@@ -119,7 +117,7 @@ impl<V: Default> Recent<V> {
         key
     }
 
-    /// Where an entry for `key` is put: in a place that another left, or a new one.
+    /// Where an entry for `key` is put: in a free slot or a new one.
     #[expect(clippy::cast_possible_truncation, reason = "there are never more than u32::MAX entries")]
     fn place(&mut self, key: Fingerprint) -> u32 {
         let entry = Entry { key, value: V::default(), touched: Moment::START, newer: NONE, older: NONE };
@@ -169,7 +167,7 @@ mod tests {
         Moment::after_start(Duration::from_secs(seconds))
     }
 
-    /// A list in the order of last touch, oldest first: what `Recent` must be equal to.
+    /// A list in the order of the last touch, oldest first: `Recent` must equal it.
     #[derive(Default)]
     struct Model(Vec<(u8, u64, u32)>);
 
@@ -214,7 +212,7 @@ mod tests {
                 prop_assert_eq!(found, expected);
                 prop_assert_eq!(recent.len(), model.0.len());
             }
-            // Every place is an entry's or free, and no more were made than there may be entries.
+            // Every slot is in use or free, and there are no more slots than entries allowed.
             prop_assert_eq!(recent.entries.len(), recent.len() + recent.free.len());
             prop_assert!(recent.entries.len() <= max);
         }

@@ -1,42 +1,41 @@
 //! How a session was used, as replicas share it: when it was last used, and its last pauses.
 //!
-//! Knows nothing of partitions and limits. Replicas may each know a part of it: joined field by field they
-//! know the same, in whatever order and however often they hear of each other.
+//! Knows nothing of partitions and limits. Each replica may know a part of it. Merged field by field, the
+//! replicas know the same, in whatever order and however often they hear of each other.
 
 use crate::core::map::ids::Fingerprint;
 
-/// Pauses of a session that are remembered, at most: so many can be answered for when they are read again.
+/// How many pauses of a session are remembered at most, and so can be reported again when they are read
+/// again.
 const KEPT: usize = 4;
 
-/// The use of one session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Use {
     /// When it was last used, in milliseconds.
     pub(super) seen: i64,
-    /// Its last pauses, by when it had last been used and then by record.
+    /// Its last pauses, ordered by when it had last been used and then by record.
     pauses: Vec<Pause>,
 }
 
-/// A pause of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pause {
     /// When the session had last been used.
     pub(super) seen: i64,
-    /// The record that said so.
+    /// The record that reported the pause.
     pub(super) by: Fingerprint,
     /// The source event that ended it.
     pub(super) resumed: Option<Fingerprint>,
 }
 
 impl Use {
-    /// The use of a session that has had these pauses.
+    /// The use of a session with these pauses.
     pub(super) fn new(seen: i64, pauses: impl IntoIterator<Item = Pause>) -> Self {
         let mut of = Self { seen, pauses: Vec::new() };
         pauses.into_iter().for_each(|pause| of.add(pause));
         of
     }
 
-    /// Its last pauses, the last one at the end.
+    /// Its last pauses, oldest first.
     pub(super) fn pauses(&self) -> &[Pause] {
         &self.pauses
     }
@@ -46,12 +45,12 @@ impl Use {
         self.open_pause().is_some()
     }
 
-    /// It pauses, as a record says.
+    /// Records a pause that a record reported.
     pub(super) fn pause(&mut self, by: Fingerprint) {
         self.add(Pause { seen: self.seen, by, resumed: None });
     }
 
-    /// It is used by a source event; says whether that ends a pause.
+    /// Records a use by a source event. Returns whether that ends a pause.
     pub(super) fn used(&mut self, by: Fingerprint, time: i64) -> bool {
         let resumes = self.open_pause().is_some_and(|seen| time > seen);
         if let Some(pause) = self.pauses.last_mut().filter(|_| resumes) {
@@ -61,7 +60,7 @@ impl Use {
         resumes
     }
 
-    /// Whether a source event has ended a pause of it.
+    /// Whether a source event has ended one of its pauses.
     pub(super) fn was_resumed_by(&self, event: Fingerprint) -> bool {
         self.pauses.iter().any(|pause| pause.resumed == Some(event))
     }
@@ -72,7 +71,7 @@ impl Use {
         other.pauses.iter().for_each(|pause| self.add(*pause));
     }
 
-    /// When it had last been used at the pause that nothing has ended. Two records may have said one pause,
+    /// When it had last been used at the pause that has not ended. Two records may have reported one pause,
     /// each on a replica of its own.
     fn open_pause(&self) -> Option<i64> {
         let seen = self.pauses.last()?.seen;
@@ -102,7 +101,7 @@ mod tests {
         Fingerprint::of(&[&number.to_string()])
     }
 
-    /// The use of a session by a few events, of which two replicas may know different ones.
+    /// Uses of a session by a few events, of which two replicas may know different ones.
     fn uses() -> impl Strategy<Value = Use> {
         let pause = (0..4_i64, 0..2_u8, proptest::option::of(0..3_u8))
             .prop_map(|(seen, by, resumed)| Pause { seen, by: event(by), resumed: resumed.map(event) });

@@ -1,9 +1,9 @@
-//! Input that is malicious or makes no sense: always an answer, and never a panic. The encoder of a
-//! destination checks its limits with the same records.
+//! Malicious or meaningless input: the mapping always answers and never panics. The encoder of a destination
+//! checks its limits with the same records.
 
 use super::{samples::SAMPLES, *};
 
-/// What goes into a record at some place.
+/// What is inserted into a record at some place.
 const FRAGMENTS: [&[u8]; 20] = [
     b"\"\\ud800\"",
     b"\\udfff",
@@ -27,7 +27,8 @@ const FRAGMENTS: [&[u8]; 20] = [
     b"\xff\xfe",
 ];
 
-/// Changes `value` in one place: a byte, a piece out, a piece of `other` or a fragment in.
+/// Changes `value` in one place: changes a byte, removes a piece, or inserts a piece of `other` or a
+/// fragment.
 pub(crate) fn mutate(random: &mut fastrand::Rng, value: &mut Vec<u8>, other: &[u8]) {
     let from = random.usize(..=value.len());
     let to = random.usize(from..=value.len().min(from + 40));
@@ -40,7 +41,7 @@ pub(crate) fn mutate(random: &mut fastrand::Rng, value: &mut Vec<u8>, other: &[u
             value.splice(from..to, other[start..end].iter().copied());
         }
         3 => drop(value.splice(from..from, random.choice(FRAGMENTS).unwrap_or_default().iter().copied())),
-        // A fragment in place of a value: what a field of another type looks like.
+        // Replaces a value by a fragment, as if the field had another type.
         _ => {
             let Some(colon) = value.iter().skip(from).position(|byte| *byte == b':') else { return };
             let start = from + colon + 1;
@@ -68,7 +69,7 @@ pub(crate) fn check_contract(mapped: &Mapped) {
     }
 }
 
-/// Maps many mutated records with one mapper, and shows what each becomes to `look`.
+/// Maps many mutated records with one mapper, and shows each result to `look`.
 pub(crate) fn map_mutated_records(mut look: impl FnMut(Mapped)) {
     let samples: Vec<_> = SAMPLES.lines().collect();
     let mut mapper = mapper();
@@ -85,7 +86,7 @@ pub(crate) fn map_mutated_records(mut look: impl FnMut(Mapped)) {
         delivered += u32::from(matches!(outcome, Mapped::Deliver(_)));
         look(outcome);
     }
-    // The mutations are mild enough to reach past the parser.
+    // The mutations are mild enough to get past the parser.
     assert!(delivered > 1000, "{delivered}");
 }
 
@@ -103,7 +104,7 @@ fn depth_and_length_are_no_danger() {
             "_userauth.sign_in",
         );
     }
-    // More than a tree may hold, before anything that says whose it is.
+    // More than a tree may hold, before anything that identifies the user.
     check(
         &record(format!(
             r#"{{"x":{open}1{close},"type":"LOGIN","userId":"u","id":"e","time":1795382428244}}"#

@@ -1,4 +1,4 @@
-//! Sessions that rest: paused and stopped by the time of the events of the partition that opened them.
+//! Idle sessions are paused and stopped by the time of the events of the partition that opened them.
 
 use super::*;
 use crate::core::map::ids::Fingerprint;
@@ -13,7 +13,7 @@ fn resting(pause: Option<i64>, stop: Option<i64>) -> Mapper {
     Mapper::new(Decoder::default(), &config)
 }
 
-/// A record at an offset of a partition, with a timestamp of its own that agrees.
+/// A record at an offset of a partition, with a matching timestamp.
 fn at_offset(offset: i64, seconds: i64, record: Record) -> Record {
     Record { offset, timestamp: Some(Timestamp(T + seconds * 1000)), ..record }
 }
@@ -134,7 +134,7 @@ fn a_clock_that_is_ahead_and_stamps_its_records_ends_no_session() {
     mapper.tell_wall(Timestamp(T + 1000));
     let unstamped = Record { timestamp: None, ..other(3, 2 * STOP) };
     assert_eq!([other(2, 2 * STOP), unstamped].map(|record| map(&mut mapper, &record)), [NOTHING; 2]);
-    // Nor has it moved the time on.
+    // Nor has it advanced the time.
     mapper.tell_wall(Timestamp(T + 1000 * PAUSE));
     assert_eq!(map(&mut mapper, &other(4, PAUSE - 1)), NOTHING);
     assert_eq!(map(&mut mapper, &other(5, PAUSE)), PAUSED);
@@ -221,7 +221,7 @@ fn replicas_share_the_use_of_sessions() {
     let paused = "_session.pause s 0..1100000 = 1100000 reason=idle";
     assert_eq!(tell(&mut first, &mut second, &other(2, PAUSE)), NOTHING);
     assert_eq!(tell(&mut first, &mut second, &other(3, 1250)), paused);
-    // Whoever owns the partition next says again what was not settled.
+    // Whoever owns the partition next reports again what was not settled.
     assert_eq!(tell(&mut second, &mut first, &other(3, 1250)), paused);
     assert_eq!(tell(&mut second, &mut first, &refresh(9, 1300)), "_session.resume s 0");
     assert_eq!(tell(&mut first, &mut second, &refresh(9, 1300)), "_session.resume s 0");
@@ -233,7 +233,7 @@ fn replicas_share_the_use_of_sessions() {
     assert_eq!(again, both);
 }
 
-/// Takes what is in the log over, and what is written again because of it.
+/// Lets each replica read the log, and whatever is written again because of it.
 fn exchange(replicas: &mut [Mapper], mut log: Vec<Entry>) {
     for _ in 0..10 {
         let learned = log.iter().flat_map(|entry| {
@@ -252,7 +252,7 @@ fn a_pause_is_followed_by_its_resumption_also_where_another_replica_knows_a_late
     let mut replicas = [(); 2].map(|()| resting(Some(PAUSE), Some(STOP)).sharing());
     let opened = replicas[0].map(&at_offset(1, 0, login("a", 0, "s")), Moment::START).entries;
     exchange(&mut replicas, opened);
-    // Neither hears of the other before both have spoken.
+    // Neither hears of the other before both have reported.
     let paused = replicas[0].map(&other(2, PAUSE + 150), Moment::START);
     let elsewhere = |record: Record| Record { partition: 9, ..record };
     let used = replicas[1].map(&elsewhere(refresh(8, 700)), Moment::START);

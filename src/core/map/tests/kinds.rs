@@ -1,4 +1,4 @@
-//! Each kind of identity event, whoever said it, and what becomes of it.
+//! Each kind of identity event, from any provider, and what it becomes.
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn said(kind: Kind, id: &'static str, seconds: i64) -> IdentityEvent<'static> {
     }
 }
 
-/// What one mapper makes of events, one after the other.
+/// Checks what one mapper makes of events, one after the other.
 #[track_caller]
 fn check_all(steps: &[(IdentityEvent<'_>, &str)]) {
     let mut mapper = mapper();

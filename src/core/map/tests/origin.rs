@@ -48,7 +48,7 @@ fn the_client_is_the_one_that_the_session_was_opened_for() {
     assert_eq!(origins(&mut mapper, &user_event("a", 0, "LOGIN", web)), both);
     assert_eq!(origins(&mut mapper, &user_event("b", 1, "LOGIN", other)), both);
     assert_eq!(origins(&mut mapper, &user_event("c", 2, "LOGOUT", "")), both[..1]);
-    // The same after the session has ended.
+    // The origins stay the same after the session has ended.
     assert_eq!(origins(&mut mapper, &user_event("c", 2, "LOGOUT", "")), both[..1]);
 }
 

@@ -1,4 +1,5 @@
-//! Invariant 11: a record always becomes the same events, in whatever order records come and come again.
+//! Invariant 11: a record always becomes the same events, in whatever order records are delivered and
+//! redelivered.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -23,7 +24,7 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
     })
 }
 
-/// Everything that is said of a record, ids and timestamps included.
+/// Everything that a record becomes, including ids and timestamps.
 fn content(mapped: &Mapped) -> String {
     let mut content = line(mapped);
     if let Mapped::Deliver(deliveries) = mapped {
@@ -46,8 +47,8 @@ fn ids(mapped: &Mapped) -> Vec<String> {
     }
 }
 
-/// Records of sessions that rest, are used and ended, by the person or by an administrator, in one partition;
-/// the first three are the sign-ins.
+/// Records of sessions that are idle, used and ended, by the person or by an administrator, in one partition.
+/// The first three are the sign-ins.
 fn resting_records() -> impl Strategy<Value = Vec<Record>> {
     let kinds = prop_oneof![
         4 => Just("REFRESH_TOKEN"),
@@ -70,7 +71,7 @@ fn resting_records() -> impl Strategy<Value = Vec<Record>> {
     })
 }
 
-/// The same whatever the order of the events.
+/// The content in sorted order, so that the order of the events does not matter.
 fn sorted(mapped: &Mapped) -> Vec<String> {
     let Mapped::Deliver(deliveries) = mapped else { return vec![line(mapped)] };
     let mut all: Vec<_> = deliveries

@@ -1,4 +1,4 @@
-//! Sessions that replicas share through a table: mappers that read one log of entries, each in its time.
+//! Sessions that replicas share through a table: mappers that read one log of entries, each at its own pace.
 
 use std::collections::HashMap;
 
@@ -18,14 +18,14 @@ impl Group {
         Self { replicas: (0..replicas).map(replica).collect(), log: Vec::new() }
     }
 
-    /// A replica reads a record; its entries are acknowledged at once.
+    /// Lets a replica read a record; its entries are acknowledged at once.
     fn read(&mut self, replica: usize, record: &Record) -> String {
         let Mapping { mapped, entries } = self.replicas[replica].0.map(record, Moment::START);
         self.log.extend(entries);
         line(&mapped)
     }
 
-    /// A replica reads the table to its end, and writes what must be written again.
+    /// Lets a replica read the table to its end, and write what must be written again.
     fn follow(&mut self, replica: usize) {
         let (mapper, read) = &mut self.replicas[replica];
         while *read < self.log.len() {
@@ -40,7 +40,7 @@ impl Group {
         self.follow(replica);
     }
 
-    /// All replicas read the table until nothing is written any more.
+    /// Lets all replicas read the table until nothing more is written.
     fn settle(&mut self) {
         for _ in 0..4 {
             (0..self.replicas.len()).for_each(|replica| self.follow(replica));
@@ -265,7 +265,7 @@ proptest! {
                 prop_assert_eq!(&group.read(replica, record), said);
             }
         }
-        // A replica that starts from the compacted table says the same.
+        // A replica that starts from the compacted table gives the same answers.
         let compacted: Vec<_> = group
             .compacted()
             .into_iter()
