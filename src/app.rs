@@ -1,6 +1,6 @@
-//! The composition root: builds the parts from the configuration, and ends them.
+//! The composition root: builds the parts from the configuration and shuts them down.
 //!
-//! Knows nothing of the insides of the parts. Nothing below it sees the whole configuration.
+//! Knows nothing of how the parts work inside. Nothing below it sees the whole configuration.
 
 use std::{path::Path, sync::Arc};
 
@@ -43,19 +43,19 @@ pub(crate) mod signals;
 
 use kinds::Destination;
 
-/// Both ends of the channel of questions to the runner.
+/// The two ends of the channel through which the runner is asked.
 pub type Queries = (mpsc::Sender<Query>, mpsc::Receiver<Query>);
 
-/// How many questions of the admin pages may wait for an answer.
+/// How many queries of the admin pages may wait for an answer.
 const QUERIES: usize = 16;
 
 /// How many outcomes of dead letters may wait for the runner.
 const LETTERS: usize = 1024;
 
-/// Delivers until a signal, then settles the records that were read.
+/// Delivers events until a signal arrives, then settles the records that were read.
 ///
 /// # Errors
-/// If a part cannot be started; the failure says which, why, and what to do.
+/// If a part cannot be started. The failure says which part, why, and what to do.
 pub async fn run(config: Config) -> Result<Exit, Failure> {
     let mut destinations = Vec::new();
     for destination in config.destinations() {
@@ -74,15 +74,16 @@ pub async fn run(config: Config) -> Result<Exit, Failure> {
     })
 }
 
-/// A channel of questions to the runner; whoever keeps a clone of the sender can ask beside the admin pages.
+/// A channel of queries to the runner. Whoever keeps a clone of the sender can query it, as the admin pages
+/// do.
 #[must_use]
 pub fn queries() -> Queries {
     mpsc::channel(QUERIES)
 }
 
 /// Delivers from Kafka until `drain` is cancelled and everything that was read is settled. Serves the admin
-/// pages on `listener`. The configuration has the names and settings of `destinations`, in the same order; the
-/// caller decides of what kind each is.
+/// pages on `listener`. `destinations` are the configured destinations, in the configuration's order; the
+/// caller decides how each is built.
 ///
 /// # Errors
 /// If a part cannot be started.
@@ -152,10 +153,10 @@ pub async fn deliver(
     Ok(ended)
 }
 
-/// The reader of records in the configured formats.
+/// The decoder of the configured formats.
 ///
 /// # Errors
-/// If the filter of the format `custom` does not compile, which the configuration has checked before.
+/// If the filter of the format `custom` does not compile. The configuration has already checked that it does.
 pub fn decoder(config: &Config) -> Result<Decoder, Failure> {
     let decoder = Decoder::new(&config.source.formats()).context("source.custom");
     let decoder = decoder.map_err(|error| Failure::new(Exit::Configuration, error))?;
@@ -188,7 +189,7 @@ fn pipeline(config: &Config, router: Router, encoders: Vec<Box<dyn Encoder>>) ->
     })
 }
 
-/// The look-up of places by IP address, and the thread that reloads its database.
+/// The lookup of IP addresses, and the thread that reloads its database.
 fn places(config: &Config) -> Result<(Locate, Option<Reloader>), Failure> {
     let Some(path) = config.endpoint.database() else { return Ok((Box::new(|_| None), None)) };
     let database = Database::open(Path::new(path)).context("endpoint.location.database cannot be used");

@@ -20,8 +20,8 @@ mod help;
 /// Delivers an identity provider's sign-in and session events from Kafka to Amazon Pinpoint.
 ///
 /// Reads the events of Keycloak and other providers from Kafka topics and sends them with PutEvents, at least
-/// once: a position is committed only when every record before it is delivered, written to the dead letters or
-/// deliberately ignored.
+/// once: a position is committed only when every record before it is delivered, written to the dead letters
+/// or deliberately ignored.
 #[derive(Debug, Parser)]
 #[command(name = "pinpoint-sidecar", version, long_version = help::VERSION.as_str(), max_term_width = 100)]
 #[command(after_help = help::EXAMPLES, after_long_help = help::WHOLE.as_str(), arg_required_else_help = true)]
@@ -167,7 +167,6 @@ pub struct EmulatorArguments {
     pub seed: u64,
 }
 
-/// A fault of the emulator: its name, and a value in JSON or plain text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     /// The name, as in `/_emulator/faults`.
@@ -175,12 +174,12 @@ pub struct Fault {
     pub value: serde_json::Value,
 }
 
-/// A list that names an unknown fault of the demo.
+/// An unknown fault of the demo was given.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the faults are throttling, refused, missing, lost and outage, separated by commas; or all; or none")]
 pub struct Misnamed;
 
-/// A fault of the emulator without a name.
+/// A fault of the emulator was given without its name.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a fault is written NAME=VALUE, such as throttled=0.1")]
 pub struct Unnamed;
@@ -189,7 +188,7 @@ pub struct Unnamed;
 #[must_use]
 pub fn explain(error: &clap::Error) -> ExitCode {
     let exit = if error.use_stderr() { Exit::Usage } else { Exit::Clean };
-    // If the output is closed, there is nowhere left to say so.
+    // If the output is closed, there is nowhere left to report it.
     let _ = error.print();
     exit.into()
 }
@@ -197,7 +196,7 @@ pub fn explain(error: &clap::Error) -> ExitCode {
 /// Writes a result to standard output.
 ///
 /// # Errors
-/// When the output is closed.
+/// If the output is closed.
 pub fn print(result: &str) -> io::Result<()> {
     let mut output = io::stdout().lock();
     output.write_all(result.as_bytes())?;
@@ -224,7 +223,7 @@ impl FromStr for DemoFaults {
     }
 }
 
-/// The names, as they are read.
+/// Writes the names as they are read from the command line.
 impl fmt::Display for DemoFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let values = self.0.iter().filter_map(ValueEnum::to_possible_value);

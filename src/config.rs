@@ -1,9 +1,10 @@
-//! The configuration: one YAML file, every key also by environment, any text also from a file of its own.
+//! The configuration: one YAML file. Every key can also be set by a variable, and any text read from a file
+//! of its own.
 //!
-//! Only here are the parts' settings composed, and only here are files and the environment read: once, before
-//! anything starts. All problems are listed at once, each with its key, its origin and what is allowed. A value
-//! may be a secret, so it is never repeated: not in a problem, not in `Debug`, and in the effective
-//! configuration only if it is known to hold no secret.
+//! Only this module composes the settings of the parts, and only it reads files and the environment: once,
+//! before anything starts. All problems are listed at once, each with its key, its origin and what is
+//! allowed. A value may be a secret, so no problem and no `Debug` output repeats it, and the effective
+//! configuration shows it only if it is known to hold no secret.
 //!
 //! ```text
 //! yaml ─► tree ◄─ environment          what was written, and where
@@ -49,16 +50,16 @@ mod yaml;
 
 pub use schema::published as schema;
 
-/// All settings; a configuration that exists is valid.
+/// All settings. A `Config` that exists is valid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(title = "pinpoint-sidecar", description = "The configuration of pinpoint-sidecar")]
 pub struct Config {
     /// The Kafka topics that are read.
     pub source: SourceConfig,
-    /// Where events go, when they all go to one place.
+    /// Where events go if there is one destination.
     pub destination: DestinationSection,
-    /// Where events go, by name, when they go to several places.
+    /// Where events go if there are several destinations, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend(
         "x-allowed" = "a mapping with the names of destinations and the settings of each",
@@ -79,19 +80,19 @@ pub struct Config {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-allowed" = "a list of at least one route", "minItems" = 1))]
     pub routes: Vec<RouteConfig>,
-    /// What becomes of an event that no route matches; must be given where there are routes.
+    /// What happens to an event that no route matches. Required if there are routes.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-allowed" = "dead_letter or ignore"))]
     pub unrouted: Option<Unrouted>,
     /// How many sessions are remembered, and for how long.
     pub sessions: SessionsConfig,
-    /// Whose endpoint an event goes to, and what is said of it.
+    /// Whose endpoint an event goes to, and what is stated about it.
     pub endpoint: EndpointConfig,
-    /// What events carry beside what they always do.
+    /// What events carry in addition to what they always carry.
     pub event: EventConfig,
-    /// What becomes of records that can never be delivered.
+    /// What happens to records that can never be delivered.
     pub dead_letter: DeadLetterSection,
-    /// How much the records that are not settled may take.
+    /// How much memory unsettled records may take.
     pub memory: MemoryConfig,
     /// How often settled positions are committed.
     pub commit: CommitConfig,
@@ -103,12 +104,12 @@ pub struct Config {
     pub log: LogConfig,
 }
 
-/// Where a configuration is read from.
+/// Where the configuration is read from.
 #[derive(Default)]
 pub struct Sources {
     /// The YAML file, if there is one.
     pub file: Option<PathBuf>,
-    /// The environment; only variables that start with `PINPOINT_SIDECAR__` are looked at.
+    /// The environment. Only variables that start with `PINPOINT_SIDECAR__` are read.
     pub environment: Vec<(OsString, OsString)>,
 }
 
@@ -127,25 +128,25 @@ pub enum LoadError {
 /// Reads the configuration.
 ///
 /// # Errors
-/// If the file cannot be read, or with all problems of the configuration.
+/// If the file cannot be read, or the configuration has problems, all of which are listed.
 pub fn load(sources: &Sources) -> Result<Config, LoadError> {
     load_with(sources, Purpose::Delivery)
 }
 
-/// Reads the configuration for a use that delivers nothing: what must be given for a delivery (the
-/// application, and what becomes of dead letters) may be missing.
+/// Reads the configuration for a use that delivers nothing. The settings that only a delivery needs (the
+/// application, and what happens to dead letters) may be missing.
 ///
 /// # Errors
-/// As [`load`].
+/// See [`load`].
 pub fn load_for_mapping(sources: &Sources) -> Result<Config, LoadError> {
     load_with(sources, Purpose::Mapping)
 }
 
-/// What a configuration is read for.
+/// What the configuration is used for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     Delivery,
-    /// Needs neither the application nor a word about dead letters.
+    /// Requires neither the application nor the setting of dead letters.
     Mapping,
 }
 
@@ -157,7 +158,8 @@ fn load_with(sources: &Sources, purpose: Purpose) -> Result<Config, LoadError> {
         let text = fs::read_to_string(path).map_err(unreadable)?;
         match yaml::parse(&text, &Origin::file(path), &[], &mut problems) {
             Some(written) => tree = written,
-            // Without the file all that it says would be missing, which says nothing new.
+            // All settings of an unreadable file would be reported as missing, which tells the reader nothing
+            // new.
             None => return Err(problems.into()),
         }
     }
@@ -170,13 +172,13 @@ fn load_with(sources: &Sources, purpose: Purpose) -> Result<Config, LoadError> {
 }
 
 impl Config {
-    /// Whether a key names an attribute of the provider's own.
+    /// Whether any key reads an attribute of the provider's own.
     #[must_use]
     pub fn wants_attributes(&self) -> bool {
         self.endpoint.fields().chain(self.event.fields()).any(|field| matches!(field, Field::Attribute(_)))
     }
 
-    /// The effective configuration as YAML, secrets masked.
+    /// The effective configuration as YAML, with secrets masked.
     #[must_use]
     pub fn effective(&self) -> String {
         effective::yaml(self)
@@ -184,8 +186,8 @@ impl Config {
 }
 
 impl Default for Config {
-    /// All that has a default. The application and what becomes of dead letters have none: what stands in
-    /// for them here never leaves this module without a problem.
+    /// All defaults. The application and what happens to dead letters have none: their placeholders never
+    /// leave this module without a problem.
     fn default() -> Self {
         Self {
             source: SourceConfig::default(),

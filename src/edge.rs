@@ -1,6 +1,7 @@
-//! What touches the world: a folder for each part of it.
+//! The code that touches the world, in a folder for each part of it.
 //!
-//! Each part uses `core` and none of the others, save `kafka`'s and `aws`'s own shared files.
+//! Each part uses `core` and no other part, except for the files that the parts of `kafka` share and those
+//! that the parts of `aws` share.
 
 pub mod acks;
 pub mod admin;

@@ -1,6 +1,6 @@
-//! How the process ends: exit codes, the report of a failure, and the end after a panic.
+//! How the process ends: the exit codes, the report of a failure, and the end after a panic.
 //!
-//! The only place that knows the numbers, which follow `sysexits.h` where it has one that fits.
+//! Only this file knows the numbers. They follow `sysexits.h` where it has one that fits.
 
 use std::{
     fmt, io,
@@ -29,12 +29,12 @@ pub enum Exit {
     Terminated = 143,
 }
 
-/// Why the process does not end cleanly, in words for a person.
+/// Why the process failed, in words for a person.
 #[derive(Debug)]
 pub struct Failure {
     pub exit: Exit,
     pub cause: anyhow::Error,
-    /// What to do about it, if that is known.
+    /// What to do about it, if known.
     pub help: Option<&'static str>,
 }
 
@@ -86,7 +86,7 @@ impl Failure {
     /// Writes the failure, with its chain of causes, to standard error.
     #[must_use]
     pub fn report(&self) -> ExitCode {
-        // If standard error is closed, there is nowhere left to say so.
+        // If standard error is closed, there is nowhere left to report it.
         let _ = write!(io::stderr(), "{self}");
         self.exit.into()
     }
@@ -106,8 +106,8 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// From now on a panic on any thread ends the process, because the others would wait for ever for a thread that
-/// is gone. The report says where it happened and not why: a panic's text may quote a record.
+/// Makes a panic on any thread end the process, because the other threads would wait for ever for the one
+/// that is gone. The report says where the panic happened but not why, because its text may quote a record.
 pub fn on_panic() {
     panic::set_hook(Box::new(|panic| {
         if catch_panic::are_caught() {

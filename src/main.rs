@@ -1,4 +1,4 @@
-//! The `pinpoint-sidecar` binary: asks the library for what the command line says, and ends as it went.
+//! The `pinpoint-sidecar` binary: asks the library for what the command line says, and exits with its result.
 
 use std::{env, path::PathBuf, process::ExitCode};
 
@@ -90,7 +90,7 @@ fn load_by(
     let sources = Sources { file, environment: env::vars_os().collect() };
     load(&sources).map_err(|error| {
         let help = match error {
-            LoadError::Unreadable { .. } => "`--config` names the file; without it, the defaults and the environment count",
+            LoadError::Unreadable { .. } => "`--config` names the file; without it, the defaults and the environment apply",
             LoadError::Invalid(_) => {
                 "write it in the file that `--config` names or in a variable, such as \
                  PINPOINT_SIDECAR__DESTINATION__PINPOINT__APPLICATION; `pinpoint-sidecar check --schema` prints all keys"
@@ -110,7 +110,7 @@ fn start_log(config: &LogConfig) -> Result<(), Failure> {
     log::start(config).map_err(|error| Failure::new(Exit::Bug, error))
 }
 
-/// One thread runs everything but the Kafka edges, which have their own.
+/// Runs everything on one thread, except for the Kafka edges, which have threads of their own.
 fn runtime() -> Result<Runtime, Failure> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| {

@@ -1,4 +1,4 @@
-//! The commands beside `run`.
+//! The commands other than `run`.
 
 pub mod check;
 pub mod demo;

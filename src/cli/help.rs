@@ -6,7 +6,7 @@ use rdkafka::util::get_rdkafka_version;
 
 use crate::exit::Exit;
 
-/// Where the lines of the exit codes are broken.
+/// The width at which the lines of the exit codes are wrapped.
 const WIDTH: usize = 96;
 
 pub(super) static VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -22,7 +22,7 @@ Examples:
   pinpoint-sidecar check --config config.yaml         check the configuration and what it needs
   pinpoint-sidecar run --config config.yaml           deliver";
 
-/// [`EXAMPLES`], the environment and the exit codes.
+/// [`EXAMPLES`], followed by the environment and the exit codes.
 pub(super) static WHOLE: LazyLock<String> = LazyLock::new(|| {
     let codes: String = Exit::ALL.iter().map(|exit| exit_code(*exit)).collect();
     format!("{EXAMPLES}\n\n{ENVIRONMENT}\n\nExit codes:\n{codes}")
@@ -37,7 +37,7 @@ Environment:
     PINPOINT_SIDECAR__QUOTA='{ requests_per_second: 30, in_flight: 30 }'
   AWS credentials and the region are found as in every AWS SDK.";
 
-/// A code and its meaning, the further lines of the meaning below its first.
+/// A code and its meaning, with the further lines of the meaning indented below the first.
 fn exit_code(exit: Exit) -> String {
     let mut lines = vec![format!("  {:<5}", exit as u8)];
     for word in exit.meaning().split(' ') {

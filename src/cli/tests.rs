@@ -1,4 +1,4 @@
-//! Command lines that people may write, and the answers to them.
+//! Command lines that people may write, and how they are answered.
 
 use clap::CommandFactory;
 use insta::assert_snapshot;
@@ -9,7 +9,7 @@ fn parsed(line: &str) -> Result<Cli, String> {
     Cli::try_parse_from(line.split(' ')).map_err(|error| error.to_string())
 }
 
-/// The long help of a subcommand, or of the whole, as a terminal of 100 columns shows it.
+/// The long help of a subcommand, or of the whole program, on a terminal of 100 columns.
 fn help(subcommand: &str) -> String {
     let mut whole = Cli::command().term_width(100);
     whole.build();
