@@ -1,7 +1,7 @@
-//! Acknowledgements on their way to the runner, through a bounded channel that nobody waits for.
+//! Acknowledgements for the runner, sent through a bounded channel without ever waiting for it.
 //!
-//! Those that do not fit wait here. There are never more than writes in progress, which the pipeline bounds.
-//! Knows nothing of what was written.
+//! Acknowledgements that do not fit wait here. There are never more of them than writes in progress, which
+//! the pipeline bounds. Knows nothing of what was written.
 
 use std::{
     collections::VecDeque,
@@ -13,8 +13,8 @@ use tokio::sync::mpsc::{Sender, error::TrySendError};
 #[derive(Debug)]
 pub struct Acks<T> {
     channel: Sender<T>,
-    /// A lock, because acknowledgements come from the runner's thread and from the producer's. It is held to move
-    /// values in or out, never longer.
+    /// A lock, because acknowledgements come from the runner's thread and from the producer's. It is held to
+    /// move values in or out, never longer.
     waiting: Mutex<VecDeque<T>>,
 }
 
@@ -24,13 +24,13 @@ impl<T> Acks<T> {
         Self { channel, waiting: Mutex::new(VecDeque::new()) }
     }
 
-    /// Never blocks.
+    /// Reports an acknowledgement; never blocks.
     pub fn report(&self, ack: T) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(ack);
         self.flush();
     }
 
-    /// Sends as many as the channel takes. Returns whether that was all.
+    /// Sends as many as the channel takes. Returns whether none are left.
     pub fn flush(&self) -> bool {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(ack) = waiting.pop_front() {
@@ -67,6 +67,6 @@ mod tests {
         assert!(acks.flush());
         drop(receiver);
         acks.report(3);
-        assert!(acks.flush(), "nothing waits for a listener that is gone");
+        assert!(acks.flush(), "nothing waits for a receiver that is gone");
     }
 }

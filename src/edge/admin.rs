@@ -1,13 +1,14 @@
 //! The admin pages: liveness, readiness, metrics and status over HTTP, for a platform's probes, for
-//! Prometheus and for a person.
+//! Prometheus and for people.
 //!
 //! ```text
-//! server ─► pages ─► health                 liveness and readiness: asked of nobody
+//! server ─► pages ─► health                 liveness and readiness, without the runner
 //!             └────► queries ─► the runner   metrics and status: the runner's own answer, within a time
+//! limit
 //! ```
 //!
-//! Knows nothing of the pipeline's insides and of what a metric is called: the runner answers with text
-//! and with a [`Status`]. Nothing a client sends changes anything.
+//! Knows nothing of how the pipeline works and of the names of metrics: the runner answers with text and with
+//! a [`Status`]. Nothing that a client sends changes anything.
 
 use tokio::sync::oneshot;
 
@@ -35,14 +36,14 @@ pub use self::{
     table_report::{TableReport, WriteCounts},
 };
 
-/// A question that only the owner of all state can answer. One that is dropped is answered with 503.
+/// A question that only the owner of all state can answer. If it is dropped, the answer is 503.
 #[derive(Debug)]
 pub enum Query {
     /// The metrics, in Prometheus' text format.
     Metrics(oneshot::Sender<String>),
     /// The status.
     Status(oneshot::Sender<Status>),
-    /// The pipeline as it is; not a page, but asked by the demo in the same process.
+    /// The current state of the pipeline. This is not a page; the demo asks for it in the same process.
     Snapshot(oneshot::Sender<Box<Snapshot>>),
 }
 

@@ -1,4 +1,4 @@
-//! What talks to AWS: credentials, and a folder for each service.
+//! The code that talks to AWS: credentials, and a folder for each service.
 
 pub mod config;
 mod credentials;

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::core::time::{Moment, Timestamp};
 
-/// Counts from the start of the process; stands still where tokio's clock is paused.
+/// Counts from the start of the process. Stands still while tokio's clock is paused.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     origin: Instant,
@@ -33,7 +33,7 @@ impl Clock {
     /// The point in time of `moment`, for a timer.
     #[must_use]
     pub fn instant(&self, moment: Moment) -> Instant {
-        // A year from now is as good as never, and a timer can be set to it.
+        // A year from now is as good as never, and a timer can still be set to it.
         let never = Duration::from_hours(24 * 365);
         self.origin + moment.elapsed().min(never)
     }

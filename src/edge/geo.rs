@@ -1,8 +1,8 @@
-//! Finds the place of an IP address in a MaxMind database file that the operator supplies.
+//! Finds the location of an IP address in a MaxMind database file that the operator supplies.
 //!
-//! The whole file is held in memory. A thread checks every half minute whether it has changed, and reads it
-//! again if so. An unusable file never replaces a usable one: the last good one stays. The file ends with its
-//! directory, so an incomplete copy is never mistaken for a database.
+//! The whole file is held in memory. Every half minute a thread checks whether the file has changed, and
+//! reads it again if so. An unusable file never replaces a usable one. The file ends with its directory, so
+//! an incomplete copy is never mistaken for a database.
 //!
 //! Knows nothing of events. Neither the file's name nor its contents are logged.
 
@@ -27,10 +27,9 @@ use crate::core::identity::Place;
 /// How often the thread checks whether the file has changed.
 const CHECK_EVERY: Duration = Duration::from_secs(30);
 
-/// Words in the types of databases that know places; other databases know networks or companies.
+/// Words in the types of databases of locations. Other databases are about networks or companies.
 const WITH_PLACES: [&str; 4] = ["City", "Country", "Enterprise", "Location"];
 
-/// A database of places.
 pub struct Database {
     path: PathBuf,
     seen: Option<Stamp>,
@@ -40,10 +39,10 @@ pub struct Database {
 /// Behind a lock, because the thread replaces the database while records are mapped.
 type Current = Arc<RwLock<Reader<Vec<u8>>>>;
 
-/// Tells a file from its next version.
+/// Distinguishes a file from its next version.
 type Stamp = (Option<SystemTime>, u64);
 
-/// Why a file is not a database of places.
+/// Why a file is not a database of locations.
 #[derive(Debug, Error)]
 pub enum GeoError {
     #[error("the database cannot be read")]
@@ -59,11 +58,11 @@ pub enum GeoError {
 pub enum Reload {
     Unchanged,
     Reloaded,
-    /// The file has changed or is gone, and cannot be used: the last good one stays.
+    /// The file has changed or is gone, and cannot be used. The last good one stays.
     Refused(GeoError),
 }
 
-/// The thread that reloads the file. Dropped, it ends.
+/// The thread that reloads the file. It ends when this is dropped.
 pub struct Reloader {
     stop: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -73,14 +72,14 @@ impl Database {
     /// Reads the file.
     ///
     /// # Errors
-    /// When it is not a database of places.
+    /// If it is not a database of locations.
     pub fn open(path: &Path) -> Result<Self, GeoError> {
         let seen = stamp(path);
         let current = Arc::new(RwLock::new(read(path)?));
         Ok(Self { path: path.to_owned(), seen, current })
     }
 
-    /// A function that finds the place of an address, which may have a port, in the newest database.
+    /// A function that finds the location of an address, which may have a port, in the newest database.
     pub fn locate(&self) -> impl Fn(&str) -> Option<Place<'static>> + Send + use<> {
         let current = Arc::clone(&self.current);
         move |address| place(&current.read().unwrap_or_else(PoisonError::into_inner), address)
@@ -105,14 +104,14 @@ impl Database {
     /// Starts the thread that reloads the file when it changes.
     ///
     /// # Errors
-    /// When the thread cannot be started.
+    /// If the thread cannot be started.
     pub fn reload_on_change(mut self) -> std::io::Result<Reloader> {
         let (stop, stopped) = sync_channel(1);
         let reload = move || {
             while stopped.recv_timeout(CHECK_EVERY) == Err(RecvTimeoutError::Timeout) {
                 match self.reload_if_changed() {
                     Reload::Unchanged => {}
-                    Reload::Reloaded => info!("the database of places was reloaded"),
+                    Reload::Reloaded => info!("the location database was reloaded"),
                     Reload::Refused(cause) => {
                         let cause = code(&cause);
                         error!(

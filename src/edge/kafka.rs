@@ -1,7 +1,8 @@
-//! Kafka: what all clients share, and the consumer, the dead letters and the session table that use it.
+//! Kafka: what all clients share, and the consumer, the dead letters and the session table, which use it.
 //!
-//! The shared files know nothing of what is read and written: how a cluster is reached, what the brokers are
-//! asked, a writer that reports every outcome, and librdkafka's errors, lists and log lines in our own terms.
+//! The shared files know nothing of what is read and written. They hold the access to a cluster, the queries
+//! to the brokers, a writer that reports every outcome, and librdkafka's errors, lists and log lines in our
+//! own terms.
 
 pub mod admin;
 pub mod cluster;

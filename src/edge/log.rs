@@ -1,9 +1,9 @@
 //! The log: its levels, its form and its output.
 //!
 //! It goes to standard error, because standard output is for results. Our own lines are written from the
-//! configured level up. Other crates stay at `warn` whatever our level is, because we cannot keep what they log
-//! of a request or a record private. librdkafka's log arrives as our own lines, through the contexts of the
-//! Kafka clients; `log` records of other crates are ignored.
+//! configured level up. Other crates stay at `warn` whatever our level is, because we cannot keep what they
+//! log about a request or a record private. librdkafka's log arrives as our own lines, through the contexts
+//! of the Kafka clients. `log` records of other crates are ignored.
 
 use std::io;
 
@@ -25,33 +25,33 @@ use tracing_subscriber::{
 pub struct LogConfig {
     /// The form of a line.
     pub format: Format,
-    /// The lowest level of our own lines that are written.
+    /// The lowest level at which our own lines are written.
     pub level: Level,
 }
 
-/// The form of a line of the log.
+/// The form of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(extend("x-allowed" = "json or text"))]
 pub enum Format {
     /// One JSON object.
     Json,
-    /// For people.
+    /// Plain text for people.
     Text,
 }
 
-/// How much a line of the log matters.
+/// The importance of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(extend("x-allowed" = "error, warn, info, debug or trace"))]
 pub enum Level {
     /// A person must act.
     Error,
-    /// Something is not as it should be and is being dealt with.
+    /// Something is wrong but is being dealt with.
     Warn,
     /// Changes of state.
     Info,
-    /// Why something was decided.
+    /// The reasons for decisions.
     Debug,
     /// Everything.
     Trace,
@@ -60,7 +60,7 @@ pub enum Level {
 /// Starts the log for the process.
 ///
 /// # Errors
-/// When it was started before.
+/// If it was started before.
 pub fn start(config: &LogConfig) -> Result<(), TryInitError> {
     subscriber(config, io::stderr).try_init()
 }
@@ -133,7 +133,8 @@ mod tests {
         String::from_utf8(page.0.lock().unwrap().clone()).unwrap()
     }
 
-    /// The levels that are written, from `error` to `trace`: ours in capitals, those of other crates not.
+    /// The levels that are written, from `error` to `trace`. Ours are in capitals, those of other crates are
+    /// not.
     fn written(level: Level) -> String {
         let lines = logged(Format::Text, level, || {
             error!("E.");

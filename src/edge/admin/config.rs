@@ -1,4 +1,4 @@
-//! What can be set of the admin pages.
+//! The settings of the admin pages.
 
 use std::net::SocketAddr;
 
@@ -12,18 +12,18 @@ pub struct AdminConfig {
     /// The address to listen on.
     #[schemars(with = "String", extend("x-allowed" = "an IP address and a port such as 0.0.0.0:9464 or [::]:9464"))]
     pub listen: SocketAddr,
-    /// What readiness speaks of.
+    /// What readiness depends on.
     pub readiness: Readiness,
 }
 
-/// What readiness speaks of.
+/// What readiness depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(extend("x-allowed" = "process, or delivery: not ready during a hold"))]
 pub enum Readiness {
-    /// The process: ready once started and until it drains.
+    /// The process alone: ready once started and until it drains.
     Process,
-    /// The delivery as well: not ready during a hold, and while the sessions' table is read.
+    /// The process and the delivery: not ready during a hold, and while the session table is being read.
     Delivery,
 }
 

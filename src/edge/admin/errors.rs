@@ -1,6 +1,6 @@
-//! The last errors, for the status page: what went wrong lately, how often and when.
+//! The recent errors, for the status page: what went wrong, how often and when.
 //!
-//! Knows nothing of where errors come from. Holds codes only and has a bounded size.
+//! Knows nothing of where errors come from. Holds only codes, and has a bounded size.
 
 use std::collections::VecDeque;
 
@@ -9,30 +9,26 @@ use crate::core::{code::Code, time::Moment};
 /// How many different errors are remembered.
 const CAPACITY: usize = 20;
 
-/// The last errors, each kind once.
+/// The recent errors, each kind once.
 #[derive(Debug, Default)]
 pub struct RecentErrors {
-    /// The one that was last seen longest ago comes first.
+    /// Ordered by when they were last seen, the oldest first.
     errors: VecDeque<RecentError>,
 }
 
-/// A kind of error, and when it was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RecentError {
     /// The part that saw it.
     pub(super) component: &'static str,
-    /// Which.
     pub(super) code: Code,
-    /// How often since it was first seen.
+    /// How often it was seen since the first time.
     pub(super) count: u64,
-    /// When it was first seen.
     pub(super) first: Moment,
-    /// When it was last seen.
     pub(super) last: Moment,
 }
 
 impl RecentErrors {
-    /// Takes note of an error that `component` (`source`, `destination`, `dead_letters`, …) has seen.
+    /// Notes an error that `component` (`source`, `destination`, `dead_letters`, …) has seen.
     pub fn note(&mut self, now: Moment, component: &'static str, code: Code) {
         let known = self.errors.iter().position(|error| error.component == component && error.code == code);
         let known = known.and_then(|index| self.errors.remove(index));
@@ -85,7 +81,7 @@ mod tests {
         let kept: Vec<_> = errors.newest_first().map(|error| error.code.0).collect();
         let expected: Vec<_> = codes[1..].iter().rev().copied().collect();
         assert_eq!(kept, expected);
-        // One that is known needs no room.
+        // A known error needs no additional room.
         errors.note(Moment::START, "a", Code(codes[1]));
         assert_eq!(errors.newest_first().count(), CAPACITY);
         assert_eq!(errors.newest_first().next().map(|error| error.count), Some(2));

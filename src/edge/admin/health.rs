@@ -1,7 +1,7 @@
-//! Whether the process lives and whether it is ready: told by the runner, asked by the pages.
+//! Whether the process lives and is ready. The runner reports it, and the pages read it.
 //!
-//! Knows nothing of HTTP and reads no clock. Answers without the runner, so that a runner that hangs is
-//! found out.
+//! Knows nothing of HTTP and reads no clock. The pages read it without the runner, so that a hanging runner
+//! is detected.
 
 use std::{
     fmt,
@@ -17,29 +17,28 @@ use crate::{
     edge::admin::config::Readiness,
 };
 
-/// After how long without a heartbeat a part counts as hanging. Nothing that either of them does takes
-/// seconds, so this is far from any false alarm.
+/// How long a part may show no heartbeat before it counts as hanging. Nothing that the poll loop or the
+/// runner does takes seconds, so a false alarm is very unlikely.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Where the process is between its start and its end.
+/// The stage of the process between its start and its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// Not everything runs yet.
     #[default]
     Starting,
-    /// Reading the sessions' table; records are read after it.
+    /// The session table is being read; records are read after it.
     Loading,
-    /// Reading and delivering.
+    /// Records are read and delivered.
     Running,
-    /// Reading nothing more, settling what can be settled.
+    /// Nothing more is read, and records that can be settled are settled.
     Draining,
-    /// The runner has ended; the process is about to.
+    /// The runner has ended, and the process is about to.
     Stopped,
 }
 
 impl Stage {
-    /// The word for it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -52,27 +51,27 @@ impl Stage {
     }
 }
 
-/// What liveness and readiness are decided by; shared between the runner and the pages.
+/// What liveness and readiness depend on, shared between the runner and the pages.
 pub struct Health {
     poll_loop: Box<dyn Fn() -> Moment + Send + Sync>,
-    /// Milliseconds after the start of the process.
+    /// In milliseconds after the start of the process.
     runner: AtomicU64,
     stage: watch::Sender<Stage>,
     holds: watch::Sender<Vec<HoldStatus>>,
 }
 
-/// A part that has not shown for a minute that it lives.
+/// A part that has shown no heartbeat for a minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Hanging {
     /// `poll loop` or `runner`.
     pub(super) part: &'static str,
-    /// How long it has shown nothing.
+    /// The time since its last heartbeat.
     pub(super) silence: Duration,
 }
 
 impl Health {
-    /// The health of a process that is starting; `poll_loop` tells when the poll loop last showed that it
-    /// lives, on the process's clock.
+    /// The health of a process that is starting. `poll_loop` returns the poll loop's last heartbeat, on the
+    /// process's clock.
     pub fn new(poll_loop: impl Fn() -> Moment + Send + Sync + 'static) -> Self {
         Self {
             poll_loop: Box::new(poll_loop),
@@ -82,41 +81,39 @@ impl Health {
         }
     }
 
-    /// The runner shows that it lives; to be called at least every few seconds.
+    /// Records a heartbeat of the runner. Must be called at least every few seconds.
     pub fn beat(&self, now: Moment) {
         let elapsed = u64::try_from(now.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.runner.store(elapsed, Ordering::Relaxed);
     }
 
-    /// The process has come to this stage.
+    /// Records that the process has entered this stage.
     pub fn enter(&self, stage: Stage) {
         self.stage.send_replace(stage);
     }
 
-    /// This is held from now on, and nothing else.
+    /// Replaces what is held.
     pub fn hold(&self, holds: Vec<HoldStatus>) {
         self.holds.send_replace(holds);
     }
 
-    /// Where the process is.
     #[must_use]
     pub fn stage(&self) -> Stage {
         *self.stage.borrow()
     }
 
-    /// Whether no part hangs.
+    /// Whether all parts show heartbeats.
     #[cfg(test)]
     pub(crate) fn is_alive(&self, now: Moment) -> bool {
         self.hanging(now).is_none()
     }
 
-    /// What is held.
     pub(super) fn holds(&self) -> Vec<HoldStatus> {
         self.holds.borrow().clone()
     }
 
-    /// The part that hangs, if one does. Once the runner has ended nothing needs to beat any more: that
-    /// the process ends is the shutdown's deadline to see to.
+    /// The part that hangs, if any. Once the runner has ended, nothing needs a heartbeat any more: the
+    /// deadline of the shutdown ensures that the process ends.
     pub(super) fn hanging(&self, now: Moment) -> Option<Hanging> {
         let runner = Moment::after_start(Duration::from_millis(self.runner.load(Ordering::Relaxed)));
         let parts = [("poll loop", (self.poll_loop)()), ("runner", runner)];
@@ -125,7 +122,7 @@ impl Health {
         hanging.into_iter().find(|hanging| !is_over && hanging.silence > PATIENCE)
     }
 
-    /// Why the process is not ready, in one word, or nothing when it is.
+    /// Why the process is not ready, in one word, or `None` if it is ready.
     pub(super) fn unready(&self, readiness: Readiness) -> Option<&'static str> {
         match self.stage() {
             Stage::Loading if readiness == Readiness::Process => None,
@@ -154,7 +151,7 @@ mod tests {
         Moment::after_start(Duration::from_secs(seconds))
     }
 
-    /// Who hangs at `now` when the poll loop and the runner last beat at these seconds.
+    /// Checks which part hangs at `now` if the poll loop and the runner last had heartbeats at these seconds.
     #[track_caller]
     fn check(stage: Stage, poll_loop: u64, runner: u64, now: u64, expected: Option<&str>) {
         let health = Health::new(move || at(poll_loop));
@@ -173,7 +170,7 @@ mod tests {
         check(Stage::Draining, 100, 100, 160, None);
         check(Stage::Draining, 200, 100, 200, Some("runner"));
         check(Stage::Stopped, 100, 100, 900, None);
-        // A beat from after the question is no hanging.
+        // A heartbeat after `now` does not count as hanging.
         check(Stage::Running, 300, 300, 100, None);
     }
 

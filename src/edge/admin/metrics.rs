@@ -1,11 +1,11 @@
-//! The metrics: what is counted at the edges, and the page for Prometheus.
+//! The metrics: what the edges count, and the page for Prometheus.
 //!
-//! A page is made anew from one [`Overview`] each time it is asked for, so that all its numbers are of one
-//! moment: on every page the records that were consumed are those that were accepted, dead-lettered,
-//! ignored and released and those that are outstanding (invariant 10). Only what no overview holds,
-//! histograms and what became of dead letters, is counted here.
+//! Each time the page is requested, it is made from one [`Overview`], so that all its numbers belong to one
+//! moment: on every page the consumed records are the sum of those that were accepted, dead-lettered, ignored
+//! and released and those that are outstanding (invariant 10). Only histograms and the outcomes of dead
+//! letters, which no overview holds, are counted here.
 //!
-//! Knows nothing of HTTP, and of names: those are all in `edge/admin/metrics/families.rs`.
+//! Knows nothing of HTTP, and of names, which are all in `edge/admin/metrics/families.rs`.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ mod families;
 mod page;
 mod process;
 
-/// What is counted at the edges, and what it takes to make a page.
+/// The counts of the edges, and what is needed to make a page.
 #[derive(Debug)]
 pub struct Metrics {
     started: Timestamp,
@@ -33,7 +33,7 @@ pub struct Metrics {
     letters: LetterCounts,
 }
 
-/// Attempts to write a dead letter, by what they came to.
+/// Attempts to write a dead letter, by outcome.
 #[derive(Clone, Copy, Debug, Default)]
 struct LetterCounts {
     written: u64,
@@ -41,19 +41,19 @@ struct LetterCounts {
     refused: u64,
 }
 
-/// A bug: names, labels and buckets do not depend on what happens.
+/// A bug, because names, labels and buckets do not depend on what happens.
 #[derive(Debug, Error)]
 pub enum MetricsError {
-    /// A histogram cannot be made.
+    /// A histogram cannot be created.
     #[error("a metric cannot be set up")]
     SetUp(#[source] prometheus::Error),
-    /// The page cannot be written.
+    /// The page cannot be rendered.
     #[error("the metrics cannot be written down")]
     Render(#[source] prometheus::Error),
 }
 
 impl Metrics {
-    /// Metrics of a process that was `started` at this time.
+    /// The metrics of a process that was `started` at this time.
     ///
     /// # Errors
     ///
@@ -67,17 +67,17 @@ impl Metrics {
         })
     }
 
-    /// A request with so many events is sent.
+    /// Counts a request with this many events.
     pub fn observe_request(&mut self, events: usize) {
         self.events_per_request.observe(page::number(events as u64));
     }
 
-    /// A request was answered, or given up, after this time.
+    /// Counts a request that was answered, or given up, after this time.
     pub fn observe_duration(&mut self, duration: Duration) {
         self.request_duration.observe(duration.as_secs_f64());
     }
 
-    /// An attempt to write a dead letter has ended.
+    /// Counts an attempt to write a dead letter.
     pub fn observe_letter(&mut self, outcome: WriteOutcome) {
         match outcome {
             WriteOutcome::Written => self.letters.written += 1,

@@ -1,4 +1,4 @@
-//! The whole service at one moment: what the metrics and the status are made of.
+//! The whole service at one moment, from which the metrics and the status are made.
 //!
 //! Knows nothing of pages and of names of metrics.
 
@@ -13,29 +13,26 @@ use crate::{
     edge::admin::{RecentErrors, SourceReport, Stage, TableReport},
 };
 
-/// The whole service at one moment. Put together by the owner of all state, so that what is shown of it
-/// is true of one moment and balances.
+/// The whole service at one moment. The owner of all state puts it together, so that everything shown belongs
+/// to one moment and balances.
 #[derive(Clone, Copy)]
 pub struct Overview<'a> {
-    /// The moment.
     pub now: Moment,
-    /// Where the process is between its start and its end.
+    /// The stage of the process between its start and its end.
     pub stage: Stage,
-    /// The pipeline.
     pub snapshot: &'a Snapshot,
-    /// What the mapping counted.
+    /// The counts of the mapping.
     pub mapping: MappingCounts,
-    /// What the source said of itself.
+    /// What the source has reported about itself.
     pub source: &'a SourceReport,
-    /// What the sessions' table said of itself, where there is one.
+    /// What the session table has reported about itself, if there is one.
     pub table: Option<&'a TableReport>,
-    /// The last errors.
     pub errors: &'a RecentErrors,
 }
 
 impl Overview<'_> {
-    /// How many offsets of a partition are not settled yet, as far as both ends are known: unknown is not
-    /// zero. Offsets have gaps, so it can be more than there are records.
+    /// How many offsets of a partition are not settled, if both ends are known; unknown is not zero. Offsets
+    /// have gaps, so there may be fewer records.
     #[must_use]
     pub fn lag(&self, partition: &PartitionStatus) -> Option<u64> {
         let end = self.source.end(partition.ownership)?;

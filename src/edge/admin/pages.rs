@@ -1,7 +1,7 @@
-//! The pages, in one table: where each is, what type it has and what it answers.
+//! The pages, in one table: the path of each, its content type and its answer.
 //!
-//! Knows nothing of connections. [`Health`] answers for liveness and readiness; the runner answers for metrics
-//! and status, within a time. Nothing that a client sends changes anything.
+//! Knows nothing of connections. [`Health`] answers for liveness and readiness; the runner answers for
+//! metrics and status, within a time limit. Nothing that a client sends changes anything.
 
 use std::{
     fmt::Write as _,
@@ -27,7 +27,7 @@ use crate::{
     edge::admin::{Health, Query, Status, config::Readiness},
 };
 
-/// How long the runner may take to answer: well under the 10 s that Prometheus waits.
+/// How long the runner may take to answer: well below the 10 s that Prometheus waits.
 const RUNNER: Duration = Duration::from_secs(2);
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -41,24 +41,23 @@ pub trait Clock: Fn() -> Moment + Send + Sync + 'static {}
 
 impl<C: Fn() -> Moment + Send + Sync + 'static> Clock for C {}
 
-/// All that the pages are answered from.
+/// Everything that the pages need to answer.
 pub struct Pages<C> {
     /// Whether the process lives and is ready.
     pub health: Arc<Health>,
-    /// What readiness speaks of.
+    /// What readiness depends on.
     pub readiness: Readiness,
-    /// Where the runner takes questions.
+    /// The channel of questions to the runner.
     pub queries: mpsc::Sender<Query>,
-    /// The process's clock.
     pub clock: C,
 }
 
 /// A page: a line of [`Pages::ALL`].
 struct Page<C> {
     path: &'static str,
-    /// The content's type where the page has an answer; why it has none is plain text.
+    /// The content type of an answer. The reason why there is no answer is plain text.
     content_type: &'static str,
-    /// What it shows, for the index.
+    /// What the page shows, for the index.
     about: &'static str,
     answer: for<'p> fn(&'p Pages<C>) -> Answering<'p>,
 }
@@ -97,11 +96,11 @@ impl<C: Clock> Pages<C> {
         },
     ];
 
-    /// The answer to a request. Its body and query are not looked at.
+    /// The answer to a request. Ignores its body and query.
     pub(super) async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         let path = request.uri().path();
         let Some(page) = Self::ALL.into_iter().find(|page| page.path == path) else {
-            return text(StatusCode::NOT_FOUND, "no such page; / lists those that there are\n");
+            return text(StatusCode::NOT_FOUND, "no such page; / lists the pages\n");
         };
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "this page can only be read\n");
@@ -132,7 +131,7 @@ impl<C: Clock> Pages<C> {
             Some(hanging) => {
                 let seconds = hanging.silence.as_secs();
                 Err(unavailable(format!(
-                    "the {} has not shown for {seconds} s that it lives\n",
+                    "the {} has shown no sign of life for {seconds} s\n",
                     hanging.part
                 )))
             }
@@ -150,7 +149,7 @@ impl<C: Clock> Pages<C> {
     async fn status(&self) -> Answer {
         let status: Status = self.ask(Query::Status).await?;
         let failed =
-            |_| (StatusCode::INTERNAL_SERVER_ERROR, "the status cannot be written down\n".to_owned());
+            |_| (StatusCode::INTERNAL_SERVER_ERROR, "the status cannot be written\n".to_owned());
         serde_json::to_string_pretty(&status).map(|text| text + "\n").map_err(failed)
     }
 
@@ -172,7 +171,7 @@ impl<C: Clock> Pages<C> {
     }
 }
 
-/// An answer that nobody is asked for.
+/// An answer that is known at once.
 fn now<'p>(answer: Answer) -> Answering<'p> {
     Box::pin(ready(answer))
 }
@@ -224,13 +223,13 @@ mod tests {
         );
     }
 
-    /// Without a socket, so that nothing but the time-out moves the paused clock.
+    /// Runs without a socket, so that nothing but the time-out moves the paused clock.
     #[tokio::test(start_paused = true)]
     async fn a_runner_that_hangs_is_not_waited_for() {
         let (queries, _hanging) = mpsc::channel(2);
         let health = Arc::new(Health::new(|| Moment::START));
         let pages = Pages { health, readiness: Readiness::Process, queries, clock: || Moment::START };
-        // The third finds the queue full.
+        // The third request finds the queue full.
         for path in ["/metrics", "/status", "/metrics"] {
             let page = pages.answer(&Request::get(path).body(()).unwrap()).await;
             assert_eq!(page.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");

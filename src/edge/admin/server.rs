@@ -1,7 +1,7 @@
-//! The HTTP server of the admin pages: connections, their number and their time.
+//! The HTTP server of the admin pages, which bounds the number and the duration of connections.
 //!
-//! Knows nothing of what is on the pages. A connection is for one request and is over after seconds, so
-//! that clients that hang cannot keep a probe out for long.
+//! Knows nothing of what the pages show. A connection serves one request and ends within seconds, so that
+//! hanging clients cannot keep a probe out for long.
 
 use std::{convert::Infallible, panic, sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use tracing::warn;
 
 use crate::edge::admin::pages::{Clock, Pages};
 
-/// Connections at once, at most; more wait.
+/// How many connections are served at once at most; others wait.
 const CONNECTIONS: usize = 64;
 /// How long a client may take to send its request's head.
 const HEAD: Duration = Duration::from_secs(5);
@@ -40,7 +40,7 @@ pub async fn serve<C: Clock>(listener: TcpListener, pages: Pages<C>, shutdown: C
                     connections.spawn(answer(stream, Arc::clone(&pages)));
                 }
                 Err(error) => {
-                    // Mostly too many open files: an attempt at once would fail the same way.
+                    // This is mostly too many open files; an immediate attempt would fail the same way.
                     warn!(%error, "admin server cannot accept a connection");
                     sleep(Duration::from_millis(100)).await;
                 }
@@ -53,7 +53,7 @@ pub async fn serve<C: Clock>(listener: TcpListener, pages: Pages<C>, shutdown: C
             ended.unwrap_or_else(fail);
         }
     });
-    // What has not ended by now is aborted with the set.
+    // Connections that have not ended by now are aborted with the set.
     let _ = ended.await;
 }
 
@@ -66,11 +66,11 @@ async fn answer<C: Clock>(stream: TcpStream, pages: Arc<Pages<C>>) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD).keep_alive(false);
     let connection = http.serve_connection(TokioIo::new(stream), service);
-    // However it ended, in time or not, by an error of the client's or not, it is over.
+    // However the connection ended, in time or not, by an error of the client or not, it is over.
     let _ = timeout(CONNECTION, connection).await;
 }
 
-/// A bug in a connection's task is a bug of the process.
+/// Treats a bug in a connection's task as a bug of the process.
 fn fail(error: JoinError) {
     if let Ok(panic) = error.try_into_panic() {
         panic::resume_unwind(panic);

@@ -1,6 +1,6 @@
-//! What the source has said of itself, beside records: ends of logs, commits, what is wrong.
+//! What the source reports about itself, besides records: ends of logs, commits, trouble.
 //!
-//! Knows nothing of how a source works. Everything here is for people to look at; nothing is decided by it.
+//! Knows nothing of how a source works. It is all for people to look at; no decision depends on it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,7 +9,7 @@ use std::{
 
 use crate::core::{code::Code, record::Ownership, source::SourceEvent};
 
-/// What the source has said of itself.
+/// What the source has reported about itself.
 #[derive(Debug, Default)]
 pub struct SourceReport {
     /// The offset of the next record to be produced, by ownership.
@@ -20,20 +20,20 @@ pub struct SourceReport {
     lost_to_retention: u64,
 }
 
-/// How commits ended.
+/// The results of commits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CommitCounts {
     /// Acknowledged by the broker.
     pub ok: u64,
-    /// Not acknowledged; they are tried again with the next.
+    /// Not acknowledged; they are tried again with the next commit.
     pub failed: u64,
 }
 
 impl SourceReport {
-    /// Takes note of what `event` says; to be shown every event of the source.
+    /// Takes in an event. Must see every event of the source.
     pub fn observe(&mut self, event: &SourceEvent) {
         match event {
-            // Each time all that are known, so that ownerships which ended are forgotten.
+            // Each report lists all known ends, so that ended ownerships are forgotten.
             SourceEvent::Ends(ends) => self.ends = ends.iter().copied().collect(),
             SourceEvent::Committed { result: Ok(()), .. } => self.commits.ok += 1,
             SourceEvent::Committed { result: Err(_), .. } => self.commits.failed += 1,
@@ -61,7 +61,7 @@ impl SourceReport {
         self.ends.get(&ownership).copied()
     }
 
-    /// Topics of the subscription that do not exist, by name.
+    /// Subscribed topics that do not exist, by name.
     #[must_use]
     pub fn missing_topics(&self) -> &BTreeSet<Arc<str>> {
         &self.missing_topics
@@ -73,13 +73,13 @@ impl SourceReport {
         self.trouble
     }
 
-    /// How commits ended.
+    /// The results of commits.
     #[must_use]
     pub fn commits(&self) -> CommitCounts {
         self.commits
     }
 
-    /// Records that expired before they were read, in offsets.
+    /// The number of offsets that expired before they were read.
     #[must_use]
     pub fn lost_to_retention(&self) -> u64 {
         self.lost_to_retention

@@ -1,7 +1,7 @@
 //! The status page: the whole service at one moment, for a person and for scripts.
 //!
-//! Knows nothing of HTTP. Holds numbers, codes and names of topics only, nothing that a record or an
-//! answer said. Ages are in seconds; `null` is unknown or does not apply.
+//! Knows nothing of HTTP. Holds only numbers, codes and names of topics, and no text of a record or an
+//! answer. Ages are in seconds; `null` means unknown or not applicable.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,7 +27,7 @@ pub struct Status {
     version: &'static str,
     stage: Stage,
     uptime_seconds: f64,
-    /// What is held and why: what a person looks for first.
+    /// What is held and why, which a person looks for first.
     holds: Vec<Hold>,
     /// Whether reading is paused because enough is outstanding, or for a drain.
     intake_paused: bool,
@@ -38,13 +38,12 @@ pub struct Status {
     events: Events,
     requests: Requests,
     sessions: Sessions,
-    /// The sessions' table; `null` where sessions are kept in memory alone.
+    /// The session table; `null` if sessions are kept in memory alone.
     table: Option<Table>,
     partitions: Vec<OwnedPartition>,
     last_errors: Vec<LastError>,
 }
 
-/// Something that is held.
 #[derive(Debug, Serialize)]
 struct Hold {
     cause: &'static str,
@@ -57,50 +56,48 @@ struct Hold {
     count: usize,
 }
 
-/// One destination.
 #[derive(Debug, Serialize)]
 struct Destination {
     name: Arc<str>,
     held: bool,
-    /// It has no room for another record, and its partitions wait.
+    /// Whether it has no room for another record, so that its partitions wait.
     full: bool,
     events_outstanding: usize,
     events_accepted: u64,
     events_spilled: u64,
     requests_in_flight: usize,
-    /// Requests a second of its quota domain at present.
+    /// The requests per second that its quota domain currently allows.
     requests_per_second: f64,
 }
 
-/// This replica's part of the destination's quota.
+/// This replica's share of the destination's quota.
 #[derive(Debug, Serialize)]
 struct Quota {
     share: f64,
-    /// The part of the share that is used at present; under 1 after throttling.
+    /// The part of the share that is currently used; below 1 after throttling.
     speed: f64,
     requests_per_second: f64,
     requests_in_flight_limit: usize,
 }
 
-/// One partition that this process owns; positions are offsets of the next record.
+/// A partition that this process owns. Positions are offsets of the next record.
 #[derive(Debug, Serialize)]
 struct OwnedPartition {
     topic: Arc<str>,
     partition: i32,
-    /// After everything that is settled.
+    /// The position after all settled records.
     position: Option<i64>,
-    /// What the broker acknowledged.
+    /// The position that the broker acknowledged.
     committed: Option<i64>,
     next_read: Option<i64>,
     end: Option<i64>,
     lag: Option<u64>,
     oldest_outstanding_age_seconds: Option<f64>,
-    /// Records above the position that are settled already; the commit names them.
+    /// Records above the position that are already settled; the commit names them.
     settled_above_position: u64,
     revoking: bool,
 }
 
-/// An error that was seen lately.
 #[derive(Debug, Serialize)]
 struct LastError {
     component: &'static str,
@@ -111,7 +108,6 @@ struct LastError {
 }
 
 impl Status {
-    /// The status to show of `overview`.
     #[must_use]
     pub fn new(overview: &Overview<'_>) -> Self {
         let (snapshot, quota) = (overview.snapshot, overview.snapshot.quota);
@@ -210,7 +206,7 @@ fn age(overview: &Overview<'_>, since: Option<Moment>) -> Option<f64> {
     since.map(|since| seconds(overview.age(since)))
 }
 
-/// Seconds to the millisecond: what is beyond is noise to a reader.
+/// Seconds, rounded to milliseconds; more digits would be noise to a reader.
 fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }

@@ -1,18 +1,18 @@
-//! What the sessions' table has said of itself, beside entries: how far it is read, what is wrong, what
-//! became of writes.
+//! What the session table reports about itself, besides entries: how far it is read, what is wrong, and the
+//! results of writes.
 //!
-//! Knows nothing of how a table works. Everything here is for people to look at; nothing is decided by it.
+//! Knows nothing of how a table works. It is all for people to look at; no decision depends on it.
 
 use std::time::Duration;
 
 use crate::core::{code::Code, session_table::TableEvent, time::Moment, write_outcome::WriteOutcome};
 
-/// What the sessions' table has said of itself.
+/// What the session table has reported about itself.
 #[derive(Clone, Debug, Default)]
 pub struct TableReport {
     began: Moment,
     loaded: Option<Moment>,
-    /// How far the first reading is, in offsets of the log.
+    /// How far the first reading has come, in offsets of the log.
     progress: (u64, u64),
     entries: u64,
     ignored: u64,
@@ -21,14 +21,14 @@ pub struct TableReport {
     writes: WriteCounts,
 }
 
-/// How writes ended, each attempt counted.
+/// The results of writes, counting each attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WriteCounts {
     /// Acknowledged by the broker.
     pub written: u64,
     /// Not acknowledged; they are tried again.
     pub failed: u64,
-    /// Refused for good, until a person acts.
+    /// Refused until a person acts.
     pub refused: u64,
 }
 
@@ -39,7 +39,7 @@ impl TableReport {
         Self { began: now, ..Self::default() }
     }
 
-    /// Takes note of what `event` says; to be shown every event of the table.
+    /// Takes in an event. Must see every event of the table.
     pub fn observe(&mut self, now: Moment, event: &TableEvent) {
         match event {
             TableEvent::Entries(entries) => self.entries += entries.len() as u64,
@@ -55,37 +55,36 @@ impl TableReport {
         }
     }
 
-    /// Whether the first reading is over.
     #[must_use]
     pub fn is_loaded(&self) -> bool {
         self.loaded.is_some()
     }
 
-    /// How long the first reading took, or has taken until now.
+    /// How long the first reading took, or has taken so far.
     #[must_use]
     pub fn loading_took(&self, now: Moment) -> Duration {
         self.loaded.unwrap_or(now).since(self.began)
     }
 
-    /// How far the first reading is: offsets of the log that are read, of how many.
+    /// How many offsets of the log the first reading has read, and how many there are.
     #[must_use]
     pub fn progress(&self) -> (u64, u64) {
         self.progress
     }
 
-    /// Entries read since the start, the first reading and our own writes included.
+    /// Entries read since the start, including the first reading and our own writes.
     #[must_use]
     pub fn entries(&self) -> u64 {
         self.entries
     }
 
-    /// Records of the log that are no entries.
+    /// Records of the log that are not entries.
     #[must_use]
     pub fn ignored(&self) -> u64 {
         self.ignored
     }
 
-    /// How often its topic was deleted or made anew.
+    /// How often its topic was deleted or recreated.
     #[must_use]
     pub fn emptied(&self) -> u64 {
         self.emptied
@@ -97,7 +96,6 @@ impl TableReport {
         self.trouble
     }
 
-    /// How writes ended.
     #[must_use]
     pub fn writes(&self) -> WriteCounts {
         self.writes

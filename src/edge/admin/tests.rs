@@ -1,4 +1,4 @@
-//! The pages as a client sees them, through a real socket, with a runner that is none.
+//! The pages as a client sees them, through a real socket, with a stand-in for the runner.
 
 use std::{
     net::SocketAddr,
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::{config::Readiness, overview::tests::Parts, *};
 use crate::core::{code::Code, pipeline::HoldStatus, time::Moment};
 
-/// How the runner takes a question.
+/// How the runner reacts to a question.
 #[derive(Clone, Copy)]
 enum Runner {
     Answers,
@@ -33,9 +33,9 @@ enum Runner {
 struct Served {
     address: SocketAddr,
     health: Arc<Health>,
-    /// Milliseconds.
+    /// In milliseconds.
     clock: Arc<AtomicU64>,
-    /// The runner has got a question.
+    /// Signals that the runner has received a question.
     asked: Arc<Notify>,
     shutdown: CancellationToken,
     tasks: JoinSet<()>,
@@ -62,7 +62,7 @@ impl Served {
     /// Sends these bytes and reads until the server closes the connection.
     async fn exchange(&self, request: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        // The server may close while garbage is still being sent.
+        // The server may close the connection while garbage is still being sent.
         let _ = stream.write_all(request).await;
         let mut response = Vec::new();
         let read = timeout(Duration::from_secs(30), stream.read_to_end(&mut response));
@@ -133,7 +133,7 @@ async fn each_page_has_its_type_and_no_other_is_there() {
         assert!(body.ends_with('\n'), "{path}");
     }
     for path in ["/live", "/livez/", "//", "/metrics/x", "/%2e%2e/etc/passwd"] {
-        it.check(path, 404, "no such page; / lists those that there are\n").await;
+        it.check(path, 404, "no such page; / lists the pages\n").await;
     }
 }
 
@@ -172,7 +172,7 @@ async fn liveness_fails_after_a_minute_without_a_heartbeat() {
     it.clock.store(60_000, Ordering::Relaxed);
     it.check("/livez", 200, "ok\n").await;
     it.clock.store(60_001, Ordering::Relaxed);
-    it.check("/livez", 503, "the runner has not shown for 60 s that it lives\n").await;
+    it.check("/livez", 503, "the runner has shown no sign of life for 60 s\n").await;
     it.health.beat(Moment::after_start(Duration::from_mins(1)));
     it.health.enter(Stage::Draining);
     it.check("/livez", 200, "ok\n").await;
@@ -215,7 +215,7 @@ async fn clients_that_say_nothing_do_not_keep_others_out() {
         silent.push(TcpStream::connect(it.address).await.unwrap());
     }
     let mut response = String::new();
-    // The paused clock leaps while bytes are on their way, which may end this connection, too.
+    // The paused clock jumps while bytes are on their way, which may end this connection, too.
     while response.is_empty() {
         response = it.exchange(b"GET /livez HTTP/1.0\r\n\r\n").await;
     }

@@ -1,13 +1,12 @@
-//! The values that the settings of all AWS services share.
+//! The types of settings that all AWS services share.
 
 use hyper::Uri;
 
 use crate::core::units::text::{Form, Text};
 
-/// An AWS region.
 pub type Region = Text<RegionForm>;
 
-/// An address that stands in for AWS's own, such as an emulator's.
+/// An address that replaces AWS's own, such as an emulator's.
 pub type EndpointUrl = Text<EndpointUrlForm>;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

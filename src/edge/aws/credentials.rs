@@ -1,9 +1,9 @@
-//! AWS credentials, kept until they expire and replaced before.
+//! AWS credentials, which are kept until they expire and replaced shortly before.
 //!
 //! Inside the SDK's send, missing credentials look like a connection error. So they are resolved here before
 //! each send, where a failure has a type of its own, and the SDK gets the kept ones. Knows nothing of
-//! requests. What always holds: as long as the kept credentials have not expired, at most one caller waits
-//! for new ones, so sends keep their pace, and a failure to get new ones stops no send.
+//! requests. As long as the kept credentials have not expired, at most one caller waits for new ones, so
+//! sends keep their pace, and a failure to get new ones stops no send.
 
 use std::{
     fmt,
@@ -20,13 +20,13 @@ use tokio::{
     time,
 };
 
-/// How long before they expire credentials are replaced: longer than a request is under way.
+/// How long before they expire credentials are replaced: longer than a request takes.
 const MARGIN: Duration = Duration::from_secs(30);
 
-/// The time between two attempts to replace credentials that are about to expire.
+/// The time between two attempts to replace credentials that will soon expire.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Credentials that are there or on their way: a second caller waits for the first.
+/// Credentials that are present or being fetched: a second caller waits for the first.
 type Kept = Arc<OnceCell<Credentials>>;
 
 /// A provider that keeps the credentials of another one. Clones share them.
@@ -35,13 +35,13 @@ pub(super) struct KeptCredentials(Arc<State>);
 
 struct State {
     provider: SharedCredentialsProvider,
-    /// How long a caller waits for the provider; no answer by then counts as a failure.
+    /// How long a caller waits for the provider. No answer in this time counts as a failure.
     timeout: Duration,
-    /// Locked only to read or replace the kept credentials, never while new ones are on their way: concurrent
-    /// sends share this.
+    /// Locked only to read or replace the kept credentials, never while new ones are being fetched, because
+    /// concurrent sends share this.
     kept: Mutex<Kept>,
-    /// When credentials that are about to expire may be replaced next. The caller that replaces them holds
-    /// the lock; the others use the kept ones and never wait for it.
+    /// When credentials that will soon expire may next be replaced. The caller that replaces them holds the
+    /// lock; the others use the kept ones and never wait for it.
     replacing: AsyncMutex<SystemTime>,
 }
 
@@ -55,7 +55,7 @@ impl KeptCredentials {
     /// The kept credentials, or new ones if there are none or they have expired.
     ///
     /// # Errors
-    /// The provider's error or a time-out. Neither is kept: the next call asks again.
+    /// The provider's error or a time-out. Neither is kept, so the next call tries again.
     pub(super) async fn resolve(&self) -> provider::Result {
         let kept = self.unexpired();
         match kept.get() {
@@ -66,7 +66,8 @@ impl KeptCredentials {
         }
     }
 
-    /// New credentials in place of expiring ones; none if another caller replaces them or the provider fails.
+    /// New credentials to replace expiring ones; `None` if another caller replaces them or the provider
+    /// fails.
     async fn replace(&self, expiring: &Kept) -> Option<Credentials> {
         let mut next_attempt = self.0.replacing.try_lock().ok()?;
         // Another caller may have replaced them just now, or tried to.
@@ -85,7 +86,7 @@ impl KeptCredentials {
 
     async fn get(&self, kept: &Kept) -> provider::Result {
         let State { provider, timeout, .. } = &*self.0;
-        // The time-out includes the wait for another caller: else all of them would wait in turn for a
+        // The time-out includes the wait for another caller. Otherwise all callers would wait in turn for a
         // provider that hangs.
         let provided = time::timeout(*timeout, kept.get_or_try_init(|| provider.provide_credentials()));
         let provided = provided.await.map_err(|_| CredentialsError::provider_timed_out(*timeout))?;
@@ -115,7 +116,7 @@ impl ProvideCredentials for KeptCredentials {
     where
         Self: 'a,
     {
-        // The send has had its chance to replace them.
+        // The send has already had its chance to replace them.
         future::ProvideCredentials::new(async {
             let kept = self.unexpired();
             self.get(&kept).await
@@ -145,7 +146,7 @@ mod tests {
     use super::*;
     use crate::edge::aws::pinpoint::scripted::block_on;
 
-    /// Provides numbered credentials; what it does instead at each call is in `script`.
+    /// Provides numbered credentials. `script` says what it does instead at each call.
     #[derive(Debug, Default)]
     struct Scripted {
         script: Vec<Instead>,
@@ -202,7 +203,7 @@ mod tests {
         counted(script).0
     }
 
-    /// The calls of the provider that each resolution's credentials come from; `None` is a failure.
+    /// Checks from which call of the provider each resolution's credentials come; `None` is a failure.
     #[track_caller]
     fn check(script: &[Instead], expected: &[Option<&str>]) {
         let kept = kept(script);

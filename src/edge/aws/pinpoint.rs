@@ -41,18 +41,18 @@ struct Shared {
 }
 
 impl Pinpoint {
-    /// The application that `config` names, in the environment of the AWS SDK: its variables
+    /// Connects to the application that `config` names, in the environment of the AWS SDK: its variables
     /// (`AWS_REGION`, `AWS_ENDPOINT_URL_PINPOINT`, …), profiles, and the role of the pod or machine.
-    /// Credentials and connections are left to [`Pinpoint::credentials`] and the first send.
+    /// Credentials are fetched by [`Pinpoint::credentials`], and connections are made by the first send.
     ///
     /// # Errors
-    /// If the environment and `config` together are not complete.
+    /// If the environment and `config` together are incomplete.
     pub async fn connect(config: &PinpointConfig) -> Result<Self, ConnectError> {
         Self::new(config, &client::environment(config).await)
     }
 
-    /// The application that `config` names at an emulator of `PutEvents`, with made-up credentials. Ignores the
-    /// environment.
+    /// Connects to the application that `config` names at an emulator of `PutEvents`, with made-up
+    /// credentials. Ignores the environment.
     ///
     /// # Errors
     /// If `config` has no usable URL.
@@ -73,7 +73,7 @@ impl Pinpoint {
     /// Gets AWS credentials, as a send would.
     ///
     /// # Errors
-    /// If there are none within the time for one attempt; a send would then answer a hold with this code.
+    /// If there are none within the time for one attempt. A send would then answer a hold with this code.
     pub async fn credentials(&self) -> Result<(), Code> {
         self.0.credentials.resolve().await.map(drop).map_err(|_| code::CREDENTIALS)
     }
@@ -86,7 +86,7 @@ impl Sender for Pinpoint {
         Box::pin(async move { shared.credentials.resolve().await.map_or((), drop) })
     }
 
-    /// Takes at most the time for one attempt, and as long again if it must get credentials first.
+    /// Takes at most the time for one attempt, and as long again if it must first get credentials.
     fn send(&self, request: Request) -> Sending {
         let shared = Arc::clone(&self.0);
         Box::pin(async move { shared.attempt(&request).await })
@@ -100,7 +100,7 @@ impl Shared {
         }
         let body = Bytes::from(PutEvents.body(request));
         let put_events = self.client.put_events().application_id(&self.application);
-        // The SDK gets an empty request first, and the body before it signs.
+        // The SDK first gets an empty request, and the real body before it signs.
         let nothing = EventsRequest::builder().build();
         let customized = put_events.events_request(nothing).customize();
         let sent = customized.mutate_request(move |request| put_in(request, &body)).send().await;
@@ -112,13 +112,13 @@ impl Shared {
     }
 }
 
-/// Puts `body` into a request, and corrects the length that the SDK has set for its own.
+/// Puts `body` into a request, and corrects the length that the SDK has set for its own body.
 fn put_in(request: &mut HttpRequest, body: &Bytes) {
     request.headers_mut().insert("content-length", body.len().to_string());
     *request.body_mut() = SdkBody::from(body.clone());
 }
 
-/// Shows where events go: application, region and the configured address, if any.
+/// Shows where events go: the application, the region and the configured address, if any.
 impl fmt::Display for Pinpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let region = self.0.client.config().region().map_or("none", AsRef::as_ref);
@@ -197,7 +197,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_connection_is_unknown() {
-        // A port that was just free: nobody listens there.
+        // Nobody listens on a port that was free just now.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);

@@ -1,10 +1,9 @@
-//! Databases as small as they can be, written down by hand.
+//! Minimal databases, written by hand.
 
 use std::fs;
 
 use super::*;
 
-/// A value of the format (MaxMind DB 2.0).
 enum Value {
     Text(&'static str),
     Short(u16),
@@ -19,7 +18,8 @@ use Value::{Degrees, List, Long, Map, Number, Short, Text};
 
 impl Value {
     fn write(&self, to: &mut Vec<u8>) {
-        // The type in the upper three bits, the size in the others; sizes over 28 go on in another byte.
+        // The type is in the upper three bits, the size in the others; sizes over 28 continue in another
+        // byte.
         let mut head = |kind: u8, size: usize| match u8::try_from(size) {
             Ok(size @ ..29) => to.push(kind * 32 + size),
             _ => to.extend([kind * 32 + 29, u8::try_from(size - 29).unwrap()]),
@@ -42,7 +42,7 @@ impl Value {
                 to.extend(number.to_be_bytes());
             }
             Long(number) => {
-                // A type over 7: its number less 7 follows.
+                // For a type over 7, its number less 7 follows.
                 head(0, 8);
                 to.push(9 - 7);
                 to.extend(number.to_be_bytes());
@@ -65,13 +65,14 @@ impl Value {
     }
 }
 
-/// A database of this type that knows `data` of the addresses that begin with `network`.
+/// A database of this type that has `data` for the addresses that begin with `network`.
 fn database(kind: &'static str, network: &[u8], data: &Value) -> Vec<u8> {
     let bits: Vec<_> = network.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
     let nodes = u32::try_from(bits.len()).unwrap();
     let mut bytes = Vec::new();
     for (index, bit) in (1..).zip(&bits) {
-        // The last leads to the data, which begins 16 bytes after the tree; the other way leads to nothing.
+        // The last node leads to the data, which begins 16 bytes after the tree; the other branch leads to
+        // nothing.
         let on = if index == nodes { nodes + 16 } else { index };
         for way in 0..2 {
             let to = if way == *bit { on } else { nodes };

@@ -1,4 +1,4 @@
-//! Administration of topics: creates one, and reads the configuration of one.
+//! Administration of topics: creates a topic and reads its configuration.
 //!
 //! Blocks until the brokers answer, so it must not be used on a thread that runs tasks.
 
@@ -19,12 +19,13 @@ use super::{
 /// How long the brokers may take to answer, and to create a topic.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many replicas a topic gets if the brokers are too old to have a default; fewer if there are fewer brokers.
+/// How many replicas a topic gets if the brokers are too old to have a default; fewer if there are fewer
+/// brokers.
 const REPLICAS: i32 = 3;
 
 pub struct Admin {
     client: AdminClient<Silent>,
-    /// The client answers by futures, which only need to be polled.
+    /// The client returns futures, which only need to be polled.
     runtime: Runtime,
 }
 
@@ -38,7 +39,7 @@ impl Admin {
         Ok(Self { client, runtime })
     }
 
-    /// Creates a topic with the brokers' default number of replicas. It is no error if the topic exists.
+    /// Creates a topic with the brokers' default number of replicas. An existing topic is not an error.
     ///
     /// # Errors
     /// If the brokers do not answer, or refuse.

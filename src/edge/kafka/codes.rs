@@ -1,10 +1,10 @@
-//! Kafka's and librdkafka's errors as codes of ours, and what each means for what to do next.
+//! Kafka's and librdkafka's errors as codes of ours, and how to react to each.
 
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Error};
 
 use crate::core::code::Code;
 
-/// The code of an error: Kafka's own name for an error that we expect, otherwise `kafka_error`.
+/// The code of an error: Kafka's own name if the error is expected, otherwise `kafka_error`.
 #[must_use]
 pub fn code(error: &KafkaError) -> Code {
     error.rdkafka_error_code().map_or(OTHER, named)
@@ -16,8 +16,8 @@ pub fn named(error: Error) -> Code {
     NAMES.iter().find(|(named, _)| *named == error).map_or(OTHER, |(_, name)| Code(name))
 }
 
-/// Whether a commit that failed so may succeed at once when it is retried: the group is rebalancing, its
-/// coordinator is moving, or the answer was lost.
+/// Whether a failed commit may succeed if it is retried at once: the group is rebalancing, its coordinator is
+/// moving, or the answer was lost.
 #[must_use]
 pub fn is_transient(error: &KafkaError) -> bool {
     matches!(
@@ -31,7 +31,7 @@ pub fn is_transient(error: &KafkaError) -> bool {
                 | Error::RequestTimedOut
                 | Error::OperationTimedOut
                 | Error::BrokerTransportFailure
-                // The commit waited in the connection behind our own joining of a new generation.
+                // The commit waited in the connection behind our own join of a new generation.
                 | Error::IllegalGeneration
         )
     )

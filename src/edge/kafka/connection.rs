@@ -1,7 +1,7 @@
-//! The trouble between a client and the brokers: one of each kind, of which the first is shown.
+//! The trouble between a client and the brokers: at most one of each kind, of which the first is shown.
 //!
-//! No trouble ends the service. librdkafka retries everything, and what only a person can mend (credentials,
-//! rights) may be mended while the service waits.
+//! No trouble ends the service. librdkafka retries everything, and what only a person can fix (credentials,
+//! rights) may be fixed while the service waits.
 
 use std::collections::BTreeMap;
 
@@ -26,13 +26,13 @@ pub enum Affected {
 #[derive(Debug, Default)]
 pub struct Connection {
     troubles: BTreeMap<Affected, Code>,
-    /// Why a broker could not be reached last, which says more than that none can be.
+    /// Why a broker could not be reached last, which is more precise than that none can be reached.
     cause: Option<Code>,
     reported: Option<Code>,
 }
 
 impl Connection {
-    /// Notes an error of librdkafka's. Returns whether it was about the connection.
+    /// Notes an error from librdkafka. Returns whether it was about the connection.
     pub fn note(&mut self, error: Error) -> bool {
         let code = codes::named(error);
         match error {
@@ -72,7 +72,7 @@ impl Connection {
         self.troubles.contains_key(&affected)
     }
 
-    /// The trouble to show now, or `Ok`; `None` if that is what the last call returned.
+    /// The trouble to show now, or `Ok`; `None` if it has not changed since the last call.
     pub fn change(&mut self) -> Option<Result<(), Code>> {
         let shown = self.troubles.values().next().copied();
         let is_new = std::mem::replace(&mut self.reported, shown) != shown;

@@ -1,8 +1,8 @@
 //! Kafka as a source: a consumer in a group, polled on a thread of its own.
 //!
-//! The poll loop owns all state. Whatever takes a round trip is done by two more threads, one that commits and
-//! one that asks the brokers; they report to the loop. The runner leaves its commands where the loop finds them,
-//! and gets events through a bounded channel. So the loop is never blocked, and always serves the group
+//! The poll loop owns all state. Whatever needs a round trip is done by two more threads: one commits, the
+//! other asks the brokers, and both report to the loop. The runner leaves its commands where the loop finds
+//! them, and gets events through a bounded channel. So the loop is never blocked, and always serves the group
 //! (invariant 9):
 //!
 //! ```text
@@ -11,8 +11,8 @@
 //!    └─────events───────┘   └────reports──────────┘
 //! ```
 //!
-//! Nothing is committed for a partition that is not owned, and no record is delivered of a partition that is
-//! being revoked. Knows nothing of the content of records.
+//! Nothing is committed for a partition that is not owned, and no record of a partition that is being revoked
+//! is delivered. Knows nothing of the content of records.
 
 use std::{
     sync::{Arc, mpsc::sync_channel},
@@ -70,7 +70,7 @@ const EVENTS: usize = 4;
 /// How many reports may wait for the poll loop.
 const REPORTS: usize = 8;
 
-/// A consumer in a group. When it is dropped it leaves the group without a commit.
+/// A consumer in a group. When dropped, it leaves the group without a commit.
 #[derive(Debug)]
 pub struct KafkaSource {
     events: mpsc::Receiver<SourceEvent>,
@@ -86,8 +86,8 @@ impl KafkaSource {
     ///
     /// # Errors
     ///
-    /// If librdkafka refuses a property, or no thread can be started. Unreachable brokers are no error here:
-    /// the source reports them and keeps trying.
+    /// If librdkafka refuses a property, or a thread cannot be started. Unreachable brokers are not an error
+    /// here: the source reports them and keeps trying.
     pub fn start(config: &SourceConfig, queue_bytes: u64, origin: Instant) -> Result<Self, StartError> {
         let client = properties::consumer(config, queue_bytes - queue_bytes / 8);
         let consumer = Arc::new(GroupConsumer::from_config_and_context(&client, Group::default())?);
@@ -132,7 +132,7 @@ impl KafkaSource {
 impl Source for KafkaSource {
     async fn next(&mut self) -> SourceEvent {
         let event = self.events.recv().await.unwrap_or(SourceEvent::Closed);
-        // There is room again: the poll loop may be waiting for it.
+        // There is room again, which the poll loop may be waiting for.
         self.poll_thread.unpark();
         event
     }

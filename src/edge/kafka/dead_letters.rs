@@ -1,7 +1,7 @@
 //! Writes dead letters to a Kafka topic, each acknowledged by all in-sync replicas.
 //!
-//! A dead letter is the original record (key, value, headers, timestamp) with more headers that say what
-//! happened, see `headers`. Knows nothing of policy: it writes once and reports the outcome.
+//! A dead letter is the original record (key, value, headers, timestamp) with additional headers that say
+//! what happened; see `headers`. Knows nothing of policy: it writes once and reports the outcome.
 
 use rdkafka::ClientConfig;
 use tokio::sync::mpsc::Sender;
@@ -24,8 +24,8 @@ impl KafkaDeadLetters {
     /// Writes to `topic` of `cluster`, and reports to `outcomes`.
     ///
     /// # Errors
-    /// If librdkafka refuses a property, or no thread can be started. Unreachable brokers and a missing topic are
-    /// no errors here: they are the outcome of a dead letter.
+    /// If librdkafka refuses a property, or no thread can be started. Unreachable brokers and a missing topic
+    /// are not errors here: they are the outcome of a dead letter.
     pub fn start(
         cluster: &Cluster,
         topic: &str,
@@ -49,7 +49,7 @@ impl DeadLetters for KafkaDeadLetters {
         let outgoing = OutgoingRecord {
             key: record.key.as_deref(),
             value: record.value.as_deref(),
-            // Brokers take no time before 1970, and librdkafka reads 0 as now.
+            // Brokers accept no time before 1970, and librdkafka takes 0 as the current time.
             timestamp: record.timestamp.map(|time| time.0).filter(|time| *time > 0),
             headers: Some(headers::of(&dead_letter)),
         };

@@ -1,4 +1,4 @@
-//! librdkafka's log lines, as ours or not at all.
+//! librdkafka's log lines, written as ours or dropped.
 //!
 //! Its lines are about brokers, groups, topics and its own state, never about the content of a record. Lines
 //! below a warning are dropped, whatever our own level is.
@@ -12,7 +12,7 @@ pub fn line(level: RDKafkaLogLevel, facility: &str, text: &str) {
         | RDKafkaLogLevel::Alert
         | RDKafkaLogLevel::Critical
         | RDKafkaLogLevel::Error
-        // A warning at most: librdkafka recovers from its errors or returns them to us, so nobody must act.
+        // At most a warning: librdkafka recovers from its errors or returns them to us, so nobody must act.
         | RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, text, "librdkafka reports"),
         RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {}
     }

@@ -1,7 +1,7 @@
-//! Questions to the brokers: which partitions a topic has, which offsets their logs hold, and what a group
-//! has committed.
+//! Queries to the brokers: which partitions a topic has, which offsets their logs hold, and what a group has
+//! committed.
 //!
-//! Each blocks until the brokers answer or the time is over.
+//! Each call blocks until the brokers answer or the time is up.
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 
@@ -19,20 +19,20 @@ use crate::core::{
     record::{CommittedPosition, TopicPartition},
 };
 
-/// What the brokers say of a topic.
+/// What the brokers report about a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TopicState {
-    /// It exists, with these partitions; one of them may have an error, such as no leader.
+    /// The topic exists, with these partitions. One of them may have an error, such as no leader.
     Exists {
         partitions: Vec<i32>,
         error: Option<RDKafkaErrorCode>,
     },
     Missing,
-    /// The brokers do not tell, for example because the user may not describe it.
+    /// The brokers do not answer this, for example because the user may not describe the topic.
     Unknown(RDKafkaErrorCode),
 }
 
-/// Asks the brokers through a consumer, with a time-out for each question.
+/// Queries the brokers through a consumer, with a time-out for each query.
 pub struct Lookups<'a, C: ConsumerContext> {
     consumer: &'a BaseConsumer<C>,
     timeout: Duration,
@@ -61,7 +61,7 @@ impl<'a, C: ConsumerContext> Lookups<'a, C> {
         })
     }
 
-    /// What the group has committed of each partition, if anything.
+    /// The group's committed position of each partition, if there is one.
     ///
     /// # Errors
     /// If the group's coordinator does not answer, or refuses a partition.
@@ -86,7 +86,7 @@ impl<'a, C: ConsumerContext> Lookups<'a, C> {
     }
 
     /// The offset of each partition at a time (in milliseconds), at its beginning or at its end. A partition
-    /// without a record so late is left out.
+    /// that has no record at or after the time is left out.
     ///
     /// # Errors
     /// If the leader of a partition does not answer.
@@ -98,7 +98,7 @@ impl<'a, C: ConsumerContext> Lookups<'a, C> {
         offsets(&self.looked_up(partitions, at)?)
     }
 
-    /// The offsets that the logs hold: from the oldest record to the next that will be produced.
+    /// The range of offsets that each log holds: from the oldest record to the next that will be produced.
     ///
     /// # Errors
     /// If the leader of a partition does not answer.
@@ -107,7 +107,7 @@ impl<'a, C: ConsumerContext> Lookups<'a, C> {
         Ok(joined(starts, &self.offsets_at(partitions, Offset::End)?))
     }
 
-    /// The same, without the partitions whose leaders do not answer.
+    /// Like [`Lookups::ranges`], but leaves out partitions whose leaders do not answer.
     ///
     /// # Errors
     /// If no leader answers.
@@ -160,7 +160,8 @@ fn partition(element: &TopicPartitionListElem<'_>) -> TopicPartition {
     TopicPartition { topic: Arc::from(element.topic()), partition: element.partition() }
 }
 
-/// The metadata that any program may have committed. rdkafka panics if it is not UTF-8; then it is not ours.
+/// The committed metadata, which any program may have written. rdkafka panics if it is not UTF-8; then it is
+/// not ours.
 fn metadata(element: &TopicPartitionListElem<'_>) -> Option<Box<str>> {
     catch_panic::caught(|| Some(Box::<str>::from(element.metadata()))).filter(|metadata| !metadata.is_empty())
 }

@@ -1,4 +1,4 @@
-//! librdkafka's lists of partitions, from partitions of ours and back.
+//! Conversions between librdkafka's lists of partitions and our partitions.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub fn without_offsets<'a>(partitions: impl IntoIterator<Item = &'a TopicPartiti
     list
 }
 
-/// A list with the offset to start each partition at; `None` is the first of its log.
+/// A list with the offset at which each partition starts; `None` is the beginning of its log.
 ///
 /// # Errors
 /// If an offset is negative.
@@ -42,7 +42,7 @@ pub fn committing<'a>(
     for (TopicPartition { topic, partition }, position, metadata) in commits {
         let mut element = list.add_partition(topic, *partition);
         element.set_offset(Offset::Offset(position))?;
-        // Once for each element, because a second call leaks the first text.
+        // Set once for each element, because a second call leaks the first text.
         if let Some(metadata) = metadata {
             element.set_metadata(metadata);
         }
@@ -50,7 +50,7 @@ pub fn committing<'a>(
     Ok(list)
 }
 
-/// The same partitions and offsets, without metadata.
+/// The same partitions and offsets, but without metadata.
 ///
 /// # Errors
 /// If an offset is negative.

@@ -1,7 +1,7 @@
 //! A producer for records that must not be lost: it writes each once and reports the outcome.
 //!
-//! It takes the configured properties of the connection; all others are the service's. A producer that has failed
-//! for good is replaced. Knows nothing of what it writes, and of when to write it again.
+//! It uses the configured properties of the connection; the service sets all others. A producer that has
+//! failed for good is replaced. Knows nothing of what it writes, and of when to write it again.
 
 use std::{
     sync::{
@@ -26,11 +26,11 @@ use super::{
 };
 use crate::{core::write_outcome::WriteOutcome, edge::acks::Acks};
 
-/// How long one turn of the serving thread takes. Acknowledgements are reported at once, but those that found the
-/// channel full wait for the next turn.
+/// How long one turn of the serving thread takes. Acknowledgements are reported at once, but those that do
+/// not fit into the channel wait for the next turn.
 const TURN: Duration = Duration::from_millis(50);
 
-/// How long to wait for the end of the serving thread: librdkafka must neither be at work while the process ends
+/// How long to wait for the serving thread to end: librdkafka must neither be at work while the process ends
 /// nor keep it from ending.
 const END: Duration = Duration::from_secs(1);
 
@@ -47,8 +47,9 @@ pub struct Producer<Id: Copy + Send + Sync + 'static> {
     serving: Serving<Id>,
 }
 
-/// Why the brokers refuse the producer itself, and with it all its records. librdkafka does not report this for
-/// a record: it fails for good and purges all records, without a reason. A lock, because two threads use it.
+/// Why the brokers refuse the producer itself, and with it all its records. librdkafka does not report this
+/// for a record: the producer fails for good and purges all records, without a reason. A lock, because two
+/// threads use it.
 #[derive(Clone, Default)]
 struct ProducerRefusal(Arc<Mutex<Option<RDKafkaErrorCode>>>);
 
@@ -57,7 +58,7 @@ impl ProducerRefusal {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = code;
     }
 
-    /// The error behind `error`.
+    /// The error that caused `error`.
     fn behind(&self, error: &KafkaError) -> KafkaError {
         let is_purged = matches!(
             error.rdkafka_error_code(),
@@ -82,7 +83,7 @@ impl<Id: Copy + Send + Sync + 'static> Producer<Id> {
         let Err((mut error, mut unsent)) = self.serving.producer.send(record) else { return };
         if error == KafkaError::MessageProduction(RDKafkaErrorCode::Fatal) {
             match self.replace() {
-                // The next attempt finds out whether somebody has fixed it.
+                // The next attempt will show whether somebody has fixed it.
                 Some(code) => error = KafkaError::MessageProduction(code),
                 None => match self.serving.producer.send(unsent) {
                     Ok(()) => return,
@@ -93,8 +94,8 @@ impl<Id: Copy + Send + Sync + 'static> Producer<Id> {
         self.acks.record_ended(&unsent.delivery_opaque, Err(&error));
     }
 
-    /// Replaces a producer that writes nothing any more, because it lost its sequence or the brokers refuse it.
-    /// Returns the reason if it is a refusal that a person has to fix.
+    /// Replaces a producer that no longer writes, because it lost its sequence or the brokers refuse it.
+    /// Returns the reason if a person has to fix it.
     fn replace(&mut self) -> Option<RDKafkaErrorCode> {
         let fatal = self.serving.producer.client().fatal_error().map(|(code, _)| code);
         let refused = fatal.filter(|code| codes::is_refusal(&KafkaError::MessageProduction(*code)));
@@ -109,8 +110,8 @@ impl<Id: Copy + Send + Sync + 'static> Producer<Id> {
     }
 }
 
-/// librdkafka's producer and the thread that serves it. Dropping this ends both, and reports the records that were
-/// not acknowledged by then.
+/// librdkafka's producer and the thread that serves it. Dropping this ends both, and reports the records that
+/// are not acknowledged by then.
 struct Serving<Id: Copy + Send + Sync + 'static> {
     producer: Arc<BaseProducer<Context<Id>>>,
     stop: Arc<AtomicBool>,
@@ -153,7 +154,6 @@ impl<Id: Copy + Send + Sync + 'static> Drop for Serving<Id> {
     }
 }
 
-/// librdkafka's callbacks.
 struct Context<Id> {
     acks: WriteAcks<Id>,
     refusal: ProducerRefusal,
@@ -182,23 +182,27 @@ impl<Id: Copy + Send + Sync + 'static> ProducerContext for Context<Id> {
     }
 }
 
-/// A producer's properties, and `own` ones of a kind of records.
+/// A producer's properties, with additional ones in `own` for a kind of record.
 #[must_use]
 pub fn properties(cluster: &Cluster, own: &[(&'static str, &'static str)]) -> ClientConfig {
     let owned = [
         ("acks", "all"),
         ("enable.idempotence", "true"),
         ("allow.auto.create.topics", "false"),
-        // The largest that librdkafka knows, so that every record that was read can be written with more headers.
+        // The greatest value that librdkafka allows, so that every record that was read can be written with
+        // more headers.
         ("message.max.bytes", "1000000000"),
-        // A record of the largest size still fits with more headers, if both topics have the same limit.
+        // Compressed, a record of the largest size still fits with more headers, if both topics have the same
+        // limit.
         ("compression.type", "lz4"),
-        // A broker refuses a batch as a whole, so that only its first record may be larger than the topic allows.
+        // A broker refuses a batch as a whole, so a batch is small enough that only its first record can
+        // exceed the topic's limit.
         ("batch.size", "16384"),
-        // A record that is not acknowledged by then comes back, and the pipeline decides when to write it again.
+        // A record that is not acknowledged in this time comes back, and the pipeline decides when to write
+        // it again.
         ("message.timeout.ms", "15000"),
         ("request.timeout.ms", "10000"),
-        // How long a missing topic may be one that was created a moment ago.
+        // How long a missing topic may be one that was only just created.
         ("topic.metadata.propagation.max.ms", "3000"),
         ("topic.metadata.refresh.interval.ms", "10000"),
     ];

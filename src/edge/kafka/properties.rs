@@ -1,7 +1,7 @@
-//! librdkafka's properties in the configuration: which the service owns and why, which exist, and whose values
-//! may be shown.
+//! librdkafka's properties in the configuration: which exist, which the service owns and why, and whose
+//! values may be shown.
 //!
-//! A value is shown only if its property is known to hold no secret, so that a property which librdkafka gains
+//! A value is shown only if its property is known to hold no secret, so that a property that librdkafka gains
 //! later stays hidden.
 
 use std::collections::BTreeMap;
@@ -23,13 +23,13 @@ pub enum Refused {
         /// The known property with the most similar name.
         nearest: Option<&'static str>,
     },
-    #[error("has a value that librdkafka does not take; CONFIGURATION.md of librdkafka says which it takes")]
+    #[error("has a value that librdkafka does not accept; librdkafka's CONFIGURATION.md lists the accepted ones")]
     Value,
 }
 
 /// Whether the property `name` may be set to `value`. Asks librdkafka itself, without making a client.
 ///
-/// # Errors
+/// If it may not be set; the error says why.
 /// The reason why it may not.
 pub fn check(name: &str, value: &str) -> Result<(), Refused> {
     if let Some((_, why)) = OWNED.iter().find(|(owned, _)| *owned == name) {
@@ -44,14 +44,14 @@ pub fn check(name: &str, value: &str) -> Result<(), Refused> {
     }
 }
 
-/// The properties, with the value of each masked that may be a secret.
+/// The properties, with values masked that may be secrets.
 #[must_use]
 pub fn shown(properties: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
     let value = |name: &str| SHOWN.contains(&name);
     properties.iter().map(|(name, text)| (&**name, if value(name) { &**text } else { MASK })).collect()
 }
 
-/// Serialises what [`shown`] shows.
+/// Serialises the result of [`shown`].
 ///
 /// # Errors
 /// If the serializer fails.
@@ -102,11 +102,11 @@ pub const OWNED: &[(&str, &str)] = &[
     ("queue.buffering.max.messages", MEMORY),
     ("message.max.bytes", "it reads and writes records of any size"),
     ("receive.message.max.bytes", "it reads and writes records of any size"),
-    ("check.crcs", "a damaged batch would be passed over; what cannot be read becomes dead letters"),
+    ("check.crcs", "a damaged batch would be skipped; unreadable records become dead letters"),
     ("enable.partition.eof", "it asks for the ends of the partitions itself"),
     ("statistics.interval.ms", "it asks for the ends of the partitions itself"),
-    ("allow.auto.create.topics", "a topic that does not exist yet is waited for, not created"),
-    ("debug", "librdkafka's debugging lines could quote what is read"),
+    ("allow.auto.create.topics", "it waits for a topic that does not exist yet and does not create it"),
+    ("debug", "librdkafka's debugging lines could quote records"),
     ("log_level", "set `log.level`"),
     ("log.queue", "set `log.level`"),
     ("acks", DEAD_LETTERS),
@@ -128,7 +128,7 @@ pub const OWNED: &[(&str, &str)] = &[
     ("internal.termination.signal", PROGRAMS),
 ];
 
-const COMMITS: &str = "it commits what is settled and nothing else";
+const COMMITS: &str = "it commits settled positions and nothing else";
 const MEMORY: &str = "set `memory.max_bytes`";
 const DEAD_LETTERS: &str = "a dead letter counts when all replicas have acknowledged it";
 const PROGRAMS: &str = "it is for programs, not for operators";
@@ -173,7 +173,7 @@ const SHOWN: &[&str] = &[
     "topic.metadata.refresh.interval.ms",
 ];
 
-/// Hidden properties that are often set: suggestions for a misspelt name.
+/// Hidden properties that are often set, to be suggested for a misspelt name.
 const SECRET: &[&str] = &[
     "sasl.kerberos.keytab",
     "sasl.kerberos.principal",

@@ -1,4 +1,4 @@
-//! A consumed message as a record of ours.
+//! Converts a consumed message into a record of ours.
 
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use crate::core::{
     time::Timestamp,
 };
 
-/// Copies a message that was read under `ownership`; `topic` is its topic's name, shared by all its records.
+/// Copies a message that was read under `ownership`. `topic` is the name of its topic, shared by all its
+/// records.
 #[must_use]
 pub fn record(message: &BorrowedMessage<'_>, ownership: Ownership, topic: Arc<str>) -> Record {
     Record {
@@ -34,6 +35,7 @@ fn headers(message: &BorrowedMessage<'_>) -> Vec<Header> {
         let header = headers.try_get(index)?;
         Some((header.key.into(), header.value.map(Box::from)))
     };
-    // rdkafka panics if a header's name is not UTF-8. No record may end the process, so that header is dropped.
+    // rdkafka panics if a header's name is not UTF-8. No record may end the process, so that header is
+    // dropped.
     (0..headers.count()).filter_map(|index| catch_panic::caught(|| header(index))).collect()
 }

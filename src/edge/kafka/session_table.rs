@@ -7,8 +7,8 @@
 //!    └──entries, loading, loaded── reader ◄─┘
 //! ```
 //!
-//! The reader has its own thread. It joins no group and commits nothing, because every replica reads the whole
-//! topic, from the beginning at each start. Knows nothing of the content of entries.
+//! The reader has its own thread. It joins no group and commits nothing, because every replica reads the
+//! whole topic, from the beginning at each start. Knows nothing of the content of entries.
 
 use std::{future::pending, time::Duration};
 
@@ -44,11 +44,12 @@ pub struct KafkaTable {
 
 impl KafkaTable {
     /// Begins to read the table. If its topic is missing, it is created for sessions that are remembered for
-    /// `max_age`. `group` is not joined, but librdkafka wants one and the user may have no right to another.
+    /// `max_age`. `group` is never joined, but librdkafka needs one, and the user may have no right to
+    /// another.
     ///
     /// # Errors
-    /// If librdkafka refuses a property, or no thread can be started. Unreachable brokers and a missing topic are
-    /// no errors here: the table reports them and keeps trying.
+    /// If librdkafka refuses a property, or no thread can be started. Unreachable brokers and a missing topic
+    /// are not errors here: the table reports them and keeps trying.
     pub fn start(
         config: &TableConfig,
         cluster: &Cluster,
@@ -70,7 +71,7 @@ impl Table for KafkaTable {
         select! {
             Some((id, outcome)) = self.written.recv() => TableEvent::Written(id, outcome),
             Some(event) = self.events.recv() => event,
-            // The writer does not end before this does, but the reader ends if it fails.
+            // The writer does not end before the table does, but the reader ends if it fails.
             else => pending().await,
         }
     }

@@ -1,4 +1,5 @@
-//! Writes in progress: each of one or several records, and reported once, when every record has an outcome.
+//! Writes in progress. Each consists of one or more records, and is reported once, when every record has an
+//! outcome.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,12 +8,12 @@ use rdkafka::error::KafkaError;
 use super::codes;
 use crate::{core::write_outcome::WriteOutcome, edge::acks::Acks};
 
-/// A write; every record of it that is on its way to the broker holds one.
+/// A write. Every record of it that is on its way to the broker holds a reference.
 pub struct Write<Id> {
     /// `None` if nobody waits for the outcome.
     id: Option<Id>,
-    /// A lock, because outcomes come from the runner's thread and from the producer's. It is held to change the
-    /// value, never longer.
+    /// A lock, because outcomes come from the runner's thread and from the producer's. It is held only to
+    /// change the value.
     progress: Mutex<Progress>,
 }
 
@@ -29,7 +30,7 @@ impl<Id> Write<Id> {
         Self { id, progress: Mutex::new(progress) }
     }
 
-    /// Notes the outcome of a record. Returns the outcome of the whole if it was the last.
+    /// Records the outcome of a record. Returns the outcome of the whole write if it was the last.
     fn record_ended(&self, outcome: WriteOutcome) -> Option<WriteOutcome> {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         progress.worst = progress.worst.worse(outcome);
@@ -39,7 +40,7 @@ impl<Id> Write<Id> {
 }
 
 impl<Id: Copy> Acks<(Id, WriteOutcome)> {
-    /// The broker acknowledged a record of `write`, or did not.
+    /// Records whether the broker acknowledged a record of `write`.
     pub(super) fn record_ended(&self, write: &Write<Id>, result: Result<(), &KafkaError>) {
         let outcome = result.err().map_or(WriteOutcome::Written, unwritten);
         match (write.id, write.record_ended(outcome)) {

@@ -20,18 +20,18 @@ pub struct TopicWriter<Id: Copy + Send + Sync + 'static> {
 pub struct OutgoingRecord<'a> {
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
-    /// In milliseconds; the time of writing if there is none.
+    /// In milliseconds; `None` stands for the time of writing.
     pub timestamp: Option<i64>,
     pub headers: Option<OwnedHeaders>,
 }
 
 impl<Id: Copy + Send + Sync + 'static> TopicWriter<Id> {
-    /// Writes to `topic` with the properties of `client`, and reports to `outcomes`. `name` is what it writes, and
-    /// the name of its thread.
+    /// Writes to `topic` with the properties of `client`, and reports to `outcomes`. `name` says what is
+    /// written, and is the name of the thread.
     ///
     /// # Errors
-    /// If librdkafka refuses a property, or no thread can be started. Unreachable brokers and a missing topic are
-    /// no errors here: they are the outcome of a write.
+    /// If librdkafka refuses a property, or no thread can be started. Unreachable brokers and a missing topic
+    /// are not errors here: they are the outcome of a write.
     pub fn start(
         client: ClientConfig,
         topic: &str,
@@ -43,7 +43,7 @@ impl<Id: Copy + Send + Sync + 'static> TopicWriter<Id> {
         Ok(Self { topic: topic.to_owned(), producer, acks })
     }
 
-    /// Begins to write these records, and reports `id` once, when all of them are acknowledged or any failed.
+    /// Begins to write these records, and reports `id` once, when all are acknowledged or any has failed.
     pub fn write<'a>(
         &mut self,
         id: Option<Id>,

@@ -1,8 +1,8 @@
-//! The names of all metrics, what each tells, and where its value comes from.
+//! The names of all metrics, their meanings, and where their values come from.
 //!
-//! The names are a public contract: dashboards and alerts are written with them. All begin with
-//! `pinpoint_sidecar_` but those of the process, which every Prometheus client calls the same. Labels are
-//! codes of ours, numbers and names of topics.
+//! The names are a public contract, because dashboards and alerts use them. All begin with
+//! `pinpoint_sidecar_`, except those of the process, which have the same names in every Prometheus client.
+//! Labels are codes of ours, numbers and names of topics.
 
 use prometheus::{Histogram, HistogramOpts};
 
@@ -21,25 +21,23 @@ use crate::{
     },
 };
 
-/// What a request can come to.
+/// The outcomes of a request.
 const OUTCOMES: [&str; 5] = ["answered", "hold", "refused", "throttled", "unknown"];
 
-/// How many events of a request are told apart; the fullest has 100.
+/// The buckets for the number of events in a request; the fullest has 100.
 const EVENTS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 75.0, 99.0, 100.0];
 
-/// Which durations are told apart, in seconds; a request is given up after 10 unless it is set otherwise.
+/// The buckets for durations, in seconds; by default a request is given up after 10.
 const DURATIONS: [f64; 11] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
-/// How full requests are.
 pub(super) fn events_per_request() -> prometheus::Result<Histogram> {
-    let help = "Events in a request; how full requests are decides how much the quota lets through.";
+    let help = "Events in a request; the fuller requests are, the more events the quota allows.";
     let options = HistogramOpts::new("pinpoint_sidecar_events_per_request", help);
     Histogram::with_opts(options.buckets(EVENTS.to_vec()))
 }
 
-/// How long requests take.
 pub(super) fn request_duration() -> prometheus::Result<Histogram> {
-    let help = "Time from sending a request to its answer, or to giving up on it.";
+    let help = "Time from sending a request to its answer, or to giving it up.";
     let options = HistogramOpts::new("pinpoint_sidecar_request_duration_seconds", help);
     Histogram::with_opts(options.buckets(DURATIONS.to_vec()))
 }
@@ -75,7 +73,7 @@ impl Families<'_> {
         );
         page.counter(
             "pinpoint_sidecar_records_accepted_total",
-            "Records of which the destination took every event.",
+            "Records whose events were all accepted.",
             counts.accepted,
         );
         page.counters(
@@ -86,7 +84,7 @@ impl Families<'_> {
         );
         page.counters(
             "pinpoint_sidecar_records_ignored_total",
-            "Records that become no event on purpose, by reason.",
+            "Records that deliberately become no event, by reason.",
             "reason",
             by_code(&[], &counts.ignored),
         );
@@ -97,12 +95,12 @@ impl Families<'_> {
         );
         page.counter(
             "pinpoint_sidecar_records_redelivered_total",
-            "Records read once more from a partition that is still owned, recognised and not consumed again.",
+            "Records read again from a partition that is still owned; they are recognised and not consumed again.",
             counts.redelivered,
         );
         page.counter(
             "pinpoint_sidecar_records_stale_total",
-            "Records dropped because their partition was gone by then; its next owner reads them.",
+            "Records dropped because their partition was already gone; its next owner reads them.",
             counts.stale,
         );
         page.counter(
@@ -112,7 +110,7 @@ impl Families<'_> {
         );
         page.counter(
             "pinpoint_sidecar_records_settled_before_total",
-            "Records that the partition's former owner had settled, by its last commit; nothing of them is sent.",
+            "Records that the partition's former owner had settled, according to its last commit; nothing of them is sent.",
             counts.settled_before,
         );
         page.gauge(
@@ -126,23 +124,23 @@ impl Families<'_> {
         let (page, snapshot) = (&mut *self.page, self.overview.snapshot);
         page.gauge(
             "pinpoint_sidecar_records_outstanding",
-            "Records read and not settled.",
+            "Records that are read but not settled.",
             number(snapshot.records_outstanding as u64),
         );
         page.gauge(
             "pinpoint_sidecar_bytes_outstanding",
-            "Memory that all records read and not settled take, with their events.",
+            "Memory taken by all records that are read but not settled, with their events.",
             number(snapshot.bytes_outstanding as u64),
         );
         page.gauge(
             "pinpoint_sidecar_events_outstanding",
-            "Events of which nobody knows yet whether they are accepted or refused.",
+            "Events that are neither accepted nor refused yet.",
             number(snapshot.events_outstanding as u64),
         );
         let oldest = snapshot.oldest.map(|oldest| self.overview.age(oldest)).unwrap_or_default();
         page.gauge(
             "pinpoint_sidecar_oldest_outstanding_age_seconds",
-            "How long ago the oldest record that is not settled was read; 0 when there is none.",
+            "How long ago the oldest unsettled record was read; 0 if there is none.",
             oldest.as_secs_f64(),
         );
         page.gauge(
@@ -161,7 +159,7 @@ impl Families<'_> {
         };
         page.counters(
             "pinpoint_sidecar_destination_events_accepted_total",
-            "Events that each destination took.",
+            "Events that each destination accepted.",
             "destination",
             of_each(|it| it.sends.accepted.iter().sum()),
         );
@@ -195,7 +193,7 @@ impl Families<'_> {
         let (page, counts) = (&mut *self.page, &self.overview.snapshot.sends);
         page.counters(
             "pinpoint_sidecar_events_accepted_total",
-            "Events that the destination took, by type.",
+            "Accepted events, by type.",
             "type",
             labelled(EventType::ALL.map(EventType::name).into_iter().zip(counts.accepted)),
         );
@@ -207,14 +205,14 @@ impl Families<'_> {
         );
         page.counters(
             "pinpoint_sidecar_endpoints_refused_total",
-            "Endpoints whose change was refused while their events were taken, by code.",
+            "Endpoints whose update was refused while their events were accepted, by code.",
             "code",
             by_code(&[], &counts.endpoints_refused),
         );
         let letters = self.metrics.letters;
         page.counters(
             "pinpoint_sidecar_dead_letters_total",
-            "Attempts to write a dead letter, by outcome; refused ones hold their partition.",
+            "Attempts to write a dead letter, by outcome; a refused one puts its partition on hold.",
             "outcome",
             labelled([
                 ("failed", letters.failed),
@@ -236,7 +234,7 @@ impl Families<'_> {
         page.histogram(&self.metrics.request_duration);
         page.gauge(
             "pinpoint_sidecar_requests_in_flight",
-            "Requests sent and not answered.",
+            "Requests that are sent but not answered.",
             number(snapshot.requests_in_flight as u64),
         );
         page.counter(
@@ -255,22 +253,22 @@ impl Families<'_> {
         let (page, quota) = (&mut *self.page, self.overview.snapshot.quota);
         page.gauge(
             "pinpoint_sidecar_quota_share",
-            "The part of the account's quota that is this replica's, 0 to 1; all replicas add up to 1.",
+            "This replica's share of the account's quota, 0 to 1; the shares of all replicas add up to 1.",
             quota.share,
         );
         page.gauge(
             "pinpoint_sidecar_quota_speed",
-            "The part of its share that this replica uses, 0 to 1; under 1 after it was throttled.",
+            "The part of its share that this replica uses, 0 to 1; below 1 after it was throttled.",
             quota.speed,
         );
         page.gauge(
             "pinpoint_sidecar_quota_requests_per_second",
-            "Requests that may be sent in a second at present.",
+            "Requests that may currently be sent per second.",
             quota.requests_per_second,
         );
         page.gauge(
             "pinpoint_sidecar_quota_requests_in_flight",
-            "Requests that may be in flight at once at present.",
+            "Requests that may currently be in flight at once.",
             number(quota.in_flight_cap as u64),
         );
     }
@@ -281,7 +279,7 @@ impl Families<'_> {
             |cause| holds.iter().filter(|hold| hold.cause == cause).map(|hold| hold.count as u64).sum();
         self.page.gauges(
             "pinpoint_sidecar_hold",
-            "How much is held, by cause: the destination, topics by the circuit breaker, partitions, events; see /status.",
+            "Number of holds, by cause: the destination, topics by the circuit breaker, partitions, events; see /status.",
             ["cause"],
             labelled(HOLD_CAUSES.map(|cause| (cause, held(cause)))),
         );
@@ -292,30 +290,30 @@ impl Families<'_> {
         let partitions = &self.overview.snapshot.partitions;
         page.gauge(
             "pinpoint_sidecar_partitions_owned",
-            "Partitions that this replica owns, those that are being given up included.",
+            "Partitions that this replica owns, including those that are being given up.",
             number(partitions.len() as u64),
         );
         page.gauges(
             "pinpoint_sidecar_consumer_lag",
-            "Offsets of a partition that are not settled; absent while it is not known.",
+            "Offsets of a partition that are not settled; absent while unknown.",
             ["topic", "partition"],
             lags(self.overview),
         );
         let commits = source.commits();
         page.counters(
             "pinpoint_sidecar_commits_total",
-            "Commits of positions, by outcome; a failed one is made up for by the next.",
+            "Commits of positions, by outcome; the next one makes up for a failed one.",
             "outcome",
             labelled([("failed", commits.failed), ("ok", commits.ok)]),
         );
         page.counter(
             "pinpoint_sidecar_records_lost_to_retention_total",
-            "Offsets that expired before they were read: these events are lost, whatever is done now.",
+            "Offsets that expired before they were read: these events are irrecoverably lost.",
             source.lost_to_retention(),
         );
         page.gauge(
             "pinpoint_sidecar_topics_missing",
-            "Topics of the subscription that do not exist; they are waited for.",
+            "Subscribed topics that do not exist; the service waits for them.",
             number(source.missing_topics().len() as u64),
         );
         page.gauge(
@@ -330,18 +328,18 @@ impl Families<'_> {
             (&mut *self.page, self.overview.mapping, &self.overview.snapshot.sends.fields);
         page.counters(
             "pinpoint_sidecar_records_recognised_total",
-            "Records by the format that they were taken for; those of no known shape are dead letters.",
+            "Records by the format in which they were read; those of unknown shape are dead letters.",
             "format",
             labelled(counts.formats()),
         );
         page.gauge(
             "pinpoint_sidecar_sessions",
-            "Sessions whose start is remembered, lately closed ones included.",
+            "Sessions whose start is remembered, including recently closed ones.",
             number(counts.sessions),
         );
         page.counters(
             "pinpoint_sidecar_sessions_evicted_total",
-            "Sessions forgotten before they were over, by cause: too many, or nothing heard for too long.",
+            "Sessions forgotten before they ended, by cause: too many sessions, or no event for too long.",
             "cause",
             labelled([
                 ("age", counts.sessions_evicted_by_age),
@@ -355,68 +353,68 @@ impl Families<'_> {
         );
         page.counter(
             "pinpoint_sidecar_session_owners_left_out_total",
-            "Sessions whose ids are too long to remember whose they are: an end that does not say so is lost.",
+            "Sessions whose owner is too long to be remembered; their ends are lost unless the event names the user.",
             counts.owners_left_out,
         );
         page.counter(
             "pinpoint_sidecar_time_fallback_total",
-            "Records that say no readable time of their event, so that the record's own stands in for it.",
+            "Records whose event has no readable time, so that the record's timestamp is used.",
             counts.time_fallback,
         );
         page.counters(
             "pinpoint_sidecar_fields_shortened_total",
-            "Values cut to what the destination takes, by field.",
+            "Values cut to the limits of the destination, by field.",
             "field",
             labelled(fields.shortened.iter().map(|(field, count)| (*field, *count))),
         );
         page.counters(
             "pinpoint_sidecar_fields_left_out_total",
-            "Values left out because the destination would not take them, by field.",
+            "Values left out because the destination would refuse them, by field.",
             "field",
             labelled(fields.left_out.iter().map(|(field, count)| (*field, *count))),
         );
     }
 
-    /// Nothing where sessions are kept in memory alone.
+    /// Adds nothing if sessions are kept in memory alone.
     fn table(&mut self) {
         let Some(table) = self.overview.table else { return };
         let (page, counts) = (&mut *self.page, self.overview.mapping);
         page.gauge(
             "pinpoint_sidecar_table_loaded",
-            "1 once the sessions' table is read to the end that it had at the start; nothing is read before.",
+            "1 once the session table is read to the end that it had at the start; no records are read before.",
             flag(table.is_loaded()),
         );
         page.gauge(
             "pinpoint_sidecar_table_trouble",
-            "1 while something is wrong with the sessions' table or the way to it; /status has the code.",
+            "1 while something is wrong with the session table or the connection to it; /status has the code.",
             flag(table.trouble().is_some()),
         );
         page.counter(
             "pinpoint_sidecar_table_entries_read_total",
-            "Entries of the sessions' table that were read, those that this replica wrote included.",
+            "Entries of the session table that were read, including those that this replica wrote.",
             table.entries(),
         );
         page.counters(
             "pinpoint_sidecar_table_entries_unread_total",
-            "Records of the sessions' table that are no entries, and entries that this version cannot read.",
+            "Records of the session table that are not entries, and entries that this version cannot read.",
             "cause",
             labelled([("no_entry", table.ignored()), ("unreadable", counts.entries_unreadable)]),
         );
         let writes = table.writes();
         page.counters(
             "pinpoint_sidecar_table_writes_total",
-            "Attempts to write a record's entries to the sessions' table, by outcome.",
+            "Attempts to write a record's entries to the session table, by outcome.",
             "outcome",
             labelled([("failed", writes.failed), ("refused", writes.refused), ("written", writes.written)]),
         );
         page.counter(
             "pinpoint_sidecar_table_emptied_total",
-            "Times that the table's topic was deleted or made anew: what it held is lost to replicas that start.",
+            "Times that the table's topic was deleted or recreated; replicas that start do not get what it held.",
             table.emptied(),
         );
         page.counters(
             "pinpoint_sidecar_table_replaced_total",
-            "Openings and closings of sessions for which another replica's earlier one stands: both went out.",
+            "Openings and closings of sessions that another replica's earlier one replaced; both were sent.",
             "kind",
             labelled([("closing", counts.closings_replaced), ("opening", counts.openings_replaced)]),
         );
@@ -427,7 +425,7 @@ impl Families<'_> {
         let version = [env!("CARGO_PKG_VERSION").to_owned()];
         page.gauges(
             "pinpoint_sidecar_build_info",
-            "Always 1; the label says which version runs.",
+            "Always 1; the label is the running version.",
             ["version"],
             vec![(version, 1.0)],
         );

@@ -1,7 +1,7 @@
-//! Writes metric families down, one after the other.
+//! Writes metric families onto a page, one after the other.
 //!
-//! Knows nothing of what they mean. Families without a sample are left out: the format has no way to
-//! write them.
+//! Knows nothing of what they mean. Families without a sample are left out, because the format cannot write
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +13,12 @@ use prometheus::{
 
 use crate::core::code::Code;
 
-/// The families of a page.
 #[derive(Default)]
 pub(super) struct Page {
     families: Vec<MetricFamily>,
 }
 
-/// The samples of a family: the values of its labels, and the sample's own.
+/// The samples of a family, each with the values of its labels and its own value.
 pub(super) type Samples<const N: usize> = Vec<([String; N], f64)>;
 
 impl Page {
@@ -106,7 +105,7 @@ fn pair((name, value): (&str, String)) -> LabelPair {
     pair
 }
 
-/// Samples by code; those that are `known` are there from the start, so that a rate sees the first one.
+/// Samples by code. The `known` codes are present from the start, so that a rate sees the first sample.
 pub(super) fn by_code(known: &[&'static str], counts: &BTreeMap<Code, u64>) -> Samples<1> {
     let mut samples: BTreeMap<_, _> = known.iter().map(|code| (*code, 0)).collect();
     samples.extend(counts.iter().map(|(code, count)| (code.0, *count)));
@@ -118,7 +117,7 @@ pub(super) fn labelled(samples: impl IntoIterator<Item = (&'static str, u64)>) -
     samples.into_iter().map(|(label, value)| ([label.to_owned()], number(value))).collect()
 }
 
-/// The number as the format has it.
+/// Converts a count to the format's only type of number.
 #[expect(clippy::cast_precision_loss, reason = "the format has no other numbers; exact up to 2^53")]
 pub(super) fn number(value: u64) -> f64 {
     value as f64

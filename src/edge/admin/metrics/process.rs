@@ -1,14 +1,14 @@
-//! What the operating system says of the process.
+//! What the operating system reports about the process.
 
 use std::fs;
 
-/// The memory of the process that is in RAM, in bytes; nothing where the system does not tell (elsewhere
-/// than on Linux).
+/// The memory of the process that is in RAM, in bytes; `None` on systems other than Linux, which do not
+/// report it.
 pub(super) fn resident_memory() -> Option<u64> {
     parse(&fs::read_to_string("/proc/self/status").ok()?)
 }
 
-/// Reads the line `VmRSS:     5432 kB`; in contrast to `statm` it needs no size of a page.
+/// Reads the line `VmRSS:     5432 kB`, which unlike `statm` does not depend on the size of a page.
 fn parse(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim_end().parse().ok()?;

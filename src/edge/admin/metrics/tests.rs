@@ -19,8 +19,8 @@ fn page(parts: &Parts) -> String {
     metrics.render(&parts.overview()).unwrap()
 }
 
-/// Reads a page strictly: each family has its help and type first, then its samples, and no series is
-/// there twice.
+/// Reads a page strictly: each family has first its help and type and then its samples, and no series occurs
+/// twice.
 fn read(page: &str) -> BTreeMap<String, f64> {
     let (mut series, mut families) = (BTreeMap::new(), BTreeSet::new());
     let (mut family, mut kind) = ("", "");
@@ -28,7 +28,7 @@ fn read(page: &str) -> BTreeMap<String, f64> {
     for line in page.lines() {
         if let Some(help) = line.strip_prefix("# HELP ") {
             let (name, help) = help.split_once(' ').unwrap();
-            assert!(families.insert(name), "{name} is there twice");
+            assert!(families.insert(name), "{name} occurs twice");
             assert!(help.ends_with('.'), "{name} has no help");
             (family, kind) = (name, "");
         } else if let Some(declared) = line.strip_prefix("# TYPE ") {
@@ -45,7 +45,7 @@ fn read(page: &str) -> BTreeMap<String, f64> {
             assert!(suffixes.iter().any(|suffix| own.strip_suffix(suffix) == Some(family)), "{line}");
             let value: f64 = value.parse().unwrap();
             assert!(value.is_finite() && value >= 0.0, "{line}");
-            assert!(series.insert(name.to_owned(), value).is_none(), "{name} is there twice");
+            assert!(series.insert(name.to_owned(), value).is_none(), "{name} occurs twice");
         }
     }
     series
@@ -104,7 +104,7 @@ fn what_can_be_known_beforehand_is_there_from_the_start() {
     assert!(all("hold", "cause", &["circuit_breaker", "dead_letter", "destination", "event"]));
     let outcomes = ["answered", "hold", "refused", "throttled", "unknown"];
     assert!(all("requests_total", "outcome", &outcomes));
-    assert!(!series.keys().any(|name| name.contains("_table_")), "there is none");
+    assert!(!series.keys().any(|name| name.contains("_table_")), "there is no table");
     assert!(all("commits_total", "outcome", &["ok", "failed"]));
     assert!(all("dead_letters_total", "outcome", &["written", "failed", "refused"]));
     assert!(all("events_accepted_total", "type", &["_session.start", "_session.pause", "_userauth.sign_in"]));

@@ -1,4 +1,4 @@
-//! A service that has just started, and one to which everything has happened, for the tests of pages.
+//! A service that has just started, and one to which everything has happened, for the tests of the pages.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -97,7 +97,7 @@ impl Parts {
         parts
     }
 
-    /// What is seen of it at 100 seconds.
+    /// The service as it is seen after 100 seconds.
     pub(crate) fn overview(&self) -> Overview<'_> {
         Overview {
             now: at(100_000),
@@ -119,7 +119,7 @@ fn codes<const N: usize>(counts: [(&'static str, u64); N]) -> BTreeMap<Code, u64
     counts.map(|(code, count)| (Code(code), count)).into()
 }
 
-/// They balance with 30 records outstanding.
+/// Counts that balance with 30 outstanding records.
 fn records() -> RecordCounts {
     RecordCounts {
         consumed: 1040,

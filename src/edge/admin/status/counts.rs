@@ -21,9 +21,9 @@ pub(super) struct Records {
     accepted: u64,
     dead_lettered: Counts,
     ignored: Counts,
-    /// Given up unsettled; whoever owns the partition next reads them again.
-    /// Settled by the partition's former owner, by its last commit.
+    /// Settled by the partition's former owner, according to its last commit.
     settled_before: u64,
+    /// Given up unsettled; whoever owns the partition next reads them again.
     released: u64,
     outstanding: usize,
     outstanding_bytes: usize,
@@ -35,7 +35,6 @@ pub(super) struct Records {
     lost_to_retention: u64,
 }
 
-/// Events.
 #[derive(Debug, Serialize)]
 pub(super) struct Events {
     accepted: BTreeMap<&'static str, u64>,
@@ -43,15 +42,14 @@ pub(super) struct Events {
     outstanding: usize,
 }
 
-/// Requests.
 #[derive(Debug, Serialize)]
 pub(super) struct Requests {
     outcomes: Counts,
     in_flight: usize,
-    /// Requests and events.
+    /// Throttled requests and events.
     throttled: u64,
     events_throttled: u64,
-    /// Endpoints whose change was refused while their events were taken.
+    /// Endpoints whose update was refused while their events were accepted.
     endpoints_refused: Counts,
 }
 
@@ -67,18 +65,17 @@ pub(super) struct Sessions {
     fields_left_out: u64,
 }
 
-/// The sessions' table.
 #[derive(Debug, Serialize)]
 pub(super) struct Table {
     loaded: bool,
-    /// How long the first reading took, or has taken until now.
+    /// How long the first reading took, or has taken so far.
     loading_seconds: f64,
-    /// How far the first reading is, in offsets of the log, of how many there were at the start.
+    /// How many offsets of the log the first reading has read, and how many there were at the start.
     read: u64,
     of: u64,
-    /// Since the start; also what this replica has written itself.
+    /// Entries read since the start, including those that this replica has written.
     entries_read: u64,
-    /// Records of the log that are no entries, and entries that this version cannot read.
+    /// Records of the log that are not entries, and entries that this version cannot read.
     ignored: u64,
     unreadable: u64,
     /// What is wrong with the connection to the brokers, or with the topic.
@@ -86,12 +83,11 @@ pub(super) struct Table {
     writes_written: u64,
     writes_failed: u64,
     writes_refused: u64,
-    /// Another replica's earlier one stands: both went out.
+    /// Openings that another replica's earlier one replaced; both were sent.
     openings_replaced: u64,
     closings_replaced: u64,
 }
 
-/// The source.
 #[derive(Debug, Serialize)]
 pub(super) struct Source {
     /// What is wrong with the connection to the brokers.

@@ -1,8 +1,8 @@
 //! What an answer of `PutEvents` means.
 //!
-//! An error code that is about the caller counts first, then the HTTP status, then `Results`.
-//! The SDK's error variants are never matched: a 429 without a type header has no variant of its own, and
-//! a 202 whose body is broken is an error too. Knows nothing of how a request is made.
+//! An error code about the caller takes precedence, then the HTTP status, then `Results`. The SDK's error
+//! variants are never matched: a 429 without a type header has no variant of its own, and a 202 whose body is
+//! broken is an error too. Knows nothing of how a request is made.
 
 use std::time::Duration;
 
@@ -21,10 +21,10 @@ use crate::core::{
 /// What the SDK returns for a `PutEvents`.
 pub(super) type Sent = Result<PutEventsOutput, SdkError<PutEventsError, HttpResponse>>;
 
-/// The answer to `request`.
+/// Interprets the SDK's result as the answer to `request`.
 pub(super) fn read(request: &Request, sent: Sent) -> Answer {
     match sent {
-        // Every 2xx with a body that could be read, an empty one included.
+        // Every 2xx with a readable body, including an empty one.
         Ok(output) => {
             let results = output.events_response.and_then(|response| response.results);
             results::read(request, &results.unwrap_or_default())
@@ -36,7 +36,7 @@ pub(super) fn read(request: &Request, sent: Sent) -> Answer {
     }
 }
 
-/// An answer that is no success, or whose body could not be read.
+/// Interprets an answer that is not a success, or whose body could not be read.
 fn of_failure(response: &HttpResponse, error: Option<&PutEventsError>) -> Answer {
     let status = response.status().as_u16();
     let error_code = error.and_then(ProvideErrorMetadata::code).or_else(|| error_type(response.headers()));
@@ -63,7 +63,7 @@ fn of_failure(response: &HttpResponse, error: Option<&PutEventsError>) -> Answer
     }
 }
 
-/// No answer came.
+/// Interprets the absence of an answer.
 fn of_silence(failure: &SdkError<PutEventsError, HttpResponse>) -> Answer {
     match failure {
         SdkError::TimeoutError(_) => Answer::unknown(code::TIMEOUT),
@@ -75,7 +75,7 @@ fn of_silence(failure: &SdkError<PutEventsError, HttpResponse>) -> Answer {
     }
 }
 
-/// How long an answer asks to wait; the dispatcher bounds it.
+/// How long an answer asks to wait. The dispatcher bounds it.
 fn retry_after(headers: &Headers) -> Option<Duration> {
     let number = |name| headers.get(name).and_then(|value| value.trim().parse().ok());
     let milliseconds = number("x-amz-retry-after").map(Duration::from_millis);
@@ -96,7 +96,7 @@ mod tests {
     };
     use crate::core::{code::Code, destination::Outcome};
 
-    /// What comes of a request of two events, of one endpoint, that is answered so.
+    /// Checks the answer to a request of two events of one endpoint.
     #[track_caller]
     fn check(status: u16, headers: &[(&'static str, &'static str)], body: &'static str, expected: &Answer) {
         let answer = scripted::answer(sample::request(&[("e", &["a", "b"])]), status, headers, body);

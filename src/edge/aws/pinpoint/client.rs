@@ -1,6 +1,6 @@
 //! The SDK's client, set up without retries of its own: the pipeline decides what is sent again, and when.
 //!
-//! Everything that an attempt needs is set once; nothing is decided per request.
+//! Everything that an attempt needs is set once; no request sets anything of its own.
 
 use std::time::Duration;
 
@@ -35,12 +35,12 @@ pub enum ConnectError {
     NoRegion,
     #[error("no source of AWS credentials")]
     NoCredentials,
-    /// An emulator has an address, and the configuration names none.
+    /// The configuration does not name the address of the emulator.
     #[error("an emulator's address is missing: set endpoint_url")]
     EndpointUrl,
 }
 
-/// What the SDK finds in its environment: `AWS_*` variables, profiles, the roles of a pod or machine.
+/// The environment of the SDK: `AWS_*` variables, profiles, the roles of a pod or machine.
 pub(super) async fn environment(config: &PinpointConfig) -> SdkConfig {
     let mut loader = aws_config::defaults(behavior()).http_client(http_client(ProxyConfig::from_env()));
     if let Some(region) = &config.region {
@@ -75,7 +75,7 @@ pub(super) fn build(
     let credentials = KeptCredentials::new(provider, timeout);
     let mut client = Builder::from(sdk)
         .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
-        // The credentials are kept already.
+        // The credentials are kept by our own provider.
         .identity_cache(IdentityCache::no_cache())
         // Plain `disabled()` would open a new connection after every 5xx.
         .retry_config(RetryConfig::disabled().with_reconnect_mode(ReconnectMode::ReuseAllConnections))
@@ -90,7 +90,7 @@ pub(super) fn build(
     Ok((Client::from_conf(client.build()), credentials))
 }
 
-/// The SDK's defaults of one date: an update of the crates does not change them.
+/// The SDK's defaults of one date, so that an update of the crates does not change them.
 fn behavior() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }

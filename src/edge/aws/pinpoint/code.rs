@@ -1,12 +1,12 @@
-//! Codes for the answers of `PutEvents`: the error codes that AWS documents, and our own for answers without.
+//! Codes for the answers of `PutEvents`: the error codes that AWS documents, and our own for other answers.
 //!
-//! The text of an answer never becomes a code. It is looked up here; an unknown one gets the code of its
-//! status.
+//! The text of an answer never becomes a code. It is looked up here; an unknown text gets the code of the
+//! answer's status.
 
 use crate::core::code::Code;
 
-/// Error codes about the caller and not about the events, whatever status they come with: an
-/// expired, invalid or missing token, an unrecognised client, a bad signature, access denied.
+/// Error codes about the caller rather than the events, whatever their status: an expired, invalid or missing
+/// token, an unrecognised client, a bad signature, access denied.
 const OF_THE_CALLER: &[&str] = &[
     "AccessDenied",
     "AccessDeniedException",
@@ -36,7 +36,7 @@ const OF_THE_CALLER: &[&str] = &[
     "UnrecognizedClientException",
 ];
 
-/// Error codes for sending too fast, which some of AWS's front ends send as a 400.
+/// Error codes for sending too fast, which some of AWS's front ends send with status 400.
 const OF_THE_RATE: &[&str] = &[
     "RequestLimitExceeded",
     "RequestThrottled",
@@ -47,7 +47,7 @@ const OF_THE_RATE: &[&str] = &[
     "TooManyRequestsException",
 ];
 
-/// The other known error codes; the status decides what their answers mean.
+/// The other known error codes. The status decides what their answers mean.
 const OTHER: &[&str] = &[
     "BadRequestException",
     "ConflictException",
@@ -72,7 +72,7 @@ const OTHER: &[&str] = &[
     "ValidationException",
 ];
 
-/// The code of an answer about the caller, which says nothing about the events.
+/// The code of an answer about the caller rather than the events.
 pub(super) fn of_the_caller(error: Option<&str>) -> Option<Code> {
     find(OF_THE_CALLER, error)
 }
@@ -82,7 +82,7 @@ pub(super) fn is_of_the_rate(error: Option<&str>) -> bool {
     find(OF_THE_RATE, error).is_some()
 }
 
-/// The code of any other answer: its error code if that is known, else the class of its status.
+/// The code of any other answer: its error code if known, otherwise the class of its status.
 pub(super) fn of_answer(error: Option<&str>, status: u16) -> Code {
     let known = [OTHER, OF_THE_RATE, OF_THE_CALLER].into_iter().find_map(|codes| find(codes, error));
     known.unwrap_or(Code(match status {
@@ -113,7 +113,7 @@ pub(super) fn not_understood(status: u16) -> Code {
     })
 }
 
-/// The code of an event whose item in `Results` is not 202; `None` is an item without a status.
+/// The code of an event whose item in `Results` is not 202. `None` is an item without a status.
 pub(super) fn of_event(status: Option<i32>) -> Code {
     Code(match status {
         Some(400) => "event_400",
@@ -135,17 +135,17 @@ pub(super) fn of_endpoint(status: i32) -> Code {
     })
 }
 
-/// `Results` does not speak of an event.
+/// `Results` does not mention an event.
 pub(super) const MISSING: Code = Code("missing");
 /// The answer was cut off, or is not the JSON that it should be.
 pub(super) const BROKEN_ANSWER: Code = Code("broken_answer");
-/// No answer within the time for one attempt.
+/// No answer arrived within the time for one attempt.
 pub(super) const TIMEOUT: Code = Code("timeout");
-/// No connection, or one that ended before the answer.
+/// There was no connection, or it ended before the answer.
 pub(super) const CONNECTION: Code = Code("connection");
-/// The SDK could not make a request of what it was given.
+/// The SDK could not build a request.
 pub(super) const NOT_SENT: Code = Code("request_not_built");
-/// No credentials: none are configured, or their provider failed or took too long.
+/// There are no credentials: none are configured, or their provider failed or took too long.
 pub(super) const CREDENTIALS: Code = Code("credentials");
 
 fn find(codes: &[&'static str], error: Option<&str>) -> Option<Code> {

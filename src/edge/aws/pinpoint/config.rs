@@ -1,4 +1,4 @@
-//! What can be set of the Pinpoint destination.
+//! The settings of the Pinpoint destination.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use crate::{
     edge::aws::config::{EndpointUrl, Region},
 };
 
-/// The id of an application (project), which is a part of the address of a request.
+/// The id of an application (project), which is part of the address of a request.
 pub type ApplicationId = Text<ApplicationForm>;
 
 /// `pinpoint`: the application that events go to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PinpointConfig {
-    /// The application (project) id; must be given. With an `endpoint_url` it may be any id.
+    /// The id of the application (project), required. With an `endpoint_url` it may be any id.
     pub application: ApplicationId,
-    /// The AWS region; where left out, what the AWS SDK finds in its environment.
+    /// The AWS region. If absent, the AWS SDK takes it from its environment.
     #[schemars(extend("x-allowed" = "an AWS region such as us-east-1"))]
     pub region: Option<Region>,
-    /// Another address than AWS's, such as an emulator's.
+    /// An address to use instead of AWS's, such as an emulator's.
     #[schemars(extend("x-allowed" = "an address such as http://127.0.0.1:8081, without user and password"))]
     pub endpoint_url: Option<EndpointUrl>,
     /// How long one attempt may take.
@@ -40,7 +40,7 @@ impl Form for ApplicationForm {
     const NAME: &'static str = "ApplicationId";
     const ALLOWED: &'static str = "the id of a Pinpoint application (project), 32 hex digits";
 
-    /// Whatever an address can hold as one of its parts: an emulator may have ids of its own.
+    /// Accepts whatever can be one segment of a URL's path, because an emulator may have ids of its own.
     fn admits(text: &str) -> bool {
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
         !text.is_empty() && text.bytes().all(legal) && text != "." && text != ".."
@@ -48,10 +48,10 @@ impl Form for ApplicationForm {
 }
 
 impl PinpointConfig {
-    /// Stands for the application where nothing is delivered.
+    /// Stands for the application if nothing is delivered.
     pub const NO_APPLICATION: &str = "00000000000000000000000000000000";
 
-    /// Whether the application's id is of the form that the service at the address knows.
+    /// Whether the application's id has the form that the service at the address expects.
     #[must_use]
     pub fn application_fits(&self) -> bool {
         let id = &self.application;
@@ -60,7 +60,7 @@ impl PinpointConfig {
 }
 
 impl Default for PinpointConfig {
-    /// All that has a default; the application has none.
+    /// All defaults; the application has none.
     fn default() -> Self {
         Self {
             application: ApplicationId::literal(Self::NO_APPLICATION),

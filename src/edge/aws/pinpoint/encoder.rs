@@ -1,7 +1,7 @@
-//! The encoder of `PutEvents`: what the service takes of an event, and the body of a request.
+//! The encoder of `PutEvents`: fits events to what the service takes, and writes the body of a request.
 //!
-//! Pure: nothing here or below names the SDK or HTTP. What always holds: a body of fitted events keeps the
-//! service's limits, and is never longer than their bytes and the overhead together.
+//! Pure: nothing here or below names the SDK or HTTP. A body of fitted events keeps the service's limits, and
+//! is never longer than the sum of their bytes and the overhead.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ mod event;
 mod json;
 mod limits;
 
-/// Writes requests of Pinpoint's `PutEvents`.
+/// Encodes requests of Pinpoint's `PutEvents`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PutEvents;
 

@@ -1,6 +1,7 @@
 //! Reads the `Results` of an answer: the outcome of each event of a request.
 //!
-//! Every field of `Results` is optional. An event that is not mentioned was not taken. Knows nothing of HTTP.
+//! Every field of `Results` is optional. An event that is not mentioned was not accepted. Knows nothing of
+//! HTTP.
 
 use std::collections::HashMap;
 
@@ -13,8 +14,8 @@ use crate::core::{
     event::Refusal,
 };
 
-/// The outcome of each event of `request`, in its order, and the endpoints whose change was refused although
-/// their events were accepted.
+/// The outcome of each event of `request`, in its order, and the codes of endpoints whose update was refused
+/// although their events were accepted.
 pub(super) fn read(request: &Request, results: &HashMap<String, ItemResponse>) -> Answer {
     let events = request.endpoints.iter().map(|batch| batch.events.len()).sum();
     let mut outcomes = Vec::with_capacity(events);
@@ -42,12 +43,12 @@ fn mentioned(event: &EventItemResponse) -> Outcome {
         Some(200..=299) => Outcome::Accepted,
         Some(429) => Outcome::Throttled,
         Some(400..=499) => Outcome::Refused(refusal(code, event.message.as_deref())),
-        // 5xx, no status, or one that has no meaning here.
+        // A 5xx, no status, or a status that has no meaning here.
         _ => Outcome::Again(code),
     }
 }
 
-/// The outcome of an event that has no item, by the item of its endpoint.
+/// The outcome of an event that has no item, which depends on the item of its endpoint.
 fn unmentioned(endpoint: Option<&EndpointItemResponse>) -> Outcome {
     let status = endpoint.and_then(|endpoint| endpoint.status_code);
     let message = endpoint.and_then(|endpoint| endpoint.message.as_deref());
@@ -59,7 +60,7 @@ fn unmentioned(endpoint: Option<&EndpointItemResponse>) -> Outcome {
     }
 }
 
-/// The code of an endpoint whose change was refused.
+/// The code of an endpoint whose update was refused.
 fn refusal_of(endpoint: &EndpointItemResponse) -> Option<Code> {
     let status = endpoint.status_code.filter(|status| !(200..=299).contains(status));
     status.map(code::of_endpoint)
@@ -73,10 +74,10 @@ fn refusal(code: Code, message: Option<&str>) -> Refusal {
 mod tests {
     use super::{super::sample, *};
 
-    /// What `Results` say of one endpoint: the status of its own item, and those of its events.
+    /// The content of `Results` for one endpoint: the status of its own item, and those of its events.
     type Item = (Option<i32>, &'static [(&'static str, i32)]);
 
-    /// The outcomes of events `a` and `b` of endpoint `e`, and of `c` of endpoint `f`.
+    /// Checks the outcomes of events `a` and `b` of endpoint `e`, and of `c` of endpoint `f`.
     #[track_caller]
     fn check(e: Item, f: Item, expected: [Outcome; 3], endpoints_refused: &[&'static str]) {
         let request = sample::request(&[("e", &["a", "b"]), ("f", &["c"])]);

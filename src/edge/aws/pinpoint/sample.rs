@@ -1,7 +1,7 @@
-//! Requests for the tests of this destination: written ones, and arbitrary ones.
+//! Requests for the tests of this destination: hand-written and arbitrary ones.
 //!
-//! Arbitrary ones are made from a seed, because events have no `Debug` for a failing one to be shown by:
-//! what a test shows is the seed.
+//! Arbitrary requests are generated from a seed. Events have no `Debug` output, so a failing test shows the
+//! seed.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,7 +13,7 @@ use crate::core::{
     time::Timestamp,
 };
 
-/// A request of bare sign-ins: endpoint ids and the ids of their events.
+/// A request of bare sign-ins: endpoint ids with the ids of their events.
 pub(super) fn request(endpoints: &[(&str, &[&str])]) -> Request {
     let sign_in = |id: &&str| {
         Arc::new(AppEvent {
@@ -38,8 +38,8 @@ pub(super) fn request(endpoints: &[(&str, &[&str])]) -> Request {
     }
 }
 
-/// A request of up to four endpoints with up to `events` events each, with every field now there and now
-/// not, and with texts and numbers that the wire must not carry.
+/// A request of up to four endpoints with up to `events` events each. Each field is sometimes absent, and
+/// texts and numbers include some that the wire must not carry.
 pub(super) fn arbitrary(seed: u64, events: usize) -> Request {
     let mut rng = Rng::with_seed(seed);
     let endpoints = (0..rng.usize(1..=4)).map(|number| {
@@ -120,7 +120,7 @@ fn location(rng: &mut Rng) -> Location {
     }
 }
 
-/// Any bits half of the time: infinities and what is no number are among them.
+/// Half of the time any bits, including infinities and NaN.
 fn degrees(rng: &mut Rng) -> f64 {
     if rng.bool() { f64::from_bits(rng.u64(..)) } else { rng.f64() * 400.0 - 200.0 }
 }
@@ -138,7 +138,7 @@ fn field(rng: &mut Rng) -> Option<Box<str>> {
     rng.bool().then(|| text(rng))
 }
 
-/// Now empty, now plain, now full of what JSON escapes and of characters of many bytes.
+/// A text that is empty, plain, or full of multi-byte characters and characters that JSON escapes.
 fn text(rng: &mut Rng) -> Box<str> {
     let plain = rng.bool();
     let character = |rng: &mut Rng| if plain { rng.lowercase() } else { rng.char('\0'..='\u{2fff}') };

@@ -1,5 +1,4 @@
-//! A service for the tests of this destination that answers as it is told, below the SDK and without a
-//! socket.
+//! A scripted service for the tests of this destination, which answers below the SDK and without a socket.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::{
@@ -17,7 +16,7 @@ use crate::core::{
     units::Span,
 };
 
-/// What becomes of `request` when the service answers so.
+/// The answer to `request` if the service responds like this.
 pub(super) fn answer(
     request: Request,
     status: u16,
@@ -59,7 +58,7 @@ pub(super) fn config(endpoint_url: Option<&str>) -> PinpointConfig {
     }
 }
 
-/// Runs `future` on a clock that goes on by itself whenever everything waits.
+/// Runs `future` on a clock that advances by itself whenever everything waits.
 pub(in crate::edge::aws) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     runtime.unwrap().block_on(future)

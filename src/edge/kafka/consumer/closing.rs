@@ -1,5 +1,5 @@
-//! Closing: the last commit, then the departure from the group, each within its bound, so that a broker that
-//! does not answer cannot hold the process up.
+//! Closing: the last commit, then the departure from the group. Each has a time limit, so that a broker that
+//! does not answer cannot hold up the process.
 
 use std::{
     sync::mpsc::sync_channel,
@@ -21,8 +21,8 @@ use crate::{
     },
 };
 
-/// How long the last commit may take. During a rebalance it waits behind our own joining, until the other
-/// members have given up what is revoked. The runner's deadline may come before.
+/// How long the last commit may take. During a rebalance it waits behind our own join, until the other
+/// members have given up the revoked partitions. The runner's deadline may come first.
 const COMMIT: Duration = Duration::from_secs(20);
 /// How long leaving the group may take.
 const LEAVE: Duration = Duration::from_secs(3);
@@ -39,12 +39,12 @@ pub(super) enum Closing {
     Leaving { until: Instant },
 }
 
-/// What is due.
+/// The step that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
     Nothing,
     Leave,
-    /// The group is left, or took too long.
+    /// The consumer has left the group, or leaving took too long.
     End,
 }
 
@@ -66,13 +66,13 @@ impl Closing {
         }
     }
 
-    /// Answers what the group has asked for, and begins to leave it.
+    /// Answers the group's request, and begins to leave the group.
     pub(super) fn leave(&mut self, state: &State, unanswered: Option<Request>, now: Instant) {
         let consumer = &state.consumer;
         consumer.context().close();
         let answered = match unanswered {
             None => Ok(()),
-            // The callback takes away in a moment what is assigned now.
+            // The callback will soon revoke what is assigned now.
             Some(Request::Assign(partitions)) => {
                 starting_at(partitions.iter().map(|partition| (partition, None)))
                     .and_then(|list| group::assign(consumer, &list))
@@ -88,7 +88,7 @@ impl Closing {
     }
 }
 
-/// Ends the threads and reports that the source is closed. If librdkafka does not come to an end, its last
+/// Ends the threads and reports that the source is closed. If librdkafka does not end in time, its last
 /// threads are left behind.
 pub(super) fn finish(state: State) {
     let State { consumer, outbox, commits, lookups, .. } = state;
@@ -99,7 +99,7 @@ pub(super) fn finish(state: State) {
         drop(ended);
     };
     if thread::Builder::new().name("kafka-close".into()).spawn(destroy).is_ok() {
-        // Nothing is ever sent: the wait ends when the other side is dropped, or with the time.
+        // Nothing is ever sent: the wait ends when the other side is dropped, or at the time limit.
         let _ended = end.recv_timeout(DESTROY);
     }
     outbox.finish(SourceEvent::Closed);

@@ -1,7 +1,7 @@
 //! The runner's commands that the poll loop has not seen yet.
 //!
 //! They take bounded memory: only the highest position of each ownership is kept, a newer pause replaces the
-//! one before, and an ownership is released once.
+//! earlier one, and an ownership is released once.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -22,8 +22,8 @@ pub(super) struct Pending {
     pub(super) close: Option<Vec<Commit>>,
 }
 
-/// A lock, because the runner must neither wait for the poll loop nor lose a command while the loop is busy. It
-/// is held to move values in or out, never longer.
+/// A lock, because the runner must neither wait for the poll loop nor lose a command while the loop is busy.
+/// It is held to move values in or out, never longer.
 #[derive(Debug, Default)]
 pub(super) struct Commands(Mutex<Pending>);
 
@@ -32,7 +32,8 @@ impl Commands {
         let mut pending = self.pending();
         match command {
             SourceCommand::Begin => pending.begin = true,
-            // Added to those that are pending, because each command names only the partitions that have changed.
+            // Added to those that are pending, because each command names only the partitions that have
+            // changed.
             SourceCommand::Commit(commits) => commits.into_iter().for_each(|it| pending.commit.add(it)),
             SourceCommand::Release { ownerships, commits } => pending.release.push((ownerships, commits)),
             SourceCommand::Rewind(ownership) => pending.rewind.push(ownership),
@@ -46,7 +47,7 @@ impl Commands {
         self.pending().close.get_or_insert_default();
     }
 
-    /// Takes everything that is pending.
+    /// Takes all pending commands.
     pub(super) fn take(&self) -> Pending {
         std::mem::take(&mut *self.pending())
     }

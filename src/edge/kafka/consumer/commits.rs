@@ -1,8 +1,8 @@
 //! Commits: one at a time, synchronous, on a thread of their own.
 //!
-//! A synchronous commit has no time-out, and the result of an asynchronous one is reported to nobody. So the poll
-//! loop hands a commit over and goes on, and only the newest position of each ownership waits meanwhile. At a
-//! deadline the wait for the answer is abandoned, not the commit.
+//! A synchronous commit has no time-out, and nobody learns the result of an asynchronous one. So the poll
+//! loop hands over a commit and goes on, and only the newest position of each ownership waits meanwhile. At a
+//! deadline the loop stops waiting for the answer; the commit itself goes on.
 
 use std::{
     io,
@@ -33,7 +33,7 @@ use crate::{
     },
 };
 
-/// How long to wait before a commit is retried that failed for a moment.
+/// How long to wait before retrying a commit that failed for a moment.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long to wait if nobody waits for the commit.
 const LONG_PAUSE: Duration = Duration::from_secs(1);
@@ -90,17 +90,17 @@ impl Commits {
         }
     }
 
-    /// Notes that the commit has ended.
+    /// Notes that the running commit has ended.
     pub(super) fn ended(&mut self) {
         self.running.clear();
     }
 
-    /// Commits again, while somebody waits for it.
+    /// Retries these commits soon, because somebody waits for them.
     pub(super) fn retry_soon(&mut self, commits: &[Commit], now: Instant) {
         self.retry(commits, now + PAUSE);
     }
 
-    /// Commits again.
+    /// Retries these commits later.
     pub(super) fn retry_later(&mut self, commits: &[Commit], now: Instant) {
         self.retry(commits, now + LONG_PAUSE);
     }
@@ -112,12 +112,12 @@ impl Commits {
         }
     }
 
-    /// Whether a position of this ownership waits or is being committed.
+    /// Whether a position of this ownership is waiting or being committed.
     pub(super) fn concern(&self, ownership: Ownership) -> bool {
         self.waiting.contains(ownership) || self.running.contains(&ownership)
     }
 
-    /// Whether nothing waits and nothing is being committed.
+    /// Whether no commit is waiting or running.
     pub(super) fn are_done(&self) -> bool {
         self.waiting.is_empty() && self.running.is_empty()
     }

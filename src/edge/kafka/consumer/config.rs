@@ -29,21 +29,21 @@ pub struct SourceConfig {
     /// The consumer group.
     #[schemars(extend("x-allowed" = "a name of 1 to 255 characters"))]
     pub group: String,
-    /// The format of the records; `auto` recognises each by its shape.
+    /// The format of the records; `auto` recognises each record by its shape.
     pub format: Choice,
-    /// The formats of single topics, where they are not in `format`.
+    /// The formats of single topics that differ from `format`.
     #[schemars(extend("x-allowed" = "a mapping with topics of `source.topics` and the format of each"))]
     pub formats: BTreeMap<String, Choice>,
-    /// The jq filter of the format `custom`, which makes identity events of a record.
+    /// The jq filter of the format `custom`, which turns a record into identity events.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-allowed" = "a jq filter that yields identity events"))]
     pub custom: Option<String>,
     /// Where to start a partition that has no commit.
     pub start: Start,
-    /// How long a partition that is revoked may take to be drained, before the group goes on without.
+    /// How long a revoked partition may take to drain before the group goes on without it.
     #[schemars(extend("x-from" = "100ms", "x-to" = "10m"))]
     pub revoke_timeout: Span,
-    /// Further properties of librdkafka, such as `security.protocol`; not those that the service owns.
+    /// Further properties of librdkafka, such as `security.protocol`, except those that the service owns.
     #[serde(serialize_with = "properties::masked")]
     #[schemars(schema_with = "properties::schema")]
     pub properties: BTreeMap<String, String>,
@@ -52,11 +52,11 @@ pub struct SourceConfig {
 /// Where to start a partition that has no commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// With its oldest record.
+    /// At its oldest record.
     Earliest,
-    /// With what is produced from now on.
+    /// At the records that are produced from now on.
     Latest,
-    /// With the first record at or after this time.
+    /// At the first record at or after this time.
     At(Timestamp),
 }
 
@@ -66,7 +66,7 @@ impl SourceConfig {
         Cluster { brokers: self.brokers.clone(), properties: self.properties.clone() }
     }
 
-    /// The part that the decoder needs.
+    /// The settings that the decoder needs.
     #[must_use]
     pub fn formats(&self) -> FormatsConfig {
         let Self { format, formats, custom, .. } = self;
@@ -115,7 +115,7 @@ impl FromStr for Start {
             "latest" => Ok(Self::Latest),
             time => {
                 let time: jiff::Timestamp = time.parse().map_err(|_| Malformed)?;
-                // Kafka takes a negative time for something else.
+                // Kafka gives negative times another meaning.
                 let time = Some(time.as_millisecond()).filter(|time| *time >= 0).ok_or(Malformed)?;
                 Ok(Self::At(Timestamp(time)))
             }

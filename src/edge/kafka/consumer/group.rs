@@ -1,7 +1,7 @@
-//! librdkafka's callbacks: they note what the group asks for, and the poll loop answers.
+//! librdkafka's callbacks: they note what the group requests, and the poll loop answers.
 //!
-//! The rebalance callback returns at once. Polling goes on, and the group waits until the poll loop assigns or
-//! unassigns; no partition delivers anything until then.
+//! The rebalance callback returns at once. Polling goes on, and the group waits until the poll loop assigns
+//! or unassigns; no partition delivers anything until then.
 
 use std::{
     collections::VecDeque,
@@ -27,12 +27,12 @@ use crate::{
 /// The consumer, which the threads of the source share.
 pub(super) type GroupConsumer = BaseConsumer<Group>;
 
-/// What the group asks for.
+/// A request of the group.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Request {
     Assign(Vec<TopicPartition>),
     Revoke(Vec<TopicPartition>),
-    /// The partitions belong to others already.
+    /// The partitions already belong to others.
     Lose(Vec<TopicPartition>),
 }
 
@@ -44,12 +44,11 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Takes the oldest request.
     pub(super) fn request(&self) -> Option<Request> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
-    /// From now on the callback answers requests itself, because nothing is drained any more.
+    /// Makes the callback answer requests itself from now on, because nothing is drained any more.
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
     }
@@ -95,7 +94,7 @@ pub(super) fn assign(consumer: &GroupConsumer, list: &TopicPartitionList) -> Kaf
     }
 }
 
-/// Takes partitions away from the assignment; all of them if the group's protocol is eager.
+/// Removes partitions from the assignment; all of them if the group's protocol is eager.
 pub(super) fn unassign(consumer: &GroupConsumer, list: &TopicPartitionList) -> KafkaResult<()> {
     match consumer.rebalance_protocol() {
         RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),

@@ -11,7 +11,7 @@ use crate::core::time::Moment;
 #[derive(Debug)]
 pub struct Heartbeat {
     origin: Instant,
-    /// Milliseconds since the origin.
+    /// In milliseconds since the origin.
     last: AtomicU64,
 }
 

@@ -1,6 +1,6 @@
-//! A thread that asks the brokers, so that the poll loop waits for no round trip and no time-out.
+//! A thread that queries the brokers, so that the poll loop never waits for a round trip or a time-out.
 //!
-//! One question of each kind is on its way at most. The answers come back to the poll loop as reports.
+//! At most one question of each kind is in progress. The answers come back to the poll loop as reports.
 
 use std::{
     collections::BTreeMap,
@@ -33,28 +33,28 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(super) enum Question {
-    /// Where to begin to read these partitions.
+    /// Where to begin reading these partitions.
     Starts(Vec<TopicPartition>),
-    /// Which offsets the logs of these partitions hold. Each comes with its position as it is now.
+    /// Which offsets the logs of these partitions hold. Each partition comes with its current position.
     Ranges(Vec<(TopicPartition, Option<i64>)>),
     /// The subscribed topics, and the logs of the owned partitions, each with its position.
     Refresh(Vec<(Ownership, TopicPartition, Option<i64>)>),
 }
 
-/// The way to the thread.
+/// The poll loop's handle to the thread.
 #[derive(Debug)]
 pub(super) struct LookupThread(SyncSender<Question>);
 
 impl LookupThread {
     /// Starts the thread. It ends when this is dropped and the last question is answered.
     pub(super) fn start(asker: Asker) -> io::Result<Self> {
-        // The poll loop has one question of each of the three kinds on its way at most.
+        // The poll loop has at most one question of each of the three kinds in progress.
         let (sender, questions) = sync_channel(3);
         thread::Builder::new().name("kafka-lookups".into()).spawn(move || asker.answer_each(&questions))?;
         Ok(Self(sender))
     }
 
-    /// Returns whether the question is on its way.
+    /// Asks a question. Returns whether it was sent.
     pub(super) fn ask(&self, question: Question) -> bool {
         self.0.try_send(question).is_ok()
     }
@@ -95,8 +95,8 @@ impl Asker {
         Lookups::new(&self.consumer, TIMEOUT)
     }
 
-    /// The committed position of each partition. Without one it is what the configuration says, as an offset:
-    /// a partition that starts at its end must not start at a later end after a restart.
+    /// The committed position of each partition. If there is none, the configured start is resolved to an
+    /// offset: a partition that starts at its end must not start at a later end after a restart.
     fn starts(&self, partitions: Vec<TopicPartition>) -> KafkaResult<Starts> {
         let mut committed = self.lookups().committed(&partitions)?;
         let new: Vec<_> =
@@ -128,7 +128,7 @@ impl Asker {
 
     fn ranges(&self, positions: Vec<(TopicPartition, Option<i64>)>) -> KafkaResult<Vec<LogRange>> {
         let partitions: Vec<_> = positions.iter().map(|(partition, _)| partition.clone()).collect();
-        // A partition without a leader has no answer, and must not take the others' away.
+        // A partition without a leader has no answer, which must not prevent the answers of the others.
         let ranges = self.lookups().known_ranges(&partitions)?;
         let range = |(partition, next): (TopicPartition, Option<i64>)| {
             let range = ranges.get(&partition)?;

@@ -1,5 +1,5 @@
-//! What is known of the brokers, the topics and the ends of their logs: refreshed every few seconds, and
-//! reported when it changes.
+//! The known brokers, topics and ends of their logs. They are refreshed every few seconds, and changes are
+//! reported.
 
 use std::{
     collections::BTreeSet,
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// How often to refresh when all is well: the known ends of the logs are that old at most.
+/// How often to refresh when all is well, and so the greatest age of the known ends of the logs.
 const CALM: Duration = Duration::from_secs(5);
 /// How often to refresh when something is wrong or missing.
 const WORRIED: Duration = Duration::from_secs(1);
@@ -29,7 +29,7 @@ pub(super) struct Metadata {
     /// The existing topics, as they were last reported.
     topics: Vec<(Arc<str>, usize)>,
     is_requested: bool,
-    /// When to refresh; `None` is at once.
+    /// When to refresh; `None` means at once.
     next: Option<Instant>,
     /// Something may have changed since the refresh that is running was requested.
     is_outdated: bool,
@@ -46,13 +46,13 @@ impl Metadata {
         self.next = None;
     }
 
-    /// Refreshes at once: something seems to have changed.
+    /// Requests a refresh at once, because something seems to have changed.
     pub(super) fn refresh_now(&mut self) {
         self.next = None;
         self.is_outdated = true;
     }
 
-    /// Takes in a refresh and returns what is new. Ownerships that are not `current` any more are left out.
+    /// Takes in a refresh and returns what is new. Leaves out ownerships that are no longer `current`.
     pub(super) fn update(
         &mut self,
         refresh: &Result<Refresh, Code>,
@@ -71,7 +71,7 @@ impl Metadata {
                 ends.extend(ranges.iter().map(end).filter(|(ownership, _)| current(*ownership)));
             }
         }
-        // Also if there are none, because the ends that were known before are not true any more.
+        // Also if there are none, because the ends that were known before are outdated.
         events.push(SourceEvent::Ends(ends));
         let is_well = !self.connection.is_troubled() && self.missing.is_empty();
         self.next = (!self.is_outdated).then_some(now + if is_well { CALM } else { WORRIED });
@@ -97,7 +97,7 @@ impl Metadata {
                 events.push(SourceEvent::TopicMissing { topic: Arc::clone(topic), missing });
             }
         }
-        // While the number of a topic's partitions is unknown, what was known last stands.
+        // While the number of a topic's partitions is unknown, the last known topics remain valid.
         if are_all_known && !known.is_empty() && self.topics != known {
             self.topics.clone_from(&known);
             events.push(SourceEvent::Topics(known));
@@ -149,7 +149,7 @@ mod tests {
             ["b missing false", r#"topics [("a", 3), ("b", 4)]"#]
         );
         let unknown = Unknown(RDKafkaErrorCode::TopicAuthorizationFailed);
-        assert!(reports(&mut metadata, unknown, exists(9)).is_empty(), "what was known last stands");
+        assert!(reports(&mut metadata, unknown, exists(9)).is_empty(), "the last known topics remain valid");
         assert!(metadata.connection.is_troubled());
         assert_eq!(reports(&mut metadata, exists(3), exists(9)), [r#"topics [("a", 3), ("b", 9)]"#]);
         assert!(!metadata.connection.is_troubled());

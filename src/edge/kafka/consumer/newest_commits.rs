@@ -1,4 +1,4 @@
-//! Commits that wait: the newest of each ownership.
+//! Waiting commits: the newest of each ownership.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -8,8 +8,8 @@ use crate::core::{record::Ownership, source::Commit};
 pub(super) struct NewestCommits(BTreeMap<Ownership, Commit>);
 
 impl NewestCommits {
-    /// Adds a commit that was made after those that wait. It replaces one at a lower position, because positions
-    /// never go back, and one at the same position, because its metadata is newer.
+    /// Adds a commit that is newer than those that wait. It replaces one at a lower position, because
+    /// positions never go back, and one at the same position, because its metadata is newer.
     pub(super) fn add(&mut self, commit: Commit) {
         match self.0.entry(commit.ownership) {
             Entry::Vacant(entry) => drop(entry.insert(commit)),
@@ -20,7 +20,7 @@ impl NewestCommits {
         }
     }
 
-    /// Adds a commit that was made before those that wait.
+    /// Adds a commit that is older than those that wait.
     pub(super) fn add_older(&mut self, commit: Commit) {
         if self.0.get(&commit.ownership).is_none_or(|newer| newer.position < commit.position) {
             self.0.insert(commit.ownership, commit);

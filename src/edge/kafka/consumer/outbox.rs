@@ -1,7 +1,7 @@
 //! Events for the runner, in order, through a bounded channel.
 //!
-//! The poll loop never waits for the channel. Events that do not fit stay here, and nothing is read until they
-//! are sent, so that at most one batch of records is outside the channel.
+//! The poll loop never waits for the channel. Events that do not fit stay here, and nothing is read until
+//! they are sent, so that at most one batch of records is outside the channel.
 
 use std::{
     collections::VecDeque,
@@ -12,8 +12,8 @@ use tokio::sync::mpsc::{Sender, error::TrySendError};
 
 use crate::core::source::SourceEvent;
 
-/// How long the channel may be full before the poll loop pauses all partitions, so that it can serve the group
-/// without reading. While a backlog is read, the channel is often full for a moment.
+/// How long the channel may be full before the poll loop pauses all partitions, so that it can serve the
+/// group without reading. While a backlog is read, the channel is often full for a moment.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) struct Outbox {
@@ -61,12 +61,12 @@ impl Outbox {
         self.full_since.is_some_and(|since| now.saturating_duration_since(since) >= PATIENCE)
     }
 
-    /// Whether nobody listens any more.
+    /// Whether the receiver is gone.
     pub(super) fn is_abandoned(&self) -> bool {
         self.abandoned || self.channel.is_closed()
     }
 
-    /// Sends all events and then `last`. Waits for room as long as somebody listens.
+    /// Sends all events and then `last`. Waits for room until the receiver is gone.
     pub(super) fn finish(mut self, last: SourceEvent) {
         self.waiting.push_back(last);
         for event in self.waiting {

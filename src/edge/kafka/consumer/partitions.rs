@@ -1,4 +1,4 @@
-//! The partitions that this consumer owns: the ownership of each, how far it is read, and whether it is paused.
+//! The partitions that this consumer owns: their ownerships, how far they are read, and which are paused.
 //!
 //! Knows nothing of librdkafka. An ownership that is being revoked takes no more records.
 
@@ -17,9 +17,10 @@ use crate::core::{
 pub(super) struct OwnedPartition {
     pub(super) ownership: Ownership,
     pub(super) partition: TopicPartition,
-    /// The offset after the last one that was read, or the one to start with; `None` is the first of the log.
+    /// The offset after the last record that was read, or the one to start with; `None` is the beginning of
+    /// the log.
     pub(super) next: Option<i64>,
-    /// Where a new ownership of it would have to begin: at the last commit, or at the start of this one.
+    /// Where a new ownership would have to begin: at the last commit, or at the start of this ownership.
     restart: Option<i64>,
     paused: bool,
     revoking: bool,
@@ -27,13 +28,12 @@ pub(super) struct OwnedPartition {
 
 #[derive(Debug, Default)]
 pub(super) struct OwnedPartitions {
-    /// By topic and number, so that a record's borrowed topic finds its partition.
+    /// Indexed by topic and number, so that a record's borrowed topic finds its partition.
     topics: HashMap<Arc<str>, BTreeMap<i32, OwnedPartition>>,
     by_ownership: BTreeMap<Ownership, TopicPartition>,
     begun: u64,
-    /// The id of the cluster.
     pub(super) cluster: Option<Arc<str>>,
-    /// Partitions may not be paused as they should be, because they were added or resumed.
+    /// Whether partitions may not be paused as they should be, because they were added or resumed.
     pauses_are_stale: bool,
 }
 
@@ -55,7 +55,7 @@ impl OwnedPartition {
 }
 
 impl OwnedPartitions {
-    /// Begins an ownership of a partition, and ends the one before if there is one.
+    /// Begins an ownership of a partition, and ends the previous one if there is one.
     pub(super) fn begin(&mut self, partition: TopicPartition, start: PartitionStart) -> Assignment {
         self.end(&partition);
         let ownership = Ownership(self.begun);
@@ -75,8 +75,8 @@ impl OwnedPartitions {
         Assignment { ownership, topic, partition: number, start: next, committed, cluster }
     }
 
-    /// Ends an ownership and begins another at the last commit, without its metadata. Does nothing if the ownership
-    /// has ended.
+    /// Ends an ownership and begins another at the last commit, without its metadata. Does nothing if the
+    /// ownership has ended.
     pub(super) fn rewind(&mut self, ownership: Ownership) -> Option<Assignment> {
         let partition = self.of(ownership)?.clone();
         let start = match self.get(&partition)?.restart {
@@ -102,8 +102,8 @@ impl OwnedPartitions {
         Some(owned.ownership)
     }
 
-    /// Notes that the record at `offset` was read. Returns `None` if the record must not be delivered, because
-    /// its partition is not owned or is being revoked.
+    /// Notes that the record at `offset` was read. Returns `None` if the record must not be delivered,
+    /// because its partition is not owned or is being revoked.
     pub(super) fn read(&mut self, topic: &str, partition: i32, offset: i64) -> Option<(Ownership, Arc<str>)> {
         let owned = self.topics.get_mut(topic)?.get_mut(&partition).filter(|owned| !owned.revoking)?;
         // An offset may be delivered twice, and the position must not go back.
@@ -118,7 +118,7 @@ impl OwnedPartitions {
         Some(owned.ownership)
     }
 
-    /// Takes no more records of the partition.
+    /// Marks the partition as being revoked, so that it takes no more records.
     pub(super) fn revoke(&mut self, partition: &TopicPartition) -> Option<Ownership> {
         let owned = self.get_mut(partition)?;
         owned.revoking = true;
@@ -133,7 +133,7 @@ impl OwnedPartitions {
         self.topics.get(&partition.topic)?.get(&partition.partition)
     }
 
-    /// In the order of their ownerships.
+    /// The owned partitions, in the order of their ownerships.
     pub(super) fn iter(&self) -> impl Iterator<Item = &OwnedPartition> {
         self.by_ownership.values().filter_map(|partition| self.get(partition))
     }
@@ -147,7 +147,8 @@ impl OwnedPartitions {
         self.pauses_are_stale
     }
 
-    /// Compares what is paused with what should be, and notes the difference as made.
+    /// Compares the paused partitions with those that should be paused, and records the difference as
+    /// applied.
     pub(super) fn pause(&mut self, paused: &Paused) -> PauseChange {
         self.pauses_are_stale = false;
         let mut change = PauseChange::default();
@@ -162,7 +163,7 @@ impl OwnedPartitions {
         change
     }
 
-    /// Notes the partition as resumed. Returns whether it was paused.
+    /// Records the partition as resumed. Returns whether it was paused.
     pub(super) fn resume(&mut self, partition: &TopicPartition) -> bool {
         let was_paused = self.get_mut(partition).is_some_and(|owned| std::mem::take(&mut owned.paused));
         self.pauses_are_stale |= was_paused;

@@ -1,6 +1,6 @@
-//! Pausing and resuming partitions as the runner wants.
+//! Pauses and resumes partitions as the runner wants.
 //!
-//! A pause discards what was fetched ahead, so only the changes are made, and only partitions that we have
+//! A pause discards what was fetched ahead. So only changes are applied, and only partitions that we have
 //! paused are resumed.
 
 use std::time::Instant;
@@ -13,11 +13,11 @@ use crate::{
     edge::kafka::{codes, partition_list::without_offsets},
 };
 
-/// What is to be paused, and whether the consumer is set so.
+/// The partitions to pause, and whether that has been applied to the consumer.
 #[derive(Debug, Default)]
 pub(super) struct Pausing {
     wanted: Paused,
-    /// Everything is paused, whatever is wanted, because nobody takes the records.
+    /// Whether all partitions are paused, whatever the runner wants, because nobody takes the records.
     is_stopped: bool,
     is_stale: bool,
 }
@@ -28,7 +28,7 @@ impl Pausing {
         self.is_stale = true;
     }
 
-    /// Makes what has changed. While `is_closing`, or nobody takes the records, everything is paused.
+    /// Applies what has changed. While `is_closing`, or while nobody takes the records, everything is paused.
     pub(super) fn step(&mut self, state: &mut State, is_closing: bool, now: Instant) {
         let is_stopped = is_closing || state.outbox.is_jammed(now);
         if is_stopped == self.is_stopped && !self.is_stale && !state.partitions.pauses_are_stale() {
@@ -44,8 +44,9 @@ impl Pausing {
         }
         if !change.resume.is_empty() {
             result = result.and(state.consumer.resume(&without_offsets(&change.resume)));
-            // When all partitions of a broker were paused, librdkafka's thread for it sleeps for up to a second.
-            // A resume does not wake it (`rd_kafka_toppar_pause_resume`), but a question to the broker does.
+            // If all partitions of a broker were paused, librdkafka's thread for that broker sleeps for up to
+            // a second. A resume does not wake it (`rd_kafka_toppar_pause_resume`), but a query to the broker
+            // does.
             state.metadata.refresh_now();
         }
         if let Err(error) = result {

@@ -1,7 +1,8 @@
-//! The poll loop: serves the group, reads records, follows commands, and takes in the reports of the two threads.
+//! The poll loop: serves the group, reads records, follows commands, and takes in the reports of the two
+//! threads.
 //!
-//! A turn does each of these once and never waits for longer than a moment. This file alone decides in which
-//! order they are done, and knows every step.
+//! A turn does each of these once and never waits longer than a moment. Only this file decides their order,
+//! and only it knows every step.
 
 use std::{
     ops::ControlFlow,
@@ -36,9 +37,9 @@ use crate::{
     edge::kafka::codes,
 };
 
-/// How long a poll waits for a record when nothing else is going on.
+/// How long a poll waits for a record if nothing else is going on.
 const IDLE: Duration = Duration::from_millis(50);
-/// How long it waits while the group, a commit or the close waits for the next turn.
+/// How long a poll waits while the group, a commit or the close waits for the next turn.
 const BUSY: Duration = Duration::from_millis(5);
 
 pub(super) struct PollLoop {
@@ -155,7 +156,7 @@ impl PollLoop {
         outbox.push(SourceEvent::Committed { commits, result, metadata_dropped });
     }
 
-    /// Rewinds what the runner has asked for, unless the partition is being revoked: then it is released.
+    /// Rewinds the requested ownerships, unless the partition is being revoked, in which case it is released.
     fn rewind(&mut self, now: Instant) {
         for ownership in std::mem::take(&mut self.rewinds) {
             let partitions = &self.state.partitions;
@@ -191,7 +192,8 @@ impl PollLoop {
         }
     }
 
-    /// librdkafka does not take an answer to the group and will wait for it for ever. Only a new consumer helps.
+    /// Fails if librdkafka does not take an answer to the group: it would wait for the answer for ever, and
+    /// only a new consumer helps.
     fn fail_if_refused(&mut self, answered: KafkaResult<()>, now: Instant) {
         if let Err(error) = answered {
             tracing::error!(code = %codes::code(&error), "librdkafka refuses a change of the assignment");
@@ -199,7 +201,7 @@ impl PollLoop {
         }
     }
 
-    /// Kafka failed for good: there is nothing to commit to.
+    /// Handles a permanent failure of Kafka: there is nothing to commit to.
     fn fail(&mut self, code: Code, now: Instant) {
         if !self.closing.has_begun() {
             self.state.outbox.push(SourceEvent::Failed(code));

@@ -6,16 +6,16 @@ use rdkafka::ClientConfig;
 use super::config::SourceConfig;
 use crate::edge::kafka::cluster::Take;
 
-/// A smaller fetch is not worth its round trip.
+/// The size below which a fetch is not worth its round trip.
 const LEAST_FETCH: u64 = 64 * 1024;
-/// More than the largest record that Kafka can hold, and less than a wrong protocol looks like (`HTTP` read as
-/// a length).
+/// More than the largest record that Kafka can hold, and less than the length that another protocol would
+/// seem to send (`HTTP` read as a length).
 const LARGEST_RESPONSE: u64 = 1_000_001_024;
-/// What librdkafka needs beside the bytes of a queued record, roughly; its own counts leave it out.
+/// Roughly what librdkafka needs for a queued record in addition to its bytes. Its own counts leave this out.
 const BYTES_PER_RECORD: u64 = 512;
 
-/// About `queue_bytes` are fetched ahead, librdkafka's own bookkeeping included. One record is always fetched,
-/// however large.
+/// Fetches about `queue_bytes` ahead, including librdkafka's own bookkeeping. One record is always fetched,
+/// however large it is.
 pub(super) fn consumer(config: &SourceConfig, queue_bytes: u64) -> ClientConfig {
     let mut proposed = prefetch(queue_bytes).to_vec();
     proposed.push(("partition.assignment.strategy", "cooperative-sticky".into()));
@@ -25,7 +25,7 @@ pub(super) fn consumer(config: &SourceConfig, queue_bytes: u64) -> ClientConfig 
         ("group.id", config.group.as_str()),
         ("enable.auto.commit", "false"),
         ("enable.auto.offset.store", "false"),
-        // Reports a position out of range, so that the poll loop knows what was skipped.
+        // Makes librdkafka report a position out of range, so that the poll loop knows what was skipped.
         ("auto.offset.reset", "error"),
         ("enable.partition.eof", "false"),
         ("statistics.interval.ms", "0"),

@@ -1,4 +1,4 @@
-//! Reading: what a poll returns, as records of ours and as errors.
+//! Reading: turns what a poll returns into our records and errors.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,8 +14,8 @@ use crate::{
     edge::kafka::{codes, connection::Connection, record::record},
 };
 
-/// Records in a batch. Those on their way to the runner come on top of its bound when it pauses everything, and
-/// a revocation has to wait until they are settled.
+/// How many records a batch may have. When the runner pauses everything, batches in progress exceed its bound
+/// by this much, and a revocation waits until they are settled.
 const BATCH_RECORDS: usize = 100;
 
 #[derive(Default)]
@@ -24,18 +24,18 @@ pub(super) struct Batch {
     pub(super) errors: Vec<KafkaError>,
 }
 
-/// What an error of librdkafka's means for the source.
+/// What an error of librdkafka means for the source.
 pub(super) enum Meaning {
     /// librdkafka has given up.
     Fatal(Code),
-    /// A position is out of the range of its log.
+    /// A position is outside the range of its log.
     OutOfRange,
-    /// The brokers or the topics are not as they were.
+    /// The brokers or the topics have changed.
     Changed,
     Other(Code),
 }
 
-/// Reads what is there, up to a batch of about `max_bytes`; waits for the first record.
+/// Reads what is available, up to a batch of about `max_bytes`; waits for the first record.
 pub(super) fn read(state: &mut State, max_bytes: usize, mut wait: Duration) -> Batch {
     let consumer = Arc::clone(&state.consumer);
     let (mut batch, mut bytes) = (Batch::default(), 0);
@@ -60,7 +60,7 @@ fn owned_record(partitions: &mut OwnedPartitions, message: &BorrowedMessage<'_>)
     Some(record(message, ownership, topic))
 }
 
-/// Notes an error of the connection, and returns what to do about an error.
+/// Notes an error of the connection, and returns how to react to the error.
 pub(super) fn meaning(error: &KafkaError, connection: &mut Connection) -> Meaning {
     if let KafkaError::MessageConsumptionFatal(code) = error {
         return Meaning::Fatal(codes::named(*code));

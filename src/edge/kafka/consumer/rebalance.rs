@@ -1,7 +1,7 @@
-//! Rebalances: what the group asks for, and what has to happen before the answer.
+//! Rebalances: what the group requests, and what must happen before the answer.
 //!
 //! A revocation is answered when the runner has released the partitions and their positions are committed, or
-//! the commit took too long. Lost partitions are given up at once, without a commit.
+//! when the commit takes too long. Lost partitions are given up at once, without a commit.
 
 use std::{
     collections::BTreeSet,
@@ -33,19 +33,19 @@ use crate::{
 
 /// How long the last commit of revoked partitions may take.
 const COMMIT: Duration = Duration::from_secs(5);
-/// How long to wait before the brokers are asked again where to start.
+/// How long to wait before asking the brokers again where to start.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What the group waits for. It asks for one thing at a time.
+/// What the group waits for. It requests one thing at a time.
 #[derive(Debug, Default)]
 pub(super) enum Rebalance {
     #[default]
     Settled,
-    /// Partitions were assigned, and the brokers are asked where they start.
+    /// Partitions were assigned, and the brokers were asked where they start.
     Starting { partitions: Vec<TopicPartition>, ask_at: Option<Instant> },
     /// Partitions are being revoked, and the runner has not released these ownerships yet.
     Draining { partitions: Vec<TopicPartition>, unreleased: BTreeSet<Ownership> },
-    /// All are released, and their positions are being committed.
+    /// All ownerships are released, and their positions are being committed.
     Committing { partitions: Vec<TopicPartition>, until: Instant },
 }
 
@@ -59,7 +59,7 @@ impl Rebalance {
         matches!(self, Self::Committing { .. })
     }
 
-    /// Does what can be done now of what the group asks for. An error means that librdkafka refuses the answer.
+    /// Does what can be done now for the group's request. An error means that librdkafka refuses the answer.
     pub(super) fn step(&mut self, state: &mut State, now: Instant) -> KafkaResult<()> {
         match self {
             Self::Settled => {
@@ -88,7 +88,7 @@ impl Rebalance {
                     if !is_done {
                         tracing::warn!(
                             "partitions are given up before their last positions were committed: what was \
-                             settled since the commit before is delivered again"
+                             settled since the previous commit is delivered again"
                         );
                     }
                     return self.give_up(state);
@@ -118,7 +118,8 @@ impl Rebalance {
         Ok(())
     }
 
-    /// Notes what the runner has released. Partitions that are not being revoked cannot be released.
+    /// Records that the runner has released ownerships. Partitions that are not being revoked cannot be
+    /// released.
     pub(super) fn release(&mut self, state: &mut State, ownerships: &[Ownership], commits: Vec<Commit>) {
         let Self::Draining { unreleased, .. } = self else { return };
         let released: BTreeSet<_> =
@@ -126,7 +127,7 @@ impl Rebalance {
         state.commits.want(commits.into_iter().filter(|commit| released.contains(&commit.ownership)));
     }
 
-    /// Begins to read the assigned partitions, now that it is known where they start.
+    /// Begins to read the assigned partitions, whose starts are now known.
     pub(super) fn begin(
         &mut self,
         state: &mut State,
@@ -148,7 +149,7 @@ impl Rebalance {
         Ok(())
     }
 
-    /// Ends the rebalance without an answer, and returns what the group asked for.
+    /// Ends the rebalance without an answer, and returns the group's request.
     pub(super) fn abandon(&mut self, state: &State) -> Option<Request> {
         match std::mem::take(self) {
             Self::Settled => state.consumer.context().request(),
@@ -160,7 +161,7 @@ impl Rebalance {
     }
 
     /// Takes none of the assigned partitions, because they were lost again before they began. An eager group
-    /// does not revoke what it has taken away. A cooperative group revokes in a moment what it has given.
+    /// does not revoke what it has taken away. A cooperative group will soon revoke what it has given.
     fn decline(&mut self, state: &mut State) -> KafkaResult<()> {
         let Self::Starting { partitions, .. } = self else { return Ok(()) };
         if !matches!(state.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
@@ -181,7 +182,7 @@ impl Rebalance {
         self.give_up(state)
     }
 
-    /// Ends the ownerships that are concerned, and answers the group.
+    /// Ends the ownerships in question, and answers the group.
     fn give_up(&mut self, state: &mut State) -> KafkaResult<()> {
         let partitions = match std::mem::take(self) {
             Self::Settled => return Ok(()),

@@ -1,12 +1,13 @@
-//! Positions that their log does not hold any more, because its oldest records expired or the topic was
-//! deleted and created anew.
+//! Recovers positions that their log no longer holds, because its oldest records expired or the topic was
+//! deleted and recreated.
 //!
-//! librdkafka stops reading such a partition and reports once that there is one, but not which; a pause of
-//! another partition can discard the report. So the positions of all partitions are compared with their logs,
-//! then and whenever two refreshes in a row find one out of range, and all are restarted where they belong.
+//! librdkafka stops reading such a partition and reports once that there is one, but not which one; a pause
+//! of another partition can discard the report. So the positions of all partitions are compared with their
+//! logs when there is such a report, and whenever two refreshes in a row find a position out of range. All
+//! such partitions are restarted where they belong.
 //!
-//! The runner may also find that a partition holds other records than the metadata of its commit says. Then that
-//! partition is read again from the commit.
+//! The runner may also find that a partition holds records other than those that the metadata of its commit
+//! describes. Then that partition is read again from the commit.
 
 use std::{
     collections::BTreeMap,
@@ -28,7 +29,7 @@ use crate::core::{
     source::{Commit, SourceEvent},
 };
 
-/// How long to wait before the brokers are asked again.
+/// How long to wait before asking the brokers again.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Whether a position may be out of range.
@@ -44,9 +45,9 @@ pub(super) struct Recovery {
 /// How a position compares with its log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Finding {
-    /// It is within the log, or nothing was read yet.
+    /// The position is within the log, or nothing was read yet.
     Within,
-    /// The log begins so many offsets later: records expired before they were read.
+    /// The log begins this many offsets later: records expired before they were read.
     Expired(u64),
     /// The log ends earlier, so it is not the log that was read.
     OtherLog,
@@ -58,20 +59,20 @@ impl Recovery {
         self.is_wanted = true;
     }
 
-    /// Looks for positions that stay out of range, in the ranges of a refresh.
+    /// Looks through the ranges of a refresh for positions that stay out of range.
     pub(super) fn inspect(&mut self, state: &State, ranges: &[(Ownership, LogRange)]) {
         let stuck = |(ownership, range): &(Ownership, LogRange)| stuck(&state.partitions, *ownership, range);
         self.suspect(ranges.iter().filter_map(stuck).collect());
     }
 
-    /// Notes which positions a refresh found out of range. A position that the refresh before found there too
-    /// will not move by itself: records that were fetched ahead would have come meanwhile.
+    /// Notes which positions a refresh found out of range. A position that the previous refresh also found
+    /// there will not move by itself, because records that were fetched ahead would have arrived meanwhile.
     fn suspect(&mut self, found: BTreeMap<Ownership, i64>) {
         self.is_wanted |= found.iter().any(|(ownership, next)| self.suspects.get(ownership) == Some(next));
         self.suspects = found;
     }
 
-    /// Asks for the ranges of all logs, if a position is out of range.
+    /// Asks for the ranges of all logs if a position is out of range.
     pub(super) fn ask(&mut self, state: &State, now: Instant) {
         if !self.is_wanted || self.is_asked || self.not_before.is_some_and(|at| now < at) {
             return;
@@ -81,14 +82,15 @@ impl Recovery {
         self.is_wanted = !self.is_asked;
     }
 
-    /// Forgets the answer and asks again later.
+    /// Discards the answer and asks again later.
     pub(super) fn postpone(&mut self, now: Instant) {
         self.is_asked = false;
         self.not_before = Some(now + PAUSE);
         self.want();
     }
 
-    /// Moves each position into its log, and restarts all partitions. An error means that librdkafka refuses it.
+    /// Moves each position into its log, and restarts all partitions. An error means that librdkafka refuses
+    /// it.
     pub(super) fn recover(
         &mut self,
         state: &mut State,
@@ -103,7 +105,7 @@ impl Recovery {
         self.not_before = Some(now + PAUSE);
         for mut range in ranges {
             if compare(&range) != Finding::OtherLog {
-                // Records that were fetched ahead have come meanwhile, and are not lost.
+                // Records that were fetched ahead have arrived meanwhile, and are not lost.
                 let next = state.partitions.get(&range.partition).and_then(|owned| owned.next);
                 range.next = range.next.max(next);
             }
@@ -128,7 +130,7 @@ fn skip(state: &mut State, range: &LogRange, records: u64) {
 fn begin_anew(state: &mut State, range: &LogRange) {
     let TopicPartition { topic, partition } = &range.partition;
     let Some(old) = state.partitions.end(&range.partition) else { return };
-    tracing::warn!(%topic, partition, "the topic was created anew: it is read from its beginning");
+    tracing::warn!(%topic, partition, "the topic was recreated: it is read from its beginning");
     let start = PartitionStart::Uncommitted(Some(range.start));
     let assignment = state.partitions.begin(range.partition.clone(), start);
     // Without this commit, a restart before the first record would continue at the old topic's position.
@@ -142,13 +144,13 @@ pub(super) fn rewind(state: &mut State, ownership: Ownership) -> KafkaResult<()>
     let Some(assignment) = state.partitions.rewind(ownership) else { return Ok(()) };
     let Assignment { topic, partition, start, .. } = &assignment;
     let rewound = TopicPartition { topic: Arc::clone(topic), partition: *partition };
-    tracing::warn!(%topic, partition, start, "what was committed does not fit the log: it is read again from there");
+    tracing::warn!(%topic, partition, start, "the log does not match the commit: the partition is read again from there");
     state.outbox.push(SourceEvent::Lost(vec![ownership]));
     state.outbox.push(SourceEvent::Assigned(vec![assignment]));
     state.restart(&[rewound])
 }
 
-/// The position, if it is out of range, is being read, and has not moved since the range was asked for.
+/// The position if it is out of range, is being read, and has not moved since the range was requested.
 fn stuck(partitions: &OwnedPartitions, ownership: Ownership, range: &LogRange) -> Option<(Ownership, i64)> {
     let owned = partitions.get(&range.partition)?;
     let has_not_moved = owned.ownership == ownership && owned.next == range.next && !owned.is_paused();
@@ -195,7 +197,7 @@ mod tests {
             stuck(partitions, ownership, &range(next)).into_iter().collect()
         };
         recovery.suspect(refresh(&partitions, 4));
-        assert!(!recovery.is_wanted, "records that were fetched ahead may still come");
+        assert!(!recovery.is_wanted, "records that were fetched ahead may still arrive");
         recovery.suspect(refresh(&partitions, 4));
         assert!(recovery.is_wanted);
 

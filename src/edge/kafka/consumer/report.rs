@@ -1,4 +1,4 @@
-//! What the commit thread and the lookup thread report to the poll loop.
+//! The reports of the commit thread and the lookup thread to the poll loop.
 
 use std::sync::Arc;
 
@@ -20,26 +20,26 @@ pub(super) enum Report {
     Refreshed(Result<Refresh, Code>),
 }
 
-/// How a commit ended.
+/// The result of a commit.
 pub(super) struct Committed {
     pub(super) commits: Vec<Commit>,
     pub(super) result: KafkaResult<()>,
-    /// The brokers refused metadata as too large, and `commits` have none any more.
+    /// Whether the brokers refused metadata as too large; `commits` then have none any more.
     pub(super) metadata_dropped: bool,
 }
 
-/// Where to begin to read.
+/// Where to begin reading.
 #[derive(Debug, Default)]
 pub(super) struct Starts {
     pub(super) partitions: Vec<(TopicPartition, PartitionStart)>,
     pub(super) cluster: Option<Arc<str>>,
 }
 
-/// Where to begin to read a partition.
+/// Where to begin reading a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PartitionStart {
     Committed(CommittedPosition),
-    /// The group has committed nothing there yet. `None` is the first offset of the log.
+    /// The group has committed nothing for it yet. `None` is the beginning of the log.
     Uncommitted(Option<i64>),
 }
 
@@ -56,7 +56,7 @@ impl PartitionStart {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct LogRange {
     pub(super) partition: TopicPartition,
-    /// The position when the question was asked: the log cannot have ended below it since.
+    /// The position when the question was asked. The log cannot have ended below it since.
     pub(super) next: Option<i64>,
     /// The offset of the oldest record.
     pub(super) start: i64,

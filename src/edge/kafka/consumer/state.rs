@@ -1,7 +1,7 @@
 //! The state that the steps of the poll loop share.
 //!
-//! Rebalancing, recovering, pausing and closing each keep their own progress as a value, and step over this
-//! state. None of them knows another; `poll` alone calls them.
+//! Rebalancing, recovering, pausing and closing each keep their own progress as a value, and operate on this
+//! state. None of them knows another; only `poll` calls them.
 
 use std::{sync::Arc, time::Instant};
 
@@ -47,7 +47,7 @@ impl State {
         }
     }
 
-    /// Takes in the news, and reports them.
+    /// Takes in the news, and reports changes.
     pub(super) fn take_refresh(&mut self, refresh: &Result<Refresh, Code>, now: Instant) {
         let current = |ownership| self.partitions.of(ownership).is_some();
         for event in self.metadata.update(refresh, current, now) {
@@ -55,7 +55,7 @@ impl State {
         }
     }
 
-    /// Resumes what we have paused: librdkafka keeps a pause for whoever owns the partition next, and that may
+    /// Resumes what we have paused: librdkafka keeps a pause for whoever owns the partition next, which may
     /// be this consumer.
     pub(super) fn resume(&mut self, partitions: &[TopicPartition]) {
         let paused: Vec<_> =
@@ -67,9 +67,9 @@ impl State {
         }
     }
 
-    /// Takes these partitions away and gives them back at their positions; all partitions, if the group's protocol
-    /// is eager. A seek would not do, because librdkafka does not read a partition again that it has stopped with
-    /// an error.
+    /// Removes these partitions and assigns them again at their positions; all partitions, if the group's
+    /// protocol is eager. A seek is not enough, because librdkafka does not resume a partition that stopped
+    /// with an error.
     pub(super) fn restart(&mut self, partitions: &[TopicPartition]) -> KafkaResult<()> {
         let is_cooperative = matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         let restarted: Vec<_> = if is_cooperative {

@@ -23,7 +23,6 @@ mod member;
 
 /// How long anything may take.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// The topic that is read.
 const TOPIC: &str = "logins";
 
 #[tokio::test]
@@ -77,7 +76,7 @@ async fn nothing_is_delivered_twice(strategy: &str) {
     let mut first = Member::start(&config);
     first.until(|it| it.read.len() == 200).await;
     if strategy == "range" {
-        // Other than a broker, the mock broker takes no commit while an eager group is on the move.
+        // Unlike a real broker, the mock broker takes no commit while an eager group is rebalancing.
         first.commit().await;
     }
 
@@ -156,7 +155,7 @@ async fn paused_partitions_are_not_read_and_nothing_is_skipped() {
     broker.produce_numbers(2, 0..1000);
     member.until(|it| it.offsets(1).len() == 1000).await;
     let early = member.offsets(0).len();
-    assert!(early < 1000, "the command came before the records");
+    assert!(early < 1000, "the command arrived before the records");
     member.source.command(SourceCommand::Pause(Paused { everything: true, partitions: vec![] }));
     member.source.command(SourceCommand::Pause(Paused::default()));
     member.until(|it| it.offsets(0).len() == 1000).await;
@@ -299,7 +298,7 @@ async fn the_commit_of_a_start_is_retried_until_it_succeeds() {
     let broker = Broker::with_partitions(1);
     broker.produce_numbers(1, 0..5);
     let config = SourceConfig { start: Start::Latest, ..broker.config() };
-    // Not an error after which the group is joined anew, and the start committed anew.
+    // These errors do not make the member rejoin the group and commit the start again.
     let failing = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS; 3];
     broker.0.request_errors(RDKafkaApiKey::OffsetCommit, &failing);
     let mut member = Member::start(&config);
@@ -332,7 +331,7 @@ async fn invariant_9_the_poll_loop_is_not_blocked_while_nobody_listens() {
         std::thread::yield_now();
     }
     assert!(beats > 4, "it takes turns all the time: {beats}");
-    // The group of these tests removes a member that is silent for so long.
+    // The group of these tests removes a member that is silent for this long.
     assert!(gap < Duration::from_secs(6), "blocked for {gap:?}");
     member.until(|it| it.read.len() == 20_000).await;
     assert_eq!(member.offsets(0), (0..20_000).collect::<Vec<_>>());

@@ -1,9 +1,10 @@
-//! The headers of a dead letter: the original ones, then what happened, twice.
+//! The headers of a dead letter: the original ones, followed by two sets that say what happened.
 //!
-//! First under the names of Kafka Connect's dead letters, which existing tools read:
-//! `__connect.errors.topic`, `.partition`, `.offset`, `.exception.class.name` (`pinpoint_sidecar.` and
-//! the reason) and `.exception.message`. Then under our own: `pinpoint_sidecar.topic`, `.partition`, `.offset`,
-//! `.reason`, `.message` and, if one event of several was refused, `.event_id`. All values are text.
+//! The first set uses the names of Kafka Connect's dead letters, which existing tools read:
+//! `__connect.errors.topic`, `.partition`, `.offset`, `.exception.class.name` (`pinpoint_sidecar.` and the
+//! reason) and `.exception.message`. The second uses our own: `pinpoint_sidecar.topic`, `.partition`,
+//! `.offset`, `.reason`, `.message` and, if one event of several was refused, `.event_id`. All values are
+//! text.
 
 use rdkafka::message::{Header, OwnedHeaders};
 

@@ -30,7 +30,7 @@ impl Bench {
         Self::giving_up_after("15000")
     }
 
-    /// One whose dead letters come back after so many milliseconds.
+    /// A writer whose dead letters fail after this many milliseconds.
     fn giving_up_after(milliseconds: &str) -> Self {
         let cluster = MockCluster::new(1).unwrap();
         let reached = Cluster { brokers: cluster.bootstrap_servers(), ..Cluster::default() };
@@ -152,7 +152,8 @@ async fn a_refused_producer_reports_its_dead_letters_as_refused_until_it_is_allo
     };
     timeout(DEADLINE, written).await.unwrap();
     let code = Code("cluster_authorization_failed");
-    // The first one that is purged comes too early for the reason, and the last one after a replacement is written.
+    // The first purged record comes too early to have the reason, and the last one after a replacement is
+    // written.
     let refused = outcomes.iter().filter(|outcome| **outcome == WriteOutcome::Refused(code)).count();
     assert!(refused >= 3 && refused + 2 >= outcomes.len(), "{outcomes:?}");
 }

@@ -1,4 +1,4 @@
-//! A batch of the table: what a few polls return.
+//! A batch of the table's records, which a few polls return.
 
 use std::time::Duration;
 
@@ -12,24 +12,24 @@ use rdkafka::{
 use super::progress::Progress;
 use crate::core::session_table::Entry;
 
-/// Entries of a batch, and their bytes, roughly.
+/// The limits of a batch: entries, and roughly their bytes.
 const LIMITS: (usize, usize) = (1000, 256 * 1024);
 
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) entries: Vec<Entry>,
-    /// How many records are no entries.
+    /// How many records are not entries.
     pub(super) ignored: u64,
-    /// The log has begun anew.
+    /// Whether the log has begun anew.
     pub(super) is_anew: bool,
-    /// A broker has sent a record, or the end of a partition.
+    /// Whether a broker has sent a record, or the end of a partition.
     pub(super) has_read: bool,
     /// The error that ended the batch.
     pub(super) error: Option<KafkaError>,
 }
 
 impl Batch {
-    /// Reads what is there, up to a batch; waits for the first record.
+    /// Reads what is available, up to one batch; waits for the first record.
     pub(super) fn read<C: ConsumerContext>(
         consumer: &BaseConsumer<C>,
         progress: &mut Progress,

@@ -8,7 +8,7 @@ use crate::{
     edge::kafka::{admin::Admin, cluster::Cluster, codes},
 };
 
-/// How long to wait before the next attempt: somebody may have granted the right meanwhile.
+/// How long to wait before the next attempt. Somebody may grant the right meanwhile.
 const PAUSE: Duration = Duration::from_secs(5);
 
 pub(super) struct TopicCreation {
@@ -16,7 +16,7 @@ pub(super) struct TopicCreation {
     cluster: Cluster,
     max_age: Duration,
     not_before: Option<Instant>,
-    /// Why the last attempt failed, which is logged once.
+    /// Why the last attempt failed, so that each reason is logged once.
     logged: Option<Code>,
 }
 
@@ -34,10 +34,10 @@ impl TopicCreation {
         self.not_before = Some(now + PAUSE);
         let created = self.create();
         match created {
-            Ok(()) => tracing::info!(topic = self.topic, "sessions' table is created"),
+            Ok(()) => tracing::info!(topic = self.topic, "session table is created"),
             Err(code) if self.logged != Some(code) => tracing::warn!(
                 topic = self.topic, %code,
-                "sessions' table does not exist and cannot be created; create it, or allow the service to"
+                "session table does not exist and cannot be created; create it, or allow the service to"
             ),
             Err(_) => {}
         }

@@ -10,9 +10,9 @@ pub(super) struct Progress(BTreeMap<i32, PartitionProgress>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct PartitionProgress {
-    /// Where the log began when the first reading did.
+    /// Where the log began at the start of the first reading.
     start: i64,
-    /// Where the log ended then.
+    /// Where the log ended at the start of the first reading.
     end: i64,
     /// The offset to read next.
     next: i64,
@@ -27,18 +27,18 @@ impl Progress {
         Self(logs.into_iter().map(progress).collect())
     }
 
-    /// Adds the partitions that are new, and returns them. Their records were written after the start.
+    /// Adds the new partitions, and returns them. Their records were written after the start.
     pub(super) fn add(&mut self, partitions: &[i32]) -> Vec<i32> {
         let new: Vec<_> = partitions.iter().filter(|id| !self.0.contains_key(id)).copied().collect();
         self.0.extend(new.iter().map(|id| (*id, PartitionProgress::default())));
         new
     }
 
-    /// Notes that the record at `offset` was read. Returns whether its log has begun anew, because the topic was
-    /// deleted and created again.
+    /// Records that the record at `offset` was read. Returns whether its log has begun anew, because the
+    /// topic was deleted and created again.
     pub(super) fn read(&mut self, partition: i32, offset: i64) -> bool {
         let Some(progress) = self.0.get_mut(&partition) else { return false };
-        // A new log begins at 0, but an offset may also come twice.
+        // A new log begins at 0, but an offset may also be delivered twice.
         let anew = offset == 0 && progress.next > 1;
         if anew {
             self.begin_anew();
@@ -49,7 +49,7 @@ impl Progress {
         anew
     }
 
-    /// The topic is gone, and the next record is from another one.
+    /// Notes that the topic is gone, so that the next record is from another one.
     pub(super) fn begin_anew(&mut self) {
         self.0.values_mut().for_each(|progress| *progress = PartitionProgress::default());
     }
@@ -59,7 +59,7 @@ impl Progress {
         self.0.iter().map(|(id, progress)| (*id, progress.next))
     }
 
-    /// There is nothing more to read of a partition for now.
+    /// Notes that a partition has nothing more to read for now.
     pub(super) fn reach_end(&mut self, partition: i32) {
         if let Some(progress) = self.0.get_mut(&partition) {
             progress.next = progress.next.max(progress.end);
@@ -74,7 +74,7 @@ impl Progress {
         })
     }
 
-    /// Whether every record is read that was there at the start.
+    /// Whether every record that was there at the start is read.
     pub(super) fn is_loaded(&self) -> bool {
         self.0.values().all(|progress| progress.next >= progress.end)
     }
@@ -115,7 +115,7 @@ mod tests {
     fn a_log_that_begins_anew_is_reported_once_for_all_partitions() {
         let mut progress = Progress::begin([(0, 10..20), (1, 0..9)]);
         assert!(![(0, 10), (0, 11), (1, 8)].into_iter().any(|(id, offset)| progress.read(id, offset)));
-        assert!(!progress.read(1, 8), "librdkafka has given one twice");
+        assert!(!progress.read(1, 8), "librdkafka delivered one twice");
         assert!(progress.read(1, 0));
         assert!(!progress.read(0, 0) && !progress.read(1, 3));
         assert_eq!(progress.positions().collect::<Vec<_>>(), [(0, 1), (1, 4)]);

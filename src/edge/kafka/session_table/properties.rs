@@ -13,13 +13,14 @@ pub(super) fn producer(cluster: &Cluster) -> ClientConfig {
         &[
             // The events of a record wait for its entries, and the entries of other records follow soon.
             ("linger.ms", "5"),
-            // Java's clients choose a key's partition so, and whatever else writes to the table must agree.
+            // Java clients choose a key's partition this way, and whatever else writes to the table must
+            // agree.
             ("partitioner", "murmur2_random"),
         ],
     )
 }
 
-/// librdkafka wants a group even if none is joined.
+/// librdkafka needs a group even if none is joined.
 pub(super) fn consumer(cluster: &Cluster, group: &str) -> ClientConfig {
     let owned = [
         ("group.id", group),

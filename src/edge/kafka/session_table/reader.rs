@@ -1,7 +1,7 @@
 //! The reader: a thread that reads the table to the end that it has at the start, and then follows it.
 //!
-//! It waits for the runner if the runner is slower, so that little is read ahead. It reports `Loaded` once, after
-//! every entry that was there at the start; or it reports `Failed`, and nothing after that.
+//! It waits for the runner if the runner is slower, so that little is read ahead. It reports `Loaded` once,
+//! after every entry that was there at the start; or it reports `Failed`, and nothing after that.
 
 use std::{
     collections::BTreeMap,
@@ -44,14 +44,14 @@ const IDLE: Duration = Duration::from_millis(100);
 const PROGRESS: Duration = Duration::from_secs(1);
 /// How often to look for new partitions when all is well.
 const CALM: Duration = Duration::from_secs(10);
-/// How often to look when something is wrong or missing.
+/// How often to look for new partitions when something is wrong or missing.
 const WORRIED: Duration = Duration::from_secs(1);
 /// The first reading took too long.
 const TIMED_OUT: Code = Code("table_load_timeout");
 /// The topic does not exist and could not be created.
 const MISSING: Code = Code("table_topic_missing");
 
-/// Nobody listens any more, or the reading has failed.
+/// The receiver is gone, or the reading has failed.
 struct Over;
 
 pub(super) struct Reader {
@@ -68,7 +68,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Starts the thread. It ends when nobody listens to `events` any more.
+    /// Starts the thread. It ends when the receiver of `events` is gone.
     pub(super) fn start(
         config: &TableConfig,
         client: &ClientConfig,
@@ -91,7 +91,7 @@ impl Reader {
     }
 
     fn run(mut self) {
-        // However it ends, there is nobody to tell or all was told.
+        // Whatever the reason, the receiver is gone or has received the final event.
         let _over = self.load().and_then(|()| self.follow());
     }
 
@@ -114,7 +114,7 @@ impl Reader {
         self.report(TableEvent::Loaded)
     }
 
-    /// Reads the records that are written from then on.
+    /// Reads the records that are written after that.
     fn follow(&mut self) -> Result<(), Over> {
         loop {
             self.read(IDLE)?;
@@ -125,7 +125,7 @@ impl Reader {
         }
     }
 
-    /// Looks where the logs end, and begins to read them. Returns whether that was possible.
+    /// Finds the ends of the logs, and begins to read them. Returns whether that was possible.
     fn begin(&mut self) -> Result<bool, Over> {
         let begun = self.partitions().and_then(|partitions| {
             let logs = self.logs(&partitions)?;
@@ -190,7 +190,7 @@ impl Reader {
         }
     }
 
-    /// The numbers of the topic's partitions; none if it does not exist.
+    /// The numbers of the topic's partitions; empty if the topic does not exist.
     fn partitions(&self) -> KafkaResult<Vec<i32>> {
         match Lookups::new(&self.consumer, TIMEOUT).topic(&self.topic)? {
             TopicState::Exists { partitions, error: None } => Ok(partitions),
@@ -229,24 +229,24 @@ impl Reader {
         batch.error.map_or(Ok(()), |error| self.judge(&error))
     }
 
-    /// Acts on an error of librdkafka's: reports what it retries, and fails if it gives up.
+    /// Handles an error of librdkafka: reports an error that librdkafka retries, and fails if it gives up.
     fn judge(&mut self, error: &KafkaError) -> Result<(), Over> {
         if let KafkaError::MessageConsumptionFatal(code) = error {
             return self.fail(codes::named(*code));
         }
         let code = codes::code(error);
         match error.rdkafka_error_code() {
-            // Codes above 0 are a broker's own, about the records that were to be fetched.
+            // Codes above 0 are a broker's own, about the records that were requested.
             Some(error) if error as i32 > 0 => self.connection.trouble(Affected::Fetches, code),
             Some(error) if self.connection.note(error) => {}
-            _ => tracing::debug!(%code, "an error while reading the sessions' table"),
+            _ => tracing::debug!(%code, "an error while reading the session table"),
         }
-        // The next look shows whether all is well again.
+        // The next look at the topic shows whether all is well again.
         self.look_at = self.look_at.min(now() + WORRIED);
         self.report_connection()
     }
 
-    /// Waits, and takes in what librdkafka reports meanwhile.
+    /// Waits, and meanwhile takes in what librdkafka reports.
     fn pause(&mut self, pause: Duration) -> Result<(), Over> {
         let until = now() + pause;
         while now() < until {
@@ -256,7 +256,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Ends the first reading if it takes too long, or if nobody listens any more.
+    /// Ends the first reading if it takes too long, or if the receiver is gone.
     fn keep_deadline(&mut self) -> Result<(), Over> {
         if self.events.is_closed() {
             return Err(Over);
@@ -286,7 +286,7 @@ impl Reader {
         self.report(TableEvent::Loading { read, of })
     }
 
-    /// Waits if the runner is slower.
+    /// Reports an event. Waits if the runner is slower.
     fn report(&mut self, event: TableEvent) -> Result<(), Over> {
         self.events.blocking_send(event).map_err(|_| Over)
     }

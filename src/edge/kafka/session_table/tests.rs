@@ -1,4 +1,4 @@
-//! The table against librdkafka's mock cluster: a broker inside the process, which makes no topics and
+//! The table against librdkafka's mock cluster: a broker inside the process, which creates no topics and
 //! compacts nothing.
 
 use rdkafka::{
@@ -22,7 +22,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// A table whose topic has so many partitions and holds these records, or is yet to be made.
+    /// A table whose topic has this many partitions and holds these records, or does not exist yet.
     fn new(partitions: i32, records: &[(&str, Option<&[u8]>)]) -> Self {
         Self::with_timeout(partitions, records, DEADLINE)
     }
@@ -41,7 +41,7 @@ impl Bench {
         timeout(DEADLINE, self.table.next()).await.unwrap()
     }
 
-    /// What comes until it is loaded: the entries, how many were ignored, and the last progress.
+    /// Takes all events until the table is loaded: the entries, how many were ignored, and the last progress.
     async fn load(&mut self) -> (Vec<String>, u64, (u64, u64)) {
         let (mut entries, mut ignored, mut progress) = (Vec::new(), 0, (0, 0));
         loop {
@@ -169,7 +169,7 @@ async fn a_table_that_may_not_be_read_is_trouble_until_it_is_read_again() {
     let trouble = Code("topic_authorization_failed");
     while !matches!(bench.next().await, TableEvent::Connection(Some(code)) if code == trouble) {}
     produce(&bench.cluster, &[("b", Some(b"2"))]);
-    // That the broker answers other questions meanwhile changes nothing.
+    // The broker's answers to other questions meanwhile change nothing.
     let mut last = Some(trouble);
     while let Ok(event) = timeout(Duration::from_secs(3), bench.table.next()).await {
         last = if let TableEvent::Connection(code) = event { code } else { last };

@@ -1,30 +1,32 @@
-//! The configuration of the table's topic, and the faults of a topic that is configured otherwise.
+//! The configuration of the table's topic, and the faults of a topic that is configured differently.
 
 use std::{collections::BTreeMap, time::Duration};
 
-/// How many partitions it is created with. Every replica reads them all, so the number is independent of the
-/// topics that are read. Six spread evenly over one, two, three or six brokers, and a sixth is compacted at a time.
+/// How many partitions the topic is created with. Every replica reads them all, so the number is independent
+/// of the topics that are read. Six partitions spread evenly over one, two, three or six brokers, and one
+/// sixth is compacted at a time.
 pub const PARTITIONS: i32 = 6;
 
-/// How much longer than its session an entry is kept: clocks differ, and retention deletes whole segments.
+/// How much longer than its session an entry is kept, because clocks differ, and retention deletes whole
+/// segments.
 const MARGIN: Duration = Duration::from_hours(1);
 
 /// When a segment is closed. An open segment is neither compacted nor deleted, and every replica that starts
 /// reads it.
 const SEGMENT: Duration = Duration::from_hours(1);
 
-/// What is wrong with a topic.
+/// A fault of the topic's configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It keeps every version of an entry.
+    /// The topic keeps every version of an entry.
     NotCompacted,
-    /// It keeps the last version of every entry for ever.
+    /// The topic keeps the last version of every entry for ever.
     NeverDeletes,
-    /// It forgets sessions that are still remembered.
+    /// The topic forgets sessions that are still remembered.
     Forgets,
 }
 
-/// The settings that it is created with, for sessions that are remembered for `max_age`.
+/// The settings with which the topic is created, for sessions that are remembered for `max_age`.
 #[must_use]
 pub fn settings(max_age: Duration) -> [(&'static str, String); 4] {
     let milliseconds = |span: Duration| span.as_millis().to_string();
@@ -32,7 +34,7 @@ pub fn settings(max_age: Duration) -> [(&'static str, String); 4] {
         ("cleanup.policy", "compact,delete".to_owned()),
         ("retention.ms", milliseconds(max_age + MARGIN)),
         ("segment.ms", milliseconds(SEGMENT)),
-        // Compacts when a tenth of it is old, because every start reads the whole topic.
+        // Compacts when a tenth of the log is old, because every start reads the whole topic.
         ("min.cleanable.dirty.ratio", "0.1".to_owned()),
     ]
 }
@@ -43,7 +45,7 @@ pub fn faults(settings: &BTreeMap<String, String>, max_age: Duration) -> Vec<Fau
     let policy = settings.get("cleanup.policy").map_or("", String::as_str);
     let has = |wanted: &str| policy.split(',').any(|one| one.trim() == wanted);
     let retention = settings.get("retention.ms").and_then(|text| text.parse::<i64>().ok()).unwrap_or(-1);
-    // A negative retention is for ever.
+    // A negative retention means for ever.
     let forgets = u128::try_from(retention).is_ok_and(|retention| retention < max_age.as_millis());
     let faults = [
         (!has("compact"), Fault::NotCompacted),

@@ -1,4 +1,4 @@
-//! Addresses that their channel can reach, by their form.
+//! Tests by its form whether a channel can reach an address, and corrects it if possible.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::core::{destination::FieldCounts, event::Endpoint};
 /// The longest e-mail address (RFC 5321), in bytes.
 const LONGEST_EMAIL: usize = 254;
 
-/// Whether the endpoint's address may go out as it is.
+/// Whether the endpoint's address can be sent unchanged.
 pub(super) fn is_reachable(endpoint: &Endpoint) -> bool {
     match reachable(endpoint) {
         None => endpoint.address.is_none(),
@@ -59,7 +59,7 @@ fn e164(text: &str) -> Option<Cow<'_, str>> {
     let is_written_between = |c: char| matches!(c, ' ' | '-' | '.' | '(' | ')' | '/');
     let digits = text.strip_prefix('+')?;
     let number = if digits.contains(is_written_between) {
-        // Seventeen characters are too many, whatever follows.
+        // Seventeen characters are already too many, whatever follows.
         text.chars().filter(|c| !is_written_between(*c)).take(17).collect()
     } else {
         Cow::Borrowed(text)

@@ -1,8 +1,8 @@
 //! The body of a `PutEvents` request: `{"BatchItem": {endpoint id: {"Endpoint", "Events": {event id: …}}}}`.
 //!
-//! Written straight into bytes: the SDK's own input types cost as much as all the rest of this program, and
-//! derived types written by `serde_json` take twice as long. A test compares the result with the SDK's. An
-//! empty text is left out, because the service refuses it. Knows nothing of HTTP.
+//! Written straight into bytes: the SDK's own input types cost as much as the rest of this program together,
+//! and derived types written by `serde_json` take twice as long. A test compares the result with the SDK's.
+//! Empty texts are left out, because the service refuses them. Knows nothing of HTTP.
 
 use jiff::tz::Offset;
 
@@ -19,10 +19,9 @@ use crate::core::{
 /// The bytes of a body that belong to no event.
 pub(super) const ENVELOPE: usize = r#"{"BatchItem":{}}"#.len();
 
-/// A guess at what one event takes, so that a body rarely outgrows its first allocation.
+/// The estimated size of one event, so that a body rarely outgrows its first allocation.
 const USUAL_EVENT: usize = 640;
 
-/// The body of `request`.
 pub(super) fn write(request: &Request) -> Vec<u8> {
     let events: usize = request.endpoints.iter().map(|batch| batch.events.len()).sum();
     let mut body = Vec::with_capacity(ENVELOPE + events * USUAL_EVENT);
@@ -37,8 +36,9 @@ pub(super) fn write(request: &Request) -> Vec<u8> {
     body
 }
 
-/// How many bytes `delivery` takes of a body, with its commas and its endpoint, which takes `endpoint_bytes`.
-/// Events that share an endpoint are each counted with it, so that the sum holds for any of them.
+/// How many bytes `delivery` adds to a body, including its commas and its endpoint, which takes
+/// `endpoint_bytes`. Events that share an endpoint are each counted with it, so that the sum is an upper
+/// bound for any combination of them.
 pub(super) fn measure(delivery: &Delivery, endpoint_bytes: usize) -> usize {
     let mut length = Length::default();
     // The braces around the one item stand for the two commas, after the endpoint and after the event.
@@ -55,7 +55,7 @@ pub(super) fn endpoint_bytes(snapshot: &Endpoint) -> usize {
     length.len()
 }
 
-/// How many bytes an endpoint takes at least because of an attribute.
+/// The least number of bytes that an attribute adds to an endpoint.
 pub(super) fn attribute_bytes(key: &str, values: &[Box<str>]) -> usize {
     let mut length = Length::default();
     Object::write(&mut length, |fields| fields.texts(Key::Any(key), values));
@@ -138,7 +138,7 @@ fn app_event<S: Sink>(fields: &mut Object<'_, S>, event: &AppEvent) {
     });
     fields.text("EventType", event.event_type.name());
     fields.object_if_any("Metrics", |metrics| {
-        // JSON has no others.
+        // JSON has no other numbers.
         for (key, value) in event.metrics.iter().filter(|(_, value)| value.is_finite()) {
             metrics.formatted(Key::of(key), format_args!("{value:?}"));
         }
@@ -161,13 +161,13 @@ fn session<S: Sink>(fields: &mut Object<'_, S>, session: &Session) {
 }
 
 /// Writes a time as `2026-11-22T10:00:00.000Z`, the only form that the service takes. A time before the year
-/// 0 or after 9999 has no such form and becomes the first or the last that has one.
+/// 0 or after 9999 cannot be written like this and becomes the first or the last one that can.
 fn timestamp<S: Sink>(fields: &mut Object<'_, S>, key: &'static str, at: Timestamp) {
     const YEAR_0: i64 = -62_167_219_200_000;
     let at = jiff::Timestamp::from_millisecond(at.0.max(YEAR_0)).unwrap_or(jiff::Timestamp::MAX);
     let at = Offset::UTC.to_datetime(at);
     let mut text = *b"0000-00-00T00:00:00.000Z";
-    // Digit by digit: the library's formatter takes longer than all the rest of an event.
+    // Digit by digit, because the library's formatter takes longer than the rest of an event.
     digits(&mut text[0..4], at.year());
     digits(&mut text[5..7], at.month().into());
     digits(&mut text[8..10], at.day().into());
@@ -178,7 +178,7 @@ fn timestamp<S: Sink>(fields: &mut Object<'_, S>, key: &'static str, at: Timesta
     fields.text(key, str::from_utf8(&text).unwrap_or_default());
 }
 
-/// Adds a number that is not negative to as many zeros as it has digits, or more.
+/// Adds a non-negative number to a text of zeros that has at least as many digits.
 fn digits(zeros: &mut [u8], mut number: i16) {
     for zero in zeros.iter_mut().rev() {
         *zero += u8::try_from(number % 10).unwrap_or_default();

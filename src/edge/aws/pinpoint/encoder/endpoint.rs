@@ -1,4 +1,4 @@
-//! What `PutEvents` takes of an endpoint, and how newer statements about it are merged into a snapshot.
+//! What `PutEvents` takes of an endpoint, and how newer values are merged into a snapshot.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -17,11 +17,11 @@ use crate::core::{
 
 type Attributes = BTreeMap<Box<str>, Vec<Box<str>>>;
 
-/// Cuts the texts that are too long, leaves out values that the service refuses, and makes the endpoint as
-/// small as it must be; returns how many bytes it takes.
+/// Cuts texts that are too long, leaves out values that the service refuses, and makes the endpoint as small
+/// as it must be. Returns how many bytes it takes.
 ///
 /// # Errors
-/// If no endpoint may have the user's id.
+/// If the service refuses the user's id.
 pub(super) fn fit(endpoint: &mut Arc<Endpoint>, counts: &mut FieldCounts) -> Result<usize, Refusal> {
     if endpoint.user_id.as_deref().is_some_and(|id| !is_user_id(id)) {
         let message =
@@ -34,7 +34,7 @@ pub(super) fn fit(endpoint: &mut Arc<Endpoint>, counts: &mut FieldCounts) -> Res
     Ok(shrink(endpoint, counts))
 }
 
-/// Adds the fields that `newer` states to the snapshot, and returns the bytes that it then takes. A snapshot
+/// Adds the fields that `newer` states to the snapshot, and returns how many bytes it then takes. A snapshot
 /// that has become too large is replaced by `newer`.
 pub(super) fn merge(snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
     update(Arc::make_mut(snapshot), newer);
@@ -76,7 +76,7 @@ fn is_place(place: &Location) -> bool {
         && has_coordinates == limits::coordinates(place).is_some()
 }
 
-/// Whether it is a code of ISO 3166-1 by its form.
+/// Whether the text has the form of an ISO 3166-1 code.
 fn is_country(text: &str) -> bool {
     matches!(text.len(), 2 | 3) && text.bytes().all(|byte| byte.is_ascii_uppercase())
 }
@@ -116,7 +116,7 @@ fn mend_place(place: &mut Location, counts: &mut FieldCounts) {
     limits::cut(&LOCATION, place.texts_mut(), counts);
 }
 
-/// Leaves attributes out until the endpoint is small enough, those of the endpoint before those of the user
+/// Leaves out attributes until the endpoint is small enough: those of the endpoint before those of the user,
 /// and the last by name first. The other fields together are always small enough.
 fn shrink(endpoint: &mut Arc<Endpoint>, counts: &mut FieldCounts) -> usize {
     let mut bytes = body::endpoint_bytes(endpoint);
@@ -151,7 +151,7 @@ fn update(snapshot: &mut Endpoint, newer: &Endpoint) {
             .for_each(|(text, newer)| update_text(text, newer));
     }
     if newer.location.is_some() {
-        // A place is one fact: a new city beside the old coordinates would be nowhere.
+        // A location is one fact: a new city with the old coordinates would be nowhere.
         snapshot.location.clone_from(&newer.location);
     }
 }

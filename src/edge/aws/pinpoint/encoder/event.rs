@@ -8,7 +8,7 @@ use crate::core::{
     event::{AppEvent, Session},
 };
 
-/// Cuts the texts that are too long, and leaves out attributes and metrics that the service refuses.
+/// Cuts texts that are too long, and leaves out attributes and metrics that the service refuses.
 pub(super) fn fit(event: &mut Arc<AppEvent>, counts: &mut FieldCounts) {
     if !is_allowed(event) {
         mend(Arc::make_mut(event), counts);
@@ -24,8 +24,8 @@ fn is_allowed(event: &AppEvent) -> bool {
         && event.app.as_ref().is_none_or(|app| limits::allow(&APP, app.texts()))
 }
 
-/// Whether the service can hold the session's duration: 32 bits of milliseconds are 24.8 days. It takes the
-/// end only together with the duration.
+/// Whether the session's duration fits the service's 32 bits of milliseconds, which are 24.8 days. The
+/// service takes the end only together with the duration.
 fn has_short_duration(session: &Session) -> bool {
     session.stop.is_none_or(|(_, duration)| i32::try_from(duration).is_ok())
 }

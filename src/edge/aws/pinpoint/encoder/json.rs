@@ -1,16 +1,16 @@
-//! JSON text, written straight into bytes or only counted.
+//! Writes JSON text straight into bytes, or only counts it.
 //!
-//! Knows nothing of the contents. The same code writes and counts, so a counted length is always the written
-//! length.
+//! Knows nothing of the contents. The same code writes and counts, so a counted length always equals the
+//! written length.
 
 use std::{
     borrow::Cow,
     fmt::{self, Write},
 };
 
-/// Where JSON text goes.
+/// The output for JSON text.
 pub(super) trait Sink {
-    /// Takes `text` as it is.
+    /// Takes `text` unchanged.
     fn raw(&mut self, text: &str);
 
     /// Takes `text`, and escapes what JSON forbids within a string.
@@ -19,7 +19,7 @@ pub(super) trait Sink {
     /// How many bytes it has taken.
     fn len(&self) -> usize;
 
-    /// Gives up all but the first `len` bytes.
+    /// Discards all but the first `len` bytes.
     fn truncate(&mut self, len: usize);
 }
 
@@ -79,7 +79,7 @@ impl Sink for Length {
 /// The key of a value within an object.
 #[derive(Clone, Copy)]
 pub(super) enum Key<'a> {
-    /// A name from the code, with nothing to escape. Most keys are names, and checking them each time would
+    /// A name from the code, which needs no escaping. Most keys are names, and checking them each time would
     /// take as long as the values.
     Name(&'static str),
     /// Any text.
@@ -87,8 +87,8 @@ pub(super) enum Key<'a> {
 }
 
 impl<'a> Key<'a> {
-    /// A borrowed key is a name from the code, an owned one any text.
-    #[expect(clippy::ptr_arg, reason = "the variant tells where the key is from")]
+    /// A borrowed key is a name from the code; an owned one is any text.
+    #[expect(clippy::ptr_arg, reason = "the variant shows where the key comes from")]
     pub(super) fn of(key: &'a Cow<'static, str>) -> Self {
         match key {
             Cow::Borrowed(name) => (*name).into(),
@@ -99,7 +99,7 @@ impl<'a> Key<'a> {
 
 impl From<&'static str> for Key<'_> {
     fn from(name: &'static str) -> Self {
-        debug_assert!(is_plain(name.as_bytes()), "a name that is to be escaped");
+        debug_assert!(is_plain(name.as_bytes()), "a name that needs escaping");
         Self::Name(name)
     }
 }
@@ -111,20 +111,20 @@ pub(super) struct Object<'a, S> {
 }
 
 impl<S: Sink> Object<'_, S> {
-    /// Writes an object: `fields` writes what is in it.
+    /// Writes an object, whose members `fields` writes.
     pub(super) fn write(sink: &mut S, fields: impl FnOnce(&mut Object<'_, S>)) {
         sink.raw("{");
         fields(&mut Object { sink, is_empty: true });
         sink.raw("}");
     }
 
-    /// Writes an object into this one.
+    /// Writes an object as a member of this one.
     pub(super) fn object<'k>(&mut self, key: impl Into<Key<'k>>, fields: impl FnOnce(&mut Object<'_, S>)) {
         self.key(key.into());
         Object::write(self.sink, fields);
     }
 
-    /// Writes an object into this one, unless it is empty.
+    /// Writes an object as a member of this one, unless it is empty.
     pub(super) fn object_if_any<'k>(
         &mut self,
         key: impl Into<Key<'k>>,
@@ -169,10 +169,10 @@ impl<S: Sink> Object<'_, S> {
         }
     }
 
-    /// Writes a value whose format is JSON, such as a finite number.
+    /// Writes a value that is formatted as JSON, such as a finite number.
     pub(super) fn formatted<'k>(&mut self, key: impl Into<Key<'k>>, value: fmt::Arguments<'_>) {
         self.key(key.into());
-        // A sink takes everything: there is no error.
+        // A sink takes everything, so there is no error.
         let _ = Raw(self.sink).write_fmt(value);
     }
 
@@ -193,7 +193,7 @@ impl<S: Sink> Object<'_, S> {
     }
 }
 
-/// Lets `write!` write into a sink.
+/// Allows `write!` to write into a sink.
 struct Raw<'a, S>(&'a mut S);
 
 impl<S: Sink> Write for Raw<'_, S> {
@@ -203,14 +203,14 @@ impl<S: Sink> Write for Raw<'_, S> {
     }
 }
 
-/// Whether nothing must be escaped, as in nearly every text. It reads all bytes without a branch, so the
+/// Whether nothing must be escaped, as in nearly every text. Reads all bytes without a branch, so that the
 /// compiler checks sixteen of them with a few instructions.
 #[expect(clippy::needless_bitwise_bool, reason = "a lazy operator is a branch, and takes half as long again")]
 fn is_plain(text: &[u8]) -> bool {
     text.iter().fold(true, |is_plain, byte| is_plain & (*byte >= 32) & (*byte != b'"') & (*byte != b'\\'))
 }
 
-/// What stands for a byte that JSON forbids within a string (RFC 8259, section 7).
+/// The escape of a byte that JSON forbids within a string (RFC 8259, section 7).
 const fn escape(byte: u8) -> Option<&'static str> {
     const CONTROL: [&str; 32] = [
         "\\u0000", "\\u0001", "\\u0002", "\\u0003", "\\u0004", "\\u0005", "\\u0006", "\\u0007", "\\b", "\\t",

@@ -1,20 +1,20 @@
-//! The limits of `PutEvents`, and the names under which values are counted that were cut or left out.
+//! The limits of `PutEvents`, and the names under which values that were cut or left out are counted.
 
 use crate::core::{
     destination::FieldCounts,
     event::{Location, Text},
 };
 
-/// The most events of a request.
+/// The most events in a request.
 pub(super) const EVENTS: usize = 100;
 
-/// The most bytes of a request's body.
+/// The most bytes in a request's body.
 pub(super) const BYTES: usize = 4_000_000;
 
-/// The most bytes of an endpoint.
+/// The most bytes in an endpoint.
 pub(super) const ENDPOINT_BYTES: usize = 15_000;
 
-/// The most attributes and metrics of an event together.
+/// The most attributes and metrics of an event, counted together.
 pub(super) const KEYS: usize = 40;
 
 /// The most values of an attribute of an endpoint or a user.
@@ -33,14 +33,14 @@ pub(super) const METRICS: &str = "Event.Metrics";
 
 pub(super) const ATTRIBUTES: Limit = Limit::new("Endpoint.Attributes", 100);
 pub(super) const USER_ATTRIBUTES: Limit = Limit::new("Endpoint.User.UserAttributes", 100);
-/// The service drops an event with a longer value, and does not say so.
+/// The service silently drops an event with a longer value.
 pub(super) const EVENT_ATTRIBUTES: Limit = Limit::new("Event.Attributes", 200);
 
-/// In the order of [`App::texts`](crate::core::event::App::texts).
+/// The limits in the order of [`App::texts`](crate::core::event::App::texts).
 pub(super) const APP: [Limit; 3] = [Limit::new("Event.App", 100); 3];
 
-/// In the order of [`Demographic::texts`](crate::core::event::Demographic::texts). `PutEvents` states no
-/// limit of `Locale` and `Timezone`: 100 is longer than any real one.
+/// The limits in the order of [`Demographic::texts`](crate::core::event::Demographic::texts). `PutEvents`
+/// states no limit for `Locale` and `Timezone`: 100 is longer than any real one.
 pub(super) const DEMOGRAPHIC: [Limit; 8] = [
     Limit::new("Endpoint.Demographic.AppVersion", 50),
     Limit::new("Endpoint.Demographic.Locale", 100),
@@ -52,7 +52,7 @@ pub(super) const DEMOGRAPHIC: [Limit; 8] = [
     Limit::new("Endpoint.Demographic.Timezone", 100),
 ];
 
-/// In the order of [`Location::texts`].
+/// The limits in the order of [`Location::texts`].
 pub(super) const LOCATION: [Limit; 4] = [
     Limit::new("Endpoint.Location.City", 75),
     Limit::new(COUNTRY, 3),
@@ -83,11 +83,10 @@ pub(super) const FIELDS: [&str; 19] = [
     APP[0].name,
 ];
 
-/// How long a text of a field may be.
+/// How long the text of a field may be.
 #[derive(Clone, Copy)]
 pub(super) struct Limit {
     pub(super) name: &'static str,
-    /// In characters.
     longest: usize,
 }
 
@@ -104,7 +103,7 @@ impl Limit {
     /// Cuts a text that is too long, between two characters.
     pub(super) fn cut<T: AsRef<str> + for<'t> From<&'t str>>(self, text: &mut T, counts: &mut FieldCounts) {
         let whole = text.as_ref();
-        // Most texts have fewer bytes than characters are allowed.
+        // Most texts have fewer bytes than the limit has characters.
         if whole.len() > self.longest
             && let Some((end, _)) = whole.char_indices().nth(self.longest)
         {
@@ -114,12 +113,12 @@ impl Limit {
     }
 }
 
-/// Whether each text is within the limit of its place.
+/// Whether each text is within the limit at the same index.
 pub(super) fn allow<const N: usize>(limits: &[Limit; N], texts: [&Text; N]) -> bool {
     limits.iter().zip(texts).all(|(limit, text)| text.as_deref().is_none_or(|text| limit.allows(text)))
 }
 
-/// Cuts each text to the limit of its place.
+/// Cuts each text to the limit at the same index.
 pub(super) fn cut<const N: usize>(limits: &[Limit; N], texts: [&mut Text; N], counts: &mut FieldCounts) {
     for (limit, text) in limits.iter().zip(texts) {
         if let Some(text) = text {
@@ -134,7 +133,7 @@ pub(super) fn is_within(text: &str, most: usize) -> bool {
     text.len() <= most || text.chars().nth(most).is_none()
 }
 
-/// Latitude and longitude, if the place has both and they are on earth.
+/// Latitude and longitude, if the location has both and they are valid.
 pub(super) fn coordinates(place: &Location) -> Option<(f64, f64)> {
     // The ranges do not contain NaN.
     place.latitude.zip(place.longitude).filter(|(latitude, longitude)| {

@@ -1,4 +1,4 @@
-//! What `PutEvents` takes: each limit on both of its sides, and the mapping and the encoder together.
+//! What `PutEvents` takes: both sides of each limit, and the mapping and the encoder together.
 
 use proptest::prelude::*;
 
@@ -32,7 +32,7 @@ fn delivery() -> Delivery {
     }
 }
 
-/// A delivery with changes, fitted, and what was counted.
+/// Changes a delivery and fits it. Returns the result and the counts.
 #[track_caller]
 fn fit(change: impl FnOnce(&mut Endpoint, &mut AppEvent)) -> (Endpoint, AppEvent, String) {
     let mut delivery = delivery();
@@ -48,7 +48,7 @@ fn fit(change: impl FnOnce(&mut Endpoint, &mut AppEvent)) -> (Endpoint, AppEvent
     (Endpoint::clone(&endpoint), AppEvent::clone(&event), counted(&counts))
 }
 
-/// What was counted, as `field: shortened/left out`.
+/// The counts, as `field: shortened/left out`.
 fn counted(counts: &FieldCounts) -> String {
     assert!(counts.shortened.keys().eq(counts.left_out.keys()), "all fields are listed from the start");
     let both = counts.shortened.iter().zip(counts.left_out.values());
@@ -173,7 +173,7 @@ fn a_country_is_a_code() {
     #[track_caller]
     fn check(text: &str, expected: Option<&str>) {
         let (mut endpoint, _, counted) = fit(|endpoint, _| place(endpoint).country = Some(text.into()));
-        assert_eq!(endpoint.location.is_some(), expected.is_some(), "an empty place is left out");
+        assert_eq!(endpoint.location.is_some(), expected.is_some(), "an empty location is left out");
         assert_eq!(place(&mut endpoint).country.as_deref(), expected);
         assert_eq!(counted, if expected.is_none() { "Endpoint.Location.Country: 0/1" } else { "" });
     }

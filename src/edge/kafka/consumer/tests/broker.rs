@@ -85,7 +85,7 @@ impl Broker {
         committed.get(&partition).cloned()
     }
 
-    /// Commits with metadata that may not be UTF-8, as another program could; rdkafka takes only text. Sends an
+    /// Commits metadata that may not be UTF-8, as another program could; rdkafka takes only text. Sends an
     /// `OffsetCommit` of version 2, from a client that is not a member of the group.
     pub(super) fn commit_bytes(&self, partition: i32, position: i64, metadata: &[u8]) {
         let mut request = Vec::new();

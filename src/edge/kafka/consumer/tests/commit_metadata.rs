@@ -1,4 +1,4 @@
-//! The metadata of commits, and what happens when it does not fit.
+//! The metadata of commits, and what happens if it does not fit.
 
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
@@ -54,7 +54,7 @@ async fn metadata_is_committed_and_comes_back_with_the_assignment() {
 }
 
 #[tokio::test]
-async fn metadata_that_is_not_utf_8_is_none() {
+async fn metadata_that_is_not_utf_8_is_ignored() {
     let broker = Broker::with_partitions(1);
     broker.produce_numbers(1, 0..5);
     broker.commit_bytes(0, 2, b"\xff\xfe");

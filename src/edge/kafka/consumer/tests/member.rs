@@ -64,7 +64,7 @@ impl Member {
             }
             SourceEvent::Records(records) => {
                 for record in &records {
-                    assert!(self.owned.contains_key(&record.ownership), "{record:?} is of nobody");
+                    assert!(self.owned.contains_key(&record.ownership), "{record:?} belongs to nobody");
                     assert!(!self.revoking.contains(&record.ownership), "{record:?} is being revoked");
                 }
                 self.read.extend(records);
@@ -94,7 +94,7 @@ impl Member {
         self.read.iter().filter(|record| record.partition == partition).map(|record| record.offset).collect()
     }
 
-    /// A commit of what was read, for each ownership.
+    /// A commit of everything that was read, for each ownership.
     pub(super) fn positions(&self) -> Vec<Commit> {
         let mut positions = BTreeMap::new();
         for record in &self.read {
@@ -104,7 +104,7 @@ impl Member {
         positions.into_iter().map(|(ownership, position)| Commit::at(ownership, position)).collect()
     }
 
-    /// Answers a revocation as if all that was read were settled.
+    /// Answers a revocation as if everything that was read were settled.
     pub(super) fn release(&mut self) {
         let mut commits = self.positions();
         let ownerships: Vec<_> = std::mem::take(&mut self.revoking).into_iter().collect();
@@ -115,7 +115,7 @@ impl Member {
         self.source.command(SourceCommand::Release { ownerships, commits });
     }
 
-    /// Commits all that was read, as if it were settled.
+    /// Commits everything that was read, as if it were settled.
     pub(super) async fn commit(&mut self) {
         let positions = self.positions();
         self.source.command(SourceCommand::Commit(positions.clone()));

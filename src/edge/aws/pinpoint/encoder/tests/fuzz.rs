@@ -1,7 +1,8 @@
-//! A great many mutated records of every format, in every envelope, and of none: the same each time.
+//! Maps very many mutated records twice, of every format and of none, in every envelope: the results must be
+//! equal.
 //!
-//! `FUZZ_INPUTS` says how many, `FUZZ_SEED` begins elsewhere. A failure prints its seed and its number;
-//! the same seed comes to it again.
+//! `FUZZ_INPUTS` sets how many records there are, and `FUZZ_SEED` where to start. A failure prints its seed
+//! and its number; the same seed leads to it again.
 
 use std::{
     env,
@@ -22,10 +23,10 @@ use crate::{
     },
 };
 
-/// What fits into less than a minute of one core without optimisation.
+/// A number that takes less than a minute of one core without optimisation.
 const INPUTS: u64 = 1_000_000;
 
-/// After so many records the mappers forget, and the random numbers begin anew.
+/// After this many records the mappers are replaced, and the random numbers start again.
 const BLOCK: u64 = 1000;
 
 const PAGES: [&str; 12] = [
@@ -43,10 +44,10 @@ const PAGES: [&str; 12] = [
     include_str!("../../../../../../deploy/providers/wso2.md"),
 ];
 
-/// A document of our own format that says all that one can, and most of it at too great a length.
+/// A document of our own format with all fields, most of them too long.
 const EVERYTHING: &str = include_str!("../../../../../../tests/fuzz/everything.json");
 
-/// What is around a record, before and after it.
+/// What surrounds a record: the text before and after it.
 const ENVELOPES: [(&str, &str); 8] = [
     (r#"{"specversion":"1.0","type":"t","source":"s","id":"c","time":"2026-11-22T21:20:28Z","data":"#, "}"),
     (r#"{"specversion":"1.0","type":"t","source":"s","data_base64":"eyJ0eXBlIjoiTE9HSU4ifQ==","data":"#, "}"),
@@ -102,12 +103,13 @@ fn setting(name: &str) -> Option<u64> {
     env::var(name).ok()?.parse().ok()
 }
 
-/// Maps a record twice; returns which kind of answer it has.
+/// Maps a record twice. Returns which kind of answer it has.
 fn check_record(mapper: &mut Mapper, record: &Record, now: u64, counts: &mut FieldCounts) -> usize {
     let before = mapper.counts().sessions;
     let Mapping { mapped, entries } = mapper.map(record, at(now));
     let ids = ids(&mapped);
-    // None is shorter than eight bytes; one of them becomes three at most, or stops what is known.
+    // No event is shorter than eight bytes. One event becomes at most three app events, or stops known
+    // sessions.
     let most = record.value.as_ref().map_or(0, |value| value.len()) / 2 + usize::try_from(before).unwrap();
     assert!(ids.len() <= most && entries.len() <= most, "{} and {} of {most}", ids.len(), entries.len());
     if !ids.is_empty() {
@@ -128,13 +130,13 @@ fn ids(mapped: &Mapped) -> Vec<String> {
     deliveries.iter().map(|delivery| delivery.event.id.to_string()).collect()
 }
 
-/// What every mapper adds to events and endpoints: all that can be asked for.
+/// What every mapper adds to events and endpoints: everything that can be configured.
 fn config() -> Config {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/everything.yaml");
     config::load(&Sources { file: Some(file.into()), environment: Vec::new() }).unwrap()
 }
 
-/// A place of an ip address, beyond the limits for many a one.
+/// The location of an IP address, which exceeds the limits for many addresses.
 fn locate(ip: &str) -> Option<Place<'static>> {
     let degrees = f64::from(u32::try_from(ip.len()).ok()?) * 10.0;
     let text = |times| Some(ip.repeat(times).into());
@@ -148,12 +150,13 @@ fn locate(ip: &str) -> Option<Place<'static>> {
     })
 }
 
-/// One for each choice of a format, with the page's filter, and one more that recognises and shares.
+/// A mapper for each choice of a format, with the page's filter, and one more that recognises formats and
+/// shares sessions.
 fn mappers(config: &Config) -> Vec<Mapper> {
     let (_, filter) = PAGES[4].split_once("custom: |\n").unwrap();
     let filter = filter.split("```").next().unwrap();
     let mapper = |format| {
-        // To compile it takes longer than many records do.
+        // Compiling the filter takes longer than mapping many records.
         let custom = (format == Choice::Named(Format::CUSTOM)).then(|| filter.to_owned());
         let formats = FormatsConfig { format, custom, ..FormatsConfig::default() };
         let decoder = Decoder::new(&formats).unwrap().wanting(Wanted { attributes: true });
@@ -164,7 +167,7 @@ fn mappers(config: &Config) -> Vec<Mapper> {
     named.into_iter().chain([mapper(Choice::Auto), mapper(Choice::Auto).sharing()]).collect()
 }
 
-/// The examples of the pages, what a real Keycloak wrote, and a document with everything.
+/// The examples of the pages, the records of a real Keycloak, and a document with all fields.
 fn corpus() -> Vec<&'static [u8]> {
     let blocks = |page: &'static str| page.split("```json\n").skip(1);
     let examples = PAGES.into_iter().flat_map(blocks).filter_map(|rest| rest.split("```").next());
@@ -174,7 +177,7 @@ fn corpus() -> Vec<&'static [u8]> {
     corpus
 }
 
-/// A record of the corpus, perhaps in envelopes, mutated.
+/// A mutated record of the corpus, possibly in envelopes.
 fn next(random: &mut fastrand::Rng, corpus: &[&'static [u8]]) -> Record {
     let mut value = corpus[random.usize(..corpus.len())].to_vec();
     for _ in 0..random.u8(..3).saturating_sub(random.u8(..3)) {
@@ -194,7 +197,7 @@ fn next(random: &mut fastrand::Rng, corpus: &[&'static [u8]]) -> Record {
     record
 }
 
-/// Changes `value` as a whole, or one member of an object in it.
+/// Mutates `value` as a whole, or one member of an object in it.
 fn distort(random: &mut fastrand::Rng, value: &mut Vec<u8>, other: &[u8]) {
     let place = random.usize(..=value.len());
     match random.u8(..64) {

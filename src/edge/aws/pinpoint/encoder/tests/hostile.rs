@@ -1,4 +1,5 @@
-//! Malicious and senseless records, mapped and fitted: every event that passes keeps the limits of `PutEvents`.
+//! Malicious and meaningless records, mapped and fitted: every event that passes keeps the limits of
+//! `PutEvents`.
 
 use super::*;
 use crate::core::map::tests::hostile::{check_contract, map_mutated_records};
@@ -27,7 +28,7 @@ pub(super) fn check_limits(mapped: Mapped, counts: &mut FieldCounts) {
     }
 }
 
-/// What `PutEvents` demands of every event.
+/// Checks what `PutEvents` requires of every event.
 #[track_caller]
 fn check_delivery(Delivery { endpoint, event, .. }: &Delivery) {
     check_endpoint(endpoint);
@@ -38,7 +39,7 @@ fn check_delivery(Delivery { endpoint, event, .. }: &Delivery) {
     }
 }
 
-/// What `PutEvents` demands of every endpoint.
+/// Checks what `PutEvents` requires of every endpoint.
 #[track_caller]
 fn check_endpoint(endpoint: &Endpoint) {
     let text = |text: &Option<Box<str>>, most: usize| {

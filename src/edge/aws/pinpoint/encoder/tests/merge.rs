@@ -1,8 +1,8 @@
-//! Snapshots of endpoints: each field that a newer event states wins.
+//! Snapshots of endpoints: each field that a newer event states replaces the older value.
 
 use super::*;
 
-/// An endpoint with so many attributes of 100 characters, each named after `mark`.
+/// An endpoint with this many attributes of 100 characters, each named after `mark`.
 fn stating(mark: &str, attributes: usize) -> Arc<Endpoint> {
     let attribute = |number| (format!("{mark}-{number}").into(), vec!["v".repeat(100).into()]);
     Arc::new(Endpoint { attributes: (0..attributes).map(attribute).collect(), ..Endpoint::default() })
@@ -56,5 +56,5 @@ fn what_is_known_of_an_endpoint_never_outgrows_it() {
     let bytes = PutEvents.merge(&mut snapshot, &stating("b", 80));
     assert!(bytes <= limits::ENDPOINT_BYTES);
     assert_eq!(bytes, body::endpoint_bytes(&snapshot));
-    assert!(snapshot.attributes.keys().all(|key| key.starts_with('b')), "the newest counts");
+    assert!(snapshot.attributes.keys().all(|key| key.starts_with('b')), "the newest is kept");
 }

@@ -1,4 +1,4 @@
-//! What is personal does not leave unless a key asks for it.
+//! Personal data is not sent unless a key asks for it.
 
 use proptest::prelude::*;
 
@@ -12,7 +12,7 @@ use crate::core::{
     },
 };
 
-/// An event of this kind that says all that one can; what is personal has `mark` in it.
+/// An event of this kind with all fields. Personal data has `mark` in it.
 fn full(kind: Kind, mark: &str) -> IdentityEvent<'static> {
     let own = |text: &str| Some(text.to_owned().into());
     let personal = |name: &str| Some(format!("{mark}{name}").into());
@@ -55,12 +55,12 @@ fn full(kind: Kind, mark: &str) -> IdentityEvent<'static> {
     }
 }
 
-/// The request that the events of one identity event make.
+/// The body of the request for the events of one identity event.
 fn body(mapper: &mut Mapper, event: &IdentityEvent<'_>) -> Option<String> {
     Some(request(deliveries(mapper, event)?))
 }
 
-/// The body of a request with these deliveries, all of them to one endpoint.
+/// The body of a request with these deliveries, all for one endpoint.
 fn request(deliveries: Vec<Delivery>) -> String {
     let fit = |delivery| PutEvents.fit(delivery, &mut FieldCounts::default()).unwrap().delivery;
     let deliveries: Vec<_> = deliveries.into_iter().map(fit).collect();

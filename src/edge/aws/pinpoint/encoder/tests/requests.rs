@@ -1,4 +1,4 @@
-//! Requests that the pipeline puts together with this encoder.
+//! Requests that the pipeline composes with this encoder.
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,7 +34,7 @@ fn events_that_the_service_never_takes_make_one_dead_letter_of_their_record() {
     assert_eq!(bench.outstanding(), 0);
 }
 
-/// A delivery whose record says so many attributes of 100 characters of its endpoint.
+/// A delivery whose record states this many attributes of 100 characters about its endpoint.
 fn telling(endpoint: u8, id: &str, attributes: usize) -> Delivery {
     let attribute = |number| (format!("{id}-{number}").into(), vec!["v".repeat(100).into()]);
     let known = Endpoint { attributes: (0..attributes).map(attribute).collect(), ..Endpoint::default() };

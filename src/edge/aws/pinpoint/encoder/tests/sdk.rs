@@ -1,4 +1,4 @@
-//! The body of a request beside what the SDK's own serialiser writes of it.
+//! Compares the body of a request with what the SDK's own serialiser writes.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -27,8 +27,8 @@ proptest! {
     }
 }
 
-/// The same, with fewer digits: `serde_json` may read one number that is written in two ways, as `1e-173`
-/// and with its noughts, as two neighbours.
+/// Rounds numbers: `serde_json` may read one number that is written in two ways, as `1e-173` and with all its
+/// zeros, as two neighbouring values.
 fn rounded(value: Value) -> Value {
     match value {
         Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
