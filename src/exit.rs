@@ -62,7 +62,7 @@ impl Exit {
             Self::Usage => "the command line is invalid, or a file cannot be read (`map`)",
             Self::Refused => "a record was refused (`map`)",
             Self::Unreachable => {
-                "a required service is unreachable (`check`); Kafka failed for good, the sessions' table was \
+                "a required service is unreachable (`check`); Kafka failed for good, the session table was \
                  not read in time, or `admin.listen` is in use (`run`)"
             }
             Self::Bug => "a bug: a panic anywhere ends the process",

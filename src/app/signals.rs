@@ -20,10 +20,10 @@ pub(crate) async fn drain_then_end(drain: &CancellationToken) -> Result<Exit, Fa
     let mut signals = Signals::new()?;
     // Not inside the log statement: its fields are not evaluated if its level is off.
     let (name, _) = signals.next().await;
-    info!(signal = name, "signal received: draining; a second one ends at once");
+    info!(signal = name, "signal received: draining; a second signal ends at once");
     drain.cancel();
     let (name, exit) = signals.next().await;
-    warn!(signal = name, "second signal received: ending at once; what is not settled is delivered again");
+    warn!(signal = name, "second signal received: ending at once; unsettled records are delivered again");
     Ok(exit)
 }
 

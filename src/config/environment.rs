@@ -75,7 +75,7 @@ fn unknown(name: &str, schema: Schema<'_>) -> String {
     let known: Vec<_> = schema.paths().iter().map(|path| variable(path)).collect();
     match nearest(name, known.iter().map(String::as_str)) {
         Some(nearest) => format!("is an unknown variable; did you mean {nearest}?"),
-        None => "is an unknown variable; `--help` says how variables are named".to_owned(),
+        None => "is an unknown variable; `--help` explains how variables are named".to_owned(),
     }
 }
 

@@ -161,7 +161,7 @@ impl Reader<'_> {
             self.path.push(index.to_string());
             let value = self.value(node, item);
             if list.is_set() && value.as_ref().is_some_and(|value| read.contains(value)) {
-                self.problems.add(&self.path, node.origin.clone(), "is in the list already");
+                self.problems.add(&self.path, node.origin.clone(), "is already in the list");
             }
             read.extend(value);
             self.path.pop();
@@ -187,7 +187,7 @@ impl Reader<'_> {
             _ => None,
         };
         let text = match misspelt {
-            Some(nearest) => format!("is no field of an identity event; did you mean `{nearest}`?"),
+            Some(nearest) => format!("is not a field of an identity event; did you mean `{nearest}`?"),
             None => format!("must be {}", schema.allowed()),
         };
         self.problems.add(&self.path, node.origin.clone(), text);
@@ -197,7 +197,7 @@ impl Reader<'_> {
     fn unknown(&mut self, name: &str, node: &Node, schema: Schema<'_>) {
         let text = match nearest(name, schema.keys()) {
             Some(nearest) => format!("is an unknown key; did you mean `{nearest}`?"),
-            None => format!("is an unknown key; known here are {}", schema.listed_keys()),
+            None => format!("is an unknown key; the known keys are {}", schema.listed_keys()),
         };
         self.problems.add(&self.path, node.origin.clone(), text);
     }

@@ -64,7 +64,7 @@ impl Rules<'_> {
         let is_custom = source.format == custom || source.formats.values().any(|format| *format == custom);
         match source.custom.as_deref().map(Filter::compile) {
             None if is_custom => self.problem(&path, "must be given with the format `custom`: a jq filter"),
-            Some(Ok(_)) if !is_custom => self.problem(&path, "is used by the format `custom` alone"),
+            Some(Ok(_)) if !is_custom => self.problem(&path, "is used only by the format `custom`"),
             Some(Err(refused)) => self.problem(&path, &refused.to_string()),
             None | Some(Ok(_)) => {}
         }
@@ -104,8 +104,8 @@ impl Rules<'_> {
         if config.source.revoke_timeout.0.as_millis() >= poll.unwrap_or(MAX_POLL_INTERVAL_MS) {
             self.problem(
                 &["source", "revoke_timeout"],
-                "must be shorter than the property `max.poll.interval.ms` (5 minutes where it is not set), \
-                 after which the group gives a member up",
+                "must be shorter than the property `max.poll.interval.ms` (5 minutes by default), \
+                 after which the group removes a member",
             );
         }
     }
@@ -120,7 +120,7 @@ impl Rules<'_> {
         if let Some(opt_out) = &endpoint.opt_out {
             let same = |one: &String| opt_out.none.iter().any(|other| other.eq_ignore_ascii_case(one));
             if opt_out.all.is_empty() && opt_out.none.is_empty() || opt_out.all.iter().any(same) {
-                let text = "needs values in `all` or `none`, and none in both";
+                let text = "needs values in `all` or `none`, and no value in both";
                 self.problem(&["endpoint", "opt_out"], text);
             }
         }
@@ -130,7 +130,7 @@ impl Rules<'_> {
             let path = ["endpoint", "location", "database"];
             match (asked, named) {
                 (true, false) => self.problem(&path, "must be given, because `from` has `ip`"),
-                (false, true) => self.problem(&path, "is of no use unless `from` has `ip`"),
+                (false, true) => self.problem(&path, "has no effect unless `from` has `ip`"),
                 _ => {}
             }
         }
@@ -143,7 +143,7 @@ impl Rules<'_> {
         if event.attributes.len() + event.metrics.len() + OWN_ATTRIBUTES.len() > MOST_KEYS {
             self.problem(
                 &["event"],
-                "may have 32 attributes and metrics together: an event takes 40, and 8 are the service's own",
+                "may have 32 attributes and metrics in total: an event can hold 40, and the service uses 8",
             );
         }
     }
@@ -155,7 +155,7 @@ impl Rules<'_> {
             if key.is_empty() || key.chars().count() > LONGEST_KEY {
                 self.problem(&path, "must have a name of 1 to 50 characters");
             } else if own.contains(&&**key) {
-                self.problem(&path, "is the service's own: choose another name");
+                self.problem(&path, "is reserved by the service: choose another name");
             }
         }
     }

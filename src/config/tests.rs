@@ -209,11 +209,11 @@ fn what_is_not_known_is_refused_with_the_nearest() {
     );
     refused(
         "admin: { colour: x }",
-        "admin.colour (config.yaml:3): is an unknown key; known here are `listen`, `readiness`",
+        "admin.colour (config.yaml:3): is an unknown key; the known keys are `listen`, `readiness`",
     );
     refused(
         "admin: { 'sasl.password=s3cret': x }",
-        "admin.? (config.yaml:3): is an unknown key; known here are `listen`, `readiness`",
+        "admin.? (config.yaml:3): is an unknown key; the known keys are `listen`, `readiness`",
     );
     refused_with(
         "",
@@ -226,7 +226,7 @@ fn what_is_not_known_is_refused_with_the_nearest() {
     );
     refused(
         "source: { properties: { group.id: x } }",
-        "source.properties.group.id (config.yaml:3): is the service's own: set `source.group`",
+        "source.properties.group.id (config.yaml:3): is reserved by the service: set `source.group`",
     );
 }
 
@@ -270,7 +270,7 @@ fn what_is_out_of_bounds_is_refused_with_the_bounds() {
 #[test]
 fn what_does_not_agree_is_refused() {
     refused("retry: { initial: 1m }", "retry.initial (config.yaml:3): must not be longer than `retry.max`");
-    refused("source: { topics: [a, a] }", "source.topics.1 (config.yaml:3): is in the list already");
+    refused("source: { topics: [a, a] }", "source.topics.1 (config.yaml:3): is already in the list");
     refused(
         "source: { topics: [pinpoint-sidecar-dead-letters] }",
         "dead_letter.topic (config.yaml:2): must not be one of `source.topics`: dead letters would be read as records",
@@ -323,7 +323,7 @@ fn a_format_that_cannot_be_is_refused() {
         "source: { format: custom }",
         "source.custom (config.yaml:3): must be given with the format `custom`: a jq filter",
     );
-    refused("source: { custom: . }", "source.custom (config.yaml:3): is used by the format `custom` alone");
+    refused("source: { custom: . }", "source.custom (config.yaml:3): is used only by the format `custom`");
     refused(
         "source: { format: custom, custom: '{type: s3cret(1)}' }",
         "source.custom (config.yaml:3): is no jq filter: line 1, column 8: expected a filter that is defined",
@@ -426,7 +426,7 @@ fn a_field_that_no_identity_event_has_is_refused_with_the_nearest() {
     let attribute = |field: &str| format!("event: {{ attributes: {{ a: {field} }} }}");
     let told = |nearest: &str| {
         format!(
-            "event.attributes.a (config.yaml:3): is no field of an identity event; did you mean `{nearest}`?"
+            "event.attributes.a (config.yaml:3): is not a field of an identity event; did you mean `{nearest}`?"
         )
     };
     refused(&attribute("useragent"), &told("user_agent"));
@@ -465,7 +465,7 @@ fn what_is_said_of_endpoints_and_events_must_agree() {
     );
     refused(
         "endpoint: { location: { database: /x } }",
-        "endpoint.location.database (config.yaml:3): is of no use unless `from` has `ip`",
+        "endpoint.location.database (config.yaml:3): has no effect unless `from` has `ip`",
     );
     refused(
         "endpoint: { secret: s3cret }",
@@ -473,11 +473,11 @@ fn what_is_said_of_endpoints_and_events_must_agree() {
     );
     refused(
         "endpoint: { opt_out: { from: person.x, all: [a], none: [A] } }",
-        "endpoint.opt_out (config.yaml:3): needs values in `all` or `none`, and none in both",
+        "endpoint.opt_out (config.yaml:3): needs values in `all` or `none`, and no value in both",
     );
     refused(
         "event: { attributes: { reason: client } }",
-        "event.attributes.reason (config.yaml:3): is the service's own: choose another name",
+        "event.attributes.reason (config.yaml:3): is reserved by the service: choose another name",
     );
     refused(
         &format!("event: {{ attributes: {{ {}: client }} }}", "k".repeat(51)),

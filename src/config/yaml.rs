@@ -51,7 +51,7 @@ impl<'text> Reader<'text, '_> {
             match self.next()? {
                 (Event::StreamEnd, _) => return Ok(root),
                 (Event::DocumentStart(_), span) if root.is_some() => {
-                    return Err(broken(span.start.line(), "only one YAML document is read"));
+                    return Err(broken(span.start.line(), "only one YAML document is allowed"));
                 }
                 (Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing, _) => {}
                 (event, span) => root = Some(self.node(event, span, 0)?),
@@ -62,14 +62,14 @@ impl<'text> Reader<'text, '_> {
     fn node(&mut self, event: Event<'text>, span: Span, depth: usize) -> Result<Node, Broken> {
         let line = span.start.line();
         let value = match event {
-            _ if depth > DEEPEST => return Err(broken(line, "is nested deeper than any key lies")),
+            _ if depth > DEEPEST => return Err(broken(line, "is nested more deeply than any key")),
             Event::Scalar(text, style, _, tag) => {
                 let plain = style == ScalarStyle::Plain && tag.is_none();
                 Value::Scalar(Scalar { text: text.into_owned(), plain })
             }
             Event::SequenceStart(..) => self.list(depth)?,
             Event::MappingStart(..) => self.mapping(depth)?,
-            _ => return Err(broken(line, "aliases (*name) are not read: write the value out")),
+            _ => return Err(broken(line, "aliases (*name) are not supported: write out the value")),
         };
         Ok(Node { origin: Some(self.origin.at(line)), value })
     }
@@ -111,7 +111,7 @@ impl<'text> Reader<'text, '_> {
             Some(Ok(next)) => Ok(next),
             Some(Err(error)) => Err(Broken {
                 line: error.marker().line(),
-                text: format!("is not YAML from column {} on: {LOOK}", error.marker().col() + 1),
+                text: format!("is not valid YAML from column {} on: {LOOK}", error.marker().col() + 1),
             }),
             None => Err(broken(1, "ends too early")),
         }

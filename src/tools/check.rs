@@ -51,7 +51,7 @@ pub fn kafka(config: &Config) -> Vec<Finding> {
         });
         let table = config.sessions.table.as_ref();
         findings.extend(
-            table.map(|it| finding("sessions' table", &it.topic, table::look(&questions, it, config))),
+            table.map(|it| finding("session table", &it.topic, table::look(&questions, it, config))),
         );
     }
     findings
@@ -61,7 +61,7 @@ pub fn kafka(config: &Config) -> Vec<Finding> {
 #[must_use]
 pub fn credentials(destination: &str, outcome: Result<(), Code>) -> Finding {
     let result = outcome.map(|()| "found".to_owned()).map_err(|code| Trouble {
-        why: format!("none are found ({code})"),
+        why: format!("no credentials are found ({code})"),
         help: "give the process a role (on Kubernetes: a service account with one), or set \
                AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; it needs mobiletargeting:PutEvents",
     });
@@ -72,7 +72,7 @@ pub fn credentials(destination: &str, outcome: Result<(), Code>) -> Finding {
     Finding { what, result }
 }
 
-/// Tries the database of places, if one is configured.
+/// Tries the location database, if one is configured.
 #[must_use]
 pub fn places(config: &Config) -> Option<Finding> {
     let result = match Database::open(Path::new(config.endpoint.database()?)) {
@@ -85,7 +85,7 @@ pub fn places(config: &Config) -> Option<Finding> {
             help: "endpoint.location.database must name a MaxMind database file (.mmdb) with cities or countries",
         }),
     };
-    Some(Finding { what: "the database of places".to_owned(), result })
+    Some(Finding { what: "the location database".to_owned(), result })
 }
 
 #[must_use]

@@ -223,7 +223,7 @@ fn introduction(stage: &Stage, arguments: &DemoArguments) -> String {
     format!(
         "Kafka      {}, embedded: {PARTITIONS} partitions of {TOPIC}\n\
          {:11}dead letters go to {DEAD_LETTERS}\n\
-         PutEvents  {}, embedded: 15 requests a second, as AWS has it\n\
+         PutEvents  {}, embedded: 15 requests a second, as at AWS\n\
          Admin      http://{listen}/status{taken}\n\
          Records    {} of {} users, some hostile; {faults}\n\n",
         config.source.brokers,

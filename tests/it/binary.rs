@@ -136,7 +136,7 @@ fn a_missing_or_broken_database_of_places_is_reported_before_anything_starts() {
         let error = format!("error: endpoint.location.database cannot be used\ncaused by: {cause}");
         check(&["run"], &environment, 78, "", &error);
         check(&["map"], &environment, 78, "", &error);
-        check(&["check"], &environment, 69, &format!("FAILS  the database of places: {cause}"), "");
+        check(&["check"], &environment, 69, &format!("FAILS  the location database: {cause}"), "");
         let output = started(&["run"], &environment);
         assert!(
             !String::from_utf8_lossy(&output.stderr).contains("s3cret"),

@@ -80,7 +80,7 @@ impl Reporter {
     /// The session table is being read.
     pub(super) fn loading(&mut self, now: Moment) {
         self.health.enter(Stage::Loading);
-        info!("reading the sessions' table; records are read after it");
+        info!("reading the session table before any record");
         self.table = Some(TableReport::begun(now));
     }
 
@@ -122,7 +122,7 @@ impl Reporter {
             }
             SourceEvent::Committed { result: Err(code), .. } => {
                 self.errors.note(now, "commit", *code);
-                warn!(%code, "commit failed; it is tried again");
+                warn!(%code, "commit failed; it will be retried");
             }
             SourceEvent::TopicMissing { topic, missing: true } => {
                 warn!(%topic, "topic does not exist; waiting for it");
@@ -130,9 +130,9 @@ impl Reporter {
             SourceEvent::TopicMissing { topic, missing: false } => info!(%topic, "topic exists"),
             SourceEvent::Connection(Some(code)) => {
                 self.errors.note(now, "kafka", *code);
-                warn!(%code, "no connection to Kafka; trying again");
+                warn!(%code, "no connection to Kafka; retrying");
             }
-            SourceEvent::Connection(None) => info!("connection to Kafka is well"),
+            SourceEvent::Connection(None) => info!("connected to Kafka"),
             SourceEvent::Failed(code) => {
                 self.errors.note(now, "kafka", *code);
                 error!(%code, "Kafka failed for good");
@@ -176,28 +176,28 @@ impl Reporter {
             Transition::Held { destination, code } => {
                 self.errors.note(now, "destination", *code);
                 let destination = self.name(*destination);
-                error!(destination, %code, "destination is on hold: nothing is sent but a probe now and then; mend the set-up");
+                error!(destination, %code, "destination is on hold: only an occasional probe is sent; fix the set-up");
             }
             Transition::Resumed { destination, code } => {
                 info!(destination = self.name(*destination), %code, "hold is over");
             }
             Transition::Throttled { destination } => {
-                warn!(destination = self.name(*destination), "destination throttles: sending slower");
+                warn!(destination = self.name(*destination), "destination throttles: sending more slowly");
             }
             Transition::Spilling { destination } => {
                 let destination = self.name(*destination);
-                error!(destination, "destination is blocked for too long: its events go to the dead letters");
+                error!(destination, "destination has been blocked for too long: its events go to the dead letters");
             }
             Transition::EventStuck { destination, code } => {
                 let destination = self.name(*destination);
-                error!(destination, %code, "an event keeps failing while others are taken; it goes on at the slowest pace");
+                error!(destination, %code, "an event keeps failing while others are accepted; it is retried at the slowest pace");
             }
             Transition::CircuitOpened { topic } => {
-                error!(%topic, "most of the topic is refused: its intake stops; see its dead letters");
+                error!(%topic, "most records of the topic are refused: the topic is paused; see its dead letters");
             }
-            Transition::CircuitClosed { topic } => info!(%topic, "topic is taken again"),
+            Transition::CircuitClosed { topic } => info!(%topic, "topic is resumed"),
             Transition::TailVoid { topic, partition } => {
-                let what = "what was committed about settled records is not true of this log";
+                let what = "the committed list of settled records does not match the log";
                 warn!(%topic, partition, "{what}: the partition is read again from its position");
             }
             Transition::PartitionHeld { topic, partition, code } => {
@@ -207,12 +207,12 @@ impl Reporter {
                 );
             }
             Transition::PartitionResumed { topic, partition } => {
-                info!(%topic, partition, "partition goes on");
+                info!(%topic, partition, "partition is resumed");
             }
             Transition::TableHeld { code } => {
-                error!(%code, "the broker refuses to write to the sessions' table: nothing more is delivered; {}", tabled::remedy_of_hold(*code));
+                error!(%code, "the broker refuses writes to the session table: nothing more is delivered; {}", tabled::remedy_of_hold(*code));
             }
-            Transition::TableResumed { code } => info!(%code, "sessions' table is written to again"),
+            Transition::TableResumed { code } => info!(%code, "session table can be written again"),
             Transition::ReleasedUnsettled { topic, partition, records } => {
                 warn!(%topic, partition, records, "partition given up with unsettled records; they are delivered again");
             }
@@ -234,7 +234,7 @@ impl Reporter {
     /// The drain begins.
     pub(super) fn draining(&mut self, pipeline: &Pipeline) {
         self.health.enter(Stage::Draining);
-        info!(records = pipeline.snapshot().records_outstanding, "draining: settling what was read");
+        info!(records = pipeline.snapshot().records_outstanding, "draining: settling the records that were read");
     }
 
     /// The runner has ended.
@@ -244,7 +244,7 @@ impl Reporter {
         if *uncommitted > 0 {
             warn!(
                 partitions = uncommitted,
-                "last commit not acknowledged: what it was for is delivered again"
+                "last commit was not acknowledged: its records are delivered again"
             );
         }
         info!(

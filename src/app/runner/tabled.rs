@@ -25,29 +25,29 @@ impl TableLog {
         let ((read, of), seconds) = (report.progress(), report.loading_took(now).as_secs_f64());
         match event {
             TableEvent::Loading { .. } if self.is_due(now) => {
-                info!(read, of, entries = report.entries(), "reading the sessions' table");
+                info!(read, of, entries = report.entries(), "reading the session table");
             }
             TableEvent::Loaded => {
                 info!(
                     seconds,
                     entries = report.entries(),
                     ignored = report.ignored(),
-                    "sessions' table is read"
+                    "session table is read"
                 );
             }
             TableEvent::Connection(Some(code)) => {
-                warn!(%code, "sessions' table is not reached; {}", remedy(*code));
+                warn!(%code, "session table is unreachable; {}", remedy(*code));
             }
-            TableEvent::Connection(None) => info!("sessions' table is reached"),
+            TableEvent::Connection(None) => info!("session table is reachable"),
             TableEvent::Failed(code) => {
                 error!(
                     %code, read, of, seconds, entries = report.entries(),
-                    "sessions' table was not read; where it only takes longer, raise sessions.table.load_timeout"
+                    "session table was not read; if it only needs more time, raise sessions.table.load_timeout"
                 );
             }
             TableEvent::Emptied => error!(
-                "sessions' table was deleted or made anew: sessions that began before are known to the replicas \
-                 alone that run now; restart none before those are over, as sessions.max_age has it"
+                "session table was deleted or recreated: only the running replicas know the sessions that began \
+                 before; restart none of them until sessions.max_age has passed"
             ),
             TableEvent::Loading { .. }
             | TableEvent::Entries(_)

@@ -16,7 +16,7 @@ impl Rules<'_> {
     pub(super) fn destinations(&mut self, config: &Config) {
         if self.is_written(&["destinations"]) {
             if self.is_written(&["destination"]) {
-                self.problem(&["destination"], "must not be written beside `destinations`");
+                self.problem(&["destination"], "must not be given together with `destinations`");
             }
             let number = config.destinations.len();
             if !(1..=MOST_DESTINATIONS).contains(&number) && !self.problems.has_below(&["destinations"]) {
@@ -63,7 +63,7 @@ impl Rules<'_> {
         }
         for (name, destination) in &config.destinations {
             if destination.spill.after.is_some() {
-                let text = "must be off with `dead_letter.discard`: what is spilled would be lost";
+                let text = "must be off with `dead_letter.discard`: spilled events would be lost";
                 self.problem(&["destinations", name, "spill", "after"], text);
             }
         }
@@ -78,9 +78,9 @@ impl Rules<'_> {
         for (place, quota) in config.quotas.iter().enumerate() {
             let path = ["quotas", &place.to_string()];
             if config.quotas[..place].iter().any(|earlier| earlier.is_same_domain(quota)) {
-                self.problem(&path, "is of a service and region that the list has already");
+                self.problem(&path, "repeats the service and region of an earlier quota");
             } else if !domains.iter().any(|domain| quota.is_of(domain)) {
-                self.problem(&path, "is of a service and region that no destination has");
+                self.problem(&path, "has a service and region that no destination uses");
             }
         }
     }
@@ -124,7 +124,7 @@ impl Rules<'_> {
             RouteProblem::Unreached(name) => {
                 let path = ["destinations", &name];
                 let path = if self.is_written(&path) { &path[..] } else { &["destination"] };
-                self.problem(path, "is reached by no route");
+                self.problem(path, "is not reached by any route");
             }
         }
     }

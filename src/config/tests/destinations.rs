@@ -96,7 +96,7 @@ fn routes_must_lead_to_every_destination_and_to_no_other() {
     check(
         "routes: [{ realm: x, to: c }]",
         &[
-            "destinations.a-b (config.yaml:3): is reached by no route",
+            "destinations.a-b (config.yaml:3): is not reached by any route",
             "unrouted (not written): must be given, because there are routes: dead_letter or ignore",
         ],
     );
@@ -122,7 +122,7 @@ fn every_wrong_key_of_a_route_is_told() {
              _userauth.auth_fail, _session.start, _session.stop, _session.pause, _session.resume",
             "routes.2.to (config.yaml:8): must be a name of 1 to 63 lower-case letters, digits and hyphens, or a \
              list of at least one",
-            "routes.3.topic.1 (config.yaml:9): is in the list already",
+            "routes.3.topic.1 (config.yaml:9): is already in the list",
             "routes.4.event (config.yaml:10): must be _userauth.sign_in or _userauth.sign_up or _userauth.auth_fail or \
              _session.start or _session.stop or _session.pause or _session.resume, or a list of at least one",
             "routes.4.to.1 (config.yaml:10): must be a name of 1 to 63 lower-case letters, digits and hyphens",
@@ -163,7 +163,7 @@ fn destinations_have_names_and_one_way_to_be_written() {
          lower-case letters, digits and hyphens"
     );
     let beside = format!("{ROUTED}destination: {{ pinpoint: {{}} }}");
-    check(&beside, &["destination (config.yaml:7): must not be written beside `destinations`"]);
+    check(&beside, &["destination (config.yaml:7): must not be given together with `destinations`"]);
 }
 
 #[test]
@@ -195,8 +195,8 @@ fn a_quota_must_be_of_a_domain_that_there_is() {
     check(
         &quotas("{ service: pinpoint }, { service: pinpoint }, { service: pinpoint, region: x-1 }"),
         &[
-            "quotas.1 (config.yaml:7): is of a service and region that the list has already",
-            "quotas.2 (config.yaml:7): is of a service and region that no destination has",
+            "quotas.1 (config.yaml:7): repeats the service and region of an earlier quota",
+            "quotas.2 (config.yaml:7): has a service and region that no destination uses",
         ],
     );
     check(

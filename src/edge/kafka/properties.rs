@@ -16,7 +16,7 @@ pub const MASK: &str = "***";
 /// Why a property cannot be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    #[error("is the service's own: {0}")]
+    #[error("is reserved by the service: {0}")]
     Owned(&'static str),
     #[error("is not a property of librdkafka{}", nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
     Unknown {

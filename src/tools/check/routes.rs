@@ -13,7 +13,7 @@ pub fn routes(config: &Config) -> Option<String> {
     if config.routes.is_empty() {
         return None;
     }
-    let mut text = "where events go, by the first that holds:\n".to_owned();
+    let mut text = "where events go, by the first matching route:\n".to_owned();
     for route in &config.routes {
         // Writing into a `String` does not fail.
         let _ = writeln!(text, "  {} -> {}", conditions(route), route.to.join(", "));
@@ -57,7 +57,7 @@ mod tests {
         config.unrouted = Some(Unrouted::Ignore);
         assert_eq!(
             routes(&config).unwrap(),
-            "where events go, by the first that holds:\n  realm a or b, provider okta -> shop, lab\n  event \
+            "where events go, by the first matching route:\n  realm a or b, provider okta -> shop, lab\n  event \
              _session.start -> lab\n  everything -> shop\n  all others -> ignored\n"
         );
     }

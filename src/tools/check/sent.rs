@@ -92,7 +92,7 @@ impl List {
         let Some(config) = &config.location else { return };
         let asked = config.from.iter().map(|source| match source {
             PlaceSource::Event => "place",
-            PlaceSource::Ip => "the place of ip",
+            PlaceSource::Ip => "the location of ip",
         });
         let from = asked.collect::<Vec<_>>().join(", else ");
         for name in ["City", "Country", "PostalCode", "Region", "Latitude, Longitude"] {
@@ -110,8 +110,8 @@ impl List {
             ("event_id", "the event's id"),
             ("realm", "realm"),
             ("reason", "reason, of the end of a session"),
-            ("session_id", "session, where its start is not known"),
-            ("session_start_unknown", "true, where it is so"),
+            ("session_id", "session, if its start is not known"),
+            ("session_start_unknown", "true, if the session's start is not known"),
             ("source_event_id", "the provider's id of the event"),
         ] {
             self.fixed(&format!("Event.Attributes.{key}"), from);
@@ -150,7 +150,7 @@ impl List {
 
     fn text(&self) -> String {
         let width = self.0.iter().map(|line| line.field.chars().count()).max().unwrap_or_default();
-        let mut text = "what is sent, and where it is from (* may be personal):\n".to_owned();
+        let mut text = "what is sent, and where it comes from (* may be personal):\n".to_owned();
         for Line { field, from, personal } in &self.0 {
             let mark = if *personal { '*' } else { ' ' };
             // Writing into a `String` does not fail.

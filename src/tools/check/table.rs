@@ -18,12 +18,12 @@ use crate::{
 pub(super) fn look(questions: &Questions, table: &TableConfig, config: &Config) -> Result<String, Trouble> {
     let partitions = match questions.partitions(&table.topic) {
         Err(KafkaError::MetadataFetch(Error::UnknownTopicOrPartition | Error::UnknownTopic)) => {
-            return Ok("it does not exist yet; `run` makes it, if the user may create it".to_owned());
+            return Ok("it does not exist yet; `run` creates it, if the user may".to_owned());
         }
         partitions => partitions.map_err(|error| trouble(&error))?,
     };
     let admin = Admin::new(&config.source.cluster());
-    let admin = admin.map_err(|_| Trouble { why: "it cannot be looked at".to_owned(), help: PROPERTIES })?;
+    let admin = admin.map_err(|_| Trouble { why: "it cannot be examined".to_owned(), help: PROPERTIES })?;
     let settings = admin.settings(&table.topic).map_err(|error| undescribed(&error))?;
     judged(&topic::faults(&settings, config.sessions.max_age.0))?;
     Ok(count(partitions.len(), "partition"))
@@ -34,7 +34,7 @@ fn judged(faults: &[Fault]) -> Result<(), Trouble> {
         return Ok(());
     }
     let words = faults.iter().map(|fault| match fault {
-        Fault::NotCompacted => "`cleanup.policy` lacks `compact`, so it is read in all its length at each start",
+        Fault::NotCompacted => "`cleanup.policy` lacks `compact`, so every start reads its whole history",
         Fault::NeverDeletes => {
             "nothing is ever deleted (`cleanup.policy` without `delete`, or no `retention.ms`), so it only grows"
         }
@@ -43,16 +43,16 @@ fn judged(faults: &[Fault]) -> Result<(), Trouble> {
     Err(Trouble {
         why: words.collect::<Vec<_>>().join("; "),
         help: "set the topic's `cleanup.policy` to `compact,delete` and its `retention.ms` to \
-               `sessions.max_age` and an hour, as `run` makes it",
+               `sessions.max_age` and an hour, as `run` creates it",
     })
 }
 
 fn undescribed(error: &KafkaError) -> Trouble {
     match error.rdkafka_error_code() {
         Some(Error::TopicAuthorizationFailed | Error::ClusterAuthorizationFailed) => Trouble {
-            why: "the brokers do not say how it is set".to_owned(),
+            why: "the brokers do not report its configuration".to_owned(),
             help: "allow the user to describe the topic's configuration (DescribeConfigs), which `run` does \
-                   not need; or look yourself that its `cleanup.policy` is `compact,delete` and its \
+                   not need; or check yourself that its `cleanup.policy` is `compact,delete` and its \
                    `retention.ms` over `sessions.max_age`",
         },
         _ => trouble(error),

@@ -11,7 +11,7 @@ pub struct Trouble {
 pub(super) fn trouble(error: &KafkaError) -> Trouble {
     error.rdkafka_error_code().map_or_else(
         || Trouble {
-            why: "librdkafka takes the properties one by one, but not together".to_owned(),
+            why: "librdkafka accepts each property, but not all of them together".to_owned(),
             help: PROPERTIES,
         },
         explained,
@@ -21,15 +21,15 @@ pub(super) fn trouble(error: &KafkaError) -> Trouble {
 fn explained(error: RDKafkaErrorCode) -> Trouble {
     use RDKafkaErrorCode as Error;
     let (why, help) = match error {
-        Error::Resolve => ("the name of a broker is not found", "look at `source.brokers` and at DNS"),
+        Error::Resolve => ("the name of a broker cannot be resolved", "check `source.brokers` and DNS"),
         Error::SSL => (
             "TLS fails",
-            "look at `security.protocol` and at the `ssl.` properties in `source.properties`, above all \
+            "check `security.protocol` and the `ssl.` properties in `source.properties`, above all \
              `ssl.ca.location`",
         ),
         Error::Authentication | Error::SaslAuthenticationFailed | Error::UnsupportedSASLMechanism => (
             "the brokers refuse the log-in",
-            "look at `security.protocol` and at the `sasl.` properties in `source.properties`",
+            "check `security.protocol` and the `sasl.` properties in `source.properties`",
         ),
         Error::BrokerTransportFailure
         | Error::AllBrokersDown
@@ -37,18 +37,18 @@ fn explained(error: RDKafkaErrorCode) -> Trouble {
         | Error::RequestTimedOut
         | Error::BrokerNotAvailable => (
             "no broker answers",
-            "look at `source.brokers`, at the network and, where the brokers want TLS or a log-in, at \
+            "check `source.brokers`, the network and, if the brokers require TLS or a log-in, \
              `security.protocol` in `source.properties`",
         ),
         Error::UnknownTopic | Error::UnknownTopicOrPartition | Error::UnknownPartition => (
             "it does not exist",
-            "create it, or correct its name; `run` waits for a topic that it reads, and holds what cannot be \
-             written to the dead letters",
+            "create it, or correct its name; `run` waits for a topic that it reads, and holds partitions whose \
+             dead letters cannot be written",
         ),
         Error::TopicAuthorizationFailed => (
             "the brokers do not allow its use",
-            "allow the user to describe and read the topics, to describe and write that of the dead letters, and to \
-             describe, read and write that of the sessions' table",
+            "allow the user to describe and read the topics, to describe and write the dead-letter topic, and to \
+             describe, read and write the topic of the session table",
         ),
         Error::GroupAuthorizationFailed => {
             ("the brokers do not allow its use", "allow the user to describe and read the group")
@@ -58,4 +58,4 @@ fn explained(error: RDKafkaErrorCode) -> Trouble {
     Trouble { why: why.to_owned(), help }
 }
 
-pub(super) const PROPERTIES: &str = "look at the brokers' log and at `source.properties`";
+pub(super) const PROPERTIES: &str = "check the brokers' log and `source.properties`";

@@ -76,7 +76,7 @@ pub(super) fn a_table_that_is_deleted_is_told_and_made_anew() {
     wait_accepted(&scene, "_session.start", 1);
     wait_read(std::slice::from_ref(&service), 1);
     kafka.delete_topic(&table(&scene));
-    wait_says(&service, "sessions' table was deleted or made anew");
+    wait_says(&service, "session table was deleted or recreated");
     produce("b", "LOGIN", "berta");
     wait_accepted(&scene, "_session.start", 2);
     produce("c", "LOGOUT", "anna");

@@ -153,9 +153,9 @@ pub(super) fn the_topic_is_made_as_it_should_be_and_check_says_so() {
     let kafka = Kafka::shared();
     let scene = Scene::new(kafka, "real-table-made", 2);
     let setup = setup(&scene);
-    check(&setup, "ok     sessions' table real-table-made-sessions: it does not exist yet");
+    check(&setup, "ok     session table real-table-made-sessions: it does not exist yet");
     let service = setup.start();
-    wait_says(&service, "sessions' table is read");
+    wait_says(&service, "session table is read");
     assert_eq!(service.status()["table"]["loaded"], true);
     let settings = settings(kafka, &table(&scene));
     let policy: Vec<_> = settings["cleanup.policy"].split(',').collect();
@@ -163,8 +163,8 @@ pub(super) fn the_topic_is_made_as_it_should_be_and_check_says_so() {
     // The greatest age is a day, and there is an hour more.
     assert_eq!(settings["retention.ms"], "90000000");
     assert_eq!(kafka.client.ends(&table(&scene)).len(), 6);
-    check(&setup, "ok     sessions' table real-table-made-sessions: 6 partitions");
-    let fails = "FAILS  sessions' table real-table-made-sessions: ";
+    check(&setup, "ok     session table real-table-made-sessions: 6 partitions");
+    let fails = "FAILS  session table real-table-made-sessions: ";
     kafka.alter_topic(&table(&scene), &[("cleanup.policy", "delete"), ("retention.ms", "90000000")]);
     check(&setup, &format!("{fails}`cleanup.policy` lacks `compact`"));
     kafka.alter_topic(&table(&scene), &[("cleanup.policy", "compact"), ("retention.ms", "90000000")]);

@@ -116,7 +116,7 @@ async fn a_rewound_partition_is_read_again(strategy: &str) {
     member.source.command(SourceCommand::Pause(Paused::default()));
     member.until(|it| it.read.len() == 26).await;
     assert_eq!(member.offsets(0), (0..10).chain(4..10).collect::<Vec<_>>());
-    assert_eq!((member.offsets(1).len(), member.ownership(1)), (10, other), "the other partition goes on");
+    assert_eq!((member.offsets(1).len(), member.ownership(1)), (10, other), "the other partition is resumed");
     broker.produce_numbers(2, 10..12);
     member.until(|it| it.read.len() == 30).await;
     assert_eq!(member.assigned.len(), 3, "an ownership is rewound once");
