@@ -1,4 +1,4 @@
-//! The kinds of destination and how each is built: the table beside that of the configuration.
+//! The kinds of destination and how each is built. The configuration has a matching table.
 //!
 //! Knows nothing of what a kind does.
 
@@ -14,7 +14,7 @@ use crate::{
     exit::{Exit, Failure},
 };
 
-/// A destination: its pure side, its impure side, and the address that people are shown.
+/// A destination: its encoder, its sender, and the address that people are shown.
 pub struct Destination {
     pub encoder: Box<dyn Encoder>,
     pub sender: Arc<dyn Sender>,
@@ -24,7 +24,7 @@ pub struct Destination {
 /// Connects a destination, with credentials from the environment of the process.
 ///
 /// # Errors
-/// If its set-up is wrong.
+/// If the set-up is wrong.
 pub async fn connect(kind: &DestinationKind) -> Result<Destination, Failure> {
     match kind {
         DestinationKind::Pinpoint(config) => {
@@ -37,7 +37,7 @@ pub async fn connect(kind: &DestinationKind) -> Result<Destination, Failure> {
 /// Resolves the credentials of a destination, as a send would.
 ///
 /// # Errors
-/// A code that says why no credentials are found.
+/// If no credentials are found; the code says why.
 pub async fn credentials(kind: &DestinationKind) -> Result<(), Code> {
     match kind {
         DestinationKind::Pinpoint(config) => {

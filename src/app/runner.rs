@@ -1,8 +1,8 @@
-//! The one task that owns all state: it turns what happened into an [`Input`] for the pipeline and carries
-//! out each [`Action`] that the pipeline answers with.
+//! The one task that owns all state. It turns what happened into an [`Input`] for the pipeline and carries
+//! out each [`Action`] that the pipeline returns.
 //!
-//! Decides nothing. What always holds: everything that happens goes through one `select!`, whose arms only
-//! name it and may be cancelled at any time; nothing in here blocks.
+//! It decides nothing. Everything that happens goes through one `select!`, whose arms only name it and may be
+//! cancelled at any time. Nothing in here blocks.
 
 use std::{collections::BTreeMap, future::pending, sync::Arc, time::Duration};
 
@@ -34,10 +34,10 @@ use crate::{
 pub mod report;
 mod tabled;
 
-/// How much of the time for a shutdown is kept for the last commit and for leaving the group.
+/// The part of the time for a shutdown that is kept for the last commit and for leaving the group.
 const CLOSING: Duration = Duration::from_secs(5);
 
-/// How often the runner shows that it is alive if nothing happens.
+/// How often the runner shows a sign of life if nothing happens.
 const BEAT: Duration = Duration::from_secs(10);
 
 /// The outcomes of dead letters, as their writer reports them.
@@ -47,11 +47,11 @@ pub type LetterOutcomes = mpsc::Receiver<(DeadLetterId, WriteOutcome)>;
 pub struct Parts<S, L, T> {
     pub clock: Clock,
     pub source: S,
-    /// By their ids.
+    /// The senders, by destination id.
     pub destinations: Vec<Arc<dyn Sender>>,
     pub letters: L,
     pub written: LetterOutcomes,
-    /// The session table, if there is one. It is read whole before the source begins.
+    /// The session table, if there is one. All of it is read before the source begins.
     pub table: Option<T>,
     pub mapper: Mapper,
     pub pipeline: Pipeline,
@@ -59,10 +59,10 @@ pub struct Parts<S, L, T> {
     pub queries: mpsc::Receiver<Query>,
 }
 
-/// When a runner ends.
+/// When and how a runner is to end.
 #[derive(Clone, Debug)]
 pub struct Shutdown {
-    /// Begins the drain when it is cancelled.
+    /// Begins the drain when cancelled.
     pub drain: CancellationToken,
     /// How long the drain and the close may take together.
     pub deadline: Duration,
@@ -73,9 +73,9 @@ pub struct Shutdown {
 pub struct Ended {
     /// The final counts of records.
     pub records: RecordCounts,
-    /// Records that were given up unsettled; they are delivered again.
+    /// Records that were given up unsettled. They are delivered again.
     pub unsettled: usize,
-    /// Partitions whose last commit was not acknowledged: records that were settled since the commit before
+    /// Partitions whose last commit was not acknowledged. Records that were settled since the previous commit
     /// are delivered again.
     pub uncommitted: usize,
     /// Why Kafka failed for good, if it did.
@@ -85,12 +85,12 @@ pub struct Ended {
 pub struct Runner<S, L, T> {
     parts: Parts<S, L, T>,
     sends: JoinSet<Sent>,
-    /// Destinations that are getting ready; nothing is read before they are.
+    /// Destinations that are being prepared. Nothing is read until they are ready.
     preparing: JoinSet<()>,
-    /// Whether the session table has been read, or there is none.
+    /// Whether the session table has been read, or there is no table.
     is_loaded: bool,
     phase: Phase,
-    /// When the shutdown is to be over, once it has begun.
+    /// When the shutdown must be over, once it has begun.
     deadline: Option<Moment>,
     unsettled: usize,
     /// The last positions, until they are acknowledged.
@@ -99,7 +99,6 @@ pub struct Runner<S, L, T> {
     actions: Vec<Action>,
 }
 
-/// A request that was answered.
 struct Sent {
     destination: DestinationId,
     id: RequestId,
@@ -110,13 +109,12 @@ struct Sent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Running,
-    /// Settling the records that were read, until then.
+    /// Settling the records that were read, until this time.
     Draining(Moment),
-    /// Committing and leaving the group, until then; the pipeline is at its end.
+    /// Committing and leaving the group, until this time. The pipeline has ended.
     Closing(Moment),
 }
 
-/// What happened.
 enum Happened {
     Source(SourceEvent),
     Table(TableEvent),
@@ -130,7 +128,7 @@ enum Happened {
 }
 
 impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
-    /// A runner that has not begun.
+    /// A runner that has not started yet.
     pub fn new(parts: Parts<S, L, T>) -> Self {
         Self {
             parts,
@@ -176,7 +174,7 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
             }
             self.parts.reporter.after(now, &self.parts.pipeline);
         }
-        // Requests that are still in flight are not awaited: their events will be sent again.
+        // Requests that are still in flight are not awaited, so their events will be sent again.
         self.sends.shutdown().await;
         let records = self.parts.pipeline.snapshot().records;
         let (unsettled, uncommitted) = (self.unsettled, self.uncommitted.len());
@@ -185,7 +183,7 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
         ended
     }
 
-    /// Waits for what happens next. Every arm may be cancelled without losing anything.
+    /// Waits for the next event. Every arm may be cancelled without losing anything.
     async fn next(&mut self, shutdown: &Shutdown) -> Happened {
         let Parts { clock, source, table, written, queries, pipeline, .. } = &mut self.parts;
         let beat = clock.now() + BEAT;
@@ -229,7 +227,7 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
         self.is_loaded = true;
     }
 
-    /// Begins to read records, once everything is ready.
+    /// Begins to read records once everything is ready.
     fn read(&mut self) {
         if self.is_loaded && self.preparing.is_empty() && self.phase == Phase::Running {
             self.parts.source.command(SourceCommand::Begin);
@@ -278,12 +276,12 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
                 let records = records.collect();
                 self.handle(now, Input::Records(records));
             }
-            // Everything was given up already, and nothing begins: records of these ownerships are stale.
+            // Everything was already given up, and nothing begins: records of these ownerships are stale.
             SourceEvent::Assigned(_) if matches!(self.phase, Phase::Closing(_)) => {}
             SourceEvent::Assigned(assignments) => self.handle(now, Input::Assigned(assignments)),
             SourceEvent::Topics(topics) => self.handle(now, Input::Topics(topics)),
             SourceEvent::Revoking(ownerships) if matches!(self.phase, Phase::Closing(_)) => {
-                // Everything was given up already, with its position.
+                // Everything was already given up, together with its position.
                 self.parts.source.command(SourceCommand::Release { ownerships, commits: Vec::new() });
             }
             SourceEvent::Revoking(ownerships) => self.handle(now, Input::Revoking(ownerships)),
@@ -313,7 +311,8 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
                 self.parts.reporter.answered(now, now.since(started), &answer);
                 self.handle(now, Input::SendFinished { destination, id, answer });
             }
-            // Nothing cancels a send before the end, so it panicked: a bug, and the process ends with it.
+            // Nothing cancels a send before the end, so it panicked. That is a bug, and the process ends with
+            // it.
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             Err(_) => {}
         }
@@ -352,7 +351,7 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
     fn send(&mut self, started: Moment, request: Request) {
         let (id, destination) = (request.id, request.destination);
         self.parts.reporter.sending(&request);
-        // The pipeline has no other destinations than these: both come from one configuration.
+        // The pipeline has exactly these destinations: both come from one configuration.
         let sender = &self.parts.destinations[usize::from(destination.0)];
         let answer = sender.send(request);
         self.sends.spawn(async move { Sent { destination, id, started, answer: answer.await } });

@@ -1,4 +1,4 @@
-//! Signals: the first SIGTERM or SIGINT begins the drain, a second one ends the process at once.
+//! Signals: the first SIGTERM or SIGINT begins the drain, and a second one ends the process at once.
 
 use std::future::pending;
 
@@ -12,10 +12,10 @@ use tracing::{info, warn};
 
 use crate::exit::{Exit, Failure};
 
-/// Cancels `drain` with the first signal, and returns with the second one.
+/// Cancels `drain` on the first signal, and returns on the second one.
 ///
 /// # Errors
-/// When signals cannot be received.
+/// If signals cannot be received.
 pub(crate) async fn drain_then_end(drain: &CancellationToken) -> Result<Exit, Failure> {
     let mut signals = Signals::new()?;
     // Not inside the log statement: its fields are not evaluated if its level is off.
@@ -27,10 +27,10 @@ pub(crate) async fn drain_then_end(drain: &CancellationToken) -> Result<Exit, Fa
     Ok(exit)
 }
 
-/// Returns with the first signal.
+/// Returns on the first signal.
 ///
 /// # Errors
-/// When signals cannot be received.
+/// If signals cannot be received.
 pub(crate) async fn first() -> Result<(), Failure> {
     Signals::new()?.next().await;
     Ok(())

@@ -1,6 +1,6 @@
-//! Where events go: the destinations as they are written, and as the composition root builds them.
+//! The destinations, as the configuration writes them and as the composition root builds them.
 //!
-//! The only file that lists the kinds of destination and their services. Knows nothing of what a kind does.
+//! Only this file lists the kinds of destination and their services. Knows nothing of what a kind does.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -25,17 +25,16 @@ use crate::{
 pub struct DestinationConfig {
     pub name: DestinationName,
     pub kind: DestinationKind,
-    /// The most requests a second of its own, within its domain's.
+    /// The most requests per second of its own, within its domain's quota.
     pub cap: Option<f64>,
     pub batch: BatchConfig,
     pub retry: RetryConfig,
-    /// How long it may take nothing before its records go to the dead letters; none: for ever.
+    /// How long it may be blocked before its records go to the dead letters; `None` means for ever.
     pub spill: Option<Duration>,
-    /// The place of its quota domain among [`Config::domains`].
+    /// The index of its quota domain in [`Config::domains`].
     pub domain: usize,
 }
 
-/// The kinds of destination.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DestinationKind {
     Pinpoint(PinpointConfig),
@@ -49,7 +48,7 @@ pub enum Service {
     Pinpoint,
 }
 
-/// `destination`: where events go, when they all go to one place.
+/// `destination`: where events go if there is one destination.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DestinationSection {
@@ -57,7 +56,7 @@ pub struct DestinationSection {
     pub pinpoint: PinpointConfig,
 }
 
-/// One of `destinations`. Keys of `batch` and `retry` that are left out are those of the top level.
+/// One of `destinations`. Keys of `batch` and `retry` that are left out are taken from the top level.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NamedDestination {
@@ -69,32 +68,32 @@ pub struct NamedDestination {
     pub batch: BatchConfig,
     /// How long to wait before sending again.
     pub retry: RetryConfig,
-    /// When the destination's records go to the dead letters rather than wait.
+    /// When the destination's records go to the dead letters instead of waiting.
     pub spill: SpillConfig,
 }
 
-/// One of `quotas`: the quota of a service in a region. What is left out is that of `quota`.
+/// One of `quotas`: the quota of a service in a region. Keys that are left out are taken from `quota`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("x-allowed" = "a mapping with `service`, `region`, `requests_per_second` and `in_flight`"))]
 pub struct DomainQuota {
     /// The service.
     pub service: Service,
-    /// The region; where left out, that of the destinations that name none.
+    /// The region. If absent, the quota applies to the destinations that name no region.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-allowed" = "an AWS region such as us-east-1"))]
     pub region: Option<Region>,
-    /// Requests a second.
+    /// The requests per second.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 100_000), extend("exclusiveMinimum" = 0))]
     pub requests_per_second: Option<f64>,
-    /// Requests in flight.
+    /// The number of requests in flight.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub in_flight: Option<NonZeroU32>,
 }
 
-/// What shares a quota.
+/// What shares one quota.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Domain {
     service: Service,
@@ -103,7 +102,7 @@ pub(super) struct Domain {
 }
 
 impl Config {
-    /// The destinations; the place of each is its id.
+    /// The destinations, whose indices are their ids.
     #[must_use]
     pub fn destinations(&self) -> Vec<DestinationConfig> {
         let domains = self.quota_domains();
@@ -150,10 +149,10 @@ impl Config {
         self.quota_domains().iter().map(quota).collect()
     }
 
-    /// Which destinations events go to.
+    /// The router of events to destinations.
     ///
     /// # Errors
-    /// When the routes are wrong, which the reading of the configuration has found before.
+    /// If the routes are wrong, which the reading of the configuration has already ruled out.
     pub fn router(&self) -> Result<Router, RouteProblems> {
         Router::new(&self.destination_names(), &self.routes, self.unrouted)
     }
@@ -162,7 +161,7 @@ impl Config {
         self.destinations().into_iter().map(|one| one.name).collect()
     }
 
-    /// Each domain once, in the order of the destinations.
+    /// All domains without repetition, in the order of the destinations.
     pub(super) fn quota_domains(&self) -> Vec<Domain> {
         let mut domains = Vec::new();
         for (_, kind) in self.kinds() {
@@ -184,7 +183,7 @@ impl Config {
     }
 }
 
-/// The name of the only destination.
+/// The name of a single destination.
 pub const ONLY: &str = "default";
 
 impl DestinationSection {

@@ -64,7 +64,8 @@ fn entry(text: &mut String, depth: usize, key: &str, value: &Value) {
     }
 }
 
-/// A text that cannot be taken for anything else is written plain; all else is JSON, which is YAML too.
+/// A text that cannot be mistaken for anything else is written plain. Everything else is written as JSON,
+/// which is YAML too.
 fn scalar(value: &Value) -> String {
     let legal = |letter: char| letter.is_ascii_alphanumeric() || "._-/:".contains(letter);
     match value {

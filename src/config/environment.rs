@@ -1,10 +1,10 @@
-//! The environment, laid over what the file says.
+//! The environment, whose variables override the file.
 //!
-//! A variable's name is `PINPOINT_SIDECAR` and the parts of the key, joined by `__`, in capitals; its value
-//! is YAML and replaces the whole key. A property of librdkafka is written with `_` for each dot, as many
-//! shells take no dot: `PINPOINT_SIDECAR__SOURCE__PROPERTIES__SASL_PASSWORD`; the name of a destination with
-//! `_` for each hyphen. A variable changes a destination of the file and never makes one: a variable that is
-//! left over must not send events somewhere.
+//! A variable's name is `PINPOINT_SIDECAR` and the parts of the key, joined by `__`, in capitals. Its value
+//! is YAML and replaces the whole key. In the name of a librdkafka property `_` stands for each dot, because
+//! many shells allow no dots: `PINPOINT_SIDECAR__SOURCE__PROPERTIES__SASL_PASSWORD`. In the name of a
+//! destination `_` stands for each hyphen. A variable changes a destination of the file and never creates
+//! one: a forgotten variable must not send events anywhere.
 
 use std::ffi::OsString;
 
@@ -17,7 +17,7 @@ use crate::config::{
 
 const PREFIX: &str = "PINPOINT_SIDECAR__";
 
-/// Lays the variables over `tree`: a section's first, then its keys'.
+/// Applies the variables to `tree`, those of sections before those of their keys.
 pub(super) fn lay_over(
     tree: &mut Node,
     environment: &[(OsString, OsString)],
@@ -55,7 +55,7 @@ fn makes_destination(key: &[String], tree: &Node) -> bool {
     key[0] == "destinations" && (key.len() < 3 || tree.at(&key[..2]).is_none())
 }
 
-/// The key that a variable's parts name.
+/// The key that the parts of a variable's name denote.
 fn key(parts: &[String], mut schema: Schema<'_>) -> Option<Vec<String>> {
     let mut key = Vec::new();
     for part in parts {
@@ -83,7 +83,7 @@ fn variable(path: &[String]) -> String {
     format!("{PREFIX}{}", path.join("__").to_uppercase())
 }
 
-/// The nearest of `known` to `name`, where one is near enough to be meant.
+/// The one of `known` that is nearest to `name`, if it is near enough to have been meant.
 pub(super) fn nearest<'known>(name: &str, known: impl Iterator<Item = &'known str>) -> Option<&'known str> {
     let near = |known| (strsim::damerau_levenshtein(name, known), known);
     let enough = 1 + name.len() / 4;

@@ -1,4 +1,4 @@
-//! Texts that lie in files of their own, as secrets do: `{ file: /run/secrets/password }`.
+//! Texts in files of their own, such as secrets: `{ file: /run/secrets/password }`.
 //!
 //! Knows nothing of keys. Errors repeat neither the name of a file nor its content.
 
@@ -29,7 +29,7 @@ pub(super) fn named(entries: &BTreeMap<String, Node>) -> Option<&str> {
 /// If the file cannot be read, or is longer than any setting.
 pub(super) fn content(path: &str) -> Result<String, Unreadable> {
     let mut text = String::new();
-    // A device, or another file than was meant, may have no end.
+    // A device, or a file that was named by mistake, may have no end.
     let read = File::open(path).and_then(|file| file.take(LONGEST).read_to_string(&mut text));
     match read {
         Ok(length) if length as u64 == LONGEST => Err(Unreadable(ErrorKind::FileTooLarge.into())),
@@ -41,7 +41,7 @@ pub(super) fn content(path: &str) -> Result<String, Unreadable> {
     }
 }
 
-/// Longer than any certificate chain.
+/// More than any certificate chain needs.
 const LONGEST: u64 = 1 << 20;
 
 fn reason(kind: ErrorKind) -> &'static str {

@@ -2,10 +2,10 @@
 
 use std::{fmt, path::Path, sync::Arc};
 
-/// Where something was written.
+/// Where a value was written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
-    /// The name is as it was given; lines count from 1.
+    /// A file, under the name by which it was given. Lines count from 1.
     File { name: Arc<str>, line: usize },
     /// A variable of the environment, by name.
     Variable(Arc<str>),
@@ -16,9 +16,9 @@ pub const WHOLE: &[&str] = &[];
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    /// None if the key was not written at all.
+    /// `None` if the key was not written at all.
     pub origin: Option<Origin>,
-    /// The key, its parts joined by dots; empty if the problem is about the whole.
+    /// The parts of the key, joined by dots; empty if the problem concerns the whole.
     pub key: String,
     /// What is wrong, and what is allowed.
     pub text: String,
@@ -29,8 +29,8 @@ pub struct Problem {
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// Adds a problem with the key at `path`. Only the first problem with a key is kept: the others follow from
-    /// it.
+    /// Adds a problem with the key at `path`. Only the first problem of a key is kept, because the others
+    /// follow from it.
     pub fn add(&mut self, path: &[impl AsRef<str>], origin: Option<Origin>, text: impl Into<String>) {
         let key = path.iter().map(|part| printable(part.as_ref())).collect::<Vec<_>>().join(".");
         if key.is_empty() || !self.0.iter().any(|known| known.key == key) {
@@ -59,8 +59,8 @@ impl Problems {
     }
 }
 
-/// A part of a key, or a question mark if it does not look like one: somebody may have written a secret in the
-/// wrong place.
+/// A part of a key, or a question mark if it does not look like one: somebody may have written a secret in
+/// the wrong place.
 fn printable(part: &str) -> &str {
     let legal = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.');
     if part.len() <= 64 && part.chars().all(legal) { part } else { "?" }
@@ -73,7 +73,7 @@ impl Origin {
         Self::File { name: path.display().to_string().into(), line: 1 }
     }
 
-    /// The same place, in another line where it has lines.
+    /// The same file at another line. A variable has no lines and is returned unchanged.
     #[must_use]
     pub fn at(&self, line: usize) -> Self {
         match self {
@@ -112,8 +112,8 @@ impl fmt::Display for Problems {
             1 => f.write_str("the configuration has a problem")?,
             number => write!(f, "the configuration has {number} problems")?,
         }
-        // By line, then by variable. Keys that were not written come last: often a misspelt key before them is
-        // the reason.
+        // Ordered by line, then by variable. Keys that were not written come last, because a misspelt key
+        // before them is often the reason.
         let mut problems: Vec<_> = self.0.iter().collect();
         problems.sort_by_key(|problem| (problem.origin.is_none(), *problem));
         problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))

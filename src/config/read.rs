@@ -1,9 +1,9 @@
-//! Tree → configuration.
+//! Reads a configuration from a tree.
 //!
-//! The schema says which keys exist and what kind each is, so that `0123` is a text where a text belongs. The
-//! parts' types decide the rest: a value that a type refuses is taken out and reported, and the reading starts
-//! again, until all problems are known. Its default takes the place of a wrong value, so that the rest can be
-//! checked.
+//! The schema says which keys exist and of what kind each is, so that `0123` is a text where a text is
+//! expected. The types of the parts decide the rest: a value that a type refuses is removed and reported, and
+//! the reading starts again, until all problems are known. A default replaces a wrong value, so that the rest
+//! can be checked.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ use crate::{
     core::map::config::field::Field,
 };
 
-/// Reads the configuration out of `tree`.
+/// Reads the configuration from `tree`.
 pub(super) fn read(tree: &Node, schema: Schema<'_>, purpose: Purpose, problems: &mut Problems) -> Config {
     let mut reader = Reader { problems, path: Vec::new() };
     let mut json = reader.value(tree, schema).unwrap_or_else(|| Json::Object(Map::new()));
@@ -35,7 +35,7 @@ pub(super) fn read(tree: &Node, schema: Schema<'_>, purpose: Purpose, problems: 
         };
         let path: Vec<_> = error.path().iter().filter_map(key).collect();
         let (taken, was) = take_out(&mut json, &path);
-        // A section that lacks a key because the key was wrong has been reported.
+        // If a section lacks a key only because the key was wrong, that has already been reported.
         if !problems.has_below(taken) {
             problems.add(taken, tree.origin_of(taken), schema.refusal(taken, was.is_object()));
         }
@@ -45,7 +45,8 @@ pub(super) fn read(tree: &Node, schema: Schema<'_>, purpose: Purpose, problems: 
     }
 }
 
-/// A configuration for delivery must say what becomes of dead letters. Until that problem is solved, they are discarded.
+/// Reports a configuration for delivery that does not say what happens to dead letters. Until that is fixed,
+/// they are discarded.
 fn decide_dead_letters(json: &mut Json, tree: &Node, purpose: Purpose, problems: &mut Problems) {
     let Some(section) = json.as_object_mut().and_then(|root| {
         root.entry("dead_letter").or_insert_with(|| Json::Object(Map::new())).as_object_mut()
@@ -90,9 +91,9 @@ fn key(segment: &Segment) -> Option<String> {
     }
 }
 
-/// Removes the value at `path`, or the innermost existing one around it, and returns its path and the value. A
-/// null takes the place of a list's item, so that the others keep their places; if the type refuses the null
-/// too, the whole list is removed.
+/// Removes the value at `path`, or the innermost existing one around it, and returns its path and the value.
+/// In a list, null replaces an item, so that the others keep their indices; if the type refuses the null too,
+/// the whole list is removed.
 fn take_out<'path>(json: &mut Json, path: &'path [String]) -> (&'path [String], Json) {
     let depth = (1..=path.len()).take_while(|depth| at(json, &path[..*depth]).is_some()).last();
     let Some((path, (last, parent))) =
@@ -166,7 +167,8 @@ impl Reader<'_> {
             read.extend(value);
             self.path.pop();
         }
-        // With one item wrong the others say too little: a list of topics without one is another list.
+        // With one item wrong, the others say too little: a list of topics without one of them is a different
+        // list.
         (read.len() == items.len()).then_some(Json::Array(read))
     }
 
@@ -203,7 +205,7 @@ impl Reader<'_> {
     }
 }
 
-/// The nearest name of a field; the end of one that begins with `person` or `attributes` is free.
+/// The nearest name of a field. After `person` and `attributes` any name may follow.
 fn nearest_field(text: &str) -> Option<&'static str> {
     let beginning = text.split_once('.').and_then(|(beginning, _)| nearest(beginning, OPEN.into_iter()));
     match beginning {
@@ -213,14 +215,14 @@ fn nearest_field(text: &str) -> Option<&'static str> {
     }
 }
 
-/// The beginnings of fields whose end is free.
+/// The prefixes of fields after which any name may follow.
 const OPEN: [&str; 2] = ["person", "attributes"];
 
-/// A scalar as the kind that the schema asks for.
+/// Converts a scalar to the kind that the schema expects.
 fn scalar_of(scalar: &Scalar, schema: Schema<'_>) -> Option<Json> {
     let text = &*scalar.text;
     if scalar.is_null() {
-        // A section of which everything is commented out is written as nothing.
+        // A section whose lines are all commented out is read as null.
         return match (schema.takes("null"), schema.takes("object") && !schema.takes("string")) {
             (true, _) => Some(Json::Null),
             (_, true) => Some(Json::Object(Map::new())),

@@ -1,6 +1,6 @@
-//! Settings that must agree with one another, and those whose problems have words of their own.
+//! Settings that must agree with one another, and settings whose problems need words of their own.
 //!
-//! Knows where each value was written, and nothing else of the file.
+//! Knows where each value was written, and nothing else about the file.
 
 use crate::{
     config::{Config, Purpose, problem::Problems, tree::Node},
@@ -17,7 +17,7 @@ use crate::{
 
 mod destinations;
 
-/// Adds what is wrong with `config`, which was read from `tree`.
+/// Adds the problems of `config`, which was read from `tree`.
 pub(super) fn check(config: &Config, tree: &Node, purpose: Purpose, problems: &mut Problems) {
     let mut rules = Rules { tree, purpose, problems };
     rules.source(config);
@@ -148,7 +148,7 @@ impl Rules<'_> {
         }
     }
 
-    /// The names of attributes and metrics, of which some are the service's `own`.
+    /// Checks the names of attributes and metrics, of which the service reserves `own`.
     fn keys<'k>(&mut self, path: &[&str], keys: impl Iterator<Item = &'k String>, own: &[&str]) {
         for key in keys {
             let path: Vec<_> = path.iter().copied().chain([&**key]).collect();
@@ -165,5 +165,5 @@ impl Rules<'_> {
     }
 }
 
-/// librdkafka's default.
+/// The default of librdkafka.
 const MAX_POLL_INTERVAL_MS: u128 = 300_000;

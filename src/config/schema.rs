@@ -1,9 +1,9 @@
-//! The JSON Schema of the configuration, generated from the parts' types, and questions to it: which keys
-//! there are, of which kind a key is, and in words what it allows.
+//! The JSON Schema of the configuration, generated from the types of the parts. It answers which keys exist,
+//! of what kind a key is, and in words what it allows.
 //!
-//! Beside the standard's keywords there are four of our own: `x-allowed` says in words what is allowed;
-//! `x-from` and `x-to` bound a value of the formats `span` and `size`; `x-names` says in words which names
-//! the keys of a mapping may have, where they are those of destinations.
+//! There are four keywords of our own: `x-allowed` says in words what is allowed; `x-from` and `x-to` bound a
+//! value of the formats `span` and `size`; `x-names` says in words which names the keys of a mapping may
+//! have, if they are names of destinations.
 
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
@@ -27,8 +27,8 @@ pub fn published() -> Value {
     schema
 }
 
-/// Takes out the defaults of sections, which repeat those of their keys, and the application that stands for
-/// "must be given".
+/// Removes the defaults of sections, which repeat those of their keys, and the placeholder of the required
+/// application.
 fn drop_section_defaults(schema: &mut Value) {
     let Some(keys) = schema.as_object_mut() else { return };
     if keys
@@ -45,7 +45,7 @@ fn drop_section_defaults(schema: &mut Value) {
     }
 }
 
-/// Takes out the defaults of keys that one of `destinations` has from the top level.
+/// Removes the defaults of keys that a destination takes from the top level.
 fn drop_inherited_defaults(schema: &mut Value) {
     for section in ["batch", "retry"] {
         let keys = format!("/properties/destinations/additionalProperties/properties/{section}/properties");
@@ -73,7 +73,7 @@ impl<'a> Schema<'a> {
         found.map(Self)
     }
 
-    /// The schema of a list, where one may be written here.
+    /// The schema of a list, if a list may be written here.
     pub(super) fn list(self) -> Option<Self> {
         self.alternatives().find(|schema| schema.0.get("items").is_some())
     }
@@ -83,18 +83,18 @@ impl<'a> Schema<'a> {
         self.list().and_then(|list| list.0.get("items")).map(Self)
     }
 
-    /// How many items the list must have.
+    /// How few items the list may have.
     pub(super) fn fewest_items(self) -> usize {
         let fewest = self.0.get("minItems").and_then(Value::as_u64);
         fewest.and_then(|fewest| usize::try_from(fewest).ok()).unwrap_or(0)
     }
 
-    /// Whether no two items of the list may be the same.
+    /// Whether the items of the list must differ.
     pub(super) fn is_set(self) -> bool {
         self.0.get("uniqueItems").is_some_and(|unique| unique == true)
     }
 
-    /// The schema at `path`; a part that is a number goes into a list.
+    /// The schema at `path`. A part that is a number is the index of an item.
     pub(super) fn at(self, path: &[String]) -> Option<Self> {
         path.iter().try_fold(self, |schema, part| schema.child(part).or_else(|| schema.item()))
     }
@@ -105,7 +105,7 @@ impl<'a> Schema<'a> {
         self.alternatives().filter_map(keys).flat_map(|keys| keys.keys().map(String::as_str))
     }
 
-    /// Whether keys of any name may be written below this one.
+    /// Whether the keys below this one may have any name.
     pub(super) fn has_any_keys(self) -> bool {
         self.alternatives().any(|schema| schema.0.get("additionalProperties").is_some_and(Value::is_object))
     }
@@ -134,9 +134,9 @@ impl<'a> Schema<'a> {
             && bound("exclusiveMinimum").is_none_or(|below| number > below)
     }
 
-    /// Whether `text` is of the format and within the bounds, as far as the schema says.
+    /// Whether `text` has the format and is within the bounds that the schema states.
     pub(super) fn admits_text(self, text: &str) -> bool {
-        // `false` stands beside `off` in the schema and arrives as a text like all others.
+        // The schema lists `false` beside `off`, and it arrives as a text like all other values.
         let is = |word: Self| word.0 == text || word.0.as_bool().is_some_and(|word| text.parse() == Ok(word));
         let listed = |schema: Self| schema.parts("enum").any(is);
         let format = self.alternatives().find_map(|schema| schema.word("format"));
@@ -156,7 +156,7 @@ impl<'a> Schema<'a> {
         self.alternatives().any(|schema| schema.word("format") == Some("field"))
     }
 
-    /// In words, what is allowed.
+    /// Says in words what is allowed.
     pub(super) fn allowed(self) -> String {
         let kind = match self.word("x-allowed") {
             Some(words) => words.to_owned(),
@@ -168,8 +168,8 @@ impl<'a> Schema<'a> {
         }
     }
 
-    /// In words, why a value at `path` is refused. A mapping that is one of several by name is refused for its
-    /// name: what is wrong in it is further down.
+    /// Says in words why a value at `path` is refused. A mapping in a map of names is refused for its name,
+    /// because problems in its content are reported further down.
     pub(super) fn refusal(self, path: &[String], is_mapping: bool) -> String {
         let names = path.split_last().and_then(|(_, parent)| self.at(parent)?.word("x-names"));
         match names.filter(|_| is_mapping) {
@@ -211,7 +211,7 @@ impl<'a> Schema<'a> {
         written.map(one).collect::<Vec<_>>().join(", or ")
     }
 
-    /// The names of the keys below this one, for a sentence.
+    /// The names of the keys below this one, joined for a sentence.
     pub(super) fn listed_keys(self) -> String {
         self.keys().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
     }
@@ -223,7 +223,7 @@ impl<'a> Schema<'a> {
         })
     }
 
-    /// This schema and those of which one must hold, and theirs.
+    /// This schema and all its alternatives, recursively.
     fn alternatives(self) -> impl Iterator<Item = Self> {
         let mut all = vec![self];
         let mut next = 0;

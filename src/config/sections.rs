@@ -1,4 +1,4 @@
-//! The sections that put settings of several parts together, and that of the composition itself.
+//! The sections that combine settings of several parts, and that of the composition itself.
 
 use std::time::Duration;
 
@@ -11,13 +11,12 @@ use crate::core::{
     units::{Malformed, Span, or_off, text::TopicName},
 };
 
-/// `dead_letter`: what becomes of records that can never be delivered.
+/// `dead_letter`: what happens to records that can never be delivered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Written", into = "Written")]
 pub struct DeadLetterSection {
-    /// Where they go.
     pub target: DeadLetterConfig,
-    /// When to stop rather than write most of a topic there; none when it is off.
+    /// When to stop rather than write most of a topic there; `None` if it is off.
     pub circuit_breaker: Option<CircuitBreakerConfig>,
 }
 
@@ -25,12 +24,12 @@ pub struct DeadLetterSection {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ShutdownConfig {
-    /// How long what was read may take to be settled, before the process ends without.
+    /// How long the records that were read may take to be settled before the process ends anyway.
     #[schemars(extend("x-from" = "1s", "x-to" = "1h"))]
     pub deadline: Span,
 }
 
-/// The dead letters' section as it is written.
+/// The section of the dead letters as it is written.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("x-allowed" = "a mapping with either `topic` or `discard: true`, and `circuit_breaker`"))]

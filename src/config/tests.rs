@@ -1,4 +1,4 @@
-//! Configurations that people may write, and what is said of them.
+//! Configurations that people may write, and the problems that they get.
 
 use insta::assert_snapshot;
 
@@ -16,14 +16,14 @@ use crate::{
 
 mod destinations;
 
-/// What has no default.
+/// The settings that have no default.
 const NEEDED: &str = "
 destination: { pinpoint: { application: 0123456789abcdef0123456789abcdef } }
 dead_letter: { topic: pinpoint-sidecar-dead-letters }
 ";
 
-/// Loads what a file and variables say. The problems name the file `config.yaml`, and another file in the
-/// same folder can be named by `FOLDER/`.
+/// Loads the configuration from a file and variables. Problems call the file `config.yaml`, and `FOLDER/`
+/// names another file in the same folder.
 fn loaded(yaml: &str, variables: &[(&str, &str)], beside: &[(&str, &str)]) -> Result<Config, String> {
     let folder = tempfile::tempdir().unwrap();
     let name = folder.path().to_string_lossy().into_owned();
@@ -56,7 +56,7 @@ fn reads_with(
     }
 }
 
-/// The one problem of a configuration that has all it needs and `yaml`.
+/// Checks the only problem of a configuration that consists of the required settings and `yaml`.
 #[track_caller]
 fn refused(yaml: &str, expected: &str) {
     refused_with(yaml, &[], expected);
@@ -157,7 +157,7 @@ fn the_environment_goes_before_the_file_and_a_key_before_its_section() {
     ];
     reads_with("quota: {share: 0.5, in_flight: 9}\nsource: {topics: [c]}", &variables, &[], |config| {
         let quota = &config.quota;
-        // The section's variable replaced all that the file says of it.
+        // The section's variable replaces the whole section of the file.
         quota.share == Share::Partitions
             && quota.requests_per_second.eq(&5.0)
             && quota.in_flight.get() == 3
@@ -173,7 +173,7 @@ fn a_text_can_lie_in_a_file_of_its_own() {
         "source: {properties: {sasl.password: {file: FOLDER/password}}, brokers: {file: FOLDER/brokers}}";
     let files = [("password", "p4ss: #\n\n"), ("brokers", "a:1,b:2\r\n")];
     reads_with(yaml, &[], &files, |config| {
-        // One line break at the end is the file's, not the text's.
+        // One line break at the end belongs to the file, not to the text.
         config.source.properties["sasl.password"] == "p4ss: #\n" && config.source.brokers == "a:1,b:2"
     });
     let variables = [("PINPOINT_SIDECAR__RETRY__MAX", "{file: FOLDER/max}")];
@@ -376,7 +376,7 @@ fn all_problems_are_told_at_once() {
     assert_snapshot!(loaded(include_str!("tests/bad.yaml"), &variables, &[]).unwrap_err());
 }
 
-/// Every key of the schema is given a secret, once as a text and once as a key of its own.
+/// Gives every key of the schema a secret, once as a text and once as a key of its own.
 #[test]
 fn nothing_that_is_written_is_ever_told() {
     let schema = schema();
@@ -401,7 +401,7 @@ fn secrets_are_not_shown() {
     assert!(shown.contains("SASL_SSL"));
 }
 
-/// `pinpoint-sidecar check --schema > schemas/config.json` writes it anew.
+/// `pinpoint-sidecar check --schema > schemas/config.json` writes it again.
 #[test]
 fn the_published_schema_is_that_of_the_types() {
     let published = include_str!("../../schemas/config.json");

@@ -1,7 +1,7 @@
 //! The configuration as it was written: a tree that remembers the origin of each value.
 //!
-//! Knows nothing of which keys exist. A scalar keeps its text: whether `0123` is a number is for the
-//! key to say. Has no `Debug`, because it holds secrets.
+//! Knows nothing of which keys exist. A scalar keeps its text, because the key decides whether `0123` is a
+//! number. Has no `Debug`, because it holds secrets.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::config::problem::Origin;
 
 #[derive(Default)]
 pub(super) struct Node {
-    /// None only for the root, if there is no file.
+    /// `None` only for the root, if there is no file.
     pub origin: Option<Origin>,
     pub value: Value,
 }
@@ -20,21 +20,20 @@ pub(super) enum Value {
     Mapping(BTreeMap<String, Node>),
 }
 
-/// A scalar that is not plain was quoted or tagged, and is a text whatever it says.
+/// A scalar that is not plain was quoted or tagged, and is always a text.
 pub(super) struct Scalar {
     pub text: String,
     pub plain: bool,
 }
 
 impl Node {
-    /// Where the value at `path` was written, or else the nearest section around it.
+    /// Where the value at `path` was written, or the nearest section around it.
     pub(super) fn origin_of(&self, path: &[impl AsRef<str>]) -> Option<Origin> {
         let (key, rest) = path.split_first()?;
         let child = self.child(key.as_ref())?;
         child.origin_of(rest).or_else(|| child.origin.clone())
     }
 
-    /// The value at `path`.
     pub(super) fn at(&self, path: &[impl AsRef<str>]) -> Option<&Self> {
         match path.split_first() {
             Some((key, rest)) => self.child(key.as_ref())?.at(rest),
@@ -42,7 +41,7 @@ impl Node {
         }
     }
 
-    /// Replaces the value at `path` and makes the mappings that lead there.
+    /// Replaces the value at `path`, and creates the mappings that lead to it.
     pub(super) fn set(&mut self, path: &[String], node: Self) {
         let Some((key, rest)) = path.split_first() else {
             *self = node;

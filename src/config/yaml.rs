@@ -1,8 +1,8 @@
-//! YAML text → tree.
+//! Parses YAML text into a tree.
 //!
-//! Knows nothing of which keys exist. Invalid YAML, a key that is written twice, and unsupported YAML (aliases,
-//! several documents, keys that are not plain names) are problems. Each is reported by its place and in our own
-//! words, because the parser's message may quote a value.
+//! Knows nothing of which keys exist. Invalid YAML, a repeated key, and unsupported YAML (aliases, several
+//! documents, keys that are not plain names) are problems. Each is reported by its line and in our own words,
+//! because the parser's message may quote a value.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -13,8 +13,8 @@ use crate::config::{
     tree::{Node, Scalar, Value},
 };
 
-/// Parses `text`, which starts at `origin` and is the value of the key at `path`. If that fails, adds a problem
-/// and returns nothing.
+/// Parses `text`, which starts at `origin` and is the value of the key at `path`. If that fails, adds a
+/// problem and returns `None`.
 pub(super) fn parse(text: &str, origin: &Origin, path: &[String], problems: &mut Problems) -> Option<Node> {
     let mut reader = Reader { parser: Parser::new_from_str(text), origin, path: path.to_vec(), problems };
     match reader.document() {
@@ -35,13 +35,13 @@ struct Reader<'text, 'out> {
     problems: &'out mut Problems,
 }
 
-/// The rest of the text cannot be understood.
+/// The rest of the text cannot be parsed.
 struct Broken {
     line: usize,
     text: String,
 }
 
-/// Deeper than any key; bounds the recursion.
+/// Deeper than any key. It bounds the recursion.
 const DEEPEST: usize = 16;
 
 impl<'text> Reader<'text, '_> {

@@ -27,8 +27,8 @@ pub struct Finding {
     pub result: Result<String, Trouble>,
 }
 
-/// Tries the brokers and, if they answer, the topics, the group, the topic of the dead letters and the session
-/// table. Blocks until they have answered.
+/// Tries the brokers and, if they answer, the topics, the group, the dead-letter topic and the session table.
+/// Blocks until they have answered.
 #[must_use]
 pub fn kafka(config: &Config) -> Vec<Finding> {
     let brokers = "brokers".to_owned();

@@ -1,5 +1,5 @@
-//! The demo, which needs nothing but this binary: an embedded Kafka, an embedded PutEvents server, and between
-//! them the service itself, as `run` would start it.
+//! The demo, which needs nothing but this binary: an embedded Kafka, an embedded PutEvents server, and
+//! between them the service itself, as `run` would start it.
 //!
 //! ```text
 //! generate ─► produce ─► Kafka ─► the service ─► PutEvents server ◄─ script
@@ -8,7 +8,7 @@
 //!                                └─► verdict ─► report
 //! ```
 //!
-//! Knows nothing of the service's insides. The verdict always rests on what was observed from outside; the
+//! Knows nothing of how the service works. The verdict always rests on what was observed from outside; the
 //! service's own counts are only compared with it.
 
 use std::time::Duration;
@@ -54,13 +54,13 @@ mod words;
 /// The share of records that are hostile or repeated.
 const HOSTILE: f64 = 0.03;
 
-/// 2026-11-22T10:00:00Z, when the first user comes. Fixed, so that a run depends on the seed alone.
+/// 2026-11-22T10:00:00Z, when the first user arrives. It is fixed, so that a run depends on the seed alone.
 const BEGINNING: Timestamp = Timestamp(1_795_341_600_000);
 
 /// Runs the service and judges it. A signal drains it; a second one ends it at once.
 ///
 /// # Errors
-/// When a part cannot be started.
+/// If a part cannot be started.
 pub async fn run(arguments: DemoArguments) -> Result<Exit, Failure> {
     let stage = Stage::set(&arguments).await?;
     say(&introduction(&stage, &arguments))?;
@@ -135,7 +135,7 @@ fn watcher(
     })
 }
 
-/// All records of the run; without an end if it goes on after the verdict.
+/// All records of the run, without an end if it goes on after the verdict.
 fn records(arguments: &DemoArguments) -> Generator {
     let records = if arguments.keep_running { u64::MAX } else { arguments.records };
     Generator::new(&GeneratorOptions {
@@ -165,7 +165,7 @@ struct Run {
 }
 
 impl Observer<'_> {
-    /// Watches until the run is over, and on until `over` if the run is to go on.
+    /// Watches until the run is over, and then until `over` if the run is to go on.
     async fn watch(&mut self, over: &CancellationToken) -> Result<Run, Failure> {
         let watched = self.watcher.until_settled(&self.service, over).await;
         let took = self.watcher.clock.now().elapsed();
@@ -185,7 +185,7 @@ impl Observer<'_> {
 
     /// Gives the verdict on a service that has ended, by itself or because it was asked to.
     async fn conclude(&mut self, run: Run, records: &RecordCounts, by_itself: bool) -> Result<Exit, Failure> {
-        // If a person ended it, something may be left.
+        // If a person ended it, some records may be left.
         let whole = by_itself || (run.watched != Watched::Ended && run.verdict.is_none());
         self.watcher.collector.complete(u64::MAX, whole).await;
         let exit = self.judge(records, whole, run.took)?;

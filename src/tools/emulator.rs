@@ -2,7 +2,7 @@
 //! faults on demand. No emulator of AWS implements this call.
 //!
 //! The demo, tests and benchmarks use it in the same process; on its own it lets you try a real Kafka without
-//! AWS. Knows nothing of the rest of this service but its event types and its points in time: the rules alone
+//! AWS. Of the rest of this service it knows only the event types and the points in time: the rules alone
 //! decide what is accepted.
 //!
 //! ```text
@@ -47,7 +47,7 @@ mod signature;
 mod state;
 mod wire;
 
-/// How long requests in flight may take once the server stops; one that hangs on purpose never ends.
+/// How long requests in flight may take once the server stops. One that hangs on purpose never ends.
 const DRAIN: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ pub struct Options {
     pub faults: Faults,
     /// The seed of random faults.
     pub seed: u64,
-    /// How many accepted events are kept: the newest. With 0, events are only counted.
+    /// How many of the newest accepted events are kept. With 0, events are only counted.
     pub keep_events: usize,
     /// Whether duplicates are counted, which takes some ten bytes for each event id.
     pub find_duplicates: bool,
@@ -75,7 +75,7 @@ impl Default for Options {
     }
 }
 
-/// A server that listens and does not run yet.
+/// A server that is bound but not yet running.
 pub struct Emulator {
     listener: TcpListener,
     address: SocketAddr,
@@ -87,7 +87,7 @@ impl Emulator {
     ///
     /// # Errors
     ///
-    /// When it cannot listen on the address.
+    /// If it cannot listen on the address.
     pub async fn bind(address: SocketAddr, options: Options) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
@@ -105,13 +105,13 @@ impl Emulator {
         format!("http://{}", self.address)
     }
 
-    /// The handle that watches and changes the server.
+    /// The handle for watching and changing the server.
     #[must_use]
     pub fn control(&self) -> Control {
         self.control.clone()
     }
 
-    /// Two lines for whoever started the server on its own.
+    /// Two lines of instructions for whoever started the server on its own.
     #[must_use]
     pub fn usage(&self) -> String {
         let url = self.url();
@@ -164,14 +164,14 @@ async fn serve(stream: TcpStream, control: Control, shutdown: CancellationToken)
     let connection = http.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     select! {
-        // Whether the client, a fault or an error ended it, it is over.
+        // Whether the client, a fault or an error ended it, the connection is over.
         _ = connection.as_mut() => return,
         () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
     }
     let _ = timeout(DRAIN, connection).await;
 }
 
-/// A bug in a connection's task is a bug of the process.
+/// Treats a bug in a connection's task as a bug of the process.
 fn fail(error: JoinError) {
     if let Ok(panic) = error.try_into_panic() {
         panic::resume_unwind(panic);

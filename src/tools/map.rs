@@ -1,8 +1,8 @@
 //! The `map` command: shows what records become without sending anything. For each record it prints the
-//! recognised format, the identity events and the app events, or the reason there are none.
+//! recognised format, the identity events and the app events, or the reason why there are none.
 //!
 //! Maps as the service does, with one session index for the whole run. Connects only to Kafka, and only if a
-//! topic is named; joins no group and commits nothing. It prints what would be sent, personal data included;
+//! topic is named; joins no group and commits nothing. It prints what would be sent, including personal data;
 //! the reasons of refusals quote nothing.
 
 use std::{
@@ -47,14 +47,14 @@ mod topic;
 mod values;
 
 /// The topic of records from a file. If an event has no id of its own, the ids of its app events begin with
-/// this.
+/// it.
 const NO_TOPIC: &str = "input";
 
-/// Prints what records become, from files, the standard input or a topic.
+/// Prints what records become, from files, standard input or a topic.
 ///
 /// # Errors
 ///
-/// When the filter or the format is wrong, the input cannot be read, or the output is closed.
+/// If the filter or the format is wrong, the input cannot be read, or the output is closed.
 pub fn run(arguments: &MapArguments, config: &Config) -> Result<Exit, Failure> {
     let mut preview = Preview::new(arguments, config)?;
     match &arguments.topic {
@@ -78,7 +78,7 @@ struct Preview {
     routes: Option<Routes>,
     /// How many records were shown.
     records: i64,
-    /// Whether any was refused, or a part of it.
+    /// Whether any record or part of a record was refused.
     refused: bool,
     printed: BufWriter<StdoutLock<'static>>,
 }
@@ -165,7 +165,7 @@ impl Preview {
         printed.and_then(|()| self.printed.flush()).map_err(closed)
     }
 
-    /// Prints the requests that are full, and on the standard error why a record is refused.
+    /// Prints the requests that are full, and the reasons for refusals on standard error.
     fn request(&mut self, taken: Taken) -> io::Result<()> {
         if let Some(Refusal { code, message }) = taken.refused {
             writeln!(io::stderr(), "record {} is refused: {code}: {message}", self.records)?;
@@ -191,14 +191,14 @@ impl Preview {
     }
 }
 
-/// How the places of ip addresses are found.
+/// The lookup of IP addresses.
 fn locate(config: &Config) -> Result<Locate, Failure> {
     let Some(path) = config.endpoint.database() else { return Ok(Box::new(|_| None)) };
     let database = Database::open(Path::new(path)).context("endpoint.location.database cannot be used");
     Ok(Box::new(database.map_err(|cause| Failure::new(Exit::Configuration, cause))?.locate()))
 }
 
-/// The formats of the configuration, or the one of the command line for all.
+/// The formats of the configuration, or the one format of the command line.
 fn formats(arguments: &MapArguments, config: &Config) -> Result<FormatsConfig, Failure> {
     let configured = config.source.formats();
     let Some(format) = arguments.format else { return Ok(configured) };

@@ -1,7 +1,7 @@
-//! Reports to people and programs: the log of changes of state, health, metrics and status.
+//! Reports to people and programs: logs changes of state, and keeps health, metrics and status.
 //!
-//! Knows nothing of how anything is decided. What always holds: only codes, numbers, names from the
-//! configuration and our own words go out, and no text of a record or an answer.
+//! Knows nothing of how anything is decided. Only codes, numbers, names from the configuration and our own
+//! words are reported, and no text of a record or an answer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// How often progress is logged while records come.
+/// How often progress is logged while records arrive.
 const PROGRESS: Duration = Duration::from_mins(1);
 
 pub struct Reporter {
@@ -40,11 +40,10 @@ pub struct Reporter {
     errors: RecentErrors,
     holds: Vec<HoldStatus>,
     progress: Progress,
-    /// The names of the destinations by their ids.
+    /// The names of the destinations, by id.
     destinations: Vec<String>,
 }
 
-/// The last progress that was logged.
 #[derive(Default)]
 struct Progress {
     at: Moment,
@@ -52,7 +51,7 @@ struct Progress {
 }
 
 impl Reporter {
-    /// A reporter that tells `health` and counts in `metrics`.
+    /// A reporter that updates `health` and counts in `metrics`.
     #[must_use]
     pub fn new(health: Arc<Health>, metrics: Metrics, destinations: Vec<String>) -> Self {
         Self {
@@ -72,19 +71,19 @@ impl Reporter {
         self.destinations.get(usize::from(destination.0)).map_or("", String::as_str)
     }
 
-    /// The runner has begun.
+    /// Reports that the runner has started.
     pub(super) fn running(&mut self) {
         self.health.enter(Stage::Running);
     }
 
-    /// The session table is being read.
+    /// Reports that the session table is being read.
     pub(super) fn loading(&mut self, now: Moment) {
         self.health.enter(Stage::Loading);
         info!("reading the session table before any record");
         self.table = Some(TableReport::begun(now));
     }
 
-    /// Something happened at the session table.
+    /// Reports an event of the session table.
     pub(super) fn table(&mut self, now: Moment, event: &TableEvent) {
         let report = self.table.get_or_insert_with(|| TableReport::begun(now));
         report.observe(now, event);
@@ -104,7 +103,7 @@ impl Reporter {
         self.health.beat(now);
     }
 
-    /// Something happened at the source.
+    /// Reports an event of the source.
     pub(super) fn source(&mut self, now: Moment, event: &SourceEvent) {
         self.source.observe(event);
         match event {
@@ -145,12 +144,12 @@ impl Reporter {
         }
     }
 
-    /// A request goes out.
+    /// Counts a request that is being sent.
     pub(super) fn sending(&mut self, request: &Request) {
         self.metrics.observe_request(request.endpoints.iter().map(|batch| batch.events.len()).sum());
     }
 
-    /// A request was answered.
+    /// Reports the answer to a request.
     pub(super) fn answered(&mut self, now: Moment, took: Duration, answer: &Answer) {
         self.metrics.observe_duration(took);
         match answer {
@@ -162,7 +161,7 @@ impl Reporter {
         }
     }
 
-    /// An attempt to write a dead letter ended.
+    /// Reports an attempt to write a dead letter.
     pub(super) fn letter(&mut self, now: Moment, outcome: WriteOutcome) {
         self.metrics.observe_letter(outcome);
         if let WriteOutcome::Again(code) | WriteOutcome::Refused(code) = outcome {
@@ -170,7 +169,6 @@ impl Reporter {
         }
     }
 
-    /// Logs a change of state.
     pub(super) fn transition(&mut self, now: Moment, transition: &Transition) {
         match transition {
             Transition::Held { destination, code } => {
@@ -219,7 +217,7 @@ impl Reporter {
         }
     }
 
-    /// An input was handled: tells readiness the holds if they have changed, and logs progress now and then.
+    /// Updates readiness if the holds have changed, and logs progress now and then. Called after each input.
     pub(super) fn after(&mut self, now: Moment, pipeline: &Pipeline) {
         let holds = pipeline.holds();
         if holds != self.holds {
@@ -231,13 +229,13 @@ impl Reporter {
         }
     }
 
-    /// The drain begins.
+    /// Reports that the drain begins.
     pub(super) fn draining(&mut self, pipeline: &Pipeline) {
         self.health.enter(Stage::Draining);
         info!(records = pipeline.snapshot().records_outstanding, "draining: settling the records that were read");
     }
 
-    /// The runner has ended.
+    /// Reports that the runner has ended.
     pub(super) fn stopped(&mut self, ended: &Ended) {
         self.health.enter(Stage::Stopped);
         let Ended { records, unsettled, uncommitted, .. } = ended;
@@ -270,7 +268,7 @@ impl Reporter {
             table: self.table.as_ref(),
             errors: &self.errors,
         };
-        // Whoever asked may have gone; then the answer is dropped.
+        // If whoever asked is gone, the answer is dropped.
         match query {
             Query::Metrics(reply) => match self.metrics.render(&overview) {
                 Ok(page) => drop(reply.send(page)),
@@ -281,7 +279,7 @@ impl Reporter {
         }
     }
 
-    /// Logs progress, if records come.
+    /// Logs progress if records arrive.
     fn progress(&mut self, now: Moment, pipeline: &Pipeline) {
         let snapshot = pipeline.snapshot();
         if snapshot.records.consumed != self.progress.consumed || snapshot.records_outstanding > 0 {

@@ -1,6 +1,6 @@
-//! Logs what happens at the session table.
+//! Logs the events of the session table.
 //!
-//! Knows nothing of the content of entries; for a code it says what a person can do.
+//! Knows nothing of the content of entries. For each code it says what a person can do.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub(super) struct TableLog {
 }
 
 impl TableLog {
-    /// Logs an event that is in the report already.
+    /// Logs an event that the report already contains.
     pub(super) fn tell(&mut self, now: Moment, event: &TableEvent, report: &TableReport) {
         let ((read, of), seconds) = (report.progress(), report.loading_took(now).as_secs_f64());
         match event {
@@ -65,7 +65,7 @@ impl TableLog {
     }
 }
 
-/// What a person can do if the table is not reached.
+/// What a person can do if the table is unreachable.
 fn remedy(code: Code) -> &'static str {
     match code.0 {
         "table_topic_missing" => "create its topic, or allow the service to",

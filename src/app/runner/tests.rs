@@ -42,12 +42,12 @@ use crate::{
 };
 
 const DEADLINE: Duration = Duration::from_secs(8);
-/// What is left for settling: a quarter is kept for closing.
+/// The time for settling: a quarter of the whole is kept for closing.
 const SETTLING: Duration = Duration::from_secs(6);
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
 const OWNED: Ownership = Ownership(1);
 
-/// What a test does with the runner's surroundings.
+/// Controls the runner's surroundings in a test.
 #[derive(Clone)]
 struct Script {
     line: Rc<Line>,
@@ -61,22 +61,22 @@ struct Script {
     clock: Clock,
 }
 
-/// The source's side of the line: what it is going to say, and what it was told.
+/// The source's side: the events that it will report, and the commands that it received.
 #[derive(Default)]
 struct Line {
     events: RefCell<VecDeque<SourceEvent>>,
     commands: RefCell<Vec<SourceCommand>>,
     changed: Notify,
-    /// Whether it is silent when it is told to close.
+    /// Whether it ignores the command to close.
     hangs: RefCell<bool>,
 }
 
 /// How the destination answers from now on.
 #[derive(Clone, Copy)]
 enum Mood {
-    /// Takes everything after this time.
+    /// Accepts everything after this time.
     Accepts(Duration),
-    /// Answers that nobody knows.
+    /// Answers that the outcome is unknown.
     Fails,
     /// Answers after this time that the set-up is wrong.
     Denies(Duration),
@@ -87,18 +87,18 @@ struct Memory(Rc<Line>);
 
 #[derive(Clone)]
 struct Scripted {
-    /// How long it takes to get ready.
+    /// How long its preparation takes.
     preparation: Arc<Mutex<Duration>>,
     mood: Arc<Mutex<Mood>>,
     requests: Arc<Mutex<Vec<usize>>>,
 }
 
-/// The table's side: what it is going to say, and what it was told to write.
+/// The table's side: the events that it will report, and the writes that it received.
 #[derive(Default)]
 struct Sheet {
     events: RefCell<VecDeque<TableEvent>>,
     writes: RefCell<Vec<(Option<WriteId>, usize)>>,
-    /// How writes end; without one they wait for a word.
+    /// How writes end. If `None`, they wait for the script.
     outcome: Cell<Option<WriteOutcome>>,
     changed: Notify,
 }
@@ -192,19 +192,19 @@ impl DeadLetters for Letters {
 }
 
 impl Script {
-    /// The source says this next.
+    /// Makes the source report this event next.
     fn say(&self, event: SourceEvent) {
         self.line.events.borrow_mut().push_back(event);
         self.line.changed.notify_one();
     }
 
-    /// The table says this next.
+    /// Makes the table report this event next.
     fn table_says(&self, event: TableEvent) {
         self.sheet.events.borrow_mut().push_back(event);
         self.sheet.changed.notify_one();
     }
 
-    /// Waits until the table was told to write so often, and gives the id of the last write.
+    /// Waits until the table has received this many writes, and returns the id of the last one.
     async fn wrote(&self, times: usize) -> Option<WriteId> {
         while self.sheet.writes.borrow().len() < times {
             sleep(Duration::from_millis(10)).await;
@@ -212,7 +212,7 @@ impl Script {
         self.sheet.writes.borrow().last().and_then(|(id, _)| *id)
     }
 
-    /// The one partition is assigned, and these values are read from it.
+    /// Assigns the one partition, and makes the source read these values from it.
     fn read(&self, values: &[Option<&str>]) {
         let (topic, partition): (Arc<str>, _) = ("logins".into(), 0);
         let assignment = Assignment::new(OWNED, Arc::clone(&topic), partition);
@@ -235,7 +235,7 @@ impl Script {
         *self.mood.lock().unwrap() = mood;
     }
 
-    /// Waits until the source is told what `wanted` says, and gives it.
+    /// Waits until the source receives a command that `wanted` accepts, and returns it.
     async fn told(&self, wanted: impl Fn(&SourceCommand) -> bool) -> SourceCommand {
         loop {
             if let Some(command) = self.line.commands.borrow().iter().find(|command| wanted(command)) {
@@ -245,21 +245,20 @@ impl Script {
         }
     }
 
-    /// What is held.
     async fn holds(&self) -> Vec<&'static str> {
         let (reply, snapshot) = oneshot::channel();
         self.queries.send(Query::Snapshot(reply)).await.unwrap();
         snapshot.await.unwrap().holds.iter().map(|hold| hold.cause).collect()
     }
 
-    /// Waits until so many requests were sent.
+    /// Waits until this many requests were sent.
     async fn sent(&self, requests: usize) {
         while self.requests.lock().unwrap().len() < requests {
             sleep(Duration::from_millis(10)).await;
         }
     }
 
-    /// What the source was told but for beginning and for what it is to read.
+    /// The commands that the source received, except for beginning and pausing.
     fn commands(&self) -> Vec<SourceCommand> {
         let commands = self.line.commands.borrow();
         commands
@@ -270,12 +269,12 @@ impl Script {
     }
 }
 
-/// Runs a runner beside `play`, and gives how it ended, how long after the start, and the script.
+/// Runs a runner together with `play`. Returns how it ended, after how long, and the script.
 async fn run<F: Future<Output = ()>>(play: impl FnOnce(Script) -> F) -> (Ended, Duration, Script) {
     run_with(|_| None, play).await
 }
 
-/// The same with a table that says nothing but what the script lets it say.
+/// Like [`run`], with a table that reports only what the script lets it report.
 async fn run_sharing<F: Future<Output = ()>>(play: impl FnOnce(Script) -> F) -> (Ended, Duration, Script) {
     run_with(|script| Some(Tabled(Rc::clone(&script.sheet))), play).await
 }
@@ -293,7 +292,7 @@ async fn run_with<F: Future<Output = ()>>(
         preparation: Arc::default(),
         mood: Arc::new(Mutex::new(Mood::Accepts(Duration::from_millis(100)))),
         requests: Arc::default(),
-        // Of a poll loop that never hangs.
+        // The health of a poll loop that never hangs.
         health: Arc::new(Health::new(move || clock.now())),
         queries: asking,
         drain: CancellationToken::new(),
@@ -324,7 +323,7 @@ async fn run_with<F: Future<Output = ()>>(
         queries,
     });
     let shutdown = Shutdown { drain: script.drain.clone(), deadline: DEADLINE };
-    // A runner that does not end is a failure and no hanging test.
+    // A runner that does not end is a failed test, not a hanging one.
     let both = async { join!(runner.run(shutdown), play(script.clone())) };
     let (ended, ()) = timeout(Duration::from_hours(10), both).await.expect("the runner ends");
     (ended, clock.now().elapsed(), script)
@@ -436,7 +435,7 @@ async fn a_drain_in_a_hold_ends_as_soon_as_nothing_is_in_flight() {
     })
     .await;
     assert_eq!((ended.unsettled, ended.failed), (1, None));
-    // It lingers for a second at most, and is answered after three.
+    // It lingers for at most a second, and is answered after three.
     assert!(took >= probe && took < probe + Duration::from_secs(2), "{took:?}");
 }
 

@@ -1,4 +1,4 @@
-//! What must agree about destinations: their number, their routes, their quotas, and what they let go.
+//! The rules about destinations: their number, routes, quotas and spilling.
 
 use crate::{
     config::{Config, Purpose, destinations::DestinationKind},
@@ -9,7 +9,7 @@ use crate::{
 
 use super::Rules;
 
-/// Many times what anybody routes to; ids of destinations are small numbers.
+/// Far more than anybody routes to. Ids of destinations are small numbers.
 const MOST_DESTINATIONS: usize = 1000;
 
 impl Rules<'_> {
@@ -39,7 +39,7 @@ impl Rules<'_> {
             if self.purpose == Purpose::Delivery {
                 self.problem(&path, &format!("must be given: {allowed}"));
             }
-        // An address that is wrong may still say that it is not AWS's.
+        // Even an invalid address may show that it is not AWS's.
         } else if !pinpoint.application_fits() && !self.problems.has(&[section, &["endpoint_url"]].concat()) {
             self.problem(&path, &format!("must be {allowed}"));
         }
@@ -71,7 +71,7 @@ impl Rules<'_> {
 
     fn quotas(&mut self, config: &Config) {
         if self.problems.has_below(&["quotas"]) {
-            // Wrong quotas have been taken out, so the places of the others are not certain.
+            // Wrong quotas have been removed, so the indices of the others are not certain.
             return;
         }
         let domains = config.quota_domains();
@@ -113,7 +113,8 @@ impl Rules<'_> {
             RouteProblem::Unknown { route, place } => {
                 let (route, place) = (route.to_string(), place.to_string());
                 let item = ["routes", &route, "to", &place];
-                // Names that are none have been taken out of the list: the places of others are not certain.
+                // Invalid names have been removed from the list, so the indices of the others are not
+                // certain.
                 let path = if self.is_written(&item) && !self.problems.has_below(&item[..3]) {
                     &item[..]
                 } else {

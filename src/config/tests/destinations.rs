@@ -19,7 +19,7 @@ destinations:
 
 const ROUTED: &str = "routes: [{ realm: x, to: [a-b, c] }]\nunrouted: ignore\n";
 
-/// All problems of two destinations with `yaml`.
+/// All problems of a configuration with two destinations and `yaml`.
 fn problems(yaml: &str, variables: &[(&str, &str)]) -> Vec<String> {
     match loaded(&format!("{}{yaml}", TWO.trim_start()), variables, &[]) {
         Ok(_) => Vec::new(),

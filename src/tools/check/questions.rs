@@ -1,4 +1,4 @@
-//! Questions to the brokers, with answers for a person.
+//! Queries to the brokers, with answers for people.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// How long the brokers may take to answer one question.
+/// How long the brokers may take to answer one query.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) struct Questions(BaseConsumer<Silent>);
@@ -42,7 +42,7 @@ impl Questions {
         }
     }
 
-    /// Why no broker was reached. The request itself only says that none was, but before that librdkafka has
+    /// Why no broker was reached. The query itself only reports that none was, but before that librdkafka has
     /// queued the errors of the connections.
     fn reason(&self) -> Option<KafkaError> {
         let errors = std::iter::from_fn(|| self.0.poll(Duration::ZERO)).filter_map(Result::err);

@@ -7,7 +7,7 @@ use crate::{
     core::route::config::{RouteConfig, Unrouted},
 };
 
-/// The routes of `config` for a person, in their order; none where everything goes to the one destination.
+/// The routes of `config` for people, in their order; `None` if everything goes to the only destination.
 #[must_use]
 pub fn routes(config: &Config) -> Option<String> {
     if config.routes.is_empty() {

@@ -1,4 +1,4 @@
-//! The list of what is sent, by the configuration: each field of the wire and what it is filled with.
+//! The list of the fields that are sent: each field of the wire, and what the configuration fills it with.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// What is sent, a line for each field; those that may be personal are marked.
+/// The fields that are sent, one per line. Fields that may be personal data are marked.
 #[must_use]
 pub fn sent(config: &Config) -> String {
     let mut list = List::default();
@@ -160,7 +160,7 @@ impl List {
     }
 }
 
-/// Where a value is from. A constant is not shown: it may have been read from a file.
+/// Where a value comes from. A constant is not shown, because it may have been read from a file.
 fn shown(value: &Value) -> String {
     match value {
         Value::Field(field) => field.to_string(),

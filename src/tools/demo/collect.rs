@@ -19,9 +19,9 @@ use crate::tools::{
     emulator::Control,
 };
 
-/// How often the collector checks whether everything is there.
+/// How often the collector checks whether it has everything.
 const LOOK: Duration = Duration::from_millis(200);
-/// How long the last dead letters and commits may take to show up.
+/// How long the last dead letters and commits may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Collector {
@@ -60,14 +60,14 @@ impl Collector {
         &self.evidence
     }
 
-    /// Waits for what is still under way, but not for ever: for `records` acknowledgements or the producer's
+    /// Waits for what is still to come, but not for ever: for `records` acknowledgements or the producer's
     /// end, for the last dead letters, and, if the run is `whole`, until everything is committed.
     pub(super) async fn complete(&mut self, records: u64, whole: bool) {
         let all = async {
             let mut looks = interval(LOOK);
             loop {
                 looks.tick().await;
-                // In this order: what was sent and written before this moment is collected below.
+                // In this order, so that everything sent and written before this moment is collected below.
                 let produced = self.sent.is_closed();
                 self.look_at_positions().await;
                 let evidence = self.collect();

@@ -22,7 +22,7 @@ pub(super) struct RecordId {
 #[derive(Clone, Debug)]
 pub(super) struct Sent {
     pub(super) record: RecordId,
-    /// What it must become.
+    /// What the record must become.
     pub(super) expected: Expected,
     pub(super) fingerprint: Fingerprint,
     /// The provider that wrote it.
@@ -38,11 +38,10 @@ pub(super) struct Fingerprint(u64);
 pub(super) struct DeadLetter {
     /// The record that its headers name.
     pub(super) record: RecordId,
-    /// A code.
     pub(super) reason: String,
-    /// The event that was refused; `None` if the whole record was.
+    /// The refused event; `None` if the whole record was refused.
     pub(super) event_id: Option<String>,
-    /// Of the dead letter itself, which must be the original record.
+    /// The hash of the dead letter itself, which must be the original record.
     pub(super) fingerprint: Fingerprint,
 }
 
@@ -59,7 +58,7 @@ pub(super) struct Arrival {
 /// The progress of the service in Kafka.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Positions {
-    /// The committed positions by partition of the source topic; a partition without a commit is not there.
+    /// The committed positions by partition of the source topic. Partitions without a commit are absent.
     pub(super) committed: BTreeMap<i32, i64>,
     /// How many dead letters there are.
     pub(super) dead_letters: usize,

@@ -2,8 +2,8 @@
 //! writes no key), and as other providers write them, each with what it must become.
 //!
 //! Many users go through whole sessions at the same time, interleaved in time order, with a few hostile
-//! records in between. Knows nothing of how this service reads records: the expectations follow from the rules
-//! for identity providers' events alone. The same options always give the same records.
+//! records in between. Knows nothing of how this service reads records: the expectations follow from the
+//! rules for identity providers' events alone. The same options always give the same records.
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
@@ -41,7 +41,6 @@ pub struct GeneratorOptions {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Providers {
-    /// Only Keycloak.
     Keycloak,
     /// Half of the users have another provider.
     Several,
@@ -55,7 +54,7 @@ pub struct Produced {
     /// `None` is a tombstone.
     pub value: Option<Vec<u8>>,
     pub expected: Expected,
-    /// The provider, for people.
+    /// The name of the provider, for people.
     pub from: &'static str,
 }
 
@@ -64,11 +63,10 @@ pub struct Produced {
 pub enum Expected {
     /// App events with these ids: each is the source event's id and a slot.
     Delivered { event_ids: Vec<String> },
-    /// The same ids once more, because an earlier record was the same byte for byte.
+    /// The same ids again, because an earlier record was the same, byte for byte.
     Repeated { event_ids: Vec<String> },
-    /// Nothing, on purpose.
+    /// The record is deliberately ignored.
     Ignored,
-    /// A dead letter.
     DeadLetter,
 }
 

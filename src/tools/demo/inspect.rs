@@ -1,6 +1,6 @@
-//! What any client of the cluster can see: the dead letters as they are written, and the group's commits.
+//! What any client of the cluster can see: the dead letters and the group's commits.
 //!
-//! Knows nothing of the service but its contract: the names of topics, group and headers.
+//! Knows only the contract of the service: the names of topics, group and headers.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// service come through the channel.
 ///
 /// # Errors
-/// When the consumer cannot be created.
+/// If the consumer cannot be created.
 pub(super) fn reader(
     brokers: &str,
     stop: CancellationToken,
@@ -52,7 +52,7 @@ pub(super) fn reader(
 /// The commits of `group`, and the number of dead letters. Blocks until the broker has answered.
 ///
 /// # Errors
-/// When the broker does not answer.
+/// If the broker does not answer.
 pub(super) fn positions(brokers: &str, group: &str) -> KafkaResult<Positions> {
     let consumer = consumer(brokers, group)?;
     let read = partitions(TOPIC, PARTITIONS, Offset::Invalid);

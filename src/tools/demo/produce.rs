@@ -1,7 +1,7 @@
 //! The producer: writes the generated records to the topic.
 //!
-//! It writes without keys and to each partition in turn, like the most used publisher, so the events of a user
-//! lie in several partitions. It never writes more than its allowance.
+//! It writes without keys and to each partition in turn, like the most used publisher, so a user's events are
+//! spread over several partitions. It never writes more than its allowance.
 
 use std::{
     sync::{
@@ -32,7 +32,7 @@ const TURN: Duration = Duration::from_millis(20);
 /// How long the last acknowledgements may take.
 const FLUSH: Duration = Duration::from_secs(3);
 
-/// How many records the producer may write in all; shared with whoever raises the number.
+/// How many records the producer may write in total. Shared with whoever raises the number.
 #[derive(Clone, Default)]
 pub(super) struct Allowance(Arc<AtomicU64>);
 
@@ -50,7 +50,7 @@ impl Allowance {
 /// through the channel, which ends when everything is written or after `stop`.
 ///
 /// # Errors
-/// When the producer cannot be created.
+/// If the producer cannot be created.
 pub(super) fn producer(
     brokers: &str,
     records: impl Iterator<Item = Produced> + Send + 'static,
@@ -70,7 +70,7 @@ pub(super) fn producer(
             }
             write(&producer, record, number);
         }
-        // The verdict shows what is still not acknowledged.
+        // The verdict shows which records are still not acknowledged.
         let _ = producer.flush(FLUSH);
     };
     Ok((sent, write))
@@ -96,7 +96,7 @@ fn write(to: &BaseProducer<Acknowledgements>, record: Produced, number: u64) {
     to.poll(Duration::ZERO);
 }
 
-/// Sends on what the broker has acknowledged.
+/// Passes on which records the broker has acknowledged.
 struct Acknowledgements(Sender<Sent>);
 
 impl ClientContext for Acknowledgements {}

@@ -1,4 +1,5 @@
-//! The progress of the run: a table that grows by a row a second; on a terminal, one row that is redrawn.
+//! The progress of the run: a table that grows by one row per second, or, on a terminal, one row that is
+//! redrawn.
 //!
 //! Knows nothing of where the numbers come from.
 
@@ -22,13 +23,13 @@ pub(super) struct Row {
     pub(super) produced: usize,
     /// Events that the server has accepted.
     pub(super) accepted: u64,
-    /// Dead letters read back.
+    /// The dead letters that were read back.
     pub(super) dead_letters: usize,
     /// Records outstanding in the service.
     pub(super) outstanding: usize,
     /// Requests that the server has received.
     pub(super) requests: u64,
-    /// Mean number of events in a served request.
+    /// The mean number of events in a served request.
     pub(super) each: f64,
 }
 
@@ -49,8 +50,8 @@ impl Progress {
         }
         let head = if self.next.is_none() { HEAD } else { "" };
         let line = line(now, row, note);
-        // The cursor waits at the start of the line, so that a line of the log overwrites it. If the output is
-        // closed, nobody is reading.
+        // The cursor waits at the start of the line, so that a line of the log overwrites it. If the output
+        // is closed, nobody is reading.
         let _ = if self.is_terminal {
             cli::print(&format!("{head}\r\x1b[K{line}\r"))
         } else {
@@ -59,7 +60,6 @@ impl Progress {
         self.next = Some(now + if self.is_terminal { DRAWN } else { WRITTEN });
     }
 
-    /// Ends the last row.
     pub(super) fn end(&self) {
         if self.is_terminal {
             let _ = cli::print("\n");

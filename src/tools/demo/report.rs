@@ -1,6 +1,6 @@
 //! The final report: the table, and the verdict in words.
 //!
-//! Contains only numbers, codes and our own words, nothing from a record.
+//! Contains only numbers, codes and our own words, and nothing from a record.
 
 use std::{
     cmp::Reverse,
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use crate::{core::pipeline::RecordCounts, tools::demo::problem::Problem};
 
-    /// The report of a run of which this was found.
+    /// The report of a run with these problems.
     fn reported(problems: &[(Problem, u64)], left: u64) -> String {
         let letters = ["not_json", "not_an_event", "field_not_text", "user_id_not_allowed", "event_400"];
         let tally = Tally {

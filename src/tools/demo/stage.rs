@@ -1,7 +1,7 @@
 //! The stage: the embedded broker with its topics, the PutEvents server, and a configuration of the service
-//! that points at both.
+//! that points to both.
 //!
-//! Knows nothing of records. Everything else has the service's defaults, above all the quota.
+//! Knows nothing of records. All other settings, above all the quota, are the service's defaults.
 
 use std::{
     io,
@@ -37,7 +37,7 @@ const KEPT: usize = 50_000;
 pub(super) struct Stage {
     /// The broker, which ends when this is dropped.
     pub(super) kafka: MockCluster<'static, DefaultProducerContext>,
-    /// The PutEvents server, which listens and does not run yet.
+    /// The PutEvents server, which is bound but not yet running.
     pub(super) server: Emulator,
     /// Where the service will serve its admin pages.
     pub(super) admin: TcpListener,
@@ -48,7 +48,7 @@ impl Stage {
     /// Starts the broker and the server, each on a free port of its own.
     ///
     /// # Errors
-    /// When one of them cannot be started.
+    /// If one of them cannot be started.
     pub(super) async fn set(arguments: &DemoArguments) -> Result<Self, Failure> {
         let kafka = kafka().map_err(|cause| Failure::new(Exit::Unreachable, cause))?;
         let options = Options { seed: arguments.seed, keep_events: KEPT, ..Options::default() };
@@ -74,7 +74,7 @@ fn configure(brokers: &str, url: &str, admin: SocketAddr) -> Config {
     let mut config = Config::default();
     brokers.clone_into(&mut config.source.brokers);
     config.source.topics = vec![TopicName::literal(TOPIC)];
-    // The embedded broker derives the pace of a rebalance from it: the group starts after half of it.
+    // The embedded broker derives the pace of a rebalance from it: the group starts after half of this time.
     config.source.properties.insert("session.timeout.ms".to_owned(), "6000".to_owned());
     let pinpoint = &mut config.destination.pinpoint;
     pinpoint.application = ApplicationId::literal("0123456789abcdef0123456789abcdef");
@@ -87,7 +87,7 @@ fn configure(brokers: &str, url: &str, admin: SocketAddr) -> Config {
     config
 }
 
-/// A listener for the admin pages: at `wanted`, or on a free port if that one is taken.
+/// A listener for the admin pages, at `wanted`, or on a free port if that one is taken.
 async fn admin(wanted: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let listener = match TcpListener::bind(wanted).await {
         Err(_) => TcpListener::bind((wanted.ip(), 0)).await?,

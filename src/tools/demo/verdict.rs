@@ -1,9 +1,9 @@
-//! The verdict: compares the records produced with the events that arrived at the PutEvents server and with
-//! the dead letters.
+//! The verdict: compares the records that were produced with the events that arrived at the PutEvents server
+//! and with the dead letters.
 //!
-//! Pure. Applies the contract alone: every record before a committed position is settled. Either it was to be
+//! Pure. Applies the contract alone: every record before a committed position is settled. Either it had to be
 //! ignored, or it is a dead letter, or each of its events arrived or is a dead letter. Nothing is required of
-//! the records from the committed position on.
+//! the records at or after the committed position.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// What counts beside the evidence.
+/// What the verdict depends on besides the evidence.
 pub(super) struct Circumstances<'a> {
     /// Whether everything must be settled, because nobody ended the run early.
     pub(super) whole: bool,
@@ -31,7 +31,7 @@ pub(super) struct Circumstances<'a> {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Verdict {
-    /// Everything that is wrong, and how often; empty in a good run.
+    /// Everything that is wrong, with how often; empty in a good run.
     pub(super) problems: BTreeMap<Problem, u64>,
     pub(super) tally: Tally,
 }
@@ -42,15 +42,15 @@ pub(super) struct Tally {
     pub(super) produced: u64,
     /// These records by provider.
     pub(super) from: BTreeMap<&'static str, u64>,
-    /// Those whose events all arrived.
+    /// The records whose events all arrived.
     pub(super) delivered: u64,
-    /// Those that were to become no event.
+    /// The records that had to become no event.
     pub(super) ignored: u64,
-    /// Those that are dead letters, whole or in part.
+    /// The records that are dead letters, whole or in part.
     pub(super) dead_lettered: u64,
-    /// Those that were not committed past. The next run would read them again.
+    /// The records that were not committed past. The next run would read them again.
     pub(super) left: u64,
-    /// Different events that arrived.
+    /// The number of distinct events that arrived.
     pub(super) arrived: u64,
     /// How often an event arrived again.
     pub(super) duplicates: u64,
@@ -127,7 +127,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Judges an event of a record; returns how many of the record's dead letters are rightly due to it.
+    /// Judges an event of a record. Returns how many of the record's dead letters are explained by it.
     fn event(&mut self, id: &str, letters: &[&DeadLetter]) -> usize {
         let of_it = letters.iter().filter(|letter| letter.event_id.as_deref() == Some(id)).count();
         let arrived = self.evidence.arrivals.contains_key(id);
@@ -157,7 +157,7 @@ impl Judge<'_> {
             tally.duplicates += arrival.times - 1;
             tally.repeated += (arrival.times - 1).min(copies.unwrap_or(1) - 1);
         }
-        // An event whose acceptance got lost is sent again, once for each time.
+        // An event whose acceptance was lost is sent again, once for each time.
         let explained = tally.repeated + self.circumstances.server.events_unconfirmed;
         self.count(Problem::DuplicateUnexplained, tally.duplicates.saturating_sub(explained));
         self.verdict.tally = tally;

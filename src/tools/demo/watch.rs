@@ -1,4 +1,5 @@
-//! Watches a run: advances the script and the producer, shows the progress, and ends when all is settled.
+//! Watches a run: advances the script and the producer, shows the progress, and ends when everything is
+//! settled.
 //!
 //! Knows nothing of what makes a run good.
 

@@ -1,6 +1,6 @@
 //! Numbers for people.
 
-/// A number with its digits in groups of three.
+/// Writes a number with its digits in groups of three.
 pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

@@ -96,7 +96,7 @@ impl Answer {
     }
 }
 
-/// Clients only check that there is an id.
+/// Any id will do, because clients only check that there is one.
 const REQUEST_ID_VALUE: &str = "00000000-0000-4000-8000-000000000000";
 
 impl From<Answer> for Response<Full<Bytes>> {

@@ -16,7 +16,7 @@ use crate::{
 /// Answers `PutEvents` until a signal.
 ///
 /// # Errors
-/// When it cannot listen on the address.
+/// If it cannot listen on the address.
 pub async fn run(arguments: EmulatorArguments) -> Result<Exit, Failure> {
     let options = options(&arguments)?;
     let listening = Emulator::bind(arguments.listen, options).await;

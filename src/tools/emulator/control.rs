@@ -1,4 +1,4 @@
-//! The handle that watches and changes a running server.
+//! The handle for watching and changing a running server.
 //!
 //! Knows nothing of HTTP: the server's own pages use the same handle as a test in the same process.
 
@@ -25,7 +25,7 @@ pub struct Control {
 
 struct Shared {
     /// Behind a lock, because tests and benchmarks look at it from other threads while requests are served.
-    /// The lock is held for one question at a time, never across an await.
+    /// The lock is held for one query at a time, never across an await.
     state: Mutex<State>,
     /// Notified whenever a request is finished.
     finished: Notify,
@@ -53,7 +53,7 @@ impl Control {
         self.lock().journal.events(since)
     }
 
-    /// Waits until `enough` holds; checked whenever a request is finished.
+    /// Waits until `enough` holds, which is checked whenever a request is finished.
     pub async fn wait_until(&self, enough: impl Fn(&Counts) -> bool) {
         loop {
             // Registered before the counts are read, so that nothing in between is missed.
@@ -72,7 +72,7 @@ impl Control {
         self.lock().faults.faults.clone()
     }
 
-    /// Replaces the faults. The time of an outage begins now.
+    /// Replaces the faults. The time of an outage starts now.
     pub fn set_faults(&self, faults: Faults) {
         let now = self.now();
         self.lock().faults.change(faults, now);
@@ -95,7 +95,7 @@ impl Control {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic under the lock ends the process or the test anyway; the counts are still right.
+        // A panic under the lock ends the process or the test anyway, and the counts are still right.
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,4 +1,4 @@
-//! Faults on demand, as they are written in Rust or in JSON.
+//! Faults on demand, as they are written in Rust and in JSON.
 //!
 //! Knows nothing of when and how they happen.
 
@@ -12,7 +12,7 @@ pub(super) use self::armed::{After, Armed, Before, Fate};
 
 mod armed;
 
-/// What is to go wrong. Shares are from 0 (never, the default) to 1 (always).
+/// The faults. Shares range from 0 (never, the default) to 1 (always).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
@@ -22,7 +22,7 @@ pub struct Faults {
     pub latency_jitter: Option<Span>,
     /// The share of requests answered with HTTP 429.
     pub throttled: f64,
-    /// The `Retry-After` of those and of requests over the quota, in whole seconds.
+    /// The `Retry-After` of these answers and of answers to requests over the quota, in whole seconds.
     pub retry_after: Option<Span>,
     /// The share of requests answered with HTTP 500 or 503.
     pub failed: f64,
@@ -47,7 +47,7 @@ pub struct Faults {
     pub matching: Vec<Matching>,
     /// Whether the events of a refused endpoint are accepted. If not, the answer leaves them out.
     pub refused_endpoint_keeps_events: bool,
-    /// Replaces all service.
+    /// An outage, during which nothing is served.
     pub outage: Option<Outage>,
 }
 
@@ -56,7 +56,7 @@ pub struct Faults {
 #[serde(deny_unknown_fields)]
 pub struct Outage {
     pub how: How,
-    /// For how long, from when it was set; for ever if left out.
+    /// How long it lasts from when it was set; for ever if absent.
     #[serde(default)]
     pub lasts: Option<Span>,
 }
@@ -72,7 +72,7 @@ pub enum How {
     /// Every request is answered with this status, and with an error code if there is one.
     Answer {
         status: u16,
-        /// Such as `AccessDeniedException`.
+        /// An error code such as `AccessDeniedException`.
         #[serde(default)]
         code: Option<String>,
     },
@@ -107,31 +107,31 @@ pub enum Effect {
 }
 
 impl Outage {
-    /// Everything is answered with 503.
+    /// Answers everything with 503.
     #[must_use]
     pub const fn unavailable() -> Self {
         Self { how: How::Answer { status: 503, code: None }, lasts: None }
     }
 
-    /// The caller's role has no right to send events.
+    /// Answers that the caller's role has no right to send events.
     #[must_use]
     pub fn access_denied() -> Self {
         Self::answer(403, "AccessDeniedException")
     }
 
-    /// The caller's session has expired, which Pinpoint answers with 400.
+    /// Answers that the caller's session has expired, which Pinpoint does with 400.
     #[must_use]
     pub fn expired_token() -> Self {
         Self::answer(400, "ExpiredTokenException")
     }
 
-    /// Everything is answered with `status` and an error `code`.
+    /// Answers everything with `status` and an error `code`.
     #[must_use]
     pub fn answer(status: u16, code: &str) -> Self {
         Self { how: How::Answer { status, code: Some(code.to_owned()) }, lasts: None }
     }
 
-    /// Limits it to a time.
+    /// Limits the outage to a time.
     #[must_use]
     pub fn lasting(self, time: Duration) -> Self {
         Self { lasts: Some(Span(time)), ..self }

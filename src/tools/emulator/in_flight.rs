@@ -1,5 +1,5 @@
-//! The endpoints of the requests in flight. Two requests with the same endpoint at the same time have no order,
-//! so a client that sends them has a bug, and they are counted.
+//! The endpoints of the requests in flight. Two requests with the same endpoint at the same time have no
+//! order, so a client that sends them has a bug, and they are counted.
 //!
 //! Knows only hashes of endpoint ids. A client that gives up on a request may send it again before the server
 //! notices; that is counted too.
@@ -14,12 +14,12 @@ use crate::tools::emulator::wire::{Entries, EventsRequest};
 #[derive(Default)]
 pub(super) struct InFlight {
     requests: HashMap<u64, u32>,
-    /// How often a request had an endpoint that another one in flight had too.
+    /// How often a request shared an endpoint with another request in flight.
     pub(super) shared: u64,
 }
 
 impl InFlight {
-    /// Adds the endpoints of a request; returns their hashes, for [`Self::end`].
+    /// Adds the endpoints of a request. Returns their hashes, for [`Self::end`].
     pub(super) fn begin(&mut self, application: &str, request: &EventsRequest<'_>) -> Vec<u64> {
         let ids = request.batch_item.iter().flat_map(Entries::iter).map(|(id, _)| id);
         let endpoints: Vec<_> = ids.map(|id| hash(application, id)).collect();
@@ -31,7 +31,7 @@ impl InFlight {
         endpoints
     }
 
-    /// Removes them: the request is answered, or its client is gone.
+    /// Removes the endpoints of a request that is answered or whose client is gone.
     pub(super) fn end(&mut self, endpoints: &[u64]) {
         for endpoint in endpoints {
             if let Some(requests) = self.requests.get_mut(endpoint) {

@@ -1,4 +1,4 @@
-//! The record of what happened: the events that were accepted, and counts of everything.
+//! A journal of what happened: the accepted events, and counts of everything.
 //!
 //! Knows nothing of HTTP, rules and faults. Its memory is bounded: it keeps a limited number of the newest
 //! events, and eight bytes for each event id if it looks for duplicates.
@@ -30,13 +30,13 @@ pub struct Accepted {
     pub endpoint_id: Arc<str>,
     pub event_id: String,
     pub event_type: String,
-    /// As the request wrote it.
+    /// As written in the request.
     pub timestamp: String,
     pub attributes: BTreeMap<String, String>,
     pub metrics: BTreeMap<String, f64>,
-    /// As the request wrote it.
+    /// As written in the request.
     pub session: Option<serde_json::Value>,
-    /// As the request wrote it.
+    /// As written in the request.
     pub endpoint: Arc<serde_json::Value>,
 }
 
@@ -65,7 +65,7 @@ pub struct Counts {
     pub max_events_per_request: usize,
     /// The mean number of events in a request that was served.
     pub events_per_request: f64,
-    /// Events accepted, duplicates included.
+    /// Events accepted, including duplicates.
     pub events_accepted: u64,
     /// Accepted events by type; types that no identity provider sends are `other`.
     pub events_by_type: BTreeMap<&'static str, u64>,
@@ -74,7 +74,7 @@ pub struct Counts {
     /// Events that were accepted without their sender knowing it: the answer was lost, broken or empty, or
     /// left them out. Each will be sent again, and is then a duplicate.
     pub events_unconfirmed: u64,
-    /// Events reported as accepted and dropped, because a value was too long.
+    /// Events that were reported as accepted but dropped, because a value was too long.
     pub events_dropped: u64,
     /// Event items by their status.
     pub event_answers: BTreeMap<u16, u64>,
@@ -95,7 +95,7 @@ pub(super) struct RequestOrigin {
 pub(super) struct Addressee<'a> {
     pub(super) id: &'a str,
     pub(super) endpoint: &'a Endpoint<'a>,
-    /// Copies that all its kept events share; made for the first of them.
+    /// Copies that all its kept events share, made for the first of them.
     kept: Option<(Arc<str>, Arc<serde_json::Value>)>,
 }
 
@@ -169,7 +169,7 @@ impl Journal {
         self.kept.range(first..).cloned().collect()
     }
 
-    /// Forgets everything but the numbers, so that a reader who asks for newer events misses none.
+    /// Forgets everything except the numbers, so that a reader who asks for newer events misses none.
     pub(super) fn reset(&mut self) {
         self.counts = Counts::default();
         self.kept.clear();
@@ -208,7 +208,7 @@ impl Journal {
     }
 }
 
-/// Fields that were left out stay out.
+/// The value as JSON. Fields that were left out stay out.
 fn as_written(value: &impl Serialize) -> serde_json::Value {
     serde_json::to_value(value).unwrap_or_default()
 }

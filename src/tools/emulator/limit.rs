@@ -1,7 +1,7 @@
 //! The quota as Pinpoint counts it: requests in a sliding second, and requests in flight.
 //!
-//! Knows nothing of what a request says. Keeps the peaks, with or without a quota, so that a client's pace can
-//! be checked afterwards.
+//! Knows nothing of what a request contains. Keeps the peaks, with or without a quota, so that a client's
+//! pace can be checked afterwards.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -20,7 +20,7 @@ pub struct Quota {
 }
 
 impl Default for Quota {
-    /// The quota of an account that has not had it raised.
+    /// The quota of an account for which it was never raised.
     fn default() -> Self {
         Self { requests_per_second: 15, in_flight: 15 }
     }
@@ -32,7 +32,7 @@ pub(super) struct Limit {
     pub(super) quota: Option<Quota>,
     /// When the requests of the last second arrived.
     arrived: VecDeque<Moment>,
-    /// The arrival of those of them that were accepted.
+    /// When the accepted ones among them arrived.
     taken: VecDeque<Moment>,
     in_flight: usize,
     pub(super) max_per_second: usize,
@@ -44,7 +44,8 @@ impl Limit {
         Self { quota, ..Self::default() }
     }
 
-    /// Counts a request that arrives; it is in flight until it leaves. Returns whether it is within the quota.
+    /// Counts a request that arrives, which is in flight until it leaves. Returns whether it is within the
+    /// quota.
     pub(super) fn arrive(&mut self, now: Moment) -> bool {
         for times in [&mut self.arrived, &mut self.taken] {
             while times.front().is_some_and(|time| now.since(*time) >= Duration::from_secs(1)) {
@@ -79,7 +80,7 @@ impl Limit {
 mod tests {
     use super::*;
 
-    /// Lets requests arrive at the given milliseconds; each leaves before the next arrives.
+    /// Lets requests arrive at these milliseconds. Each leaves before the next arrives.
     #[track_caller]
     fn check(per_second: usize, arrivals: &[(u64, bool)], max_per_second: usize) {
         let mut limit = Limit::new(Some(Quota { requests_per_second: per_second, in_flight: 1 }));

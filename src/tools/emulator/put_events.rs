@@ -1,4 +1,4 @@
-//! One call of `PutEvents`, from its head to its answer.
+//! Handles one call of `PutEvents`, from its head to its answer.
 //!
 //! Knows nothing of the rules. A request is in flight from its head until it is answered or its client is
 //! gone, however that happens.
@@ -23,7 +23,7 @@ use crate::tools::emulator::{
 /// A body that is too large is read up to this size, so that its sender gets the answer.
 const MAX_READ: usize = 4 * MAX_BODY;
 
-/// Serves a call. Never ends if the server hangs on purpose.
+/// Serves a call. Never returns if the server hangs on purpose.
 pub(super) async fn serve(control: &Control, application: &str, request: Request<Incoming>) -> Reply {
     let mut call = Call::arrive(control);
     let reply = call.serve(application, request).await;

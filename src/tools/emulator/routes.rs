@@ -1,6 +1,6 @@
 //! Routes a request: to `PutEvents`, or to the server's own pages under `/_emulator`.
 //!
-//! Knows nothing of what a call to `PutEvents` says.
+//! Knows nothing of what a call to `PutEvents` contains.
 //!
 //! | page | what it does |
 //! |---|---|
@@ -35,7 +35,7 @@ To throttle half of all requests:
 curl -X PUT -d '{\"throttled\": 0.5}' http://ADDRESS/_emulator/faults
 ";
 
-/// A page's request takes 1 MB at most.
+/// A request to a page may take 1 MB at most.
 const MAX_PAGE_REQUEST: usize = 1_000_000;
 
 pub(super) async fn answer(control: &Control, request: Request<Incoming>) -> Reply {

@@ -29,7 +29,7 @@ const MAX_KEY: usize = 50;
 /// Characters that an endpoint's or a user's id must not contain.
 const FORBIDDEN_IN_IDS: [char; 3] = ['$', '{', '}'];
 
-/// Checks a request as a whole; returns the number of its events.
+/// Checks a request as a whole. Returns the number of its events.
 pub(super) fn check_request(request: &EventsRequest<'_>) -> Result<usize, Rule> {
     if request.events_request.is_some() {
         return Err(Rule::Wrapper);
@@ -70,12 +70,12 @@ fn distinct<'a>(mut keys: impl ExactSizeIterator<Item = &'a Text<'a>>) -> Result
 }
 
 fn longer_than(text: &str, characters: usize) -> bool {
-    // Few bytes are few characters: most texts need no counting.
+    // A text with few bytes has few characters, so most texts need no counting.
     text.len() > characters && text.chars().count() > characters
 }
 
 /// Reads `2026-11-22T10:00:00.000Z`, and no other form, as milliseconds since 1970. Pinpoint was observed to
-/// refuse an offset in place of the `Z`.
+/// refuse an offset instead of the `Z`.
 fn timestamp(text: &str) -> Option<i64> {
     let shape = b"0000-00-00T00:00:00.000Z";
     let fits = text.len() == shape.len()

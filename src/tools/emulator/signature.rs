@@ -1,6 +1,6 @@
-//! Whether a request is signed as AWS wants it (Signature Version 4), by its shape.
+//! Checks by its shape whether a request is signed as AWS requires (Signature Version 4).
 //!
-//! Knows no keys: the signature itself is not verified, so any credentials do.
+//! Knows no keys: the signature itself is not verified, so any credentials will do.
 
 use hyper::{HeaderMap, header::AUTHORIZATION};
 
@@ -9,7 +9,7 @@ use crate::tools::emulator::answer::Answer;
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const SERVICE: &str = "mobiletargeting";
 
-/// Answers the error that an unsigned or wrongly signed request gets.
+/// Returns the error that an unsigned or wrongly signed request gets.
 pub(super) fn check(headers: &HeaderMap) -> Result<(), Answer> {
     let missing = || Answer::forbidden("MissingAuthenticationTokenException", "Missing Authentication Token");
     let incomplete = || {

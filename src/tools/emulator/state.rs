@@ -1,4 +1,4 @@
-//! The server's state, and what it does with one request: rules, faults and quota brought together.
+//! The server's state, and how it handles one request by combining rules, faults and quota.
 //!
 //! Knows nothing of connections and waits, and reads no clock.
 
@@ -55,7 +55,7 @@ impl State {
         self.user_endpoints.clear();
     }
 
-    /// Counts a broken rule that spoils the call; returns the answer.
+    /// Counts a broken rule for which the whole call is refused. Returns the answer.
     pub(super) fn refuse(&mut self, rule: Rule) -> Reply {
         self.count(rule);
         Reply::Answer(match rule {
@@ -101,7 +101,7 @@ impl State {
     }
 }
 
-/// Spoils a good answer as the faults ask for.
+/// Spoils a good answer as the fault demands.
 fn spoil(answer: Answer, fault: Option<After>) -> Reply {
     Reply::Answer(match fault {
         None => answer,

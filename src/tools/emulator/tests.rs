@@ -1,4 +1,4 @@
-//! The server over a real connection: what each call is answered, and each fault.
+//! The server over a real connection: the answer to each call, and the effect of each fault.
 
 use std::{
     io::{Read, Write},
@@ -12,7 +12,7 @@ use crate::core::units::Span;
 
 const PATH: &str = "/v1/apps/app/events";
 
-/// Runs a server for the time of `test`, which watches it through the handle.
+/// Runs a server for the duration of `test`, which watches it through the handle.
 async fn with_server<T>(options: Options, test: impl AsyncFnOnce(SocketAddr, Control) -> T) -> T {
     let emulator = Emulator::bind("127.0.0.1:0".parse().unwrap(), options).await.unwrap();
     let (address, control) = (emulator.address(), emulator.control());
@@ -33,7 +33,7 @@ fn failing(faults: Faults) -> Options {
     Options { faults, ..unlimited() }
 }
 
-/// An answer as it came: status, error code and body.
+/// An answer as received: status, error code and body.
 #[derive(Debug, PartialEq)]
 struct Heard {
     status: u16,
@@ -248,8 +248,8 @@ async fn the_quota_counts_a_sliding_second() {
     .await;
 }
 
-/// Asks for one call with one event while something goes wrong: the HTTP status and the code of the
-/// error (`None` when there is no answer), the event's status in Results, and whether it was taken.
+/// Makes one call with one event while a fault is on, and checks the HTTP status and the error code (`None`
+/// if there is no answer), the event's status in Results, and whether the event was accepted.
 #[track_caller]
 fn check_fault(
     faults: Faults,

@@ -1,4 +1,4 @@
-//! The body of a `PutEvents` call and of its answer: read strictly, without copying.
+//! The body of a `PutEvents` call and of its answer, read strictly and without copying.
 //!
 //! Knows only the model (names and types of fields); the rules that the model does not state are in `rules`.
 //! Nothing is skipped silently: an unknown field is an error, and a repeated key is kept twice.
@@ -11,7 +11,7 @@ use serde::{
 };
 use serde_json::error::Category;
 
-/// Why a body is no request.
+/// Why a body is not a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Malformed {
     NotJson,
@@ -140,7 +140,7 @@ pub(super) struct Event<'a> {
 #[derive(Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct Session<'a> {
-    /// Milliseconds. The model says 32 bits; here that is a rule, so that breaking it has a name.
+    /// In milliseconds. The model says 32 bits; here that is a rule, so that breaking it has a name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) duration: Option<i64>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
@@ -172,7 +172,7 @@ pub(super) struct Item {
     pub(super) message: &'static str,
 }
 
-/// A text that is borrowed from the body unless it holds escapes.
+/// A text that is borrowed from the body unless it contains escapes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(transparent)]
 pub(super) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -191,7 +191,7 @@ impl Deref for Text<'_> {
     }
 }
 
-/// A JSON object used as a map: all its entries in order, repeated keys included.
+/// A JSON object used as a map: all its entries in order, including repeated keys.
 #[derive(PartialEq)]
 pub(super) struct Entries<'a, T>(pub(super) Vec<(Text<'a>, T)>);
 

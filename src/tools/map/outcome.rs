@@ -1,6 +1,6 @@
-//! What one record becomes, as a text for people and as a line of JSON.
+//! Shows what one record becomes, as a text for people and as a line of JSON.
 //!
-//! Shows what the destination would be sent, by its own encoder, and identity events as their documents.
+//! Shows what the destination would receive, using its own encoder, and the documents of identity events.
 
 use std::fmt::Write as _;
 
@@ -16,7 +16,6 @@ use crate::core::{
     record::Record,
 };
 
-/// What a record became.
 pub(super) struct Outcome<'o, 'r> {
     /// The record's number, from 1.
     pub(super) number: i64,
@@ -62,7 +61,7 @@ impl Outcome<'_, '_> {
                     text.push_str("  identity event\n");
                     outline(&mut text, 4, &document(item));
                 }
-                // If there is only this one, the outcome below says it.
+                // If this is the only event, the outcome below says it.
                 Err(_) if self.decoded.events.len() == 1 => {}
                 Err(Unmapped::Ignored(reason)) => put(&mut text, "no identity event", reason.code().0, ""),
                 Err(Unmapped::Refused(reason)) => {
@@ -137,7 +136,7 @@ impl Outcome<'_, '_> {
     }
 }
 
-/// An identity event's document, or the reason there is none.
+/// An identity event's document, or the reason why there is none.
 fn document(item: &Item<'_>) -> Value {
     match item {
         Ok(event) => serde_json::to_value(Document::from(event)).unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! A JSON value as an outline for people: one key with its value on a line, nested ones indented.
+//! Writes a JSON value as an outline for people: one key with its value per line, nested ones indented.
 //!
 //! Knows nothing of the contents. Control characters are escaped, so that no record can control the terminal.
 

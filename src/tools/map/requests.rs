@@ -1,7 +1,7 @@
-//! Puts app events together into requests, as full as their destination takes them.
+//! Combines app events into requests that are as full as their destination allows.
 //!
-//! Knows nothing of records and of what the destination is. The pipeline's batches depend on time and quota
-//! as well; these show what one may look like.
+//! Knows nothing of records and of what the destination is. The pipeline's batches also depend on time and
+//! quota; these requests show what one may look like.
 
 use std::{mem, sync::Arc};
 
@@ -10,7 +10,7 @@ use crate::core::{
     event::Delivery,
 };
 
-/// The request that is being put together.
+/// The request that is being filled.
 #[derive(Default)]
 pub(super) struct Requests {
     endpoints: Vec<EndpointBatch>,
@@ -19,7 +19,7 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    /// Requests with these events, in their order.
+    /// The requests with these events, in order.
     pub(super) fn of(events: &[Fitted], encoder: &dyn Encoder) -> Vec<Request> {
         let mut requests = Self::default();
         let mut full: Vec<_> = events.iter().filter_map(|it| requests.add(it.clone(), encoder)).collect();

@@ -1,4 +1,4 @@
-//! The destinations of each app event, by the routes of the configuration.
+//! The destinations of each app event, according to the routes of the configuration.
 //!
 //! Knows nothing of how events are shown, nor of what a destination is.
 
@@ -19,10 +19,10 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    /// The routes of `config`; none where everything goes to the one destination.
+    /// The routes of `config`; `None` if everything goes to the only destination.
     ///
     /// # Errors
-    /// When the routes are wrong.
+    /// If the routes are wrong.
     pub(super) fn new(config: &Config) -> Result<Option<Self>, RouteProblems> {
         if config.routes.is_empty() {
             return Ok(None);
@@ -31,8 +31,8 @@ impl Routes {
         Ok(Some(Self { router: config.router()?, names }))
     }
 
-    /// The names of the destinations of each event, by the event's id; `ignored` or `dead_letter` where there
-    /// are none.
+    /// The names of the destinations of each event, by the event's id. `ignored` or `dead_letter` stands for
+    /// none.
     pub(super) fn of(&self, topic: &str, mapped: &Mapped) -> Value {
         let (Mapped::Deliver(deliveries) | Mapped::Partly(deliveries, _)) = mapped else {
             return Value::Object(Map::new());

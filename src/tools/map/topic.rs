@@ -1,6 +1,7 @@
 //! Reads the last records of a topic, without joining the group and without committing.
 //!
-//! Knows nothing of what is done with the records. Reads up to the ends that the partitions have at the start.
+//! Knows nothing of what is done with the records. Reads up to the ends that the partitions have at the
+//! start.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -24,14 +25,14 @@ use crate::{
     exit::{Exit, Failure},
 };
 
-/// How long the brokers may take to answer a question, and to send a record.
+/// How long the brokers may take to answer a query, and to send a record.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Which records to read.
 #[derive(Clone, Copy)]
 pub(super) struct Last<'a> {
     pub(super) topic: &'a str,
-    /// How many of each partition.
+    /// How many records to read from each partition.
     pub(super) records: u32,
 }
 
@@ -71,7 +72,7 @@ pub(super) fn read(
 
 fn consumer(cluster: &Cluster, group: &str) -> KafkaResult<BaseConsumer<Silent>> {
     let owned = [
-        // Not joined, but librdkafka assigns nothing without a group.
+        // No group is joined, but librdkafka assigns nothing without one.
         ("group.id", group),
         ("enable.auto.commit", "false"),
         ("enable.auto.offset.store", "false"),
@@ -82,7 +83,7 @@ fn consumer(cluster: &Cluster, group: &str) -> KafkaResult<BaseConsumer<Silent>>
     cluster.client(&[], Take::All, &owned).create_with_context(Silent)
 }
 
-/// Assigns the partitions that have records; returns their ends.
+/// Assigns the partitions that have records. Returns their ends.
 fn assign(
     consumer: &BaseConsumer<Silent>,
     topic: &Arc<str>,

@@ -1,7 +1,7 @@
-//! Cuts an input into records: JSON lines, JSON arrays of records, or records over many lines.
+//! Divides an input into records: JSON lines, JSON arrays of records, or records over several lines.
 //!
-//! Knows nothing of their contents: a line that is not JSON is a record as well. Holds one record at a time,
-//! of at most [`LARGEST`] bytes.
+//! Knows nothing of their contents: a line that is not JSON is a record, too. Holds one record at a time, of
+//! at most [`LARGEST`] bytes.
 
 use std::io::{self, BufRead};
 
@@ -14,20 +14,20 @@ pub(super) struct Values<R> {
     shape: Shape,
 }
 
-/// How the records follow one another.
+/// How the records are separated.
 #[derive(Clone, Copy, PartialEq)]
 enum Shape {
-    /// Not looked at yet, or an array has ended.
+    /// The shape is not known yet, or an array has ended.
     Unknown,
-    /// One to a line.
+    /// Each record is on a line of its own.
     Lines,
-    /// In an array.
+    /// The records are in an array.
     Array,
-    /// Each over many lines.
+    /// Each record spans several lines.
     Blocks,
 }
 
-/// Finds the end of a value by its brackets outside of strings.
+/// Finds the end of a value by counting brackets outside of strings.
 #[derive(Default)]
 struct Nesting {
     depth: usize,

@@ -30,7 +30,7 @@ const MANY: usize = 20_000;
 const FEW: usize = 300;
 
 /// What the log says of a tail that is found void.
-const VOID: &str = "what was committed does not fit the log";
+const VOID: &str = "the log does not match the commit";
 
 pub(super) fn behind_a_stuck_event_nothing_that_was_committed_is_sent_again() {
     let kafka = Kafka::shared();

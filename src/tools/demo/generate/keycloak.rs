@@ -1,7 +1,7 @@
 //! Records of Keycloak, field by field as version 26 writes them, including nulls.
 //!
-//! Knows nothing of what they become. Personal data is there too, made up (`@example.com`, addresses reserved
-//! for documentation), so that a test can look for it where it must not appear.
+//! Knows nothing of what the records become. They contain made-up personal data (`@example.com`, addresses
+//! reserved for documentation), so that a test can look for it where it must not appear.
 
 use fastrand::Rng;
 use serde::Serialize;
@@ -118,7 +118,7 @@ impl Person {
     }
 
     /// The id of another user, who never has an open session. Which sessions an administrator's logout finds
-    /// open depends on what was read before, and that differs from run to run.
+    /// open depends on what was read before, which differs from run to run.
     fn somebody(&self) -> String {
         uuid(&mut Rng::with_seed(!self.id))
     }

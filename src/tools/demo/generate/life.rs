@@ -1,6 +1,6 @@
 //! The life of one user: visits with a sign-in, the use and the end of the session, and failures.
 //!
-//! Knows nothing of how records are written, and reads no clock: it gives the time until the next act.
+//! Knows nothing of how records are written. It reads no clock, but returns the time until the next act.
 
 use std::collections::VecDeque;
 
@@ -9,7 +9,7 @@ use fastrand::Rng;
 const SECOND: i64 = 1000;
 const MINUTE: i64 = 60 * SECOND;
 
-/// A user and the plan of the present visit.
+/// A user, with the plan of the current visit.
 pub(super) struct Life {
     pub(super) person: Person,
     registered: bool,
@@ -22,7 +22,7 @@ pub(super) struct Person {
     pub(super) number: u32,
     /// For the user's id.
     pub(super) id: u64,
-    /// For the id of the present, last or next session.
+    /// For the id of the current, last or next session.
     pub(super) session: u64,
 }
 
@@ -58,7 +58,7 @@ pub(super) enum Happening {
     AdminUpdate,
 }
 
-/// Errors of a person; the last one is unknown today.
+/// Errors of a person. The service does not know the last one.
 const PERSONS_ERRORS: [&str; 6] = [
     "invalid_user_credentials",
     "user_disabled",
@@ -162,7 +162,7 @@ impl Life {
         }
     }
 
-    /// A sign-in, the use of the session, and usually its end.
+    /// Plans a sign-in, the use of the session, and usually its end.
     fn plan_session(&mut self, rng: &mut Rng) {
         self.then(SECOND, Happening::Login);
         self.then(SECOND / 10, Happening::CodeToToken);
@@ -181,7 +181,7 @@ impl Life {
         }
     }
 
-    /// Too many wrong passwords.
+    /// Plans a series of wrong passwords.
     fn plan_lock_out(&mut self) {
         self.then(0, Happening::Failed("invalid_user_credentials"));
         self.then(2 * SECOND, Happening::Failed("invalid_user_credentials"));
@@ -189,7 +189,7 @@ impl Life {
         self.then(5 * SECOND, Happening::Failed("user_temporarily_disabled"));
     }
 
-    /// An act outside of a session.
+    /// Plans an act outside of a session.
     fn plan_oddity(&mut self, rng: &mut Rng) {
         let happening = match rng.u8(0..7) {
             0 => Happening::FailedUnknown,
@@ -202,7 +202,7 @@ impl Life {
         self.then(0, happening);
     }
 
-    /// Adds an act to the visit, about `pause` after the one before.
+    /// Adds an act to the visit, about `pause` after the previous one.
     fn then(&mut self, pause: i64, happening: Happening) {
         self.visit.push_back((pause, happening));
     }

@@ -11,7 +11,6 @@ use super::life::{Happening, Person};
 /// Who writes the records of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Vendor {
-    /// Keycloak's own JSON.
     Keycloak,
     /// Keycloak's JSON in a structured `CloudEvents` event.
     CloudEvents,

@@ -1,4 +1,4 @@
-//! Runs, written in a few letters each, and what is wrong with them.
+//! Runs, written in a few letters each, and the problems in them.
 
 use super::*;
 use crate::tools::{
@@ -15,8 +15,8 @@ struct Run {
     refusals: bool,
 }
 
-/// What a record is expected to become: `d` delivered as the events `N:sign_in` and `N:session` of its
-/// offset N, `r` the same as the record before, `i` ignored, `l` a dead letter.
+/// What each record is expected to become: `d` delivered as the events `N:sign_in` and `N:session` of its
+/// offset N, `r` the same as the previous record, `i` ignored, `l` a dead letter.
 fn run(records: &str) -> Run {
     let mut evidence = Evidence::default();
     for (offset, record) in (0..).zip(records.chars()) {
@@ -54,7 +54,7 @@ fn fingerprint(offset: i64) -> Fingerprint {
 }
 
 impl Run {
-    /// Events that arrive, such as `0:session`, in their order.
+    /// Adds the arrival of events such as `0:session`, in this order.
     fn arrived(mut self, ids: &str) -> Self {
         for id in ids.split_whitespace() {
             let event_type = if id.ends_with("session") { "_session.start" } else { "_userauth.sign_in" };
@@ -80,7 +80,7 @@ impl Run {
         self
     }
 
-    /// A dead letter of the record at `offset`, or of one event of it.
+    /// Adds a dead letter of the record at `offset`, or of one event of it.
     fn letter(self, offset: i64, event_id: Option<&str>) -> Self {
         self.letter_like(offset, event_id, fingerprint(offset))
     }
@@ -101,13 +101,14 @@ impl Run {
         Self { refusals: false, ..self }
     }
 
-    /// Events that the server took without a word.
+    /// Sets the number of events that the server accepted without confirming them.
     fn unconfirmed(mut self, events: u64) -> Self {
         self.server.events_unconfirmed = events;
         self
     }
 
-    /// Nobody ended the run early, and the service counts so many accepted and ignored records.
+    /// Makes the run one that nobody ended early, in which the service counts these accepted and ignored
+    /// records.
     fn whole(mut self, consumed: u64, accepted: u64) -> Self {
         self.service = RecordCounts { consumed, accepted, ..RecordCounts::default() };
         Self { whole: true, ..self }

@@ -1,4 +1,4 @@
-//! Faults at work, drawn from a seeded generator.
+//! Faults in effect, drawn from a seeded generator.
 //!
 //! Knows nothing of HTTP and of the rules. The same seed and the same calls in the same order give the same
 //! faults.
@@ -88,7 +88,7 @@ impl Armed {
         self.draw(self.faults.answer_empty).then_some(After::Empty)
     }
 
-    /// The HTTP status of the answer, if something in the call spoils all of it.
+    /// The HTTP status of the answer, if something in the call makes all of it fail.
     pub(in crate::tools::emulator) fn call(
         &self,
         endpoint_id: &str,
@@ -160,7 +160,7 @@ impl Armed {
         share > 0.0 && self.rng.f64() < share
     }
 
-    /// A number from 0 to 1 that is always the same for an event.
+    /// A number from 0 to 1 that is always the same for the same event.
     fn share_of(&self, endpoint_id: &str, id: &str) -> f64 {
         let mut hasher = DefaultHasher::new();
         (self.seed, endpoint_id, id).hash(&mut hasher);

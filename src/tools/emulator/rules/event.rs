@@ -12,11 +12,11 @@ const MAX_SIZE: usize = 1_000_000;
 const MAX_KEYS: usize = 40;
 /// A value of an event's attribute may have 200 characters.
 const MAX_VALUE: usize = 200;
-/// An event's type should have 50 characters at most.
+/// An event's type may have 50 characters.
 const MAX_TYPE: usize = 50;
 
-/// Calls `broken` for each rule that an event breaks. An event in a small request, of `request_size` bytes, is
-/// not measured.
+/// Calls `broken` for each rule that an event breaks. An event in a small request, of `request_size` bytes,
+/// is not measured.
 pub(in crate::tools::emulator) fn check_event(
     id: &str,
     event: &Event<'_>,
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(found, expected);
     }
 
-    /// Checks a correct event with `more` added to it.
+    /// Checks a correct event to which `more` is added.
     #[track_caller]
     fn check(more: &str, expected: &[Rule]) {
         let event = r#""EventType":"_session.stop","Timestamp":"2026-11-22T10:00:00.000Z""#;

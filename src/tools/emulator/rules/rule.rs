@@ -76,10 +76,10 @@ pub enum Rule {
     EventTypeText,
 }
 
-/// What Pinpoint does when a rule is broken.
+/// The consequence of breaking a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::tools::emulator) enum Consequence {
-    /// Nobody would notice: the item never reaches the charts.
+    /// The violation is only counted: nobody would notice, but the item never reaches the charts.
     Counted,
     /// The item is answered as accepted and dropped.
     Dropped,
@@ -95,7 +95,7 @@ impl Rule {
         self.text().0
     }
 
-    /// The text of the error that a call which breaks the rule gets.
+    /// The error text of a call that breaks the rule.
     pub(in crate::tools::emulator) const fn message(self) -> &'static str {
         self.text().1
     }

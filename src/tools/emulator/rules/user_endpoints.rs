@@ -1,6 +1,6 @@
-//! How many endpoints each user has.
+//! Counts the endpoints of each user.
 //!
-//! Only some kinds of endpoint count; the others have no limit here, because Pinpoint replaces the oldest of
+//! Only some kinds of endpoint count. The others have no limit here, because Pinpoint replaces the oldest of
 //! them. An endpoint that moves to another user still counts for the first.
 
 use std::{
@@ -19,7 +19,7 @@ const COUNTED_CHANNELS: [&str; 6] = ["EMAIL", "SMS", "VOICE", "PUSH", "CUSTOM", 
 pub(in crate::tools::emulator) struct UserEndpoints(HashMap<(Arc<str>, String), HashSet<String>>);
 
 impl UserEndpoints {
-    /// Whether an endpoint may belong to the user that it names; if so, it is remembered.
+    /// Whether an endpoint may belong to the user that it names. If so, it is remembered.
     pub(in crate::tools::emulator) fn admit(
         &mut self,
         application: &Arc<str>,

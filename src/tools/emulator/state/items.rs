@@ -85,7 +85,7 @@ impl State {
         Some(Rule::UserEndpoints)
     }
 
-    /// Counts the rules that a check finds broken; returns the one with the gravest consequence.
+    /// Counts the rules that a check finds broken. Returns the one with the gravest consequence.
     fn judge(&mut self, check: impl FnOnce(&mut dyn FnMut(Rule))) -> Option<(Consequence, Rule)> {
         let violations = &mut self.journal.counts.violations;
         let mut gravest: Option<(Consequence, Rule)> = None;
