@@ -23,7 +23,7 @@
 //! dispatcher: endpoint queues ─► batcher ─► request, when its quota domain lets it start; hold; quarantine
 //! ```
 //!
-//! # The way of a record
+//! # The path of a record
 //!
 //! 1. The consumer **reads** a record, and `decode` turns its bytes into identity events. `map` turns these
 //!    into app events on endpoints, ignores them on purpose, or refuses them with a reason.

@@ -1,7 +1,7 @@
-//! What an event costs in the pure part: decoding and mapping its record, putting it into a request,
-//! writing the request down, settling and committing it. And what the metrics page costs.
+//! The cost of an event in the pure part: decoding and mapping its record, putting it into a request, writing
+//! the request, settling and committing it. Also the cost of the metrics page.
 //!
-//! The figures are for one event (one partition, for the commit), and flat is the goal: neither the number
+//! The figures are for one event (for the commit, one partition), and they should be flat: neither the number
 //! of endpoints nor that of partitions should matter. `cargo bench --bench core` takes two minutes.
 
 #![allow(missing_docs, reason = "criterion's macros write functions without a word")]
@@ -29,11 +29,11 @@ use crate::steps::Steps;
 mod load;
 mod steps;
 
-/// Endpoints and partitions of the pipeline: one of the two varies at a time.
+/// The endpoints and partitions of the pipeline, of which one varies at a time.
 const SIZES: [(usize, usize); 5] =
     [(100, 64), (100_000, 64), (1_000_000, 64), (100_000, 1), (100_000, 1_000)];
 
-/// Records that are read in turn: more than the processor keeps at hand.
+/// Records that are read in turn: more than fit into the processor's caches.
 const RECORDS: usize = 10_000;
 
 criterion_group! {
@@ -57,7 +57,7 @@ fn decode_a_record(criterion: &mut Criterion) {
     }
 }
 
-/// Decodes the example of each provider's page, as its format and as one that is to be recognised.
+/// Decodes the example of each provider's page, both as its own format and as one that must be recognised.
 fn decode_each_format(criterion: &mut Criterion) {
     for format in Format::ALL {
         let page = format!("{}/deploy/providers/{}.md", env!("CARGO_MANIFEST_DIR"), format.name());
@@ -84,7 +84,7 @@ fn decoder(format: Choice) -> Decoder {
     Decoder::new(&FormatsConfig { format, ..FormatsConfig::default() }).ok().unwrap()
 }
 
-/// Decodes and maps sign-ins of known sessions, with as many sessions in the index as there are endpoints.
+/// Decodes and maps sign-ins of known sessions. The index has as many sessions as there are endpoints.
 fn map_a_record(criterion: &mut Criterion) {
     for endpoints in [100, 100_000, 1_000_000] {
         let max = NonZeroUsize::new(endpoints).unwrap();
@@ -106,8 +106,8 @@ fn map_a_record(criterion: &mut Criterion) {
     }
 }
 
-/// A pipeline with an event waiting on each of its endpoints, in steps: a request's worth of events is
-/// read, a request is put together, answered, and now and then all positions are committed.
+/// Runs a pipeline with an event waiting on each of its endpoints, in steps: a request's worth of events is
+/// read, a request is composed and answered, and from time to time all positions are committed.
 fn pipeline(criterion: &mut Criterion) {
     for (endpoints, partitions) in SIZES {
         let mut steps = Steps::new(endpoints, partitions);
@@ -124,7 +124,7 @@ fn pipeline(criterion: &mut Criterion) {
     }
 }
 
-/// Writes a request of 100 events on 100 endpoints down, and fits its events as the pipeline does.
+/// Writes a request of 100 events on 100 endpoints, and fits its events as the pipeline does.
 fn write_a_request(criterion: &mut Criterion) {
     let request = steps::request();
     criterion.bench_function("write/request of 100 events", |bencher| {

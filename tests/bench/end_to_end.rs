@@ -1,9 +1,9 @@
-//! What an event costs from a real Kafka to a PutEvents server without quota: events a second, processor
-//! time and memory of the service as a process, beside those of a program that only consumes and sends.
+//! The cost of an event from a real Kafka to a PutEvents server without quota: events per second, processor
+//! time and memory of the service as a process, compared with a program that only consumes and sends.
 //!
-//! `cargo bench --bench end_to_end`; `PINPOINT_SIDECAR_BENCH_RECORDS` says with a backlog of how many
-//! records, 200,000 by default. Each record becomes two events, and each request holds 100. Broker and
-//! server run on the same machine: the events a second are theirs too, the processor time is not.
+//! `cargo bench --bench end_to_end`; `PINPOINT_SIDECAR_BENCH_RECORDS` sets the number of records in the
+//! backlog, 200,000 by default. Each record becomes two events, and each request holds 100. Broker and server
+//! run on the same machine, so they share in the events per second but not in the processor time.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its results")]
@@ -42,15 +42,15 @@ mod usage;
 const TOPIC: &str = "keycloak-events";
 const PARTITIONS: i32 = 8;
 
-/// What a sign-in becomes: itself, and the start of a session.
+/// A sign-in becomes itself and the start of a session.
 const EVENTS_PER_RECORD: usize = 2;
 
 const USERS: usize = 100_000;
 
-/// Nobody listens on the port of a service of 1988; a free port may be taken by others on the machine.
+/// Nobody listens on the port of a service of 1988; other programs on the machine may take a free port.
 const NOWHERE: &str = "http://127.0.0.1:1";
 
-/// Longer than any of it takes.
+/// Longer than any of this takes.
 const DEADLINE: Duration = Duration::from_mins(30);
 
 /// How long an outage is watched.
@@ -89,7 +89,6 @@ fn measure() {
     outage("outage, usual quota", &usual.with("quota", "{}"));
 }
 
-/// A program that is measured.
 enum Running {
     Plain(Process, #[expect(dead_code, reason = "removed with it")] TempDir),
     Service(Service),
@@ -104,16 +103,16 @@ impl Running {
     }
 }
 
-/// What a run through a backlog came to.
+/// The results of a run through a backlog.
 struct Run {
     events_per_second: f64,
     /// Microseconds of processor time per event.
     cost: f64,
-    /// KiB resident at the end, and at most.
+    /// KiB resident, at the end and at most.
     memory: (u64, u64),
 }
 
-/// Measures a program from the first tenth of a backlog to its end: not how it starts.
+/// Measures a program from the first tenth of a backlog to its end, which leaves out its start.
 fn backlog(records: usize, start: impl FnOnce(&PutEvents) -> Running) -> Run {
     let server = PutEvents::start(Options {
         quota: None,
@@ -132,7 +131,7 @@ fn backlog(records: usize, start: impl FnOnce(&PutEvents) -> Running) -> Run {
     Run { events_per_second: last.events_per_second(&first), cost: last.cost(&first), memory }
 }
 
-/// Starts the service with nobody to send to, and watches its memory.
+/// Starts the service without a reachable destination, and watches its memory.
 fn outage(name: &str, setup: &Setup) {
     let service = setup.start();
     let mut seconds = Vec::new();
@@ -170,7 +169,7 @@ fn start_plain(kafka: &Kafka, url: &str) -> Running {
     Running::Plain(Process::start(&mut command, scratch.path()), scratch)
 }
 
-/// The service with all the quota that it takes, and its default budget of memory.
+/// The service with all the quota that it can use, and its default memory budget.
 fn setup(kafka: &Kafka, group: &str, url: &str) -> Setup {
     let brokers = &kafka.client.bootstrap;
     Setup::new(format!(

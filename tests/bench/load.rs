@@ -1,7 +1,7 @@
-//! The records that the benchmarks are made with: sign-ins as Keycloak 26 writes them, each by a user and
-//! with a session of its own number.
+//! The records for the benchmarks: sign-ins as Keycloak 26 writes them, each with the given user and a
+//! session of its own.
 //!
-//! Knows nothing of what they cost.
+//! Knows nothing of what is measured.
 
 /// The sign-in number `number`, by the user number `user`.
 pub(crate) fn sign_in(number: usize, user: usize) -> Vec<u8> {
@@ -17,9 +17,9 @@ pub(crate) fn sign_in(number: usize, user: usize) -> Vec<u8> {
     format!(r#"{head},{whose},"error":null,"details":{details}}}"#).into_bytes()
 }
 
-/// An id of the form of a UUID, one for each kind and number.
+/// An id in the form of a UUID, one for each kind and number.
 pub(crate) fn id(kind: usize, number: usize) -> String {
-    // Scattered, as random ids are: neighbours must not be neighbours in any map.
+    // Scattered, as random ids are: consecutive numbers must not be neighbours in any map.
     let scattered = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     format!("{kind:08x}-{:04x}-4000-8000-{:012x}", scattered >> 48, scattered & 0xffff_ffff_ffff)
 }

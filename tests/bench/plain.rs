@@ -1,5 +1,5 @@
-//! The plain way, to compare with: reads records and sends events through the SDK's typed input. It does
-//! not look into a record, and keeps nothing that would be lost.
+//! A plain program for comparison: it reads records and sends events through the SDK's typed input. It does
+//! not look into records, and keeps nothing that could be lost.
 
 use std::time::Duration;
 
@@ -52,12 +52,12 @@ pub(crate) fn run(brokers: &str, topic: &str, url: &str) {
     });
 }
 
-/// Reads a record, if there is one.
+/// Reads a record if there is one.
 fn is_read(consumer: &BaseConsumer) -> bool {
     matches!(consumer.poll(Duration::ZERO), Some(Ok(message)) if message.payload().is_some())
 }
 
-/// Waits for an answer, but not longer than that.
+/// Waits for an answer, but no longer than `longest`.
 async fn pause(sends: &mut JoinSet<()>, longest: Duration) {
     select! {
         Some(sent) = sends.join_next() => sent.expect("a send does not panic"),
@@ -65,7 +65,7 @@ async fn pause(sends: &mut JoinSet<()>, longest: Duration) {
     }
 }
 
-/// The endpoint and the two events of a record, as long as those that the service makes of one.
+/// An endpoint with two events for a record, as long as those that the service makes of one.
 fn item(record: usize) -> (String, EventsBatch) {
     let sign_in = event(record, "sign_in", "_userauth.sign_in").build();
     let session = Session::builder().id(id(4, record)).start_timestamp(TIME).build();

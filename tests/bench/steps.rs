@@ -1,7 +1,7 @@
-//! A pipeline in a steady state, one step of whose cycle is measured at a time.
+//! A pipeline in a steady state, of which one step of the cycle is measured at a time.
 //!
-//! On each endpoint an event waits; a cycle reads 100 records of one event each, puts the oldest 100
-//! events into a request, and has it answered. So the number of what waits stays the same.
+//! An event waits on each endpoint. A cycle reads 100 records of one event each, puts the oldest 100 events
+//! into a request, and has it answered. So the number of waiting events stays the same.
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
@@ -32,18 +32,18 @@ use crate::load::id;
 /// Events in a request.
 const FULL: usize = 100;
 
-/// From one request to the next, by the pace of the quota: so that answering one and putting the next
-/// together are two steps.
+/// The time between two requests, set by the pace of the quota, so that answering one and composing the next
+/// are separate steps.
 const PAUSE: Duration = Duration::from_millis(100);
 
 const COMMIT_INTERVAL: Duration = Duration::from_hours(1);
 
-/// The pipeline and what its inputs are made of.
+/// The pipeline, and what is needed to create its inputs.
 pub(crate) struct Steps {
     pub(crate) pipeline: Pipeline,
     deliveries: Vec<Delivery>,
     partitions: usize,
-    /// The next record's number, over all partitions.
+    /// The number of the next record, over all partitions.
     next: usize,
     now: Moment,
     actions: Vec<Action>,
@@ -71,7 +71,7 @@ impl Steps {
         steps
     }
 
-    /// The time to read so many events.
+    /// The time that it takes to read this many events.
     pub(crate) fn read(&mut self, events: u64) -> Duration {
         self.cycles(events, |steps| {
             let took = steps.take_in();
@@ -81,7 +81,7 @@ impl Steps {
         })
     }
 
-    /// The time to put so many events into requests.
+    /// The time that it takes to put this many events into requests.
     pub(crate) fn batch(&mut self, events: u64) -> Duration {
         self.cycles(events, |steps| {
             steps.take_in();
@@ -90,7 +90,7 @@ impl Steps {
         })
     }
 
-    /// The time to settle so many events.
+    /// The time that it takes to settle this many events.
     pub(crate) fn settle(&mut self, events: u64) -> Duration {
         self.cycles(events, |steps| {
             steps.take_in();
@@ -100,7 +100,7 @@ impl Steps {
         })
     }
 
-    /// The time to commit the positions of so many partitions, all of which have moved.
+    /// The time that it takes to commit the positions of this many partitions, all of which have moved.
     pub(crate) fn commit(&mut self, partitions: u64) -> Duration {
         let rounds = partitions.div_ceil(self.partitions as u64);
         let mut total = Duration::ZERO;
@@ -140,7 +140,7 @@ impl Steps {
         took
     }
 
-    /// Answers what is in flight; the pace keeps the next request back.
+    /// Answers the request in flight; the pace holds back the next one.
     fn answer(&mut self) -> Duration {
         let Some(id) = self.in_flight.take() else { return Duration::ZERO };
         let outcomes = vec![Outcome::Accepted; FULL];
@@ -150,7 +150,6 @@ impl Steps {
         start.elapsed()
     }
 
-    /// Lets the next request start.
     fn send(&mut self) -> Duration {
         self.now = self.now + PAUSE;
         let start = now();
@@ -161,7 +160,6 @@ impl Steps {
         took
     }
 
-    /// Notes which request is in flight.
     fn note(&mut self) {
         for action in self.actions.drain(..) {
             if let Action::Send(request) = action {
@@ -205,7 +203,7 @@ pub(crate) fn request() -> Request {
     }
 }
 
-/// An event for each of so many endpoints, with what the mapping gives it.
+/// An event for each of this many endpoints, with what the mapping gives it.
 pub(crate) fn deliveries(endpoints: usize) -> Vec<Delivery> {
     (0..endpoints).map(delivery).collect()
 }
@@ -236,7 +234,7 @@ fn assignment(number: usize) -> Assignment {
     Assignment::new(Ownership(number as u64), "keycloak-events".into(), partition)
 }
 
-/// One request in flight, no shortage of memory, and nothing that waits for anything but the pace.
+/// One request in flight, enough memory, and nothing that waits for anything except the pace.
 fn config() -> PipelineConfig {
     let quota = QuotaConfig {
         requests_per_second: 1.0 / PAUSE.as_secs_f64(),
@@ -267,7 +265,7 @@ fn config() -> PipelineConfig {
     }
 }
 
-/// The part of `total`, which `done` took, that `asked` would have taken.
+/// The share of `total`, which was spent on `done`, that `asked` would have taken.
 fn part(total: Duration, asked: u64, done: u64) -> Duration {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     total.mul_f64(asked as f64 / done as f64)

@@ -1,13 +1,13 @@
-//! What a process has used, as Linux tells it.
+//! The resources that a process has used, as Linux reports them.
 
 use std::{fs, time::Instant};
 
 use crate::it::support::wait;
 
-/// How many parts of a second Linux counts processor time in.
+/// The number of ticks per second in which Linux counts processor time.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// What a process had used when so many events had arrived.
+/// What a process had used when this many events had arrived.
 pub(crate) struct Usage {
     at: Instant,
     events: u64,
@@ -16,17 +16,17 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    /// What the process has used until now.
+    /// What the process has used so far.
     pub(crate) fn of(process: u32, events: u64) -> Self {
         let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("a running process on Linux");
-        // The name in parentheses may hold anything; after it, these are the 12th and 13th fields.
+        // The name in parentheses may contain anything. After it, these are the 12th and 13th fields.
         let (_, fields) = stat.rsplit_once(')').expect("a name in parentheses");
         let ticks =
             fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
         Self { at: wait::now(), events, ticks }
     }
 
-    /// Events a second since `earlier`.
+    /// Events per second since `earlier`.
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     pub(crate) fn events_per_second(&self, earlier: &Self) -> f64 {
         (self.events - earlier.events) as f64 / (self.at - earlier.at).as_secs_f64()
@@ -40,7 +40,7 @@ impl Usage {
     }
 }
 
-/// The memory of a process that is resident, in KiB: now, and at most until now.
+/// The resident memory of a process, in KiB: current and maximum.
 pub(crate) fn memory(process: u32) -> (u64, u64) {
     let status = fs::read_to_string(format!("/proc/{process}/status")).expect("a running process on Linux");
     let field = |name: &str| {

@@ -1,7 +1,8 @@
-//! Any bytes as a record of any format: the first byte chooses the format and the headers, the rest is the
-//! value. What a record becomes must be the same twice, and must not grow beyond the record.
+//! Arbitrary bytes as a record of any format: the first byte chooses the format and the headers, the rest is
+//! the value. Mapping a record twice must give equal results, which must not grow beyond the record.
 //!
-//! `src/edge/aws/pinpoint/encoder/tests/fuzz.rs` checks more of the answers, with mutations that know the formats.
+//! `src/edge/aws/pinpoint/encoder/tests/fuzz.rs` checks more of the answers, with mutations that know the
+//! formats.
 
 #![no_main]
 
@@ -16,13 +17,14 @@ const HEADERS: [(&str, &str); 3] =
     [("ce_specversion", "1.0"), ("ce_id", "c"), ("ce_time", "2026-11-22T21:20:28Z")];
 
 thread_local! {
-    /// What every mapper adds to events and endpoints: all that can be asked for.
+    /// What every mapper adds to events and endpoints: everything that can be configured.
     static CONFIG: Config = {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/everything.yaml");
         let sources = Sources { file: Some(file.into()), environment: Vec::new() };
         config::load(&sources).expect("the file is a configuration")
     };
-    /// To compile the filter takes longer than all the rest; the other mappers start anew with each record.
+    /// Compiling the filter takes longer than everything else together. The other mappers are created again
+    /// for each record.
     static CUSTOM: RefCell<Mapper> = RefCell::new(mapper(Choice::Named(Format::CUSTOM)));
 }
 
@@ -61,7 +63,7 @@ fn mapper(format: Choice) -> Mapper {
     })
 }
 
-/// A place of an ip address, beyond the limits for many a one.
+/// The location of an IP address, which exceeds the limits for many addresses.
 fn locate(ip: &str) -> Option<Place<'static>> {
     let degrees = f64::from(u32::try_from(ip.len()).ok()?) * 10.0;
     let text = || Some(ip.repeat(9).into());
@@ -87,7 +89,7 @@ fn check(mapper: &mut Mapper, record: &Record, length: usize) {
     }
 }
 
-/// What the destination takes keeps its limits.
+/// Checks that the events that the destination takes keep its limits.
 fn check_limits(delivery: &Delivery) {
     let Ok(fitted) = PutEvents.fit(delivery.clone(), &mut FieldCounts::default()) else { return };
     let Delivery { endpoint, event, .. } = fitted.delivery;

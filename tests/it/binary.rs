@@ -1,6 +1,6 @@
 //! The binary: its outputs and its exit codes.
 //!
-//! Needs nothing else: no service that these tests name answers.
+//! Needs nothing else: none of the services that these tests name answers.
 
 use std::{
     fs,

@@ -14,7 +14,7 @@ use crate::support::process::{Process, Signal};
 /// Longer than any of these takes on a loaded machine.
 const LONG: Duration = Duration::from_mins(2);
 
-/// What would be personal data in a real record, and begins of what the service could quote.
+/// Texts that would be personal data in a real record, and beginnings of texts that the service could quote.
 const PERSONAL: [&str; 6] = ["@example.com", "203.0.113.", "198.51.100.", "Anna", "Haddad", "jndi"];
 
 fn demo(arguments: &[&str]) -> Command {
@@ -23,13 +23,13 @@ fn demo(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs the demo, whose verdict must be good; returns the numbers of its table by name.
+/// Runs the demo, whose verdict must be good. Returns the numbers of its table by name.
 #[track_caller]
 fn numbers(arguments: &[&str]) -> BTreeMap<String, u64> {
     output(arguments).lines().filter_map(number).collect()
 }
 
-/// Runs the demo, whose verdict must be good; returns its output.
+/// Runs the demo, whose verdict must be good. Returns its output.
 #[track_caller]
 fn output(arguments: &[&str]) -> String {
     let Output { status, stdout, stderr } = demo(arguments).output().expect("the binary starts");
@@ -56,7 +56,7 @@ fn without_faults_everything_arrives_once() {
     assert_eq!(of("records produced"), 2000);
     assert_eq!(of("delivered") + of("ignored") + of("in the dead letters"), 2000);
     assert!(of("delivered") > 500 && of("ignored") > 500 && of("in the dead letters") > 20, "{numbers:?}");
-    // The generator repeats a record now and then, and nothing else is accepted twice.
+    // The generator repeats a record from time to time, and nothing else is accepted twice.
     assert!(of("events accepted") > of("delivered"), "{numbers:?}");
     assert!(of("duplicates") < 20, "{numbers:?}");
     assert!(of("in the busiest second") <= 15, "{numbers:?}");

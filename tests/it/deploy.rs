@@ -1,5 +1,5 @@
 //! The deployment files are valid, and agree with the service and with each other. No image is built, and no
-//! cluster is asked.
+//! cluster is contacted.
 
 use std::fs;
 

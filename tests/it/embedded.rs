@@ -1,7 +1,7 @@
 //! Scenarios on the embedded broker: records on a topic, the service as a process, the PutEvents server in
-//! the test process, and the oracle. Need no other installation.
+//! the test process, and the oracle. They need no other installation.
 //!
-//! What they have in common is in `scene` and `load`; each other module is one kind of scenario.
+//! `scene` and `load` hold what they have in common; each other module is one kind of scenario.
 
 mod check;
 mod delivery;

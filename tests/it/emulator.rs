@@ -20,7 +20,7 @@ use super::support::{
 /// Longer than any of these takes on a loaded machine.
 const SOON: Duration = Duration::from_secs(40);
 
-/// A running emulator; it is killed when it is dropped.
+/// A running emulator, which is killed when dropped.
 struct Started {
     process: Process,
     address: SocketAddr,
@@ -42,7 +42,7 @@ impl Started {
         Self { process, address, _scratch: scratch }
     }
 
-    /// Sends one event; returns the HTTP status.
+    /// Sends one event. Returns the HTTP status.
     #[track_caller]
     fn send(&self, id: &str) -> u16 {
         let event = json!({ "EventType": "_userauth.sign_in", "Timestamp": "2026-11-22T21:20:28.244Z" });
@@ -61,7 +61,7 @@ impl Started {
         serde_json::from_str(&self.page("/_emulator/counts").body).expect("JSON")
     }
 
-    /// Stops it; returns the exit code.
+    /// Stops the emulator. Returns the exit code.
     #[track_caller]
     fn stop(mut self, signal: Signal) -> Option<i32> {
         self.process.signal(signal);

@@ -1,5 +1,5 @@
-//! The generator of records, and the mapping with Pinpoint's encoder: two independent readings of the same rules agree
-//! on every record.
+//! The generator of records, and the mapping with Pinpoint's encoder: two independent implementations of the
+//! same rules agree on every record.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Tests of what the other tests are built on.
+//! Tests of the test support itself.
 
 use crate::support::mock::MockKafka;
 

@@ -1,7 +1,7 @@
 //! Tests of the service from outside, with its binary and the embedded broker.
 //!
-//! `support` holds what they are built on; each other module is one kind of scenario. The scenarios on a real
-//! Apache Kafka are a program of their own, `real/main.rs`.
+//! `support` holds the parts that the tests share; each other module is one kind of scenario. The scenarios
+//! on a real Apache Kafka are a separate program, `real/main.rs`.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stderr, reason = "the test runner shows it with a failure")]

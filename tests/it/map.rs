@@ -24,7 +24,7 @@ fn started(arguments: &[&str], input: &str) -> Output {
     command.arg("map").args(arguments).env_clear();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = command.spawn().unwrap();
-    // If it does not read its input to the end, its output says why.
+    // If it does not read all of its input, its output says why.
     let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
     process.wait_with_output().unwrap()
 }

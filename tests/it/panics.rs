@@ -1,7 +1,7 @@
-//! A panic anywhere ends the process, with an exit code of its own.
+//! A panic anywhere ends the process, with its own exit code.
 //!
-//! No input makes the binary panic, so this test program starts itself again for one test, with a variable that
-//! makes it install the binary's hook and panic.
+//! No input makes the binary panic, so this test program starts itself again for a single test, with a
+//! variable that makes it install the binary's hook and panic.
 
 use std::{env, process::Command, thread};
 

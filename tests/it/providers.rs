@@ -1,8 +1,8 @@
-//! The pages of `deploy/providers`: each example record, mapped with the page's configuration, becomes what the
-//! page shows.
+//! The pages of `deploy/providers`: each example record, mapped with the page's configuration, becomes what
+//! the page shows.
 //!
-//! A page has a `yaml` block that begins with `source:` (the first one counts), and `json` blocks, each followed by
-//! a `text` block. `INSTA_UPDATE=always` rewrites the `text` blocks, like snapshots.
+//! A page has a `yaml` block that begins with `source:` (the first one counts), and `json` blocks, each
+//! followed by a `text` block. `INSTA_UPDATE=always` rewrites the `text` blocks, like snapshots.
 
 use std::{env, fs, path::Path};
 
@@ -67,7 +67,7 @@ fn map(config: &str, record: &str) -> String {
     text.lines().map(|line| without_now(line) + "\n").collect()
 }
 
-/// The line, with its time replaced if it is the record's, which is now.
+/// The line, with its time replaced if it is that of the record, which is the current time.
 fn without_now(line: &str) -> String {
     let Some((name, value)) = line.split_once("Timestamp: ") else { return line.to_owned() };
     let age = value.parse().map(|time: jiff::Timestamp| jiff::Timestamp::now().duration_since(time));

@@ -1,4 +1,4 @@
-//! README.md, compared with the binary, the schema and the values of the library.
+//! Compares README.md with the binary, the schema and the values of the library.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::support::service;
 
-/// A page of metrics with every family on it, checked by the unit tests.
+/// A metrics page with every family, which the unit tests check.
 const METRICS_PAGE: &str =
     "src/edge/admin/metrics/snapshots/pinpoint_sidecar__edge__admin__metrics__tests__eventful.snap";
 
@@ -119,7 +119,8 @@ fn blocks(language: &str) -> Vec<String> {
     blocks.filter_map(of_language).collect()
 }
 
-/// The rows of a chapter's tables that begin with a key or a number: the first two cells, without backquotes.
+/// The rows of a chapter's tables that begin with a key or a number: their first two cells, without
+/// backquotes.
 fn rows(chapter: &str) -> BTreeMap<String, String> {
     let readme = file("README.md");
     let chapter = readme.split("\n## ").find_map(|text| text.strip_prefix(chapter)).expect("the chapter");
@@ -129,7 +130,7 @@ fn rows(chapter: &str) -> BTreeMap<String, String> {
         let is_name = |cell: &str| {
             cell.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._".contains(c))
         };
-        // The heads of tables look like keys, too.
+        // The headings of tables look like keys, too.
         let is_whole = ["destinations", "quotas", "routes", "unrouted"].contains(&&*cells[0]);
         let is_key =
             is_name(&cells[0]) && (cells[0].contains('.') || cells[0].parse::<u8>().is_ok() || is_whole);
@@ -138,8 +139,8 @@ fn rows(chapter: &str) -> BTreeMap<String, String> {
     chapter.lines().filter_map(row).collect()
 }
 
-/// Collects the keys below `schema` that hold a value, with their defaults as a person writes them. A key with
-/// alternatives is listed, and so are the keys of these.
+/// Collects the keys below `schema` that hold a value, with their defaults as a person writes them. A key
+/// with alternatives is listed together with their keys.
 fn collect(key: &str, schema: &Value, keys: &mut BTreeMap<String, String>) {
     let own = schema["properties"].as_object();
     if own.is_none() {
@@ -151,7 +152,7 @@ fn collect(key: &str, schema: &Value, keys: &mut BTreeMap<String, String>) {
                 format!("[{}]", items.join(", "))
             }
             Value::Number(number) => number.to_string().trim_end_matches(".0").to_owned(),
-            // Indexing yields null for a schema without a default.
+            // Indexing a schema without a default yields null.
             Value::Null if schema.get("default").is_none() => String::new(),
             other => other.to_string(),
         };

@@ -1,7 +1,7 @@
-//! The source tree keeps the architecture: imports point one way, from `main` down to `core`, no files import
-//! each other in a circle, and `core` is pure.
+//! Checks the architecture of the source tree: imports point one way, from `main` down to `core`, no files
+//! import each other in a circle, and `core` is pure.
 //!
-//! Reads the text of each file up to its inline tests, and skips files that are compiled for tests only.
+//! Reads the text of each file up to its inline tests, and skips files that are compiled only for tests.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,10 +15,10 @@ const ROOMS: &[&str] = &["core", "edge", "exit", "cli", "config", "app", "tools"
 /// The parts of `edge` that the others may import. The rest import only `core`.
 const SHARED_EDGES: &[&str] = &["acks"];
 
-/// Folders whose circles are being untied: to become empty.
+/// Folders whose circles are still to be removed; the list should become empty.
 const CIRCLES: &[&str] = &["core::pipeline::dispatcher::"];
 
-/// What `core` may not name; a word may be the beginning of a name.
+/// What `core` must not name. A word may be the beginning of a name.
 const IMPURE: &[&str] = &[
     "tokio",
     "rdkafka",
@@ -62,7 +62,7 @@ fn imports_point_one_way() {
 fn no_files_import_each_other_in_a_circle() {
     let sources: Vec<_> = sources().collect();
     let files: BTreeSet<_> = sources.iter().map(|source| &*source.path).collect();
-    // A file and those below it are one part, within which names go both ways.
+    // A file and the files below it are one part, within which imports may go both ways.
     let related = |one: &[String], other: &[String]| one.starts_with(other) || other.starts_with(one);
     let mut imports: BTreeMap<&[String], BTreeSet<&[String]>> = BTreeMap::new();
     for source in &sources {
@@ -72,7 +72,7 @@ fn no_files_import_each_other_in_a_circle() {
         let others = imported.filter(|file| !related(file, &source.path));
         imports.insert(&source.path, others.collect());
     }
-    // What imports nothing that is left, or is imported by nothing that is left, is in no circle.
+    // A file that imports no remaining file, or that no remaining file imports, is in no circle.
     loop {
         let before = imports.len();
         let left: BTreeSet<_> = imports.keys().copied().collect();
@@ -114,7 +114,7 @@ fn every_file_says_what_it_is() {
 
 struct Source {
     file: String,
-    /// The file's module, by its names: `["core", "pipeline", "ledger"]`.
+    /// The names of the file's module: `["core", "pipeline", "ledger"]`.
     path: Vec<String>,
     /// Its text without comments and inline tests.
     code: String,
@@ -150,7 +150,7 @@ impl Source {
     }
 }
 
-/// Adds the paths of the `use` tree at the beginning of `text`; returns the rest of the text.
+/// Adds the paths of the `use` tree at the beginning of `text`. Returns the rest of the text.
 fn flatten<'t>(text: &'t str, above: &[String], paths: &mut Vec<Vec<String>>) -> &'t str {
     let text = text.trim_start();
     if let Some(mut inner) = text.strip_prefix('{') {
@@ -168,12 +168,13 @@ fn flatten<'t>(text: &'t str, above: &[String], paths: &mut Vec<Vec<String>>) ->
         return flatten(below, &path, paths);
     }
     paths.push(path);
-    // After a name in braces: `as`, a comma or the end.
+    // After a name in braces, `as`, a comma or the end follows.
     let rest = &text[length..];
     &rest[rest.find([',', '}', ';']).unwrap_or(rest.len())..]
 }
 
-/// All files of `src`, except `lib.rs`, which only lists the rooms, and files that are compiled for tests only.
+/// All files of `src`, except `lib.rs`, which only lists the rooms, and files that are compiled only for
+/// tests.
 fn sources() -> impl Iterator<Item = Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut paths = Vec::new();

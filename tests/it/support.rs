@@ -1,5 +1,5 @@
-//! The parts that tests are built from: brokers, a PutEvents server, the service as a process, and the oracle,
-//! which compares the records produced with the events that arrived.
+//! The parts that tests are built from: brokers, a PutEvents server, the service as a process, and the
+//! oracle, which compares the records that were produced with the events that arrived.
 //!
 //! Nothing here outlives the test process, however it ends, and nothing waits without a deadline.
 

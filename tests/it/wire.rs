@@ -1,7 +1,7 @@
-//! What goes over the wire to Pinpoint: the requests of AWS's article on identity providers, and one of
+//! What is sent over the wire to Pinpoint: the requests of AWS's article on identity providers, and one of
 //! each event type, as the bytes that the SDK writes into its connection.
 //!
-//! Each is kept as a snapshot and checked field by field against the rules of `PutEvents`.
+//! Each is kept as a snapshot, and checked field by field against the rules of `PutEvents`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -71,7 +71,7 @@ fn a_sign_in_and_a_session_with_the_device() {
         country: Some("US".into()),
         postal_code: Some("90210".into()),
         region: Some("California".into()),
-        // As in the article; there is no such latitude, and the pair is left out.
+        // As in the article. There is no such latitude, so the pair is left out.
         latitude: Some(123.0),
         longitude: Some(123.0),
     };
@@ -149,7 +149,7 @@ fn batch(endpoint: Endpoint, events: Vec<AppEvent>) -> EndpointBatch {
     }
 }
 
-/// The request line, what the headers say of the body, and the body, all of it checked.
+/// The request line, what the headers state about the body, and the body, all checked.
 #[track_caller]
 fn sent(endpoint: Endpoint, events: Vec<AppEvent>) -> String {
     let count = events.len();
@@ -171,8 +171,8 @@ fn sent(endpoint: Endpoint, events: Vec<AppEvent>) -> String {
     format!("{line}\n\n{body}")
 }
 
-/// Sends a batch to a server that answers once with `answer` and closes: what it was sent, and what the
-/// destination made of the answer.
+/// Sends a batch to a server that answers once with `answer` and closes. Returns what the server received,
+/// and how the destination interpreted the answer.
 fn exchange(batch: EndpointBatch, answer: &'static str) -> (String, Answer) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let config = PinpointConfig {
@@ -194,7 +194,7 @@ fn exchange(batch: EndpointBatch, answer: &'static str) -> (String, Answer) {
     (server.unwrap().join().unwrap(), answer)
 }
 
-/// One request as it comes: head and body.
+/// Receives one request, with head and body.
 fn receive(connection: &mut TcpStream) -> String {
     let mut received = Vec::new();
     loop {

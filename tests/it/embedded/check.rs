@@ -1,4 +1,4 @@
-//! `check` tries what the configuration names, changes nothing, and says what is missing.
+//! `check` tries what the configuration names, changes nothing, and reports what is missing.
 
 use std::fs;
 

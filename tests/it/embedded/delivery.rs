@@ -1,4 +1,4 @@
-//! Delivery without anything going wrong at either end, and what becomes of records that are not delivered.
+//! Delivery while nothing goes wrong at either end, and what happens to records that are not delivered.
 
 use std::{
     sync::{
@@ -51,7 +51,7 @@ fn requests_do_not_wait_for_credentials_and_go_out_together() {
     let asked = Arc::new(AtomicU32::new(0));
     let counter = Arc::clone(&asked);
     let source = Answering::start(move |_| {
-        // Longer than it takes until as many requests as may be in flight wait for them.
+        // Longer than it takes until as many requests wait for them as may be in flight.
         sleep(Duration::from_secs(4));
         counter.fetch_add(1, Ordering::Relaxed);
         let length = made_up.len();
@@ -77,7 +77,7 @@ fn requests_do_not_wait_for_credentials_and_go_out_together() {
 
 #[test]
 fn the_quota_is_kept_and_used() {
-    // A server that counts a sliding second, and a service that knows the same quota.
+    // The server counts a sliding second, and the service knows the same quota.
     let scene = Scene::with(Options { quota: Some(Quota::default()), ..Options::default() })
         .set("batch.max_events", "20");
     let load = Load::generate(1500, 0.0);

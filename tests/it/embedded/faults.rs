@@ -1,5 +1,5 @@
-//! A PutEvents server that fails in every way in which it gets well again: nothing is lost, and nothing
-//! becomes a dead letter.
+//! A PutEvents server that fails in every way from which it recovers: nothing is lost, and nothing becomes a
+//! dead letter.
 
 use pinpoint_sidecar::tools::emulator::{Faults, How, Options, Outage, Quota};
 
@@ -53,7 +53,7 @@ fn an_outage_of_any_kind_is_waited_for_and_nothing_comes_twice() {
 
 #[test]
 fn an_outage_fills_no_more_than_the_budget() {
-    // Ten requests of 20 events may be outstanding: what the quota lets through in half a second.
+    // Ten requests of 20 events may be outstanding, which the quota lets through in half a second.
     let scene = Scene::with(Options { quota: None, ..Options::default() })
         .set("quota.requests_per_second", "20")
         .set("source.revoke_timeout", "1s")
@@ -64,7 +64,7 @@ fn an_outage_fills_no_more_than_the_budget() {
     let service = scene.setup.start();
     scene.produce(&load, 0..load.len());
     wait_metrics(&service, "paused is paused", |metrics| metrics.count("intake_paused") == 1);
-    // One fetch may come on top of the budget.
+    // One fetch may exceed the budget.
     let failed = service.metrics().count(r#"requests_total{outcome="unknown"}"#);
     let metrics = wait_metrics(&service, "the outage goes on", |metrics| {
         metrics.count(r#"requests_total{outcome="unknown"}"#) >= failed + 10

@@ -1,11 +1,11 @@
-//! Topics of different formats in one service: each record is read as its topic's.
+//! Topics of different formats in one service: each record is read in the format of its topic.
 
 use pinpoint_sidecar::tools::emulator::{Options, Quota};
 
 use super::scene::{Scene, TOPIC, wait_metrics};
 use crate::support::client::Message;
 
-/// What the configuration's filter reads, and no other format.
+/// A record that only the configuration's filter can read.
 const OWN: &str = r#"{"audit":"a1","at":1795382428244,"account":42}"#;
 
 /// A record of the format identity-event.
@@ -37,7 +37,7 @@ fn each_topic_has_its_format_and_the_others_the_one_for_all() {
     arrived.sort();
     assert_eq!(arrived, ["a1:sign_up", "e1:sign_up", "k1:sign_up"]);
 
-    // What another topic's format would read is refused.
+    // A record in the format of another topic is refused.
     produce("events", OWN);
     let metrics = wait_metrics(&service, "all are settled", |it| {
         it.count("records_consumed_total") == 4 && it.count("records_outstanding") == 0

@@ -1,5 +1,5 @@
-//! What only a person can mend: it is held, told, nothing is lost or dead-lettered, and it goes on by itself
-//! once it is mended.
+//! Problems that only a person can fix: the service holds and reports them, loses and dead-letters nothing,
+//! and goes on by itself once they are fixed.
 
 use std::time::Duration;
 
@@ -28,14 +28,15 @@ fn an_expired_token_is_a_hold_though_it_comes_as_a_400() {
     check_wrong_set_up(Outage::expired_token(), "ExpiredTokenException");
 }
 
-/// The service starts with a set-up that is wrong, tells so with `code`, and delivers once it is right.
+/// Starts the service with a wrong set-up, which it reports with `code`, and checks that it delivers once the
+/// set-up is fixed.
 #[track_caller]
 fn check_wrong_set_up(outage: Outage, code: &str) {
     let scene = Scene::start().set("admin.readiness", "delivery");
     let load = Load::generate(200, 0.0);
     let service = scene.setup.start();
     scene.outage(outage);
-    // A single event first: of several that are all refused it would be clear that it is not their fault.
+    // A single event first: if several were all refused, it would be clear that they are not at fault.
     scene.kafka.client.produce(TOPIC, [Message::of(ALONE)]);
     wait_metrics(&service, "a hold", |metrics| metrics.count(r#"hold{cause="destination"}"#) == 1);
     let ready = service.page("/readyz").unwrap();
@@ -75,7 +76,7 @@ fn a_missing_dead_letter_topic_holds_its_partition_and_names_the_remedy() {
     let hold = format!("hold: dead_letter unknown_topic_or_partition {TOPIC}/1\n");
     assert!(ready.body.contains(&hold), "{}", ready.body);
 
-    // Other partitions go on.
+    // Other partitions are not affected.
     let messages: Vec<_> =
         load.messages(0..load.len()).into_iter().filter(|it| it.partition != Some(1)).collect();
     let others = messages.len() as u64;
@@ -110,7 +111,7 @@ fn a_topic_that_is_mostly_refused_opens_its_circuit_and_another_goes_on() {
     scene.wait_committed();
     load.assert_exact(&scene.arrived());
 
-    // Three put the breaker on; the other eight pass one by one, each after the longest wait of 300 ms.
+    // Three refusals open the circuit breaker; the other eight pass one by one, each after at most 300 ms.
     wait_metrics(&service, "all are let through", |metrics| {
         metrics.count("records_dead_lettered_total") == 11
     });
@@ -124,7 +125,7 @@ fn a_topic_that_is_mostly_refused_opens_its_circuit_and_another_goes_on() {
     assert_eq!((scene.letters().len(), service.stop()), (11, Some(0)));
 }
 
-/// The same record for a topic with another number of partitions.
+/// The same record for a topic with a different number of partitions.
 fn anywhere(message: Message) -> Message {
     Message { partition: None, ..message }
 }

@@ -1,14 +1,12 @@
-//! A server that refuses everything, in words that are not to be repeated: each of its texts is marked.
+//! A server that refuses everything, in words that must not be repeated: each of its texts is marked.
 //!
-//! Each request in turn is answered in another way that is not an acceptance, and from then on every event
-//! is refused for itself.
+//! Each request is refused in a different way in turn, and after that every event is refused individually.
 
 use serde_json::{Map, Value, json};
 
 use super::privacy::MARK;
 use crate::support::answering::Answering;
 
-/// Starts it.
 pub(super) fn start() -> Answering {
     let mut number = 0;
     Answering::start(move |body| {
@@ -37,7 +35,7 @@ fn answer(number: usize, body: &[u8]) -> String {
     format!("{head}\r\n\r\n{body}")
 }
 
-/// Each event of the request refused for itself.
+/// Refuses each event of the request individually.
 fn refusals(body: &[u8]) -> Map<String, Value> {
     let body: Value = serde_json::from_slice(body).expect("a request in JSON");
     let endpoints = body["BatchItem"].as_object().expect("endpoints").iter();

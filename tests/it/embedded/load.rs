@@ -1,4 +1,4 @@
-//! What is produced: generated records of whole session lives, and what must become of each.
+//! Generated records of whole session lives, and what each must become.
 //!
 //! Knows nothing of brokers and of the service.
 
@@ -14,7 +14,7 @@ use crate::support::{client::Message, oracle::Verdict};
 /// How many partitions a topic of these scenarios has.
 pub(super) const PARTITIONS: i32 = 4;
 
-/// Sunday, 2026-11-22, in the evening.
+/// An evening: Sunday, 2026-11-22.
 const START: Timestamp = Timestamp(1_795_382_400_000);
 
 /// Records for one topic, spread evenly over its partitions, each with its coordinates.
@@ -30,7 +30,7 @@ struct Entry {
 }
 
 impl Load {
-    /// So many records, of which about `hostile` (0 to 1) are hostile or repeated.
+    /// Generates this many records, of which about the share `hostile` (0 to 1) is hostile or repeated.
     pub(super) fn generate(records: usize, hostile: f64) -> Self {
         let users = u32::try_from(records / 8).unwrap();
         let options = GeneratorOptions {
@@ -44,7 +44,6 @@ impl Load {
         Self::of(Generator::new(&options))
     }
 
-    /// These records.
     fn of(produced: impl IntoIterator<Item = Produced>) -> Self {
         let entry = |(number, produced): (usize, Produced)| {
             let number = i32::try_from(number).unwrap();
@@ -61,17 +60,15 @@ impl Load {
         Self { records: produced.into_iter().enumerate().map(entry).collect() }
     }
 
-    /// The first of them, so many.
+    /// The first `records` of these records.
     pub(super) fn first(&self, records: usize) -> Self {
         Self { records: self.records[..records].to_vec() }
     }
 
-    /// How many records there are.
     pub(super) fn len(&self) -> usize {
         self.records.len()
     }
 
-    /// How many of them are ignored.
     pub(super) fn ignored(&self) -> usize {
         self.records.iter().filter(|record| record.expected == Expected::Ignored).count()
     }
@@ -81,12 +78,12 @@ impl Load {
         self.records[numbers].iter().map(|record| record.message.clone()).collect()
     }
 
-    /// The ids of the app events of all records, those of repeated records again.
+    /// The ids of the app events of all records, with those of repeated records again.
     pub(super) fn event_ids(&self) -> impl Iterator<Item = &String> {
         self.records.iter().flat_map(Entry::event_ids)
     }
 
-    /// The ids of the app events of the records at and past a partition's position.
+    /// The ids of the app events of the records at or after a partition's position.
     pub(super) fn event_ids_past(&self, positions: &BTreeMap<i32, i64>) -> BTreeSet<String> {
         let past = |record: &&Entry| {
             let position = record.message.partition.and_then(|partition| positions.get(&partition));
@@ -95,13 +92,13 @@ impl Load {
         self.records.iter().filter(past).flat_map(Entry::event_ids).cloned().collect()
     }
 
-    /// Partition and offset of each record that must become a dead letter.
+    /// The partition and offset of each record that must become a dead letter.
     pub(super) fn dead_letters(&self) -> BTreeSet<String> {
         let letters = self.records.iter().filter(|record| record.expected == Expected::DeadLetter);
         letters.map(|record| coordinates(record.message.partition.unwrap(), record.offset)).collect()
     }
 
-    /// That all events arrived and nothing else, each as often as its record was produced.
+    /// Asserts that all events arrived and nothing else, each as often as its record was produced.
     #[track_caller]
     pub(super) fn assert_exact(&self, arrived: &[String]) {
         let verdict = Verdict::of(self.event_ids(), arrived);
@@ -110,7 +107,7 @@ impl Load {
         assert_eq!(verdict.duplicates, repeats, "arrived more often than produced");
     }
 
-    /// That all events arrived and nothing else, however often.
+    /// Asserts that all events arrived and nothing else, however often.
     #[track_caller]
     pub(super) fn assert_complete(&self, arrived: &[String]) {
         Verdict::of(self.event_ids(), arrived).assert_complete();
@@ -126,7 +123,7 @@ impl Entry {
     }
 }
 
-/// How a record is called in comparisons.
+/// The name of a record in comparisons.
 pub(super) fn coordinates(partition: i32, offset: i64) -> String {
     format!("{partition}-{offset}")
 }

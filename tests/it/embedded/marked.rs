@@ -1,5 +1,5 @@
-//! The example records of `deploy/providers`, marked: every text that tells nothing of the record's shape
-//! is a mark, or begins with one.
+//! The example records of `deploy/providers` with marks: every text that does not determine the record's
+//! shape is a mark, or begins with one.
 
 use std::{fs, net::IpAddr, path::Path};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::privacy::{ADDRESS, MARK};
 use crate::support::client::Message;
 
-/// What the records are recognised as.
+/// The formats in which they are recognised.
 pub(super) const FORMATS: [&str; 12] = [
     "auth0",
     "authentik",
@@ -24,7 +24,7 @@ pub(super) const FORMATS: [&str; 12] = [
     "wso2",
 ];
 
-/// The names whose texts say what kind of record it is, or when it happened.
+/// The names of fields whose texts determine what kind of record it is, or when it happened.
 const SHAPE: [&str; 28] = [
     "action",
     "app",
@@ -56,8 +56,8 @@ const SHAPE: [&str; 28] = [
     "userType",
 ];
 
-/// Each example: as it is, with each text that tells nothing marked; with every text marked; in CloudEvents
-/// by headers; and some that are refused.
+/// Each example in several forms: with a mark in each text that does not determine the shape; with a mark in
+/// every text; in CloudEvents by headers. Also some that are refused.
 pub(super) fn records() -> Vec<Message> {
     let mut messages = Vec::new();
     for example in examples() {
@@ -72,15 +72,15 @@ pub(super) fn records() -> Vec<Message> {
     messages
 }
 
-/// Records for a filter that fails on the first and lets an identity event through of the others, of which
-/// the last is none.
+/// Records for a filter that fails on the first and passes on an identity event from each of the others, of
+/// which the last is invalid.
 pub(super) fn own() -> Vec<Message> {
     let event = |user: Value| json!({ "event": { "type": "sign_up", "id": MARK, "time": 1_795_382_400_000_i64, "user": user } });
     let failing = json!({ "fail": true, "text": MARK });
     [failing, event(MARK.into()), event(json!({ MARK: MARK }))].map(|it| Message::of(it.to_string())).into()
 }
 
-/// The headers of CloudEvents around a record.
+/// The headers that put a record into CloudEvents.
 fn cloud_event() -> Vec<(String, Option<Vec<u8>>)> {
     let headers = [
         ("ce_specversion", "1.0"),
@@ -107,7 +107,7 @@ fn examples() -> Vec<Value> {
     examples
 }
 
-/// `value`, which stands under `name`, with its texts marked but for those under names that are kept.
+/// `value`, found under `name`, with marks in its texts except for those whose names are kept.
 fn marked(value: &Value, name: &str, is_kept: &impl Fn(&str) -> bool) -> Value {
     match value {
         Value::Object(fields) => {

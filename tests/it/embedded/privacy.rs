@@ -1,7 +1,7 @@
-//! Nothing that a record or an answer says comes out of the service but through deliveries and dead letters.
+//! Nothing that a record or an answer contains leaves the service except through deliveries and dead letters.
 //!
-//! Every text of the records and of the answers is marked, and the marks are looked for in all that an
-//! operator can see, at the most talkative level.
+//! Every text of the records and of the answers is marked. Then the marks are looked for in everything that
+//! an operator can see, at the most verbose level.
 
 use serde_json::{Value, json};
 
@@ -11,9 +11,9 @@ use super::{
 };
 use crate::support::{client::Message, service::Service};
 
-/// Stands in every text.
+/// The mark that every text contains.
 pub(super) const MARK: &str = "xq7mark";
-/// An address cannot hold a word: these are looked for as well.
+/// An address cannot contain a word, so this address is looked for as well.
 pub(super) const ADDRESS: &str = "198.51.100.77";
 
 #[test]
@@ -28,7 +28,7 @@ fn nothing_that_records_and_answers_say_is_told() {
     let all = records.len() as u64;
     scene.kafka.client.produce(TOPIC, records);
     let during = pages(&service);
-    // Every event is refused in the end, so that also the dead letters' path has seen everything.
+    // Every event is refused in the end, so that the path of the dead letters has seen everything, too.
     wait_metrics(&service, "everything is settled", |metrics| {
         metrics.count("records_consumed_total") == all && metrics.count("records_outstanding") == 0
     });
@@ -88,12 +88,12 @@ fn nothing_that_the_records_of_any_provider_say_is_told() {
     assert_eq!(service.stop(), Some(0));
 }
 
-/// As much of the person as there are keys for.
+/// As many personal details as there are keys for.
 const ENDPOINT: &str = "{ id: user_device, address: { from: person.email, channel: EMAIL },
   user_attributes: { FirstName: person.given_name, Name: user_name }, attributes: { Ip: ip, Agent: user_agent },
   demographic: { from: [event, user_agent] }, location: { from: [event] } }";
 
-/// That no line of the log holds a mark, and that others' libraries say nothing but warnings.
+/// Asserts that no line of the log contains a mark, and that other libraries log nothing below a warning.
 #[track_caller]
 fn assert_silent_log(service: &Service) {
     assert_balanced(&service.metrics());
@@ -118,7 +118,7 @@ fn assert_silent(text: &str) {
     assert!(!lower.contains(MARK) && !lower.contains(ADDRESS), "a mark is told: {text}");
 }
 
-/// Records of every kind that the decoder tells apart, marked wherever they hold a text.
+/// Records of every kind that the decoder distinguishes, with a mark in each text.
 fn records() -> Vec<Message> {
     let mut values: Vec<Vec<u8>> = Vec::new();
     let types = ["LOGIN", "REGISTER", "LOGOUT", "LOGIN_ERROR", "CODE_TO_TOKEN", "USER_SESSION_DELETED"];

@@ -1,4 +1,4 @@
-//! Members join and leave the group while there is more to send than the quota lets through.
+//! Members join and leave the group while there is more to send than the quota allows.
 
 use std::time::Duration;
 
@@ -13,30 +13,30 @@ use super::{
 };
 use crate::support::{service::Service, wait::eventually};
 
-/// Produces as much as it takes that members have a backlog.
+/// Produces as much as is needed for members to have a backlog.
 struct Feed<'a> {
     scene: &'a Scene,
     load: Load,
     produced: usize,
-    /// What was produced becomes so many events.
+    /// The number of events that the produced records become.
     events: usize,
 }
 
 impl<'a> Feed<'a> {
-    /// So many events are waiting at least; a second's worth and more.
+    /// At least this many events wait: more than a second's worth.
     const BACKLOG: u64 = 300;
 
-    /// For a group of several members.
+    /// Sets up a feed for a group of several members.
     ///
-    /// The embedded coordinator refuses a follower's `SyncGroup` that comes after the leader's (a broker
-    /// answers it), and the follower joins again while the others drain. A leader asks for metadata first:
-    /// with a round trip that takes its time it is the last.
+    /// The embedded coordinator refuses a follower's `SyncGroup` that arrives after the leader's (a real
+    /// broker answers it), and the follower joins again while the others drain. A leader asks for metadata
+    /// first; with a slow round trip it is the last.
     fn new(scene: &'a Scene) -> Self {
         scene.kafka.set_round_trip(Duration::from_millis(100));
         Self { scene, load: Load::generate(10_000, 0.0), produced: 0, events: 0 }
     }
 
-    /// Keeps the backlog up until `done`.
+    /// Keeps up the backlog until `done`.
     #[track_caller]
     fn until(&mut self, what: &str, done: impl Fn() -> bool) {
         eventually(SOON, what, || {
@@ -69,7 +69,7 @@ fn a_member_that_joins_and_leaves_under_load_makes_nothing_be_sent_twice() {
     feed.until("both deliver", || delivers(&second));
 
     assert_eq!(first.metrics().count("records_released_total"), 0, "what it gave up was settled");
-    // The backlog may all be the second's, which read nothing until it owned its half.
+    // The whole backlog may belong to the second member, which read nothing until it owned its half.
     feed.until("it leaves under load", || first.metrics().count("records_outstanding") > 0);
     assert_eq!(first.stop(), Some(0));
     feed.until("the second owns everything", || owned(&second) == 4);
@@ -81,14 +81,14 @@ fn a_member_that_joins_and_leaves_under_load_makes_nothing_be_sent_twice() {
 
 #[test]
 fn the_quota_is_kept_by_members_that_come_and_go() {
-    // A server that counts a sliding second, and members that each know the same quota and not each other.
+    // The server counts a sliding second, and the members each know the same quota but not each other.
     let scene = Scene::with(Options { quota: Some(Quota::default()), ..Options::default() })
         .set("batch.max_events", "10")
         .set("shutdown.deadline", "30s");
     let mut feed = Feed::new(&scene);
     let first = scene.setup.start();
     feed.until("the first delivers", || delivers(&first));
-    // A half and two quarters of fifteen are no whole numbers: rounded up they are one too many.
+    // A half and two quarters of fifteen are not whole numbers: rounded up, they would be one too many.
     let (second, third) = (scene.setup.start(), scene.setup.start());
     feed.until("each has its part", || [&first, &second, &third].into_iter().all(|it| owned(it) > 0));
     let before = scene.putevents.control.counts().requests;
@@ -101,7 +101,8 @@ fn the_quota_is_kept_by_members_that_come_and_go() {
     let counts = scene.putevents.control.counts();
     assert_eq!(counts.over_quota, 0, "{counts:?}");
     assert_eq!((second.metrics().count("throttled_total"), second.stop()), (0, Some(0)));
-    // The embedded coordinator takes no commit before the last one has joined again (a broker does).
+    // Unlike a real broker, the embedded coordinator accepts no commit before the last member has joined
+    // again.
     eventually(SOON, "the last has it all", || (owned(&third) == 4).then_some(()));
     assert_eq!((third.metrics().count("throttled_total"), third.stop()), (0, Some(0)));
 }

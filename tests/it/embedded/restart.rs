@@ -1,4 +1,4 @@
-//! The service ends, by a signal or otherwise, and is started again: exit codes, and what is sent twice.
+//! The service ends, by a signal or otherwise, and is started again: the exit codes, and what is sent twice.
 
 use std::{os::unix::process::ExitStatusExt, time::Duration};
 
@@ -127,8 +127,8 @@ fn kafka_that_refuses_the_member_for_good_ends_it() {
     assert_eq!(service.wait(SOON).code(), Some(69));
 }
 
-/// Slow enough to be ended in the middle, quick enough to drain: 400 events a second, of which a second's
-/// worth and a small fetch may be outstanding.
+/// Slow enough to be ended in the middle, but quick enough to drain: 400 events per second, of which one
+/// second's worth and a small fetch may be outstanding.
 fn slow_scene() -> Scene {
     let latency = Some(Span(Duration::from_millis(50)));
     let scene = Scene::start()

@@ -1,7 +1,7 @@
-//! A stage for a scenario: an embedded broker, a PutEvents server, and what the service is started with.
+//! The stage of a scenario: an embedded broker, a PutEvents server, and the set-up of the service.
 //!
-//! The configuration makes everything quick: short lingers, retries and commits. What a scenario is about
-//! it sets itself.
+//! The configuration makes everything quick: short lingers, retries and commits. A scenario sets the keys
+//! that it is about.
 
 use std::{collections::BTreeSet, ops::Range, time::Duration};
 
@@ -16,13 +16,11 @@ use crate::support::{
     wait::eventually,
 };
 
-/// The topic that is read.
 pub(super) const TOPIC: &str = "keycloak-events";
-/// The topic that dead letters are written to.
 pub(super) const LETTERS: &str = "dead-letters";
 const GROUP: &str = "pinpoint-sidecar";
 
-/// Longer than any one step takes on a machine that does many other things.
+/// Longer than any single step takes on a busy machine.
 pub(super) const SOON: Duration = Duration::from_secs(40);
 
 /// A broker, a PutEvents server, and the set-up of a service between them.
@@ -33,7 +31,7 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// Without a quota at either end.
+    /// A scene without a quota at either end.
     #[track_caller]
     pub(super) fn start() -> Self {
         let scene = Self::with(Options { quota: None, ..Options::default() });
@@ -41,7 +39,7 @@ impl Scene {
         Self { setup: scene.setup.with("quota", quota), ..scene }
     }
 
-    /// With a PutEvents server of this kind, and the service's default quota.
+    /// A scene with a PutEvents server of this kind, and the service's default quota.
     #[track_caller]
     pub(super) fn with(options: Options) -> Self {
         let kafka = MockKafka::start();
@@ -52,7 +50,7 @@ impl Scene {
         Self { kafka, putevents, setup }
     }
 
-    /// The same with the setting `key` replaced.
+    /// Replaces the setting `key`.
     pub(super) fn set(self, key: &str, value: &str) -> Self {
         Self { setup: self.setup.with(key, value), ..self }
     }
@@ -63,22 +61,22 @@ impl Scene {
         self.kafka.client.produce(TOPIC, load.messages(numbers));
     }
 
-    /// From now on this goes wrong.
+    /// Makes the server use these faults from now on.
     pub(super) fn fault(&self, faults: Faults) {
         self.putevents.control.set_faults(faults);
     }
 
-    /// From now on this happens instead of service.
+    /// Replaces the server's service by this outage from now on.
     pub(super) fn outage(&self, outage: Outage) {
         self.fault(Faults { outage: Some(outage), ..Faults::default() });
     }
 
-    /// From now on nothing goes wrong.
+    /// Removes all faults.
     pub(super) fn mend(&self) {
         self.fault(Faults::default());
     }
 
-    /// Waits until PutEvents has taken so many events.
+    /// Waits until PutEvents has accepted this many events.
     #[track_caller]
     pub(super) fn wait_accepted(&self, events: u64) {
         self.putevents.wait(SOON, "events are accepted", |counts| counts.events_accepted >= events);
@@ -88,28 +86,27 @@ impl Scene {
     #[track_caller]
     pub(super) fn wait_committed(&self) {
         let mut ends = self.kafka.client.ends(TOPIC);
-        // Of a partition without records there is nothing to commit.
+        // A partition without records has nothing to commit.
         ends.retain(|_, end| *end > 0);
         let committed = || self.kafka.client.committed(GROUP, TOPIC);
         eventually(SOON, "everything is committed", || (committed() == ends).then_some(()));
     }
 
-    /// What is committed: the next offset of each partition.
+    /// The committed position of each partition.
     pub(super) fn committed(&self) -> std::collections::BTreeMap<i32, i64> {
         self.kafka.client.committed(GROUP, TOPIC)
     }
 
-    /// The ids of the events that PutEvents took, in that order.
+    /// The ids of the events that PutEvents accepted, in that order.
     pub(super) fn arrived(&self) -> Vec<String> {
         self.putevents.control.events(0).iter().map(|event| event.event_id.clone()).collect()
     }
 
-    /// The dead letters.
     pub(super) fn letters(&self) -> Vec<Message> {
         self.kafka.client.read_all(LETTERS)
     }
 
-    /// Partition and offset of each record that is in the dead letters.
+    /// The partition and offset of each record that is in the dead letters.
     pub(super) fn dead_lettered(&self) -> BTreeSet<String> {
         let place = |letter: &Message| {
             let number = |name| letter.header(name).unwrap().parse::<i64>().unwrap();
@@ -120,7 +117,7 @@ impl Scene {
     }
 }
 
-/// Waits until the metrics are as `enough` wants them; they balance on the way.
+/// Waits until the metrics are as `enough` demands. Meanwhile they must balance.
 #[track_caller]
 pub(super) fn wait_metrics(service: &Service, what: &str, enough: impl Fn(&Metrics) -> bool) -> Metrics {
     eventually(SOON, what, || {
@@ -130,7 +127,7 @@ pub(super) fn wait_metrics(service: &Service, what: &str, enough: impl Fn(&Metri
     })
 }
 
-/// Invariant 10, as an operator can check it.
+/// Asserts invariant 10, as an operator can check it.
 #[track_caller]
 pub(super) fn assert_balanced(metrics: &Metrics) {
     let count = |name: &str| metrics.count(name);

@@ -1,7 +1,7 @@
 //! A second kind of destination: it writes JSON lines to a file, in requests of a few events.
 //!
-//! It is made of the library's public parts alone. A kind in the product would be these two parts, an entry in
-//! the table of `config/destinations.rs`, and one in the table of `app/kinds.rs`.
+//! It uses only public parts of the library. A kind in the product would be these two parts, an entry in the
+//! table of `config/destinations.rs`, and one in the table of `app/kinds.rs`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -38,7 +38,7 @@ use crate::support::{mock::MockKafka, putevents::PutEvents, wait::eventually};
 
 const TOPIC: &str = "keycloak-events";
 
-/// How many events this kind takes at once.
+/// How many events a request of this kind may hold.
 const AT_ONCE: usize = 7;
 
 #[test]
@@ -69,7 +69,8 @@ fn a_second_kind_is_an_encoder_and_a_sender() {
     check_pinpoint(&lines, &putevents);
 }
 
-/// Every event but those of failed attempts is in the file, once; no request was larger than the kind allows.
+/// Checks that every event except those of failed attempts is in the file, once, and that no request was
+/// larger than the kind allows.
 #[track_caller]
 fn check_lines(load: &Load, lines: &[Value]) {
     let (mut ids, mut requests) = (BTreeSet::new(), BTreeMap::<u64, usize>::new());
@@ -84,7 +85,7 @@ fn check_lines(load: &Load, lines: &[Value]) {
     assert!(!expected.is_empty() && ids == expected, "{} lines for {} events", ids.len(), expected.len());
 }
 
-/// Pinpoint has the sign-ins, of which the file has a copy, and the failed attempts, once each.
+/// Checks that Pinpoint has the sign-ins, which the file also has, and the failed attempts, once each.
 #[track_caller]
 fn check_pinpoint(lines: &[Value], putevents: &PutEvents) {
     let accepted = putevents.control.events(0);
@@ -101,7 +102,7 @@ fn check_pinpoint(lines: &[Value], putevents: &PutEvents) {
     assert!(!copies.is_empty() && copies == sign_ins.into_iter().collect());
 }
 
-/// The table of kinds has no files, so `lines` has the section of a Pinpoint, of which only the settings that
+/// The table of kinds has no files, so `lines` has a section of a Pinpoint, of which only the settings that
 /// every destination has are used.
 fn config(brokers: &str, url: &str, folder: &Path) -> Config {
     let pinpoint = |region| format!("{{ application: any, region: {region}, endpoint_url: {url} }}");
@@ -148,7 +149,7 @@ fn parse(line: &str) -> Value {
     serde_json::from_str(line).expect("JSON")
 }
 
-/// The kind.
+/// The sender.
 struct Lines(Arc<Mutex<File>>);
 
 impl Lines {
@@ -179,7 +180,7 @@ impl Sender for Lines {
     }
 }
 
-/// A line holds an event and whose it is.
+/// Writes one line for each event, with its endpoint.
 struct LinesEncoder;
 
 impl LinesEncoder {

@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-/// A running server; it ends when it is dropped.
+/// A running server, which ends when dropped.
 pub(crate) struct Answering {
     pub(crate) url: String,
     address: SocketAddr,
@@ -14,8 +14,8 @@ pub(crate) struct Answering {
 }
 
 impl Answering {
-    /// Starts it on a free port. `answer` turns the body of each request into a whole response, head and body.
-    /// Requests are served one after the other, each on its own connection.
+    /// Starts the server on a free port. `answer` turns the body of each request into a whole response, with
+    /// head and body. Requests are served one after the other, each on its own connection.
     pub(crate) fn start(mut answer: impl FnMut(&[u8]) -> String + Send + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");

@@ -23,7 +23,7 @@ pub(crate) struct Message {
     /// `None` lets the key decide.
     pub(crate) partition: Option<i32>,
     pub(crate) offset: Option<i64>,
-    /// Milliseconds since 1970; `None` takes the time of producing.
+    /// In milliseconds since 1970; `None` takes the time of producing.
     pub(crate) timestamp: Option<i64>,
     pub(crate) key: Option<Vec<u8>>,
     /// `None` makes a tombstone.

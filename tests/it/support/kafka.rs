@@ -1,7 +1,7 @@
 //! A real Apache Kafka of one node on free ports of this machine, without Docker.
 //!
-//! It can be stopped, killed, paused and started again with its data and ports. Its files are removed when it is
-//! dropped or the test process ends.
+//! It can be stopped, killed, paused and started again with its data and ports. Its files are removed when it
+//! is dropped or the test process ends.
 
 use std::{fs, sync::OnceLock, time::Duration};
 
@@ -31,22 +31,22 @@ const STOP: Duration = Duration::from_mins(1);
 pub(crate) struct Kafka {
     pub(crate) client: Client,
     installation: &'static Installation,
-    // Before the folder: fields are dropped in their order.
+    // Declared before the folder, because fields are dropped in order.
     process: Option<Process>,
     scratch: TempDir,
 }
 
 impl Kafka {
-    /// A broker of the test's own, to be stopped and killed at will.
+    /// A broker of the test's own, which it may stop and kill.
     ///
     /// # Panics
     ///
-    /// When it does not start, and on a machine that cannot run one.
+    /// If it does not start, or the machine cannot run one.
     pub(crate) fn start() -> Self {
         Self::start_with(&[])
     }
 
-    /// As [`start`](Self::start), with more properties of the broker.
+    /// Like [`start`](Self::start), with additional properties of the broker.
     pub(crate) fn start_with(more: &[(&str, &str)]) -> Self {
         let installation =
             Installation::find().unwrap_or_else(|missing| panic!("a real Kafka needs {missing}"));
@@ -67,14 +67,14 @@ impl Kafka {
         kafka
     }
 
-    /// The broker that the tests of this process share: those that leave it running and use topics and
-    /// groups of their own.
+    /// The broker that the tests of this process share. They leave it running and use topics and groups of
+    /// their own.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Kafka> = OnceLock::new();
         SHARED.get_or_init(Self::start)
     }
 
-    /// Starts it, again with its data and ports, and waits until it serves.
+    /// Starts it (again, with its data and ports), and waits until it serves.
     #[track_caller]
     pub(crate) fn restart(&mut self) {
         self.process = None;
@@ -93,12 +93,12 @@ impl Kafka {
         }
     }
 
-    /// Ends it as a power failure would.
+    /// Kills it, as a power failure would.
     pub(crate) fn kill(&mut self) {
         self.process = None;
     }
 
-    /// Sends a signal to its process. After `Stop` it keeps connections open and does not answer.
+    /// Sends a signal to its process. After `Stop` it keeps connections open but does not answer.
     pub(crate) fn signal(&self, signal: Signal) {
         self.process.as_ref().expect("the broker runs").signal(signal);
     }
@@ -117,7 +117,7 @@ impl Kafka {
         assert!(deleted.iter().all(Result::is_ok), "the topic cannot be deleted: {deleted:?}");
     }
 
-    /// Changes settings of a topic; all others go back to the broker's defaults.
+    /// Changes settings of a topic. All others return to the broker's defaults.
     #[track_caller]
     pub(crate) fn alter_topic(&self, name: &str, settings: &[(&str, &str)]) {
         let topic = AlterConfig::new(ResourceSpecifier::Topic(name));
@@ -126,7 +126,7 @@ impl Kafka {
         assert!(altered.iter().all(Result::is_ok), "the topic cannot be changed: {altered:?}");
     }
 
-    /// Deletes the records before these offsets, as retention does in its time.
+    /// Deletes the records before these offsets, as retention would later.
     #[track_caller]
     pub(crate) fn delete_records(&self, topic: &str, before: &[(i32, i64)]) {
         let mut offsets = TopicPartitionList::new();

@@ -7,7 +7,7 @@ use super::{
     service,
 };
 
-/// Produces five records and maps the last two of them, in a group that has never been.
+/// Produces five records and maps the last two of them, in a group that has never existed.
 #[track_caller]
 pub(crate) fn check(client: &Client, topic: &str) {
     let record = |number: usize| {
@@ -33,7 +33,7 @@ pub(crate) fn check(client: &Client, topic: &str) {
     assert!(client.committed(&group, topic).is_empty(), "nothing is committed");
 }
 
-/// The group that a topic is read in.
+/// The group in which a topic is read.
 pub(crate) fn group(topic: &str) -> String {
     format!("{topic}-group")
 }

@@ -11,7 +11,7 @@ use super::client::Client;
 /// An embedded cluster of one broker.
 pub(crate) struct MockKafka {
     pub(crate) client: Client,
-    /// For injecting errors and stopping the broker.
+    /// Used to inject errors and to stop the broker.
     pub(crate) cluster: MockCluster<'static, DefaultProducerContext>,
 }
 

@@ -1,22 +1,22 @@
 //! The oracle: compares the ids that should have arrived with those that did.
 //!
-//! Knows nothing of what has these ids: accepted events, dead letters, anything.
+//! Knows nothing of what the ids belong to: accepted events, dead letters, anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The result of a comparison, empty for a perfect delivery.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// Expected, but never arrived.
+    /// Expected ids that never arrived.
     pub(crate) missing: BTreeSet<String>,
-    /// Arrived, but not expected.
+    /// Ids that arrived but were not expected.
     pub(crate) unexpected: BTreeSet<String>,
-    /// Arrived more than once, with the number of extra arrivals.
+    /// Ids that arrived more than once, with the number of extra arrivals.
     pub(crate) duplicates: BTreeMap<String, usize>,
 }
 
 impl Verdict {
-    /// Compares ids that should have arrived, once each, with those that arrived.
+    /// Compares the ids that should have arrived, once each, with those that arrived.
     pub(crate) fn of<E: Into<String>, A: Into<String>>(
         expected: impl IntoIterator<Item = E>,
         arrived: impl IntoIterator<Item = A>,

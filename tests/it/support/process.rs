@@ -1,8 +1,8 @@
 //! A program that a test starts: its output, its signals, its end.
 //!
-//! It never outlives the test process. A guard (a shell that reads from a pipe which this process alone
-//! holds open) kills it when the test process is gone, and removes what it left in its scratch folder;
-//! values in statics are never dropped, so this is also how shared servers end.
+//! It never outlives the test process. A guard (a shell that reads from a pipe which only this process holds
+//! open) kills it when the test process is gone, and removes its scratch folder. Values in statics are never
+//! dropped, so this is also how shared servers end.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -28,7 +28,6 @@ pub(crate) enum Signal {
     Cont,
 }
 
-/// A running program.
 pub(crate) struct Process {
     child: Child,
     guard: Child,
@@ -41,7 +40,7 @@ impl Process {
     ///
     /// # Panics
     ///
-    /// When it cannot be started.
+    /// If it cannot be started.
     #[track_caller]
     pub(crate) fn start(command: &mut Command, scratch: &Path) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -52,7 +51,7 @@ impl Process {
         Self { child, guard, lines, readers }
     }
 
-    /// Its number.
+    /// The id of the process.
     #[allow(dead_code, reason = "the benchmarks ask for it")]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
@@ -63,10 +62,10 @@ impl Process {
         self.lines.lock().unwrap().clone()
     }
 
-    /// Waits until a line holds `text`; says whether one does, and stops waiting when the output ends.
+    /// Waits until a line contains `text`. Returns whether one does, and stops waiting when the output ends.
     pub(crate) fn says(&self, within: Duration, text: &str) -> bool {
         answer(within, || {
-            // In this order: what was written before the end is counted.
+            // In this order, so that everything written before the end counts.
             let ended = self.silent();
             let said = self.lines().iter().any(|line| line.contains(text));
             (said || ended).then_some(said)
@@ -74,7 +73,6 @@ impl Process {
         .unwrap_or_default()
     }
 
-    /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         let name = format!("{signal:?}").to_uppercase();
         let pid = self.child.id().to_string();
@@ -87,28 +85,28 @@ impl Process {
         self.child.try_wait().expect("a child can be asked")
     }
 
-    /// Waits until it has ended, and all that it wrote was read.
+    /// Waits until it has ended and all its output was read.
     #[track_caller]
     pub(crate) fn wait(&mut self, within: Duration) -> ExitStatus {
         eventually(within, "the process ends", || self.status().filter(|_| self.silent()))
     }
 
-    /// Ends it as a power failure would.
+    /// Kills it, as a power failure would.
     pub(crate) fn kill(&mut self) {
-        // The guard first: once the child is reaped its number may become another process's.
+        // The guard first: once the child is reaped, another process may get its id.
         for child in [&mut self.guard, &mut self.child] {
             child.kill().expect("a child can be killed");
             child.wait().expect("a child can be awaited");
         }
     }
 
-    /// Whether nothing more can come from it.
+    /// Whether no more output can come from it.
     fn silent(&self) -> bool {
         self.readers.iter().all(thread::JoinHandle::is_finished)
     }
 }
 
-/// Ends the process; a failing test shows the end of its output.
+/// Ends the process. A failing test shows the end of its output.
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();

@@ -1,6 +1,6 @@
 //! The PutEvents server that the service sends to, on its own thread in the test process.
 //!
-//! Its [`Control`] watches and changes it; it ends when it is dropped.
+//! Its [`Control`] watches and changes it. It ends when dropped.
 
 use std::{net::SocketAddr, thread, time::Duration};
 
@@ -10,18 +10,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::wait::eventually;
 
-/// A running PutEvents server.
 pub(crate) struct PutEvents {
-    /// For `destination.pinpoint.endpoint_url`.
+    /// The value for `destination.pinpoint.endpoint_url`.
     pub(crate) url: String,
-    /// Faults, quota, counts and accepted events.
+    /// The faults, quota, counts and accepted events.
     pub(crate) control: Control,
     shutdown: CancellationToken,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl PutEvents {
-    /// Starts it on a free port.
     #[track_caller]
     pub(crate) fn start(options: Options) -> Self {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

@@ -1,7 +1,7 @@
-//! The service as a process: started with a configuration, watched through its admin pages and its log, ended by
-//! signals.
+//! The service as a process: started with a configuration, watched through its admin pages and its log, and
+//! ended by signals.
 //!
-//! Knows nothing of the crate's insides: it sees what an operator sees.
+//! Knows nothing of how the crate works: it sees what an operator sees.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ use super::{
     wait::eventually,
 };
 
-/// The service is up in well under a second on an idle machine.
+/// On an idle machine the service starts in well under a second.
 const START: Duration = Duration::from_secs(30);
 
 /// The configuration and environment of the service, for all replicas and restarts.
@@ -48,7 +48,7 @@ impl Setup {
     ///
     /// # Panics
     ///
-    /// When it is not ready in time, with the end of its log.
+    /// If it is not ready in time. The message contains the end of its log.
     #[track_caller]
     pub(crate) fn start(&self) -> Service {
         let admin = SocketAddr::from(([127, 0, 0, 1], port::free()));
@@ -70,9 +70,9 @@ impl Setup {
     }
 }
 
-/// A replica of the service. Dropped, it is killed.
+/// A replica of the service, which is killed when dropped.
 pub(crate) struct Service {
-    // Before the folder: fields are dropped in their order.
+    // Declared before the folder, because fields are dropped in order.
     process: Process,
     admin: SocketAddr,
     _scratch: TempDir,
@@ -113,7 +113,7 @@ impl Service {
         self.process.wait(within)
     }
 
-    /// Stops it as Kubernetes would, and waits for its end; returns the exit code.
+    /// Stops it as Kubernetes would, and waits for its end. Returns the exit code.
     #[track_caller]
     pub(crate) fn stop(mut self) -> Option<i32> {
         self.signal(Signal::Term);
@@ -133,14 +133,14 @@ impl Metrics {
         Self(series.filter_map(|(series, value)| Some((series.to_owned(), value.parse().ok()?))).collect())
     }
 
-    /// The sum of a metric's series, or of those with the label `key="value"`; 0 if there are none. The name has
-    /// no prefix `pinpoint_sidecar_`.
+    /// The sum of a metric's series, or of those with the label `key="value"`; 0 if there are none. The name
+    /// has no prefix `pinpoint_sidecar_`.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts are small and whole")]
     pub(crate) fn count(&self, name: &str) -> u64 {
         self.value(name) as u64
     }
 
-    /// Like [`Self::count`], with its fraction.
+    /// Like [`Self::count`], but with the fraction.
     pub(crate) fn value(&self, name: &str) -> f64 {
         let (name, label) = name.split_once('{').unwrap_or((name, ""));
         let label = label.trim_end_matches('}');
@@ -157,7 +157,7 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
     binary().args(arguments).output().expect("the binary starts")
 }
 
-/// The binary with an environment of credentials for an emulator, and nothing else.
+/// The binary, with only credentials for an emulator in its environment.
 fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pinpoint-sidecar"));
     command.env_clear();

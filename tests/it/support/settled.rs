@@ -1,13 +1,13 @@
-//! What a group's commit says is settled: everything before the position, and the runs of the tail in the
-//! commit's metadata.
+//! What the commit of a group declares settled: everything before the position, and the runs of the tail in
+//! the commit's metadata.
 //!
-//! Reads the text by itself, as it is described; knows nothing of the service's own reader.
+//! Reads the text with its own implementation of the documented format, independent of the service's reader.
 
 use std::ops::RangeInclusive;
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 
-/// Version and partition.
+/// The size of version and partition.
 const HEAD: usize = 1 + 8;
 
 const HASH: usize = 8;
@@ -23,7 +23,7 @@ pub(crate) struct Settled {
 }
 
 impl Settled {
-    /// Metadata that is no tail for this position names nothing.
+    /// Metadata that is not a tail for this position names nothing.
     pub(crate) fn of(position: i64, metadata: &str) -> Self {
         let runs = runs(metadata, position).unwrap_or_default();
         Self { position, runs }
@@ -56,7 +56,7 @@ fn runs(text: &str, position: i64) -> Option<Vec<RangeInclusive<i64>>> {
     Some(runs)
 }
 
-/// LEB128.
+/// Reads a number in LEB128.
 fn number(bytes: &mut impl Iterator<Item = u8>) -> Option<i64> {
     let (mut number, mut shift) = (0, 0);
     loop {

@@ -8,11 +8,11 @@ use std::{
 /// The time between two checks of a condition.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Waits until `probe` answers; returns its answer.
+/// Waits until `probe` returns a value, and returns it.
 ///
 /// # Panics
 ///
-/// When it does not answer `within` that time; the message names `what` it waited for.
+/// If it does not `within` this time. The message names `what` it waited for.
 #[track_caller]
 pub(crate) fn eventually<T>(within: Duration, what: &str, probe: impl FnMut() -> Option<T>) -> T {
     match answer(within, probe) {
@@ -21,7 +21,7 @@ pub(crate) fn eventually<T>(within: Duration, what: &str, probe: impl FnMut() ->
     }
 }
 
-/// Waits until `probe` answers; `None` if it does not `within` that time.
+/// Waits until `probe` returns a value; `None` if it does not `within` this time.
 pub(crate) fn answer<T>(within: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
     let start = now();
     loop {

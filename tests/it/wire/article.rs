@@ -17,7 +17,7 @@ use pinpoint_sidecar::{
     edge::aws::pinpoint::PutEvents,
 };
 
-/// The body of the request that `records` make with what `yaml` says of endpoints and events.
+/// The body of the request for `records`, with the settings of endpoints and events in `yaml`.
 fn body(yaml: &str, records: &[&str]) -> String {
     let config = config(yaml);
     let place = |ip: &str| {
@@ -55,7 +55,7 @@ fn record(value: &str) -> Record {
     }
 }
 
-/// The body of a request with these deliveries, all of them to one endpoint.
+/// The body of a request with these deliveries, all for one endpoint.
 fn request(deliveries: impl Iterator<Item = Delivery>) -> String {
     let fit = |delivery| PutEvents.fit(delivery, &mut FieldCounts::default()).unwrap().delivery;
     let deliveries: Vec<_> = deliveries.map(fit).collect();

@@ -1,5 +1,5 @@
-//! The rules of `PutEvents`, as far as they can be read off a request: what its model says, and what the
-//! service refuses without the model saying so.
+//! The rules of `PutEvents`, as far as a request shows them: what its model states, and what the service
+//! refuses beyond the model.
 //!
 //! Written from the rules alone, so that it shares no mistake with the service under test.
 
@@ -30,7 +30,7 @@ const EVENT_TYPES: [&str; 7] = [
     "_userauth.auth_fail",
 ];
 
-/// Which rules the request line and the headers break, for a body of `length` bytes.
+/// The rules that the request line and the headers break, for a body of `length` bytes.
 pub(crate) fn broken_by_head(line: &str, headers: &str, length: usize) -> Vec<String> {
     let mut broken = Broken::default();
     let header = |name: &str| {
@@ -49,7 +49,7 @@ pub(crate) fn broken_by_head(line: &str, headers: &str, length: usize) -> Vec<St
     broken.0
 }
 
-/// Which rules a body breaks.
+/// The rules that a body breaks.
 pub(crate) fn broken_by_body(body: &Value) -> Vec<String> {
     let mut broken = Broken::default();
     broken.by_emptiness("body", body);
@@ -69,7 +69,6 @@ pub(crate) fn broken_by_body(body: &Value) -> Vec<String> {
     broken.0
 }
 
-/// The rules that were found broken.
 #[derive(Default)]
 struct Broken(Vec<String>);
 
@@ -188,7 +187,7 @@ impl Broken {
         }
     }
 
-    /// A list for each key, of up to 50 texts of up to 100 characters.
+    /// Each key needs a list of up to 50 texts of up to 100 characters.
     fn by_lists(&mut self, name: &str, lists: &Value) {
         for (key, list) in fields(lists) {
             self.unless(key.chars().count() <= 50, name);
@@ -198,7 +197,7 @@ impl Broken {
         }
     }
 
-    /// UTC with milliseconds and a literal `Z`.
+    /// A timestamp is UTC, with milliseconds and a literal `Z`.
     fn by_timestamp(&mut self, name: &str, timestamp: &Value) {
         let digits = |c: char| if c.is_ascii_digit() { '0' } else { c };
         let shape: String = timestamp.as_str().unwrap_or_default().chars().map(digits).collect();
@@ -209,8 +208,8 @@ impl Broken {
         self.unless(text.as_str().unwrap_or_default().chars().count() <= longest, name);
     }
 
-    /// An object with no fields but the known ones and all of the required ones; no field at all is for
-    /// the parent's rules.
+    /// An object has only known fields, and all required ones. The parent's rules decide whether it may be
+    /// absent.
     fn by_fields(&mut self, name: &str, object: &Value, known: &[&str], required: &[&str]) {
         self.unless(object.is_object() || object.is_null(), name);
         for (field, _) in fields(object) {
@@ -221,7 +220,7 @@ impl Broken {
         }
     }
 
-    /// Nowhere an empty text, and nowhere a null.
+    /// No text is empty, and no value is null.
     fn by_emptiness(&mut self, name: &str, value: &Value) {
         match value {
             Value::Null => self.unless(false, &format!("{name}: null")),
@@ -237,7 +236,7 @@ fn fields(value: &Value) -> impl Iterator<Item = (&String, &Value)> + Clone {
     value.as_object().into_iter().flat_map(Map::iter)
 }
 
-/// A checker that lets everything pass checks nothing.
+/// A checker that accepts everything checks nothing, so the checker is tested.
 #[cfg(test)]
 mod tests {
     use serde_json::json;

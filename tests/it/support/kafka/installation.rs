@@ -1,8 +1,8 @@
 //! The Apache Kafka that the tests run: fetched once with Maven, kept in a cache folder.
 //!
 //! Knows nothing of running brokers. The folder is `$PINPOINT_SIDECAR_TEST_CACHE`, or else
-//! `pinpoint-sidecar-tests` in `$XDG_CACHE_HOME` or `~/.cache`. A lock file keeps two test processes from fetching
-//! at once, and a folder with its final name is complete.
+//! `pinpoint-sidecar-tests` in `$XDG_CACHE_HOME` or `~/.cache`. A lock file prevents two test processes from
+//! fetching at once, and a folder with its final name is complete.
 
 use std::{
     env,
@@ -30,7 +30,7 @@ const POM: &str = r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
 </project>
 "#;
 
-/// The name of the folder; another version gets another folder.
+/// The name of the folder. Each version has its own.
 const NAME: &str = "kafka-4.1.0";
 
 #[derive(Debug)]
@@ -39,11 +39,11 @@ pub(crate) struct Installation {
 }
 
 impl Installation {
-    /// The installation, fetched now if it is missing. The error names what the machine lacks.
+    /// The installation, which is fetched if it is missing. The error names what the machine lacks.
     ///
     /// # Panics
     ///
-    /// When fetching fails although Java and Maven are there.
+    /// If fetching fails although Java and Maven are present.
     pub(crate) fn find() -> Result<&'static Self, &'static str> {
         static FOUND: OnceLock<Result<Installation, String>> = OnceLock::new();
         FOUND
@@ -60,14 +60,14 @@ impl Installation {
         java(&self.folder, class)
     }
 
-    /// The files of a formatted folder; to format anew would cost 3 s for each broker.
+    /// The files of a formatted folder. Formatting again for each broker would take 3 s.
     pub(crate) fn formatted(&self) -> PathBuf {
         self.folder.join("formatted")
     }
 }
 
-/// The properties of a broker: one node that is its own controller, quick to start, to form groups and to expire
-/// sessions.
+/// The properties of a broker: one node that is its own controller, and that is quick to start, to form
+/// groups and to expire sessions.
 pub(crate) fn properties(listen: u16, control: u16, data: &Path) -> String {
     format!(
         "process.roles=broker,controller\n\
@@ -107,7 +107,8 @@ fn fetched() -> Installation {
     lock.lock().expect("the lock can be waited for");
     let folder = cache.join(NAME);
     if !folder.exists() {
-        // Left by a process that was stopped while it fetched; the lock proves that no process is fetching now.
+        // A process that was stopped while it fetched has left this. The lock proves that no process is
+        // fetching now.
         let partial = cache.join(format!("{NAME}.partial"));
         let _ = fs::remove_dir_all(&partial);
         fs::create_dir(&partial).expect("the cache folder can be written");
@@ -133,7 +134,7 @@ fn fetch(folder: &Path) {
     succeed(maven.current_dir(folder));
 }
 
-/// Formats the folder that new brokers start from; it does not keep the addresses of its properties.
+/// Formats the folder that new brokers start from. It does not keep the addresses in its properties.
 fn format(folder: &Path) {
     let formatted = folder.join("formatted");
     fs::create_dir(&formatted).expect("the cache folder can be written");
