@@ -73,7 +73,7 @@ fn seconds(seconds: u64) -> Span {
 }
 
 #[test]
-fn what_has_no_default_is_asked_for() {
+fn settings_without_a_default_are_required() {
     assert_snapshot!(load(&Sources::default()).unwrap_err());
 }
 
@@ -201,7 +201,7 @@ fn a_file_that_cannot_be_read_is_a_problem_of_its_key() {
 }
 
 #[test]
-fn what_is_not_known_is_refused_with_the_nearest() {
+fn unknown_keys_are_refused_with_the_nearest_known_one() {
     refused("sources: {}", "sources (config.yaml:3): is an unknown key; did you mean `source`?");
     refused(
         "source: { broker: x }",
@@ -231,7 +231,7 @@ fn what_is_not_known_is_refused_with_the_nearest() {
 }
 
 #[test]
-fn what_is_out_of_bounds_is_refused_with_the_bounds() {
+fn values_out_of_bounds_are_refused_with_the_bounds() {
     refused(
         "batch: { max_events: 101 }",
         "batch.max_events (config.yaml:3): must be a whole number from 1 to 100",
@@ -268,7 +268,7 @@ fn what_is_out_of_bounds_is_refused_with_the_bounds() {
 }
 
 #[test]
-fn what_does_not_agree_is_refused() {
+fn settings_that_do_not_agree_are_refused() {
     refused("retry: { initial: 1m }", "retry.initial (config.yaml:3): must not be longer than `retry.max`");
     refused("source: { topics: [a, a] }", "source.topics.1 (config.yaml:3): is already in the list");
     refused(
@@ -335,7 +335,7 @@ fn a_format_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn what_is_no_yaml_is_refused_by_its_place() {
+fn invalid_yaml_is_refused_with_its_line() {
     let refused = |yaml: &str| loaded(yaml, &[], &[]).unwrap_err().lines().nth(1).unwrap().to_owned();
     assert_snapshot!(
         [
@@ -354,7 +354,7 @@ fn what_is_no_yaml_is_refused_by_its_place() {
 }
 
 #[test]
-fn a_file_that_says_nothing_of_use_is_asked_for_what_is_needed() {
+fn a_file_without_settings_lacks_the_required_ones() {
     let told = |yaml: &str| loaded(yaml, &[], &[]).unwrap_err();
     assert_eq!(told(""), load(&Sources::default()).unwrap_err().to_string());
     assert_eq!(told("# nothing yet"), told(""));
@@ -371,14 +371,14 @@ fn nesting_has_an_end() {
 }
 
 #[test]
-fn all_problems_are_told_at_once() {
+fn all_problems_are_reported_at_once() {
     let variables = [("PINPOINT_SIDECAR__QUTA", "5"), ("PINPOINT_SIDECAR__RETRY__MAX", "[")];
     assert_snapshot!(loaded(include_str!("tests/bad.yaml"), &variables, &[]).unwrap_err());
 }
 
 /// Gives every key of the schema a secret, once as a text and once as a key of its own.
 #[test]
-fn nothing_that_is_written_is_ever_told() {
+fn no_written_value_is_ever_reported() {
     let schema = schema();
     for path in schema::Schema::new(&schema).paths() {
         let variable = format!("PINPOINT_SIDECAR__{}", path.join("__").to_uppercase());
@@ -410,7 +410,7 @@ fn the_published_schema_is_that_of_the_types() {
 }
 
 #[test]
-fn what_is_said_of_endpoints_and_events_is_read() {
+fn the_settings_of_endpoints_and_events_are_read() {
     let config =
         loaded(include_str!("tests/endpoint.yaml"), &[], &[("secret", "s3cret of many letters\n")]).unwrap();
     assert_snapshot!(config.effective());
@@ -458,7 +458,7 @@ fn a_field_that_no_identity_event_has_is_refused_with_the_nearest() {
 }
 
 #[test]
-fn what_is_said_of_endpoints_and_events_must_agree() {
+fn the_settings_of_endpoints_and_events_must_agree() {
     refused(
         "endpoint: { location: { from: [ip] } }",
         "endpoint.location.database (config.yaml:3): must be given, because `from` has `ip`",

@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_switched_off_reads_what_it_writes() {
+    fn a_setting_that_can_be_off_reads_what_it_writes() {
         let off = Example { after: None };
         let on = Example { after: Some(Span(Duration::from_secs(1))) };
         let read = |json| serde_json::from_str::<Example>(json).ok();

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_and_what_is_missing_is_said() {
+    fn reports_what_exists_and_what_is_missing() {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic("there", 3, 1).unwrap();
         cluster.create_topic("letters", 1, 1).unwrap();
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn brokers_that_do_not_answer_are_said_and_nothing_else_is_tried() {
+    fn brokers_that_do_not_answer_are_reported_and_nothing_else_is_tried() {
         let mut config = config("127.0.0.1:1", &["there"]);
         config.source.properties.insert("security.protocol".to_owned(), "plaintext".to_owned());
         assert_snapshot!(report(&kafka(&config)));

@@ -3,7 +3,7 @@
 use crate::support::mock::MockKafka;
 
 #[test]
-fn the_embedded_broker_gives_back_what_was_produced() {
+fn the_embedded_broker_returns_the_produced_messages() {
     let kafka = MockKafka::start();
     kafka.create_topic("round-trip", 2);
     kafka.client.check_round_trip("round-trip");

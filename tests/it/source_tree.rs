@@ -107,7 +107,7 @@ fn metrics_have_their_names_in_one_file() {
 }
 
 #[test]
-fn every_file_says_what_it_is() {
+fn every_file_begins_with_a_description() {
     let silent: Vec<_> = sources().filter(|source| !source.says_what_it_is).map(|it| it.file).collect();
     assert!(silent.is_empty(), "{}", silent.join("\n"));
 }

@@ -108,7 +108,7 @@ fn each_event_type() {
 }
 
 #[test]
-fn an_empty_endpoint_is_there_all_the_same() {
+fn an_empty_endpoint_is_still_written() {
     let request = exchange(batch(Endpoint::default(), vec![event("a", EventType::SignIn)]), ACCEPTED).0;
     assert!(request.contains(r#""Endpoint":{},"Events":{"#));
 }

@@ -364,7 +364,7 @@ const LOGIN: Option<&str> =
 const OTHER: Option<&str> = Some(r#"{"id":"e2","time":1795382400000,"type":"CLIENT_LOGIN","userId":"u2"}"#);
 
 #[tokio::test(start_paused = true)]
-async fn what_is_read_is_settled_and_committed_and_a_drain_ends_it() {
+async fn records_are_settled_and_committed_and_a_drain_ends_the_runner() {
     let (ended, _, script) = run(async |script: Script| {
         script.read(&[LOGIN, Some("no JSON"), OTHER, None]);
         let committed = script.told(|command| matches!(command, SourceCommand::Commit(_))).await;
@@ -440,7 +440,7 @@ async fn a_drain_in_a_hold_ends_as_soon_as_nothing_is_in_flight() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_assigned_while_the_group_is_left_is_not_sent() {
+async fn records_assigned_while_the_group_is_left_are_not_sent() {
     let (ended, _, script) = run(async |script: Script| {
         *script.line.hangs.borrow_mut() = true;
         script.drain.cancel();
@@ -495,7 +495,7 @@ async fn a_revocation_is_answered_after_its_time_at_the_latest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_committed_for_what_was_lost() {
+async fn nothing_is_committed_for_lost_partitions() {
     let (ended, _, script) = run(async |script: Script| {
         script.read(&[LOGIN]);
         script.sent(1).await;
@@ -562,7 +562,7 @@ async fn it_shows_that_it_lives_when_nothing_happens_and_when_it_drains() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn questions_are_answered_also_during_a_drain_and_what_they_tell_balances() {
+async fn queries_are_answered_even_during_a_drain_and_their_counts_balance() {
     run(async |script: Script| {
         script.mood(Mood::Fails);
         script.read(&[LOGIN, OTHER, None]);

@@ -44,7 +44,7 @@ fn several_destinations_are_read_and_shown() {
 }
 
 #[test]
-fn a_destination_has_what_it_does_not_say_from_the_top_level() {
+fn a_destination_takes_absent_keys_from_the_top_level() {
     let destinations = example().destinations();
     let [lab, near_by, shop] = &destinations[..] else { panic!("{destinations:?}") };
     assert_eq!((&*lab.name, &*near_by.name, &*shop.name), ("lab", "near-by", "shop"));
@@ -111,7 +111,7 @@ fn routes_must_lead_to_every_destination_and_to_no_other() {
 }
 
 #[test]
-fn every_wrong_key_of_a_route_is_told() {
+fn every_wrong_key_of_a_route_is_reported() {
     check(
         "routes:\n- { relm: x, to: [a-b, c] }\n- { realm: [], to: c }\n- { event: [_session.start, sign_in], to: C }\n\
          - { topic: [a, a], to: c }\n- { event: sign_in, to: [c, D, E] }\nunrouted: drop",
@@ -147,7 +147,7 @@ fn lists_of_nothing_are_refused() {
 }
 
 #[test]
-fn every_wrong_topic_of_a_list_is_told() {
+fn every_wrong_topic_of_a_list_is_reported() {
     let told = loaded(&format!("{}source: {{ topics: [a b, c, c, '/'] }}", NEEDED.trim_start()), &[], &[]);
     let told = told.unwrap_err();
     let keys: Vec<_> = told.lines().skip(1).map(|line| line.trim().split(' ').next().unwrap()).collect();

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_left_out() {
+    fn unknown_parts_are_left_out() {
         for unknown in ["", "-", "an agent of tomorrow", "\u{0}\u{1}", "é"] {
             check(unknown, [""; 5]);
         }

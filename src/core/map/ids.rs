@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_client_or_device_goes_to_the_endpoint_of_the_user() {
+    fn an_event_without_a_client_or_device_goes_to_the_endpoint_of_the_user() {
         let bare = IdentityEvent { client: None, device: None, ..full() };
         for of in [IdOf::User, IdOf::UserClient, IdOf::UserDevice] {
             check_of(&config(of, None), &bare, &ANNA, "f92a0322ae133672786896c85e51cc5f");
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_told_apart() {
+    fn parts_are_distinguished() {
         assert_ne!(digest(&["ab", "c"]), digest(&["a", "bc"]));
         assert_ne!(digest(&["1:a"]), digest(&["", "a"]));
         assert_eq!(prefix(0, &mut [0; 21]), b"0:");

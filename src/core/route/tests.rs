@@ -129,7 +129,7 @@ fn looked_at(routes: &[RouteConfig], origin: &Origin) -> usize {
 }
 
 #[test]
-fn a_thousand_routes_cost_what_one_costs() {
+fn a_thousand_routes_cost_as_much_as_one() {
     let thousand = |condition: fn(usize) -> String| {
         let routes = (0..1000).map(|number| route(&format!("{{ {}, \"to\": \"shop\" }}", condition(number))));
         looked_at(&routes.collect::<Vec<_>>(), &origin("okta", ("r7", "shop"), "c7"))

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_are_those_that_were_told_last() {
+    fn ends_are_those_of_the_last_report() {
         let it = report([
             SourceEvent::Ends(vec![(Ownership(1), 10), (Ownership(2), 20)]),
             SourceEvent::Ends(vec![(Ownership(2), 21), (Ownership(3), 30)]),
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_stands_until_it_is_well() {
+    fn trouble_remains_until_it_is_over() {
         let topic = |name: &str, missing| SourceEvent::TopicMissing { topic: name.into(), missing };
         let mut it = report([topic("a", true), topic("b", true), topic("a", false)]);
         assert_eq!(it.missing_topics().iter().map(|it| &**it).collect::<Vec<_>>(), ["b"]);

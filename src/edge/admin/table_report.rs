@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_is_remembered() {
+    fn events_are_remembered() {
         let mut report = TableReport::begun(at(2));
         report.observe(at(3), &TableEvent::Loading { read: 1, of: 9 });
         report.observe(at(4), &TableEvent::Ignored(2));

@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn are_replaced_by_one_while_all_others_go_on_with_what_is_kept() {
+    fn one_caller_replaces_them_while_all_others_use_the_kept_ones() {
         let kept = kept(&[Instead::ExpireAfter(MARGIN / 2), Instead::Hang]);
         block_on(async {
             kept.resolve().await.unwrap();

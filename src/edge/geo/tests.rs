@@ -137,7 +137,7 @@ fn the_place_of_an_address_is_found() {
 }
 
 #[test]
-fn what_is_no_database_of_places_is_refused() {
+fn a_file_that_is_not_a_location_database_is_refused() {
     let refused = |bytes: &[u8]| {
         let (_folder, path) = written("x.mmdb", bytes);
         Database::open(&path).err().map(|error| code(&error))

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn routes_are_told_in_their_order() {
+    fn routes_are_listed_in_their_order() {
         let mut config = Config::default();
         assert_eq!(routes(&config), None);
         let route = |json: &str| serde_json::from_str::<RouteConfig>(json).unwrap();

@@ -191,14 +191,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_always_sent_is_nothing_personal() {
+    fn the_fields_that_are_always_sent_are_not_personal() {
         let list = sent_by(include_str!("../../config/tests/example.yaml"));
         assert!(list.lines().skip(1).all(|line| line.starts_with(' ')), "{list}");
         assert_snapshot!(list);
     }
 
     #[test]
-    fn all_that_a_configuration_asks_for_is_told() {
+    fn everything_that_a_configuration_asks_for_is_listed() {
         assert_snapshot!(sent_by(include_str!("../../config/tests/endpoint.yaml")));
     }
 }

@@ -448,7 +448,7 @@ async fn pages_show_and_change_the_server() {
 }
 
 #[tokio::test]
-async fn a_handle_waits_for_what_is_to_come() {
+async fn a_handle_waits_for_later_events() {
     with_server(unlimited(), async |address, control| {
         let body = call(&json!({}), &["1"]);
         let wait = control.wait_until(|counts| counts.events_accepted == 2);

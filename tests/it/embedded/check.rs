@@ -21,7 +21,7 @@ fn check(config: &str, code: i32, expected: &[&str]) {
 }
 
 #[test]
-fn check_says_what_is_there_and_what_is_missing() {
+fn check_reports_what_exists_and_what_is_missing() {
     let scene = Scene::start();
     let config = &scene.setup.config;
     let well = [
@@ -40,7 +40,7 @@ fn check_says_what_is_there_and_what_is_missing() {
 }
 
 #[test]
-fn check_says_what_the_brokers_refuse() {
+fn check_reports_refusals_of_the_brokers() {
     let scene = Scene::start();
     let config = &scene.setup.config;
     let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;

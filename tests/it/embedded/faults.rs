@@ -9,7 +9,7 @@ use super::{
 };
 
 #[test]
-fn what_an_answer_leaves_out_is_sent_again() {
+fn an_event_that_an_answer_leaves_out_is_sent_again() {
     let faults = Faults {
         events_missing: 0.2,
         endpoints_missing: 0.1,

@@ -17,7 +17,7 @@ pub(super) const MARK: &str = "xq7mark";
 pub(super) const ADDRESS: &str = "198.51.100.77";
 
 #[test]
-fn nothing_that_records_and_answers_say_is_told() {
+fn no_text_of_records_and_answers_is_shown() {
     let scene = Scene::start();
     let server = hostile_server::start();
     let scene = scene
@@ -47,7 +47,7 @@ fn nothing_that_records_and_answers_say_is_told() {
 }
 
 #[test]
-fn nothing_that_the_records_of_any_provider_say_is_told() {
+fn no_text_of_the_records_of_any_provider_is_shown() {
     let scene = Scene::start();
     let scene = scene
         .set("log", "{ format: json, level: trace }")

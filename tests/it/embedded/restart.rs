@@ -36,7 +36,7 @@ fn a_restart_in_the_middle_loses_nothing_and_sends_nothing_twice() {
 }
 
 #[test]
-fn a_killed_service_repeats_at_most_what_was_not_committed() {
+fn a_killed_service_repeats_at_most_uncommitted_records() {
     let scene = slow_scene();
     let load = Load::generate(2000, 0.0);
     scene.produce(&load, 0..load.len());

@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_process_says_is_heard_until_it_ends() {
+    fn the_output_of_a_process_is_read_until_it_ends() {
         let scratch = tempfile::tempdir().unwrap();
         let script = "echo out; echo err >&2; exit 3";
         let mut process = Process::start(Command::new("sh").args(["-c", script]), scratch.path());

@@ -86,7 +86,7 @@ fn bare() -> Endpoint {
 }
 
 #[test]
-fn without_a_key_only_the_users_id_is_said() {
+fn without_a_key_only_the_users_id_is_stated() {
     assert!(endpoint_of(EndpointConfig::default(), &full("")) == bare());
     let common = Additions::default().common(&full(""));
     assert!(common.attributes.is_empty() && common.metrics.is_empty() && common.app.is_none());
@@ -135,7 +135,7 @@ fn check_opt_out(all: &[&str], none: &[&str], from: &str, expected: Option<&str>
 }
 
 #[test]
-fn an_opt_out_is_said_only_where_a_field_states_it() {
+fn an_opt_out_is_stated_only_if_a_field_states_it() {
     check_opt_out(&["true"], &["false"], "person.opt_out", Some("ALL"));
     check_opt_out(&["false"], &["TRUE"], "person.opt_out", Some("NONE"));
     check_opt_out(&["yes"], &["no"], "person.opt_out", None);
@@ -289,7 +289,7 @@ fn everything() -> (EndpointConfig, EventConfig) {
 }
 
 #[test]
-fn of_an_endpoint_that_is_not_surely_the_persons_nothing_is_said() {
+fn nothing_is_stated_about_an_endpoint_that_may_not_be_the_persons() {
     let (endpoint, event) = everything();
     let additions = additions(endpoint, event);
     assert!(additions.endpoint(&full(""), &EndpointOwner::User("u")) != bare());

@@ -109,14 +109,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_packed_comes_out_again() {
+    fn a_packed_owner_unpacks_unchanged() {
         check(["keycloak", "s", "u", "r", "web", "d"]);
         check(["", "", "", "", "", ""]);
         check(["1:2", ":", "ü😀", "12:", "", ":9"]);
     }
 
     #[test]
-    fn what_is_longer_than_any_owner_is_not_packed() {
+    fn an_owner_that_is_too_long_is_not_packed() {
         let is_packed = |length: usize| {
             let device = "d".repeat(length - 1);
             Subject { user: "u", device: &device, ..Subject::default() }.pack().is_some()

@@ -182,7 +182,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn holds_what_was_touched_last(
+        fn holds_the_entries_that_were_touched_last(
             max in 1_usize..6,
             steps in proptest::collection::vec((0_u8..8, 0_u64..4, any::<bool>()), 0..200),
         ) {

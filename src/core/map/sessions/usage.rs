@@ -116,7 +116,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_replicas_know_joins_in_any_order(a in uses(), b in uses(), c in uses()) {
+        fn uses_of_replicas_merge_in_any_order(a in uses(), b in uses(), c in uses()) {
             prop_assert_eq!(joined(&a, &a), a.clone());
             prop_assert_eq!(joined(&a, &b), joined(&b, &a));
             prop_assert_eq!(joined(&joined(&a, &b), &c), joined(&a, &joined(&b, &c)));

@@ -122,7 +122,7 @@ fn depth_and_length_are_no_danger() {
 }
 
 #[test]
-fn what_is_no_event_is_refused_with_a_reason_of_our_own() {
+fn a_record_that_is_not_an_event_is_refused_with_a_reason_of_our_own() {
     #[track_caller]
     fn refused(value: &[u8], code: &str) {
         let mapped = mapper().map(&record(value), Moment::START).mapped;

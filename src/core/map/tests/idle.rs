@@ -90,7 +90,7 @@ fn without_limits_sessions_rest_for_ever() {
 }
 
 #[test]
-fn a_record_that_is_read_again_says_the_same_again_and_nothing_new() {
+fn a_record_that_is_read_again_reports_the_same_and_nothing_new() {
     let mut mapper = resting(Some(PAUSE), Some(STOP));
     map(&mut mapper, &at_offset(1, 0, login("a", 0, "s")));
     let anew = |record: Record| Record { ownership: Ownership(2), ..record };
@@ -141,7 +141,7 @@ fn a_clock_that_is_ahead_and_stamps_its_records_ends_no_session() {
 }
 
 #[test]
-fn what_states_no_time_of_an_event_moves_no_time() {
+fn a_record_without_the_time_of_an_event_advances_nothing() {
     let unstated = record(r#"{"id":"v","type":"REFRESH_TOKEN","realmId":"r","userId":"x"}"#);
     let ignored = event("v", STOP, "VIEW_CONSENT", r#""userId":"x""#);
     check_all(
@@ -156,7 +156,7 @@ fn what_states_no_time_of_an_event_moves_no_time() {
 }
 
 #[test]
-fn pauses_and_what_ended_them_are_said_again_for_as_long_as_they_are_remembered() {
+fn remembered_pauses_and_resumptions_are_reported_again() {
     let mut mapper = resting(Some(PAUSE), None);
     map(&mut mapper, &at_offset(1, 0, login("a", 0, "s")));
     let mut steps = Vec::new();
@@ -174,7 +174,7 @@ fn pauses_and_what_ended_them_are_said_again_for_as_long_as_they_are_remembered(
 }
 
 #[test]
-fn many_sessions_that_rest_are_said_by_several_records() {
+fn many_idle_sessions_are_reported_by_several_records() {
     let mut mapper = resting(None, Some(STOP));
     for number in 0..250 {
         map(&mut mapper, &at_offset(number, 0, login(&format!("e{number}"), 0, &format!("s{number}"))));
@@ -263,7 +263,7 @@ fn a_pause_is_followed_by_its_resumption_also_where_another_replica_knows_a_late
 }
 
 #[test]
-fn a_session_within_its_limit_is_not_stopped_because_its_use_is_told_sparingly() {
+fn a_session_within_its_limit_is_not_stopped_although_its_use_is_shared_sparingly() {
     let mut replicas = [(); 2].map(|()| resting(None, Some(STOP)).sharing());
     let opened = replicas[0].map(&at_offset(1, 0, login("a", 0, "s")), Moment::START).entries;
     exchange(&mut replicas, opened);
@@ -275,7 +275,7 @@ fn a_session_within_its_limit_is_not_stopped_because_its_use_is_told_sparingly()
 }
 
 #[test]
-fn what_rests_is_written_again_when_it_is_read_again() {
+fn idle_sessions_are_written_again_when_their_record_is_read_again() {
     let mut mapper = resting(Some(PAUSE), Some(STOP)).sharing();
     let mut written = |record: &Record| {
         let entries = mapper.map(record, Moment::START).entries;

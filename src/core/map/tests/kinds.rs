@@ -34,7 +34,7 @@ fn becomes(mapper: &mut Mapper, event: &IdentityEvent<'_>) -> String {
 }
 
 #[test]
-fn a_session_that_is_said_to_start_starts_once() {
+fn a_session_whose_start_is_reported_starts_once() {
     check_all(&[
         (said(Kind::SessionStarted, "a", 0), "_session.start s 0"),
         (said(Kind::SignIn, "b", 1), "_userauth.sign_in + _session.resume s 0"),
@@ -45,7 +45,7 @@ fn a_session_that_is_said_to_start_starts_once() {
 }
 
 #[test]
-fn a_session_that_is_said_to_go_on_is_not_opened_by_that() {
+fn a_reported_resumption_does_not_open_a_session() {
     let unknown = "_session.resume session_id=s session_start_unknown=true";
     check_all(&[
         (said(Kind::SessionResumed, "a", 0), unknown),

@@ -61,7 +61,7 @@ fn the_client_is_the_events_own_where_the_opening_is_not_known() {
 }
 
 #[test]
-fn what_ends_several_sessions_goes_where_each_was_opened() {
+fn the_ends_of_several_sessions_go_where_each_was_opened() {
     let mut mapper = routed();
     for (id, session, client) in [("a", "s1", "web"), ("b", "s2", "app")] {
         let login = user_event(id, 0, "LOGIN", &format!(r#","clientId":"{client}""#));

@@ -80,7 +80,7 @@ fn a_restart_forgets_nothing() {
 }
 
 #[test]
-fn the_end_of_a_session_that_another_replica_opened_says_whose_it_was() {
+fn the_end_of_a_session_that_another_replica_opened_has_its_owner() {
     let mut group = Group::new(2);
     group.read(0, &login("a", 0, "s\\\"ü"));
     group.follow(1);
@@ -137,7 +137,7 @@ fn an_entry_is_written_again_until_it_was_seen_in_the_table() {
 }
 
 #[test]
-fn whatever_a_record_says_its_entries_fit_into_the_table() {
+fn the_entries_of_any_record_fit_into_the_table() {
     let session = "s".repeat(2_000_000);
     let mut mapper = mapper().sharing();
     let mut written = |record: &Record| mapper.map(record, Moment::START).entries;
@@ -180,7 +180,7 @@ fn without_a_table_nothing_is_written() {
 }
 
 #[test]
-fn what_a_table_holds_is_a_contract() {
+fn the_entries_of_the_table_are_a_contract() {
     let mut group = Group::new(1);
     group.read(0, &login("a", 0, "s"));
     group.read(0, &logout("b", 1, "s"));

@@ -95,7 +95,7 @@ fn invariant_10_balances_on_a_page() {
 }
 
 #[test]
-fn what_can_be_known_beforehand_is_there_from_the_start() {
+fn series_that_are_known_beforehand_exist_from_the_start() {
     let series = read(&page(&Parts::fresh()));
     let is_there = |name: &str| series.contains_key(&format!("pinpoint_sidecar_{name}"));
     let all = |name: &str, label: &str, values: &[&str]| {

@@ -265,7 +265,7 @@ fn check_lag(end: Option<i64>, position: Option<i64>, first_unsettled: Option<i6
 }
 
 #[test]
-fn lag_is_what_is_not_settled_where_that_is_known() {
+fn lag_counts_unsettled_offsets_if_both_ends_are_known() {
     check_lag(Some(10), Some(4), Some(7), Some(6));
     check_lag(Some(10), None, Some(7), Some(3));
     check_lag(Some(10), Some(10), None, Some(0));

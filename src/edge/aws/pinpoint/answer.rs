@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_request_holds_is_refused() {
+    fn a_request_is_refused_because_of_its_content() {
         let body = r#"{"__type":"BadRequestException","Message":"no such channel"}"#;
         check_refused(400, body, "BadRequestException", "no such channel");
         check_refused(
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_a_hold() {
+    fn an_answer_that_is_not_understood_is_a_hold() {
         check(301, &[("location", "https://example.com/")], "", &Answer::Hold(Code("not_understood_3xx")));
         check(402, &[], "", &Answer::Hold(Code("not_understood_4xx")));
         check(418, &[], r#"{"__type":"BadRequestException"}"#, &Answer::Hold(Code("not_understood_4xx")));

@@ -115,7 +115,7 @@ mod tests {
     use Outcome::{Accepted, Throttled};
 
     #[test]
-    fn an_event_is_taken_when_its_item_says_so() {
+    fn an_event_is_accepted_if_its_item_says_so() {
         check((Some(202), &[("a", 202), ("b", 202)]), TAKEN, [Accepted, Accepted, Accepted], &[]);
         check((None, &[("a", 202), ("b", 202)]), TAKEN, [Accepted, Accepted, Accepted], &[]);
         check((Some(200), &[("a", 200), ("b", 202)]), TAKEN, [Accepted, Accepted, Accepted], &[]);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_that_is_refused_while_its_events_are_taken_is_told() {
+    fn an_endpoint_that_is_refused_while_its_events_are_accepted_is_reported() {
         let taken: &[_] = &[("a", 202), ("b", 202)];
         check((Some(400), taken), TAKEN, [Accepted, Accepted, Accepted], &["endpoint_400"]);
         check((Some(429), taken), TAKEN, [Accepted, Accepted, Accepted], &["endpoint_429"]);

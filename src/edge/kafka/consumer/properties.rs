@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_configuration_overrides_all_but_what_the_service_owns() {
+    fn the_configuration_overrides_all_but_the_properties_that_the_service_owns() {
         check("partition.assignment.strategy", true);
         check("fetch.max.bytes", true);
         check("sasl.password", true);

@@ -103,7 +103,7 @@ fn shown(entry: &Entry) -> String {
 }
 
 #[tokio::test]
-async fn what_is_there_at_the_start_is_read_before_it_is_loaded_and_followed_afterwards() {
+async fn existing_entries_are_read_before_it_is_loaded_and_later_ones_afterwards() {
     let records: [(&str, Option<&[u8]>); 5] =
         [("a", Some(b"1")), ("b", Some(b"2")), ("a", Some(b"3")), ("c", None), ("d", Some(b"\xff"))];
     let mut bench = Bench::new(3, &records);
@@ -140,7 +140,7 @@ async fn a_write_is_acknowledged_once_all_its_entries_can_be_read() {
 }
 
 #[tokio::test]
-async fn what_the_broker_refuses_for_good_says_so() {
+async fn a_permanent_refusal_by_the_broker_is_reported() {
     let mut bench = Bench::new(1, &[]);
     let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
     bench.cluster.request_errors(RDKafkaApiKey::Produce, &[refused]);

@@ -126,7 +126,7 @@ fn check(run: &Run, expected: &[(Problem, u64)]) {
 }
 
 #[test]
-fn what_was_delivered_ignored_or_dead_lettered_is_good() {
+fn delivered_ignored_and_dead_lettered_records_are_good() {
     check(&run(""), &[]);
     check(&run("d").arrived("0:sign_in 0:session"), &[]);
     check(&run("il").letter(1, None), &[]);
@@ -135,14 +135,14 @@ fn what_was_delivered_ignored_or_dead_lettered_is_good() {
 }
 
 #[test]
-fn what_was_committed_past_and_is_nowhere_is_lost() {
+fn a_record_that_was_committed_past_and_is_nowhere_is_lost() {
     check(&run("d"), &[(Problem::EventMissing, 2)]);
     check(&run("d").arrived("0:session"), &[(Problem::EventMissing, 1)]);
     check(&run("dl").arrived("0:sign_in 0:session"), &[(Problem::DeadLetterMissing, 1)]);
 }
 
 #[test]
-fn what_was_not_committed_past_may_be_anywhere_in_a_run_that_was_ended_early() {
+fn a_record_that_was_not_committed_past_may_be_anywhere_in_a_run_that_was_ended_early() {
     check(&run("ddl").committed(0), &[]);
     check(&run("ddl").committed(1).arrived("0:sign_in 0:session 1:session").letter(2, None), &[]);
     check(&run("d").committed(0).whole(1, 0), &[(Problem::RecordLeft, 1)]);

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_out_what_is_empty() {
+    fn leaves_out_empty_texts_and_objects() {
         check(|o| o.text("a", ""), "{}");
         check(|o| o.text_if_any("a", None), "{}");
         check(|o| o.texts("a", &["".into()]), "{}");

@@ -370,7 +370,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 500, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_is_said_keeps_the_limits(mark in "\\PC{0,300}|[\"\\\\\\x00-\\x1f]{0,30000}") {
+    fn any_event_keeps_the_limits(mark in "\\PC{0,300}|[\"\\\\\\x00-\\x1f]{0,30000}") {
         let (whole, attributes) = stated(&mark);
         let (endpoint, event, _) = fit(|endpoint, event| {
             *endpoint = whole;

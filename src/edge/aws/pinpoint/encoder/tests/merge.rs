@@ -51,7 +51,7 @@ fn the_newest_statement_wins_field_by_field() {
 }
 
 #[test]
-fn what_is_known_of_an_endpoint_never_outgrows_it() {
+fn a_snapshot_never_outgrows_the_limit_of_an_endpoint() {
     let mut snapshot = stating("a", 80);
     let bytes = PutEvents.merge(&mut snapshot, &stating("b", 80));
     assert!(bytes <= limits::ENDPOINT_BYTES);

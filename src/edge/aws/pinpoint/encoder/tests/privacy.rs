@@ -113,7 +113,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_always_sent_is_no_more_than_it_was() {
+fn the_fields_that_are_always_sent_have_not_grown() {
     let mut mapper = mapper();
     insta::assert_snapshot!(body(&mut mapper, &full(Kind::SignIn, "x")).unwrap());
 }

@@ -72,7 +72,7 @@ fn invariant_5_an_endpoint_that_grew_since_its_events_were_measured_has_its_plac
 }
 
 #[test]
-fn an_event_that_fills_a_request_alone_is_sent_all_the_same() {
+fn an_event_that_fills_a_request_by_itself_is_still_sent() {
     let mut bench = measured(20_000);
     let large = |id: &str| {
         let mut delivery = telling(1, id, 0);

@@ -20,7 +20,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn is_what_the_sdk_serialises(seed: u64) {
+    fn equals_what_the_sdk_serialises(seed: u64) {
         let request = sample::arbitrary(seed, 3);
         let body: Value = serde_json::from_slice(&PutEvents.body(&request)).unwrap();
         prop_assert_eq!(rounded(body), rounded(serialised_by_the_sdk(typed(&request))));
