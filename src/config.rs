@@ -20,9 +20,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::{
         destinations::{DestinationSection, DomainQuota, NamedDestination},
-        problem::{Origin, Problems},
+        problem::{Problems, SettingOrigin},
         sections::{DeadLetterSection, ShutdownConfig},
-        tree::Node,
+        tree::YamlNode,
     },
     core::{
         map::config::{SessionsConfig, endpoint::EndpointConfig, event::EventConfig, field::Field},
@@ -152,11 +152,11 @@ enum Purpose {
 
 fn load_with(sources: &Sources, purpose: Purpose) -> Result<Config, LoadError> {
     let mut problems = Problems::default();
-    let mut tree = Node::default();
+    let mut tree = YamlNode::default();
     if let Some(path) = &sources.file {
         let unreadable = |cause| LoadError::Unreadable { path: path.clone(), cause };
         let text = fs::read_to_string(path).map_err(unreadable)?;
-        match yaml::parse(&text, &Origin::file(path), &[], &mut problems) {
+        match yaml::parse(&text, &SettingOrigin::file(path), &[], &mut problems) {
             Some(written) => tree = written,
             // All settings of an unreadable file would be reported as missing, which tells the reader nothing
             // new.

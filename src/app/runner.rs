@@ -84,7 +84,7 @@ pub struct Ended {
 
 pub struct Runner<S, L, T> {
     parts: Parts<S, L, T>,
-    sends: JoinSet<Sent>,
+    sends: JoinSet<AnsweredRequest>,
     /// Destinations that are being prepared. Nothing is read until they are ready.
     preparing: JoinSet<()>,
     /// Whether the session table has been read, or there is no table.
@@ -99,7 +99,7 @@ pub struct Runner<S, L, T> {
     actions: Vec<Action>,
 }
 
-struct Sent {
+struct AnsweredRequest {
     destination: DestinationId,
     id: RequestId,
     started: Moment,
@@ -119,7 +119,7 @@ enum Happened {
     Source(SourceEvent),
     Table(TableEvent),
     Prepared,
-    Sent(Result<Sent, JoinError>),
+    Sent(Result<AnsweredRequest, JoinError>),
     Written(DeadLetterId, WriteOutcome),
     Asked(Query),
     Due,
@@ -267,7 +267,7 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
         self.parts.reporter.source(now, &event);
         match event {
             SourceEvent::Records(records) => {
-                self.parts.mapper.tell_wall(Clock::wall());
+                self.parts.mapper.set_wall_clock(Clock::wall());
                 let mapper = &mut self.parts.mapper;
                 let records = records.into_iter().map(|record| {
                     let mapping = mapper.map(&record, now);
@@ -305,9 +305,9 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
         }
     }
 
-    fn sent(&mut self, now: Moment, sent: Result<Sent, JoinError>) {
+    fn sent(&mut self, now: Moment, sent: Result<AnsweredRequest, JoinError>) {
         match sent {
-            Ok(Sent { destination, id, started, answer }) => {
+            Ok(AnsweredRequest { destination, id, started, answer }) => {
                 self.parts.reporter.answered(now, now.since(started), &answer);
                 self.handle(now, Input::SendFinished { destination, id, answer });
             }
@@ -354,7 +354,7 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
         // The pipeline has exactly these destinations: both come from one configuration.
         let sender = &self.parts.destinations[usize::from(destination.0)];
         let answer = sender.send(request);
-        self.sends.spawn(async move { Sent { destination, id, started, answer: answer.await } });
+        self.sends.spawn(async move { AnsweredRequest { destination, id, started, answer: answer.await } });
     }
 
     fn drain(&mut self, now: Moment, deadline: Duration) {

@@ -9,9 +9,9 @@
 use std::ffi::OsString;
 
 use crate::config::{
-    problem::{Origin, Problems, WHOLE},
+    problem::{Problems, SettingOrigin, WHOLE},
     schema::Schema,
-    tree::Node,
+    tree::YamlNode,
     yaml,
 };
 
@@ -19,7 +19,7 @@ const PREFIX: &str = "PINPOINT_SIDECAR__";
 
 /// Applies the variables to `tree`, those of sections before those of their keys.
 pub(super) fn lay_over(
-    tree: &mut Node,
+    tree: &mut YamlNode,
     environment: &[(OsString, OsString)],
     schema: Schema<'_>,
     problems: &mut Problems,
@@ -32,7 +32,7 @@ pub(super) fn lay_over(
     variables.sort_by_key(|(parts, _)| (parts.len(), parts.clone()));
     for (parts, value) in variables {
         let name = format!("{PREFIX}{}", parts.join("__"));
-        let origin = Origin::Variable(name.as_str().into());
+        let origin = SettingOrigin::Variable(name.as_str().into());
         match (key(&parts, schema), value.to_str()) {
             (None, _) => problems.add(WHOLE, Some(origin), unknown(&name, schema)),
             (Some(key), None) => problems.add(&key, Some(origin), "is not UTF-8"),
@@ -51,7 +51,7 @@ pub(super) fn lay_over(
     }
 }
 
-fn makes_destination(key: &[String], tree: &Node) -> bool {
+fn makes_destination(key: &[String], tree: &YamlNode) -> bool {
     key[0] == "destinations" && (key.len() < 3 || tree.at(&key[..2]).is_none())
 }
 

@@ -8,7 +8,7 @@ use std::{
     io::{self, ErrorKind, Read},
 };
 
-use crate::config::tree::{Node, Value};
+use crate::config::tree::{YamlNode, YamlValue};
 
 /// Why a file cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -16,9 +16,9 @@ use crate::config::tree::{Node, Value};
 pub(super) struct Unreadable(io::Error);
 
 /// The file that a mapping names, if the mapping has no other key.
-pub(super) fn named(entries: &BTreeMap<String, Node>) -> Option<&str> {
+pub(super) fn named(entries: &BTreeMap<String, YamlNode>) -> Option<&str> {
     match entries.get("file").map(|node| &node.value) {
-        Some(Value::Scalar(path)) if entries.len() == 1 && !path.is_null() => Some(&path.text),
+        Some(YamlValue::Scalar(path)) if entries.len() == 1 && !path.is_null() => Some(&path.text),
         _ => None,
     }
 }

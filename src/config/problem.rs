@@ -4,7 +4,7 @@ use std::{fmt, path::Path, sync::Arc};
 
 /// Where a value was written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Origin {
+pub enum SettingOrigin {
     /// A file, under the name by which it was given. Lines count from 1.
     File { name: Arc<str>, line: usize },
     /// A variable of the environment, by name.
@@ -17,7 +17,7 @@ pub const WHOLE: &[&str] = &[];
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
     /// `None` if the key was not written at all.
-    pub origin: Option<Origin>,
+    pub origin: Option<SettingOrigin>,
     /// The parts of the key, joined by dots; empty if the problem concerns the whole.
     pub key: String,
     /// What is wrong, and what is allowed.
@@ -31,7 +31,7 @@ pub struct Problems(Vec<Problem>);
 impl Problems {
     /// Adds a problem with the key at `path`. Only the first problem of a key is kept, because the others
     /// follow from it.
-    pub fn add(&mut self, path: &[impl AsRef<str>], origin: Option<Origin>, text: impl Into<String>) {
+    pub fn add(&mut self, path: &[impl AsRef<str>], origin: Option<SettingOrigin>, text: impl Into<String>) {
         let key = path.iter().map(|part| printable(part.as_ref())).collect::<Vec<_>>().join(".");
         if key.is_empty() || !self.0.iter().any(|known| known.key == key) {
             self.0.push(Problem { origin, key, text: text.into() });
@@ -66,7 +66,7 @@ fn printable(part: &str) -> &str {
     if part.len() <= 64 && part.chars().all(legal) { part } else { "?" }
 }
 
-impl Origin {
+impl SettingOrigin {
     /// The start of a file.
     #[must_use]
     pub fn file(path: &Path) -> Self {
@@ -83,7 +83,7 @@ impl Origin {
     }
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for SettingOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { name, line } => write!(f, "{name}:{line}"),

@@ -17,14 +17,14 @@ use crate::{
         file,
         problem::Problems,
         schema::Schema,
-        tree::{Node, Scalar, Value},
+        tree::{YamlNode, YamlScalar, YamlValue},
     },
     core::map::config::field::Field,
 };
 
 /// Reads the configuration from `tree`.
-pub(super) fn read(tree: &Node, schema: Schema<'_>, purpose: Purpose, problems: &mut Problems) -> Config {
-    let mut reader = Reader { problems, path: Vec::new() };
+pub(super) fn read(tree: &YamlNode, schema: Schema<'_>, purpose: Purpose, problems: &mut Problems) -> Config {
+    let mut reader = ConfigReader { problems, path: Vec::new() };
     let mut json = reader.value(tree, schema).unwrap_or_else(|| Json::Object(Map::new()));
     decide_dead_letters(&mut json, tree, purpose, problems);
     inherit(&mut json);
@@ -47,7 +47,7 @@ pub(super) fn read(tree: &Node, schema: Schema<'_>, purpose: Purpose, problems: 
 
 /// Reports a configuration for delivery that does not say what happens to dead letters. Until that is fixed,
 /// they are discarded.
-fn decide_dead_letters(json: &mut Json, tree: &Node, purpose: Purpose, problems: &mut Problems) {
+fn decide_dead_letters(json: &mut Json, tree: &YamlNode, purpose: Purpose, problems: &mut Problems) {
     let Some(section) = json.as_object_mut().and_then(|root| {
         root.entry("dead_letter").or_insert_with(|| Json::Object(Map::new())).as_object_mut()
     }) else {
@@ -119,31 +119,31 @@ fn at<'json>(json: &'json mut Json, path: &[String]) -> Option<&'json mut Json> 
     })
 }
 
-struct Reader<'out> {
+struct ConfigReader<'out> {
     problems: &'out mut Problems,
     path: Vec<String>,
 }
 
-impl Reader<'_> {
-    fn value(&mut self, node: &Node, schema: Schema<'_>) -> Option<Json> {
+impl ConfigReader<'_> {
+    fn value(&mut self, node: &YamlNode, schema: Schema<'_>) -> Option<Json> {
         match &node.value {
-            Value::Mapping(entries) => match file::named(entries) {
+            YamlValue::Mapping(entries) => match file::named(entries) {
                 Some(file) if schema.takes("string") && !schema.takes("object") => {
                     self.file(file, node, schema)
                 }
                 _ if schema.takes("object") => Some(self.mapping(entries, schema)),
                 _ => self.refuse(node, schema),
             },
-            Value::List(items) => match schema.list().and_then(|list| Some((list, list.item()?))) {
+            YamlValue::List(items) => match schema.list().and_then(|list| Some((list, list.item()?))) {
                 Some((list, _)) if items.len() < list.fewest_items() => self.refuse(node, schema),
                 Some((list, item)) => self.list(items, list, item),
                 None => self.refuse(node, schema),
             },
-            Value::Scalar(scalar) => scalar_of(scalar, schema).or_else(|| self.refuse(node, schema)),
+            YamlValue::Scalar(scalar) => scalar_of(scalar, schema).or_else(|| self.refuse(node, schema)),
         }
     }
 
-    fn mapping(&mut self, entries: &BTreeMap<String, Node>, schema: Schema<'_>) -> Json {
+    fn mapping(&mut self, entries: &BTreeMap<String, YamlNode>, schema: Schema<'_>) -> Json {
         let mut read = Map::new();
         for (name, node) in entries {
             self.path.push(name.clone());
@@ -156,7 +156,7 @@ impl Reader<'_> {
         Json::Object(read)
     }
 
-    fn list(&mut self, items: &[Node], list: Schema<'_>, item: Schema<'_>) -> Option<Json> {
+    fn list(&mut self, items: &[YamlNode], list: Schema<'_>, item: Schema<'_>) -> Option<Json> {
         let mut read = Vec::new();
         for (index, node) in items.iter().enumerate() {
             self.path.push(index.to_string());
@@ -172,7 +172,7 @@ impl Reader<'_> {
         (read.len() == items.len()).then_some(Json::Array(read))
     }
 
-    fn file(&mut self, path: &str, node: &Node, schema: Schema<'_>) -> Option<Json> {
+    fn file(&mut self, path: &str, node: &YamlNode, schema: Schema<'_>) -> Option<Json> {
         match file::content(path) {
             Ok(text) if schema.admits_text(&text) => Some(Json::String(text)),
             Ok(_) => self.refuse(node, schema),
@@ -183,9 +183,9 @@ impl Reader<'_> {
         }
     }
 
-    fn refuse(&mut self, node: &Node, schema: Schema<'_>) -> Option<Json> {
+    fn refuse(&mut self, node: &YamlNode, schema: Schema<'_>) -> Option<Json> {
         let misspelt = match &node.value {
-            Value::Scalar(scalar) if schema.takes_field() => nearest_field(&scalar.text),
+            YamlValue::Scalar(scalar) if schema.takes_field() => nearest_field(&scalar.text),
             _ => None,
         };
         let text = match misspelt {
@@ -196,7 +196,7 @@ impl Reader<'_> {
         None
     }
 
-    fn unknown(&mut self, name: &str, node: &Node, schema: Schema<'_>) {
+    fn unknown(&mut self, name: &str, node: &YamlNode, schema: Schema<'_>) {
         let text = match nearest(name, schema.keys()) {
             Some(nearest) => format!("is an unknown key; did you mean `{nearest}`?"),
             None => format!("is an unknown key; the known keys are {}", schema.listed_keys()),
@@ -219,7 +219,7 @@ fn nearest_field(text: &str) -> Option<&'static str> {
 const OPEN: [&str; 2] = ["person", "attributes"];
 
 /// Converts a scalar to the kind that the schema expects.
-fn scalar_of(scalar: &Scalar, schema: Schema<'_>) -> Option<Json> {
+fn scalar_of(scalar: &YamlScalar, schema: Schema<'_>) -> Option<Json> {
     let text = &*scalar.text;
     if scalar.is_null() {
         // A section whose lines are all commented out is read as null.

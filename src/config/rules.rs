@@ -3,7 +3,7 @@
 //! Knows where each value was written, and nothing else about the file.
 
 use crate::{
-    config::{Config, Purpose, problem::Problems, tree::Node},
+    config::{Config, Purpose, problem::Problems, tree::YamlNode},
     core::{
         dead_letter::config::DeadLetterConfig,
         decode::{Format, config::Choice, custom::Filter},
@@ -18,7 +18,7 @@ use crate::{
 mod destinations;
 
 /// Adds the problems of `config`, which was read from `tree`.
-pub(super) fn check(config: &Config, tree: &Node, purpose: Purpose, problems: &mut Problems) {
+pub(super) fn check(config: &Config, tree: &YamlNode, purpose: Purpose, problems: &mut Problems) {
     let mut rules = Rules { tree, purpose, problems };
     rules.source(config);
     rules.formats(config);
@@ -31,7 +31,7 @@ pub(super) fn check(config: &Config, tree: &Node, purpose: Purpose, problems: &m
 }
 
 struct Rules<'a> {
-    tree: &'a Node,
+    tree: &'a YamlNode,
     purpose: Purpose,
     problems: &'a mut Problems,
 }

@@ -13,7 +13,7 @@ use crate::core::{
 
 /// `dead_letter`: what happens to records that can never be delivered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "Written", into = "Written")]
+#[serde(try_from = "DeadLetterKeys", into = "DeadLetterKeys")]
 pub struct DeadLetterSection {
     pub target: DeadLetterConfig,
     /// When to stop rather than write most of a topic there; `None` if it is off.
@@ -33,7 +33,7 @@ pub struct ShutdownConfig {
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("x-allowed" = "a mapping with either `topic` or `discard: true`, and `circuit_breaker`"))]
-struct Written {
+struct DeadLetterKeys {
     /// The topic that dead letters are written to.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-allowed" = "the name of a Kafka topic that is not read"))]
@@ -47,10 +47,10 @@ struct Written {
     circuit_breaker: Option<CircuitBreakerConfig>,
 }
 
-impl TryFrom<Written> for DeadLetterSection {
+impl TryFrom<DeadLetterKeys> for DeadLetterSection {
     type Error = Malformed;
 
-    fn try_from(written: Written) -> Result<Self, Malformed> {
+    fn try_from(written: DeadLetterKeys) -> Result<Self, Malformed> {
         let target = match (written.topic, written.discard) {
             (Some(topic), false) => DeadLetterConfig::Topic(topic),
             (None, true) => DeadLetterConfig::Discard,
@@ -60,7 +60,7 @@ impl TryFrom<Written> for DeadLetterSection {
     }
 }
 
-impl From<DeadLetterSection> for Written {
+impl From<DeadLetterSection> for DeadLetterKeys {
     fn from(section: DeadLetterSection) -> Self {
         let (topic, discard) = match section.target {
             DeadLetterConfig::Topic(topic) => (Some(topic), false),
@@ -70,7 +70,7 @@ impl From<DeadLetterSection> for Written {
     }
 }
 
-impl Default for Written {
+impl Default for DeadLetterKeys {
     fn default() -> Self {
         Self { topic: None, discard: false, circuit_breaker: Some(CircuitBreakerConfig::default()) }
     }

@@ -5,30 +5,30 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::problem::Origin;
+use crate::config::problem::SettingOrigin;
 
 #[derive(Default)]
-pub(super) struct Node {
+pub(super) struct YamlNode {
     /// `None` only for the root, if there is no file.
-    pub origin: Option<Origin>,
-    pub value: Value,
+    pub origin: Option<SettingOrigin>,
+    pub value: YamlValue,
 }
 
-pub(super) enum Value {
-    Scalar(Scalar),
-    List(Vec<Node>),
-    Mapping(BTreeMap<String, Node>),
+pub(super) enum YamlValue {
+    Scalar(YamlScalar),
+    List(Vec<YamlNode>),
+    Mapping(BTreeMap<String, YamlNode>),
 }
 
 /// A scalar that is not plain was quoted or tagged, and is always a text.
-pub(super) struct Scalar {
+pub(super) struct YamlScalar {
     pub text: String,
     pub plain: bool,
 }
 
-impl Node {
+impl YamlNode {
     /// Where the value at `path` was written, or the nearest section around it.
-    pub(super) fn origin_of(&self, path: &[impl AsRef<str>]) -> Option<Origin> {
+    pub(super) fn origin_of(&self, path: &[impl AsRef<str>]) -> Option<SettingOrigin> {
         let (key, rest) = path.split_first()?;
         let child = self.child(key.as_ref())?;
         child.origin_of(rest).or_else(|| child.origin.clone())
@@ -47,30 +47,30 @@ impl Node {
             *self = node;
             return;
         };
-        if !matches!(self.value, Value::Mapping(_)) {
-            *self = Self { origin: node.origin.clone(), value: Value::default() };
+        if !matches!(self.value, YamlValue::Mapping(_)) {
+            *self = Self { origin: node.origin.clone(), value: YamlValue::default() };
         }
-        if let Value::Mapping(entries) = &mut self.value {
+        if let YamlValue::Mapping(entries) = &mut self.value {
             entries.entry(key.clone()).or_default().set(rest, node);
         }
     }
 
     fn child(&self, key: &str) -> Option<&Self> {
         match &self.value {
-            Value::Mapping(entries) => entries.get(key),
-            Value::List(items) => items.get(key.parse::<usize>().ok()?),
-            Value::Scalar(_) => None,
+            YamlValue::Mapping(entries) => entries.get(key),
+            YamlValue::List(items) => items.get(key.parse::<usize>().ok()?),
+            YamlValue::Scalar(_) => None,
         }
     }
 }
 
-impl Scalar {
+impl YamlScalar {
     pub(super) fn is_null(&self) -> bool {
         self.plain && matches!(&*self.text, "" | "~" | "null" | "Null" | "NULL")
     }
 }
 
-impl Default for Value {
+impl Default for YamlValue {
     fn default() -> Self {
         Self::Mapping(BTreeMap::new())
     }

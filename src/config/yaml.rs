@@ -9,18 +9,23 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput};
 
 use crate::config::{
-    problem::{Origin, Problems},
-    tree::{Node, Scalar, Value},
+    problem::{Problems, SettingOrigin},
+    tree::{YamlNode, YamlScalar, YamlValue},
 };
 
 /// Parses `text`, which starts at `origin` and is the value of the key at `path`. If that fails, adds a
 /// problem and returns `None`.
-pub(super) fn parse(text: &str, origin: &Origin, path: &[String], problems: &mut Problems) -> Option<Node> {
-    let mut reader = Reader { parser: Parser::new_from_str(text), origin, path: path.to_vec(), problems };
+pub(super) fn parse(
+    text: &str,
+    origin: &SettingOrigin,
+    path: &[String],
+    problems: &mut Problems,
+) -> Option<YamlNode> {
+    let mut reader = YamlReader { parser: Parser::new_from_str(text), origin, path: path.to_vec(), problems };
     match reader.document() {
-        Ok(node) => {
-            Some(node.unwrap_or_else(|| Node { origin: Some(origin.clone()), value: Value::default() }))
-        }
+        Ok(node) => Some(
+            node.unwrap_or_else(|| YamlNode { origin: Some(origin.clone()), value: YamlValue::default() }),
+        ),
         Err(Broken { line, text }) => {
             problems.add(path, Some(origin.at(line)), text);
             None
@@ -28,9 +33,9 @@ pub(super) fn parse(text: &str, origin: &Origin, path: &[String], problems: &mut
     }
 }
 
-struct Reader<'text, 'out> {
+struct YamlReader<'text, 'out> {
     parser: Parser<'text, StrInput<'text>>,
-    origin: &'out Origin,
+    origin: &'out SettingOrigin,
     path: Vec<String>,
     problems: &'out mut Problems,
 }
@@ -44,8 +49,8 @@ struct Broken {
 /// Deeper than any key. It bounds the recursion.
 const DEEPEST: usize = 16;
 
-impl<'text> Reader<'text, '_> {
-    fn document(&mut self) -> Result<Option<Node>, Broken> {
+impl<'text> YamlReader<'text, '_> {
+    fn document(&mut self) -> Result<Option<YamlNode>, Broken> {
         let mut root = None;
         loop {
             match self.next()? {
@@ -59,36 +64,36 @@ impl<'text> Reader<'text, '_> {
         }
     }
 
-    fn node(&mut self, event: Event<'text>, span: Span, depth: usize) -> Result<Node, Broken> {
+    fn node(&mut self, event: Event<'text>, span: Span, depth: usize) -> Result<YamlNode, Broken> {
         let line = span.start.line();
         let value = match event {
             _ if depth > DEEPEST => return Err(broken(line, "is nested more deeply than any key")),
             Event::Scalar(text, style, _, tag) => {
                 let plain = style == ScalarStyle::Plain && tag.is_none();
-                Value::Scalar(Scalar { text: text.into_owned(), plain })
+                YamlValue::Scalar(YamlScalar { text: text.into_owned(), plain })
             }
             Event::SequenceStart(..) => self.list(depth)?,
             Event::MappingStart(..) => self.mapping(depth)?,
             _ => return Err(broken(line, "aliases (*name) are not supported: write out the value")),
         };
-        Ok(Node { origin: Some(self.origin.at(line)), value })
+        Ok(YamlNode { origin: Some(self.origin.at(line)), value })
     }
 
-    fn list(&mut self, depth: usize) -> Result<Value, Broken> {
+    fn list(&mut self, depth: usize) -> Result<YamlValue, Broken> {
         let mut items = Vec::new();
         loop {
             match self.next()? {
-                (Event::SequenceEnd, _) => return Ok(Value::List(items)),
+                (Event::SequenceEnd, _) => return Ok(YamlValue::List(items)),
                 (event, span) => items.push(self.node(event, span, depth + 1)?),
             }
         }
     }
 
-    fn mapping(&mut self, depth: usize) -> Result<Value, Broken> {
+    fn mapping(&mut self, depth: usize) -> Result<YamlValue, Broken> {
         let mut entries = BTreeMap::new();
         loop {
             let (name, origin) = match self.next()? {
-                (Event::MappingEnd, _) => return Ok(Value::Mapping(entries)),
+                (Event::MappingEnd, _) => return Ok(YamlValue::Mapping(entries)),
                 (Event::Scalar(text, ..), span) => (text.into_owned(), self.origin.at(span.start.line())),
                 (_, span) => {
                     return Err(broken(span.start.line(), "a key must be a plain name"));

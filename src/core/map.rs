@@ -132,8 +132,8 @@ impl Mapper {
 
     /// Sets the current time of the process's wall clock. It never changes the time of an event; it only
     /// keeps sessions from counting as idle because a clock elsewhere is ahead.
-    pub fn tell_wall(&mut self, now: Timestamp) {
-        self.sessions.tell_wall(now);
+    pub fn set_wall_clock(&mut self, now: Timestamp) {
+        self.sessions.set_wall_clock(now);
     }
 
     /// Maps `record`. `now` must not go back from call to call.

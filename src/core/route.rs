@@ -32,7 +32,7 @@ pub struct Router {
     routes: Vec<Compiled>,
     unrouted: Unrouted,
     /// By field and text, the routes that are indexed by it, in order.
-    index: HashMap<Field, HashMap<Box<str>, Vec<usize>>>,
+    index: HashMap<ConditionField, HashMap<Box<str>, Vec<usize>>>,
     /// The first route without conditions.
     catch_all: Option<usize>,
 }
@@ -87,16 +87,19 @@ impl Router {
     /// Whether events must carry their [`Origin`].
     #[must_use]
     pub fn needs_origin(&self) -> bool {
-        let of_origin = |field: &Field| matches!(field, Field::Realm | Field::Provider | Field::Client);
+        let of_origin = |field: &ConditionField| {
+            matches!(field, ConditionField::Realm | ConditionField::Provider | ConditionField::Client)
+        };
         self.routes.iter().flat_map(|route| &route.conditions).any(|(field, _)| of_origin(field))
     }
 
     /// Where an event goes that comes from a record of `topic`.
     #[must_use]
     pub fn route(&self, topic: &str, origin: Option<&Origin>, event_type: EventType) -> Route<'_> {
-        let subject = Subject { topic, origin, event_type };
-        let matching = |found: &[usize]| found.iter().copied().find(|at| self.routes[*at].matches(&subject));
-        match self.found(&subject).filter_map(matching).chain(self.catch_all).min() {
+        let properties = EventProperties { topic, origin, event_type };
+        let matching =
+            |found: &[usize]| found.iter().copied().find(|at| self.routes[*at].matches(&properties));
+        match self.found(&properties).filter_map(matching).chain(self.catch_all).min() {
             Some(first) => Route::To(&self.routes[first].to),
             None => match self.unrouted {
                 Unrouted::Ignore => Route::Ignore,
@@ -106,13 +109,13 @@ impl Router {
     }
 
     fn of(routes: Vec<Compiled>, unrouted: Unrouted) -> Self {
-        let mut uses: HashMap<(Field, &str), usize> = HashMap::new();
+        let mut uses: HashMap<(ConditionField, &str), usize> = HashMap::new();
         for (field, text) in routes.iter().flat_map(Compiled::texts) {
             *uses.entry((field, text)).or_default() += 1;
         }
-        let mut index: HashMap<Field, HashMap<Box<str>, Vec<usize>>> = HashMap::new();
+        let mut index: HashMap<ConditionField, HashMap<Box<str>, Vec<usize>>> = HashMap::new();
         for (at, route) in routes.iter().enumerate() {
-            let common = |(field, texts): &&(Field, Vec<Box<str>>)| {
+            let common = |(field, texts): &&(ConditionField, Vec<Box<str>>)| {
                 texts.iter().map(|text| uses[&(*field, &**text)]).max()
             };
             let Some((field, texts)) = route.conditions.iter().min_by_key(common) else { continue };
@@ -124,10 +127,10 @@ impl Router {
         Self { routes, unrouted, index, catch_all }
     }
 
-    /// The routes that may match: for each text of `subject`, those indexed by it.
-    fn found<'s>(&'s self, subject: &'s Subject<'_>) -> impl Iterator<Item = &'s [usize]> {
+    /// The routes that may match: for each text of `properties`, those indexed by it.
+    fn found<'s>(&'s self, properties: &'s EventProperties<'_>) -> impl Iterator<Item = &'s [usize]> {
         self.index.iter().flat_map(|(field, by_text)| {
-            let texts = subject.texts(*field).into_iter().flatten();
+            let texts = properties.texts(*field).into_iter().flatten();
             texts.filter_map(|text| by_text.get(text).map(Vec::as_slice))
         })
     }
@@ -136,7 +139,7 @@ impl Router {
 /// A route with its conditions as sorted texts and its destinations as ids.
 #[derive(Debug)]
 struct Compiled {
-    conditions: Vec<(Field, Vec<Box<str>>)>,
+    conditions: Vec<(ConditionField, Vec<Box<str>>)>,
     to: Vec<DestinationId>,
 }
 
@@ -144,11 +147,11 @@ impl Compiled {
     fn new(route: &RouteConfig, destinations: &[DestinationName]) -> Self {
         let events: Vec<Box<str>> = route.event.iter().map(|event| event.name().into()).collect();
         let conditions = [
-            (Field::Realm, route.realm.to_vec()),
-            (Field::Provider, route.provider.to_vec()),
-            (Field::Client, route.client.to_vec()),
-            (Field::Topic, route.topic.to_vec()),
-            (Field::Event, events),
+            (ConditionField::Realm, route.realm.to_vec()),
+            (ConditionField::Provider, route.provider.to_vec()),
+            (ConditionField::Client, route.client.to_vec()),
+            (ConditionField::Topic, route.topic.to_vec()),
+            (ConditionField::Event, events),
         ];
         let mut conditions: Vec<_> = conditions.into_iter().filter(|(_, texts)| !texts.is_empty()).collect();
         for (_, texts) in &mut conditions {
@@ -161,21 +164,21 @@ impl Compiled {
         Self { conditions, to }
     }
 
-    fn texts(&self) -> impl Iterator<Item = (Field, &str)> {
+    fn texts(&self) -> impl Iterator<Item = (ConditionField, &str)> {
         self.conditions.iter().flat_map(|(field, texts)| texts.iter().map(|text| (*field, &**text)))
     }
 
-    fn matches(&self, subject: &Subject<'_>) -> bool {
+    fn matches(&self, properties: &EventProperties<'_>) -> bool {
         let has = |texts: &[Box<str>], text: &str| texts.binary_search_by(|one| (**one).cmp(text)).is_ok();
         self.conditions
             .iter()
-            .all(|(field, texts)| subject.texts(*field).into_iter().flatten().any(|text| has(texts, text)))
+            .all(|(field, texts)| properties.texts(*field).into_iter().flatten().any(|text| has(texts, text)))
     }
 }
 
 /// The field that a condition tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Field {
+enum ConditionField {
     Realm,
     Provider,
     Client,
@@ -184,25 +187,25 @@ enum Field {
 }
 
 /// The properties of an event that routes test.
-struct Subject<'s> {
+struct EventProperties<'s> {
     topic: &'s str,
     origin: Option<&'s Origin>,
     event_type: EventType,
 }
 
-impl<'s> Subject<'s> {
+impl<'s> EventProperties<'s> {
     /// The texts of a field. A condition holds if it lists one of them.
-    fn texts(&self, field: Field) -> [Option<&'s str>; 2] {
+    fn texts(&self, field: ConditionField) -> [Option<&'s str>; 2] {
         let origin = self.origin;
         match field {
-            Field::Realm => [
+            ConditionField::Realm => [
                 origin.and_then(|origin| origin.realm_id.as_deref()),
                 origin.and_then(|origin| origin.realm_name.as_deref()),
             ],
-            Field::Provider => [origin.map(|origin| &*origin.provider), None],
-            Field::Client => [origin.and_then(|origin| origin.client.as_deref()), None],
-            Field::Topic => [Some(self.topic), None],
-            Field::Event => [Some(self.event_type.name()), None],
+            ConditionField::Provider => [origin.map(|origin| &*origin.provider), None],
+            ConditionField::Client => [origin.and_then(|origin| origin.client.as_deref()), None],
+            ConditionField::Topic => [Some(self.topic), None],
+            ConditionField::Event => [Some(self.event_type.name()), None],
         }
     }
 }

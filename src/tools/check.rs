@@ -50,9 +50,8 @@ pub fn kafka(config: &Config) -> Vec<Finding> {
             }
         });
         let table = config.sessions.table.as_ref();
-        findings.extend(
-            table.map(|it| finding("session table", &it.topic, table::look(&questions, it, config))),
-        );
+        findings
+            .extend(table.map(|it| finding("session table", &it.topic, table::look(&questions, it, config))));
     }
     findings
 }

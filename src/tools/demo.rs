@@ -27,7 +27,7 @@ use crate::{
         collect::Collector,
         generate::{Generator, GeneratorOptions, Providers},
         produce::Allowance,
-        progress::Progress,
+        progress::ProgressTable,
         report::report,
         script::Script,
         stage::{DEAD_LETTERS, PARTITIONS, Stage, TOPIC},
@@ -130,7 +130,7 @@ fn watcher(
         server: stage.server.control(),
         allowance,
         script: Script::new(&arguments.faults),
-        progress: Progress::new(),
+        progress: ProgressTable::new(),
         clock: Clock::start(),
     })
 }

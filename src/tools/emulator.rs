@@ -156,7 +156,7 @@ async fn serve(stream: TcpStream, control: Control, shutdown: CancellationToken)
         async move {
             match routes::answer(&control, request).await {
                 Reply::Answer(answer) => Ok(Response::from(answer)),
-                Reply::Close => Err(Closed),
+                Reply::Close => Err(ConnectionClosed),
             }
         }
     });
@@ -181,7 +181,7 @@ fn fail(error: JoinError) {
 /// Makes hyper close the connection without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is closed on purpose")]
-struct Closed;
+struct ConnectionClosed;
 
 #[cfg(test)]
 mod tests;

@@ -39,13 +39,13 @@ pub struct Reporter {
     table_log: TableLog,
     errors: RecentErrors,
     holds: Vec<HoldStatus>,
-    progress: Progress,
+    progress: LoggedProgress,
     /// The names of the destinations, by id.
     destinations: Vec<String>,
 }
 
 #[derive(Default)]
-struct Progress {
+struct LoggedProgress {
     at: Moment,
     consumed: u64,
 }
@@ -62,7 +62,7 @@ impl Reporter {
             table_log: TableLog::default(),
             errors: RecentErrors::default(),
             holds: Vec::new(),
-            progress: Progress::default(),
+            progress: LoggedProgress::default(),
             destinations,
         }
     }
@@ -184,7 +184,10 @@ impl Reporter {
             }
             Transition::Spilling { destination } => {
                 let destination = self.name(*destination);
-                error!(destination, "destination has been blocked for too long: its events go to the dead letters");
+                error!(
+                    destination,
+                    "destination has been blocked for too long: its events go to the dead letters"
+                );
             }
             Transition::EventStuck { destination, code } => {
                 let destination = self.name(*destination);
@@ -232,7 +235,10 @@ impl Reporter {
     /// Reports that the drain begins.
     pub(super) fn draining(&mut self, pipeline: &Pipeline) {
         self.health.enter(Stage::Draining);
-        info!(records = pipeline.snapshot().records_outstanding, "draining: settling the records that were read");
+        info!(
+            records = pipeline.snapshot().records_outstanding,
+            "draining: settling the records that were read"
+        );
     }
 
     /// Reports that the runner has ended.
@@ -291,7 +297,7 @@ impl Reporter {
                 "progress"
             );
         }
-        self.progress = Progress { at: now, consumed: snapshot.records.consumed };
+        self.progress = LoggedProgress { at: now, consumed: snapshot.records.consumed };
     }
 }
 

@@ -111,7 +111,7 @@ impl Additions {
             .filter_map(|(key, value)| Some((Cow::Owned(key.clone()), Arc::from(&*joined(value, event)?))));
         let attributes = attributes.collect();
         let metrics = config.metrics.iter().filter_map(|(key, field)| {
-            let text = fields::said(field, event).into_iter().next()?;
+            let text = fields::field_values(field, event).into_iter().next()?;
             Some((Cow::Owned(key.clone()), text.trim().parse().unwrap_or(f64::NAN)))
         });
         let metrics = metrics.collect();
@@ -132,7 +132,7 @@ impl Default for Additions {
 }
 
 fn address(asked: &AddressConfig, event: &IdentityEvent<'_>) -> Text {
-    let text = fields::said(&asked.from, event).into_iter().next()?;
+    let text = fields::field_values(&asked.from, event).into_iter().next()?;
     Some(text.trim()).filter(|text| !text.is_empty()).map(Into::into)
 }
 
@@ -149,8 +149,9 @@ fn attributes(
 }
 
 fn opt_out(asked: &OptOutConfig, event: &IdentityEvent<'_>) -> Option<&'static str> {
-    let said = fields::said(&asked.from, event);
-    let any = |meant: &[String]| said.iter().any(|text| meant.iter().any(|it| it.eq_ignore_ascii_case(text)));
+    let stated = fields::field_values(&asked.from, event);
+    let any =
+        |meant: &[String]| stated.iter().any(|text| meant.iter().any(|it| it.eq_ignore_ascii_case(text)));
     match (any(&asked.all), any(&asked.none)) {
         (true, _) => Some("ALL"),
         (false, true) => Some("NONE"),

@@ -12,7 +12,7 @@ use crate::core::{
 /// All values of a field, or the constant, without empty ones.
 pub(super) fn values<'e>(value: &'e Value, event: &'e IdentityEvent<'_>) -> Vec<Cow<'e, str>> {
     match value {
-        Value::Field(field) => said(field, event),
+        Value::Field(field) => field_values(field, event),
         Value::Constant(constant) if constant.value.is_empty() => Vec::new(),
         Value::Constant(constant) => vec![Cow::Borrowed(&constant.value)],
     }
@@ -24,7 +24,7 @@ pub(super) fn first<'e>(value: &'e Value, event: &'e IdentityEvent<'_>) -> Optio
 }
 
 /// All values of a field.
-pub(super) fn said<'e>(field: &Field, event: &'e IdentityEvent<'_>) -> Vec<Cow<'e, str>> {
+pub(super) fn field_values<'e>(field: &Field, event: &'e IdentityEvent<'_>) -> Vec<Cow<'e, str>> {
     let texts: Vec<Cow<'e, str>> = match field {
         Field::Fixed(fixed) => (fixed.field().value)(event).into_iter().collect(),
         Field::Person(name) => {

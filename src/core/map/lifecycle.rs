@@ -15,7 +15,7 @@ use crate::core::{
         Mapper, endpoint_owner,
         ids::{self, Fingerprint},
         outputs::Outputs,
-        sessions::{Cause, Closed, Opened, Owner, Rest},
+        sessions::{Cause, Opened, Owner, Rest, SessionEnd},
     },
     record::Record,
     time::{Moment, Timestamp},
@@ -105,7 +105,7 @@ impl Mapper {
                 let closed = self.sessions.close(session, cause(&outputs), now);
                 (id, closed.ok_or(Ignored::SessionAlreadyClosed)?)
             }
-            None => (Cow::default(), Closed { start: None, stop: outputs.time() }),
+            None => (Cow::default(), SessionEnd { start: None, stop: outputs.time() }),
         };
         let start = closed.start.or(event.session_start);
         self.end(EventType::SessionStop, &id, start, closed.stop, reason(event), &mut outputs);
@@ -215,7 +215,7 @@ impl Mapper {
             (EventType::SessionPause, "idle")
         };
         let key = format!("{word}-{}-{}", rest.session.hex(), rest.at.0);
-        let event = rest.owner.subject().event(Kind::SessionStopped);
+        let event = rest.owner.parts().event(Kind::SessionStopped);
         let (Ok(owner), Some((id, _))) = (endpoint_owner(&event), session(&event)) else { return Vec::new() };
         let mut outputs = Outputs::new(&event, key.into(), &owner, rest.at, &self.additions);
         self.end(event_type, &id, Some(rest.start), rest.at, word, &mut outputs);
@@ -246,7 +246,7 @@ fn completed(event: &IdentityEvent<'_>, owner: &Owner) -> IdentityEvent<'static>
         id: event.id.as_ref().map(own),
         reason: event.reason.as_ref().map(own),
         time: event.time,
-        ..owner.subject().event(Kind::SessionStopped)
+        ..owner.parts().event(Kind::SessionStopped)
     }
 }
 

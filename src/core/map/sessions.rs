@@ -30,12 +30,12 @@ mod usage;
 
 pub(super) use owner::Owner;
 
-use entries::Said;
+use entries::EntryContent;
 use idle::{Idle, Rested};
 use recent::Recent;
 
 pub(super) struct Sessions {
-    known: Recent<Session>,
+    known: Recent<KnownSession>,
     /// Whether the index is shared through a table.
     shared: bool,
     /// The interval, in milliseconds, at which the opening of a session in use is written again.
@@ -86,14 +86,14 @@ pub(super) enum Opened {
 
 /// The end of a session, as it was reported the first time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Closed {
+pub(super) struct SessionEnd {
     /// When the session started, if that was known when it was closed.
     pub(super) start: Option<Timestamp>,
     pub(super) stop: Timestamp,
 }
 
 #[derive(Default)]
-struct Session {
+struct KnownSession {
     opening: Option<Recorded<KnownOwner>>,
     closing: Option<Recorded<Ending>>,
     /// When its opening was last written again.
@@ -124,7 +124,7 @@ pub(super) struct Rest {
 struct Recorded<T> {
     cause: Cause,
     what: T,
-    told: Told,
+    table_state: TableState,
 }
 
 struct KnownOwner {
@@ -135,7 +135,7 @@ struct KnownOwner {
 
 /// Whether the table holds what is recorded.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum TableState {
     /// Recorded here, and not yet seen in the table.
     Unwritten,
     /// Recorded here, and seen in the table.
@@ -168,7 +168,7 @@ impl Sessions {
 
     /// Sets the wall clock of this process. No event that is read happened later, whatever it states: a clock
     /// that is ahead sets the times of its events and of their records alike.
-    pub(super) fn tell_wall(&mut self, now: Timestamp) {
+    pub(super) fn set_wall_clock(&mut self, now: Timestamp) {
         self.wall = Some(now);
     }
 
@@ -194,7 +194,7 @@ impl Sessions {
             return Opened::Resumed(start);
         }
         let start = opening.cause.time;
-        if self.shared && opening.told == Told::Unwritten {
+        if self.shared && opening.table_state == TableState::Unwritten {
             let (owner, home) = (opening.what.owner.as_ref(), Some((&**topic, partition)));
             self.unwritten.push(entries::opened(session, opening.cause, owner, home));
         }
@@ -206,7 +206,7 @@ impl Sessions {
     }
 
     /// Records the end of a session, known or not. Returns `None` if another event has already closed it.
-    pub(super) fn close(&mut self, session: Fingerprint, by: Cause, now: Moment) -> Option<Closed> {
+    pub(super) fn close(&mut self, session: Fingerprint, by: Cause, now: Moment) -> Option<SessionEnd> {
         let closed = self.insert(session, now).close(by, false)?;
         self.end(session);
         Some(closed)
@@ -214,8 +214,8 @@ impl Sessions {
 
     /// Ends all sessions that a user had open at that time, and returns each with its owner. Sessions that
     /// this event has closed before are returned again. Takes time in proportion to all sessions.
-    pub(super) fn close_all(&mut self, event: &IdentityEvent<'_>, by: Cause) -> Vec<(Owner, Closed)> {
-        let user = owner::Subject::of(event).user();
+    pub(super) fn close_all(&mut self, event: &IdentityEvent<'_>, by: Cause) -> Vec<(Owner, SessionEnd)> {
+        let user = owner::OwnerParts::of(event).user();
         let mut ended = Vec::new();
         for (session, known) in self.known.iter_mut() {
             let Some(opening) = &known.opening else { continue };
@@ -246,7 +246,7 @@ impl Sessions {
     }
 
     pub(super) fn client(&self, session: Fingerprint) -> Option<&str> {
-        Some(self.owner(session)?.subject().client).filter(|client| !client.is_empty())
+        Some(self.owner(session)?.parts().client).filter(|client| !client.is_empty())
     }
 
     pub(super) fn owner(&self, session: Fingerprint) -> Option<&Owner> {
@@ -284,7 +284,7 @@ impl Sessions {
     pub(super) fn used(&mut self, session: Fingerprint, by: Cause) -> Option<Timestamp> {
         let idle = self.idle.as_mut()?;
         let used = idle.used(session, by.event, by.time);
-        if used.tell {
+        if used.write {
             self.tell_use(session);
         }
         let opening = self.known.peek(session)?.opening.as_ref()?;
@@ -322,7 +322,7 @@ impl Sessions {
     /// again may not have been written.
     fn rested_before(&mut self, by: Fingerprint) -> Vec<Rest> {
         let mut all = Vec::new();
-        for session in self.idle.as_ref().map(|idle| idle.said(by)).unwrap_or_default() {
+        for session in self.idle.as_ref().map(|idle| idle.reported(by)).unwrap_or_default() {
             for at in self.idle.as_ref().map(|idle| idle.pauses_by(session, by)).unwrap_or_default() {
                 all.extend(self.rest_of(session, at, false));
                 self.tell_use(session);
@@ -349,19 +349,20 @@ impl Sessions {
 
     /// Takes over an entry of the table. Returns what the table must hold instead, if that differs.
     pub(super) fn learn(&mut self, entry: &Entry, now: Moment) -> Option<Entry> {
-        let Some((session, said)) = entries::read(entry) else {
+        let Some((session, content)) = entries::read(entry) else {
             self.counts.unreadable += 1;
             return None;
         };
         self.make_room(session);
         let known = self.known.touch_or_insert(session, now);
-        match said {
-            Said::Opened(cause, owner, home) => {
+        match content {
+            EntryContent::Opened(cause, owner, home) => {
                 if known.opening.as_ref().is_some_and(|ours| ours.cause == cause) {
                     known.renewed = self.wall.or(known.renewed);
                 }
-                let user = owner.as_ref().map_or(0, |owner| owner.subject().user());
-                let theirs = Recorded { cause, what: KnownOwner { user, owner }, told: Told::Theirs };
+                let user = owner.as_ref().map_or(0, |owner| owner.parts().user());
+                let theirs =
+                    Recorded { cause, what: KnownOwner { user, owner }, table_state: TableState::Theirs };
                 let stands = learn(&mut known.opening, theirs, |_| 0, &mut self.counts.openings_replaced);
                 let opening = known.opening.as_ref()?;
                 let home = home.as_ref().map(|(topic, partition)| (&**topic, *partition));
@@ -371,8 +372,8 @@ impl Sessions {
                 let entry = || entries::opened(session, opening.cause, opening.what.owner.as_ref(), home);
                 stands.then(entry)
             }
-            Said::Closed(cause, ending) => {
-                let theirs = Recorded { cause, what: ending, told: Told::Theirs };
+            EntryContent::Closed(cause, ending) => {
+                let theirs = Recorded { cause, what: ending, table_state: TableState::Theirs };
                 // Two replicas may read one closing, and only one of them may know the start.
                 let tie = |ending: &Ending| ending.start.map_or(i64::MAX, |start| start.0);
                 let stands = learn(&mut known.closing, theirs, tie, &mut self.counts.closings_replaced);
@@ -385,7 +386,7 @@ impl Sessions {
                 }
                 stands.then(|| entries::closed(session, *cause, *what))
             }
-            Said::Used(of) => {
+            EntryContent::Used(of) => {
                 let differs = self.idle.as_mut().is_some_and(|idle| idle.learn(session, &of));
                 let of = self.idle.as_ref().and_then(|idle| idle.of(session)).filter(|_| differs);
                 of.map(|of| entries::used(session, of))
@@ -400,7 +401,7 @@ impl Sessions {
         self.forget(&aged);
     }
 
-    fn insert(&mut self, session: Fingerprint, now: Moment) -> &mut Session {
+    fn insert(&mut self, session: Fingerprint, now: Moment) -> &mut KnownSession {
         self.make_room(session);
         self.known.touch_or_insert(session, now)
     }
@@ -443,7 +444,7 @@ impl Sessions {
 
     fn tell_closing(&mut self, session: Fingerprint) {
         let closing = self.known.peek(session).and_then(|known| known.closing.as_ref());
-        if let Some(Recorded { cause, what, told: Told::Unwritten }) = closing
+        if let Some(Recorded { cause, what, table_state: TableState::Unwritten }) = closing
             && self.shared
         {
             self.unwritten.push(entries::closed(session, *cause, *what));
@@ -451,19 +452,19 @@ impl Sessions {
     }
 }
 
-impl Session {
+impl KnownSession {
     /// Closes the session. Returns `None` if another event already has.
-    fn close(&mut self, by: Cause, idle: bool) -> Option<Closed> {
+    fn close(&mut self, by: Cause, idle: bool) -> Option<SessionEnd> {
         let start = self.opening.as_ref().map(|opening| opening.cause.time);
         let closing = self.closing.get_or_insert(Recorded::new(by, Ending { start, idle }));
-        let closed = Closed { start: closing.what.start, stop: closing.cause.time };
+        let closed = SessionEnd { start: closing.what.start, stop: closing.cause.time };
         (closing.cause.event == by.event).then_some(closed)
     }
 }
 
 impl<T> Recorded<T> {
     fn new(cause: Cause, what: T) -> Self {
-        Self { cause, what, told: Told::Unwritten }
+        Self { cause, what, table_state: TableState::Unwritten }
     }
 }
 
@@ -479,10 +480,13 @@ fn learn<T>(
     let order = ours.as_ref().map_or(Ordering::Greater, |ours| rank(ours).cmp(&rank(&theirs)));
     match (order, ours) {
         (Ordering::Less, _) => return true,
-        (Ordering::Equal, Some(ours)) if ours.told == Told::Unwritten => ours.told = Told::Ours,
+        (Ordering::Equal, Some(ours)) if ours.table_state == TableState::Unwritten => {
+            ours.table_state = TableState::Ours
+        }
         (Ordering::Equal, _) => {}
         (Ordering::Greater, ours) => {
-            let other = |ours: &Recorded<T>| ours.told != Told::Theirs && ours.cause != theirs.cause;
+            let other =
+                |ours: &Recorded<T>| ours.table_state != TableState::Theirs && ours.cause != theirs.cause;
             *replaced += u64::from(ours.as_ref().is_some_and(other));
             *ours = Some(theirs);
         }
@@ -492,7 +496,7 @@ fn learn<T>(
 
 impl KnownOwner {
     fn of(event: &IdentityEvent<'_>) -> Self {
-        let subject = owner::Subject::of(event);
+        let subject = owner::OwnerParts::of(event);
         Self { user: subject.user(), owner: subject.pack() }
     }
 }

@@ -124,8 +124,8 @@ fn all_problems_are_found_at_once() {
 /// How many routes are examined for an event.
 fn looked_at(routes: &[RouteConfig], origin: &Origin) -> usize {
     let routing = Router::new(&names(&["shop"]), routes, Some(Unrouted::Ignore)).unwrap();
-    let subject = Subject { topic: "t", origin: Some(origin), event_type: EventType::SignIn };
-    routing.found(&subject).map(<[usize]>::len).sum()
+    let properties = EventProperties { topic: "t", origin: Some(origin), event_type: EventType::SignIn };
+    routing.found(&properties).map(<[usize]>::len).sum()
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::{
     core::{time::Timestamp, write_outcome::WriteOutcome},
     edge::admin::{
         Overview,
-        metrics::{families::Families, page::Page},
+        metrics::{families::Families, page::MetricsPage},
     },
 };
 
@@ -92,7 +92,7 @@ impl Metrics {
     ///
     /// Only if the metrics are not well-formed, which is a bug.
     pub fn render(&self, overview: &Overview<'_>) -> Result<String, MetricsError> {
-        let mut page = Page::default();
+        let mut page = MetricsPage::default();
         let families = Families { metrics: self, overview, page: &mut page };
         families.write();
         page.render().map_err(MetricsError::Render)

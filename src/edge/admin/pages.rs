@@ -62,10 +62,10 @@ struct Page<C> {
     answer: for<'p> fn(&'p Pages<C>) -> Answering<'p>,
 }
 
-type Answering<'p> = Pin<Box<dyn Future<Output = Answer> + Send + 'p>>;
+type Answering<'p> = Pin<Box<dyn Future<Output = PageResult> + Send + 'p>>;
 
 /// A page's content, or the status and the reason why there is none.
-type Answer = Result<String, (StatusCode, String)>;
+type PageResult = Result<String, (StatusCode, String)>;
 
 impl<C: Clock> Pages<C> {
     const ALL: [Page<C>; 5] = [
@@ -125,20 +125,17 @@ impl<C: Clock> Pages<C> {
         )
     }
 
-    fn liveness(&self) -> Answer {
+    fn liveness(&self) -> PageResult {
         match self.health.hanging((self.clock)()) {
             None => Ok("ok\n".to_owned()),
             Some(hanging) => {
                 let seconds = hanging.silence.as_secs();
-                Err(unavailable(format!(
-                    "the {} has shown no sign of life for {seconds} s\n",
-                    hanging.part
-                )))
+                Err(unavailable(format!("the {} has shown no sign of life for {seconds} s\n", hanging.part)))
             }
         }
     }
 
-    fn readiness(&self) -> Answer {
+    fn readiness(&self) -> PageResult {
         let holds: String = self.health.holds().iter().map(line).collect();
         match self.health.unready(self.readiness) {
             None => Ok(format!("ready\n{holds}")),
@@ -146,10 +143,9 @@ impl<C: Clock> Pages<C> {
         }
     }
 
-    async fn status(&self) -> Answer {
+    async fn status(&self) -> PageResult {
         let status: Status = self.ask(Query::Status).await?;
-        let failed =
-            |_| (StatusCode::INTERNAL_SERVER_ERROR, "the status cannot be written\n".to_owned());
+        let failed = |_| (StatusCode::INTERNAL_SERVER_ERROR, "the status cannot be written\n".to_owned());
         serde_json::to_string_pretty(&status).map(|text| text + "\n").map_err(failed)
     }
 
@@ -172,7 +168,7 @@ impl<C: Clock> Pages<C> {
 }
 
 /// An answer that is known at once.
-fn now<'p>(answer: Answer) -> Answering<'p> {
+fn now<'p>(answer: PageResult) -> Answering<'p> {
     Box::pin(ready(answer))
 }
 

@@ -18,7 +18,7 @@ use crate::{
 
 mod counts;
 
-use counts::{Events, Records, Requests, Sessions, Source, Table};
+use counts::{EventsReport, RecordsReport, RequestsReport, SessionsReport, SourceSummary, TableSummary};
 
 /// The whole service at one moment, as it is shown.
 #[derive(Debug, Serialize)]
@@ -28,24 +28,24 @@ pub struct Status {
     stage: Stage,
     uptime_seconds: f64,
     /// What is held and why, which a person looks for first.
-    holds: Vec<Hold>,
+    holds: Vec<HoldReport>,
     /// Whether reading is paused because enough is outstanding, or for a drain.
     intake_paused: bool,
-    source: Source,
-    quota: Quota,
-    destinations: Vec<Destination>,
-    records: Records,
-    events: Events,
-    requests: Requests,
-    sessions: Sessions,
+    source: SourceSummary,
+    quota: QuotaReport,
+    destinations: Vec<DestinationReport>,
+    records: RecordsReport,
+    events: EventsReport,
+    requests: RequestsReport,
+    sessions: SessionsReport,
     /// The session table; `null` if sessions are kept in memory alone.
-    table: Option<Table>,
-    partitions: Vec<OwnedPartition>,
-    last_errors: Vec<LastError>,
+    table: Option<TableSummary>,
+    partitions: Vec<PartitionReport>,
+    last_errors: Vec<ErrorReport>,
 }
 
 #[derive(Debug, Serialize)]
-struct Hold {
+struct HoldReport {
     cause: &'static str,
     code: Code,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,7 +57,7 @@ struct Hold {
 }
 
 #[derive(Debug, Serialize)]
-struct Destination {
+struct DestinationReport {
     name: Arc<str>,
     held: bool,
     /// Whether it has no room for another record, so that its partitions wait.
@@ -72,7 +72,7 @@ struct Destination {
 
 /// This replica's share of the destination's quota.
 #[derive(Debug, Serialize)]
-struct Quota {
+struct QuotaReport {
     share: f64,
     /// The part of the share that is currently used; below 1 after throttling.
     speed: f64,
@@ -82,7 +82,7 @@ struct Quota {
 
 /// A partition that this process owns. Positions are offsets of the next record.
 #[derive(Debug, Serialize)]
-struct OwnedPartition {
+struct PartitionReport {
     topic: Arc<str>,
     partition: i32,
     /// The position after all settled records.
@@ -99,7 +99,7 @@ struct OwnedPartition {
 }
 
 #[derive(Debug, Serialize)]
-struct LastError {
+struct ErrorReport {
     component: &'static str,
     code: Code,
     count: u64,
@@ -116,28 +116,28 @@ impl Status {
             version: env!("CARGO_PKG_VERSION"),
             stage: overview.stage,
             uptime_seconds: seconds(overview.now.elapsed()),
-            holds: snapshot.holds.iter().map(|hold| Hold::new(overview, hold)).collect(),
+            holds: snapshot.holds.iter().map(|hold| HoldReport::new(overview, hold)).collect(),
             intake_paused: snapshot.paused,
-            source: Source::new(overview.source),
-            quota: Quota {
+            source: SourceSummary::new(overview.source),
+            quota: QuotaReport {
                 share: quota.share,
                 speed: quota.speed,
                 requests_per_second: quota.requests_per_second,
                 requests_in_flight_limit: quota.in_flight_cap,
             },
-            destinations: snapshot.destinations.iter().map(Destination::new).collect(),
-            records: Records::new(overview),
-            events: Events::new(snapshot),
-            requests: Requests::new(snapshot),
-            sessions: Sessions::new(&overview.mapping, &overview.snapshot.sends.fields),
-            table: overview.table.map(|table| Table::new(overview, table)),
+            destinations: snapshot.destinations.iter().map(DestinationReport::new).collect(),
+            records: RecordsReport::new(overview),
+            events: EventsReport::new(snapshot),
+            requests: RequestsReport::new(snapshot),
+            sessions: SessionsReport::new(&overview.mapping, &overview.snapshot.sends.fields),
+            table: overview.table.map(|table| TableSummary::new(overview, table)),
             partitions: partitions(overview),
             last_errors: last_errors(overview),
         }
     }
 }
 
-impl Destination {
+impl DestinationReport {
     fn new(status: &DestinationStatus) -> Self {
         Self {
             name: Arc::clone(&status.name),
@@ -152,7 +152,7 @@ impl Destination {
     }
 }
 
-impl Hold {
+impl HoldReport {
     fn new(overview: &Overview<'_>, hold: &HoldStatus) -> Self {
         Self {
             cause: hold.cause,
@@ -166,7 +166,7 @@ impl Hold {
     }
 }
 
-impl OwnedPartition {
+impl PartitionReport {
     fn new(overview: &Overview<'_>, partition: &PartitionStatus) -> Self {
         Self {
             topic: Arc::clone(&partition.topic),
@@ -183,16 +183,16 @@ impl OwnedPartition {
     }
 }
 
-fn partitions(overview: &Overview<'_>) -> Vec<OwnedPartition> {
+fn partitions(overview: &Overview<'_>) -> Vec<PartitionReport> {
     let partitions = overview.snapshot.partitions.iter();
     let mut partitions: Vec<_> =
-        partitions.map(|partition| OwnedPartition::new(overview, partition)).collect();
+        partitions.map(|partition| PartitionReport::new(overview, partition)).collect();
     partitions.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
     partitions
 }
 
-fn last_errors(overview: &Overview<'_>) -> Vec<LastError> {
-    let shown = overview.errors.newest_first().map(|error| LastError {
+fn last_errors(overview: &Overview<'_>) -> Vec<ErrorReport> {
+    let shown = overview.errors.newest_first().map(|error| ErrorReport {
         component: error.component,
         code: error.code,
         count: error.count,

@@ -31,9 +31,9 @@ type Kept = Arc<OnceCell<Credentials>>;
 
 /// A provider that keeps the credentials of another one. Clones share them.
 #[derive(Clone)]
-pub(super) struct KeptCredentials(Arc<State>);
+pub(super) struct KeptCredentials(Arc<CredentialCache>);
 
-struct State {
+struct CredentialCache {
     provider: SharedCredentialsProvider,
     /// How long a caller waits for the provider. No answer in this time counts as a failure.
     timeout: Duration,
@@ -49,7 +49,7 @@ impl KeptCredentials {
     /// Keeps the credentials that `provider` provides within `timeout`.
     pub(super) fn new(provider: SharedCredentialsProvider, timeout: Duration) -> Self {
         let replacing = AsyncMutex::new(SystemTime::UNIX_EPOCH);
-        Self(Arc::new(State { provider, timeout, kept: Mutex::default(), replacing }))
+        Self(Arc::new(CredentialCache { provider, timeout, kept: Mutex::default(), replacing }))
     }
 
     /// The kept credentials, or new ones if there are none or they have expired.
@@ -85,7 +85,7 @@ impl KeptCredentials {
     }
 
     async fn get(&self, kept: &Kept) -> provider::Result {
-        let State { provider, timeout, .. } = &*self.0;
+        let CredentialCache { provider, timeout, .. } = &*self.0;
         // The time-out includes the wait for another caller. Otherwise all callers would wait in turn for a
         // provider that hangs.
         let provided = time::timeout(*timeout, kept.get_or_try_init(|| provider.provide_credentials()));

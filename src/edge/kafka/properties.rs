@@ -15,7 +15,7 @@ pub const MASK: &str = "***";
 
 /// Why a property cannot be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum PropertyError {
     #[error("is reserved by the service: {0}")]
     Owned(&'static str),
     #[error("is not a property of librdkafka{}", nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
@@ -23,7 +23,9 @@ pub enum Refused {
         /// The known property with the most similar name.
         nearest: Option<&'static str>,
     },
-    #[error("has a value that librdkafka does not accept; librdkafka's CONFIGURATION.md lists the accepted ones")]
+    #[error(
+        "has a value that librdkafka does not accept; librdkafka's CONFIGURATION.md lists the accepted ones"
+    )]
     Value,
 }
 
@@ -31,16 +33,16 @@ pub enum Refused {
 ///
 /// If it may not be set; the error says why.
 /// The reason why it may not.
-pub fn check(name: &str, value: &str) -> Result<(), Refused> {
+pub fn check(name: &str, value: &str) -> Result<(), PropertyError> {
     if let Some((_, why)) = OWNED.iter().find(|(owned, _)| *owned == name) {
-        return Err(Refused::Owned(why));
+        return Err(PropertyError::Owned(why));
     }
     match ClientConfig::new().set(name, value).create_native_config() {
         Ok(_) => Ok(()),
         Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => {
-            Err(Refused::Unknown { nearest: nearest(name) })
+            Err(PropertyError::Unknown { nearest: nearest(name) })
         }
-        Err(_) => Err(Refused::Value),
+        Err(_) => Err(PropertyError::Value),
     }
 }
 
@@ -199,7 +201,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn refused(name: &str, value: &str, expected: Refused) {
+    fn refused(name: &str, value: &str, expected: PropertyError) {
         assert_eq!(check(name, value), Err(expected));
     }
 
@@ -210,17 +212,17 @@ mod tests {
         assert_eq!(check("sasl.password", "anything: {at} all"), Ok(()));
         assert_eq!(check("session.timeout.ms", "45000"), Ok(()));
         assert_eq!(check("enable.ssl.certificate.verification", "true"), Ok(()));
-        refused("security.protocol", "TLS", Refused::Value);
-        refused("session.timeout.ms", "soon", Refused::Value);
-        refused("sasl.pasword", "x", Refused::Unknown { nearest: Some("sasl.password") });
-        refused("no.such.thing.at.all", "x", Refused::Unknown { nearest: None });
-        refused("rebalance_cb", "x", Refused::Value);
+        refused("security.protocol", "TLS", PropertyError::Value);
+        refused("session.timeout.ms", "soon", PropertyError::Value);
+        refused("sasl.pasword", "x", PropertyError::Unknown { nearest: Some("sasl.password") });
+        refused("no.such.thing.at.all", "x", PropertyError::Unknown { nearest: None });
+        refused("rebalance_cb", "x", PropertyError::Value);
     }
 
     #[test]
     fn the_properties_of_the_service_are_refused_with_a_reason() {
-        refused("group.id", "x", Refused::Owned("set `source.group`"));
-        refused("queued.max.messages.kbytes", "1", Refused::Owned(MEMORY));
+        refused("group.id", "x", PropertyError::Owned("set `source.group`"));
+        refused("queued.max.messages.kbytes", "1", PropertyError::Owned(MEMORY));
     }
 
     #[test]

@@ -14,10 +14,10 @@ pub struct Write<Id> {
     id: Option<Id>,
     /// A lock, because outcomes come from the runner's thread and from the producer's. It is held only to
     /// change the value.
-    progress: Mutex<Progress>,
+    progress: Mutex<WriteProgress>,
 }
 
-struct Progress {
+struct WriteProgress {
     /// How many records have no outcome yet.
     records_left: usize,
     worst: WriteOutcome,
@@ -26,7 +26,7 @@ struct Progress {
 impl<Id> Write<Id> {
     #[must_use]
     pub fn new(id: Option<Id>, records: usize) -> Self {
-        let progress = Progress { records_left: records, worst: WriteOutcome::Written };
+        let progress = WriteProgress { records_left: records, worst: WriteOutcome::Written };
         Self { id, progress: Mutex::new(progress) }
     }
 

@@ -11,7 +11,7 @@ use crate::{
     core::session_table::config::TableConfig,
     edge::kafka::{
         admin::Admin,
-        session_table::topic::{self, Fault},
+        session_table::topic::{self, TopicFault},
     },
 };
 
@@ -29,16 +29,16 @@ pub(super) fn look(questions: &Questions, table: &TableConfig, config: &Config) 
     Ok(count(partitions.len(), "partition"))
 }
 
-fn judged(faults: &[Fault]) -> Result<(), Trouble> {
+fn judged(faults: &[TopicFault]) -> Result<(), Trouble> {
     if faults.is_empty() {
         return Ok(());
     }
     let words = faults.iter().map(|fault| match fault {
-        Fault::NotCompacted => "`cleanup.policy` lacks `compact`, so every start reads its whole history",
-        Fault::NeverDeletes => {
+        TopicFault::NotCompacted => "`cleanup.policy` lacks `compact`, so every start reads its whole history",
+        TopicFault::NeverDeletes => {
             "nothing is ever deleted (`cleanup.policy` without `delete`, or no `retention.ms`), so it only grows"
         }
-        Fault::Forgets => "`retention.ms` is shorter than `sessions.max_age`, so starts of sessions are lost",
+        TopicFault::Forgets => "`retention.ms` is shorter than `sessions.max_age`, so starts of sessions are lost",
     });
     Err(Trouble {
         why: words.collect::<Vec<_>>().join("; "),
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(faults: &[Fault], expected: &[&str]) {
+    fn check(faults: &[TopicFault], expected: &[&str]) {
         let why = judged(faults).err().map(|trouble| trouble.why).unwrap_or_default();
         assert_eq!(why.is_empty(), expected.is_empty());
         assert!(expected.iter().all(|word| why.contains(word)), "{why}");
@@ -73,8 +73,8 @@ mod tests {
     #[test]
     fn each_fault_has_its_words() {
         check(&[], &[]);
-        check(&[Fault::NotCompacted], &["`compact`"]);
-        check(&[Fault::NeverDeletes, Fault::Forgets], &["`delete`", "`sessions.max_age`"]);
+        check(&[TopicFault::NotCompacted], &["`compact`"]);
+        check(&[TopicFault::NeverDeletes, TopicFault::Forgets], &["`delete`", "`sessions.max_age`"]);
     }
 
     #[test]

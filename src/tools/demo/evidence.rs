@@ -24,14 +24,14 @@ pub(super) struct Sent {
     pub(super) record: RecordId,
     /// What the record must become.
     pub(super) expected: Expected,
-    pub(super) fingerprint: Fingerprint,
+    pub(super) fingerprint: ContentHash,
     /// The provider that wrote it.
     pub(super) from: &'static str,
 }
 
 /// A hash of timestamp, key and value, equal for equal records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fingerprint(u64);
+pub(super) struct ContentHash(u64);
 
 /// A dead letter, as it was read back.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ pub(super) struct DeadLetter {
     /// The refused event; `None` if the whole record was refused.
     pub(super) event_id: Option<String>,
     /// The hash of the dead letter itself, which must be the original record.
-    pub(super) fingerprint: Fingerprint,
+    pub(super) fingerprint: ContentHash,
 }
 
 /// The arrivals of one event id.
@@ -72,7 +72,7 @@ pub(super) struct Evidence {
     pub(super) positions: Positions,
 }
 
-impl Fingerprint {
+impl ContentHash {
     pub(super) fn of(timestamp: Option<i64>, key: Option<&[u8]>, value: Option<&[u8]>) -> Self {
         let mut hasher = DefaultHasher::new();
         (timestamp, key, value).hash(&mut hasher);

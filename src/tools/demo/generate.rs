@@ -12,7 +12,7 @@ use fastrand::Rng;
 use self::{
     keycloak::{Realm, uuid},
     life::{Happening, Life},
-    others::{Vendor, Written, cloud_event},
+    others::{Vendor, VendorRecord, cloud_event},
 };
 use crate::core::time::Timestamp;
 
@@ -62,9 +62,13 @@ pub struct Produced {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
     /// App events with these ids: each is the source event's id and a slot.
-    Delivered { event_ids: Vec<String> },
+    Delivered {
+        event_ids: Vec<String>,
+    },
     /// The same ids again, because an earlier record was the same, byte for byte.
-    Repeated { event_ids: Vec<String> },
+    Repeated {
+        event_ids: Vec<String>,
+    },
     /// The record is deliberately ignored.
     Ignored,
     DeadLetter,
@@ -126,7 +130,7 @@ impl Generator {
             Providers::Keycloak => Vendor::Keycloak,
             Providers::Several => Vendor::of(person),
         };
-        if let Some(Written { value, slots }) = vendor.write(id, time, person, happening) {
+        if let Some(VendorRecord { value, slots }) = vendor.write(id, time, person, happening) {
             return (vendor.name(), value.to_string().into_bytes(), slots);
         }
         let record = self.realm.record(id, time, person, happening);

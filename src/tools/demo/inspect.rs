@@ -14,7 +14,7 @@ use tokio::sync::mpsc::{self, Receiver};
 use tokio_util::sync::CancellationToken;
 
 use crate::tools::demo::{
-    evidence::{DeadLetter, Fingerprint, Positions, RecordId},
+    evidence::{ContentHash, DeadLetter, Positions, RecordId},
     stage::{DEAD_LETTERS, PARTITIONS, TOPIC},
 };
 
@@ -99,6 +99,6 @@ fn letter(message: &BorrowedMessage<'_>) -> Option<DeadLetter> {
         record,
         reason: header("pinpoint_sidecar.reason")?,
         event_id: header("pinpoint_sidecar.event_id"),
-        fingerprint: Fingerprint::of(message.timestamp().to_millis(), message.key(), message.payload()),
+        fingerprint: ContentHash::of(message.timestamp().to_millis(), message.key(), message.payload()),
     })
 }

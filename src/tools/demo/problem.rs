@@ -5,7 +5,7 @@
 use crate::tools::emulator::Rule;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Problem {
+pub(super) enum VerdictProblem {
     /// An event that neither arrived nor is a dead letter, of a record that was committed past.
     EventMissing,
     /// An unreadable record that was committed past and is no dead letter.
@@ -32,7 +32,7 @@ pub(super) enum Problem {
     RuleBroken(Rule),
 }
 
-impl Problem {
+impl VerdictProblem {
     pub(super) fn sentence(self, count: u64) -> String {
         match self {
             Self::EventMissing => {

@@ -20,7 +20,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 
 use crate::tools::demo::{
-    evidence::{Fingerprint, RecordId, Sent},
+    evidence::{ContentHash, RecordId, Sent},
     generate::{Expected, Produced},
     stage::{PARTITIONS, TOPIC},
 };
@@ -78,7 +78,7 @@ pub(super) fn producer(
 
 fn write(to: &BaseProducer<Acknowledgements>, record: Produced, number: u64) {
     let Produced { timestamp, key, value, expected, from } = record;
-    let fingerprint = Fingerprint::of(Some(timestamp.0), key.as_deref(), value.as_deref());
+    let fingerprint = ContentHash::of(Some(timestamp.0), key.as_deref(), value.as_deref());
     let opaque = Box::new((expected, fingerprint, from));
     let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(TOPIC, opaque);
     record.partition = i32::try_from(number % u64::from(PARTITIONS.unsigned_abs())).ok();
@@ -102,7 +102,7 @@ struct Acknowledgements(Sender<Sent>);
 impl ClientContext for Acknowledgements {}
 
 impl ProducerContext for Acknowledgements {
-    type DeliveryOpaque = Box<(Expected, Fingerprint, &'static str)>;
+    type DeliveryOpaque = Box<(Expected, ContentHash, &'static str)>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, opaque: Self::DeliveryOpaque) {
         if let Ok(message) = result {

@@ -33,12 +33,12 @@ pub(super) struct Row {
     pub(super) each: f64,
 }
 
-pub(super) struct Progress {
+pub(super) struct ProgressTable {
     is_terminal: bool,
     next: Option<Moment>,
 }
 
-impl Progress {
+impl ProgressTable {
     pub(super) fn new() -> Self {
         Self { is_terminal: io::stdout().is_terminal(), next: None }
     }

@@ -22,7 +22,7 @@ const ABOUT: usize = 33;
 const WIDTH: usize = 67;
 
 pub(super) fn report(verdict: &Verdict, run: &Circumstances<'_>, took: Duration) -> String {
-    let mut table = Table::default();
+    let mut table = TextTable::default();
     table.records(&verdict.tally, run);
     table.events(&verdict.tally, run.server);
     table.requests(run.server);
@@ -32,9 +32,9 @@ pub(super) fn report(verdict: &Verdict, run: &Circumstances<'_>, took: Duration)
 
 /// Lines of a name, a number and a remark.
 #[derive(Default)]
-struct Table(String);
+struct TextTable(String);
 
-impl Table {
+impl TextTable {
     fn records(&mut self, tally: &Tally, run: &Circumstances<'_>) {
         self.number("records produced", tally.produced, &listed(&tally.from));
         self.number("  delivered", tally.delivered, "all their events were accepted");
@@ -120,10 +120,10 @@ Nothing was lost, committed too early, or sent twice without a cause.
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{core::pipeline::RecordCounts, tools::demo::problem::Problem};
+    use crate::{core::pipeline::RecordCounts, tools::demo::problem::VerdictProblem};
 
     /// The report of a run with these problems.
-    fn reported(problems: &[(Problem, u64)], left: u64) -> String {
+    fn reported(problems: &[(VerdictProblem, u64)], left: u64) -> String {
         let letters = ["not_json", "not_an_event", "field_not_text", "user_id_not_allowed", "event_400"];
         let tally = Tally {
             produced: 20_000,
@@ -156,6 +156,9 @@ mod tests {
     #[test]
     fn a_report_is_for_people() {
         insta::assert_snapshot!("good", reported(&[], 0));
-        insta::assert_snapshot!("bad", reported(&[(Problem::EventMissing, 2), (Problem::OverQuota, 1)], 7));
+        insta::assert_snapshot!(
+            "bad",
+            reported(&[(VerdictProblem::EventMissing, 2), (VerdictProblem::OverQuota, 1)], 7)
+        );
     }
 }

@@ -13,7 +13,7 @@ use crate::{
         demo::{
             evidence::{DeadLetter, Evidence, RecordId, Sent},
             generate::Expected,
-            problem::Problem,
+            problem::VerdictProblem,
         },
         emulator::Counts,
     },
@@ -32,7 +32,7 @@ pub(super) struct Circumstances<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Verdict {
     /// Everything that is wrong, with how often; empty in a good run.
-    pub(super) problems: BTreeMap<Problem, u64>,
+    pub(super) problems: BTreeMap<VerdictProblem, u64>,
     pub(super) tally: Tally,
 }
 
@@ -93,7 +93,7 @@ impl Judge<'_> {
             *self.verdict.tally.from.entry(sent.from).or_default() += 1;
             let letters = self.letters.remove(&sent.record).unwrap_or_default();
             let altered = letters.iter().filter(|letter| letter.fingerprint != sent.fingerprint).count();
-            self.note(Problem::DeadLetterAltered, altered);
+            self.note(VerdictProblem::DeadLetterAltered, altered);
             if evidence.positions.pass(sent.record) {
                 self.record(sent, &letters);
             } else {
@@ -101,7 +101,7 @@ impl Judge<'_> {
             }
         }
         let unknown = self.letters.values().map(Vec::len).sum();
-        self.note(Problem::DeadLetterUnexpected, unknown);
+        self.note(VerdictProblem::DeadLetterUnexpected, unknown);
     }
 
     /// Judges a record that was committed past, with its dead letters.
@@ -111,14 +111,14 @@ impl Judge<'_> {
             Expected::Ignored => {}
             Expected::DeadLetter => {
                 due = letters.iter().filter(|letter| letter.event_id.is_none()).count();
-                self.note(Problem::DeadLetterMissing, usize::from(due == 0));
-                self.note(Problem::DeadLetterRepeated, due.saturating_sub(1));
+                self.note(VerdictProblem::DeadLetterMissing, usize::from(due == 0));
+                self.note(VerdictProblem::DeadLetterRepeated, due.saturating_sub(1));
             }
             Expected::Delivered { event_ids } | Expected::Repeated { event_ids } => {
                 due = event_ids.iter().map(|id| self.event(id, letters)).sum();
             }
         }
-        self.note(Problem::DeadLetterUnexpected, letters.len() - due);
+        self.note(VerdictProblem::DeadLetterUnexpected, letters.len() - due);
         let tally = &mut self.verdict.tally;
         match sent.expected {
             _ if !letters.is_empty() => tally.dead_lettered += 1,
@@ -131,11 +131,11 @@ impl Judge<'_> {
     fn event(&mut self, id: &str, letters: &[&DeadLetter]) -> usize {
         let of_it = letters.iter().filter(|letter| letter.event_id.as_deref() == Some(id)).count();
         let arrived = self.evidence.arrivals.contains_key(id);
-        self.note(Problem::EventMissing, usize::from(!arrived && of_it == 0));
+        self.note(VerdictProblem::EventMissing, usize::from(!arrived && of_it == 0));
         if arrived || !self.circumstances.refusals {
             return 0;
         }
-        self.note(Problem::DeadLetterRepeated, of_it.saturating_sub(1));
+        self.note(VerdictProblem::DeadLetterRepeated, of_it.saturating_sub(1));
         of_it
     }
 
@@ -151,24 +151,24 @@ impl Judge<'_> {
         let mut tally = std::mem::take(&mut self.verdict.tally);
         for (id, arrival) in &self.evidence.arrivals {
             let copies = copies.get(&**id).copied();
-            self.note(Problem::EventUnknown, usize::from(copies.is_none()));
-            self.note(Problem::EventUnsound, usize::from(!arrival.sound));
+            self.note(VerdictProblem::EventUnknown, usize::from(copies.is_none()));
+            self.note(VerdictProblem::EventUnsound, usize::from(!arrival.sound));
             tally.arrived += 1;
             tally.duplicates += arrival.times - 1;
             tally.repeated += (arrival.times - 1).min(copies.unwrap_or(1) - 1);
         }
         // An event whose acceptance was lost is sent again, once for each time.
         let explained = tally.repeated + self.circumstances.server.events_unconfirmed;
-        self.count(Problem::DuplicateUnexplained, tally.duplicates.saturating_sub(explained));
+        self.count(VerdictProblem::DuplicateUnexplained, tally.duplicates.saturating_sub(explained));
         self.verdict.tally = tally;
     }
 
     fn server(&mut self) {
         let server = self.circumstances.server;
-        self.count(Problem::OverQuota, server.over_quota);
-        self.count(Problem::EndpointTwice, server.endpoints_in_two_requests);
+        self.count(VerdictProblem::OverQuota, server.over_quota);
+        self.count(VerdictProblem::EndpointTwice, server.endpoints_in_two_requests);
         for (rule, times) in &server.violations {
-            self.count(Problem::RuleBroken(*rule), *times);
+            self.count(VerdictProblem::RuleBroken(*rule), *times);
         }
     }
 
@@ -185,15 +185,15 @@ impl Judge<'_> {
         ];
         let miscounted = counted.iter().map(|(service, seen)| service.abs_diff(*seen)).max();
         let left = tally.left;
-        self.count(Problem::RecordMiscounted, miscounted.unwrap_or_default());
-        self.count(Problem::RecordLeft, left);
+        self.count(VerdictProblem::RecordMiscounted, miscounted.unwrap_or_default());
+        self.count(VerdictProblem::RecordLeft, left);
     }
 
-    fn note(&mut self, problem: Problem, times: usize) {
+    fn note(&mut self, problem: VerdictProblem, times: usize) {
         self.count(problem, times as u64);
     }
 
-    fn count(&mut self, problem: Problem, times: u64) {
+    fn count(&mut self, problem: VerdictProblem, times: u64) {
         if times > 0 {
             *self.verdict.problems.entry(problem).or_default() += times;
         }

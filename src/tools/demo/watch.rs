@@ -19,7 +19,7 @@ use crate::{
         demo::{
             collect::Collector,
             produce::Allowance,
-            progress::{Progress, Row},
+            progress::{ProgressTable, Row},
             script::Script,
         },
         emulator::Control,
@@ -41,7 +41,7 @@ pub(super) struct Watcher {
     pub(super) server: Control,
     pub(super) allowance: Allowance,
     pub(super) script: Script,
-    pub(super) progress: Progress,
+    pub(super) progress: ProgressTable,
     pub(super) clock: Clock,
 }
 

@@ -13,7 +13,7 @@ use crate::{
         faults::Faults,
         journal::{Accepted, Counts},
         limit::Quota,
-        state::State,
+        state::ServerState,
     },
 };
 
@@ -26,7 +26,7 @@ pub struct Control {
 struct Shared {
     /// Behind a lock, because tests and benchmarks look at it from other threads while requests are served.
     /// The lock is held for one query at a time, never across an await.
-    state: Mutex<State>,
+    state: Mutex<ServerState>,
     /// Notified whenever a request is finished.
     finished: Notify,
     started: Instant,
@@ -38,7 +38,7 @@ impl Control {
         reason = "the server is an edge; its clock is read here and in `now`"
     )]
     pub(super) fn new(options: Options) -> Self {
-        let state = Mutex::new(State::new(options));
+        let state = Mutex::new(ServerState::new(options));
         Self { shared: Arc::new(Shared { state, finished: Notify::new(), started: Instant::now() }) }
     }
 
@@ -94,7 +94,7 @@ impl Control {
         self.lock().reset();
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, ServerState> {
         // A panic under the lock ends the process or the test anyway, and the counts are still right.
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

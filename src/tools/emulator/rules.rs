@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
-use crate::tools::emulator::wire::{EventsRequest, Malformed, Text};
+use crate::tools::emulator::wire::{EventsRequest, JsonText, Malformed};
 
 pub use self::rule::Rule;
 pub(super) use self::{
@@ -60,7 +60,7 @@ impl From<Malformed> for Rule {
     }
 }
 
-fn distinct<'a>(mut keys: impl ExactSizeIterator<Item = &'a Text<'a>>) -> Result<(), Rule> {
+fn distinct<'a>(mut keys: impl ExactSizeIterator<Item = &'a JsonText<'a>>) -> Result<(), Rule> {
     // Most endpoints have one or two events; a set for each would cost more than the rest of the check.
     if keys.len() < 2 {
         return Ok(());

@@ -14,13 +14,13 @@ use crate::{
         journal::{Counts, Journal, RequestOrigin},
         limit::Limit,
         rules::{Rule, UserEndpoints, check_request},
-        wire::{Entries, EventsRequest, EventsResponse, Text},
+        wire::{Entries, EventsRequest, EventsResponse, JsonText},
     },
 };
 
 mod items;
 
-pub(super) struct State {
+pub(super) struct ServerState {
     pub(super) faults: Armed,
     pub(super) limit: Limit,
     pub(super) journal: Journal,
@@ -28,7 +28,7 @@ pub(super) struct State {
     user_endpoints: UserEndpoints,
 }
 
-impl State {
+impl ServerState {
     pub(super) fn new(options: Options) -> Self {
         Self {
             faults: Armed::new(options.faults, options.seed, Moment::START),
@@ -91,7 +91,7 @@ impl State {
         let before = taken(self);
         let results = batches().filter_map(|(id, batch)| {
             let answer = self.serve_endpoint(origin, id, batch, size)?;
-            Some((Text::borrowed(id), answer))
+            Some((JsonText::borrowed(id), answer))
         });
         let response = EventsResponse { results: Entries(results.collect()) };
         let spoiled = self.faults.after();

@@ -41,25 +41,25 @@ pub(super) struct EventsBatch<'a> {
 #[expect(clippy::struct_field_names, reason = "the model's names")]
 pub(super) struct Endpoint<'a> {
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub(super) address: Option<Text<'a>>,
+    pub(super) address: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) attributes: Option<Entries<'a, Vec<Text<'a>>>>,
+    pub(super) attributes: Option<Entries<'a, Vec<JsonText<'a>>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) channel_type: Option<Text<'a>>,
+    pub(super) channel_type: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) demographic: Option<Demographic<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) effective_date: Option<Text<'a>>,
+    pub(super) effective_date: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) endpoint_status: Option<Text<'a>>,
+    pub(super) endpoint_status: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) location: Option<Location<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) metrics: Option<Entries<'a, f64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) opt_out: Option<Text<'a>>,
+    pub(super) opt_out: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) request_id: Option<Text<'a>>,
+    pub(super) request_id: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user: Option<User<'a>>,
 }
@@ -68,47 +68,47 @@ pub(super) struct Endpoint<'a> {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct Demographic<'a> {
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub(super) app_version: Option<Text<'a>>,
+    pub(super) app_version: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) locale: Option<Text<'a>>,
+    pub(super) locale: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) make: Option<Text<'a>>,
+    pub(super) make: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) model: Option<Text<'a>>,
+    pub(super) model: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) model_version: Option<Text<'a>>,
+    pub(super) model_version: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) platform: Option<Text<'a>>,
+    pub(super) platform: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) platform_version: Option<Text<'a>>,
+    pub(super) platform_version: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) timezone: Option<Text<'a>>,
+    pub(super) timezone: Option<JsonText<'a>>,
 }
 
 #[derive(Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct Location<'a> {
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub(super) city: Option<Text<'a>>,
+    pub(super) city: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) country: Option<Text<'a>>,
+    pub(super) country: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) latitude: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) longitude: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) postal_code: Option<Text<'a>>,
+    pub(super) postal_code: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) region: Option<Text<'a>>,
+    pub(super) region: Option<JsonText<'a>>,
 }
 
 #[derive(Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct User<'a> {
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub(super) user_attributes: Option<Entries<'a, Vec<Text<'a>>>>,
+    pub(super) user_attributes: Option<Entries<'a, Vec<JsonText<'a>>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) user_id: Option<Text<'a>>,
+    pub(super) user_id: Option<JsonText<'a>>,
 }
 
 #[derive(Default, PartialEq, Deserialize, Serialize)]
@@ -116,25 +116,25 @@ pub(super) struct User<'a> {
 #[expect(clippy::struct_field_names, reason = "the model's names")]
 pub(super) struct Event<'a> {
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub(super) app_package_name: Option<Text<'a>>,
+    pub(super) app_package_name: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) app_title: Option<Text<'a>>,
+    pub(super) app_title: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) app_version_code: Option<Text<'a>>,
+    pub(super) app_version_code: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) attributes: Option<Entries<'a, Text<'a>>>,
+    pub(super) attributes: Option<Entries<'a, JsonText<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) client_sdk_version: Option<Text<'a>>,
+    pub(super) client_sdk_version: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) event_type: Option<Text<'a>>,
+    pub(super) event_type: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) metrics: Option<Entries<'a, f64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) sdk_name: Option<Text<'a>>,
+    pub(super) sdk_name: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) session: Option<Session<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) timestamp: Option<Text<'a>>,
+    pub(super) timestamp: Option<JsonText<'a>>,
 }
 
 #[derive(Default, PartialEq, Deserialize, Serialize)]
@@ -144,11 +144,11 @@ pub(super) struct Session<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) duration: Option<i64>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub(super) id: Option<Text<'a>>,
+    pub(super) id: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) start_timestamp: Option<Text<'a>>,
+    pub(super) start_timestamp: Option<JsonText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) stop_timestamp: Option<Text<'a>>,
+    pub(super) stop_timestamp: Option<JsonText<'a>>,
 }
 
 #[derive(Serialize)]
@@ -175,15 +175,15 @@ pub(super) struct Item {
 /// A text that is borrowed from the body unless it contains escapes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(transparent)]
-pub(super) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(super) struct JsonText<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'a> Text<'a> {
+impl<'a> JsonText<'a> {
     pub(super) fn borrowed(text: &'a str) -> Self {
         Self(Cow::Borrowed(text))
     }
 }
 
-impl Deref for Text<'_> {
+impl Deref for JsonText<'_> {
     type Target = str;
 
     fn deref(&self) -> &str {
@@ -193,7 +193,7 @@ impl Deref for Text<'_> {
 
 /// A JSON object used as a map: all its entries in order, including repeated keys.
 #[derive(PartialEq)]
-pub(super) struct Entries<'a, T>(pub(super) Vec<(Text<'a>, T)>);
+pub(super) struct Entries<'a, T>(pub(super) Vec<(JsonText<'a>, T)>);
 
 impl<'a> EventsRequest<'a> {
     pub(super) fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
@@ -213,7 +213,7 @@ impl EventsResponse<'_> {
 }
 
 impl<T> Entries<'_, T> {
-    pub(super) fn iter(&self) -> slice::Iter<'_, (Text<'_>, T)> {
+    pub(super) fn iter(&self) -> slice::Iter<'_, (JsonText<'_>, T)> {
         self.0.iter()
     }
 }

@@ -32,7 +32,7 @@ use crate::core::{
 const VERSION: u8 = 1;
 
 /// The content of an entry.
-pub(super) enum Said {
+pub(super) enum EntryContent {
     /// A session was opened. Holds its owner, and the topic and partition where that was read.
     Opened(Cause, Option<Owner>, Option<(Box<str>, i32)>),
     Closed(Cause, Ending),
@@ -40,7 +40,7 @@ pub(super) enum Said {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Opened<'a> {
+struct OpenedValue<'a> {
     v: u8,
     t: i64,
     e: &'a str,
@@ -74,7 +74,7 @@ struct OwnerFields<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Closed<'a> {
+struct ClosedValue<'a> {
     v: u8,
     t: i64,
     e: &'a str,
@@ -85,7 +85,7 @@ struct Closed<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Used<'a> {
+struct UsedValue<'a> {
     v: u8,
     t: i64,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
@@ -108,7 +108,7 @@ pub(super) fn opened(
     owner: Option<&Owner>,
     home: Option<(&str, i32)>,
 ) -> Entry {
-    let subject = owner.map(Owner::subject);
+    let subject = owner.map(Owner::parts);
     let o = subject.as_ref().map(|subject| OwnerFields {
         p: subject.provider.into(),
         s: subject.session.into(),
@@ -117,7 +117,7 @@ pub(super) fn opened(
         c: subject.client.into(),
         d: subject.device.into(),
     });
-    let value = Opened {
+    let value = OpenedValue {
         v: VERSION,
         t: by.time.0,
         e: &by.event.hex(),
@@ -131,7 +131,7 @@ pub(super) fn opened(
 pub(super) fn closed(session: Fingerprint, by: Cause, ending: Ending) -> Entry {
     let Ending { start, idle } = ending;
     let value =
-        Closed { v: VERSION, t: by.time.0, e: &by.event.hex(), s: start.map(|start| start.0), i: idle };
+        ClosedValue { v: VERSION, t: by.time.0, e: &by.event.hex(), s: start.map(|start| start.0), i: idle };
     entry("c:", session, serde_json::to_string(&value))
 }
 
@@ -139,7 +139,7 @@ pub(super) fn closed(session: Fingerprint, by: Cause, ending: Ending) -> Entry {
 pub(super) fn used(session: Fingerprint, of: &Use) -> Entry {
     let resumed = |pause: &Pause| pause.resumed.map(|event| event.hex().into());
     let (last, before) = of.pauses().split_last().unzip();
-    let value = Used {
+    let value = UsedValue {
         v: VERSION,
         t: of.seen,
         p: last.map(|pause| (pause.seen, pause.by.hex().into())),
@@ -154,38 +154,38 @@ pub(super) fn used(session: Fingerprint, of: &Use) -> Entry {
 }
 
 /// The content of an entry and its session; `None` if this version cannot read it.
-pub(super) fn read(entry: &Entry) -> Option<(Fingerprint, Said)> {
+pub(super) fn read(entry: &Entry) -> Option<(Fingerprint, EntryContent)> {
     let (kind, session) = entry.key.split_at_checked(2)?;
     let session = Fingerprint::from_hex(session)?;
     let cause = |version: u8, event: &str, time: i64| {
         let event = Fingerprint::from_hex(event)?;
         (version == VERSION).then_some(Cause { event, time: plausible(time)? })
     };
-    let said = match kind {
+    let content = match kind {
         "o:" => {
-            let Opened { v, t, e, o, h } = serde_json::from_str(&entry.value).ok()?;
+            let OpenedValue { v, t, e, o, h } = serde_json::from_str(&entry.value).ok()?;
             let home = h.map(|(topic, partition)| (topic.into(), partition));
-            Said::Opened(cause(v, e, t)?, o.and_then(|fields| owner(&fields)), home)
+            EntryContent::Opened(cause(v, e, t)?, o.and_then(|fields| owner(&fields)), home)
         }
         "c:" => {
-            let Closed { v, t, e, s, i } = serde_json::from_str(&entry.value).ok()?;
+            let ClosedValue { v, t, e, s, i } = serde_json::from_str(&entry.value).ok()?;
             let start = s.map(plausible);
-            Said::Closed(
+            EntryContent::Closed(
                 cause(v, e, t)?,
                 Ending { start: start.map_or(Some(None), |start| start.map(Some))?, idle: i },
             )
         }
         "u:" => {
-            let Used { v, t, p, r, b } = serde_json::from_str(&entry.value).ok()?;
+            let UsedValue { v, t, p, r, b } = serde_json::from_str(&entry.value).ok()?;
             let pauses = b.into_iter().chain(p.map(|(seen, by)| (seen, by, r)));
             let pauses: Option<Vec<_>> =
                 pauses.map(|(seen, by, resumed)| pause(seen, &by, resumed.as_deref())).collect();
             let of = Use::new(plausible(t)?.0, pauses?);
-            Said::Used((v == VERSION).then_some(of)?)
+            EntryContent::Used((v == VERSION).then_some(of)?)
         }
         _ => return None,
     };
-    Some((session, said))
+    Some((session, content))
 }
 
 /// A time that an event can have. The table may contain anything, because anybody may have written to it.
@@ -200,7 +200,7 @@ fn pause(seen: i64, by: &str, resumed: Option<&str>) -> Option<Pause> {
 
 fn owner(fields: &OwnerFields<'_>) -> Option<Owner> {
     let OwnerFields { p, s, u, r, c, d } = fields;
-    owner::Subject { provider: p, session: s, user: u, realm: r, client: c, device: d }.pack()
+    owner::OwnerParts { provider: p, session: s, user: u, realm: r, client: c, device: d }.pack()
 }
 
 /// Serialising texts and whole numbers never fails.
@@ -221,7 +221,8 @@ mod tests {
         let session = Fingerprint::of(&["s"]);
         let by = Cause { event: session, time: Timestamp(PLAUSIBLE_TIMES.end - 1) };
         // Each of these bytes becomes six in JSON.
-        let owner = owner::Subject { device: &"\u{1}".repeat(2048), ..owner::Subject::default() }.pack();
+        let owner =
+            owner::OwnerParts { device: &"\u{1}".repeat(2048), ..owner::OwnerParts::default() }.pack();
         let topic = "t".repeat(249);
         let pause =
             |seen| Pause { seen: by.time.0 - seen, by: by.event, resumed: (seen > 0).then_some(session) };
@@ -232,11 +233,14 @@ mod tests {
             used(session, &of),
         ];
         assert!(owner.is_some() && entries.iter().all(|entry| entry.weight() < LARGEST));
-        let [Some((_, said)), Some(_), Some((_, Said::Used(read)))] = entries.each_ref().map(super::read)
+        let [Some((_, content)), Some(_), Some((_, EntryContent::Used(read)))] =
+            entries.each_ref().map(super::read)
         else {
             panic!("all are read");
         };
-        assert!(matches!(said, Said::Opened(cause, read, Some(_)) if cause == by && read == owner));
+        assert!(
+            matches!(content, EntryContent::Opened(cause, read, Some(_)) if cause == by && read == owner)
+        );
         assert_eq!(read, of);
     }
 }

@@ -39,11 +39,11 @@ pub(super) struct Idle {
     homes: Vec<Home>,
     /// The index of each partition in `homes`.
     numbers: HashMap<(Arc<str>, i32), u32>,
-    uses: HashMap<Fingerprint, Known>,
+    uses: HashMap<Fingerprint, KnownUse>,
     /// When each session is due, by home.
     due: BTreeSet<(u32, i64, Fingerprint)>,
     /// The sessions that each record has reported as idle.
-    said: HashMap<Fingerprint, Vec<Fingerprint>>,
+    reported: HashMap<Fingerprint, Vec<Fingerprint>>,
 }
 
 /// A partition in which sessions were opened.
@@ -71,12 +71,12 @@ pub(super) struct Used {
     /// The use ends a pause.
     pub(super) resumes: bool,
     /// The use should be written to the table.
-    pub(super) tell: bool,
+    pub(super) write: bool,
 }
 
 /// The use of a session, and what only this replica knows of it.
 #[derive(Default)]
-struct Known {
+struct KnownUse {
     of: Use,
     /// Where it was opened; `None` if not known yet.
     home: Option<u32>,
@@ -88,7 +88,7 @@ struct Known {
     /// The record that reported its stop.
     stopped_by: Option<Fingerprint>,
     /// The remembered records that reported the session as idle.
-    said_by: Vec<Fingerprint>,
+    reported_by: Vec<Fingerprint>,
 }
 
 impl Idle {
@@ -105,7 +105,7 @@ impl Idle {
             numbers: HashMap::new(),
             uses: HashMap::new(),
             due: BTreeSet::new(),
-            said: HashMap::new(),
+            reported: HashMap::new(),
         })
     }
 
@@ -131,18 +131,18 @@ impl Idle {
         let Some(known) = self.uses.get_mut(&session) else { return Used::default() };
         if known.of.was_resumed_by(by) {
             // What is read again may not have been written.
-            return Used { resumes: true, tell: true };
+            return Used { resumes: true, write: true };
         }
         if known.closed {
             return Used::default();
         }
         let resumes = known.of.used(by, time.0);
-        let tell = resumes || time.0 - known.written >= sparing;
-        if tell {
+        let write = resumes || time.0 - known.written >= sparing;
+        if write {
             known.written = known.of.seen;
         }
         self.backoff(session);
-        Used { resumes, tell }
+        Used { resumes, write }
     }
 
     /// The known use of a session.
@@ -166,7 +166,7 @@ impl Idle {
         if let Some((home, due)) = known.due {
             self.due.remove(&(home, due, session));
         }
-        known.said_by.into_iter().for_each(|by| self.unlink(by, session));
+        known.reported_by.into_iter().for_each(|by| self.unlink(by, session));
     }
 
     /// Takes over the use of a session from the table. Returns whether the table must hold a different one.
@@ -188,8 +188,8 @@ impl Idle {
     }
 
     /// The sessions that the record `by` has already reported as idle.
-    pub(super) fn said(&self, by: Fingerprint) -> Vec<Fingerprint> {
-        self.said.get(&by).cloned().unwrap_or_default()
+    pub(super) fn reported(&self, by: Fingerprint) -> Vec<Fingerprint> {
+        self.reported.get(&by).cloned().unwrap_or_default()
     }
 
     /// Advances to the time of an event of a record, and returns the sessions that have been idle for long
@@ -241,8 +241,8 @@ impl Idle {
     pub(super) fn pauses_by(&self, session: Fingerprint, by: Fingerprint) -> Vec<Timestamp> {
         let pauses = self.uses.get(&session).map(|known| known.of.pauses()).unwrap_or_default();
         let limit = self.pause_after.unwrap_or_default();
-        let said = pauses.iter().filter(|pause| pause.by == by);
-        said.map(|pause| Timestamp(pause.seen.saturating_add(limit))).collect()
+        let reported = pauses.iter().filter(|pause| pause.by == by);
+        reported.map(|pause| Timestamp(pause.seen.saturating_add(limit))).collect()
     }
 
     fn backoff(&mut self, session: Fingerprint) {
@@ -261,22 +261,22 @@ impl Idle {
     /// Remembers which records reported the session as idle, and forgets those of pauses that were forgotten.
     fn link(&mut self, session: Fingerprint) {
         let Some(known) = self.uses.get_mut(&session) else { return };
-        let mut says: Vec<_> =
+        let mut reporters: Vec<_> =
             known.of.pauses().iter().map(|pause| pause.by).chain(known.stopped_by).collect();
-        says.sort_unstable();
-        says.dedup();
-        let said = std::mem::replace(&mut known.said_by, says.clone());
-        for by in says.iter().filter(|by| !said.contains(by)) {
-            self.said.entry(*by).or_default().push(session);
+        reporters.sort_unstable();
+        reporters.dedup();
+        let former = std::mem::replace(&mut known.reported_by, reporters.clone());
+        for by in reporters.iter().filter(|by| !former.contains(by)) {
+            self.reported.entry(*by).or_default().push(session);
         }
-        said.into_iter().filter(|by| !says.contains(by)).for_each(|by| self.unlink(by, session));
+        former.into_iter().filter(|by| !reporters.contains(by)).for_each(|by| self.unlink(by, session));
     }
 
     fn unlink(&mut self, by: Fingerprint, session: Fingerprint) {
-        let Some(sessions) = self.said.get_mut(&by) else { return };
+        let Some(sessions) = self.reported.get_mut(&by) else { return };
         sessions.retain(|other| *other != session);
         if sessions.is_empty() {
-            self.said.remove(&by);
+            self.reported.remove(&by);
         }
     }
 

@@ -15,7 +15,7 @@ const LONGEST: usize = 2048;
 
 /// The owner of a session, each text as in the event that opened it.
 #[derive(Clone, Copy, Default)]
-pub(in crate::core::map) struct Subject<'a> {
+pub(in crate::core::map) struct OwnerParts<'a> {
     pub(super) provider: &'a str,
     pub(super) session: &'a str,
     pub(super) user: &'a str,
@@ -29,7 +29,7 @@ pub(in crate::core::map) struct Subject<'a> {
 #[derive(Clone, PartialEq, Eq)]
 pub(in crate::core::map) struct Owner(Box<str>);
 
-impl<'a> Subject<'a> {
+impl<'a> OwnerParts<'a> {
     /// The owner that an event states.
     pub(super) fn of(event: &'a IdentityEvent<'_>) -> Self {
         Self {
@@ -82,7 +82,7 @@ impl<'a> Subject<'a> {
 }
 
 impl Owner {
-    pub(in crate::core::map) fn subject(&self) -> Subject<'_> {
+    pub(in crate::core::map) fn parts(&self) -> OwnerParts<'_> {
         let mut parts = self.0.splitn(6, ':');
         let lengths: [usize; 5] =
             std::array::from_fn(|_| parts.next().and_then(|length| length.parse().ok()).unwrap_or(0));
@@ -92,7 +92,7 @@ impl Owner {
             rest = after;
             text
         });
-        Subject { provider, session, user, realm, client, device: rest }
+        OwnerParts { provider, session, user, realm, client, device: rest }
     }
 }
 
@@ -103,8 +103,8 @@ mod tests {
     #[track_caller]
     fn check(texts: [&str; 6]) {
         let [provider, session, user, realm, client, device] = texts;
-        let packed = Subject { provider, session, user, realm, client, device }.pack().unwrap();
-        let Subject { provider, session, user, realm, client, device } = packed.subject();
+        let packed = OwnerParts { provider, session, user, realm, client, device }.pack().unwrap();
+        let OwnerParts { provider, session, user, realm, client, device } = packed.parts();
         assert_eq!([provider, session, user, realm, client, device], texts);
     }
 
@@ -119,7 +119,7 @@ mod tests {
     fn an_owner_that_is_too_long_is_not_packed() {
         let is_packed = |length: usize| {
             let device = "d".repeat(length - 1);
-            Subject { user: "u", device: &device, ..Subject::default() }.pack().is_some()
+            OwnerParts { user: "u", device: &device, ..OwnerParts::default() }.pack().is_some()
         };
         assert!(is_packed(LONGEST) && !is_packed(LONGEST + 1));
     }

@@ -16,13 +16,13 @@ pub(super) struct Recent<V> {
     max_age: Duration,
     /// The standard hasher, with a random key: nobody can choose keys that fall into one bucket.
     index: HashMap<Fingerprint, u32>,
-    entries: Vec<Entry<V>>,
+    entries: Vec<ListEntry<V>>,
     free: Vec<u32>,
     newest: u32,
     oldest: u32,
 }
 
-struct Entry<V> {
+struct ListEntry<V> {
     key: Fingerprint,
     value: V,
     touched: Moment,
@@ -93,7 +93,7 @@ impl<V: Default> Recent<V> {
         let index = &self.index;
         let entries = self.entries.iter_mut().enumerate();
         // The slot of a removed entry may still hold its old key, which is now absent or in another slot.
-        let live = move |(at, entry): &(usize, &mut Entry<V>)| {
+        let live = move |(at, entry): &(usize, &mut ListEntry<V>)| {
             index.get(&entry.key).is_some_and(|place| *place as usize == *at)
         };
         entries.filter(live).map(|(_, entry)| (entry.key, &mut entry.value))
@@ -120,7 +120,7 @@ impl<V: Default> Recent<V> {
     /// Where an entry for `key` is put: in a free slot or a new one.
     #[expect(clippy::cast_possible_truncation, reason = "there are never more than u32::MAX entries")]
     fn place(&mut self, key: Fingerprint) -> u32 {
-        let entry = Entry { key, value: V::default(), touched: Moment::START, newer: NONE, older: NONE };
+        let entry = ListEntry { key, value: V::default(), touched: Moment::START, newer: NONE, older: NONE };
         if let Some(at) = self.free.pop() {
             self.entries[at as usize] = entry;
             return at;
@@ -141,7 +141,7 @@ impl<V: Default> Recent<V> {
     }
 
     fn unlink(&mut self, at: u32) {
-        let Entry { newer, older, .. } = self.entries[at as usize];
+        let ListEntry { newer, older, .. } = self.entries[at as usize];
         match newer {
             NONE => self.newest = older,
             newer => self.entries[newer as usize].older = older,

@@ -131,11 +131,11 @@ fn a_clock_that_is_ahead_ends_no_session() {
 fn a_clock_that_is_ahead_and_stamps_its_records_ends_no_session() {
     let mut mapper = resting(Some(PAUSE), Some(STOP));
     map(&mut mapper, &at_offset(1, 0, login("a", 0, "s")));
-    mapper.tell_wall(Timestamp(T + 1000));
+    mapper.set_wall_clock(Timestamp(T + 1000));
     let unstamped = Record { timestamp: None, ..other(3, 2 * STOP) };
     assert_eq!([other(2, 2 * STOP), unstamped].map(|record| map(&mut mapper, &record)), [NOTHING; 2]);
     // Nor has it advanced the time.
-    mapper.tell_wall(Timestamp(T + 1000 * PAUSE));
+    mapper.set_wall_clock(Timestamp(T + 1000 * PAUSE));
     assert_eq!(map(&mut mapper, &other(4, PAUSE - 1)), NOTHING);
     assert_eq!(map(&mut mapper, &other(5, PAUSE)), PAUSED);
 }

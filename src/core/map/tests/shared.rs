@@ -157,7 +157,10 @@ fn the_entries_of_any_record_fit_into_the_table() {
 fn the_opening_of_a_session_in_use_is_written_again_before_it_is_forgotten() {
     let mut group = Group::new(2);
     let tell = |group: &mut Group, hours: i64| {
-        group.replicas.iter_mut().for_each(|(mapper, _)| mapper.tell_wall(Timestamp(T + hours * 3_600_000)));
+        group
+            .replicas
+            .iter_mut()
+            .for_each(|(mapper, _)| mapper.set_wall_clock(Timestamp(T + hours * 3_600_000)));
     };
     let refresh = event("r", 5, "REFRESH_TOKEN", r#""userId":"u","sessionId":"s""#);
     tell(&mut group, 0);

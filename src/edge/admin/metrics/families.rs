@@ -15,7 +15,7 @@ use crate::{
         Overview,
         metrics::{
             Metrics,
-            page::{Page, Samples, by_code, labelled, number},
+            page::{MetricsPage, Samples, by_code, labelled, number},
             process,
         },
     },
@@ -46,7 +46,7 @@ pub(super) fn request_duration() -> prometheus::Result<Histogram> {
 pub(super) struct Families<'a> {
     pub(super) metrics: &'a Metrics,
     pub(super) overview: &'a Overview<'a>,
-    pub(super) page: &'a mut Page,
+    pub(super) page: &'a mut MetricsPage,
 }
 
 impl Families<'_> {

@@ -14,14 +14,14 @@ use prometheus::{
 use crate::core::code::Code;
 
 #[derive(Default)]
-pub(super) struct Page {
+pub(super) struct MetricsPage {
     families: Vec<MetricFamily>,
 }
 
 /// The samples of a family, each with the values of its labels and its own value.
 pub(super) type Samples<const N: usize> = Vec<([String; N], f64)>;
 
-impl Page {
+impl MetricsPage {
     /// Adds a counter without labels.
     pub(super) fn counter(&mut self, name: &str, help: &str, value: u64) {
         self.family(MetricType::COUNTER, name, help, [], vec![([], number(value))]);

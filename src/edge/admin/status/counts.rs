@@ -16,7 +16,7 @@ type Counts = BTreeMap<Code, u64>;
 
 /// Records: consumed = accepted + dead-lettered + ignored + settled before + released + outstanding.
 #[derive(Debug, Serialize)]
-pub(super) struct Records {
+pub(super) struct RecordsReport {
     consumed: u64,
     accepted: u64,
     dead_lettered: Counts,
@@ -36,14 +36,14 @@ pub(super) struct Records {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Events {
+pub(super) struct EventsReport {
     accepted: BTreeMap<&'static str, u64>,
     retried: Counts,
     outstanding: usize,
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Requests {
+pub(super) struct RequestsReport {
     outcomes: Counts,
     in_flight: usize,
     /// Throttled requests and events.
@@ -55,7 +55,7 @@ pub(super) struct Requests {
 
 /// The session index and the rest of the mapping.
 #[derive(Debug, Serialize)]
-pub(super) struct Sessions {
+pub(super) struct SessionsReport {
     remembered: u64,
     evicted_by_number: u64,
     evicted_by_age: u64,
@@ -66,7 +66,7 @@ pub(super) struct Sessions {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Table {
+pub(super) struct TableSummary {
     loaded: bool,
     /// How long the first reading took, or has taken so far.
     loading_seconds: f64,
@@ -89,7 +89,7 @@ pub(super) struct Table {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Source {
+pub(super) struct SourceSummary {
     /// What is wrong with the connection to the brokers.
     trouble: Option<Code>,
     missing_topics: Vec<Arc<str>>,
@@ -97,7 +97,7 @@ pub(super) struct Source {
     commits_failed: u64,
 }
 
-impl Records {
+impl RecordsReport {
     pub(super) fn new(overview: &Overview<'_>) -> Self {
         let (snapshot, counts) = (overview.snapshot, &overview.snapshot.records);
         Self {
@@ -117,7 +117,7 @@ impl Records {
     }
 }
 
-impl Events {
+impl EventsReport {
     pub(super) fn new(snapshot: &Snapshot) -> Self {
         Self {
             accepted: EventType::ALL.map(EventType::name).into_iter().zip(snapshot.sends.accepted).collect(),
@@ -127,7 +127,7 @@ impl Events {
     }
 }
 
-impl Requests {
+impl RequestsReport {
     pub(super) fn new(snapshot: &Snapshot) -> Self {
         Self {
             outcomes: snapshot.sends.requests.clone(),
@@ -139,7 +139,7 @@ impl Requests {
     }
 }
 
-impl Sessions {
+impl SessionsReport {
     pub(super) fn new(counts: &MappingCounts, fields: &FieldCounts) -> Self {
         Self {
             remembered: counts.sessions,
@@ -153,7 +153,7 @@ impl Sessions {
     }
 }
 
-impl Table {
+impl TableSummary {
     pub(super) fn new(overview: &Overview<'_>, report: &TableReport) -> Self {
         let ((read, of), writes, counts) = (report.progress(), report.writes(), overview.mapping);
         Self {
@@ -174,7 +174,7 @@ impl Table {
     }
 }
 
-impl Source {
+impl SourceSummary {
     pub(super) fn new(report: &SourceReport) -> Self {
         let commits = report.commits();
         Self {

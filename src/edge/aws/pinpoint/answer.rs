@@ -19,10 +19,10 @@ use crate::core::{
 };
 
 /// What the SDK returns for a `PutEvents`.
-pub(super) type Sent = Result<PutEventsOutput, SdkError<PutEventsError, HttpResponse>>;
+pub(super) type SdkResult = Result<PutEventsOutput, SdkError<PutEventsError, HttpResponse>>;
 
 /// Interprets the SDK's result as the answer to `request`.
-pub(super) fn read(request: &Request, sent: Sent) -> Answer {
+pub(super) fn read(request: &Request, sent: SdkResult) -> Answer {
     match sent {
         // Every 2xx with a readable body, including an empty one.
         Ok(output) => {

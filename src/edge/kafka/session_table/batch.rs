@@ -9,7 +9,7 @@ use rdkafka::{
     message::BorrowedMessage,
 };
 
-use super::progress::Progress;
+use super::progress::LoadProgress;
 use crate::core::session_table::Entry;
 
 /// The limits of a batch: entries, and roughly their bytes.
@@ -32,7 +32,7 @@ impl Batch {
     /// Reads what is available, up to one batch; waits for the first record.
     pub(super) fn read<C: ConsumerContext>(
         consumer: &BaseConsumer<C>,
-        progress: &mut Progress,
+        progress: &mut LoadProgress,
         mut wait: Duration,
     ) -> Self {
         let (mut batch, mut bytes) = (Self::default(), 0);

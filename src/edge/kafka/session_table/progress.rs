@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, ops::Range};
 
 #[derive(Debug, Default)]
-pub(super) struct Progress(BTreeMap<i32, PartitionProgress>);
+pub(super) struct LoadProgress(BTreeMap<i32, PartitionProgress>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct PartitionProgress {
@@ -18,7 +18,7 @@ struct PartitionProgress {
     next: i64,
 }
 
-impl Progress {
+impl LoadProgress {
     /// Begins the first reading of these partitions, each with the offsets that its log holds.
     pub(super) fn begin(logs: impl IntoIterator<Item = (i32, Range<i64>)>) -> Self {
         let progress = |(id, log): (i32, Range<i64>)| {
@@ -85,13 +85,13 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(progress: &Progress, counts: (u64, u64), is_loaded: bool) {
+    fn check(progress: &LoadProgress, counts: (u64, u64), is_loaded: bool) {
         assert_eq!((progress.counts(), progress.is_loaded()), (counts, is_loaded));
     }
 
     #[test]
     fn the_table_is_loaded_when_every_partition_is_at_its_end() {
-        let mut progress = Progress::begin([(0, 10..20), (1, 5..5), (2, 0..3)]);
+        let mut progress = LoadProgress::begin([(0, 10..20), (1, 5..5), (2, 0..3)]);
         check(&progress, (0, 13), false);
         progress.read(0, 14);
         progress.read(2, 0);
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_log_that_ends_with_a_gap_is_loaded_too() {
-        let mut progress = Progress::begin([(0, 0..20)]);
+        let mut progress = LoadProgress::begin([(0, 0..20)]);
         progress.read(0, 14);
         progress.reach_end(0);
         check(&progress, (20, 20), true);
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_log_that_begins_anew_is_reported_once_for_all_partitions() {
-        let mut progress = Progress::begin([(0, 10..20), (1, 0..9)]);
+        let mut progress = LoadProgress::begin([(0, 10..20), (1, 0..9)]);
         assert!(![(0, 10), (0, 11), (1, 8)].into_iter().any(|(id, offset)| progress.read(id, offset)));
         assert!(!progress.read(1, 8), "librdkafka delivered one twice");
         assert!(progress.read(1, 0));
@@ -123,13 +123,13 @@ mod tests {
 
     #[test]
     fn an_empty_log_has_nothing_to_read() {
-        check(&Progress::begin([(0, 0..0), (1, 7..7)]), (0, 0), true);
-        check(&Progress::begin([(0, Range { start: 7, end: 3 })]), (0, 0), true);
+        check(&LoadProgress::begin([(0, 0..0), (1, 7..7)]), (0, 0), true);
+        check(&LoadProgress::begin([(0, Range { start: 7, end: 3 })]), (0, 0), true);
     }
 
     #[test]
     fn added_partitions_are_read_and_not_waited_for() {
-        let mut progress = Progress::begin([(0, 0..1)]);
+        let mut progress = LoadProgress::begin([(0, 0..1)]);
         progress.read(0, 0);
         assert_eq!(progress.add(&[0, 1, 2]), [1, 2]);
         assert!(progress.add(&[0, 1, 2]).is_empty());

@@ -19,7 +19,7 @@ use rdkafka::{
 };
 use tokio::sync::mpsc::Sender;
 
-use super::{batch::Batch, creation::TopicCreation, progress::Progress};
+use super::{batch::Batch, creation::TopicCreation, progress::LoadProgress};
 use crate::{
     core::{
         code::Code,
@@ -61,7 +61,7 @@ pub(super) struct Reader {
     creation: TopicCreation,
     /// When the first reading must be over.
     deadline: Instant,
-    progress: Progress,
+    progress: LoadProgress,
     connection: Connection,
     /// When to look at the topic again.
     look_at: Instant,
@@ -82,7 +82,7 @@ impl Reader {
             events,
             creation,
             deadline: now + config.load_timeout.0,
-            progress: Progress::default(),
+            progress: LoadProgress::default(),
             connection: Connection::default(),
             look_at: now,
         };
@@ -137,7 +137,7 @@ impl Reader {
         let is_begun = begun.as_ref().is_ok_and(|logs| !logs.is_empty());
         match begun {
             Ok(logs) if is_begun => {
-                self.progress = Progress::begin(logs.into_iter().map(|(id, log)| (id.partition, log)));
+                self.progress = LoadProgress::begin(logs.into_iter().map(|(id, log)| (id.partition, log)));
                 self.connection.well(Affected::Brokers);
                 self.connection.well(Affected::Topics);
             }

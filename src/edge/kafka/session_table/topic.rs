@@ -17,7 +17,7 @@ const SEGMENT: Duration = Duration::from_hours(1);
 
 /// A fault of the topic's configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum TopicFault {
     /// The topic keeps every version of an entry.
     NotCompacted,
     /// The topic keeps the last version of every entry for ever.
@@ -41,16 +41,16 @@ pub fn settings(max_age: Duration) -> [(&'static str, String); 4] {
 
 /// The faults of a topic with these settings.
 #[must_use]
-pub fn faults(settings: &BTreeMap<String, String>, max_age: Duration) -> Vec<Fault> {
+pub fn faults(settings: &BTreeMap<String, String>, max_age: Duration) -> Vec<TopicFault> {
     let policy = settings.get("cleanup.policy").map_or("", String::as_str);
     let has = |wanted: &str| policy.split(',').any(|one| one.trim() == wanted);
     let retention = settings.get("retention.ms").and_then(|text| text.parse::<i64>().ok()).unwrap_or(-1);
     // A negative retention means for ever.
     let forgets = u128::try_from(retention).is_ok_and(|retention| retention < max_age.as_millis());
     let faults = [
-        (!has("compact"), Fault::NotCompacted),
-        (!has("delete") || retention < 0, Fault::NeverDeletes),
-        (has("delete") && forgets, Fault::Forgets),
+        (!has("compact"), TopicFault::NotCompacted),
+        (!has("delete") || retention < 0, TopicFault::NeverDeletes),
+        (has("delete") && forgets, TopicFault::Forgets),
     ];
     faults.into_iter().filter_map(|(is_so, fault)| is_so.then_some(fault)).collect()
 }
@@ -62,7 +62,7 @@ mod tests {
     const DAY: Duration = Duration::from_hours(24);
 
     #[track_caller]
-    fn check(policy: &str, retention: &str, expected: &[Fault]) {
+    fn check(policy: &str, retention: &str, expected: &[TopicFault]) {
         let settings = [("cleanup.policy", policy), ("retention.ms", retention)];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         assert_eq!(faults(&settings, DAY), expected);
@@ -72,13 +72,13 @@ mod tests {
     fn the_faults_of_a_topic_are_found() {
         check("compact,delete", "90000000", &[]);
         check("delete, compact", "86400000", &[]);
-        check("compact,delete", "86399999", &[Fault::Forgets]);
-        check("delete", "90000000", &[Fault::NotCompacted]);
-        check("delete", "1000", &[Fault::NotCompacted, Fault::Forgets]);
-        check("compact", "604800000", &[Fault::NeverDeletes]);
-        check("compact", "1000", &[Fault::NeverDeletes]);
-        check("compact,delete", "-1", &[Fault::NeverDeletes]);
-        check("", "", &[Fault::NotCompacted, Fault::NeverDeletes]);
+        check("compact,delete", "86399999", &[TopicFault::Forgets]);
+        check("delete", "90000000", &[TopicFault::NotCompacted]);
+        check("delete", "1000", &[TopicFault::NotCompacted, TopicFault::Forgets]);
+        check("compact", "604800000", &[TopicFault::NeverDeletes]);
+        check("compact", "1000", &[TopicFault::NeverDeletes]);
+        check("compact,delete", "-1", &[TopicFault::NeverDeletes]);
+        check("", "", &[TopicFault::NotCompacted, TopicFault::NeverDeletes]);
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(super) enum Vendor {
 }
 
 /// A record and the slots of its app events.
-pub(super) struct Written {
+pub(super) struct VendorRecord {
     pub(super) value: Value,
     pub(super) slots: &'static [&'static str],
 }
@@ -54,7 +54,13 @@ impl Vendor {
 
     /// The record of what happened to a person at a time (milliseconds since 1970), with the event id `id`;
     /// `None` if it is Keycloak's.
-    pub(super) fn write(self, id: &str, time: i64, person: &Person, happening: Happening) -> Option<Written> {
+    pub(super) fn write(
+        self,
+        id: &str,
+        time: i64,
+        person: &Person,
+        happening: Happening,
+    ) -> Option<VendorRecord> {
         match self {
             Self::Keycloak | Self::CloudEvents => None,
             Self::Okta => Some(okta(id, time, person, happening)),
@@ -74,7 +80,7 @@ pub(super) fn cloud_event(id: &str, time: i64, record: &[u8]) -> Value {
     })
 }
 
-fn okta(id: &str, time: i64, person: &Person, happening: Happening) -> Written {
+fn okta(id: &str, time: i64, person: &Person, happening: Happening) -> VendorRecord {
     let (event_type, slots): (_, &[&str]) = match happening {
         Happening::Register => ("user.lifecycle.create", &["sign_up"]),
         Happening::Login => ("user.session.start", &["sign_in", "session"]),
@@ -105,10 +111,10 @@ fn okta(id: &str, time: i64, person: &Person, happening: Happening) -> Written {
         "published": iso(time), "uuid": id, "version": "0",
         "target": if happening == Happening::Register { target } else { Value::Null },
     });
-    Written { value, slots }
+    VendorRecord { value, slots }
 }
 
-fn auth0(id: &str, time: i64, person: &Person, happening: Happening) -> Written {
+fn auth0(id: &str, time: i64, person: &Person, happening: Happening) -> VendorRecord {
     let (code, slots): (_, &[&str]) = match happening {
         Happening::Register => ("ss", &["sign_up"]),
         Happening::Login => ("s", &["sign_in", "session"]),
@@ -127,10 +133,10 @@ fn auth0(id: &str, time: i64, person: &Person, happening: Happening) -> Written 
             "user_name": person.email(), "tenant_name": "shop", "log_id": id,
         },
     });
-    Written { value, slots }
+    VendorRecord { value, slots }
 }
 
-fn fusionauth(id: &str, time: i64, person: &Person, happening: Happening) -> Written {
+fn fusionauth(id: &str, time: i64, person: &Person, happening: Happening) -> VendorRecord {
     let (event_type, slots): (_, &[&str]) = match happening {
         Happening::Register => ("user.create.complete", &["sign_up"]),
         Happening::Login | Happening::LoginWithoutSession => ("user.login.success", &["sign_in"]),
@@ -144,10 +150,10 @@ fn fusionauth(id: &str, time: i64, person: &Person, happening: Happening) -> Wri
             "user": { "id": person.user_id(), "email": person.email(), "active": true },
         },
     });
-    Written { value, slots }
+    VendorRecord { value, slots }
 }
 
-fn document(id: &str, time: i64, person: &Person, happening: Happening) -> Written {
+fn document(id: &str, time: i64, person: &Person, happening: Happening) -> VendorRecord {
     let (event_type, slots): (_, &[&str]) = match happening {
         Happening::Register => ("sign_up", &["sign_up"]),
         Happening::Login => ("sign_in", &["sign_in", "session"]),
@@ -160,7 +166,7 @@ fn document(id: &str, time: i64, person: &Person, happening: Happening) -> Writt
         "version": 1, "type": event_type, "id": id, "time": iso(time), "provider": "example",
         "realm": "shop", "user": person.user_id(), "session": person.session_id(), "client": "web",
     });
-    Written { value, slots }
+    VendorRecord { value, slots }
 }
 
 const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";

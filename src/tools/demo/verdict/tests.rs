@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::tools::{
-    demo::evidence::{Fingerprint, Positions},
+    demo::evidence::{ContentHash, Positions},
     emulator::{Accepted, Rule},
 };
 
@@ -49,8 +49,8 @@ fn record_id(offset: i64) -> RecordId {
     RecordId { partition: 0, offset }
 }
 
-fn fingerprint(offset: i64) -> Fingerprint {
-    Fingerprint::of(Some(offset), None, None)
+fn fingerprint(offset: i64) -> ContentHash {
+    ContentHash::of(Some(offset), None, None)
 }
 
 impl Run {
@@ -85,7 +85,7 @@ impl Run {
         self.letter_like(offset, event_id, fingerprint(offset))
     }
 
-    fn letter_like(mut self, offset: i64, event_id: Option<&str>, fingerprint: Fingerprint) -> Self {
+    fn letter_like(mut self, offset: i64, event_id: Option<&str>, fingerprint: ContentHash) -> Self {
         let (record, reason) = (record_id(offset), "reason".to_owned());
         let event_id = event_id.map(str::to_owned);
         self.evidence.dead_letters.push(DeadLetter { record, reason, event_id, fingerprint });
@@ -121,7 +121,7 @@ impl Run {
 }
 
 #[track_caller]
-fn check(run: &Run, expected: &[(Problem, u64)]) {
+fn check(run: &Run, expected: &[(VerdictProblem, u64)]) {
     assert_eq!(run.judged().problems, expected.iter().copied().collect());
 }
 
@@ -136,50 +136,50 @@ fn delivered_ignored_and_dead_lettered_records_are_good() {
 
 #[test]
 fn a_record_that_was_committed_past_and_is_nowhere_is_lost() {
-    check(&run("d"), &[(Problem::EventMissing, 2)]);
-    check(&run("d").arrived("0:session"), &[(Problem::EventMissing, 1)]);
-    check(&run("dl").arrived("0:sign_in 0:session"), &[(Problem::DeadLetterMissing, 1)]);
+    check(&run("d"), &[(VerdictProblem::EventMissing, 2)]);
+    check(&run("d").arrived("0:session"), &[(VerdictProblem::EventMissing, 1)]);
+    check(&run("dl").arrived("0:sign_in 0:session"), &[(VerdictProblem::DeadLetterMissing, 1)]);
 }
 
 #[test]
 fn a_record_that_was_not_committed_past_may_be_anywhere_in_a_run_that_was_ended_early() {
     check(&run("ddl").committed(0), &[]);
     check(&run("ddl").committed(1).arrived("0:sign_in 0:session 1:session").letter(2, None), &[]);
-    check(&run("d").committed(0).whole(1, 0), &[(Problem::RecordLeft, 1)]);
+    check(&run("d").committed(0).whole(1, 0), &[(VerdictProblem::RecordLeft, 1)]);
 }
 
 #[test]
 fn a_dead_letter_is_there_once_unchanged_and_for_a_reason() {
-    check(&run("i").letter(0, None), &[(Problem::DeadLetterUnexpected, 1)]);
-    check(&run("l").letter(0, None).letter(7, None), &[(Problem::DeadLetterUnexpected, 1)]);
-    check(&run("l").letter(0, None).letter(0, None), &[(Problem::DeadLetterRepeated, 1)]);
-    check(&run("l").letter_like(0, None, fingerprint(1)), &[(Problem::DeadLetterAltered, 1)]);
+    check(&run("i").letter(0, None), &[(VerdictProblem::DeadLetterUnexpected, 1)]);
+    check(&run("l").letter(0, None).letter(7, None), &[(VerdictProblem::DeadLetterUnexpected, 1)]);
+    check(&run("l").letter(0, None).letter(0, None), &[(VerdictProblem::DeadLetterRepeated, 1)]);
+    check(&run("l").letter_like(0, None, fingerprint(1)), &[(VerdictProblem::DeadLetterAltered, 1)]);
     let refused = || run("d").arrived("0:session").letter(0, Some("0:sign_in"));
-    check(&refused().letter(0, Some("0:sign_in")), &[(Problem::DeadLetterRepeated, 1)]);
-    check(&refused().letter(0, Some("1:session")), &[(Problem::DeadLetterUnexpected, 1)]);
-    check(&refused().letter(0, None), &[(Problem::DeadLetterUnexpected, 1)]);
-    check(&refused().arrived("0:sign_in"), &[(Problem::DeadLetterUnexpected, 1)]);
-    check(&refused().without_refusals(), &[(Problem::DeadLetterUnexpected, 1)]);
+    check(&refused().letter(0, Some("0:sign_in")), &[(VerdictProblem::DeadLetterRepeated, 1)]);
+    check(&refused().letter(0, Some("1:session")), &[(VerdictProblem::DeadLetterUnexpected, 1)]);
+    check(&refused().letter(0, None), &[(VerdictProblem::DeadLetterUnexpected, 1)]);
+    check(&refused().arrived("0:sign_in"), &[(VerdictProblem::DeadLetterUnexpected, 1)]);
+    check(&refused().without_refusals(), &[(VerdictProblem::DeadLetterUnexpected, 1)]);
 }
 
 #[test]
 fn only_events_of_records_arrive_with_their_type_and_for_one_endpoint() {
-    check(&run("i").arrived("0:session"), &[(Problem::EventUnknown, 1)]);
+    check(&run("i").arrived("0:session"), &[(VerdictProblem::EventUnknown, 1)]);
     let session = || run("d").arrived("0:session");
-    check(&session().accepted("0:sign_in", "_userauth.sign_up", "e"), &[(Problem::EventUnsound, 1)]);
+    check(&session().accepted("0:sign_in", "_userauth.sign_up", "e"), &[(VerdictProblem::EventUnsound, 1)]);
     let twice = || session().accepted("0:sign_in", "_userauth.sign_in", "e").unconfirmed(1);
-    check(&twice().accepted("0:sign_in", "_userauth.sign_in", "f"), &[(Problem::EventUnsound, 1)]);
+    check(&twice().accepted("0:sign_in", "_userauth.sign_in", "f"), &[(VerdictProblem::EventUnsound, 1)]);
 }
 
 #[test]
 fn duplicates_are_explained_by_their_records_or_by_lost_answers() {
     let twice = || run("d").arrived("0:sign_in 0:session 0:sign_in 0:session");
-    check(&twice(), &[(Problem::DuplicateUnexplained, 2)]);
-    check(&twice().unconfirmed(1), &[(Problem::DuplicateUnexplained, 1)]);
+    check(&twice(), &[(VerdictProblem::DuplicateUnexplained, 2)]);
+    check(&twice().unconfirmed(1), &[(VerdictProblem::DuplicateUnexplained, 1)]);
     check(&twice().unconfirmed(2), &[]);
     let repeated = || run("dr").arrived("0:sign_in 0:session 0:sign_in 0:session");
     check(&repeated(), &[]);
-    check(&repeated().arrived("0:session"), &[(Problem::DuplicateUnexplained, 1)]);
+    check(&repeated().arrived("0:session"), &[(VerdictProblem::DuplicateUnexplained, 1)]);
 }
 
 #[test]
@@ -188,16 +188,19 @@ fn the_servers_complaints_are_the_verdicts() {
     run.server.over_quota = 1;
     run.server.endpoints_in_two_requests = 2;
     run.server.violations = [(Rule::EventCount, 3)].into();
-    let expected =
-        [(Problem::OverQuota, 1), (Problem::EndpointTwice, 2), (Problem::RuleBroken(Rule::EventCount), 3)];
+    let expected = [
+        (VerdictProblem::OverQuota, 1),
+        (VerdictProblem::EndpointTwice, 2),
+        (VerdictProblem::RuleBroken(Rule::EventCount), 3),
+    ];
     check(&run, &expected);
 }
 
 #[test]
 fn a_service_that_counts_otherwise_is_found_out() {
     let run = || run("d").arrived("0:sign_in 0:session");
-    check(&run().whole(1, 0), &[(Problem::RecordMiscounted, 1)]);
-    check(&run().whole(3, 1), &[(Problem::RecordMiscounted, 2)]);
+    check(&run().whole(1, 0), &[(VerdictProblem::RecordMiscounted, 1)]);
+    check(&run().whole(3, 1), &[(VerdictProblem::RecordMiscounted, 2)]);
 }
 
 #[test]

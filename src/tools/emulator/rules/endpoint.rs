@@ -1,7 +1,7 @@
 //! The rules for an endpoint.
 
 use super::{FORBIDDEN_IN_IDS, MAX_KEY, Rule, longer_than, size, timestamp};
-use crate::tools::emulator::wire::{Demographic, Endpoint, Entries, Location, Text, User};
+use crate::tools::emulator::wire::{Demographic, Endpoint, Entries, JsonText, Location, User};
 
 /// An endpoint may take 15 KB.
 const MAX_SIZE: usize = 15_000;
@@ -94,7 +94,7 @@ fn check_location(location: &Location<'_>, broken: &mut dyn FnMut(Rule)) {
     }
 }
 
-fn check_attributes(attributes: &Entries<'_, Vec<Text<'_>>>, broken: &mut dyn FnMut(Rule)) {
+fn check_attributes(attributes: &Entries<'_, Vec<JsonText<'_>>>, broken: &mut dyn FnMut(Rule)) {
     for (key, values) in attributes.iter() {
         check_text(Some(key), MAX_KEY, broken);
         for value in values {
@@ -106,7 +106,7 @@ fn check_attributes(attributes: &Entries<'_, Vec<Text<'_>>>, broken: &mut dyn Fn
     }
 }
 
-fn check_text(text: Option<&Text<'_>>, characters: usize, broken: &mut dyn FnMut(Rule)) {
+fn check_text(text: Option<&JsonText<'_>>, characters: usize, broken: &mut dyn FnMut(Rule)) {
     match text {
         Some(text) if text.is_empty() => broken(Rule::EndpointEmptyText),
         Some(text) if longer_than(text, characters) => broken(Rule::EndpointTextLength),
@@ -114,7 +114,7 @@ fn check_text(text: Option<&Text<'_>>, characters: usize, broken: &mut dyn FnMut
     }
 }
 
-fn check_word(word: Option<&Text<'_>>, allowed: &[&str], broken: &mut dyn FnMut(Rule)) {
+fn check_word(word: Option<&JsonText<'_>>, allowed: &[&str], broken: &mut dyn FnMut(Rule)) {
     if word.is_some_and(|word| !allowed.contains(&&**word)) {
         broken(Rule::EndpointWord);
     }

@@ -3,7 +3,7 @@
 use super::{MAX_KEY, Rule, longer_than, size, timestamp};
 use crate::{
     core::event::EventType,
-    tools::emulator::wire::{Entries, Event, Session, Text},
+    tools::emulator::wire::{Entries, Event, JsonText, Session},
 };
 
 /// An event may take 1,000 KB.
@@ -75,7 +75,7 @@ fn check_keys(event: &Event<'_>, broken: &mut dyn FnMut(Rule)) {
 }
 
 fn check_session(session: &Session<'_>, broken: &mut dyn FnMut(Rule)) {
-    let text = |text: &Option<Text<'_>>| text.as_ref().is_some_and(|text| !text.is_empty());
+    let text = |text: &Option<JsonText<'_>>| text.as_ref().is_some_and(|text| !text.is_empty());
     if !text(&session.id) || !text(&session.start_timestamp) {
         return broken(Rule::SessionRequired);
     }

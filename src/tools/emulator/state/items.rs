@@ -4,17 +4,17 @@
 
 use std::collections::BTreeMap;
 
-use super::State;
+use super::ServerState;
 use crate::tools::emulator::{
     faults::Fate,
     journal::{Addressee, RequestOrigin},
     rules::{Consequence, Rule, check_endpoint, check_event},
-    wire::{Endpoint, Entries, Event, EventsBatch, Item, ItemResponse, Text},
+    wire::{Endpoint, Entries, Event, EventsBatch, Item, ItemResponse, JsonText},
 };
 
 const ACCEPTED: Item = Item { status_code: 202, message: "Accepted" };
 
-impl State {
+impl ServerState {
     /// Serves the events of one endpoint; `None` if the answer leaves it out.
     pub(super) fn serve_endpoint<'a>(
         &mut self,
@@ -36,7 +36,7 @@ impl State {
             let mut addressee = Addressee::new(id, &batch.endpoint);
             for (event_id, event) in batch.events.iter() {
                 let item = self.serve_event(origin, &mut addressee, (event_id, event), size);
-                events.extend(item.map(|item| (Text::borrowed(event_id), item)));
+                events.extend(item.map(|item| (JsonText::borrowed(event_id), item)));
             }
         }
         if fate == Some(Fate::MissingTaken) {
