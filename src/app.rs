@@ -74,8 +74,8 @@ pub async fn run(config: Config) -> Result<Exit, Failure> {
     })
 }
 
-/// A channel of queries to the runner. Whoever keeps a clone of the sender can query it, as the admin pages
-/// do.
+/// A channel of queries to the runner. Whoever keeps a clone of the sender can query it, as
+/// the admin pages do.
 #[must_use]
 pub fn queries() -> Queries {
     mpsc::channel(QUERIES)

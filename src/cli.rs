@@ -19,9 +19,9 @@ mod help;
 
 /// Delivers an identity provider's sign-in and session events from Kafka to Amazon Pinpoint.
 ///
-/// Reads the events of Keycloak and other providers from Kafka topics and sends them with PutEvents, at least
-/// once: a position is committed only when every record before it is delivered, written to the dead letters
-/// or deliberately ignored.
+/// Reads the events of Keycloak and other providers from Kafka topics and sends them with PutEvents, at
+/// least once: a position is committed only when every record before it is delivered, written to the dead
+/// letters or deliberately ignored.
 #[derive(Debug, Parser)]
 #[command(name = "pinpoint-sidecar", version, long_version = help::VERSION.as_str(), max_term_width = 100)]
 #[command(after_help = help::EXAMPLES, after_long_help = help::WHOLE.as_str(), arg_required_else_help = true)]

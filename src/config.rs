@@ -72,7 +72,7 @@ pub struct Config {
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "units::list")]
     #[schemars(extend("x-allowed" = "a list of at least one quota", "minItems" = 1))]
     pub quotas: Vec<DomainQuota>,
-    /// How events are put together into requests.
+    /// How events are combined into requests.
     pub batch: BatchConfig,
     /// How long to wait before sending again.
     pub retry: RetryConfig,
@@ -125,7 +125,7 @@ pub enum LoadError {
     Invalid(#[from] Problems),
 }
 
-/// Reads the configuration.
+/// Reads the configuration for a delivery.
 ///
 /// # Errors
 /// If the file cannot be read, or the configuration has problems, all of which are listed.
@@ -137,7 +137,7 @@ pub fn load(sources: &Sources) -> Result<Config, LoadError> {
 /// application, and what happens to dead letters) may be missing.
 ///
 /// # Errors
-/// See [`load`].
+/// For the same reasons as [`load`].
 pub fn load_for_mapping(sources: &Sources) -> Result<Config, LoadError> {
     load_with(sources, Purpose::Mapping)
 }

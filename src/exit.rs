@@ -113,12 +113,12 @@ pub fn on_panic() {
         if catch_panic::are_caught() {
             return;
         }
-        tell(panic);
+        report_panic(panic);
         process::exit(Exit::Bug as i32);
     }));
 }
 
-fn tell(panic: &PanicHookInfo<'_>) {
+fn report_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     let thread = thread::current();
     let thread = thread.name().unwrap_or_default();

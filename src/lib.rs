@@ -146,7 +146,7 @@
 //! - A reload of the configuration: a restart is cheap, and the configuration that runs is the one that was
 //!   checked.
 //! - Order between destinations, between endpoints, and between spilled events and later ones.
-//! - Kinds of destination other than Pinpoint: not yet. Several destinations of this kind are there.
+//! - Kinds of destination other than Pinpoint: not yet. Several destinations of this kind are supported.
 
 pub mod app;
 pub mod cli;

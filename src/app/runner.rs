@@ -75,8 +75,8 @@ pub struct Ended {
     pub records: RecordCounts,
     /// Records that were given up unsettled. They are delivered again.
     pub unsettled: usize,
-    /// Partitions whose last commit was not acknowledged. Records that were settled since the previous commit
-    /// are delivered again.
+    /// Partitions whose last commit was not acknowledged. Records that were settled since the previous
+    /// commit are delivered again.
     pub uncommitted: usize,
     /// Why Kafka failed for good, if it did.
     pub failed: Option<Code>,
@@ -144,8 +144,8 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
         }
     }
 
-    /// Runs until the source is closed after a drain, until the deadline of the drain, or until Kafka has
-    /// failed for good.
+    /// Runs until the source is closed after a drain, until the deadline of the drain, or until Kafka
+    /// has failed for good.
     pub async fn run(mut self, shutdown: Shutdown) -> Ended {
         self.begin();
         loop {

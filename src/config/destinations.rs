@@ -64,7 +64,7 @@ pub struct NamedDestination {
     pub pinpoint: PinpointConfig,
     /// How much of its domain's quota the destination may use.
     pub quota: CapConfig,
-    /// How events are put together into requests.
+    /// How events are combined into requests.
     pub batch: BatchConfig,
     /// How long to wait before sending again.
     pub retry: RetryConfig,

@@ -39,8 +39,8 @@ pub(super) fn lay_over(
             (Some(key), _) if makes_destination(&key, tree) => problems.add(
                 &key,
                 Some(origin),
-                "must be written in the configuration file: a variable changes single keys of a destination that \
-                 is there",
+                "must be written in the configuration file: a variable only changes keys of an existing \
+                 destination",
             ),
             (Some(key), Some(value)) => {
                 if let Some(node) = yaml::parse(value, &origin, &key, problems) {

@@ -29,8 +29,8 @@ pub struct Problem {
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// Adds a problem with the key at `path`. Only the first problem of a key is kept, because the others
-    /// follow from it.
+    /// Adds a problem with the key at `path`. Only the first problem of a key is kept, because the
+    /// others follow from it.
     pub fn add(&mut self, path: &[impl AsRef<str>], origin: Option<SettingOrigin>, text: impl Into<String>) {
         let key = path.iter().map(|part| printable(part.as_ref())).collect::<Vec<_>>().join(".");
         if key.is_empty() || !self.0.iter().any(|known| known.key == key) {
@@ -59,8 +59,8 @@ impl Problems {
     }
 }
 
-/// A part of a key, or a question mark if it does not look like one: somebody may have written a secret in
-/// the wrong place.
+/// A part of a key, or a question mark if it does not look like one: somebody may have written a secret
+/// in the wrong place.
 fn printable(part: &str) -> &str {
     let legal = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.');
     if part.len() <= 64 && part.chars().all(legal) { part } else { "?" }

@@ -45,8 +45,8 @@ pub(super) fn read(tree: &YamlNode, schema: Schema<'_>, purpose: Purpose, proble
     }
 }
 
-/// Reports a configuration for delivery that does not say what happens to dead letters. Until that is fixed,
-/// they are discarded.
+/// Reports a configuration for delivery that does not say what happens to dead letters. Until that is
+/// fixed, they are discarded.
 fn decide_dead_letters(json: &mut Json, tree: &YamlNode, purpose: Purpose, problems: &mut Problems) {
     let Some(section) = json.as_object_mut().and_then(|root| {
         root.entry("dead_letter").or_insert_with(|| Json::Object(Map::new())).as_object_mut()

@@ -27,8 +27,8 @@ pub fn published() -> Value {
     schema
 }
 
-/// Removes the defaults of sections, which repeat those of their keys, and the placeholder of the required
-/// application.
+/// Removes the defaults of sections, which repeat those of their keys, and the placeholder
+/// of the required application.
 fn drop_section_defaults(schema: &mut Value) {
     let Some(keys) = schema.as_object_mut() else { return };
     if keys

@@ -355,19 +355,19 @@ fn invalid_yaml_is_refused_with_its_line() {
 
 #[test]
 fn a_file_without_settings_lacks_the_required_ones() {
-    let told = |yaml: &str| loaded(yaml, &[], &[]).unwrap_err();
-    assert_eq!(told(""), load(&Sources::default()).unwrap_err().to_string());
-    assert_eq!(told("# nothing yet"), told(""));
-    assert_snapshot!([told("[]"), told("a text")].join("\n"));
+    let error = |yaml: &str| loaded(yaml, &[], &[]).unwrap_err();
+    assert_eq!(error(""), load(&Sources::default()).unwrap_err().to_string());
+    assert_eq!(error("# nothing yet"), error(""));
+    assert_snapshot!([error("[]"), error("a text")].join("\n"));
 }
 
 #[test]
 fn nesting_has_an_end() {
-    let told = |depth: usize| {
+    let error = |depth: usize| {
         let deep = format!("source: {}1{}", "[".repeat(depth), "]".repeat(depth));
         loaded(&deep, &[], &[]).unwrap_err()
     };
-    assert_snapshot!([told(10), told(20), told(100_000)].join("\n"));
+    assert_snapshot!([error(10), error(20), error(100_000)].join("\n"));
 }
 
 #[test]
@@ -384,8 +384,8 @@ fn no_written_value_is_ever_reported() {
         let variable = format!("PINPOINT_SIDECAR__{}", path.join("__").to_uppercase());
         for value in ["s3cret!", "[s3cret!]", "{file: s3cret!}", "{s3cret!: s3cret!}", "{s3cret!", "@s3cret!"]
         {
-            let Err(told) = loaded(NEEDED, &[(&variable, value)], &[]) else { continue };
-            assert!(!told.contains("s3cret!"), "{variable}={value}: {told}");
+            let Err(error) = loaded(NEEDED, &[(&variable, value)], &[]) else { continue };
+            assert!(!error.contains("s3cret!"), "{variable}={value}: {error}");
         }
     }
 }
@@ -424,16 +424,16 @@ fn the_settings_of_endpoints_and_events_are_read() {
 #[test]
 fn a_field_that_no_identity_event_has_is_refused_with_the_nearest() {
     let attribute = |field: &str| format!("event: {{ attributes: {{ a: {field} }} }}");
-    let told = |nearest: &str| {
+    let error = |nearest: &str| {
         format!(
             "event.attributes.a (config.yaml:3): is not a field of an identity event; did you mean `{nearest}`?"
         )
     };
-    refused(&attribute("useragent"), &told("user_agent"));
-    refused(&attribute("realm_nme"), &told("realm_name"));
-    refused(&attribute("place.citty"), &told("place.city"));
-    refused(&attribute("persn.email"), &told("person.NAME"));
-    refused(&attribute("attribute.x"), &told("attributes.NAME"));
+    refused(&attribute("useragent"), &error("user_agent"));
+    refused(&attribute("realm_nme"), &error("realm_name"));
+    refused(&attribute("place.citty"), &error("place.city"));
+    refused(&attribute("persn.email"), &error("person.NAME"));
+    refused(&attribute("attribute.x"), &error("attributes.NAME"));
     refused(
         &attribute("s3cret"),
         "event.attributes.a (config.yaml:3): must be a field such as user, person.email or attributes.newsletter, \

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder, backoff::Backoff as _};
 
-/// The upper bounds of the waits before the first, second, … retry. The last one applies to all further
-/// retries.
+/// The upper bounds of the waits before the first, second, … retry. The last one applies
+/// to all further retries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backoff {
     waits: Vec<Duration>,

@@ -64,7 +64,7 @@ pub struct Mapper {
 }
 
 pub struct Mapping {
-    /// The app events, or the reason there are none.
+    /// The app events, or the reason why there are none.
     pub mapped: Mapped,
     /// The entries that the session table must hold before the events are sent.
     pub entries: Vec<Entry>,

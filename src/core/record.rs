@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc};
 use crate::core::time::Timestamp;
 
 /// One ownership of one partition, unique within the process. A partition that is revoked and assigned again,
-/// or whose topic was created anew, gets a new one, so that a late completion changes nothing (invariant 2).
+/// or whose topic was recreated, gets a new one, so that a late completion changes nothing (invariant 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ownership(pub u64);
 

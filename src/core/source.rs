@@ -18,8 +18,8 @@ pub enum SourceEvent {
     Topics(Vec<(Arc<str>, usize)>),
     /// Records of any ownerships, those of a partition in the order of their offsets.
     Records(Vec<Record>),
-    /// These ownerships are to be given up. No more of their records follow. Answer each with
-    /// [`SourceCommand::Release`].
+    /// These ownerships are to be given up. No more of their records follow.
+    /// Answer each with [`SourceCommand::Release`].
     Revoking(Vec<Ownership>),
     /// These ownerships have ended already: nothing can be committed for them.
     Lost(Vec<Ownership>),
@@ -27,9 +27,8 @@ pub enum SourceEvent {
     Ends(Vec<(Ownership, i64)>),
     /// Records expired before they were read, so these offsets were skipped.
     LostToRetention { ownership: Ownership, records: u64 },
-    /// A commit ended.
+    /// A commit ended, successfully or not.
     Committed {
-        /// The commits, successful or not.
         commits: Vec<Commit>,
         result: Result<(), Code>,
         /// The brokers refused metadata as too large, so the positions were committed without any.

@@ -8,8 +8,8 @@ pub enum WriteOutcome {
     Written,
     /// Some records were not acknowledged, and may be later.
     Again(Code),
-    /// The broker refuses a record until a person acts: the topic does not exist, or the right to write to it
-    /// is missing.
+    /// The broker refuses a record until a person acts: the topic does not exist, or the right to write
+    /// to it is missing.
     Refused(Code),
 }
 

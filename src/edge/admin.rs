@@ -41,7 +41,6 @@ pub use self::{
 pub enum Query {
     /// The metrics, in Prometheus' text format.
     Metrics(oneshot::Sender<String>),
-    /// The status.
     Status(oneshot::Sender<Status>),
     /// The current state of the pipeline. This is not a page; the demo asks for it in the same process.
     Snapshot(oneshot::Sender<Box<Snapshot>>),

@@ -69,7 +69,7 @@ pub struct Reloader {
 }
 
 impl Database {
-    /// Reads the file.
+    /// Reads the whole file into memory.
     ///
     /// # Errors
     /// If it is not a database of locations.

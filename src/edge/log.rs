@@ -19,7 +19,7 @@ use tracing_subscriber::{
     util::{SubscriberInitExt, TryInitError},
 };
 
-/// The section `log`.
+/// `log`: the form of the log, and what is logged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
@@ -133,8 +133,8 @@ mod tests {
         String::from_utf8(page.0.lock().unwrap().clone()).unwrap()
     }
 
-    /// The levels that are written, from `error` to `trace`. Ours are in capitals, those of other crates are
-    /// not.
+    /// The levels that are written, from `error` to `trace`. Ours are in capitals, those of
+    /// other crates are not.
     fn written(level: Level) -> String {
         let lines = logged(Format::Text, level, || {
             error!("E.");
@@ -164,9 +164,9 @@ mod tests {
     fn a_line_is_json_or_for_people() {
         let line = || info!(partition = 3, "partition is assigned");
         let json: serde_json::Value = logged(Format::Json, Level::Info, line).parse().unwrap();
-        let told = ["level", "message", "partition", "target"].map(|key| json[key].to_string());
+        let shown = ["level", "message", "partition", "target"].map(|key| json[key].to_string());
         assert_eq!(
-            told,
+            shown,
             [r#""INFO""#, r#""partition is assigned""#, "3", r#""pinpoint_sidecar::edge::log::tests""#]
         );
         let text = logged(Format::Text, Level::Info, line);

@@ -46,8 +46,8 @@ mod routes;
 mod topic;
 mod values;
 
-/// The topic of records from a file. If an event has no id of its own, the ids of its app events begin with
-/// it.
+/// The topic of records from a file. If an event has no id of its own, the ids of its app
+/// events begin with it.
 const NO_TOPIC: &str = "input";
 
 /// Prints what records become, from files, standard input or a topic.

@@ -32,8 +32,8 @@ use crate::load::id;
 /// Events in a request.
 const FULL: usize = 100;
 
-/// The time between two requests, set by the pace of the quota, so that answering one and composing the next
-/// are separate steps.
+/// The time between two requests, set by the pace of the quota, so that answering one and composing the
+/// next are separate steps.
 const PAUSE: Duration = Duration::from_millis(100);
 
 const COMMIT_INTERVAL: Duration = Duration::from_hours(1);

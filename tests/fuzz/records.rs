@@ -23,8 +23,8 @@ thread_local! {
         let sources = Sources { file: Some(file.into()), environment: Vec::new() };
         config::load(&sources).expect("the file is a configuration")
     };
-    /// Compiling the filter takes longer than everything else together. The other mappers are created again
-    /// for each record.
+    /// Compiling the filter takes longer than everything else together. The other mappers are created
+    /// again for each record.
     static CUSTOM: RefCell<Mapper> = RefCell::new(mapper(Choice::Named(Format::CUSTOM)));
 }
 

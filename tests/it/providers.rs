@@ -22,7 +22,7 @@ fn each_example_becomes_what_its_page_shows() {
         if update && text != expected {
             fs::write(&page, expected).expect("the page can be written");
         } else {
-            assert_eq!(text, expected, "{}: INSTA_UPDATE=always writes it anew", page.display());
+            assert_eq!(text, expected, "{}: INSTA_UPDATE=always rewrites it", page.display());
         }
     }
     assert!(examples >= 2, "the pages are found");

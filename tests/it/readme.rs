@@ -119,8 +119,8 @@ fn blocks(language: &str) -> Vec<String> {
     blocks.filter_map(of_language).collect()
 }
 
-/// The rows of a chapter's tables that begin with a key or a number: their first two cells, without
-/// backquotes.
+/// The rows of a chapter's tables that begin with a key or a number: their first
+/// two cells, without backquotes.
 fn rows(chapter: &str) -> BTreeMap<String, String> {
     let readme = file("README.md");
     let chapter = readme.split("\n## ").find_map(|text| text.strip_prefix(chapter)).expect("the chapter");

@@ -173,8 +173,8 @@ fn flatten<'t>(text: &'t str, above: &[String], paths: &mut Vec<Vec<String>>) ->
     &rest[rest.find([',', '}', ';']).unwrap_or(rest.len())..]
 }
 
-/// All files of `src`, except `lib.rs`, which only lists the rooms, and files that are compiled only for
-/// tests.
+/// All files of `src`, except `lib.rs`, which only lists the rooms, and files that are
+/// compiled only for tests.
 fn sources() -> impl Iterator<Item = Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut paths = Vec::new();

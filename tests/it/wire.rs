@@ -3,7 +3,7 @@
 //!
 //! Each is kept as a snapshot, and checked field by field against the rules of `PutEvents`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 
 use std::{
     io::{Read, Write},

@@ -87,7 +87,7 @@ impl Reporter {
     pub(super) fn table(&mut self, now: Moment, event: &TableEvent) {
         let report = self.table.get_or_insert_with(|| TableReport::begun(now));
         report.observe(now, event);
-        self.table_log.tell(now, event, report);
+        self.table_log.log(now, event, report);
         if matches!(event, TableEvent::Loaded) && self.health.stage() == Stage::Loading {
             self.health.enter(Stage::Running);
         }
@@ -220,7 +220,7 @@ impl Reporter {
         }
     }
 
-    /// Updates readiness if the holds have changed, and logs progress now and then. Called after each input.
+    /// Updates readiness if the holds have changed, and logs progress from time to time. Called after each input.
     pub(super) fn after(&mut self, now: Moment, pipeline: &Pipeline) {
         let holds = pipeline.holds();
         if holds != self.holds {

@@ -16,12 +16,12 @@ const PROGRESS: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
 pub(super) struct TableLog {
-    told: Option<Moment>,
+    logged: Option<Moment>,
 }
 
 impl TableLog {
     /// Logs an event that the report already contains.
-    pub(super) fn tell(&mut self, now: Moment, event: &TableEvent, report: &TableReport) {
+    pub(super) fn log(&mut self, now: Moment, event: &TableEvent, report: &TableReport) {
         let ((read, of), seconds) = (report.progress(), report.loading_took(now).as_secs_f64());
         match event {
             TableEvent::Loading { .. } if self.is_due(now) => {
@@ -57,9 +57,9 @@ impl TableLog {
     }
 
     fn is_due(&mut self, now: Moment) -> bool {
-        let is_due = self.told.is_none_or(|told| now.since(told) >= PROGRESS);
+        let is_due = self.logged.is_none_or(|logged| now.since(logged) >= PROGRESS);
         if is_due {
-            self.told = Some(now);
+            self.logged = Some(now);
         }
         is_due
     }

@@ -236,7 +236,7 @@ impl Script {
     }
 
     /// Waits until the source receives a command that `wanted` accepts, and returns it.
-    async fn told(&self, wanted: impl Fn(&SourceCommand) -> bool) -> SourceCommand {
+    async fn received(&self, wanted: impl Fn(&SourceCommand) -> bool) -> SourceCommand {
         loop {
             if let Some(command) = self.line.commands.borrow().iter().find(|command| wanted(command)) {
                 return command.clone();
@@ -367,7 +367,7 @@ const OTHER: Option<&str> = Some(r#"{"id":"e2","time":1795382400000,"type":"CLIE
 async fn records_are_settled_and_committed_and_a_drain_ends_the_runner() {
     let (ended, _, script) = run(async |script: Script| {
         script.read(&[LOGIN, Some("no JSON"), OTHER, None]);
-        let committed = script.told(|command| matches!(command, SourceCommand::Commit(_))).await;
+        let committed = script.received(|command| matches!(command, SourceCommand::Commit(_))).await;
         assert_eq!(committed, SourceCommand::Commit(vec![Commit::at(OWNED, 4)]));
         script.drain.cancel();
     })
@@ -382,7 +382,7 @@ async fn records_are_settled_and_committed_and_a_drain_ends_the_runner() {
 async fn a_last_commit_that_is_not_acknowledged_is_no_clean_end() {
     let (ended, _, script) = run(async |script: Script| {
         script.read(&[OTHER, LOGIN]);
-        script.told(|command| matches!(command, SourceCommand::Commit(_))).await;
+        script.received(|command| matches!(command, SourceCommand::Commit(_))).await;
         script.drain.cancel();
     })
     .await;
@@ -444,7 +444,7 @@ async fn records_assigned_while_the_group_is_left_are_not_sent() {
     let (ended, _, script) = run(async |script: Script| {
         *script.line.hangs.borrow_mut() = true;
         script.drain.cancel();
-        script.told(|command| matches!(command, SourceCommand::Close(_))).await;
+        script.received(|command| matches!(command, SourceCommand::Close(_))).await;
         script.read(&[LOGIN]);
         sleep(Duration::from_secs(3)).await;
     })
@@ -462,7 +462,7 @@ async fn a_revocation_is_answered_when_its_records_are_settled() {
         script.say(SourceEvent::Revoking(vec![OWNED]));
         sleep(Duration::from_secs(2)).await;
         assert_eq!(script.commands(), [], "its request is in flight");
-        let released = script.told(|command| matches!(command, SourceCommand::Release { .. })).await;
+        let released = script.received(|command| matches!(command, SourceCommand::Release { .. })).await;
         assert_eq!(
             released,
             SourceCommand::Release { ownerships: vec![OWNED], commits: vec![Commit::at(OWNED, 1)] }
@@ -481,7 +481,7 @@ async fn a_revocation_is_answered_after_its_time_at_the_latest() {
         script.read(&[OTHER, LOGIN]);
         script.sent(1).await;
         script.say(SourceEvent::Revoking(vec![OWNED]));
-        let released = script.told(|command| matches!(command, SourceCommand::Release { .. })).await;
+        let released = script.received(|command| matches!(command, SourceCommand::Release { .. })).await;
         assert_eq!(
             released,
             SourceCommand::Release { ownerships: vec![OWNED], commits: vec![Commit::at(OWNED, 1)] },
@@ -514,9 +514,9 @@ async fn a_revocation_while_the_source_closes_is_answered() {
         *script.line.hangs.borrow_mut() = true;
         script.read(&[LOGIN]);
         script.drain.cancel();
-        script.told(|command| matches!(command, SourceCommand::Close(_))).await;
+        script.received(|command| matches!(command, SourceCommand::Close(_))).await;
         script.say(SourceEvent::Revoking(vec![OWNED]));
-        script.told(|command| matches!(command, SourceCommand::Release { .. })).await;
+        script.received(|command| matches!(command, SourceCommand::Release { .. })).await;
         script.say(SourceEvent::Closed);
     })
     .await;
@@ -598,7 +598,7 @@ async fn a_panic_in_a_send_is_not_swallowed() {
 #[tokio::test(start_paused = true)]
 async fn without_a_table_the_source_begins_at_once() {
     let (_, _, script) = run(async |script: Script| {
-        script.told(|command| *command == SourceCommand::Begin).await;
+        script.received(|command| *command == SourceCommand::Begin).await;
         script.drain.cancel();
     })
     .await;
@@ -614,7 +614,7 @@ async fn the_source_begins_when_the_destination_is_ready_and_questions_are_answe
         assert!(script.holds().await.is_empty(), "the runner answers");
         assert_eq!(script.health.stage(), Stage::Running);
         assert!(!script.line.commands.borrow().iter().any(begins), "the destination gets ready");
-        script.told(begins).await;
+        script.received(begins).await;
         script.drain.cancel();
     })
     .await;
@@ -632,7 +632,7 @@ async fn the_source_begins_when_the_table_is_loaded_and_not_before() {
         assert_eq!(script.health.stage(), Stage::Loading);
         assert!(script.health.is_alive(script.clock.now()), "and the runner lives all the while");
         script.table_says(TableEvent::Loaded);
-        script.told(begins).await;
+        script.received(begins).await;
         assert_eq!(script.health.stage(), Stage::Running);
         script.drain.cancel();
     })
@@ -650,7 +650,7 @@ async fn events_are_sent_after_their_entries_are_acknowledged_and_not_before() {
         assert!(script.requests.lock().unwrap().is_empty(), "nobody could read of the session");
         script.table_says(TableEvent::Written(id, WriteOutcome::Written));
         script.sent(1).await;
-        script.told(|command| matches!(command, SourceCommand::Commit(_))).await;
+        script.received(|command| matches!(command, SourceCommand::Commit(_))).await;
         script.drain.cancel();
     })
     .await;
@@ -683,7 +683,7 @@ async fn a_drain_while_the_table_is_read_ends_it_at_once() {
         script.table_says(TableEvent::Loading { read: 1, of: 1000 });
         sleep(Duration::from_secs(1)).await;
         script.drain.cancel();
-        script.told(|command| matches!(command, SourceCommand::Close(_))).await;
+        script.received(|command| matches!(command, SourceCommand::Close(_))).await;
         script.table_says(TableEvent::Loaded);
     })
     .await;

@@ -23,7 +23,7 @@ const ROUTED: &str = "routes: [{ realm: x, to: [a-b, c] }]\nunrouted: ignore\n";
 fn problems(yaml: &str, variables: &[(&str, &str)]) -> Vec<String> {
     match loaded(&format!("{}{yaml}", TWO.trim_start()), variables, &[]) {
         Ok(_) => Vec::new(),
-        Err(told) => told.lines().skip(1).map(|line| line.trim().to_owned()).collect(),
+        Err(error) => error.lines().skip(1).map(|line| line.trim().to_owned()).collect(),
     }
 }
 
@@ -141,16 +141,16 @@ fn lists_of_nothing_are_refused() {
             "quotas (config.yaml:6): must be a list of at least one quota",
         ],
     );
-    let told = loaded("destinations: {}\ndead_letter: { topic: t }", &[], &[]).unwrap_err();
-    assert!(told.contains("destinations (config.yaml:1): must name 1 to 1000 destinations"), "{told}");
+    let error = loaded("destinations: {}\ndead_letter: { topic: t }", &[], &[]).unwrap_err();
+    assert!(error.contains("destinations (config.yaml:1): must name 1 to 1000 destinations"), "{error}");
     refused("source: { topics: [] }", "source.topics (config.yaml:3): must be a list of at least one topic");
 }
 
 #[test]
 fn every_wrong_topic_of_a_list_is_reported() {
-    let told = loaded(&format!("{}source: {{ topics: [a b, c, c, '/'] }}", NEEDED.trim_start()), &[], &[]);
-    let told = told.unwrap_err();
-    let keys: Vec<_> = told.lines().skip(1).map(|line| line.trim().split(' ').next().unwrap()).collect();
+    let error = loaded(&format!("{}source: {{ topics: [a b, c, c, '/'] }}", NEEDED.trim_start()), &[], &[]);
+    let error = error.unwrap_err();
+    let keys: Vec<_> = error.lines().skip(1).map(|line| line.trim().split(' ').next().unwrap()).collect();
     assert_eq!(keys, ["source.topics.0", "source.topics.2", "source.topics.3"]);
 }
 
@@ -182,10 +182,10 @@ fn an_application_may_have_any_id_at_another_address() {
     };
     let at = |id: &str| format!("application: {id}, endpoint_url: 'http://127.0.0.1:8081'");
     assert_eq!(application(&at("mine")).unwrap().destination.pinpoint.application, "mine");
-    let told = |pinpoint: &str| application(pinpoint).unwrap_err().lines().skip(1).collect::<String>();
+    let error = |pinpoint: &str| application(pinpoint).unwrap_err().lines().skip(1).collect::<String>();
     let hex = "  destination.pinpoint.application (config.yaml:2): must be the id of a Pinpoint application (project), 32 hex digits";
-    assert_eq!(told("application: mine"), hex);
-    assert_eq!(told(&at("a/b")), hex);
+    assert_eq!(error("application: mine"), hex);
+    assert_eq!(error(&at("a/b")), hex);
 }
 
 #[test]
@@ -231,12 +231,12 @@ fn a_variable_changes_a_destination_and_never_makes_one() {
         ("PINPOINT_SIDECAR__DESTINATIONS__C", "destinations.c"),
         ("PINPOINT_SIDECAR__DESTINATIONS", "destinations"),
     ] {
-        let told = problems(ROUTED, &[(variable, "{}")]);
+        let error = problems(ROUTED, &[(variable, "{}")]);
         assert_eq!(
-            told,
+            error,
             [format!(
-                "{key} ({variable}): must be written in the configuration file: a variable changes single keys of \
-                 a destination that is there"
+                "{key} ({variable}): must be written in the configuration file: a variable only changes keys of \
+                 an existing destination"
             )]
         );
     }

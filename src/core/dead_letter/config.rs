@@ -1,12 +1,12 @@
-//! What can be set of the dead letters.
+//! The settings of the dead letters.
 
 use crate::core::units::text::TopicName;
 
-/// Where dead letters go; one of the two must be written down.
+/// Where dead letters go. One of the two must be configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeadLetterConfig {
-    /// To this topic.
+    /// They are written to this topic.
     Topic(TopicName),
-    /// Nowhere: they are counted and dropped.
+    /// They are counted and dropped.
     Discard,
 }

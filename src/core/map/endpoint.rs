@@ -224,8 +224,8 @@ fn stated(place: &Place<'_>) -> Option<Location> {
     Some(location).filter(|location| *location != Location::default())
 }
 
-/// Whether a location says where it is. The name of a country alone does not, nor do coordinates that do not
-/// exist.
+/// Whether a location says where it is. The name of a country alone does not, nor do coordinates
+/// that do not exist.
 fn is_somewhere(place: &Location) -> bool {
     let on_earth = |(latitude, longitude): (f64, f64)| latitude.abs() <= 90.0 && longitude.abs() <= 180.0;
     place.city.is_some()

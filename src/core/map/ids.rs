@@ -77,11 +77,11 @@ impl Fingerprint {
 /// | a user on a device | `v1`, `user_device`, provider, realm, user, device |
 /// | unknown users | `v1`, `failed`, provider, realm, number |
 ///
-/// The realm is its id, or empty if the id is not known. An event without a client or device goes to the
-/// endpoint of the user. The number is the first eight bytes (big-endian) of the digest (or HMAC) of the
-/// normalised user name (trimmed, in lower case), modulo the configured number of endpoints, in decimal.
-/// Unknown users share endpoints because attackers try many names, and every endpoint stays at the
-/// destination for ever.
+/// The realm is its id, or empty if the id is not known. An event without a client or device goes to
+/// the endpoint of the user. The number is the first eight bytes (big-endian) of the digest (or HMAC)
+/// of the normalised user name (trimmed, in lower case), modulo the configured number of endpoints, in
+/// decimal. Unknown users share endpoints because attackers try many names, and every endpoint stays at
+/// the destination for ever.
 pub(super) struct EndpointIds {
     of: IdOf,
     unknown_users: u64,
@@ -178,9 +178,9 @@ impl<'a> SourceKeys<'a> {
     }
 }
 
-/// The id of an event: the key of its source event and the slot. Start, resume, pause and stop share a slot,
-/// because the session index can decide which of them a record becomes. `of` is the session if a source event
-/// ends several.
+/// The id of an event: the key of its source event and the slot. Start, resume, pause and stop share a
+/// slot, because the session index can decide which of them a record becomes. `of` is the session if a
+/// source event ends several.
 pub(super) fn event_id(source_key: &str, event_type: EventType, of: Option<&str>) -> String {
     let slot = match event_type {
         EventType::SignIn => "sign_in",

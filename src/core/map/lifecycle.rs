@@ -198,9 +198,9 @@ impl Mapper {
         Ok(outputs.finish())
     }
 
-    /// The pauses and ends of sessions that have been idle for too long, by the latest time that the record's
-    /// events state. The record's own timestamp does not count, because a replayed or copied record has a new
-    /// one.
+    /// The pauses and ends of sessions that have been idle for too long, by the latest time that the
+    /// record's events state. The record's own timestamp does not count, because a replayed or copied record
+    /// has a new one.
     pub(super) fn rest(&mut self, record: &Record, events: &[Item<'_>]) -> Vec<Delivery> {
         let times = events.iter().flatten().filter_map(|event| event.time);
         let latest = times.max().filter(|_| self.sessions.may_rest());

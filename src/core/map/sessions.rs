@@ -42,8 +42,8 @@ pub(super) struct Sessions {
     renewal: i64,
     /// The wall clock of this process, if it was set.
     wall: Option<Timestamp>,
-    /// Entries that were recorded since the last call of `take_unwritten` and that the table does not hold
-    /// yet.
+    /// Entries that were recorded since the last call of `take_unwritten` and that the table
+    /// does not hold yet.
     unwritten: Vec<Entry>,
     /// `None` if sessions may be idle for ever.
     idle: Option<Idle>,
@@ -172,9 +172,9 @@ impl Sessions {
         self.wall = Some(now);
     }
 
-    /// Records a sign-in into the session of `event`. It opens the session unless another event has. It also
-    /// opens a session that was meanwhile closed by an event that knew of no opening; that session stays
-    /// closed.
+    /// Records a sign-in into the session of `event`. It opens the session unless another event
+    /// has. It also opens a session that was meanwhile closed by an event that knew of no opening;
+    /// that session stays closed.
     pub(super) fn open(
         &mut self,
         session: Fingerprint,

@@ -23,7 +23,7 @@ pub struct RouteConfig {
     /// The identity provider, as identity events name it.
     #[serde(skip_serializing_if = "OneOrMore::is_unset")]
     pub provider: OneOrMore<Box<str>>,
-    /// The client for which the session was opened where that is known, else the event's own.
+    /// The client for which the session was opened, if known, otherwise the event's own.
     #[serde(skip_serializing_if = "OneOrMore::is_unset")]
     pub client: OneOrMore<Box<str>>,
     /// The topic of the record.

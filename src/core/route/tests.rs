@@ -34,14 +34,14 @@ fn check(routes: &[&str], topic: &str, origin: &Origin, expected: &str) {
     let last = r#"{ "topic": "nowhere", "to": ["shop", "lab"] }"#;
     let routes: Vec<_> = routes.iter().chain([&last]).map(|text| route(text)).collect();
     let routing = Router::new(&destinations, &routes, Some(Unrouted::DeadLetter)).unwrap();
-    let told = match routing.route(topic, Some(origin), EventType::SignIn) {
+    let actual = match routing.route(topic, Some(origin), EventType::SignIn) {
         Route::To(ids) => {
             ids.iter().map(|id| destinations[usize::from(id.0)].as_str()).collect::<Vec<_>>().join("+")
         }
         Route::Ignore => "ignored".into(),
         Route::DeadLetter => "dead letter".into(),
     };
-    assert_eq!(told, expected);
+    assert_eq!(actual, expected);
 }
 
 #[test]

@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::units::{Span, text::TopicName};
 
-/// `sessions.table`: the compacted Kafka topic that replicas share their sessions by.
+/// `sessions.table`: the compacted Kafka topic through which replicas share their sessions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TableConfig {
-    /// The topic; it is made if there is none and the service may.
+    /// The topic. It is created if it does not exist and the service may create it.
     #[schemars(extend("x-allowed" = "the name of a Kafka topic that is not read"))]
     pub topic: TopicName,
-    /// How long the first reading of it may take, before the process ends.
+    /// How long the first reading of the topic may take before the process ends.
     #[schemars(extend("x-from" = "1s", "x-to" = "24h"))]
     pub load_timeout: Span,
 }

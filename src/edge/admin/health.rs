@@ -70,8 +70,8 @@ pub(super) struct Hanging {
 }
 
 impl Health {
-    /// The health of a process that is starting. `poll_loop` returns the poll loop's last heartbeat, on the
-    /// process's clock.
+    /// The health of a process that is starting. `poll_loop` returns the poll loop's last heartbeat,
+    /// on the process's clock.
     pub fn new(poll_loop: impl Fn() -> Moment + Send + Sync + 'static) -> Self {
         Self {
             poll_loop: Box::new(poll_loop),

@@ -66,8 +66,8 @@ impl KeptCredentials {
         }
     }
 
-    /// New credentials to replace expiring ones; `None` if another caller replaces them or the provider
-    /// fails.
+    /// New credentials to replace expiring ones; `None` if another caller replaces them
+    /// or the provider fails.
     async fn replace(&self, expiring: &Kept) -> Option<Credentials> {
         let mut next_attempt = self.0.replacing.try_lock().ok()?;
         // Another caller may have replaced them just now, or tried to.

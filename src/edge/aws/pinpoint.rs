@@ -80,7 +80,6 @@ impl Pinpoint {
 }
 
 impl Sender for Pinpoint {
-    /// Gets the credentials.
     fn prepare(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let shared = Arc::clone(&self.0);
         Box::pin(async move { shared.credentials.resolve().await.map_or((), drop) })

@@ -19,8 +19,8 @@ use super::{
 /// How long the brokers may take to answer, and to create a topic.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many replicas a topic gets if the brokers are too old to have a default; fewer if there are fewer
-/// brokers.
+/// How many replicas a topic gets if the brokers are too old to have a default; fewer if
+/// there are fewer brokers.
 const REPLICAS: i32 = 3;
 
 pub struct Admin {

@@ -45,14 +45,14 @@ impl From<KafkaError> for StartError {
 }
 
 impl Cluster {
-    /// A client's properties: `proposed` ones, which the configuration may override, and `owned` ones, which
-    /// it may not.
+    /// A client's properties: `proposed` ones, which the configuration may override, and `owned` ones,
+    /// which it may not.
     #[must_use]
     pub fn client(&self, proposed: &[(&str, String)], take: Take, owned: &[(&str, &str)]) -> ClientConfig {
         let mut client = ClientConfig::new();
         client.set("client.id", "pinpoint-sidecar");
         // The OpenSSL that is built in does not know where the system keeps its certificates, and librdkafka
-        // looks for them only if it is told to.
+        // looks for them only on request.
         client.set("ssl.ca.location", "probe");
         for (name, value) in proposed {
             client.set(*name, value);

@@ -160,8 +160,8 @@ fn partition(element: &TopicPartitionListElem<'_>) -> TopicPartition {
     TopicPartition { topic: Arc::from(element.topic()), partition: element.partition() }
 }
 
-/// The committed metadata, which any program may have written. rdkafka panics if it is not UTF-8; then it is
-/// not ours.
+/// The committed metadata, which any program may have written. rdkafka panics if it is not UTF-8; then
+/// it is not ours.
 fn metadata(element: &TopicPartitionListElem<'_>) -> Option<Box<str>> {
     catch_panic::caught(|| Some(Box::<str>::from(element.metadata()))).filter(|metadata| !metadata.is_empty())
 }

@@ -47,9 +47,9 @@ pub struct Producer<Id: Copy + Send + Sync + 'static> {
     serving: Serving<Id>,
 }
 
-/// Why the brokers refuse the producer itself, and with it all its records. librdkafka does not report this
-/// for a record: the producer fails for good and purges all records, without a reason. A lock, because two
-/// threads use it.
+/// Why the brokers refuse the producer itself, and with it all its records. librdkafka does not report
+/// this for a record: the producer fails for good and purges all records, without a reason. A lock,
+/// because two threads use it.
 #[derive(Clone, Default)]
 struct ProducerRefusal(Arc<Mutex<Option<RDKafkaErrorCode>>>);
 

@@ -13,8 +13,8 @@ use crate::core::{
     time::Timestamp,
 };
 
-/// Copies a message that was read under `ownership`. `topic` is the name of its topic, shared by all its
-/// records.
+/// Copies a message that was read under `ownership`. `topic` is the name of its topic, shared
+/// by all its records.
 #[must_use]
 pub fn record(message: &BorrowedMessage<'_>, ownership: Ownership, topic: Arc<str>) -> Record {
     Record {

@@ -43,9 +43,9 @@ pub struct KafkaTable {
 }
 
 impl KafkaTable {
-    /// Begins to read the table. If its topic is missing, it is created for sessions that are remembered for
-    /// `max_age`. `group` is never joined, but librdkafka needs one, and the user may have no right to
-    /// another.
+    /// Begins to read the table. If its topic is missing, it is created for sessions that are
+    /// remembered for `max_age`. `group` is never joined, but librdkafka needs one, and the user may
+    /// have no right to another.
     ///
     /// # Errors
     /// If librdkafka refuses a property, or no thread can be started. Unreachable brokers and a missing topic

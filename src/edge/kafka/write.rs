@@ -12,8 +12,8 @@ use crate::{core::write_outcome::WriteOutcome, edge::acks::Acks};
 pub struct Write<Id> {
     /// `None` if nobody waits for the outcome.
     id: Option<Id>,
-    /// A lock, because outcomes come from the runner's thread and from the producer's. It is held only to
-    /// change the value.
+    /// A lock, because outcomes come from the runner's thread and from the producer's. It is held only
+    /// to change the value.
     progress: Mutex<WriteProgress>,
 }
 

@@ -49,8 +49,8 @@ impl Script {
         Self { always, throttling, outage: scene(DemoFault::Outage, 0.5, 4) }
     }
 
-    /// The faults at `now`, when the share `settled` of all records is settled, and the name of the scene, if
-    /// there is one.
+    /// The faults at `now`, when the share `settled` of all records is settled, and the name of the scene,
+    /// if there is one.
     pub(super) fn faults(&mut self, now: Moment, settled: f64) -> (Faults, Option<&'static str>) {
         let always = self.always.clone();
         if self.outage.is_on(now, settled) {

@@ -25,7 +25,6 @@ use crate::{
     tools::emulator::{Emulator, Options},
 };
 
-/// The source topic.
 pub(super) const TOPIC: &str = "keycloak-events";
 pub(super) const DEAD_LETTERS: &str = "pinpoint-sidecar-dead-letters";
 /// The topic's partitions. The embedded broker keeps the last 5 MB of each.

@@ -60,7 +60,6 @@ pub(super) struct Tally {
     pub(super) dead_letters: BTreeMap<String, u64>,
 }
 
-/// Judges a run.
 pub(super) fn judge(evidence: &Evidence, circumstances: &Circumstances<'_>) -> Verdict {
     let mut letters: HashMap<RecordId, Vec<&DeadLetter>> = HashMap::new();
     for letter in &evidence.dead_letters {

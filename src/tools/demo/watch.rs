@@ -45,7 +45,6 @@ pub(super) struct Watcher {
     pub(super) clock: Clock,
 }
 
-/// How watching ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Watched {
     /// Everything was produced and is settled.

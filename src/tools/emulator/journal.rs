@@ -19,7 +19,6 @@ use crate::{
     },
 };
 
-/// An accepted event.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Accepted {
     /// The number of the event, from 1, in the order of acceptance.

@@ -44,8 +44,8 @@ impl Limit {
         Self { quota, ..Self::default() }
     }
 
-    /// Counts a request that arrives, which is in flight until it leaves. Returns whether it is within the
-    /// quota.
+    /// Counts a request that arrives, which is in flight until it leaves. Returns whether it
+    /// is within the quota.
     pub(super) fn arrive(&mut self, now: Moment) -> bool {
         for times in [&mut self.arrived, &mut self.taken] {
             while times.front().is_some_and(|time| now.since(*time) >= Duration::from_secs(1)) {
@@ -70,7 +70,6 @@ impl Limit {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
 
-    /// Forgets the peaks.
     pub(super) fn reset(&mut self) {
         (self.max_per_second, self.max_in_flight) = (0, self.in_flight);
     }

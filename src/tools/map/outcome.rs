@@ -52,7 +52,7 @@ impl Taken {
 }
 
 impl Outcome<'_, '_> {
-    /// As an outline.
+    /// Writes the outcome as an outline.
     pub(super) fn text(&self) -> String {
         let mut text = format!("record {}{}: {}\n", self.number, self.place(), self.format());
         for item in &self.decoded.events {
@@ -83,7 +83,7 @@ impl Outcome<'_, '_> {
         text
     }
 
-    /// As a JSON object.
+    /// Writes the outcome as a JSON object.
     pub(super) fn json(&self) -> Value {
         let Taken { events, refused, ignored } = self.taken;
         let outcome = match refused {

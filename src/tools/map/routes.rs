@@ -31,8 +31,8 @@ impl Routes {
         Ok(Some(Self { router: config.router()?, names }))
     }
 
-    /// The names of the destinations of each event, by the event's id. `ignored` or `dead_letter` stands for
-    /// none.
+    /// The names of the destinations of each event, by the event's id. `ignored` or
+    /// `dead_letter` stands for none.
     pub(super) fn of(&self, topic: &str, mapped: &Mapped) -> Value {
         let (Mapped::Deliver(deliveries) | Mapped::Partly(deliveries, _)) = mapped else {
             return Value::Object(Map::new());

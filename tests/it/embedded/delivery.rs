@@ -183,6 +183,6 @@ fn a_topic_that_is_made_late_is_waited_for_visibly() {
     scene.kafka.client.produce("made-late", [Message::of("no JSON")]);
     let dead_lettered = || (scene.kafka.client.ends(LETTERS)[&0] == 1).then_some(());
     eventually(SOON, "the record becomes a dead letter", dead_lettered);
-    wait_metrics(&service, "the topic is there", |metrics| metrics.count("topics_missing") == 0);
+    wait_metrics(&service, "the topic exists", |metrics| metrics.count("topics_missing") == 0);
     assert_eq!(service.stop(), Some(0));
 }

@@ -28,8 +28,8 @@ fn an_expired_token_is_a_hold_though_it_comes_as_a_400() {
     check_wrong_set_up(Outage::expired_token(), "ExpiredTokenException");
 }
 
-/// Starts the service with a wrong set-up, which it reports with `code`, and checks that it delivers once the
-/// set-up is fixed.
+/// Starts the service with a wrong set-up, which it reports with `code`, and checks that it delivers once
+/// the set-up is fixed.
 #[track_caller]
 fn check_wrong_set_up(outage: Outage, code: &str) {
     let scene = Scene::start().set("admin.readiness", "delivery");
@@ -70,7 +70,7 @@ fn a_missing_dead_letter_topic_holds_its_partition_and_names_the_remedy() {
     let service = scene.setup.start();
     let cause = r#"hold{cause="dead_letter"}"#;
     wait_metrics(&service, "the partition is held", |metrics| metrics.count(cause) == 1);
-    eventually(SOON, "the remedy is told", || says(&service, "create the dead-letter topic").then_some(()));
+    eventually(SOON, "the remedy is logged", || says(&service, "create the dead-letter topic").then_some(()));
     let ready = service.page("/readyz").unwrap();
     assert_eq!(ready.status, 200, "readiness speaks of the process");
     let hold = format!("hold: dead_letter unknown_topic_or_partition {TOPIC}/1\n");

@@ -115,7 +115,7 @@ fn pages(service: &Service) -> Vec<String> {
 #[track_caller]
 fn assert_silent(text: &str) {
     let lower = text.to_lowercase();
-    assert!(!lower.contains(MARK) && !lower.contains(ADDRESS), "a mark is told: {text}");
+    assert!(!lower.contains(MARK) && !lower.contains(ADDRESS), "a mark is shown: {text}");
 }
 
 /// Records of every kind that the decoder distinguishes, with a mark in each text.

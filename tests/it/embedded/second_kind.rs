@@ -75,7 +75,7 @@ fn a_second_kind_is_an_encoder_and_a_sender() {
 fn check_lines(load: &Load, lines: &[Value]) {
     let (mut ids, mut requests) = (BTreeSet::new(), BTreeMap::<u64, usize>::new());
     for line in lines {
-        assert!(ids.insert(line["id"].as_str().expect("an id").to_owned()), "{line} is there twice");
+        assert!(ids.insert(line["id"].as_str().expect("an id").to_owned()), "{line} occurs twice");
         assert_ne!(line["type"], EventType::AuthFail.name());
         *requests.entry(line["request"].as_u64().expect("a number")).or_default() += 1;
     }

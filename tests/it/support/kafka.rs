@@ -67,8 +67,8 @@ impl Kafka {
         kafka
     }
 
-    /// The broker that the tests of this process share. They leave it running and use topics and groups of
-    /// their own.
+    /// The broker that the tests of this process share. They leave it running and use topics and
+    /// groups of their own.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Kafka> = OnceLock::new();
         SHARED.get_or_init(Self::start)

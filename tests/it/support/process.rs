@@ -67,8 +67,8 @@ impl Process {
         answer(within, || {
             // In this order, so that everything written before the end counts.
             let ended = self.silent();
-            let said = self.lines().iter().any(|line| line.contains(text));
-            (said || ended).then_some(said)
+            let found = self.lines().iter().any(|line| line.contains(text));
+            (found || ended).then_some(found)
         })
         .unwrap_or_default()
     }

@@ -208,8 +208,8 @@ impl Broken {
         self.unless(text.as_str().unwrap_or_default().chars().count() <= longest, name);
     }
 
-    /// An object has only known fields, and all required ones. The parent's rules decide whether it may be
-    /// absent.
+    /// An object has only known fields, and all required ones. The parent's rules decide whether
+    /// it may be absent.
     fn by_fields(&mut self, name: &str, object: &Value, known: &[&str], required: &[&str]) {
         self.unless(object.is_object() || object.is_null(), name);
         for (field, _) in fields(object) {

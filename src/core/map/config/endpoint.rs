@@ -19,8 +19,8 @@ use crate::core::{
 pub struct EndpointConfig {
     /// What gets an endpoint of its own.
     pub id: IdOf,
-    /// The key of the hash that makes endpoint ids. Without a key, anybody who knows a user's id can compute
-    /// them.
+    /// The key of the hash that makes endpoint ids. Without a key, anybody who knows a user's
+    /// id can compute them.
     #[schemars(extend("x-allowed" = "a text of at least 16 characters, best from a file: { file: PATH }"))]
     pub secret: Option<Secret>,
     /// What happens to a failed sign-in of an unknown user.
@@ -97,8 +97,8 @@ pub enum Channel {
     Voice,
 }
 
-/// `endpoint.opt_out`: which values of a field mean that a person has opted out or in. Other values are
-/// ignored.
+/// `endpoint.opt_out`: which values of a field mean that a person has opted out or in.
+/// Other values are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OptOutConfig {
@@ -114,13 +114,13 @@ pub struct OptOutConfig {
     pub none: Vec<String>,
 }
 
-/// `endpoint.demographic`: each part comes from its own key, otherwise from the first source of `from` that
-/// knows it.
+/// `endpoint.demographic`: each part comes from its own key, otherwise from the first source of
+/// `from` that knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DemographicConfig {
-    /// The sources: what the provider states about the device (`event`), and the parsed user agent
-    /// (`user_agent`).
+    /// The sources: what the provider states about the device (`event`), and the
+    /// parsed user agent (`user_agent`).
     #[schemars(extend("x-allowed" = "a list of event and user_agent"))]
     pub from: Vec<DeviceSource>,
     pub app_version: Option<Value>,

@@ -16,7 +16,7 @@ fn some(text: &str) -> Option<Cow<'static, str>> {
 /// An event with all fields, each text with `mark` in it.
 fn full(mark: &str) -> IdentityEvent<'static> {
     let text = |name: &str| some(&format!("{mark}{name}"));
-    let said = |name: &str, value: &str| (Cow::Owned(name.to_owned()), vec![Cow::Owned(value.to_owned())]);
+    let detail = |name: &str, value: &str| (Cow::Owned(name.to_owned()), vec![Cow::Owned(value.to_owned())]);
     IdentityEvent {
         id: some("e"),
         realm: some("r"),
@@ -47,11 +47,11 @@ fn full(mark: &str) -> IdentityEvent<'static> {
             longitude: Some(-118.2441),
         })),
         person: vec![
-            said("email", &format!("{mark}customer@example.com")),
-            said("phone_number", "+1 206 555 0142"),
-            said("given_name", &format!("{mark}John")),
+            detail("email", &format!("{mark}customer@example.com")),
+            detail("phone_number", "+1 206 555 0142"),
+            detail("given_name", &format!("{mark}John")),
             (Cow::Borrowed("groups"), vec![some("a").unwrap(), some("b").unwrap()]),
-            said("opt_out", "True"),
+            detail("opt_out", "True"),
         ],
         attributes: vec![
             (Cow::Borrowed("score"), some("0.5").unwrap()),

@@ -192,8 +192,8 @@ impl Idle {
         self.reported.get(&by).cloned().unwrap_or_default()
     }
 
-    /// Advances to the time of an event of a record, and returns the sessions that have been idle for long
-    /// enough.
+    /// Advances to the time of an event of a record, and returns the sessions that have been
+    /// idle for long enough.
     pub(super) fn advance(&mut self, record: &Record, by: Fingerprint, time: Timestamp) -> Vec<Rested> {
         let mut rested = Vec::new();
         let Some(number) = self.numbers.get(&(Arc::clone(&record.topic), record.partition)).copied() else {

@@ -24,8 +24,8 @@ pub(in crate::core::map) struct OwnerParts<'a> {
     pub(super) device: &'a str,
 }
 
-/// A packed owner: the lengths of the first five texts in bytes, each followed by a colon, then all six
-/// texts.
+/// A packed owner: the lengths of the first five texts in bytes, each followed by a colon,
+/// then all six texts.
 #[derive(Clone, PartialEq, Eq)]
 pub(in crate::core::map) struct Owner(Box<str>);
 

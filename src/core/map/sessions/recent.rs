@@ -62,8 +62,8 @@ impl<V: Default> Recent<V> {
         full.then(|| self.remove_oldest())
     }
 
-    /// Touches `key` and returns its value, which is a default one if there was none. There must be room for
-    /// it; see [`Recent::make_room`].
+    /// Touches `key` and returns its value, which is a default one if there was none. There must be room
+    /// for it; see [`Recent::make_room`].
     pub(super) fn touch_or_insert(&mut self, key: Fingerprint, now: Moment) -> &mut V {
         let at = if let Some(at) = self.index.get(&key) {
             let at = *at;

@@ -5,8 +5,8 @@
 
 use crate::core::map::ids::Fingerprint;
 
-/// How many pauses of a session are remembered at most, and so can be reported again when they are read
-/// again.
+/// How many pauses of a session are remembered at most, and so can be reported again when
+/// they are read again.
 const KEPT: usize = 4;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -27,8 +27,8 @@ const FRAGMENTS: [&[u8]; 20] = [
     b"\xff\xfe",
 ];
 
-/// Changes `value` in one place: changes a byte, removes a piece, or inserts a piece of `other` or a
-/// fragment.
+/// Changes `value` in one place: changes a byte, removes a piece, or inserts a piece of
+/// `other` or a fragment.
 pub(crate) fn mutate(random: &mut fastrand::Rng, value: &mut Vec<u8>, other: &[u8]) {
     let from = random.usize(..=value.len());
     let to = random.usize(from..=value.len().min(from + 40));

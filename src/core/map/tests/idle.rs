@@ -165,11 +165,11 @@ fn remembered_pauses_and_resumptions_are_reported_again() {
         steps.push(other(2 + 2 * round, seconds + PAUSE));
         steps.push(refresh(3 + 2 * round, seconds + 1000));
     }
-    let said: Vec<_> = steps.iter().map(|record| map(&mut mapper, record)).collect();
-    assert_eq!(said[6..], ["_session.pause s 0..3600000 = 3600000 reason=idle", "_session.resume s 0"]);
+    let reported: Vec<_> = steps.iter().map(|record| map(&mut mapper, record)).collect();
+    assert_eq!(reported[6..], ["_session.pause s 0..3600000 = 3600000 reason=idle", "_session.resume s 0"]);
     map(&mut mapper, &at_offset(20, 4100, logout("b", 4100, "s")));
-    for (record, said) in steps.iter().zip(&said) {
-        assert_eq!(map(&mut mapper, record), *said);
+    for (record, reported) in steps.iter().zip(&reported) {
+        assert_eq!(map(&mut mapper, record), *reported);
     }
 }
 
@@ -179,8 +179,8 @@ fn many_idle_sessions_are_reported_by_several_records() {
     for number in 0..250 {
         map(&mut mapper, &at_offset(number, 0, login(&format!("e{number}"), 0, &format!("s{number}"))));
     }
-    let mut said = |offset| map(&mut mapper, &other(offset, STOP)).matches("_session.stop").count();
-    assert_eq!([said(300), said(301), said(302), said(303)], [100, 100, 50, 0]);
+    let mut stops = |offset| map(&mut mapper, &other(offset, STOP)).matches("_session.stop").count();
+    assert_eq!([stops(300), stops(301), stops(302), stops(303)], [100, 100, 50, 0]);
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn the_events_of_a_rest_are_on_the_users_endpoint_and_have_ids_that_depend_on_th
 fn replicas_share_the_use_of_sessions() {
     let mut first = resting(Some(PAUSE), Some(STOP)).sharing();
     let mut second = resting(Some(PAUSE), Some(STOP)).sharing();
-    let tell = |from: &mut Mapper, to: &mut Mapper, record: &Record| {
+    let share = |from: &mut Mapper, to: &mut Mapper, record: &Record| {
         let Mapping { mapped, entries } = from.map(record, Moment::START);
         for entry in &entries {
             assert!(to.learn(entry, Moment::START).is_none());
@@ -216,20 +216,20 @@ fn replicas_share_the_use_of_sessions() {
     };
     let login = at_offset(1, 0, login("a", 0, "s"));
     let refresh = |offset, seconds| Record { partition: 9, ..refresh(offset, seconds) };
-    assert_eq!(tell(&mut first, &mut second, &login), STARTED);
-    assert_eq!(tell(&mut second, &mut first, &refresh(8, 500)), "ignored: activity");
+    assert_eq!(share(&mut first, &mut second, &login), STARTED);
+    assert_eq!(share(&mut second, &mut first, &refresh(8, 500)), "ignored: activity");
     let paused = "_session.pause s 0..1100000 = 1100000 reason=idle";
-    assert_eq!(tell(&mut first, &mut second, &other(2, PAUSE)), NOTHING);
-    assert_eq!(tell(&mut first, &mut second, &other(3, 1250)), paused);
+    assert_eq!(share(&mut first, &mut second, &other(2, PAUSE)), NOTHING);
+    assert_eq!(share(&mut first, &mut second, &other(3, 1250)), paused);
     // Whoever owns the partition next reports again what was not settled.
-    assert_eq!(tell(&mut second, &mut first, &other(3, 1250)), paused);
-    assert_eq!(tell(&mut second, &mut first, &refresh(9, 1300)), "_session.resume s 0");
-    assert_eq!(tell(&mut first, &mut second, &refresh(9, 1300)), "_session.resume s 0");
-    assert_eq!(tell(&mut first, &mut second, &other(3, 1250)), paused);
+    assert_eq!(share(&mut second, &mut first, &other(3, 1250)), paused);
+    assert_eq!(share(&mut second, &mut first, &refresh(9, 1300)), "_session.resume s 0");
+    assert_eq!(share(&mut first, &mut second, &refresh(9, 1300)), "_session.resume s 0");
+    assert_eq!(share(&mut first, &mut second, &other(3, 1250)), paused);
     let stopped = "_session.stop s 0..4900000 = 4900000 reason=timeout";
     let both = format!("_session.pause s 0..1900000 = 1900000 reason=idle + {stopped}");
-    assert_eq!(tell(&mut second, &mut first, &other(4, 1450 + STOP)), both);
-    let again = tell(&mut first, &mut second, &other(4, 1450 + STOP));
+    assert_eq!(share(&mut second, &mut first, &other(4, 1450 + STOP)), both);
+    let again = share(&mut first, &mut second, &other(4, 1450 + STOP));
     assert_eq!(again, both);
 }
 
@@ -258,7 +258,7 @@ fn a_pause_is_followed_by_its_resumption_also_where_another_replica_knows_a_late
     let used = replicas[1].map(&elsewhere(refresh(8, 700)), Moment::START);
     assert_eq!([line(&paused.mapped), line(&used.mapped)], [PAUSED, NOTHING]);
     exchange(&mut replicas, [used.entries, paused.entries].concat());
-    assert_eq!(map(&mut replicas[0], &other(2, PAUSE + 150)), PAUSED, "it was said");
+    assert_eq!(map(&mut replicas[0], &other(2, PAUSE + 150)), PAUSED, "it was reported");
     assert_eq!(map(&mut replicas[1], &elsewhere(refresh(9, 800))), "_session.resume s 0");
 }
 
@@ -269,7 +269,7 @@ fn a_session_within_its_limit_is_not_stopped_although_its_use_is_shared_sparingl
     exchange(&mut replicas, opened);
     let elsewhere = |record: Record| Record { partition: 9, ..record };
     let used = replicas[1].map(&elsewhere(refresh(8, STOP / 4 - 1)), Moment::START);
-    assert!(used.entries.is_empty(), "it is told sparingly");
+    assert!(used.entries.is_empty(), "it is shared sparingly");
     assert_eq!(map(&mut replicas[0], &other(2, STOP)), NOTHING);
     assert_eq!(map(&mut replicas[0], &other(3, STOP + STOP / 4)), STOPPED);
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 /// An event about the session `s` of user `u` at [`T`] plus `seconds`.
-fn said(kind: Kind, id: &'static str, seconds: i64) -> IdentityEvent<'static> {
+fn event(kind: Kind, id: &'static str, seconds: i64) -> IdentityEvent<'static> {
     IdentityEvent {
         id: Some(id.into()),
         time: Some(Timestamp(T + seconds * 1000)),
@@ -36,11 +36,11 @@ fn becomes(mapper: &mut Mapper, event: &IdentityEvent<'_>) -> String {
 #[test]
 fn a_session_whose_start_is_reported_starts_once() {
     check_all(&[
-        (said(Kind::SessionStarted, "a", 0), "_session.start s 0"),
-        (said(Kind::SignIn, "b", 1), "_userauth.sign_in + _session.resume s 0"),
-        (said(Kind::SessionStarted, "c", 2), "_session.resume s 0"),
-        (said(Kind::SessionStarted, "a", 0), "_session.start s 0"),
-        (said(Kind::SessionStopped, "d", 5), "_session.stop s 0..5000 = 5000"),
+        (event(Kind::SessionStarted, "a", 0), "_session.start s 0"),
+        (event(Kind::SignIn, "b", 1), "_userauth.sign_in + _session.resume s 0"),
+        (event(Kind::SessionStarted, "c", 2), "_session.resume s 0"),
+        (event(Kind::SessionStarted, "a", 0), "_session.start s 0"),
+        (event(Kind::SessionStopped, "d", 5), "_session.stop s 0..5000 = 5000"),
     ]);
 }
 
@@ -48,18 +48,18 @@ fn a_session_whose_start_is_reported_starts_once() {
 fn a_reported_resumption_does_not_open_a_session() {
     let unknown = "_session.resume session_id=s session_start_unknown=true";
     check_all(&[
-        (said(Kind::SessionResumed, "a", 0), unknown),
-        (said(Kind::SignIn, "b", 1), "_userauth.sign_in + _session.start s 1000"),
-        (said(Kind::SessionResumed, "c", 2), "_session.resume s 1000"),
+        (event(Kind::SessionResumed, "a", 0), unknown),
+        (event(Kind::SignIn, "b", 1), "_userauth.sign_in + _session.start s 1000"),
+        (event(Kind::SessionResumed, "c", 2), "_session.resume s 1000"),
     ]);
     let stated =
-        IdentityEvent { session_start: Some(Timestamp(T - 9)), ..said(Kind::SessionResumed, "a", 0) };
+        IdentityEvent { session_start: Some(Timestamp(T - 9)), ..event(Kind::SessionResumed, "a", 0) };
     check_all(&[(stated, "_session.resume s -9")]);
 }
 
 #[test]
 fn the_start_that_a_sign_in_states_counts_when_it_is_earlier() {
-    let at = |start| IdentityEvent { session_start: Some(Timestamp(start)), ..said(Kind::SignIn, "a", 1) };
+    let at = |start| IdentityEvent { session_start: Some(Timestamp(start)), ..event(Kind::SignIn, "a", 1) };
     check_all(&[(at(T), "_userauth.sign_in + _session.start s 0")]);
     check_all(&[(at(T + 5000), "_userauth.sign_in + _session.start s 1000")]);
 }
@@ -67,16 +67,16 @@ fn the_start_that_a_sign_in_states_counts_when_it_is_earlier() {
 #[test]
 fn a_pause_has_a_duration() {
     check_all(&[
-        (said(Kind::SessionPaused, "x", 1), "_session.pause session_id=s session_start_unknown=true"),
-        (said(Kind::SignIn, "a", 0), "_userauth.sign_in + _session.start s 0"),
-        (said(Kind::SessionPaused, "b", 3), "_session.pause s 0..3000 = 3000"),
-        (said(Kind::SessionResumed, "c", 4), "_session.resume s 0"),
+        (event(Kind::SessionPaused, "x", 1), "_session.pause session_id=s session_start_unknown=true"),
+        (event(Kind::SignIn, "a", 0), "_userauth.sign_in + _session.start s 0"),
+        (event(Kind::SessionPaused, "b", 3), "_session.pause s 0..3000 = 3000"),
+        (event(Kind::SessionResumed, "c", 4), "_session.resume s 0"),
     ]);
 }
 
 #[test]
 fn a_session_event_without_a_session_is_ignored() {
-    let without = |kind| IdentityEvent { session: None, ..said(kind, "a", 0) };
+    let without = |kind| IdentityEvent { session: None, ..event(kind, "a", 0) };
     for kind in [Kind::SessionStarted, Kind::SessionResumed, Kind::SessionPaused] {
         check_all(&[(without(kind), "ignored: no_session")]);
     }
@@ -87,19 +87,19 @@ fn the_end_of_a_session_that_does_not_say_whose_it_was() {
     let nobodys = |id, seconds| IdentityEvent {
         user: None,
         reason: Some("admin_logout".into()),
-        ..said(Kind::SessionStopped, id, seconds)
+        ..event(Kind::SessionStopped, id, seconds)
     };
     check_all(&[
         (nobodys("x", 0), "ignored: session_not_known"),
-        (said(Kind::SignIn, "a", 0), "_userauth.sign_in + _session.start s 0"),
+        (event(Kind::SignIn, "a", 0), "_userauth.sign_in + _session.start s 0"),
         (nobodys("b", 5), "_session.stop s 0..5000 = 5000 reason=admin_logout"),
         (nobodys("c", 6), "ignored: session_already_closed"),
         (nobodys("b", 5), "_session.stop s 0..5000 = 5000 reason=admin_logout"),
     ]);
     let mut mapper = mapper();
-    becomes(&mut mapper, &said(Kind::SignIn, "a", 0));
+    becomes(&mut mapper, &event(Kind::SignIn, "a", 0));
     let record = record("");
-    let start = mapper.deliveries(&said(Kind::SignIn, "a", 0), "a".into(), &record, Moment::START);
+    let start = mapper.deliveries(&event(Kind::SignIn, "a", 0), "a".into(), &record, Moment::START);
     let stop = mapper.deliveries(&nobodys("b", 5), "b".into(), &record, Moment::START);
     let (start, stop) = (start.ok().unwrap(), stop.ok().unwrap());
     assert!(start[0].endpoint_id == stop[0].endpoint_id, "the stop is on the user's endpoint");
@@ -110,20 +110,23 @@ fn the_end_of_a_session_that_does_not_say_whose_it_was() {
 fn all_sessions_of_a_user_stop_each_with_an_id_of_its_own() {
     let of = |session: &'static str, id, seconds| IdentityEvent {
         session: Some(session.into()),
-        ..said(Kind::SignIn, id, seconds)
+        ..event(Kind::SignIn, id, seconds)
     };
     let others = IdentityEvent { user: Some("v".into()), ..of("o", "o", 0) };
     let all = |id, seconds| IdentityEvent {
         session: None,
         reason: Some("admin_logout".into()),
-        ..said(Kind::SessionsStopped, id, seconds)
+        ..event(Kind::SessionsStopped, id, seconds)
     };
     let mut mapper = mapper();
     assert_eq!(becomes(&mut mapper, &all("x", 0)), "ignored: no_open_session");
     for event in [of("s1", "a", 0), of("s2", "b", 1), of("s3", "c", 2), others, of("late", "e", 9)] {
         becomes(&mut mapper, &event);
     }
-    becomes(&mut mapper, &IdentityEvent { session: Some("s3".into()), ..said(Kind::SessionStopped, "d", 3) });
+    becomes(
+        &mut mapper,
+        &IdentityEvent { session: Some("s3".into()), ..event(Kind::SessionStopped, "d", 3) },
+    );
     let sorted = |mapper: &mut Mapper| {
         let mut stops: Vec<_> = becomes(mapper, &all("y", 5)).split(" + ").map(str::to_owned).collect();
         stops.sort();
@@ -147,14 +150,14 @@ fn all_sessions_of_a_user_stop_each_with_an_id_of_its_own() {
 fn events_of_sessions_that_end_together_share_their_texts() {
     let mut mapper = mapper();
     for session in ["s1", "s2"] {
-        let event = IdentityEvent { session: Some(session.into()), ..said(Kind::SignIn, session, 0) };
+        let event = IdentityEvent { session: Some(session.into()), ..event(Kind::SignIn, session, 0) };
         becomes(&mut mapper, &event);
     }
     let reason = "r".repeat(100_000);
     let all = IdentityEvent {
         session: None,
         reason: Some(reason.as_str().into()),
-        ..said(Kind::SessionsStopped, "x", 5)
+        ..event(Kind::SessionsStopped, "x", 5)
     };
     let stops = mapper.deliveries(&all, "x".into(), &record(""), Moment::START).ok().unwrap();
     let [first, second] = [0, 1].map(|number: usize| {

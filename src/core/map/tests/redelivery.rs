@@ -59,13 +59,13 @@ fn resting_records() -> impl Strategy<Value = Vec<Record>> {
         let sign_ins = (0..3).map(|session| ("LOGIN", session, 0));
         let record = |(number, (kind, session, minutes)): (u8, (&str, u8, i64))| {
             let (id, time) = (format!("e{number}"), T + minutes * 60_000);
-            let said = match kind {
+            let event = match kind {
                 "admin" => record(format!(
                     r#"{{"id":"{id}","time":{time},"realmId":"r","operationType":"ACTION","resourceType":"USER","resourcePath":"users/u/logout"}}"#
                 )),
                 _ => event(&id, minutes * 60, kind, &format!(r#""userId":"u","sessionId":"s{session}""#)),
             };
-            Record { offset: number.into(), timestamp: Some(Timestamp(time)), ..said }
+            Record { offset: number.into(), timestamp: Some(Timestamp(time)), ..event }
         };
         (0..).zip(sign_ins.chain(events)).map(record).collect()
     })
@@ -97,9 +97,9 @@ proptest! {
         let mut mapper = Mapper::new(Decoder::default(), &config);
         let mut first = HashMap::new();
         for which in (0..3).chain(deliveries.iter().map(|delivery| delivery.index(records.len()))) {
-            let said = sorted(&mapper.map(&records[which], Moment::START).mapped);
-            let before = first.entry(which).or_insert_with(|| said.clone());
-            prop_assert_eq!(&said, before);
+            let content = sorted(&mapper.map(&records[which], Moment::START).mapped);
+            let before = first.entry(which).or_insert_with(|| content.clone());
+            prop_assert_eq!(&content, before);
         }
     }
 

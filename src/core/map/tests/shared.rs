@@ -261,11 +261,11 @@ proptest! {
         }
         group.settle();
         let table = group.log.len();
-        let said: Vec<_> = records.iter().map(|record| group.read(0, record)).collect();
+        let expected: Vec<_> = records.iter().map(|record| group.read(0, record)).collect();
         group.settle();
         for replica in 1..3 {
-            for (record, said) in records.iter().zip(&said) {
-                prop_assert_eq!(&group.read(replica, record), said);
+            for (record, expected) in records.iter().zip(&expected) {
+                prop_assert_eq!(&group.read(replica, record), expected);
             }
         }
         // A replica that starts from the compacted table gives the same answers.
@@ -278,8 +278,8 @@ proptest! {
         for entry in &compacted {
             prop_assert!(fresh.learn(entry, Moment::START).is_none());
         }
-        for (record, said) in records.iter().zip(&said) {
-            prop_assert_eq!(&line(&fresh.map(record, Moment::START).mapped), said);
+        for (record, expected) in records.iter().zip(&expected) {
+            prop_assert_eq!(&line(&fresh.map(record, Moment::START).mapped), expected);
         }
         prop_assert!(group.log.len() - table <= 2 * records.len(), "what is known is not written again");
     }

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-/// The memory of the process that is in RAM, in bytes; `None` on systems other than Linux, which do not
-/// report it.
+/// The memory of the process that is in RAM, in bytes; `None` on systems other than Linux, which
+/// do not report it.
 pub(super) fn resident_memory() -> Option<u64> {
     parse(&fs::read_to_string("/proc/self/status").ok()?)
 }

@@ -19,8 +19,8 @@ fn page(parts: &Parts) -> String {
     metrics.render(&parts.overview()).unwrap()
 }
 
-/// Reads a page strictly: each family has first its help and type and then its samples, and no series occurs
-/// twice.
+/// Reads a page strictly: each family has first its help and type and then its samples, and
+/// no series occurs twice.
 fn read(page: &str) -> BTreeMap<String, f64> {
     let (mut series, mut families) = (BTreeMap::new(), BTreeSet::new());
     let (mut family, mut kind) = ("", "");

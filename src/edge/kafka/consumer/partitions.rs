@@ -17,8 +17,8 @@ use crate::core::{
 pub(super) struct OwnedPartition {
     pub(super) ownership: Ownership,
     pub(super) partition: TopicPartition,
-    /// The offset after the last record that was read, or the one to start with; `None` is the beginning of
-    /// the log.
+    /// The offset after the last record that was read, or the one to start with; `None` is the
+    /// beginning of the log.
     pub(super) next: Option<i64>,
     /// Where a new ownership would have to begin: at the last commit, or at the start of this ownership.
     restart: Option<i64>,
@@ -75,8 +75,8 @@ impl OwnedPartitions {
         Assignment { ownership, topic, partition: number, start: next, committed, cluster }
     }
 
-    /// Ends an ownership and begins another at the last commit, without its metadata. Does nothing if the
-    /// ownership has ended.
+    /// Ends an ownership and begins another at the last commit, without its metadata. Does nothing if
+    /// the ownership has ended.
     pub(super) fn rewind(&mut self, ownership: Ownership) -> Option<Assignment> {
         let partition = self.of(ownership)?.clone();
         let start = match self.get(&partition)?.restart {
@@ -147,8 +147,8 @@ impl OwnedPartitions {
         self.pauses_are_stale
     }
 
-    /// Compares the paused partitions with those that should be paused, and records the difference as
-    /// applied.
+    /// Compares the paused partitions with those that should be paused, and records
+    /// the difference as applied.
     pub(super) fn pause(&mut self, paused: &Paused) -> PauseChange {
         self.pauses_are_stale = false;
         let mut change = PauseChange::default();

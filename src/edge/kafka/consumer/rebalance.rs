@@ -118,8 +118,8 @@ impl Rebalance {
         Ok(())
     }
 
-    /// Records that the runner has released ownerships. Partitions that are not being revoked cannot be
-    /// released.
+    /// Records that the runner has released ownerships. Partitions that are not being
+    /// revoked cannot be released.
     pub(super) fn release(&mut self, state: &mut State, ownerships: &[Ownership], commits: Vec<Commit>) {
         let Self::Draining { unreleased, .. } = self else { return };
         let released: BTreeSet<_> =

@@ -89,8 +89,8 @@ impl Recovery {
         self.want();
     }
 
-    /// Moves each position into its log, and restarts all partitions. An error means that librdkafka refuses
-    /// it.
+    /// Moves each position into its log, and restarts all partitions. An error means
+    /// that librdkafka refuses it.
     pub(super) fn recover(
         &mut self,
         state: &mut State,

@@ -55,8 +55,8 @@ impl State {
         }
     }
 
-    /// Resumes what we have paused: librdkafka keeps a pause for whoever owns the partition next, which may
-    /// be this consumer.
+    /// Resumes what we have paused: librdkafka keeps a pause for whoever owns the partition next, which
+    /// may be this consumer.
     pub(super) fn resume(&mut self, partitions: &[TopicPartition]) {
         let paused: Vec<_> =
             partitions.iter().filter(|partition| self.partitions.resume(partition)).collect();
@@ -68,8 +68,8 @@ impl State {
     }
 
     /// Removes these partitions and assigns them again at their positions; all partitions, if the group's
-    /// protocol is eager. A seek is not enough, because librdkafka does not resume a partition that stopped
-    /// with an error.
+    /// protocol is eager. A seek is not enough, because librdkafka does not resume a partition that
+    /// stopped with an error.
     pub(super) fn restart(&mut self, partitions: &[TopicPartition]) -> KafkaResult<()> {
         let is_cooperative = matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         let restarted: Vec<_> = if is_cooperative {

@@ -20,7 +20,7 @@ pub(super) struct Batch {
     pub(super) entries: Vec<Entry>,
     /// How many records are not entries.
     pub(super) ignored: u64,
-    /// Whether the log has begun anew.
+    /// Whether the log has started again.
     pub(super) is_anew: bool,
     /// Whether a broker has sent a record, or the end of a partition.
     pub(super) has_read: bool,

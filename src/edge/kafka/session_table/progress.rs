@@ -34,7 +34,7 @@ impl LoadProgress {
         new
     }
 
-    /// Records that the record at `offset` was read. Returns whether its log has begun anew, because the
+    /// Records that the record at `offset` was read. Returns whether its log has started again, because the
     /// topic was deleted and created again.
     pub(super) fn read(&mut self, partition: i32, offset: i64) -> bool {
         let Some(progress) = self.0.get_mut(&partition) else { return false };

@@ -7,12 +7,12 @@ use std::{collections::BTreeMap, time::Duration};
 /// sixth is compacted at a time.
 pub const PARTITIONS: i32 = 6;
 
-/// How much longer than its session an entry is kept, because clocks differ, and retention deletes whole
-/// segments.
+/// How much longer than its session an entry is kept, because clocks differ, and
+/// retention deletes whole segments.
 const MARGIN: Duration = Duration::from_hours(1);
 
-/// When a segment is closed. An open segment is neither compacted nor deleted, and every replica that starts
-/// reads it.
+/// When a segment is closed. An open segment is neither compacted nor deleted, and every replica
+/// that starts reads it.
 const SEGMENT: Duration = Duration::from_hours(1);
 
 /// A fault of the topic's configuration.

@@ -10,8 +10,8 @@ use super::{Expected, keycloak::uuid};
 /// Large, but below the megabyte that brokers accept.
 const LARGE: usize = 200_000;
 
-/// A hostile record: its key, its value, and what it must become. `ordinary` is a value as Keycloak writes
-/// it.
+/// A hostile record: its key, its value, and what it must become. `ordinary` is a value
+/// as Keycloak writes it.
 pub(super) fn record(
     ordinary: &[u8],
     time: i64,

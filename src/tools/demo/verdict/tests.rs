@@ -107,8 +107,8 @@ impl Run {
         self
     }
 
-    /// Makes the run one that nobody ended early, in which the service counts these accepted and ignored
-    /// records.
+    /// Makes the run one that nobody ended early, in which the service counts these
+    /// accepted and ignored records.
     fn whole(mut self, consumed: u64, accepted: u64) -> Self {
         self.service = RecordCounts { consumed, accepted, ..RecordCounts::default() };
         Self { whole: true, ..self }

@@ -243,10 +243,10 @@ mod tests {
     ) {
         let matching = vec![Matching { text: text.to_owned(), effect }];
         let mut armed = armed(Faults { matching, ..Faults::default() });
-        let said: Endpoint<'_> = serde_json::from_str(r#"{"User":{"UserId":"user-1"}}"#).unwrap();
+        let endpoint_fields: Endpoint<'_> = serde_json::from_str(r#"{"User":{"UserId":"user-1"}}"#).unwrap();
         let events = serde_json::from_str(r#"{"id-1":{"Attributes":{"a":"value-1"}}}"#).unwrap();
-        assert_eq!(armed.call("endpoint-1", &said, &events), call);
-        assert_eq!(armed.endpoint("endpoint-1", &said), endpoint);
+        assert_eq!(armed.call("endpoint-1", &endpoint_fields, &events), call);
+        assert_eq!(armed.endpoint("endpoint-1", &endpoint_fields), endpoint);
         assert_eq!(armed.endpoint("endpoint-1", &Endpoint::default()), None);
         assert_eq!(armed.event("endpoint-1", "id-1", &events.0[0].1), fate);
     }

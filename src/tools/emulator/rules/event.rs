@@ -15,8 +15,8 @@ const MAX_VALUE: usize = 200;
 /// An event's type may have 50 characters.
 const MAX_TYPE: usize = 50;
 
-/// Calls `broken` for each rule that an event breaks. An event in a small request, of `request_size` bytes,
-/// is not measured.
+/// Calls `broken` for each rule that an event breaks. An event in a small request, of `request_size`
+/// bytes, is not measured.
 pub(in crate::tools::emulator) fn check_event(
     id: &str,
     event: &Event<'_>,

@@ -71,9 +71,9 @@ mod tests {
     #[test]
     fn an_endpoint_without_user_or_kind_is_not_counted() {
         let mut users = UserEndpoints::default();
-        for said in ["{}", r#"{"ChannelType":"EMAIL"}"#, r#"{"User":{"UserId":"u"}}"#] {
-            let endpoint = serde_json::from_str(said).unwrap();
-            assert!((0..20).all(|id| users.admit(&"a".into(), &id.to_string(), &endpoint)), "{said}");
+        for text in ["{}", r#"{"ChannelType":"EMAIL"}"#, r#"{"User":{"UserId":"u"}}"#] {
+            let endpoint = serde_json::from_str(text).unwrap();
+            assert!((0..20).all(|id| users.admit(&"a".into(), &id.to_string(), &endpoint)), "{text}");
         }
     }
 }

@@ -156,6 +156,6 @@ fn java(folder: &Path, class: &str) -> Command {
 
 fn succeed(command: &mut Command) {
     let output = command.output().expect("the program starts");
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "the test Kafka cannot be fetched: {said}");
+    let output_text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the test Kafka cannot be fetched: {output_text}");
 }

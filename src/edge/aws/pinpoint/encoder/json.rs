@@ -10,7 +10,7 @@ use std::{
 
 /// The output for JSON text.
 pub(super) trait Sink {
-    /// Takes `text` unchanged.
+    /// Takes `text` unchanged, without escaping.
     fn raw(&mut self, text: &str);
 
     /// Takes `text`, and escapes what JSON forbids within a string.
@@ -82,7 +82,7 @@ pub(super) enum Key<'a> {
     /// A name from the code, which needs no escaping. Most keys are names, and checking them each time would
     /// take as long as the values.
     Name(&'static str),
-    /// Any text.
+    /// Any text, which may need escaping.
     Any(&'a str),
 }
 

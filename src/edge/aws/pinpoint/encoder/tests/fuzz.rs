@@ -150,8 +150,8 @@ fn locate(ip: &str) -> Option<Place<'static>> {
     })
 }
 
-/// A mapper for each choice of a format, with the page's filter, and one more that recognises formats and
-/// shares sessions.
+/// A mapper for each choice of a format, with the page's filter, and one more that recognises
+/// formats and shares sessions.
 fn mappers(config: &Config) -> Vec<Mapper> {
     let (_, filter) = PAGES[4].split_once("custom: |\n").unwrap();
     let filter = filter.split("```").next().unwrap();
