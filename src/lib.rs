@@ -27,12 +27,13 @@
 //!
 //! 1. The consumer **reads** a record, and `decode` turns its bytes into identity events. `map` turns these
 //!    into app events on endpoints, ignores them on purpose, or refuses them with a reason.
-//! The **ledger** holds the record until all its obligations are fulfilled: every destination that an event
-//! is routed to has accepted it, or its dead letter was acknowledged; and the record's entries of the session
-//! table were acknowledged. Then the record is **settled**. If the tail of the last commit names the record,
-//! an earlier owner of the partition settled it: `map` learns of its sessions, and nothing of it is sent.
-//! At the **session barrier** the record waits until its own entries of the session table and those of all
-//! earlier records are acknowledged. So whoever reads about a session finds it in the table.
+//! 2. The **ledger** holds the record until all its obligations are fulfilled: every destination that an
+//!    event is routed to has accepted it, or its dead letter was acknowledged; and the record's entries of
+//!    the session table were acknowledged. Then the record is **settled**. If the tail of the last commit
+//!    names the record, an earlier owner of the partition settled it: `map` learns of its sessions, and
+//!    nothing of it is sent.
+//! 3. At the **session barrier** the record waits until its own entries of the session table and those of all
+//!    earlier records are acknowledged. So whoever reads about a session finds it in the table.
 //! 4. `route` finds the destinations of each event, and each encoder fits its own copy to the limits of its
 //!    service. If a destination has no **room**, the record makes its partition wait, and no other:
 //!    destinations share the memory by dynamic thresholds. A destination that has been held or full for
@@ -44,10 +45,10 @@
 //!    send. A request that is refused, or keeps failing, goes into **quarantine** and is halved until the
 //!    culprit stands alone. If the set-up is wrong, the destination is on **hold**: it keeps everything and
 //!    sends only probes.
-//! A refused event or record becomes a **dead letter**. If most of a topic is refused, its circuit breaker
-//! opens.
-//! Settled records move the **position**. The commit carries the settled tail: the records above the position
-//! that are settled already.
+//! 7. A refused event or record becomes a **dead letter**. If most of a topic is refused, its circuit breaker
+//!    opens.
+//! 8. Settled records move the **position**. The commit carries the settled tail: the records above the
+//!    position that are settled already.
 //!
 //! There are four kinds of threads: those of the runtime, which run everything but Kafka; the consumer's poll
 //! loop, which must never wait for longer than the group allows, with a commit thread and a lookup thread

@@ -481,7 +481,7 @@ fn learn<T>(
     match (order, ours) {
         (Ordering::Less, _) => return true,
         (Ordering::Equal, Some(ours)) if ours.table_state == TableState::Unwritten => {
-            ours.table_state = TableState::Ours
+            ours.table_state = TableState::Ours;
         }
         (Ordering::Equal, _) => {}
         (Ordering::Greater, ours) => {

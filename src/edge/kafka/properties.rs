@@ -31,8 +31,8 @@ pub enum PropertyError {
 
 /// Whether the property `name` may be set to `value`. Asks librdkafka itself, without making a client.
 ///
+/// # Errors
 /// If it may not be set; the error says why.
-/// The reason why it may not.
 pub fn check(name: &str, value: &str) -> Result<(), PropertyError> {
     if let Some((_, why)) = OWNED.iter().find(|(owned, _)| *owned == name) {
         return Err(PropertyError::Owned(why));
