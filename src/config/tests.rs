@@ -286,7 +286,7 @@ fn settings_that_do_not_agree_are_refused() {
     refused(
         "source: { revoke_timeout: 1m, properties: { max.poll.interval.ms: 60000 } }",
         "source.revoke_timeout (config.yaml:3): must be shorter than the property `max.poll.interval.ms` (5 minutes \
-         where it is not set), after which the group gives a member up",
+         by default), after which the group removes a member",
     );
     refused_with(
         "",
@@ -493,7 +493,7 @@ fn the_settings_of_endpoints_and_events_must_agree() {
     reads(&many(31), |config| config.event.attributes.len() == 31);
     refused(
         &many(32),
-        "event (config.yaml:3): may have 32 attributes and metrics together: an event takes 40, and 8 are the \
-         service's own",
+        "event (config.yaml:3): may have 32 attributes and metrics in total: an event can hold 40, and the service \
+         uses 8",
     );
 }

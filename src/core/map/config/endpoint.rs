@@ -104,11 +104,11 @@ pub enum Channel {
 pub struct OptOutConfig {
     /// The field that states the choice.
     pub from: Field,
-    /// The values that mean that the person wants no messages (`ALL`), in any case.
+    /// The values that mean that the person wants no messages (`ALL`), ignoring case.
     #[serde(default)]
     #[schemars(extend("x-allowed" = "a list of texts"))]
     pub all: Vec<String>,
-    /// The values that mean that the person wants all messages (`NONE`), in any case.
+    /// The values that mean that the person wants all messages (`NONE`), ignoring case.
     #[serde(default)]
     #[schemars(extend("x-allowed" = "a list of texts"))]
     pub none: Vec<String>,
