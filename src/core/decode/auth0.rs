@@ -126,7 +126,7 @@ fn event_of<'a>(log: &Log<'_, 'a>, kind: Kind, name: Cow<'a, str>) -> Result<Ide
     let (data, details) = (log.data, log.data.get("details"));
     let user = if name == "fu" { None } else { data.get("user_id").id()? };
     Ok(IdentityEvent {
-        id: first_id(&[log.outer.get("log_id"), data.get("log_id")])?,
+        id: first_id([log.outer.get("log_id"), data.get("log_id")])?,
         time: date(data.get("date")),
         realm: data.get("tenant_name").id()?,
         person: if user.is_some() { person(data.get("user_name")) } else { Vec::new() },

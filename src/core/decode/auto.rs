@@ -1,6 +1,7 @@
 //! Takes a record for what its shape says it is, or reads it as the format that its topic is said to have.
 //!
-//! Knows the formats only by the table. A record is read into a tree once. Its envelopes are opened, and the
+//! Knows the formats only by the table, but for Keycloak's own JSON: most records are, and it is asked for
+//! first, because no envelope has its keys alone. A record is read into a tree once. Its envelopes are opened, and the
 //! formats are asked in the order of [`Format::ALL`]; the first that knows the shape reads it. An array that
 //! no format knows as a whole is a batch: each of its parts is opened and recognised for itself.
 
@@ -13,7 +14,7 @@ use crate::core::{
         custom::Filter,
         envelope::{Outside, Part, payload},
         format::Format,
-        one,
+        keycloak, one,
         tree::{List, Node, Tree, parse_record},
     },
     identity::reason::{Ignored, Refused, Unmapped},
@@ -36,7 +37,8 @@ pub(super) struct Reading<'f> {
 impl Reading<'_> {
     /// Reads the value of a record.
     pub(super) fn record<'a>(self, record: &'a Record, value: &'a [u8]) -> Decoded<'a> {
-        let mut tree = match parse_record(payload(value)) {
+        let value = payload(value);
+        let mut tree = match parse_record(value) {
             Ok(tree) => tree,
             Err(reason) => return refused(reason),
         };
@@ -45,7 +47,13 @@ impl Reading<'_> {
             return refused(Refused::TooLarge);
         }
         tree.wanted = self.wanted;
-        self.value(&tree, Outside::of(record))
+        let outside = Outside::of(record);
+        match keycloak::decode_own(tree.root()) {
+            Some(item) if self.choice.allows(Format::KEYCLOAK) => {
+                filled(Format::KEYCLOAK, one(item), &outside)
+            }
+            _ => self.value(&tree, outside),
+        }
     }
 
     /// A whole value: one part, or a batch of them.

@@ -156,7 +156,7 @@ fn audit<'a>(record: Node<'_, 'a>) -> Item<'a> {
 fn sign_up(record: Node<'_, '_>, target: Node<'_, '_>) -> bool {
     let properties = properties(record);
     let activity = [get(properties, "activityDisplayName"), get(record, "operationName")];
-    let activity = first(&activity).unwrap_or_default().to_ascii_lowercase();
+    let activity = first(activity).unwrap_or_default().to_ascii_lowercase();
     let outcome = get(properties, "result").str();
     if !(outcome.is_empty() || outcome.eq_ignore_ascii_case("success")) {
         return false;
@@ -185,14 +185,10 @@ fn event_of<'a>(record: Node<'_, 'a>, kind: Kind, user: Node<'_, 'a>) -> Result<
         realm: tenant(record)?,
         person: if user.is_some() { claims(name, get(properties, "userDisplayName")) } else { Vec::new() },
         user,
-        user_name: first(&[
-            name,
-            get(properties, "alternateSignInName"),
-            get(properties, "signInIdentifier"),
-        ]),
+        user_name: first([name, get(properties, "alternateSignInName"), get(properties, "signInIdentifier")]),
         session: get(properties, "sessionId").id()?,
         client: get(properties, "appId").text(),
-        ip: first(&[get(properties, "ipAddress"), get(record, "callerIpAddress")]),
+        ip: first([get(properties, "ipAddress"), get(record, "callerIpAddress")]),
         user_agent: get(properties, "userAgent").text(),
         device: gather::device(device(get(properties, "deviceDetail"))),
         place: gather::place(place(get(properties, "location"))),
@@ -203,8 +199,7 @@ fn event_of<'a>(record: Node<'_, 'a>, kind: Kind, user: Node<'_, 'a>) -> Result<
 
 /// The value of a key, in whichever case it is written.
 fn get<'n, 'a>(node: Node<'n, 'a>, key: &str) -> Node<'n, 'a> {
-    let found = node.entries().filter(|(name, _)| name.str().eq_ignore_ascii_case(key));
-    found.last().map_or(Node::Null, |(_, node)| node)
+    node.get_by(|name| name.eq_ignore_ascii_case(key))
 }
 
 fn properties<'n, 'a>(record: Node<'n, 'a>) -> Node<'n, 'a> {
@@ -214,7 +209,7 @@ fn properties<'n, 'a>(record: Node<'n, 'a>) -> Node<'n, 'a> {
 /// The error code, `0` for none: without it a record does not say whether it is a success.
 fn result<'a>(record: Node<'_, 'a>) -> Result<Cow<'a, str>, Refused> {
     let code = get(get(properties(record), "status"), "errorCode");
-    first_id(&[get(record, "resultType"), code])?.ok_or(Refused::NoType)
+    first_id([get(record, "resultType"), code])?.ok_or(Refused::NoType)
 }
 
 fn tenant<'a>(record: Node<'_, 'a>) -> Result<Option<Cow<'a, str>>, Refused> {

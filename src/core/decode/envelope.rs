@@ -163,7 +163,7 @@ impl<'a> Outside<'a> {
         let node = part.node();
         let object = match node {
             Node::Text(text) | Node::Escaped(text) => return self.text(text, part),
-            Node::Object(object) if node.entries().any(|(key, _)| is_of_an_envelope(key.str())) => object,
+            Node::Object(object) if object.find_by(is_of_an_envelope).is_some() => object,
             _ => return Ok(Step::Bare),
         };
         if self.is_cloud_event(node) {

@@ -57,6 +57,9 @@ impl Format {
         all
     };
 
+    /// The format that most records have.
+    pub(super) const KEYCLOAK: Self = Self::ALL[0];
+
     /// The format that the operator's own filter reads.
     pub const CUSTOM: Self = Self::ALL[NUMBER - 1];
 

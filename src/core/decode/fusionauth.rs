@@ -88,7 +88,7 @@ fn read<'a>(event: Node<'_, 'a>) -> Item<'a> {
         return Err(Refused::NotAnEvent.into());
     }
     let name = event.get("type").id()?.ok_or(Refused::NoType)?;
-    let user = first_id(&[event.at(&["user", "id"]), event.get("userId")])?;
+    let user = first_id([event.at(&["user", "id"]), event.get("userId")])?;
     let kind = match &*name {
         "user.login.success" => Kind::SignIn,
         "user.login.failed" => Kind::SignInFailed,
@@ -123,16 +123,16 @@ fn event_of<'a>(
             None => token.get("userId").id()?,
             user => user,
         },
-        user_name: first(&[person.get("username"), person.get("email")]),
+        user_name: first([person.get("username"), person.get("email")]),
         session: token.get("id").id()?,
         session_start: start(token),
-        client: first(&[event.get("applicationId"), token.get("applicationId")]),
+        client: first([event.get("applicationId"), token.get("applicationId")]),
         reason: match kind {
             Kind::SignInFailed => event.at(&["reason", "code"]).text(),
             Kind::SessionStopped | Kind::SessionsStopped => Some("revoked".into()),
             _ => None,
         },
-        ip: first(&[info.get("ipAddress"), event.get("ipAddress")]),
+        ip: first([info.get("ipAddress"), event.get("ipAddress")]),
         user_agent: info.get("userAgent").text(),
         device: gather::device(Device { platform: info.get("os").text(), ..Device::default() }),
         place: gather::place(place(info.get("location"))),

@@ -41,7 +41,7 @@
 use crate::core::{
     decode::{
         Item, Items, one,
-        tree::{Node, Tree, first, first_id},
+        tree::{Node, Tree},
     },
     identity::{
         IdentityEvent, Kind,
@@ -82,19 +82,31 @@ pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
     one(item(node))
 }
 
+/// Reads the value, if it is Keycloak's own JSON, as Jackson writes it: in no envelope, and with no other key.
+pub(super) fn decode_own<'a>(node: Node<'_, 'a>) -> Option<Item<'a>> {
+    let fields = Fields::own(node).filter(shape::is_own)?;
+    let mut held = Tree::default();
+    Some(event_of(&fields, || Details::of(fields.details.object(&mut held))))
+}
+
 fn item<'a>(node: Node<'_, 'a>) -> Item<'a> {
     let fields = Fields::of(node);
     if admin::is_admin_event(&fields) {
         return admin::event_of(&fields);
     }
-    let written = first_id(&[fields.r#type, fields.event_type])?.ok_or(Refused::NoType)?;
+    let mut held = Default::default();
+    event_of(&fields, || Details::of(fields.any_details(&mut held)))
+}
+
+/// The event, each of its fields from the first of its names that has a value.
+fn event_of<'t, 'a>(fields: &Fields<'t, 'a>, details: impl FnOnce() -> Details<'t, 'a>) -> Item<'a> {
+    let written = Fields::id(fields.r#type, || [fields.other("eventType")])?.ok_or(Refused::NoType)?;
     let (name, is_access) = match written.strip_prefix("access.") {
         Some(name) => (name, true),
         None => (&*written, false),
     };
     let kind = kind(name, fields.error.text().as_deref())?;
-    let mut held = [Tree::default(), Tree::default(), Tree::default()];
-    let details = Details::of(fields.details(&mut held));
+    let details = details();
     let reason = match name {
         "LOGIN_ERROR" => fields.error.text(),
         "LOGOUT" => Some("logout".into()),
@@ -103,27 +115,28 @@ fn item<'a>(node: Node<'_, 'a>) -> Item<'a> {
     };
     let code_id = if matches!(name, "LOGIN" | "CODE_TO_TOKEN") { details.code_id } else { Node::Null };
     let mut held = Tree::default();
-    let auth = fields.auth.object(&mut held);
+    let auth = fields.other("authDetails").object(&mut held);
     // Of an event that is none of `access`, `authDetails` may be another's.
     let of_access = |key| if is_access { auth.get(key) } else { Node::Null };
-    let times = [fields.time, fields.timestamp, fields.date_time, fields.time_column];
-    let names = [details.username, fields.username, fields.user_name, auth.get("username")];
-    let sessions = [fields.session, auth.get("sessionId"), fields.session_column, code_id];
+    let other = |key| fields.other(key);
+    let times =
+        || [other("timestamp"), other("dateTime"), other("event_time")].into_iter().find_map(Node::time);
+    let names = || [other("username"), other("userName"), auth.get("username")];
     // Each field is named: what is filled in and then replaced costs time.
     Ok(IdentityEvent {
         kind,
         provider: PROVIDER.into(),
-        id: first_id(&[fields.id, fields.uid, fields.event_id])?,
-        time: times.into_iter().find_map(Node::time),
-        realm: first_id(&[fields.realm, fields.realm_column])?,
+        id: Fields::id(fields.id, || [other("uid"), other("eventId")])?,
+        time: fields.time.time().or_else(times),
+        realm: Fields::id(fields.realm, || [other("realm_id")])?,
         realm_name: fields.realm_name.text(),
-        user: first_id(&[fields.user, of_access("userId"), fields.user_column])?,
-        user_name: first(&names),
-        session: first_id(&sessions)?,
-        client: first(&[fields.client, of_access("clientId"), fields.client_column]),
+        user: Fields::id(fields.user, || [of_access("userId"), other("user_id")])?,
+        user_name: Fields::text(details.username, names),
+        session: Fields::id(fields.session, || [auth.get("sessionId"), other("session_id"), code_id])?,
+        client: Fields::text(fields.client, || [of_access("clientId"), other("client_id")]),
         reason,
-        ip: first(&[fields.ip, of_access("ipAddress"), fields.ip_column]),
-        user_agent: first(&[fields.user_agent, details.user_agent]),
+        ip: Fields::text(fields.ip, || [of_access("ipAddress"), other("ip_address")]),
+        user_agent: Fields::text(other("userAgent"), || [details.user_agent]),
         device: details.device(),
         place: details.place(),
         person: details.person(),

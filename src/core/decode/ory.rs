@@ -122,7 +122,7 @@ fn event<'a>(kind: Kind, node: Node<'_, 'a>, of: Node<'_, 'a>) -> Result<Identit
         realm: if project.is_some() { project } else { of.get("ProjectID").id()? },
         user: of.get("IdentityID").id()?,
         session,
-        reason: first(&[of.get("ErrorReason"), of.get("Reason")]),
+        reason: first([of.get("ErrorReason"), of.get("Reason")]),
         ip: of.get("ClientIP").text(),
         place: gather::place(place),
         attributes,

@@ -92,6 +92,7 @@ impl<'a> Tree<'a> {
     }
 
     /// The value at this place, which [`Object::find`] or [`List::places`] found.
+    #[inline]
     pub(super) fn node(&self, at: usize) -> Node<'_, 'a> {
         let within = |end| Within { tree: self, at: at + 1, end };
         match self.slots.get(at) {
@@ -209,17 +210,20 @@ impl<'t, 'a> Node<'t, 'a> {
 
     /// The value of a key; null where there is none or this is no object.
     pub(super) fn get(self, key: &str) -> Self {
+        self.get_by(|name| name == key)
+    }
+
+    /// The value of the last key that `is_it` says yes to.
+    #[inline]
+    pub(super) fn get_by(self, is_it: impl Fn(&str) -> bool) -> Self {
         let Self::Object(object) = self else { return Self::Null };
-        object.find(key).map_or(Self::Null, |at| object.0.tree.node(at))
+        object.find_by(is_it).map_or(Self::Null, |at| object.0.tree.node(at))
     }
 
     /// The keys, which are texts, and the values of an object; nothing of anything else.
-    pub(super) fn entries(self) -> impl Iterator<Item = (Self, Self)> {
-        let mut within = if let Self::Object(object) = self { Some(object.0) } else { None };
-        iter::from_fn(move || {
-            let within = within.as_mut()?;
-            Some((within.next()?, within.next()?))
-        })
+    #[inline]
+    pub(super) fn entries(self) -> Entries<'t, 'a> {
+        Entries(if let Self::Object(object) = self { Some(object.0) } else { None })
     }
 
     /// The parts of an array; nothing of anything else.
@@ -369,37 +373,72 @@ impl Object<'_, '_> {
 
     /// The place of the value of a key.
     pub(super) fn find(self, key: &str) -> Option<usize> {
+        self.find_by(|name| name == key)
+    }
+
+    /// The place of the value of the last key that `is_it` says yes to.
+    #[inline]
+    pub(super) fn find_by(self, is_it: impl Fn(&str) -> bool) -> Option<usize> {
         let Within { tree, mut at, end } = self.0;
+        let slots = &tree.slots[..end];
         let mut found = None;
-        while at < end {
-            let is_key = match tree.slots[at] {
-                Slot::Text(name) => name == key,
-                Slot::Escaped(index) => tree.escaped[index] == key,
+        while let Some([key, value]) = slots.get(at..at + 2) {
+            let is_key = match key {
+                Slot::Text(name) => is_it(name),
+                Slot::Escaped(index) => is_it(&tree.escaped[*index]),
                 _ => false,
             };
             if is_key {
                 found = Some(at + 1);
             }
-            at = tree.after(at + 1);
+            at = match value {
+                Slot::List { end } | Slot::Object { end } => *end,
+                _ => at + 2,
+            };
         }
         found
     }
 }
 
 impl<'t, 'a> Within<'t, 'a> {
+    #[inline]
     fn next(&mut self) -> Option<Node<'t, 'a>> {
         if self.at >= self.end {
             return None;
         }
         let node = self.tree.node(self.at);
-        self.at = self.tree.after(self.at);
+        self.at = match node {
+            Node::List(List(within)) | Node::Object(Object(within)) => within.end,
+            _ => self.at + 1,
+        };
         Some(node)
     }
 }
 
-/// The first of `nodes` that has a text.
-pub(super) fn first<'a>(nodes: &[Node<'_, 'a>]) -> Option<Cow<'a, str>> {
-    nodes.iter().find_map(|node| node.text())
+/// The keys and values of an object, in their order.
+pub(super) struct Entries<'t, 'a>(Option<Within<'t, 'a>>);
+
+impl<'t, 'a> Iterator for Entries<'t, 'a> {
+    type Item = (Node<'t, 'a>, Node<'t, 'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let within = self.0.as_mut()?;
+        if within.at >= within.end {
+            return None;
+        }
+        let key = match within.tree.slots[within.at] {
+            Slot::Text(text) => Node::Text(text),
+            _ => within.tree.node(within.at),
+        };
+        within.at += 1;
+        Some((key, within.next()?))
+    }
+}
+
+/// The text of the first of `nodes` that has one.
+pub(super) fn first<'t, 'a: 't>(nodes: impl IntoIterator<Item = Node<'t, 'a>>) -> Option<Cow<'a, str>> {
+    nodes.into_iter().find_map(Node::text)
 }
 
 /// The same for a field that an event stands on, see [`Node::id`].
@@ -407,11 +446,18 @@ pub(super) fn first<'a>(nodes: &[Node<'_, 'a>]) -> Option<Cow<'a, str>> {
 /// # Errors
 ///
 /// None has a text, and one has something else.
-pub(super) fn first_id<'a>(nodes: &[Node<'_, 'a>]) -> Result<Option<Cow<'a, str>>, Refused> {
-    match first(nodes) {
-        None => nodes.iter().try_for_each(|node| node.id().map(drop)).map(|()| None),
-        text => Ok(text),
+pub(super) fn first_id<'t, 'a: 't>(
+    nodes: impl IntoIterator<Item = Node<'t, 'a>>,
+) -> Result<Option<Cow<'a, str>>, Refused> {
+    let mut wrong = Ok(None);
+    for node in nodes {
+        match node.id() {
+            Ok(None) => {}
+            Ok(text) => return Ok(text),
+            Err(reason) => wrong = Err(reason),
+        }
     }
+    wrong
 }
 
 #[cfg(test)]

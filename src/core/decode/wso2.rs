@@ -172,7 +172,7 @@ fn read<'a>(
         user_name,
         session: session(event)?,
         session_start: start.filter(|_| kind == Kind::SessionStarted),
-        client: first(&[application.get("id"), application.get("consumerKey")]),
+        client: first([application.get("id"), application.get("consumerKey")]),
         reason: match kind {
             Kind::SignInFailed => event.at(&["reason", "description"]).text(),
             Kind::SessionStopped => initiator.text(),

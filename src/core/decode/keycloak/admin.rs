@@ -37,8 +37,14 @@ const REASON: &str = "admin_logout";
 /// An admin event has an operation and a resource, and most publishers give it no type.
 pub(super) fn is_admin_event(fields: &Fields<'_, '_>) -> bool {
     let has = |nodes: &[Node<'_, '_>]| nodes.iter().any(|node| node.word().is_some());
-    let has_operation = has(&[fields.operation, fields.operation_column]);
-    let has_resource = || has(&[fields.resource, fields.resource_text, fields.resource_column]);
+    let has_operation = has(&[fields.other("operationType"), fields.other("operation_type")]);
+    let has_resource = || {
+        has(&[
+            fields.other("resourceType"),
+            fields.other("resourceTypeAsString"),
+            fields.other("resource_type"),
+        ])
+    };
     (has_operation && has_resource()) || fields.r#type.str().starts_with("admin.")
 }
 
@@ -48,7 +54,7 @@ pub(super) fn event_of<'a>(fields: &Fields<'_, 'a>) -> Item<'a> {
         return Err(Ignored::AdminEvent.into());
     }
     let (operation, resource) = what(fields);
-    let path = first(&[fields.path, fields.path_column]).unwrap_or_default();
+    let path = first([fields.other("resourcePath"), fields.other("resource_path")]).unwrap_or_default();
     let about = |kind| Ok(event(fields, kind)?);
     match (operation.as_deref(), resource.as_deref()) {
         (Some("ACTION"), Some("USER")) => {
@@ -67,8 +73,12 @@ pub(super) fn event_of<'a>(fields: &Fields<'_, 'a>) -> Item<'a> {
 
 /// The operation and the resource.
 fn what<'a>(fields: &Fields<'_, 'a>) -> (Option<Cow<'a, str>>, Option<Cow<'a, str>>) {
-    let operation = first(&[fields.operation, fields.operation_column]);
-    let resource = first(&[fields.resource, fields.resource_text, fields.resource_column]);
+    let operation = first([fields.other("operationType"), fields.other("operation_type")]);
+    let resource = first([
+        fields.other("resourceType"),
+        fields.other("resourceTypeAsString"),
+        fields.other("resource_type"),
+    ]);
     let parts = fields.r#type.str().strip_prefix("admin.").and_then(|text| text.rsplit_once('-'));
     let owned = |text: &str| Cow::Owned(text.to_owned());
     match parts {
@@ -90,11 +100,12 @@ fn part<'a>(path: &Cow<'a, str>, cut: fn(&str) -> Option<&str>) -> Option<Cow<'a
 
 /// The event, without the administrator.
 fn event<'a>(fields: &Fields<'_, 'a>, kind: Kind) -> Result<IdentityEvent<'a>, Refused> {
-    let times = [fields.time, fields.timestamp, fields.date_time, fields.admin_time];
+    let times =
+        [fields.time, fields.other("timestamp"), fields.other("dateTime"), fields.other("admin_event_time")];
     Ok(IdentityEvent {
-        id: first_id(&[fields.id, fields.uid, fields.event_id])?,
+        id: first_id([fields.id, fields.other("uid"), fields.other("eventId")])?,
         time: times.into_iter().find_map(Node::time),
-        realm: first_id(&[fields.realm, fields.realm_column])?,
+        realm: first_id([fields.realm, fields.other("realm_id")])?,
         realm_name: fields.realm_name.text(),
         reason: Some(REASON.into()),
         ..IdentityEvent::new(kind, PROVIDER)

@@ -28,23 +28,10 @@ pub(super) struct Details<'t, 'a> {
     pub(super) username: Node<'t, 'a>,
     pub(super) code_id: Node<'t, 'a>,
     pub(super) reason: Node<'t, 'a>,
+    /// The last of the two keys of the user agent.
     pub(super) user_agent: Node<'t, 'a>,
-    email: Node<'t, 'a>,
-    updated_email: Node<'t, 'a>,
-    first_name: Node<'t, 'a>,
-    updated_first_name: Node<'t, 'a>,
-    last_name: Node<'t, 'a>,
-    updated_last_name: Node<'t, 'a>,
-    country: Node<'t, 'a>,
-    region: Node<'t, 'a>,
-    city: Node<'t, 'a>,
-    latitude: Node<'t, 'a>,
-    longitude: Node<'t, 'a>,
-    browser: Node<'t, 'a>,
-    system: Node<'t, 'a>,
-    device_type: Node<'t, 'a>,
-    /// Whether something of a person, a place or a device was read: few events have any.
-    has_extras: bool,
+    /// The object itself, if it has any key of a person, a place or a device: few events have.
+    extras: Node<'t, 'a>,
     /// The other texts, if they are wanted.
     pub(super) attributes: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
@@ -54,12 +41,16 @@ impl<'t, 'a> Details<'t, 'a> {
         let mut details = Self::default();
         let wants_attributes = node.wants_attributes();
         for (key, value) in node.entries() {
-            match details.named(key.str()) {
-                Some(field) => *field = value,
-                None if wants_attributes => {
+            match key.str() {
+                "username" => details.username = value,
+                "code_id" => details.code_id = value,
+                "reason" => details.reason = value,
+                "user_agent" | "userAgent" => details.user_agent = value,
+                name if is_extra(name) => details.extras = node,
+                _ if wants_attributes => {
                     details.attributes.extend(value.text().map(|text| (key.written(), text)));
                 }
-                None => {}
+                _ => {}
             }
         }
         details
@@ -67,73 +58,65 @@ impl<'t, 'a> Details<'t, 'a> {
 
     pub(super) fn person(&self) -> Person<'a> {
         let claims = [
-            ("email", [self.updated_email, self.email]),
-            ("given_name", [self.updated_first_name, self.first_name]),
-            ("family_name", [self.updated_last_name, self.last_name]),
+            ("email", ["updated_email", "email"]),
+            ("given_name", ["updated_first_name", "first_name"]),
+            ("family_name", ["updated_last_name", "last_name"]),
         ];
-        if !self.has_extras {
+        if !self.extras.is_some() {
             return Vec::new();
         }
-        let claim =
-            |(name, nodes): (&'static str, [Node<'t, 'a>; 2])| Some((name.into(), vec![first(&nodes)?]));
+        let claim = |(name, keys): (&'static str, [&str; 2])| {
+            Some((name.into(), vec![first(keys.map(|key| self.extras.get(key)))?]))
+        };
         claims.into_iter().filter_map(claim).collect()
     }
 
     pub(super) fn place(&self) -> Option<Box<Place<'a>>> {
-        if !self.has_extras {
+        if !self.extras.is_some() {
             return None;
         }
+        let text = |key| self.extras.get(key).text();
         gather::place(Place {
-            city: self.city.text(),
-            country: self.country.text(),
-            region: self.region.text(),
+            city: text("geo_city"),
+            country: text("geo_country"),
+            region: text("geo_region"),
             postal_code: None,
-            latitude: self.latitude.number(),
-            longitude: self.longitude.number(),
+            latitude: self.extras.get("geo_lat").number(),
+            longitude: self.extras.get("geo_lon").number(),
         })
     }
 
     pub(super) fn device(&self) -> Option<Box<Device<'a>>> {
-        if !self.has_extras {
+        if !self.extras.is_some() {
             return None;
         }
+        let text = |key| self.extras.get(key).text();
         gather::device(Device {
-            browser: self.browser.text(),
-            platform: self.system.text(),
-            model: self.device_type.text(),
+            browser: text("ua_browser"),
+            platform: text("ua_os"),
+            model: text("ua_device_type"),
             ..Device::default()
         })
     }
+}
 
-    fn named(&mut self, key: &str) -> Option<&mut Node<'t, 'a>> {
-        match key {
-            "username" => Some(&mut self.username),
-            "code_id" => Some(&mut self.code_id),
-            "reason" => Some(&mut self.reason),
-            "user_agent" | "userAgent" => Some(&mut self.user_agent),
-            _ => self.extra(key),
-        }
-    }
-
-    fn extra(&mut self, key: &str) -> Option<&mut Node<'t, 'a>> {
-        let field = match key {
-            "email" => &mut self.email,
-            "updated_email" => &mut self.updated_email,
-            "first_name" => &mut self.first_name,
-            "updated_first_name" => &mut self.updated_first_name,
-            "last_name" => &mut self.last_name,
-            "updated_last_name" => &mut self.updated_last_name,
-            "geo_country" => &mut self.country,
-            "geo_region" => &mut self.region,
-            "geo_city" => &mut self.city,
-            "geo_lat" => &mut self.latitude,
-            "geo_lon" => &mut self.longitude,
-            "ua_browser" => &mut self.browser,
-            "ua_os" => &mut self.system,
-            "ua_device_type" => &mut self.device_type,
-            _ => return None,
-        };
-        self.has_extras = true;
-        Some(field)
-    }
+/// Whether a key becomes something other than an attribute, beside those of [`Details`].
+fn is_extra(key: &str) -> bool {
+    matches!(
+        key,
+        "email"
+            | "updated_email"
+            | "first_name"
+            | "updated_first_name"
+            | "last_name"
+            | "updated_last_name"
+            | "geo_country"
+            | "geo_region"
+            | "geo_city"
+            | "geo_lat"
+            | "geo_lon"
+            | "ua_browser"
+            | "ua_os"
+            | "ua_device_type"
+    )
 }

@@ -28,6 +28,11 @@ pub(in crate::core::decode) fn recognises(node: Node<'_, '_>) -> bool {
     }
 }
 
+/// Whether the fields of Keycloak's own JSON are those of a Keycloak event; the others are not looked at.
+pub(super) fn is_own(fields: &Fields<'_, '_>) -> bool {
+    fields.r#type.word().is_some_and(is_name) && fields.realm.is_stated()
+}
+
 fn is_name(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::core::{
-    decode::tree::{Node, Tree},
+    decode::tree::{Slot, Tree},
     identity::reason::Refused,
 };
 
@@ -114,8 +114,9 @@ struct Onto<'s, 'a>(&'s mut Reading<'a>);
 
 impl<'a> Onto<'_, 'a> {
     #[expect(clippy::unnecessary_wraps, reason = "each visit of a scalar ends with it")]
-    fn scalar<E: Error>(self, scalar: Node<'_, 'a>) -> Result<(), E> {
-        self.0.tree.push(scalar);
+    #[inline]
+    fn slot<E: Error>(self, slot: Slot<'a>) -> Result<(), E> {
+        self.0.tree.slots.push(slot);
         Ok(())
     }
 }
@@ -141,33 +142,34 @@ impl<'a> Visitor<'a> for Onto<'_, 'a> {
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.scalar(Node::Null)
+        self.slot(Slot::Null)
     }
 
     fn visit_bool<E: Error>(self, flag: bool) -> Result<(), E> {
-        self.scalar(Node::Bool(flag))
+        self.slot(Slot::Bool(flag))
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
-        self.scalar(Node::Integer(number))
+        self.slot(Slot::Integer(number))
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
         #[expect(clippy::cast_precision_loss, reason = "no event has such a number")]
-        self.scalar(i64::try_from(number).map_or(Node::Float(number as f64), Node::Integer))
+        self.slot(i64::try_from(number).map_or(Slot::Float(number as f64), Slot::Integer))
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
-        self.scalar(Node::Float(number))
+        self.slot(Slot::Float(number))
     }
 
     #[inline]
     fn visit_borrowed_str<E: Error>(self, text: &'a str) -> Result<(), E> {
-        self.scalar(Node::Text(text))
+        self.slot(Slot::Text(text))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        self.scalar(Node::Escaped(text))
+        let slot = self.0.tree.escape(text.to_owned());
+        self.slot(slot)
     }
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
@@ -235,12 +237,13 @@ impl<'a> Visitor<'a> for Key<'_, 'a> {
 
     #[inline]
     fn visit_borrowed_str<E>(self, text: &'a str) -> Result<(), E> {
-        self.0.push(Node::Text(text));
+        self.0.slots.push(Slot::Text(text));
         Ok(())
     }
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        self.0.push(Node::Escaped(text));
+        let slot = self.0.escape(text.to_owned());
+        self.0.slots.push(slot);
         Ok(())
     }
 }
@@ -248,6 +251,7 @@ impl<'a> Visitor<'a> for Key<'_, 'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::decode::tree::Node;
 
     #[track_caller]
     fn refused(value: &str, expected: Refused) {
