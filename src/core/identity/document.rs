@@ -1,7 +1,8 @@
 //! The public form of an identity event: a JSON document of version 1, which any program can publish.
 //!
 //! `schemas/identity-event.json` is generated from [`IdentityEvent`] and explains each field to publishers.
-//! Here it is written; the format `identity-event` reads back the same event. A later version 1 may have more fields, so what is unknown is ignored.
+//! Here it is written; the format `identity-event` reads back the same event. A later version 1 may have
+//! more fields, so unknown ones are ignored.
 
 use std::borrow::Cow;
 
