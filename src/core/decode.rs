@@ -110,6 +110,7 @@ impl Decoder {
     }
 }
 
+#[inline]
 fn one(item: Item<'_>) -> Items<'_> {
     SmallVec::from_buf([item])
 }

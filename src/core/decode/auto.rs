@@ -1,9 +1,10 @@
 //! Takes a record for what its shape says it is, or reads it as the format that its topic is said to have.
 //!
-//! Knows the formats only by the table, but for Keycloak's own JSON: most records are, and it is asked for
-//! first, because no envelope has its keys alone. A record is read into a tree once. Its envelopes are opened, and the
-//! formats are asked in the order of [`Format::ALL`]; the first that knows the shape reads it. An array that
-//! no format knows as a whole is a batch: each of its parts is opened and recognised for itself.
+//! Knows the formats only by the table, but for Keycloak's, which most records have: it is asked for before
+//! the envelopes are looked for, and answers as it would afterwards. A record is read into a tree once. Its
+//! envelopes are opened, and the formats are asked in the order of [`Format::ALL`]; the first that knows the
+//! shape reads it. An array that no format knows as a whole is a batch: each of its parts is opened and
+//! recognised for itself.
 
 use std::borrow::Cow;
 
@@ -48,12 +49,12 @@ impl Reading<'_> {
         }
         tree.wanted = self.wanted;
         let outside = Outside::of(record);
-        match keycloak::decode_own(tree.root()) {
-            Some(item) if self.choice.allows(Format::KEYCLOAK) => {
-                filled(Format::KEYCLOAK, one(item), &outside)
-            }
-            _ => self.value(&tree, outside),
+        if self.choice.allows(Format::KEYCLOAK)
+            && let Some(item) = keycloak::decode_likely(tree.root())
+        {
+            return filled(Format::KEYCLOAK, one(item), &outside);
         }
+        self.value(&tree, outside)
     }
 
     /// A whole value: one part, or a batch of them.
@@ -129,12 +130,14 @@ impl Reading<'_> {
     }
 }
 
-fn filled<'a>(format: Format, mut events: Items<'a>, outside: &Outside<'a>) -> Decoded<'a> {
-    if let Err(reason) = bound(&mut events) {
-        events = one(Err(reason.into()));
+#[inline]
+fn filled<'a>(format: Format, events: Items<'a>, outside: &Outside<'a>) -> Decoded<'a> {
+    let mut decoded = Decoded { format: Some(format), events };
+    if let Err(reason) = bound(&mut decoded.events) {
+        decoded.events = one(Err(reason.into()));
     }
-    events.iter_mut().flatten().for_each(|event| outside.fill(event));
-    Decoded { format: Some(format), events }
+    decoded.events.iter_mut().flatten().for_each(|event| outside.fill(event));
+    decoded
 }
 
 #[cfg(test)]

@@ -249,7 +249,7 @@ fn is_short(id: &str) -> bool {
 }
 
 /// Whether a key is one of those by which envelopes are known. Most records have none of them.
-fn is_of_an_envelope(key: &str) -> bool {
+pub(super) fn is_of_an_envelope(key: &str) -> bool {
     matches!(key, "specversion" | "payload" | "after" | "before" | "__op" | "__deleted" | "REALM_ID")
 }
 

@@ -57,7 +57,7 @@ mod shape;
 pub(super) use shape::recognises;
 
 use details::Details;
-use fields::Fields;
+use fields::{Field, Fields};
 
 /// The provider's name, as it goes into endpoint ids.
 pub const PROVIDER: &str = "keycloak";
@@ -79,64 +79,68 @@ pub const CLIENT_FAILURES: [&str; 10] = [
 
 /// What the value says.
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
-    one(item(node))
+    one(event_of(&Fields::of(node)))
 }
 
-/// Reads the value, if it is Keycloak's own JSON, as Jackson writes it: in no envelope, and with no other key.
-pub(super) fn decode_own<'a>(node: Node<'_, 'a>) -> Option<Item<'a>> {
-    let fields = Fields::own(node).filter(shape::is_own)?;
-    let mut held = Tree::default();
-    Some(event_of(&fields, || Details::of(fields.details.object(&mut held))))
+/// What the value says if it is known for a Keycloak event at once, as most records are: what [`decode`]
+/// makes of it, but in one pass over its keys.
+pub(super) fn decode_likely<'a>(node: Node<'_, 'a>) -> Option<Item<'a>> {
+    let fields = Fields::of_likely(node).filter(|fields| shape::fits(node, fields))?;
+    Some(event_of(&fields))
 }
 
-fn item<'a>(node: Node<'_, 'a>) -> Item<'a> {
-    let fields = Fields::of(node);
-    if admin::is_admin_event(&fields) {
-        return admin::event_of(&fields);
-    }
-    let mut held = Default::default();
-    event_of(&fields, || Details::of(fields.any_details(&mut held)))
+fn event_of<'a>(fields: &Fields<'_, 'a>) -> Item<'a> {
+    if admin::is_admin_event(fields) { admin::event_of(fields) } else { user_event(fields) }
 }
 
 /// The event, each of its fields from the first of its names that has a value.
-fn event_of<'t, 'a>(fields: &Fields<'t, 'a>, details: impl FnOnce() -> Details<'t, 'a>) -> Item<'a> {
-    let written = Fields::id(fields.r#type, || [fields.other("eventType")])?.ok_or(Refused::NoType)?;
+fn user_event<'a>(fields: &Fields<'_, 'a>) -> Item<'a> {
+    let written =
+        Fields::id(fields.get(Field::Type), || [fields.get(Field::EventType)])?.ok_or(Refused::NoType)?;
     let (name, is_access) = match written.strip_prefix("access.") {
         Some(name) => (name, true),
         None => (&*written, false),
     };
-    let kind = kind(name, fields.error.text().as_deref())?;
-    let details = details();
+    let kind = kind(name, fields.get(Field::Error).text().as_deref())?;
+    let mut held = Tree::default();
+    let details = Details::of(fields.details(&mut held));
     let reason = match name {
-        "LOGIN_ERROR" => fields.error.text(),
+        "LOGIN_ERROR" => fields.get(Field::Error).text(),
         "LOGOUT" => Some("logout".into()),
         "USER_SESSION_DELETED" => details.reason.text(),
         _ => None,
     };
     let code_id = if matches!(name, "LOGIN" | "CODE_TO_TOKEN") { details.code_id } else { Node::Null };
     let mut held = Tree::default();
-    let auth = fields.other("authDetails").object(&mut held);
+    let auth = fields.get(Field::AuthDetails).object(&mut held);
     // Of an event that is none of `access`, `authDetails` may be another's.
     let of_access = |key| if is_access { auth.get(key) } else { Node::Null };
-    let other = |key| fields.other(key);
-    let times =
-        || [other("timestamp"), other("dateTime"), other("event_time")].into_iter().find_map(Node::time);
-    let names = || [other("username"), other("userName"), auth.get("username")];
+    let other = |field| fields.get(field);
+    let times = || {
+        [other(Field::Timestamp), other(Field::DateTime), other(Field::TimeColumn)]
+            .into_iter()
+            .find_map(Node::time)
+    };
+    let names = || [other(Field::Username), other(Field::UserName), auth.get("username")];
     // Each field is named: what is filled in and then replaced costs time.
     Ok(IdentityEvent {
         kind,
         provider: PROVIDER.into(),
-        id: Fields::id(fields.id, || [other("uid"), other("eventId")])?,
-        time: fields.time.time().or_else(times),
-        realm: Fields::id(fields.realm, || [other("realm_id")])?,
-        realm_name: fields.realm_name.text(),
-        user: Fields::id(fields.user, || [of_access("userId"), other("user_id")])?,
+        id: Fields::id(fields.get(Field::Id), || [other(Field::Uid), other(Field::EventId)])?,
+        time: fields.get(Field::Time).time().or_else(times),
+        realm: Fields::id(fields.get(Field::Realm), || [other(Field::RealmColumn)])?,
+        realm_name: fields.get(Field::RealmName).text(),
+        user: Fields::id(fields.get(Field::User), || [of_access("userId"), other(Field::UserColumn)])?,
         user_name: Fields::text(details.username, names),
-        session: Fields::id(fields.session, || [auth.get("sessionId"), other("session_id"), code_id])?,
-        client: Fields::text(fields.client, || [of_access("clientId"), other("client_id")]),
+        session: Fields::id(fields.get(Field::Session), || {
+            [auth.get("sessionId"), other(Field::SessionColumn), code_id]
+        })?,
+        client: Fields::text(fields.get(Field::Client), || {
+            [of_access("clientId"), other(Field::ClientColumn)]
+        }),
         reason,
-        ip: Fields::text(fields.ip, || [of_access("ipAddress"), other("ip_address")]),
-        user_agent: Fields::text(other("userAgent"), || [details.user_agent]),
+        ip: Fields::text(fields.get(Field::Ip), || [of_access("ipAddress"), other(Field::IpColumn)]),
+        user_agent: Fields::text(other(Field::UserAgent), || [details.user_agent]),
         device: details.device(),
         place: details.place(),
         person: details.person(),
@@ -173,7 +177,7 @@ mod tests {
     fn read(value: &[u8], wanted: Wanted) -> Item<'_> {
         let mut tree = parse_record(value)?;
         tree.wanted = wanted;
-        item(tree.root())
+        event_of(&Fields::of(tree.root()))
     }
 
     const T: i64 = 1_795_382_428_244;

@@ -173,6 +173,16 @@ impl<'a> Tree<'a> {
         self.slots[at] = Slot::Object { end: self.slots.len() };
     }
 
+    /// The text of a key.
+    #[inline]
+    fn key<'t>(&'t self, slot: &Slot<'a>) -> &'t str {
+        match slot {
+            Slot::Text(text) => text,
+            Slot::Escaped(index) => &self.escaped[*index],
+            _ => "",
+        }
+    }
+
     fn escape(&mut self, text: String) -> Slot<'a> {
         self.escaped.push(text);
         Slot::Escaped(self.escaped.len() - 1)
@@ -221,9 +231,10 @@ impl<'t, 'a> Node<'t, 'a> {
     }
 
     /// The keys, which are texts, and the values of an object; nothing of anything else.
-    #[inline]
-    pub(super) fn entries(self) -> Entries<'t, 'a> {
-        Entries(if let Self::Object(object) = self { Some(object.0) } else { None })
+    pub(super) fn entries(self) -> impl Iterator<Item = (Self, Self)> {
+        let object = if let Self::Object(object) = self { Some(object) } else { None };
+        let entries = object.into_iter().flat_map(|object| object.keys().map(move |(_, at)| (object, at)));
+        entries.map(|(object, at)| (object.node(at - 1), object.node(at)))
     }
 
     /// The parts of an array; nothing of anything else.
@@ -248,6 +259,7 @@ impl<'t, 'a> Node<'t, 'a> {
     }
 
     /// Whether there is a value here, and it is none of the texts that are written for `null`.
+    #[inline]
     pub(super) fn is_stated(self) -> bool {
         !matches!(self, Self::Null | Self::Text("" | "null") | Self::Escaped("" | "null"))
     }
@@ -268,11 +280,13 @@ impl<'t, 'a> Node<'t, 'a> {
     }
 
     /// The text as it is written, to be kept; empty where this is none.
+    #[inline]
     pub(super) fn written(self) -> Cow<'a, str> {
         if let Self::Text(text) = self { text.into() } else { self.str().to_owned().into() }
     }
 
     /// The text, or the digits of a whole number; none of `""`, `"null"` and anything else.
+    #[inline]
     pub(super) fn text(self) -> Option<Cow<'a, str>> {
         match self {
             Self::Text(_) | Self::Escaped(_) if self.is_stated() => Some(self.written()),
@@ -327,16 +341,26 @@ impl<'t, 'a> Node<'t, 'a> {
     }
 
     /// This object, or the one that this text holds, which is put into `held`; null for anything else.
+    #[inline]
     pub(super) fn object(self, held: &'t mut Tree<'a>) -> Self {
         match self {
             Self::Object(_) => self,
-            Self::Text("") | Self::Null => Self::Null,
             Self::Text(_) | Self::Escaped(_) => {
-                *held = parse(self.str().as_bytes()).map(Tree::into_owned).unwrap_or_default();
-                Some(held.root()).filter(|root| root.is_object()).unwrap_or_default()
+                let Some(tree) = self.held() else { return Self::Null };
+                *held = tree;
+                held.root()
             }
             _ => Self::Null,
         }
+    }
+
+    /// The object that this text holds.
+    pub(super) fn held(self) -> Option<Tree<'a>> {
+        let text = self.str();
+        if text.is_empty() {
+            return None;
+        }
+        parse(text.as_bytes()).ok().map(Tree::into_owned).filter(|tree| tree.root().is_object())
     }
 
     /// Whether the attributes that no field of an identity event has are asked for.
@@ -366,9 +390,31 @@ impl<'t, 'a> List<'t, 'a> {
     }
 }
 
-impl Object<'_, '_> {
+impl<'t, 'a> Object<'t, 'a> {
     pub(super) fn is_empty(self) -> bool {
         self.0.at == self.0.end
+    }
+
+    /// The keys, each with the place of its value. The key itself lies before it.
+    #[inline]
+    pub(super) fn keys(self) -> impl Iterator<Item = (&'t str, usize)> {
+        let Within { tree, mut at, end } = self.0;
+        let slots = &tree.slots[..end];
+        iter::from_fn(move || {
+            let [key, value] = slots.get(at..at + 2)? else { return None };
+            let place = at + 1;
+            at = match value {
+                Slot::List { end } | Slot::Object { end } => *end,
+                _ => at + 2,
+            };
+            Some((tree.key(key), place))
+        })
+    }
+
+    /// The value at a place within this object.
+    #[inline]
+    pub(super) fn node(self, at: usize) -> Node<'t, 'a> {
+        self.0.tree.node(at)
     }
 
     /// The place of the value of a key.
@@ -379,22 +425,11 @@ impl Object<'_, '_> {
     /// The place of the value of the last key that `is_it` says yes to.
     #[inline]
     pub(super) fn find_by(self, is_it: impl Fn(&str) -> bool) -> Option<usize> {
-        let Within { tree, mut at, end } = self.0;
-        let slots = &tree.slots[..end];
         let mut found = None;
-        while let Some([key, value]) = slots.get(at..at + 2) {
-            let is_key = match key {
-                Slot::Text(name) => is_it(name),
-                Slot::Escaped(index) => is_it(&tree.escaped[*index]),
-                _ => false,
-            };
-            if is_key {
-                found = Some(at + 1);
+        for (key, at) in self.keys() {
+            if is_it(key) {
+                found = Some(at);
             }
-            at = match value {
-                Slot::List { end } | Slot::Object { end } => *end,
-                _ => at + 2,
-            };
         }
         found
     }
@@ -412,27 +447,6 @@ impl<'t, 'a> Within<'t, 'a> {
             _ => self.at + 1,
         };
         Some(node)
-    }
-}
-
-/// The keys and values of an object, in their order.
-pub(super) struct Entries<'t, 'a>(Option<Within<'t, 'a>>);
-
-impl<'t, 'a> Iterator for Entries<'t, 'a> {
-    type Item = (Node<'t, 'a>, Node<'t, 'a>);
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        let within = self.0.as_mut()?;
-        if within.at >= within.end {
-            return None;
-        }
-        let key = match within.tree.slots[within.at] {
-            Slot::Text(text) => Node::Text(text),
-            _ => within.tree.node(within.at),
-        };
-        within.at += 1;
-        Some((key, within.next()?))
     }
 }
 

@@ -416,3 +416,121 @@ fn a_record_says_the_same_in_an_envelope() {
         assert!(own.format == Format::named("keycloak") && own.events == tree.events, "{value}");
     }
 }
+
+/// The keys of [`object`]: Keycloak's, each also with an escape, those that others have, and those of envelopes.
+const KEYS: [&str; 42] = [
+    "id",
+    "time",
+    "type",
+    "realmId",
+    "realmName",
+    "clientId",
+    "userId",
+    "sessionId",
+    "ipAddress",
+    "error",
+    "details",
+    "i\\u0064",
+    "t\\u0079pe",
+    "user\\u0049d",
+    "detail\\u0073",
+    "type",
+    "realmId",
+    "details",
+    "uid",
+    "eventId",
+    "timestamp",
+    "eventType",
+    "realm_id",
+    "user_id",
+    "session_id",
+    "username",
+    "userAgent",
+    "operationType",
+    "resourceType",
+    "resourcePath",
+    "authDetails",
+    "details_json",
+    "details_json_long_value",
+    "version",
+    "@class",
+    "representation",
+    "log_id",
+    "uuid",
+    "payload",
+    "after",
+    "__op",
+    "specversion",
+];
+
+const VALUES: [&str; 26] = [
+    "null",
+    r#""""#,
+    r#""null""#,
+    r#""\u006eull""#,
+    "true",
+    "17",
+    "1795382428244",
+    "1.5",
+    "[]",
+    "{}",
+    r#"["a"]"#,
+    r#"{"userId":"a","sessionId":"b"}"#,
+    r#""LOGIN""#,
+    r#""LOG\u0049N""#,
+    r#""LOGIN_ERROR""#,
+    r#""LOGOUT""#,
+    r#""access.LOGIN""#,
+    r#""admin.USER_SESSION-DELETE""#,
+    r#""DELETE""#,
+    r#""USER_SESSION""#,
+    r#""sessions/s""#,
+    r#""sign_in""#,
+    r#""x""#,
+    r#"{"username":"a","code_id":"c","email":"e","auth":"b"}"#,
+    r#"{"code_id":[],"geo_city":"Bern","user_agent":"u","code_id":"d"}"#,
+    r#""{\"code_id\":\"t\",\"username\":\"\\u0061\"}""#,
+];
+
+/// An object of some such keys in any order, now and then one of them twice; most are Keycloak's own.
+fn object(random: &mut fastrand::Rng) -> String {
+    let keys = if random.bool() { 18 } else { KEYS.len() };
+    let mut pairs = vec![r#""type":"LOGIN""#.to_owned(), r#""realmId":"r""#.to_owned()];
+    for _ in 0..random.usize(..12) {
+        pairs.push(format!(r#""{}":{}"#, KEYS[random.usize(..keys)], VALUES[random.usize(..VALUES.len())]));
+    }
+    random.shuffle(&mut pairs);
+    format!("{{{}}}", pairs.join(","))
+}
+
+#[test]
+fn what_is_read_at_once_is_what_is_read_after_the_envelopes() {
+    let mut random = fastrand::Rng::with_seed(0);
+    let record =
+        record("", &[("ce_specversion", "1.0"), ("ce_id", "c"), ("ce_time", "2026-11-22T21:20:28Z")]);
+    let all = |decoded: Decoded<'_>| {
+        let events = decoded.events.into_iter().map(|item| match item {
+            Ok(event) => serde_json::to_string(&event).unwrap(),
+            Err(reason) => format!("{reason:?}"),
+        });
+        (decoded.format, events.collect::<Vec<_>>())
+    };
+    let mut answers = [0; 3];
+    for _ in 0..20_000 {
+        let value = object(&mut random);
+        let wanted = Wanted { attributes: random.bool() };
+        let mut tree = parse(value.as_bytes()).ok().unwrap();
+        tree.wanted = wanted;
+        let Some(item) = keycloak::decode_likely(tree.root()) else {
+            answers[0] += 1;
+            continue;
+        };
+        answers[if item.is_ok() { 1 } else { 2 }] += 1;
+        let at_once = all(filled(Format::KEYCLOAK, one(item), &Outside::of(&record)));
+        for choice in [Choice::Auto, Choice::Named(Format::KEYCLOAK)] {
+            let reading = Reading { choice, filter: None, wanted };
+            assert_eq!(at_once, all(reading.value(&tree, Outside::of(&record))), "{value}");
+        }
+    }
+    assert!(answers.iter().all(|count| *count > 1000), "{answers:?}");
+}

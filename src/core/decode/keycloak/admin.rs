@@ -22,7 +22,10 @@ use std::borrow::Cow;
 use crate::core::{
     decode::{
         Item,
-        keycloak::{PROVIDER, fields::Fields},
+        keycloak::{
+            PROVIDER,
+            fields::{Field, Fields},
+        },
         tree::{Node, first, first_id},
     },
     identity::{
@@ -36,25 +39,20 @@ const REASON: &str = "admin_logout";
 
 /// An admin event has an operation and a resource, and most publishers give it no type.
 pub(super) fn is_admin_event(fields: &Fields<'_, '_>) -> bool {
-    let has = |nodes: &[Node<'_, '_>]| nodes.iter().any(|node| node.word().is_some());
-    let has_operation = has(&[fields.other("operationType"), fields.other("operation_type")]);
-    let has_resource = || {
-        has(&[
-            fields.other("resourceType"),
-            fields.other("resourceTypeAsString"),
-            fields.other("resource_type"),
-        ])
-    };
-    (has_operation && has_resource()) || fields.r#type.str().starts_with("admin.")
+    let has = |names: &[Field]| fields.word(names).is_some();
+    let has_operation = || has(&[Field::Operation, Field::OperationColumn]);
+    let has_resource = || has(&[Field::Resource, Field::ResourceText, Field::ResourceColumn]);
+    (fields.has_others && has_operation() && has_resource())
+        || fields.get(Field::Type).str().starts_with("admin.")
 }
 
 /// What an admin event says.
 pub(super) fn event_of<'a>(fields: &Fields<'_, 'a>) -> Item<'a> {
-    if fields.error.word().is_some() {
+    if fields.get(Field::Error).word().is_some() {
         return Err(Ignored::AdminEvent.into());
     }
     let (operation, resource) = what(fields);
-    let path = first([fields.other("resourcePath"), fields.other("resource_path")]).unwrap_or_default();
+    let path = first([fields.get(Field::Path), fields.get(Field::PathColumn)]).unwrap_or_default();
     let about = |kind| Ok(event(fields, kind)?);
     match (operation.as_deref(), resource.as_deref()) {
         (Some("ACTION"), Some("USER")) => {
@@ -73,13 +71,13 @@ pub(super) fn event_of<'a>(fields: &Fields<'_, 'a>) -> Item<'a> {
 
 /// The operation and the resource.
 fn what<'a>(fields: &Fields<'_, 'a>) -> (Option<Cow<'a, str>>, Option<Cow<'a, str>>) {
-    let operation = first([fields.other("operationType"), fields.other("operation_type")]);
+    let operation = first([fields.get(Field::Operation), fields.get(Field::OperationColumn)]);
     let resource = first([
-        fields.other("resourceType"),
-        fields.other("resourceTypeAsString"),
-        fields.other("resource_type"),
+        fields.get(Field::Resource),
+        fields.get(Field::ResourceText),
+        fields.get(Field::ResourceColumn),
     ]);
-    let parts = fields.r#type.str().strip_prefix("admin.").and_then(|text| text.rsplit_once('-'));
+    let parts = fields.get(Field::Type).str().strip_prefix("admin.").and_then(|text| text.rsplit_once('-'));
     let owned = |text: &str| Cow::Owned(text.to_owned());
     match parts {
         Some((middle, end)) => {
@@ -100,13 +98,17 @@ fn part<'a>(path: &Cow<'a, str>, cut: fn(&str) -> Option<&str>) -> Option<Cow<'a
 
 /// The event, without the administrator.
 fn event<'a>(fields: &Fields<'_, 'a>, kind: Kind) -> Result<IdentityEvent<'a>, Refused> {
-    let times =
-        [fields.time, fields.other("timestamp"), fields.other("dateTime"), fields.other("admin_event_time")];
+    let times = [
+        fields.get(Field::Time),
+        fields.get(Field::Timestamp),
+        fields.get(Field::DateTime),
+        fields.get(Field::AdminTime),
+    ];
     Ok(IdentityEvent {
-        id: first_id([fields.id, fields.other("uid"), fields.other("eventId")])?,
+        id: first_id([fields.get(Field::Id), fields.get(Field::Uid), fields.get(Field::EventId)])?,
         time: times.into_iter().find_map(Node::time),
-        realm: first_id([fields.realm, fields.other("realm_id")])?,
-        realm_name: fields.realm_name.text(),
+        realm: first_id([fields.get(Field::Realm), fields.get(Field::RealmColumn)])?,
+        realm_name: fields.get(Field::RealmName).text(),
         reason: Some(REASON.into()),
         ..IdentityEvent::new(kind, PROVIDER)
     })

@@ -39,16 +39,18 @@ pub(super) struct Details<'t, 'a> {
 impl<'t, 'a> Details<'t, 'a> {
     pub(super) fn of(node: Node<'t, 'a>) -> Self {
         let mut details = Self::default();
+        let Node::Object(object) = node else { return details };
         let wants_attributes = node.wants_attributes();
-        for (key, value) in node.entries() {
-            match key.str() {
-                "username" => details.username = value,
-                "code_id" => details.code_id = value,
-                "reason" => details.reason = value,
-                "user_agent" | "userAgent" => details.user_agent = value,
+        for (key, at) in object.keys() {
+            match key {
+                "username" => details.username = object.node(at),
+                "code_id" => details.code_id = object.node(at),
+                "reason" => details.reason = object.node(at),
+                "user_agent" | "userAgent" => details.user_agent = object.node(at),
                 name if is_extra(name) => details.extras = node,
                 _ if wants_attributes => {
-                    details.attributes.extend(value.text().map(|text| (key.written(), text)));
+                    let text = object.node(at).text();
+                    details.attributes.extend(text.map(|text| (object.node(at - 1).written(), text)));
                 }
                 _ => {}
             }

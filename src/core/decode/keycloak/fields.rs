@@ -7,53 +7,184 @@
 use std::borrow::Cow;
 
 use crate::core::{
-    decode::tree::{Node, Tree, first, first_id},
+    decode::{
+        envelope::is_of_an_envelope,
+        tree::{Node, Object, Tree, first, first_id},
+    },
     identity::reason::Refused,
 };
 
+/// A field, under one of its names.
+#[derive(Clone, Copy)]
+pub(super) enum Field {
+    Id,
+    Time,
+    Type,
+    Realm,
+    RealmName,
+    Client,
+    User,
+    Session,
+    Ip,
+    Error,
+    Details,
+    // What only other publishers and the tables have.
+    Uid,
+    EventId,
+    Timestamp,
+    DateTime,
+    TimeColumn,
+    AdminTime,
+    EventType,
+    RealmColumn,
+    UserColumn,
+    SessionColumn,
+    ClientColumn,
+    Username,
+    UserName,
+    IpColumn,
+    UserAgent,
+    Operation,
+    OperationColumn,
+    Resource,
+    ResourceText,
+    ResourceColumn,
+    Path,
+    PathColumn,
+    AuthDetails,
+    DetailsColumn,
+    LongDetailsColumn,
+}
+
+/// How many fields there are.
+const NUMBER: usize = Field::LongDetailsColumn as usize + 1;
+
+impl Field {
+    #[inline]
+    fn named(key: &str) -> Option<Self> {
+        Self::own(key).or_else(|| Self::other(key))
+    }
+
+    /// The field of a key of Keycloak's own JSON. The earlier a key stands, the sooner it is found.
+    #[inline]
+    fn own(key: &str) -> Option<Self> {
+        Some(match key {
+            "id" => Self::Id,
+            "time" => Self::Time,
+            "type" => Self::Type,
+            "realmId" => Self::Realm,
+            "realmName" => Self::RealmName,
+            "clientId" => Self::Client,
+            "userId" => Self::User,
+            "sessionId" => Self::Session,
+            "ipAddress" => Self::Ip,
+            "error" => Self::Error,
+            "details" => Self::Details,
+            _ => return None,
+        })
+    }
+
+    /// The field of a key that Keycloak's own JSON has not.
+    fn other(key: &str) -> Option<Self> {
+        Some(match key {
+            "uid" => Self::Uid,
+            "eventId" => Self::EventId,
+            "timestamp" => Self::Timestamp,
+            "dateTime" => Self::DateTime,
+            "event_time" => Self::TimeColumn,
+            "admin_event_time" => Self::AdminTime,
+            "eventType" => Self::EventType,
+            "realm_id" => Self::RealmColumn,
+            "user_id" => Self::UserColumn,
+            "session_id" => Self::SessionColumn,
+            "client_id" => Self::ClientColumn,
+            "username" => Self::Username,
+            "userName" => Self::UserName,
+            "ip_address" => Self::IpColumn,
+            "userAgent" => Self::UserAgent,
+            "operationType" => Self::Operation,
+            "operation_type" => Self::OperationColumn,
+            "resourceType" => Self::Resource,
+            "resourceTypeAsString" => Self::ResourceText,
+            "resource_type" => Self::ResourceColumn,
+            "resourcePath" => Self::Path,
+            "resource_path" => Self::PathColumn,
+            "authDetails" => Self::AuthDetails,
+            "details_json" => Self::DetailsColumn,
+            "details_json_long_value" => Self::LongDetailsColumn,
+            _ => return None,
+        })
+    }
+}
+
 /// The outermost object.
-#[derive(Default)]
 pub(super) struct Fields<'t, 'a> {
-    pub(super) id: Node<'t, 'a>,
-    pub(super) time: Node<'t, 'a>,
-    pub(super) r#type: Node<'t, 'a>,
-    pub(super) realm: Node<'t, 'a>,
-    pub(super) realm_name: Node<'t, 'a>,
-    pub(super) client: Node<'t, 'a>,
-    pub(super) user: Node<'t, 'a>,
-    pub(super) session: Node<'t, 'a>,
-    pub(super) ip: Node<'t, 'a>,
-    pub(super) error: Node<'t, 'a>,
-    pub(super) details: Node<'t, 'a>,
-    /// The object itself, if it has keys that Keycloak's own JSON has not: most records need not be looked
-    /// through for these.
-    others: Node<'t, 'a>,
+    object: Option<Object<'t, 'a>>,
+    /// Where the value of each field lies; 0 if there is none.
+    places: [usize; NUMBER],
+    /// Whether there are keys that Keycloak's own JSON has not: most records have none.
+    pub(super) has_others: bool,
 }
 
 impl<'t, 'a> Fields<'t, 'a> {
     pub(super) fn of(node: Node<'t, 'a>) -> Self {
-        let mut fields = Self::default();
-        for (key, value) in node.entries() {
-            match fields.named(key.str()) {
-                Some(field) => *field = value,
-                None => fields.others = node,
-            }
+        let mut fields = Self { object: None, places: [0; NUMBER], has_others: false };
+        let Node::Object(object) = node else { return fields };
+        fields.object = Some(object);
+        for (key, at) in object.keys() {
+            fields.put(key, at);
         }
         fields
     }
 
-    /// The fields of an object that has no other key.
-    pub(super) fn own(node: Node<'t, 'a>) -> Option<Self> {
-        let mut fields = Self::default();
-        for (key, value) in node.entries() {
-            *fields.named(key.str())? = value;
+    /// The same, unless the object is in an envelope or begins unlike Keycloak's events: it may be one all the
+    /// same.
+    #[inline]
+    pub(super) fn of_likely(node: Node<'t, 'a>) -> Option<Self> {
+        let Node::Object(object) = node else { return None };
+        let (first, _) = object.keys().next()?;
+        if first != "@class" && Field::named(first).is_none() {
+            return None;
+        }
+        let mut fields = Self { object: Some(object), places: [0; NUMBER], has_others: false };
+        for (key, at) in object.keys() {
+            if !fields.put(key, at) && is_of_an_envelope(key) {
+                return None;
+            }
         }
         Some(fields)
     }
 
-    /// The value of a key that Keycloak's own JSON has not.
-    pub(super) fn other(&self, key: &str) -> Node<'t, 'a> {
-        if self.others.is_some() { self.others.get(key) } else { Node::Null }
+    /// Notes where the value of a key lies, if it is a field's.
+    #[inline]
+    fn put(&mut self, key: &str, at: usize) -> bool {
+        let field = Field::own(key).or_else(|| {
+            self.has_others = true;
+            Field::other(key)
+        });
+        if let Some(field) = field {
+            self.places[field as usize] = at;
+        }
+        field.is_some()
+    }
+
+    /// The value of a field; null where there is none.
+    #[inline]
+    pub(super) fn get(&self, field: Field) -> Node<'t, 'a> {
+        match (self.object, self.places[field as usize]) {
+            (None, _) | (_, 0) => Node::Null,
+            (Some(object), at) => object.node(at),
+        }
+    }
+
+    /// Whether one of the fields has a value.
+    pub(super) fn has(&self, fields: &[Field]) -> bool {
+        fields.iter().any(|field| self.get(*field).is_stated())
+    }
+
+    /// The text of the first of the fields that has one.
+    pub(super) fn word(&self, fields: &[Field]) -> Option<&'t str> {
+        fields.iter().find_map(|field| self.get(*field).word())
     }
 
     /// The text of a field, or of the first of its other names that has one.
@@ -75,34 +206,21 @@ impl<'t, 'a> Fields<'t, 'a> {
         }
     }
 
-    /// The details, from whichever field has some; `held` keeps those that are written as texts.
-    pub(super) fn any_details(&self, held: &'t mut [Tree<'a>; 3]) -> Node<'t, 'a> {
-        let [own, column, long_column] = held;
-        let own = self.details.object(own);
-        let columns = [
-            self.other("details_json_long_value").object(long_column),
-            self.other("details_json").object(column),
-        ];
-        let has_some = |node: &Node<'t, 'a>| node.entries().next().is_some();
-        columns.into_iter().find(has_some).unwrap_or(own)
-    }
-
-    /// The field of a key of Keycloak's own JSON.
-    fn named(&mut self, key: &str) -> Option<&mut Node<'t, 'a>> {
-        // The earlier a name stands, the sooner it is found.
-        Some(match key {
-            "id" => &mut self.id,
-            "time" => &mut self.time,
-            "type" => &mut self.r#type,
-            "realmId" => &mut self.realm,
-            "realmName" => &mut self.realm_name,
-            "clientId" => &mut self.client,
-            "userId" => &mut self.user,
-            "sessionId" => &mut self.session,
-            "ipAddress" => &mut self.ip,
-            "error" => &mut self.error,
-            "details" => &mut self.details,
-            _ => return None,
-        })
+    /// The details, from whichever field has some; `held` keeps those that are written as a text.
+    pub(super) fn details(&self, held: &'t mut Tree<'a>) -> Node<'t, 'a> {
+        let columns = [Field::LongDetailsColumn, Field::DetailsColumn].map(|column| self.get(column));
+        for node in columns.into_iter().filter(|_| self.has_others) {
+            let Some(tree) = node.held() else {
+                if node.entries().next().is_some() {
+                    return node;
+                }
+                continue;
+            };
+            if tree.root().entries().next().is_some() {
+                *held = tree;
+                return held.root();
+            }
+        }
+        self.get(Field::Details).object(held)
     }
 }

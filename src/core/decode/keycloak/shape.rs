@@ -8,7 +8,11 @@
 use crate::core::{
     decode::{
         identity_event,
-        keycloak::{admin, fields::Fields, kind},
+        keycloak::{
+            admin,
+            fields::{Field, Fields},
+            kind,
+        },
         tree::Node,
     },
     identity::Kind,
@@ -16,21 +20,23 @@ use crate::core::{
 
 /// Whether the value has the shape of this format.
 pub(in crate::core::decode) fn recognises(node: Node<'_, '_>) -> bool {
-    let has = |keys: &[&str]| keys.iter().any(|key| node.get(key).is_stated());
-    let has_realm = || has(&["realmId", "realmName", "realm_id"]);
-    let has_subject = || has(&["userId", "sessionId", "clientId", "user_id", "session_id", "client_id"]);
-    let name = [node.get("type"), node.get("eventType")].into_iter().find_map(Node::word);
+    fits(node, &Fields::of(node))
+}
+
+/// The same, of a value of which the fields are known.
+pub(super) fn fits(node: Node<'_, '_>, fields: &Fields<'_, '_>) -> bool {
+    let has_realm = || fields.has(&[Field::Realm, Field::RealmName, Field::RealmColumn]);
+    let has_subject = || {
+        fields.has(&[Field::User, Field::Session, Field::Client])
+            || fields.has(&[Field::UserColumn, Field::SessionColumn, Field::ClientColumn])
+    };
+    let name = fields.word(&[Field::Type, Field::EventType]);
     match name {
         Some(name) if name.starts_with("access.") => true,
         Some(name) if is_name(name) => has_realm() || has_subject() || kind(name, None).is_ok(),
         Some(name) if Kind::named(name).is_some() && identity_event::is_version(node) => false,
-        _ => has_realm() || admin::is_admin_event(&Fields::of(node)),
+        _ => has_realm() || admin::is_admin_event(fields),
     }
-}
-
-/// Whether the fields of Keycloak's own JSON are those of a Keycloak event; the others are not looked at.
-pub(super) fn is_own(fields: &Fields<'_, '_>) -> bool {
-    fields.r#type.word().is_some_and(is_name) && fields.realm.is_stated()
 }
 
 fn is_name(name: &str) -> bool {

@@ -21,7 +21,7 @@ pub(in crate::core::decode) const MOST_VALUES: u32 = 100_000;
 const DEEPEST: u32 = 64;
 
 /// About how many bytes of a record make a slot of its tree.
-const BYTES_PER_SLOT: usize = 10;
+const BYTES_PER_SLOT: usize = 14;
 
 /// Reads any JSON value.
 ///
