@@ -49,21 +49,21 @@ mod wso2;
 pub use config::Choice;
 pub use format::Format;
 
-use auto::Reading;
+use auto::ValueReader;
 
 /// What a record says.
 pub struct Decoded<'a> {
     /// What it was taken for; none when it was not even looked at.
     pub format: Option<Format>,
     /// At least one.
-    pub events: Items<'a>,
+    pub events: EventResults<'a>,
 }
 
 /// The events of a record, nearly always one, for which nothing is allocated.
-pub type Items<'a> = SmallVec<[Item<'a>; 1]>;
+pub type EventResults<'a> = SmallVec<[EventResult<'a>; 1]>;
 
 /// A decoded event, or the reason there is none.
-pub type Item<'a> = Result<IdentityEvent<'a>, Unmapped>;
+pub type EventResult<'a> = Result<IdentityEvent<'a>, Unmapped>;
 
 /// What is read only if somebody asks for it, because it costs time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,14 +103,14 @@ impl Decoder {
         match record.value.as_deref() {
             None | Some([]) => Decoded { format: None, events: one(Err(Ignored::Tombstone.into())) },
             Some(value) => {
-                let reading = Reading { choice, filter: self.custom.as_ref(), wanted: self.wanted };
-                reading.record(record, value)
+                let reader = ValueReader { choice, filter: self.custom.as_ref(), wanted: self.wanted };
+                reader.record(record, value)
             }
         }
     }
 }
 
 #[inline]
-fn one(item: Item<'_>) -> Items<'_> {
+fn one(item: EventResult<'_>) -> EventResults<'_> {
     SmallVec::from_buf([item])
 }

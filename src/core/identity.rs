@@ -78,7 +78,7 @@ pub struct IdentityEvent<'a> {
     pub device: Option<Box<Device<'a>>>,
     /// Where it happened.
     #[serde(rename = "location", skip_serializing_if = "Option::is_none")]
-    pub place: Option<Box<Place<'a>>>,
+    pub place: Option<Box<GeoLocation<'a>>>,
     /// What is said of the person, under the names of OpenID Connect's standard claims where there is one
     /// (`email`, `phone_number`, `given_name`, `family_name`, `locale`, `zoneinfo`, …). Each is a text or a
     /// list of texts. Personal data.
@@ -149,7 +149,7 @@ pub struct Device<'a> {
 
 /// Where it happened.
 #[derive(Clone, Default, PartialEq, Serialize, JsonSchema)]
-pub struct Place<'a> {
+pub struct GeoLocation<'a> {
     /// The city's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub city: Option<Cow<'a, str>>,

@@ -22,7 +22,7 @@ use maxminddb::{MaxMindDbError, Reader, geoip2};
 use thiserror::Error;
 use tracing::{error, info};
 
-use crate::core::identity::Place;
+use crate::core::identity::GeoLocation;
 
 /// How often the thread checks whether the file has changed.
 const CHECK_EVERY: Duration = Duration::from_secs(30);
@@ -80,7 +80,7 @@ impl Database {
     }
 
     /// A function that finds the location of an address, which may have a port, in the newest database.
-    pub fn locate(&self) -> impl Fn(&str) -> Option<Place<'static>> + Send + use<> {
+    pub fn locate(&self) -> impl Fn(&str) -> Option<GeoLocation<'static>> + Send + use<> {
         let current = Arc::clone(&self.current);
         move |address| place(&current.read().unwrap_or_else(PoisonError::into_inner), address)
     }
@@ -149,12 +149,12 @@ fn read(path: &Path) -> Result<Reader<Vec<u8>>, GeoError> {
     if WITH_PLACES.iter().any(|name| kind.contains(name)) { Ok(reader) } else { Err(GeoError::WithoutPlaces) }
 }
 
-fn place(reader: &Reader<Vec<u8>>, address: &str) -> Option<Place<'static>> {
+fn place(reader: &Reader<Vec<u8>>, address: &str) -> Option<GeoLocation<'static>> {
     let with_port = || address.parse().map(|address: SocketAddr| address.ip());
     let address: IpAddr = address.parse().or_else(|_| with_port()).ok()?;
     let found: geoip2::City<'_> = reader.lookup(address.to_canonical()).ok()?.decode().ok()??;
     let owned = |text: Option<&str>| text.map(|text| text.to_owned().into());
-    Some(Place {
+    Some(GeoLocation {
         city: owned(found.city.names.english),
         country: owned(found.country.iso_code),
         region: owned(found.subdivisions.first().and_then(|region| region.names.english)),

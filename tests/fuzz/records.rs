@@ -9,7 +9,7 @@
 use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
-use pinpoint_sidecar::{config::{self, Config, Sources}, core::{decode::{Choice, Decoder, Format, Wanted, config::FormatsConfig}, destination::{Encoder as _, FieldCounts}, event::{Delivery, Mapped}, identity::Place, map::{Mapper, endpoint::Additions}, record::{Ownership, Record}, time::{Moment, Timestamp}}, edge::aws::pinpoint::PutEvents};
+use pinpoint_sidecar::{config::{self, Config, Sources}, core::{decode::{Choice, Decoder, Format, Wanted, config::FormatsConfig}, destination::{Encoder as _, FieldCounts}, event::{Delivery, Mapped}, identity::GeoLocation, map::{Mapper, endpoint::Additions}, record::{Ownership, Record}, time::{Moment, Timestamp}}, edge::aws::pinpoint::PutEvents};
 
 const PAGE: &str = include_str!("../../deploy/providers/custom.md");
 
@@ -64,10 +64,10 @@ fn mapper(format: Choice) -> Mapper {
 }
 
 /// The location of an IP address, which exceeds the limits for many addresses.
-fn locate(ip: &str) -> Option<Place<'static>> {
+fn locate(ip: &str) -> Option<GeoLocation<'static>> {
     let degrees = f64::from(u32::try_from(ip.len()).ok()?) * 10.0;
     let text = || Some(ip.repeat(9).into());
-    Some(Place {
+    Some(GeoLocation {
         city: text(),
         country: Some(ip.get(..2)?.to_owned().into()),
         region: text(),

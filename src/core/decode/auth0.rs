@@ -39,7 +39,7 @@ use smallvec::smallvec;
 
 use crate::core::{
     decode::{
-        Item, Items, gather,
+        EventResult, EventResults, gather,
         mail::is_mail,
         time,
         tree::{Node, first_id},
@@ -74,7 +74,7 @@ pub(super) fn recognises(node: Node<'_, '_>) -> bool {
 }
 
 /// What the value says.
-pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     if let Node::List(logs) = node { gather::batch(logs, read) } else { smallvec![read(node)] }
 }
 
@@ -95,7 +95,7 @@ impl<'n, 'a> Log<'n, 'a> {
     }
 }
 
-fn read<'a>(node: Node<'_, 'a>) -> Item<'a> {
+fn read<'a>(node: Node<'_, 'a>) -> EventResult<'a> {
     if !node.is_object() {
         return Err(Refused::NotAnEvent.into());
     }

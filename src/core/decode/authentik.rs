@@ -35,12 +35,12 @@ use smallvec::smallvec;
 
 use crate::core::{
     decode::{
-        Item, Items,
+        EventResult, EventResults,
         gather::{self, Person},
         tree::Node,
     },
     identity::{
-        IdentityEvent, Kind, Place,
+        GeoLocation, IdentityEvent, Kind,
         reason::{Ignored, Refused},
     },
 };
@@ -60,7 +60,7 @@ pub(super) fn recognises(node: Node<'_, '_>) -> bool {
 }
 
 /// What the value says.
-pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     match node.get("results") {
         Node::List(events) if events.is_empty() => smallvec![Err(Ignored::Empty.into())],
         Node::List(events) => events.iter().map(read).collect(),
@@ -80,7 +80,7 @@ fn is_page(node: Node<'_, '_>) -> bool {
     node.get("pagination").is_object() && events.first().is_none_or(is_event)
 }
 
-fn read<'a>(node: Node<'_, 'a>) -> Item<'a> {
+fn read<'a>(node: Node<'_, 'a>) -> EventResult<'a> {
     if !node.is_object() {
         return Err(Refused::NotAnEvent.into());
     }
@@ -108,12 +108,12 @@ fn event<'a>(kind: Kind, node: Node<'_, 'a>) -> Result<IdentityEvent<'a>, Refuse
     let typed = if kind == Kind::SignInFailed { context.get("username") } else { named };
     let known = typed.str() == named.str();
     let geo = context.get("geo");
-    let place = Place {
+    let place = GeoLocation {
         city: geo.get("city").text(),
         country: geo.get("country").text(),
         latitude: geo.get("lat").number(),
         longitude: geo.get("long").number(),
-        ..Place::default()
+        ..GeoLocation::default()
     };
     let user_id = user.get("pk").id()?;
     let (created, logged) = (node.get("created").time(), node.get("timestamp").time());

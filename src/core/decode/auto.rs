@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use crate::core::{
     decode::{
-        Choice, Decoded, Item, Items, Wanted,
+        Choice, Decoded, EventResult, EventResults, Wanted,
         bounds::{MOST_EVENTS, bound},
         custom::Filter,
         envelope::{Outside, Part, payload},
@@ -28,14 +28,14 @@ fn refused<'a>(reason: impl Into<Unmapped>) -> Decoded<'a> {
 
 /// How the values of a topic are read.
 #[derive(Clone, Copy)]
-pub(super) struct Reading<'f> {
+pub(super) struct ValueReader<'f> {
     pub(super) choice: Choice,
     /// The filter of the format `custom`.
     pub(super) filter: Option<&'f Filter>,
     pub(super) wanted: Wanted,
 }
 
-impl Reading<'_> {
+impl ValueReader<'_> {
     /// Reads the value of a record.
     pub(super) fn record<'a>(self, record: &'a Record, value: &'a [u8]) -> Decoded<'a> {
         let value = payload(value);
@@ -74,7 +74,7 @@ impl Reading<'_> {
     }
 
     fn batch<'a>(self, whole: &Part<'_, 'a>, parts: List<'_, 'a>, outside: &Outside<'a>) -> Decoded<'a> {
-        let mut all = Decoded { format: None, events: Items::new() };
+        let mut all = Decoded { format: None, events: EventResults::new() };
         let mut left = outside.left;
         for at in parts.places() {
             let mut outside = outside.clone();
@@ -107,8 +107,9 @@ impl Reading<'_> {
     /// it finds nothing that says of what type it is.
     fn forced<'a>(self, format: Format, node: Node<'_, 'a>, outside: &Outside<'a>) -> Decoded<'a> {
         let decoded = self.read(format, node, outside);
-        let is_foreign =
-            |item: &Item<'_>| matches!(item, Err(Unmapped::Refused(Refused::NoType | Refused::NotAnEvent)));
+        let is_foreign = |item: &EventResult<'_>| {
+            matches!(item, Err(Unmapped::Refused(Refused::NoType | Refused::NotAnEvent)))
+        };
         if decoded.events.iter().all(is_foreign) { refused(Refused::NotTheFormat) } else { decoded }
     }
 
@@ -131,7 +132,7 @@ impl Reading<'_> {
 }
 
 #[inline]
-fn filled<'a>(format: Format, events: Items<'a>, outside: &Outside<'a>) -> Decoded<'a> {
+fn filled<'a>(format: Format, events: EventResults<'a>, outside: &Outside<'a>) -> Decoded<'a> {
     let mut decoded = Decoded { format: Some(format), events };
     if let Err(reason) = bound(&mut decoded.events) {
         decoded.events = one(Err(reason.into()));

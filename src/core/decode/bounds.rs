@@ -4,7 +4,7 @@
 //! share would cost its length as often as there are events. A record with one event shares nothing.
 
 use crate::core::{
-    decode::Item,
+    decode::EventResult,
     identity::{IdentityEvent, reason::Refused},
 };
 
@@ -20,7 +20,7 @@ pub(super) const LONGEST_SHARED: usize = 1_000;
 /// # Errors
 ///
 /// There are more than one record may become.
-pub(super) fn bound(events: &mut [Item<'_>]) -> Result<(), Refused> {
+pub(super) fn bound(events: &mut [EventResult<'_>]) -> Result<(), Refused> {
     if events.len() > MOST_EVENTS {
         return Err(Refused::TooManyEvents);
     }

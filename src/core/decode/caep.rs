@@ -35,7 +35,7 @@ use smallvec::smallvec;
 
 use crate::core::{
     decode::{
-        Item, Items,
+        EventResult, EventResults,
         gather::{self, Copies},
         tree::Node,
     },
@@ -47,7 +47,7 @@ use crate::core::{
 
 mod subject;
 
-use subject::{Named, Subject};
+use subject::{OpaqueId, Subject};
 
 /// The provider's name, as it goes into endpoint ids.
 const PROVIDER: &str = "caep";
@@ -61,7 +61,7 @@ pub(super) fn recognises(node: Node<'_, '_>) -> bool {
 }
 
 /// What the value says.
-pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     let events = node.get("events");
     let Node::Object(object) = events else {
         let reason = if node.is_object() { Refused::NoType } else { Refused::NotAnEvent };
@@ -96,7 +96,7 @@ impl<'a> Token<'a> {
         Ok(Self { shared, subject: Subject::of_token(node)?, copies: Copies::new() })
     }
 
-    fn item(&mut self, uri: &str, event: Node<'_, 'a>) -> Item<'a> {
+    fn item(&mut self, uri: &str, event: Node<'_, 'a>) -> EventResult<'a> {
         let (kind, alone) = kind(uri)?;
         let subject = match &self.subject {
             Some(subject) => subject.clone(),
@@ -111,22 +111,22 @@ impl<'a> Token<'a> {
 }
 
 /// What happened, and what a subject of one part alone names.
-fn kind(uri: &str) -> Result<(Kind, Named), Ignored> {
+fn kind(uri: &str) -> Result<(Kind, OpaqueId), Ignored> {
     match uri.strip_prefix(EVENTS).unwrap_or_default() {
-        "caep/event-type/session-established" => Ok((Kind::SessionStarted, Named::Session)),
-        "caep/event-type/session-presented" => Ok((Kind::SessionResumed, Named::Session)),
-        "caep/event-type/session-revoked" => Ok((Kind::SessionStopped, Named::Session)),
-        "risc/event-type/sessions-revoked" => Ok((Kind::SessionStopped, Named::User)),
+        "caep/event-type/session-established" => Ok((Kind::SessionStarted, OpaqueId::Session)),
+        "caep/event-type/session-presented" => Ok((Kind::SessionResumed, OpaqueId::Session)),
+        "caep/event-type/session-revoked" => Ok((Kind::SessionStopped, OpaqueId::Session)),
+        "risc/event-type/sessions-revoked" => Ok((Kind::SessionStopped, OpaqueId::User)),
         _ => Err(Ignored::TypeNotMapped),
     }
 }
 
 /// The end of one session, or of all of the user: a subject that names more than the user narrows them.
-fn end(subject: &Subject<'_>, alone: Named) -> Kind {
+fn end(subject: &Subject<'_>, alone: OpaqueId) -> Kind {
     match (alone, &subject.session) {
-        (Named::User, _) => Kind::SessionsStopped,
-        (Named::Session, None) if !subject.narrowed => Kind::SessionsStopped,
-        (Named::Session, _) => Kind::SessionStopped,
+        (OpaqueId::User, _) => Kind::SessionsStopped,
+        (OpaqueId::Session, None) if !subject.narrowed => Kind::SessionsStopped,
+        (OpaqueId::Session, _) => Kind::SessionStopped,
     }
 }
 

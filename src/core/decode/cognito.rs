@@ -41,13 +41,13 @@ use smallvec::smallvec;
 
 use crate::core::{
     decode::{
-        Item, Items,
+        EventResult, EventResults,
         gather::{self, Copies},
         mail::unless_mail,
         tree::{List, Node},
     },
     identity::{
-        Device, IdentityEvent, Kind, PLAUSIBLE_TIMES, Place,
+        Device, GeoLocation, IdentityEvent, Kind, PLAUSIBLE_TIMES,
         reason::{Ignored, Refused},
     },
     time::Timestamp,
@@ -75,7 +75,7 @@ pub(super) fn recognises(node: Node<'_, '_>) -> bool {
 }
 
 /// What the value says.
-pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     if !node.is_object() {
         return smallvec![Err(Refused::NotAnEvent.into())];
     }
@@ -102,34 +102,34 @@ fn is_another_log(node: Node<'_, '_>) -> bool {
 }
 
 /// The events that the API answered with, and whose they are.
-fn many<'a>(events: List<'_, 'a>, around: Node<'_, 'a>) -> Items<'a> {
-    let whose = match Whose::of(around) {
-        Ok(whose) => whose,
+fn many<'a>(events: List<'_, 'a>, around: Node<'_, 'a>) -> EventResults<'a> {
+    let user = match PoolUser::of(around) {
+        Ok(user) => user,
         Err(reason) => return smallvec![Err(reason.into())],
     };
     let mut copies = Copies::new();
-    let items: Items<'_> = events.iter().map(|event| read(event, &whose, &mut copies)).collect();
+    let items: EventResults<'_> = events.iter().map(|event| read(event, &user, &mut copies)).collect();
     if items.is_empty() { smallvec![Err(Ignored::Empty.into())] } else { items }
 }
 
-fn one<'a>(node: Node<'_, 'a>) -> Item<'a> {
+fn one<'a>(node: Node<'_, 'a>) -> EventResult<'a> {
     let message = node.get("message");
     if is_from_cloud_trail(node) || is_another_log(node) {
         return Err(Ignored::TypeNotMapped.into());
     }
     let event = if message.is_object() { message } else { node };
-    read(event, &Whose::of(node)?, &mut Copies::new())
+    read(event, &PoolUser::of(node)?, &mut Copies::new())
 }
 
-/// Whose event it is, where that stands around it.
-struct Whose<'a> {
+/// The user of an event and their pool, from the event or from what stands around it.
+struct PoolUser<'a> {
     pool: Option<Cow<'a, str>>,
     sub: Option<Cow<'a, str>>,
     name: Option<Cow<'a, str>>,
     time: Option<Timestamp>,
 }
 
-impl<'a> Whose<'a> {
+impl<'a> PoolUser<'a> {
     fn of(node: Node<'_, 'a>) -> Result<Self, Refused> {
         let pool = field(node, &["UserPoolId", "userPoolId"]).id()?;
         let logged = node.at(&["logSourceId", "userPoolId"]).id()?;
@@ -142,10 +142,10 @@ impl<'a> Whose<'a> {
     }
 }
 
-fn read<'a>(event: Node<'_, 'a>, around: &Whose<'a>, copies: &mut Copies) -> Item<'a> {
+fn read<'a>(event: Node<'_, 'a>, around: &PoolUser<'a>, copies: &mut Copies) -> EventResult<'a> {
     let name = field(event, &["EventType", "eventType"]).id()?.ok_or(Refused::NoType)?;
     let kind = kind(&name, field(event, &["EventResponse", "eventResponse"]).str())?;
-    let own = Whose::of(event)?;
+    let own = PoolUser::of(event)?;
     let user_name = own.name.or_else(|| around.name.clone());
     let sub = own.sub.or_else(|| around.sub.clone());
     let read = IdentityEvent {
@@ -174,10 +174,10 @@ fn kind(name: &str, response: &str) -> Result<Kind, Ignored> {
 /// An event of which nothing is known but where it happened and what the risk was.
 fn context<'a>(event: Node<'_, 'a>, kind: Kind) -> IdentityEvent<'a> {
     let (of, risk) = (nested(event, "EventContextData"), nested(event, "EventRisk"));
-    let place = Place {
+    let place = GeoLocation {
         city: field(of, &["City", "city"]).text(),
         country: field(of, &["Country", "country"]).text(),
-        ..Place::default()
+        ..GeoLocation::default()
     };
     let timezone = field(of, &["Timezone", "timezone"]).text();
     let compromised = ["CompromisedCredentialsDetected", "compromisedCredentialDetected"];

@@ -25,7 +25,7 @@ use smallvec::smallvec;
 use crate::core::{
     catch_panic,
     decode::{
-        Items, Wanted,
+        EventResults, Wanted,
         bounds::MOST_EVENTS,
         identity_event,
         tree::{Node, Tree, parse},
@@ -91,7 +91,7 @@ impl Filter {
     }
 
     /// What the filter makes of a record: an event, or why there is none, for each that it yields.
-    pub(super) fn decode<'a>(&self, record: Node<'_, '_>, wanted: Wanted) -> Items<'a> {
+    pub(super) fn decode<'a>(&self, record: Node<'_, '_>, wanted: Wanted) -> EventResults<'a> {
         let items =
             catch_panic::caught(|| Some(self.items(record, wanted))).unwrap_or(Err(Refused::FilterFailed));
         match items {
@@ -101,9 +101,9 @@ impl Filter {
         }
     }
 
-    fn items<'a>(&self, record: Node<'_, '_>, wanted: Wanted) -> Result<Items<'a>, Refused> {
+    fn items<'a>(&self, record: Node<'_, '_>, wanted: Wanted) -> Result<EventResults<'a>, Refused> {
         let context = Ctx::<Data>::new(&self.0.lut, Vars::new([]));
-        let (mut items, mut left) = (Items::new(), MOST_YIELDED);
+        let (mut items, mut left) = (EventResults::new(), MOST_YIELDED);
         for output in self.0.id.run((context, value(record))) {
             // The error is dropped: it may quote the record.
             let output = output.map_err(|_| Refused::FilterFailed)?;
@@ -282,13 +282,13 @@ fn push(output: &Val, tree: &mut Tree<'_>, depth: u32, left: &mut usize) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::decode::Item;
+    use crate::core::decode::EventResult;
     use crate::core::identity::{document::Document, reason::Unmapped};
 
     /// What `filter` makes of `record`: each event's type and user, or the reason's code.
     fn read(filter: &str, record: &str) -> Vec<String> {
         let filter = Filter::compile(filter).unwrap_or_else(|error| panic!("{filter}: {error}"));
-        let told = |item: Item<'_>| match item {
+        let told = |item: EventResult<'_>| match item {
             Ok(event) => {
                 let event = serde_json::to_value(Document::from(&event)).unwrap();
                 format!("{} {}", event["type"].as_str().unwrap(), event["user"].as_str().unwrap_or("-"))

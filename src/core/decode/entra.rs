@@ -46,11 +46,11 @@ use smallvec::smallvec;
 
 use crate::core::{
     decode::{
-        Item, Items, gather, time,
+        EventResult, EventResults, gather, time,
         tree::{Node, first, first_id},
     },
     identity::{
-        Device, IdentityEvent, Kind, Place,
+        Device, GeoLocation, IdentityEvent, Kind,
         reason::{Ignored, Refused},
     },
     time::Timestamp,
@@ -100,14 +100,14 @@ pub(super) fn recognises(node: Node<'_, '_>) -> bool {
 }
 
 /// What the value says.
-pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     match (node, get(node, "records")) {
         (Node::List(records), _) | (_, Node::List(records)) => gather::batch(records, read),
         _ => smallvec![read(node)],
     }
 }
 
-fn read<'a>(record: Node<'_, 'a>) -> Item<'a> {
+fn read<'a>(record: Node<'_, 'a>) -> EventResult<'a> {
     if !record.is_object() {
         return Err(Refused::NotAnEvent.into());
     }
@@ -123,7 +123,7 @@ fn read<'a>(record: Node<'_, 'a>) -> Item<'a> {
     }
 }
 
-fn sign_in<'a>(record: Node<'_, 'a>) -> Item<'a> {
+fn sign_in<'a>(record: Node<'_, 'a>) -> EventResult<'a> {
     let result = result(record)?;
     let user = get(properties(record), "userId");
     let is_service = user.text().is_none() && get(properties(record), "servicePrincipalId").text().is_some();
@@ -135,7 +135,7 @@ fn sign_in<'a>(record: Node<'_, 'a>) -> Item<'a> {
     }
 }
 
-fn audit<'a>(record: Node<'_, 'a>) -> Item<'a> {
+fn audit<'a>(record: Node<'_, 'a>) -> EventResult<'a> {
     let target = target(properties(record));
     if !sign_up(record, target) {
         return Err(Ignored::TypeNotMapped.into());
@@ -231,9 +231,9 @@ fn device<'a>(detail: Node<'_, 'a>) -> Device<'a> {
     }
 }
 
-fn place<'a>(location: Node<'_, 'a>) -> Place<'a> {
+fn place<'a>(location: Node<'_, 'a>) -> GeoLocation<'a> {
     let coordinates = get(location, "geoCoordinates");
-    Place {
+    GeoLocation {
         city: get(location, "city").text(),
         country: get(location, "countryOrRegion").text(),
         region: get(location, "state").text(),

@@ -6,8 +6,8 @@ use std::fmt;
 
 use crate::core::{
     decode::{
-        Items, auth0, authentik, caep, cognito, entra, fusionauth, identity_event, keycloak, okta, one, ory,
-        tree::Node, wso2,
+        EventResults, auth0, authentik, caep, cognito, entra, fusionauth, identity_event, keycloak, okta,
+        one, ory, tree::Node, wso2,
     },
     identity::reason::Refused,
 };
@@ -18,7 +18,7 @@ struct Line {
     /// Whether a value has the shape of the format.
     recognises: fn(Node<'_, '_>) -> bool,
     /// What a value says.
-    decode: for<'a> fn(Node<'_, 'a>) -> Items<'a>,
+    decode: for<'a> fn(Node<'_, 'a>) -> EventResults<'a>,
 }
 
 #[rustfmt::skip]
@@ -85,7 +85,7 @@ impl Format {
         (TABLE[self.0].recognises)(node)
     }
 
-    pub(super) fn decode<'a>(self, node: Node<'_, 'a>) -> Items<'a> {
+    pub(super) fn decode<'a>(self, node: Node<'_, 'a>) -> EventResults<'a> {
         (TABLE[self.0].decode)(node)
     }
 }

@@ -41,11 +41,11 @@ use smallvec::smallvec;
 
 use crate::core::{
     decode::{
-        Item, Items, gather,
+        EventResult, EventResults, gather,
         tree::{Node, first, first_id},
     },
     identity::{
-        Device, IdentityEvent, Kind, Place,
+        Device, GeoLocation, IdentityEvent, Kind,
         reason::{Ignored, Refused},
     },
     time::Timestamp,
@@ -74,7 +74,7 @@ pub(super) fn recognises(node: Node<'_, '_>) -> bool {
 }
 
 /// What the value says.
-pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     smallvec![read(unwrapped(node))]
 }
 
@@ -83,7 +83,7 @@ fn unwrapped<'n, 'a>(node: Node<'n, 'a>) -> Node<'n, 'a> {
     if event.is_object() { event } else { node }
 }
 
-fn read<'a>(event: Node<'_, 'a>) -> Item<'a> {
+fn read<'a>(event: Node<'_, 'a>) -> EventResult<'a> {
     if !event.is_object() {
         return Err(Refused::NotAnEvent.into());
     }
@@ -156,8 +156,8 @@ fn start(token: Node<'_, '_>) -> Option<Timestamp> {
     instants.into_iter().flatten().min_by_key(|instant| instant.0)
 }
 
-fn place<'a>(location: Node<'_, 'a>) -> Place<'a> {
-    Place {
+fn place<'a>(location: Node<'_, 'a>) -> GeoLocation<'a> {
+    GeoLocation {
         city: location.get("city").text(),
         country: location.get("country").text(),
         region: location.get("region").text(),

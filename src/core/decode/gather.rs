@@ -9,11 +9,11 @@ use smallvec::smallvec;
 
 use crate::core::{
     decode::{
-        Item, Items,
+        EventResult, EventResults,
         tree::{List, Node},
     },
     identity::{
-        Device, IdentityEvent, Place,
+        Device, GeoLocation, IdentityEvent,
         reason::{Ignored, Refused},
     },
 };
@@ -26,7 +26,10 @@ pub(super) type Person<'a> = Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>;
 const MOST_COPIED: usize = 16 << 20;
 
 /// What `read` makes of each record of a batch; a batch of none is ignored.
-pub(super) fn batch<'a>(records: List<'_, 'a>, read: fn(Node<'_, 'a>) -> Item<'a>) -> Items<'a> {
+pub(super) fn batch<'a>(
+    records: List<'_, 'a>,
+    read: fn(Node<'_, 'a>) -> EventResult<'a>,
+) -> EventResults<'a> {
     if records.is_empty() {
         smallvec![Err(Ignored::Empty.into())]
     } else {
@@ -57,8 +60,8 @@ pub(super) fn person<'a>(claims: &[(&'static str, Node<'_, 'a>)]) -> Person<'a> 
 }
 
 /// The place, where anything of it is known.
-pub(super) fn place(place: Place<'_>) -> Option<Box<Place<'_>>> {
-    (place != Place::default()).then(|| Box::new(place))
+pub(super) fn place(place: GeoLocation<'_>) -> Option<Box<GeoLocation<'_>>> {
+    (place != GeoLocation::default()).then(|| Box::new(place))
 }
 
 /// The device, where anything of it is known.

@@ -20,9 +20,9 @@ use std::borrow::Cow;
 use smallvec::smallvec;
 
 use crate::core::{
-    decode::{Item, Items, tree::Node},
+    decode::{EventResult, EventResults, tree::Node},
     identity::{
-        IdentityEvent, Kind, Place,
+        GeoLocation, IdentityEvent, Kind,
         document::VERSION,
         fields::FIELDS,
         reason::{Ignored, Refused},
@@ -56,7 +56,7 @@ pub(super) fn is_version(node: Node<'_, '_>) -> bool {
 }
 
 /// What the value says.
-pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     let events = match node {
         Node::List(list) => list,
         node if !node.get("type").is_some() => match node.get("events") {
@@ -75,21 +75,21 @@ fn is_word(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
-fn item<'a>(node: Node<'_, 'a>) -> Item<'a> {
+fn item<'a>(node: Node<'_, 'a>) -> EventResult<'a> {
     if !node.is_object() {
         return Err(Refused::NotAnEvent.into());
     }
-    let event = Fields(node).event();
+    let event = DocumentReader(node).event();
     Ok(event?)
 }
 
 /// A value under a name.
-type Named<'a, T> = (Cow<'a, str>, T);
+type NamedValue<'a, T> = (Cow<'a, str>, T);
 
 /// The fields of an object; the names given to it are those of the document, with the object's own name.
-struct Fields<'n, 'a>(Node<'n, 'a>);
+struct DocumentReader<'n, 'a>(Node<'n, 'a>);
 
-impl<'n, 'a> Fields<'n, 'a> {
+impl<'n, 'a> DocumentReader<'n, 'a> {
     fn event(&self) -> Result<IdentityEvent<'a>, Refused> {
         if self.value("version").is_some() && !is_version(self.0) {
             return Err(invalid("version", "1"));
@@ -113,10 +113,10 @@ impl<'n, 'a> Fields<'n, 'a> {
         Ok(event)
     }
 
-    fn degrees(&self) -> Result<Box<Place<'a>>, Refused> {
+    fn degrees(&self) -> Result<Box<GeoLocation<'a>>, Refused> {
         let latitude = self.number("location.latitude")?;
         let longitude = self.number("location.longitude")?;
-        Ok(Box::new(Place { latitude, longitude, ..Place::default() }))
+        Ok(Box::new(GeoLocation { latitude, longitude, ..GeoLocation::default() }))
     }
 
     fn kind(&self) -> Result<Kind, Refused> {
@@ -126,7 +126,7 @@ impl<'n, 'a> Fields<'n, 'a> {
         }
     }
 
-    fn person(&self) -> Result<Vec<Named<'a, Vec<Cow<'a, str>>>>, Refused> {
+    fn person(&self) -> Result<Vec<NamedValue<'a, Vec<Cow<'a, str>>>>, Refused> {
         let Some(person) = self.object("person")? else { return Ok(Vec::new()) };
         let text = |node: Node<'_, 'a>| node.id().map_err(|_| invalid("person", TEXTS));
         let mut read = Vec::new();
@@ -142,7 +142,7 @@ impl<'n, 'a> Fields<'n, 'a> {
         Ok(read)
     }
 
-    fn attributes(&self) -> Result<Vec<Named<'a, Cow<'a, str>>>, Refused> {
+    fn attributes(&self) -> Result<Vec<NamedValue<'a, Cow<'a, str>>>, Refused> {
         let Some(attributes) = self.object("attributes")? else { return Ok(Vec::new()) };
         let mut read = Vec::new();
         for (name, node) in attributes.0.entries() {
@@ -178,10 +178,10 @@ impl<'n, 'a> Fields<'n, 'a> {
         }
     }
 
-    fn object(&self, field: &'static str) -> Result<Option<Fields<'n, 'a>>, Refused> {
+    fn object(&self, field: &'static str) -> Result<Option<DocumentReader<'n, 'a>>, Refused> {
         match self.value(field) {
             node if is_absent(node) => Ok(None),
-            node if node.is_object() => Ok(Some(Fields(node))),
+            node if node.is_object() => Ok(Some(DocumentReader(node))),
             _ => Err(invalid(field, "an object")),
         }
     }
@@ -244,7 +244,7 @@ mod tests {
 
     /// What is written of what `value` says, or the reasons.
     fn read(value: &str) -> Vec<Result<Value, String>> {
-        let told = |item: Item<'_>| match item {
+        let told = |item: EventResult<'_>| match item {
             Ok(event) => Ok(serde_json::to_value(Document::from(&event)).unwrap()),
             Err(Unmapped::Ignored(reason)) => Err(reason.code().to_string()),
             Err(Unmapped::Refused(reason)) => Err(format!("{}: {reason}", reason.code())),

@@ -40,7 +40,7 @@
 
 use crate::core::{
     decode::{
-        Item, Items, one,
+        EventResult, EventResults, one,
         tree::{Node, Tree},
     },
     identity::{
@@ -57,7 +57,7 @@ mod shape;
 pub(super) use shape::recognises;
 
 use details::Details;
-use fields::{Field, Fields};
+use fields::{FieldName, Fields};
 
 /// The provider's name, as it goes into endpoint ids.
 pub const PROVIDER: &str = "keycloak";
@@ -78,69 +78,71 @@ pub const CLIENT_FAILURES: [&str; 10] = [
 ];
 
 /// What the value says.
-pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     one(event_of(&Fields::of(node)))
 }
 
 /// What the value says if it is known for a Keycloak event at once, as most records are: what [`decode`]
 /// makes of it, but in one pass over its keys.
-pub(super) fn decode_likely<'a>(node: Node<'_, 'a>) -> Option<Item<'a>> {
+pub(super) fn decode_likely<'a>(node: Node<'_, 'a>) -> Option<EventResult<'a>> {
     let fields = Fields::of_likely(node).filter(|fields| shape::fits(node, fields))?;
     Some(event_of(&fields))
 }
 
-fn event_of<'a>(fields: &Fields<'_, 'a>) -> Item<'a> {
+fn event_of<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
     if admin::is_admin_event(fields) { admin::event_of(fields) } else { user_event(fields) }
 }
 
 /// The event, each of its fields from the first of its names that has a value.
-fn user_event<'a>(fields: &Fields<'_, 'a>) -> Item<'a> {
-    let written =
-        Fields::id(fields.get(Field::Type), || [fields.get(Field::EventType)])?.ok_or(Refused::NoType)?;
+fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
+    let written = Fields::id(fields.get(FieldName::Type), || [fields.get(FieldName::EventType)])?
+        .ok_or(Refused::NoType)?;
     let (name, is_access) = match written.strip_prefix("access.") {
         Some(name) => (name, true),
         None => (&*written, false),
     };
-    let kind = kind(name, fields.get(Field::Error).text().as_deref())?;
+    let kind = kind(name, fields.get(FieldName::Error).text().as_deref())?;
     let mut held = Tree::default();
     let details = Details::of(fields.details(&mut held));
     let reason = match name {
-        "LOGIN_ERROR" => fields.get(Field::Error).text(),
+        "LOGIN_ERROR" => fields.get(FieldName::Error).text(),
         "LOGOUT" => Some("logout".into()),
         "USER_SESSION_DELETED" => details.reason.text(),
         _ => None,
     };
     let code_id = if matches!(name, "LOGIN" | "CODE_TO_TOKEN") { details.code_id } else { Node::Null };
     let mut held = Tree::default();
-    let auth = fields.get(Field::AuthDetails).object(&mut held);
+    let auth = fields.get(FieldName::AuthDetails).object(&mut held);
     // Of an event that is none of `access`, `authDetails` may be another's.
     let of_access = |key| if is_access { auth.get(key) } else { Node::Null };
     let other = |field| fields.get(field);
     let times = || {
-        [other(Field::Timestamp), other(Field::DateTime), other(Field::TimeColumn)]
+        [other(FieldName::Timestamp), other(FieldName::DateTime), other(FieldName::TimeColumn)]
             .into_iter()
             .find_map(Node::time)
     };
-    let names = || [other(Field::Username), other(Field::UserName), auth.get("username")];
+    let names = || [other(FieldName::Username), other(FieldName::UserName), auth.get("username")];
     // Each field is named: what is filled in and then replaced costs time.
     Ok(IdentityEvent {
         kind,
         provider: PROVIDER.into(),
-        id: Fields::id(fields.get(Field::Id), || [other(Field::Uid), other(Field::EventId)])?,
-        time: fields.get(Field::Time).time().or_else(times),
-        realm: Fields::id(fields.get(Field::Realm), || [other(Field::RealmColumn)])?,
-        realm_name: fields.get(Field::RealmName).text(),
-        user: Fields::id(fields.get(Field::User), || [of_access("userId"), other(Field::UserColumn)])?,
-        user_name: Fields::text(details.username, names),
-        session: Fields::id(fields.get(Field::Session), || {
-            [auth.get("sessionId"), other(Field::SessionColumn), code_id]
+        id: Fields::id(fields.get(FieldName::Id), || [other(FieldName::Uid), other(FieldName::EventId)])?,
+        time: fields.get(FieldName::Time).time().or_else(times),
+        realm: Fields::id(fields.get(FieldName::Realm), || [other(FieldName::RealmColumn)])?,
+        realm_name: fields.get(FieldName::RealmName).text(),
+        user: Fields::id(fields.get(FieldName::User), || {
+            [of_access("userId"), other(FieldName::UserColumn)]
         })?,
-        client: Fields::text(fields.get(Field::Client), || {
-            [of_access("clientId"), other(Field::ClientColumn)]
+        user_name: Fields::text(details.username, names),
+        session: Fields::id(fields.get(FieldName::Session), || {
+            [auth.get("sessionId"), other(FieldName::SessionColumn), code_id]
+        })?,
+        client: Fields::text(fields.get(FieldName::Client), || {
+            [of_access("clientId"), other(FieldName::ClientColumn)]
         }),
         reason,
-        ip: Fields::text(fields.get(Field::Ip), || [of_access("ipAddress"), other(Field::IpColumn)]),
-        user_agent: Fields::text(other(Field::UserAgent), || [details.user_agent]),
+        ip: Fields::text(fields.get(FieldName::Ip), || [of_access("ipAddress"), other(FieldName::IpColumn)]),
+        user_agent: Fields::text(other(FieldName::UserAgent), || [details.user_agent]),
         device: details.device(),
         place: details.place(),
         person: details.person(),
@@ -174,7 +176,7 @@ mod tests {
         time::Timestamp,
     };
 
-    fn read(value: &[u8], wanted: Wanted) -> Item<'_> {
+    fn read(value: &[u8], wanted: Wanted) -> EventResult<'_> {
         let mut tree = parse_record(value)?;
         tree.wanted = wanted;
         event_of(&Fields::of(tree.root()))

@@ -4,17 +4,17 @@ use std::{borrow::Cow, fmt::Write};
 
 use crate::core::{
     decode::{
-        Item, Items, Wanted,
+        EventResult, EventResults, Wanted,
         tree::{Node, parse},
     },
-    identity::{Device, Place, reason::Unmapped},
+    identity::{Device, GeoLocation, reason::Unmapped},
     time::Timestamp,
 };
 
 /// What `decode` makes of `value`: a line for each event, the kind and then `field=value` in the order of
 /// their declaration, what is empty left out; or why there is none.
 #[track_caller]
-pub(super) fn lines(value: &str, decode: for<'a> fn(Node<'_, 'a>) -> Items<'a>) -> String {
+pub(super) fn lines(value: &str, decode: for<'a> fn(Node<'_, 'a>) -> EventResults<'a>) -> String {
     match parse(value.as_bytes()) {
         Ok(mut tree) => {
             tree.wanted = Wanted { attributes: true };
@@ -25,11 +25,11 @@ pub(super) fn lines(value: &str, decode: for<'a> fn(Node<'_, 'a>) -> Items<'a>) 
 }
 
 /// A line for each of `items`.
-pub(super) fn of(items: &[Item<'_>]) -> String {
+pub(super) fn of(items: &[EventResult<'_>]) -> String {
     items.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn line(item: &Item<'_>) -> String {
+fn line(item: &EventResult<'_>) -> String {
     let event = match item {
         Ok(event) => event,
         Err(Unmapped::Ignored(reason)) => return format!("ignored: {}", reason.code()),
@@ -73,7 +73,7 @@ fn add_device(line: &mut String, device: &Device<'_>) {
     add(line, "device.timezone", device.timezone.as_ref());
 }
 
-fn add_place(line: &mut String, place: &Place<'_>) {
+fn add_place(line: &mut String, place: &GeoLocation<'_>) {
     let degrees = |degrees: Option<f64>| degrees.map(|degrees| degrees.to_string().into());
     add(line, "city", place.city.as_ref());
     add(line, "country", place.country.as_ref());

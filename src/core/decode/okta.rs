@@ -41,9 +41,9 @@ use std::borrow::Cow;
 use smallvec::smallvec;
 
 use crate::core::{
-    decode::{Item, Items, gather, time, tree::Node},
+    decode::{EventResult, EventResults, gather, time, tree::Node},
     identity::{
-        Device, IdentityEvent, Kind, Place,
+        Device, GeoLocation, IdentityEvent, Kind,
         reason::{Ignored, Refused},
     },
 };
@@ -63,7 +63,7 @@ pub(super) fn recognises(node: Node<'_, '_>) -> bool {
 }
 
 /// What the value says.
-pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     let node = unwrapped(node);
     match (node, node.at(&["data", "events"])) {
         (Node::List(logs), _) | (_, Node::List(logs)) => gather::batch(logs, read),
@@ -82,7 +82,7 @@ fn is_log(node: Node<'_, '_>) -> bool {
     texts && (node.get("outcome").is_object() || node.get("actor").is_object())
 }
 
-fn read<'a>(log: Node<'_, 'a>) -> Item<'a> {
+fn read<'a>(log: Node<'_, 'a>) -> EventResult<'a> {
     if !log.is_object() {
         return Err(Refused::NotAnEvent.into());
     }
@@ -200,8 +200,8 @@ fn of_device<'a>(device: Node<'_, 'a>, client: Node<'_, 'a>) -> Device<'a> {
     }
 }
 
-fn place<'a>(context: Node<'_, 'a>) -> Place<'a> {
-    Place {
+fn place<'a>(context: Node<'_, 'a>) -> GeoLocation<'a> {
+    GeoLocation {
         city: context.get("city").text(),
         country: context.get("country").text(),
         region: context.get("state").text(),

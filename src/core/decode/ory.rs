@@ -34,11 +34,11 @@ use smallvec::smallvec;
 
 use crate::core::{
     decode::{
-        Item, Items, gather, time,
+        EventResult, EventResults, gather, time,
         tree::{Node, first, parse},
     },
     identity::{
-        IdentityEvent, Kind, Place,
+        GeoLocation, IdentityEvent, Kind,
         reason::{Ignored, Refused},
     },
 };
@@ -64,7 +64,7 @@ pub(super) fn recognises(node: Node<'_, '_>) -> bool {
 }
 
 /// What the value says.
-pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     smallvec![if is_notification(node) { notified(node) } else { read(node) }]
 }
 
@@ -73,13 +73,13 @@ fn is_notification(node: Node<'_, '_>) -> bool {
     node.get("Type").str() == "Notification" && node.get("MessageId").is_some()
 }
 
-fn notified<'a>(node: Node<'_, 'a>) -> Item<'a> {
+fn notified<'a>(node: Node<'_, 'a>) -> EventResult<'a> {
     let message = parse(node.get("Message").str().as_bytes())?.into_owned();
     let id = node.get("MessageId").id()?;
     Ok(IdentityEvent { id, ..read(message.root())? })
 }
 
-fn read<'a>(node: Node<'_, 'a>) -> Item<'a> {
+fn read<'a>(node: Node<'_, 'a>) -> EventResult<'a> {
     if !node.is_object() {
         return Err(Refused::NotAnEvent.into());
     }
@@ -108,11 +108,11 @@ fn kind(name: &str) -> Result<Kind, Ignored> {
 fn event<'a>(kind: Kind, node: Node<'_, 'a>, of: Node<'_, 'a>) -> Result<IdentityEvent<'a>, Refused> {
     let project = node.get("projectId").id()?;
     let session = of.get("SessionID").id()?;
-    let place = Place {
+    let place = GeoLocation {
         city: of.get("GeoLocationCity").text(),
         region: of.get("GeoLocationRegion").text(),
         country: of.get("GeoLocationCountry").text(),
-        ..Place::default()
+        ..GeoLocation::default()
     };
     let mut attributes = gather::attributes(node, &ATTRIBUTES.map(|name| (name, of.get(name))));
     let (session, beside) = if kind == Kind::SignIn { (None, session) } else { (session, None) };

@@ -43,7 +43,7 @@ use smallvec::smallvec;
 
 use crate::core::{
     decode::{
-        Item, Items,
+        EventResult, EventResults,
         gather::{self, Copies, Person},
         tree::{Node, first},
     },
@@ -80,14 +80,14 @@ pub(super) fn recognises(node: Node<'_, '_>) -> bool {
 }
 
 /// What the value says.
-pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Items<'a> {
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     let set = match set(node) {
         Ok(set) => set,
         Err(reason) => return smallvec![Err(reason.into())],
     };
     let mut copies = Copies::new();
     let events = events(node).entries();
-    let items: Items<'_> =
+    let items: EventResults<'_> =
         events.flat_map(|(uri, event)| items(uri.str(), event, &set, &mut copies)).collect();
     if items.is_empty() { smallvec![Err(Ignored::Empty.into())] } else { items }
 }
@@ -120,7 +120,12 @@ fn set<'a>(node: Node<'_, 'a>) -> Result<IdentityEvent<'a>, Refused> {
     })
 }
 
-fn items<'a>(uri: &str, event: Node<'_, 'a>, set: &IdentityEvent<'a>, copies: &mut Copies) -> Items<'a> {
+fn items<'a>(
+    uri: &str,
+    event: Node<'_, 'a>,
+    set: &IdentityEvent<'a>,
+    copies: &mut Copies,
+) -> EventResults<'a> {
     let read = kind(uri, event).map_err(Into::into).and_then(|kind| {
         let shared = copies.of(set)?;
         Ok(read(kind, event, shared)?)
@@ -191,14 +196,14 @@ fn session<'a>(event: Node<'_, 'a>) -> Result<Option<Cow<'a, str>>, Refused> {
 }
 
 /// The end of each session that was revoked; of one alone where there is no list of them.
-fn ends<'a>(event: Node<'_, 'a>, read: IdentityEvent<'a>, copies: &mut Copies) -> Items<'a> {
+fn ends<'a>(event: Node<'_, 'a>, read: IdentityEvent<'a>, copies: &mut Copies) -> EventResults<'a> {
     if let Node::List(sessions) = event.get("sessions") {
         return sessions.iter().map(|session| end(session, &read, copies)).collect();
     }
     smallvec![Ok(read)]
 }
 
-fn end<'a>(session: Node<'_, 'a>, read: &IdentityEvent<'a>, copies: &mut Copies) -> Item<'a> {
+fn end<'a>(session: Node<'_, 'a>, read: &IdentityEvent<'a>, copies: &mut Copies) -> EventResult<'a> {
     let session = session.get("id").id()?;
     Ok(IdentityEvent { session, ..copies.of(read)? })
 }

@@ -19,12 +19,12 @@ pub struct Field {
     /// The value, a number as its digits.
     pub value: Value,
     /// Where the text belongs; none of a field that is no optional text.
-    pub slot: Option<Slot>,
+    pub slot: Option<TextSlot>,
 }
 
 pub type Value = for<'e> fn(&'e IdentityEvent<'_>) -> Option<Cow<'e, str>>;
 
-pub type Slot = for<'e, 'a> fn(&'e mut IdentityEvent<'a>) -> &'e mut Option<Cow<'a, str>>;
+pub type TextSlot = for<'e, 'a> fn(&'e mut IdentityEvent<'a>) -> &'e mut Option<Cow<'a, str>>;
 
 #[rustfmt::skip]
 pub const FIELDS: [Field; 25] = [
@@ -55,7 +55,7 @@ pub const FIELDS: [Field; 25] = [
     fixed("place.longitude", |e| digits(e.place.as_ref()?.longitude)).personal().at("location.longitude"),
 ];
 
-const fn text(name: &'static str, value: Value, slot: Slot) -> Field {
+const fn text(name: &'static str, value: Value, slot: TextSlot) -> Field {
     Field { name, path: name, is_personal: false, value, slot: Some(slot) }
 }
 

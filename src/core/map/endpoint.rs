@@ -11,7 +11,7 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use crate::core::{
     event::{App, Attribute, Demographic, Endpoint, EndpointId, Location, Origin, Text},
-    identity::{Device, IdentityEvent, Kind, Place},
+    identity::{Device, GeoLocation, IdentityEvent, Kind},
     map::{
         agent,
         config::{
@@ -28,7 +28,7 @@ use crate::core::{
 };
 
 /// Finds the location of an IP address, written as in an event, if it is known.
-pub type Locate = Box<dyn Fn(&str) -> Option<Place<'static>> + Send>;
+pub type Locate = Box<dyn Fn(&str) -> Option<GeoLocation<'static>> + Send>;
 
 /// What the configuration adds to events and endpoints.
 pub struct Additions {
@@ -209,7 +209,7 @@ fn location(asked: &LocationConfig, event: &IdentityEvent<'_>, locate: &Locate) 
     if is_somewhere(&first) { Some(first) } else { stated.find(is_somewhere).or(Some(first)) }
 }
 
-fn stated(place: &Place<'_>) -> Option<Location> {
+fn stated(place: &GeoLocation<'_>) -> Option<Location> {
     let text = |text: &Option<Cow<'_, str>>| Some(text.as_deref().filter(|text| !text.is_empty())?.into());
     let country: Text = text(&place.country);
     let location = Location {

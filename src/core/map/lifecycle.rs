@@ -5,7 +5,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use crate::core::{
-    decode::Item,
+    decode::EventResult,
     event::{Delivery, EventType, Session},
     identity::{
         IdentityEvent, Kind,
@@ -201,7 +201,7 @@ impl Mapper {
     /// The pauses and ends of sessions that have been idle for too long, by the latest time that the
     /// record's events state. The record's own timestamp does not count, because a replayed or copied record
     /// has a new one.
-    pub(super) fn rest(&mut self, record: &Record, events: &[Item<'_>]) -> Vec<Delivery> {
+    pub(super) fn rest(&mut self, record: &Record, events: &[EventResult<'_>]) -> Vec<Delivery> {
         let times = events.iter().flatten().filter_map(|event| event.time);
         let latest = times.max().filter(|_| self.sessions.may_rest());
         let rests = latest.map(|time| self.sessions.rest(record, time)).unwrap_or_default();

@@ -120,7 +120,7 @@ fn written(name: &str, bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
 fn the_place_of_an_address_is_found() {
     let (_folder, path) = written("cities.mmdb", &cities("Los Angeles"));
     let locate = Database::open(&path).unwrap().locate();
-    let expected = Place {
+    let expected = GeoLocation {
         city: Some("Los Angeles".into()),
         country: Some("US".into()),
         region: Some("California".into()),

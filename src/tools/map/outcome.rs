@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{NO_TOPIC, outline::outline, requests::Requests};
 use crate::core::{
     code::Code,
-    decode::{Decoded, Format, Item},
+    decode::{Decoded, EventResult, Format},
     destination::{Encoder, FieldCounts, Fitted, Request},
     event::{Mapped, Refusal},
     identity::{document::Document, reason::Unmapped},
@@ -137,7 +137,7 @@ impl Outcome<'_, '_> {
 }
 
 /// An identity event's document, or the reason why there is none.
-fn document(item: &Item<'_>) -> Value {
+fn document(item: &EventResult<'_>) -> Value {
     match item {
         Ok(event) => serde_json::to_value(Document::from(event)).unwrap_or_default(),
         Err(Unmapped::Ignored(reason)) => json!({ "ignored": reason.code().0 }),

@@ -9,7 +9,7 @@ use pinpoint_sidecar::{
         decode::{Decoder, Wanted},
         destination::{DestinationId, Encoder as _, EndpointBatch, FieldCounts, Request, RequestId},
         event::{Delivery, Mapped},
-        identity::Place,
+        identity::GeoLocation,
         map::{Mapper, endpoint::Additions},
         record::{Ownership, Record},
         time::{Moment, Timestamp},
@@ -21,7 +21,7 @@ use pinpoint_sidecar::{
 fn body(yaml: &str, records: &[&str]) -> String {
     let config = config(yaml);
     let place = |ip: &str| {
-        (ip == "198.51.100.7").then(|| Place {
+        (ip == "198.51.100.7").then(|| GeoLocation {
             city: Some("Los Angeles".into()),
             country: Some("US".into()),
             region: Some("California".into()),

@@ -528,8 +528,8 @@ fn what_is_read_at_once_is_what_is_read_after_the_envelopes() {
         answers[if item.is_ok() { 1 } else { 2 }] += 1;
         let at_once = all(filled(Format::KEYCLOAK, one(item), &Outside::of(&record)));
         for choice in [Choice::Auto, Choice::Named(Format::KEYCLOAK)] {
-            let reading = Reading { choice, filter: None, wanted };
-            assert_eq!(at_once, all(reading.value(&tree, Outside::of(&record))), "{value}");
+            let reader = ValueReader { choice, filter: None, wanted };
+            assert_eq!(at_once, all(reader.value(&tree, Outside::of(&record))), "{value}");
         }
     }
     assert!(answers.iter().all(|count| *count > 1000), "{answers:?}");

@@ -37,7 +37,7 @@ const IDS: [&str; 6] = ["id", "sub", "jti", "assertion_id", "uri", "url"];
 
 /// What an opaque id that stands alone names.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Named {
+pub(super) enum OpaqueId {
     Session,
     User,
 }
@@ -95,11 +95,11 @@ impl<'a> Subject<'a> {
     }
 
     /// The same, where an opaque id alone names such.
-    pub(super) fn naming(mut self, named: Named) -> Self {
+    pub(super) fn naming(mut self, named: OpaqueId) -> Self {
         match (named, self.alone.take()) {
             (_, None) => {}
-            (Named::Session, id) => self.session = id,
-            (Named::User, id) => self.user_id(id),
+            (OpaqueId::Session, id) => self.session = id,
+            (OpaqueId::User, id) => self.user_id(id),
         }
         self
     }

@@ -23,7 +23,7 @@
 //! A failed sign-in invokes no trigger after it, so this shape has none.
 
 use crate::core::{
-    decode::{Item, cognito::PROVIDER, gather, mail::unless_mail, tree::Node},
+    decode::{EventResult, cognito::PROVIDER, gather, mail::unless_mail, tree::Node},
     identity::{
         IdentityEvent, Kind,
         reason::{Ignored, Refused},
@@ -53,7 +53,7 @@ pub(super) fn recognises(node: Node<'_, '_>) -> bool {
 }
 
 /// What the value says.
-pub(super) fn read<'a>(node: Node<'_, 'a>) -> Item<'a> {
+pub(super) fn read<'a>(node: Node<'_, 'a>) -> EventResult<'a> {
     let source = node.get("triggerSource").id()?.ok_or(Refused::NoType)?;
     let kind = kind(&source)?;
     Ok(event(kind, node)?)

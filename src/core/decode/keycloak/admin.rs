@@ -21,10 +21,10 @@ use std::borrow::Cow;
 
 use crate::core::{
     decode::{
-        Item,
+        EventResult,
         keycloak::{
             PROVIDER,
-            fields::{Field, Fields},
+            fields::{FieldName, Fields},
         },
         tree::{Node, first, first_id},
     },
@@ -39,20 +39,20 @@ const REASON: &str = "admin_logout";
 
 /// An admin event has an operation and a resource, and most publishers give it no type.
 pub(super) fn is_admin_event(fields: &Fields<'_, '_>) -> bool {
-    let has = |names: &[Field]| fields.word(names).is_some();
-    let has_operation = || has(&[Field::Operation, Field::OperationColumn]);
-    let has_resource = || has(&[Field::Resource, Field::ResourceText, Field::ResourceColumn]);
+    let has = |names: &[FieldName]| fields.word(names).is_some();
+    let has_operation = || has(&[FieldName::Operation, FieldName::OperationColumn]);
+    let has_resource = || has(&[FieldName::Resource, FieldName::ResourceText, FieldName::ResourceColumn]);
     (fields.has_others && has_operation() && has_resource())
-        || fields.get(Field::Type).str().starts_with("admin.")
+        || fields.get(FieldName::Type).str().starts_with("admin.")
 }
 
 /// What an admin event says.
-pub(super) fn event_of<'a>(fields: &Fields<'_, 'a>) -> Item<'a> {
-    if fields.get(Field::Error).word().is_some() {
+pub(super) fn event_of<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
+    if fields.get(FieldName::Error).word().is_some() {
         return Err(Ignored::AdminEvent.into());
     }
     let (operation, resource) = what(fields);
-    let path = first([fields.get(Field::Path), fields.get(Field::PathColumn)]).unwrap_or_default();
+    let path = first([fields.get(FieldName::Path), fields.get(FieldName::PathColumn)]).unwrap_or_default();
     let about = |kind| Ok(event(fields, kind)?);
     match (operation.as_deref(), resource.as_deref()) {
         (Some("ACTION"), Some("USER")) => {
@@ -71,13 +71,14 @@ pub(super) fn event_of<'a>(fields: &Fields<'_, 'a>) -> Item<'a> {
 
 /// The operation and the resource.
 fn what<'a>(fields: &Fields<'_, 'a>) -> (Option<Cow<'a, str>>, Option<Cow<'a, str>>) {
-    let operation = first([fields.get(Field::Operation), fields.get(Field::OperationColumn)]);
+    let operation = first([fields.get(FieldName::Operation), fields.get(FieldName::OperationColumn)]);
     let resource = first([
-        fields.get(Field::Resource),
-        fields.get(Field::ResourceText),
-        fields.get(Field::ResourceColumn),
+        fields.get(FieldName::Resource),
+        fields.get(FieldName::ResourceText),
+        fields.get(FieldName::ResourceColumn),
     ]);
-    let parts = fields.get(Field::Type).str().strip_prefix("admin.").and_then(|text| text.rsplit_once('-'));
+    let parts =
+        fields.get(FieldName::Type).str().strip_prefix("admin.").and_then(|text| text.rsplit_once('-'));
     let owned = |text: &str| Cow::Owned(text.to_owned());
     match parts {
         Some((middle, end)) => {
@@ -99,16 +100,20 @@ fn part<'a>(path: &Cow<'a, str>, cut: fn(&str) -> Option<&str>) -> Option<Cow<'a
 /// The event, without the administrator.
 fn event<'a>(fields: &Fields<'_, 'a>, kind: Kind) -> Result<IdentityEvent<'a>, Refused> {
     let times = [
-        fields.get(Field::Time),
-        fields.get(Field::Timestamp),
-        fields.get(Field::DateTime),
-        fields.get(Field::AdminTime),
+        fields.get(FieldName::Time),
+        fields.get(FieldName::Timestamp),
+        fields.get(FieldName::DateTime),
+        fields.get(FieldName::AdminTime),
     ];
     Ok(IdentityEvent {
-        id: first_id([fields.get(Field::Id), fields.get(Field::Uid), fields.get(Field::EventId)])?,
+        id: first_id([
+            fields.get(FieldName::Id),
+            fields.get(FieldName::Uid),
+            fields.get(FieldName::EventId),
+        ])?,
         time: times.into_iter().find_map(Node::time),
-        realm: first_id([fields.get(Field::Realm), fields.get(Field::RealmColumn)])?,
-        realm_name: fields.get(Field::RealmName).text(),
+        realm: first_id([fields.get(FieldName::Realm), fields.get(FieldName::RealmColumn)])?,
+        realm_name: fields.get(FieldName::RealmName).text(),
         reason: Some(REASON.into()),
         ..IdentityEvent::new(kind, PROVIDER)
     })

@@ -19,7 +19,7 @@ use crate::core::{
         gather::{self, Person},
         tree::{Node, first},
     },
-    identity::{Device, Place},
+    identity::{Device, GeoLocation},
 };
 
 /// What is read of the details, gathered in one pass.
@@ -73,12 +73,12 @@ impl<'t, 'a> Details<'t, 'a> {
         claims.into_iter().filter_map(claim).collect()
     }
 
-    pub(super) fn place(&self) -> Option<Box<Place<'a>>> {
+    pub(super) fn place(&self) -> Option<Box<GeoLocation<'a>>> {
         if !self.extras.is_some() {
             return None;
         }
         let text = |key| self.extras.get(key).text();
-        gather::place(Place {
+        gather::place(GeoLocation {
             city: text("geo_city"),
             country: text("geo_country"),
             region: text("geo_region"),

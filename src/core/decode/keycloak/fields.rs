@@ -16,7 +16,7 @@ use crate::core::{
 
 /// A field, under one of its names.
 #[derive(Clone, Copy)]
-pub(super) enum Field {
+pub(super) enum FieldName {
     Id,
     Time,
     Type,
@@ -57,9 +57,9 @@ pub(super) enum Field {
 }
 
 /// How many fields there are.
-const NUMBER: usize = Field::LongDetailsColumn as usize + 1;
+const NUMBER: usize = FieldName::LongDetailsColumn as usize + 1;
 
-impl Field {
+impl FieldName {
     #[inline]
     fn named(key: &str) -> Option<Self> {
         Self::own(key).or_else(|| Self::other(key))
@@ -143,7 +143,7 @@ impl<'t, 'a> Fields<'t, 'a> {
     pub(super) fn of_likely(node: Node<'t, 'a>) -> Option<Self> {
         let Node::Object(object) = node else { return None };
         let (first, _) = object.keys().next()?;
-        if first != "@class" && Field::named(first).is_none() {
+        if first != "@class" && FieldName::named(first).is_none() {
             return None;
         }
         let mut fields = Self { object: Some(object), places: [0; NUMBER], has_others: false };
@@ -158,9 +158,9 @@ impl<'t, 'a> Fields<'t, 'a> {
     /// Notes where the value of a key lies, if it is a field's.
     #[inline]
     fn put(&mut self, key: &str, at: usize) -> bool {
-        let field = Field::own(key).or_else(|| {
+        let field = FieldName::own(key).or_else(|| {
             self.has_others = true;
-            Field::other(key)
+            FieldName::other(key)
         });
         if let Some(field) = field {
             self.places[field as usize] = at;
@@ -170,7 +170,7 @@ impl<'t, 'a> Fields<'t, 'a> {
 
     /// The value of a field; null where there is none.
     #[inline]
-    pub(super) fn get(&self, field: Field) -> Node<'t, 'a> {
+    pub(super) fn get(&self, field: FieldName) -> Node<'t, 'a> {
         match (self.object, self.places[field as usize]) {
             (None, _) | (_, 0) => Node::Null,
             (Some(object), at) => object.node(at),
@@ -178,12 +178,12 @@ impl<'t, 'a> Fields<'t, 'a> {
     }
 
     /// Whether one of the fields has a value.
-    pub(super) fn has(&self, fields: &[Field]) -> bool {
+    pub(super) fn has(&self, fields: &[FieldName]) -> bool {
         fields.iter().any(|field| self.get(*field).is_stated())
     }
 
     /// The text of the first of the fields that has one.
-    pub(super) fn word(&self, fields: &[Field]) -> Option<&'t str> {
+    pub(super) fn word(&self, fields: &[FieldName]) -> Option<&'t str> {
         fields.iter().find_map(|field| self.get(*field).word())
     }
 
@@ -208,7 +208,7 @@ impl<'t, 'a> Fields<'t, 'a> {
 
     /// The details, from whichever field has some; `held` keeps those that are written as a text.
     pub(super) fn details(&self, held: &'t mut Tree<'a>) -> Node<'t, 'a> {
-        let columns = [Field::LongDetailsColumn, Field::DetailsColumn].map(|column| self.get(column));
+        let columns = [FieldName::LongDetailsColumn, FieldName::DetailsColumn].map(|column| self.get(column));
         for node in columns.into_iter().filter(|_| self.has_others) {
             let Some(tree) = node.held() else {
                 if node.entries().next().is_some() {
@@ -221,6 +221,6 @@ impl<'t, 'a> Fields<'t, 'a> {
                 return held.root();
             }
         }
-        self.get(Field::Details).object(held)
+        self.get(FieldName::Details).object(held)
     }
 }

@@ -10,7 +10,7 @@ use crate::core::{
         identity_event,
         keycloak::{
             admin,
-            fields::{Field, Fields},
+            fields::{FieldName, Fields},
             kind,
         },
         tree::Node,
@@ -25,12 +25,12 @@ pub(in crate::core::decode) fn recognises(node: Node<'_, '_>) -> bool {
 
 /// The same, of a value of which the fields are known.
 pub(super) fn fits(node: Node<'_, '_>, fields: &Fields<'_, '_>) -> bool {
-    let has_realm = || fields.has(&[Field::Realm, Field::RealmName, Field::RealmColumn]);
+    let has_realm = || fields.has(&[FieldName::Realm, FieldName::RealmName, FieldName::RealmColumn]);
     let has_subject = || {
-        fields.has(&[Field::User, Field::Session, Field::Client])
-            || fields.has(&[Field::UserColumn, Field::SessionColumn, Field::ClientColumn])
+        fields.has(&[FieldName::User, FieldName::Session, FieldName::Client])
+            || fields.has(&[FieldName::UserColumn, FieldName::SessionColumn, FieldName::ClientColumn])
     };
-    let name = fields.word(&[Field::Type, Field::EventType]);
+    let name = fields.word(&[FieldName::Type, FieldName::EventType]);
     match name {
         Some(name) if name.starts_with("access.") => true,
         Some(name) if is_name(name) => has_realm() || has_subject() || kind(name, None).is_ok(),

@@ -43,10 +43,10 @@ pub(in crate::core::decode) fn parse_within<'a>(
 ) -> Result<Tree<'a>, Refused> {
     let text = text_of(value)?;
     let mut json = sonic_rs::Deserializer::from_str(text);
-    let mut reading = Reading::of(text, *left, TooDeep::Refused);
-    let read = Onto(&mut reading).deserialize(&mut json).is_ok() && json.end().is_ok();
-    *left = reading.left;
-    reading.tree(read)
+    let mut builder = TreeBuilder::of(text, *left, TooDeep::Refused);
+    let read = Onto(&mut builder).deserialize(&mut json).is_ok() && json.end().is_ok();
+    *left = builder.left;
+    builder.tree(read)
 }
 
 /// Reads a whole record. What lies too deep in an object is left out of it.
@@ -59,9 +59,9 @@ pub(in crate::core::decode) fn parse_record(value: &[u8]) -> Result<Tree<'_>, Re
         Err(Refused::TooLarge) if value.trim_ascii_start().starts_with(b"{") => {
             let text = text_of(value)?;
             let mut json = serde_json::Deserializer::from_str(text);
-            let mut reading = Reading::of(text, MOST_VALUES, TooDeep::LeftOut);
-            let read = Onto(&mut reading).deserialize(&mut json).is_ok() && json.end().is_ok();
-            reading.tree(read)
+            let mut builder = TreeBuilder::of(text, MOST_VALUES, TooDeep::LeftOut);
+            let read = Onto(&mut builder).deserialize(&mut json).is_ok() && json.end().is_ok();
+            builder.tree(read)
         }
         parsed => parsed,
     }
@@ -73,7 +73,7 @@ fn text_of(value: &[u8]) -> Result<&str, Refused> {
 }
 
 /// A tree that is being read, and what is left of its bounds.
-struct Reading<'a> {
+struct TreeBuilder<'a> {
     tree: Tree<'a>,
     left: u32,
     depth: u32,
@@ -88,7 +88,7 @@ enum TooDeep {
     LeftOut,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> TreeBuilder<'a> {
     fn of(text: &str, left: u32, too_deep: TooDeep) -> Self {
         let slots = Vec::with_capacity(text.len() / BYTES_PER_SLOT + 4);
         let tree = Tree { slots, ..Tree::default() };
@@ -109,8 +109,8 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// The next value of a reading. It goes where it belongs at once: to hand it over costs more than to read it.
-struct Onto<'s, 'a>(&'s mut Reading<'a>);
+/// The next value of a tree that is being built. It goes where it belongs at once: to hand it over costs more than to read it.
+struct Onto<'s, 'a>(&'s mut TreeBuilder<'a>);
 
 impl<'a> Onto<'_, 'a> {
     #[expect(clippy::unnecessary_wraps, reason = "each visit of a scalar ends with it")]
@@ -173,46 +173,46 @@ impl<'a> Visitor<'a> for Onto<'_, 'a> {
     }
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Self(reading) = self;
-        if reading.depth == 0 {
-            leave_out(reading)?;
+        let Self(builder) = self;
+        if builder.depth == 0 {
+            leave_out(builder)?;
             while seq.next_element::<IgnoredAny>()?.is_some() {}
             return Ok(());
         }
-        reading.depth -= 1;
-        let at = reading.tree.open();
-        while seq.next_element_seed(Onto(reading))?.is_some() {}
-        reading.tree.close_list(at);
-        reading.depth += 1;
+        builder.depth -= 1;
+        let at = builder.tree.open();
+        while seq.next_element_seed(Onto(builder))?.is_some() {}
+        builder.tree.close_list(at);
+        builder.depth += 1;
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self(reading) = self;
-        if reading.depth == 0 {
-            leave_out(reading)?;
+        let Self(builder) = self;
+        if builder.depth == 0 {
+            leave_out(builder)?;
             while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
             return Ok(());
         }
-        reading.depth -= 1;
-        let at = reading.tree.open();
-        while map.next_key_seed(Key(&mut reading.tree))?.is_some() {
-            map.next_value_seed(Onto(reading))?;
+        builder.depth -= 1;
+        let at = builder.tree.open();
+        while map.next_key_seed(Key(&mut builder.tree))?.is_some() {
+            map.next_value_seed(Onto(builder))?;
         }
-        reading.tree.close_object(at);
-        reading.depth += 1;
+        builder.tree.close_object(at);
+        builder.depth += 1;
         Ok(())
     }
 }
 
 /// Puts an empty list in the place of a value that lies too deep: like the value, it is no text.
-fn leave_out<E: Error>(reading: &mut Reading<'_>) -> Result<(), E> {
-    if reading.too_deep == TooDeep::Refused {
-        return Err(reading.too_large());
+fn leave_out<E: Error>(builder: &mut TreeBuilder<'_>) -> Result<(), E> {
+    if builder.too_deep == TooDeep::Refused {
+        return Err(builder.too_large());
     }
-    reading.tree.is_cut = true;
-    let at = reading.tree.open();
-    reading.tree.close_list(at);
+    builder.tree.is_cut = true;
+    let at = builder.tree.open();
+    builder.tree.close_list(at);
     Ok(())
 }
 

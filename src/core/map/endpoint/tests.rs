@@ -38,7 +38,7 @@ fn full(mark: &str) -> IdentityEvent<'static> {
             locale: text("locale"),
             timezone: text("timezone"),
         })),
-        place: Some(Box::new(Place {
+        place: Some(Box::new(GeoLocation {
             city: text("Los Angeles"),
             country: some("us"),
             region: text("California"),
@@ -73,7 +73,7 @@ fn mapping(entries: &[(&str, &str)]) -> BTreeMap<String, Value> {
 }
 
 fn additions(endpoint: EndpointConfig, event: EventConfig) -> Additions {
-    let place = Place { city: some("Springfield"), ..Place::default() };
+    let place = GeoLocation { city: some("Springfield"), ..GeoLocation::default() };
     Additions::new(endpoint, event, Box::new(move |ip| (ip == "198.51.100.7").then(|| place.clone())))
 }
 
@@ -200,11 +200,11 @@ fn a_place_is_that_of_the_first_that_knows_one() {
     check_city(&[Ip, Event], &full(""), "Springfield");
     check_city(&[Ip], &IdentityEvent { ip: None, ..full("") }, "");
     check_city(&[Event, Ip], &IdentityEvent { place: None, ..full("") }, "Springfield");
-    let nowhere = Place {
+    let nowhere = GeoLocation {
         country: some("Atlantis"),
         latitude: Some(123.0),
         longitude: Some(123.0),
-        ..Place::default()
+        ..GeoLocation::default()
     };
     let event = IdentityEvent { place: Some(Box::new(nowhere)), ..full("") };
     check_city(&[Event, Ip], &event, "Springfield");
@@ -230,7 +230,7 @@ fn a_metric_is_read_as_a_number() {
 #[test]
 fn the_code_of_a_country_is_in_capitals_and_its_name_as_it_is() {
     for (country, expected) in [("us", "US"), ("Deu", "DEU"), ("United States", "United States")] {
-        let place = Place { country: some(country), city: some("c"), ..Place::default() };
+        let place = GeoLocation { country: some(country), city: some("c"), ..GeoLocation::default() };
         let event = IdentityEvent { place: Some(Box::new(place)), ..full("") };
         let location = Some(LocationConfig { from: vec![PlaceSource::Event], database: None });
         let endpoint = endpoint_of(EndpointConfig { location, ..EndpointConfig::default() }, &event);

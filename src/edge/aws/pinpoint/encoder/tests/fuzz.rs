@@ -14,7 +14,7 @@ use crate::{
     config::{self, Config, Sources},
     core::{
         decode::{Choice, Decoder, Format, Wanted, config::FormatsConfig},
-        identity::Place,
+        identity::GeoLocation,
         map::{
             Mapper, Mapping, MappingCounts,
             endpoint::Additions,
@@ -137,10 +137,10 @@ fn config() -> Config {
 }
 
 /// The location of an IP address, which exceeds the limits for many addresses.
-fn locate(ip: &str) -> Option<Place<'static>> {
+fn locate(ip: &str) -> Option<GeoLocation<'static>> {
     let degrees = f64::from(u32::try_from(ip.len()).ok()?) * 10.0;
     let text = |times| Some(ip.repeat(times).into());
-    Some(Place {
+    Some(GeoLocation {
         city: text(5),
         country: Some(ip.get(..2)?.to_owned().into()),
         region: text(9),

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::core::{
     destination::{DestinationId, EndpointBatch, RequestId},
-    identity::{Device, IdentityEvent, Kind, Place},
+    identity::{Device, GeoLocation, IdentityEvent, Kind},
     map::{
         Mapper,
         tests::{T, deliveries},
@@ -41,7 +41,7 @@ fn full(kind: Kind, mark: &str) -> IdentityEvent<'static> {
             locale: personal("locale"),
             timezone: personal("timezone"),
         })),
-        place: Some(Box::new(Place {
+        place: Some(Box::new(GeoLocation {
             city: personal("city"),
             country: personal("country"),
             region: personal("region"),
