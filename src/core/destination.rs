@@ -56,8 +56,12 @@ pub enum Answer {
         /// How long the answer asks to wait, if it does.
         retry_after: Option<Duration>,
     },
-    /// The set-up is wrong, or the answer is not understood. The events are not at fault, so hold them.
+    /// The set-up is wrong, or the answer is not understood. The events are not at fault, so none is ever
+    /// refused for it.
     Hold(Code),
+    /// Either the set-up is wrong, or a gateway before the service does not let this request through (403,
+    /// 404, 422 …). The answers to other requests show which of the two it is.
+    Denied(Refusal),
     /// It is not known whether the events were accepted (5xx, time-out, connection error, broken answer).
     Unknown {
         code: Code,

@@ -156,7 +156,9 @@ impl Reporter {
             Answer::Hold(code) | Answer::Unknown { code, .. } => {
                 self.errors.note(now, "destination", *code);
             }
-            Answer::Refused(refusal) => self.errors.note(now, "destination", refusal.code),
+            Answer::Refused(refusal) | Answer::Denied(refusal) => {
+                self.errors.note(now, "destination", refusal.code)
+            }
             Answer::Results { .. } | Answer::Throttled { .. } => {}
         }
     }

@@ -26,6 +26,7 @@ use crate::core::{
 
 mod answer;
 mod batcher;
+mod denial;
 mod endpoint_queue;
 mod failure;
 mod flight;
@@ -35,6 +36,7 @@ mod refusal;
 mod spill;
 
 use batcher::{Batcher, Limits, Readiness};
+use denial::Denials;
 use endpoint_queue::{Block, Item, Past};
 use flight::{Events, Flight, From};
 use hold::{Hold, HoldKind};
@@ -117,7 +119,9 @@ pub(super) struct Dispatcher {
     spill: Option<Duration>,
     flights: HashMap<RequestId, Flight>,
     hold: Option<Hold>,
+    /// When the last of the requests started of which an event was accepted or refused.
     last_success: Option<Moment>,
+    denials: Denials,
     /// Events (by order) that keep failing on their own while others succeed.
     stuck: BTreeSet<u64>,
     /// Ownerships that have not ended: their events may be sent.
@@ -161,6 +165,7 @@ impl Dispatcher {
             flights: HashMap::new(),
             hold: None,
             last_success: None,
+            denials: Denials::default(),
             stuck: BTreeSet::new(),
             live: HashSet::new(),
             next_order: 0,
@@ -273,13 +278,18 @@ impl Dispatcher {
         if let Some(events) = self.batcher.pick(now, self.readiness(flush)) {
             return Some((Events(events), From::Queues));
         }
-        // During a hold, waiting events are tried first: if they are accepted, the accused are at fault.
-        match self.hold.as_ref()?.kind {
+        // During a hold, other events are tried first: if they are accepted, those in quarantine are at fault.
+        let hold = self.hold.as_ref()?;
+        match hold.kind {
             HoldKind::Refused => {
                 let accused = self.quarantine.next_accused()?;
                 Some((Events(vec![(accused.endpoint_id, vec![accused.item])]), From::Accused))
             }
-            HoldKind::SetUp => self.next_quarantined(now),
+            HoldKind::SetUp => {
+                let single = if hold.is_single() { self.quarantine.next_single(now) } else { None };
+                let single = single.map(|part| (part.events, From::Whole(part.cause)));
+                single.or_else(|| self.next_quarantined(now))
+            }
         }
     }
 
@@ -333,8 +343,7 @@ impl Dispatcher {
 
     fn readiness(&self, flush: bool) -> Readiness {
         match &self.hold {
-            Some(hold) if hold.kind == HoldKind::Refused => Readiness::Probe,
-            Some(_) => Readiness::Now,
+            Some(_) => Readiness::Probe,
             None if flush => Readiness::Now,
             None => Readiness::FullOrDue,
         }

@@ -33,7 +33,7 @@ const ARRIVAL: Duration = Duration::from_millis(500);
 /// How much of the lateness of a timer is made up for.
 const LATE: Duration = Duration::from_millis(20);
 
-/// The factor by which a throttled answer lowers the speed, and the lowest speed.
+/// The factor by which a throttled request lowers the speed, and the lowest speed.
 const SLOWER: f64 = 0.5;
 const SLOWEST: f64 = 0.05;
 
@@ -67,7 +67,7 @@ impl QuotaDomain {
         Self { quota: Quota::new(config), throttles: 0, busy: BTreeSet::new(), last: None }
     }
 
-    /// A request was throttled, or an event of one. Slows the domain down, unless the request started before
+    /// A whole request was throttled. Slows the domain down, unless the request started before
     /// the last slowdown; nothing starts for as long as the answer `asked`. Returns whether throttling began
     /// with it.
     pub(super) fn throttled(
@@ -84,9 +84,22 @@ impl QuotaDomain {
             return false;
         }
         self.throttles += 1;
-        self.quota.slow_down(now);
+        self.quota.slow_down(now, SLOWER);
         self.quota.pause(now, backoff.wait(self.throttles, jitter));
         self.throttles == 1
+    }
+
+    /// Of a request that started at `started`, `throttled` of `sent` events were throttled and others were
+    /// not. Slows the domain down by that share, once a second: such events also wait on their own.
+    pub(super) fn throttled_partly(&mut self, now: Moment, started: Moment, throttled: usize, sent: usize) {
+        if throttled == 0 || !self.quota.knew_slowing(started) {
+            return;
+        }
+        if self.quota.slowed.is_none_or(|slowed| slowed + SECOND <= now) {
+            #[expect(clippy::cast_precision_loss, reason = "a request has few events")]
+            let share = throttled as f64 / sent.max(throttled) as f64;
+            self.quota.slow_down(now, 1.0 - share);
+        }
     }
 
     /// A request that started at `started` was answered without throttling.
@@ -225,10 +238,10 @@ impl Quota {
         self.slowed.is_none_or(|slowed| started >= slowed)
     }
 
-    /// Slows down at once: a request was throttled that started after the last slowdown.
-    pub(super) fn slow_down(&mut self, now: Moment) {
+    /// Slows down at once, by the factor: a request was throttled that started after the last slowdown.
+    fn slow_down(&mut self, now: Moment, factor: f64) {
         self.recover(now);
-        self.speed = (self.speed * SLOWER).max(SLOWEST);
+        self.speed = (self.speed * factor).max(SLOWEST);
         self.slowed = Some(now);
         self.speed_changed = now;
     }
@@ -434,7 +447,7 @@ mod tests {
         quota.start(at(1000));
         quota.start(at(1067));
         quota.finish(at(1100), at(1000));
-        quota.slow_down(at(1100));
+        quota.slow_down(at(1100), SLOWER);
         quota.pause(at(1100), Duration::from_millis(400));
         assert!((quota.rate() - 7.5).abs() < 0.01);
         assert!(!quota.knew_slowing(at(1067)), "the other one had started before that");

@@ -104,7 +104,7 @@ impl Shared {
         let customized = put_events.events_request(nothing).customize();
         let sent = customized.mutate_request(move |request| put_in(request, &body)).send().await;
         let answer = answer::read(request, sent);
-        if matches!(answer, Answer::Hold(_)) {
+        if matches!(answer, Answer::Hold(_) | Answer::Denied(_)) {
             self.credentials.forget();
         }
         answer

@@ -94,6 +94,8 @@ pub enum Effect {
     RefuseCall,
     /// The whole call is answered with HTTP 500.
     FailCall,
+    /// The whole call is answered with this HTTP status and no body, as by a gateway.
+    AnswerCall(u16),
     /// The endpoint is answered with 400, unless it is empty (`{}`).
     RefuseEndpoint,
     /// The event is answered with 400.

@@ -5,11 +5,12 @@
 //! | event accepted | a verdict |
 //! | event refused | a verdict |
 //! | event spoiled by its endpoint's snapshot | once more with an empty one, then a verdict |
-//! | event throttled, failed or not mentioned | again, after a wait |
+//! | event failed or not mentioned | again, after a wait |
+//! | some events throttled | they again, after a wait; the quota domain slows down by their share |
 //! | nothing accepted, refused or throttled | as if the outcome were unknown: the answer says nothing about any one event |
 //! | request refused | quarantine: halved until the culprit stands alone; all refused with one code is a hold |
 //! | request throttled | again; the whole quota domain slows down |
-//! | set-up wrong, or answer not understood | hold: only probes are sent |
+//! | request denied, set-up wrong, or answer not understood | hold: only probes are sent; if others are taken, quarantine |
 //! | outcome unknown | again, after a wait; after five failures in quarantine, halved if others succeed |
 //!
 //! Knows nothing of statuses and texts: only the destination's own folder does.
@@ -23,6 +24,7 @@ use crate::core::{
     pipeline::{
         dispatcher::{
             Dispatcher, Verdict,
+            denial::Denial,
             endpoint_queue::{Block, Item},
             failure::Failure,
             flight::{Flight, From},
@@ -82,10 +84,8 @@ impl Dispatcher {
                 self.slow_down(now, flight.started, retry_after, domain);
                 self.send_again(flight, THROTTLED, Block::Free);
             }
-            Answer::Hold(code) => {
-                self.enter_hold(now, code, HoldKind::SetUp);
-                self.send_again(flight, code, Block::Free);
-            }
+            Answer::Hold(code) => self.denied(now, flight, Denial::of_the_set_up(code)),
+            Answer::Denied(refusal) => self.denied(now, flight, Denial::of_a_request(refusal)),
             Answer::Unknown { code, retry_after } => {
                 let asked = retry_after.unwrap_or_default().min(self.backoff.max());
                 self.unknown(now, flight, Failure { code, asked });
@@ -98,29 +98,30 @@ impl Dispatcher {
     fn results(&mut self, now: Moment, flight: Flight, outcomes: Vec<Outcome>, domain: &mut QuotaDomain) {
         let spoke = |outcome: &Outcome| !matches!(outcome, Outcome::Again(_) | Outcome::Throttled);
         let spoke = outcomes.iter().any(spoke);
-        let throttled = outcomes.contains(&Outcome::Throttled);
-        if !spoke && !throttled {
+        let throttled = outcomes.iter().filter(|outcome| **outcome == Outcome::Throttled).count();
+        if !spoke && throttled == 0 {
             let mut flight = flight;
             self.drop_dead(&mut flight);
             return self.unknown(now, flight, Failure::of(missing(&outcomes)));
         }
         if spoke {
-            self.succeed(now, flight.started);
+            self.succeed(flight.started);
         }
-        if throttled {
+        if throttled > 0 && !spoke {
             self.slow_down(now, flight.started, None, domain);
         } else {
             domain.recover(flight.started);
+            domain.throttled_partly(now, flight.started, throttled, outcomes.len());
         }
         let mut outcomes = outcomes.into_iter();
         for (endpoint_id, items) in flight.events.0 {
             let (sent, mut back, mut block) = (items.len(), Vec::new(), Block::Free);
             for item in items {
                 let judgement = match outcomes.next().unwrap_or(Outcome::Again(MISSING)) {
-                    // If nothing was accepted, events that were not mentioned slow down with the throttled
-                    // ones.
+                    // If nothing was accepted, the whole request was throttled.
+                    Outcome::Throttled if !spoke => self.slowed(now, item, THROTTLED, domain),
                     Outcome::Again(code) if !spoke => self.slowed(now, item, code, domain),
-                    outcome => self.judge(now, item, outcome, domain),
+                    outcome => self.judge(now, item, outcome),
                 };
                 match judgement {
                     Judgement::Final => {}
@@ -139,7 +140,7 @@ impl Dispatcher {
         }
     }
 
-    fn judge(&mut self, now: Moment, mut item: Item, outcome: Outcome, domain: &QuotaDomain) -> Judgement {
+    fn judge(&mut self, now: Moment, mut item: Item, outcome: Outcome) -> Judgement {
         match outcome {
             Outcome::Accepted => {
                 self.counts.accepted[item.event.event_type as usize] += 1;
@@ -156,22 +157,22 @@ impl Dispatcher {
                 self.refuse(&item, refusal);
                 Judgement::Final
             }
+            // The other events of its request were judged: it fails alone.
             Outcome::Throttled => {
                 self.counts.events_throttled += 1;
-                item.past.alone = 0;
-                self.slowed(now, item, THROTTLED, domain)
+                self.fail_alone(now, item, THROTTLED)
             }
-            Outcome::Again(code) => {
-                self.count_retries(code, 1);
-                // The other events of its request were judged: it fails alone.
-                self.fail_alone(now, item, code)
-            }
+            Outcome::Again(code) => self.fail_alone(now, item, code),
         }
     }
 
     /// Sends an event again after the backoff of the whole quota domain.
-    fn slowed(&mut self, now: Moment, item: Item, code: Code, domain: &QuotaDomain) -> Judgement {
+    fn slowed(&mut self, now: Moment, mut item: Item, code: Code, domain: &QuotaDomain) -> Judgement {
         self.count_retries(code, 1);
+        if code == THROTTLED {
+            self.counts.events_throttled += 1;
+            item.past.alone = 0;
+        }
         let wait = self.backoff.wait(domain.throttles(), self.jitter.next());
         Judgement::Again(item, Some(now + wait))
     }
@@ -256,9 +257,13 @@ impl Dispatcher {
     }
 
     /// A request succeeded: an earlier hold ends, and failing requests return to the queues.
-    fn succeed(&mut self, now: Moment, started: Moment) {
-        self.last_success = Some(now);
+    fn succeed(&mut self, started: Moment) {
+        self.last_success = self.last_success.max(Some(started));
+        self.denials.end_row();
         self.end_hold(started);
+        if self.hold.is_some() {
+            return;
+        }
         for events in self.quarantine.take_failing().collect::<Vec<_>>() {
             for (endpoint_id, items) in events.0 {
                 self.batcher.unquarantine(&endpoint_id, items.len(), items, Block::Free);
@@ -314,7 +319,7 @@ fn label(answer: &Answer) -> Code {
         Answer::Results { .. } => Code("answered"),
         Answer::Refused(_) => Code("refused"),
         Answer::Throttled { .. } => Code("throttled"),
-        Answer::Hold(_) => Code("hold"),
+        Answer::Hold(_) | Answer::Denied(_) => Code("hold"),
         Answer::Unknown { .. } => Code("unknown"),
     }
 }

@@ -22,7 +22,7 @@ use crate::core::{
 };
 
 /// After so many failures in a row a request goes into quarantine.
-const PATIENCE: u32 = 5;
+pub(super) const PATIENCE: u32 = 5;
 
 /// How a request with an unknown outcome failed.
 #[derive(Clone, Copy)]
@@ -104,6 +104,7 @@ impl Dispatcher {
 
     /// One event failed while the others of its request did not.
     pub(super) fn fail_alone(&mut self, now: Moment, mut item: Item, code: Code) -> Judgement {
+        self.count_retries(code, 1);
         fail(now, &mut item);
         // Its request was answered: earlier failures, as in an outage, say nothing about the event.
         item.past.failures = 0;
@@ -123,17 +124,27 @@ impl Dispatcher {
             self.refuse(&item, Refusal { code: Code("given_up"), message });
             return Judgement::Final;
         }
+        self.mark_stuck(&item, code);
+        Judgement::Again(item, Some(now + self.backoff.max()))
+    }
+
+    /// From now on the event is shown as one that keeps failing.
+    pub(super) fn mark_stuck(&mut self, item: &Item, code: Code) {
         if self.stuck.is_empty() {
             self.transitions.push(Transition::EventStuck { destination: self.id, code });
         }
         self.stuck.insert(item.order);
-        Judgement::Again(item, Some(now + self.backoff.max()))
     }
 
-    /// Whether another request succeeded since these events failed last.
-    fn others_succeed(&self, events: &Events) -> bool {
+    /// Whether another request succeeded that started since these events failed last.
+    pub(super) fn others_succeed(&self, events: &Events) -> bool {
         let failed = events.iter().filter_map(|item| item.past.failed).max();
-        failed.zip(self.last_success).is_some_and(|(failed, succeeded)| succeeded >= failed)
+        failed.is_some_and(|failed| self.succeeded_since(failed))
+    }
+
+    /// Whether a request succeeded that started at that moment or later.
+    pub(super) fn succeeded_since(&self, moment: Moment) -> bool {
+        self.last_success.is_some_and(|started| started >= moment)
     }
 }
 

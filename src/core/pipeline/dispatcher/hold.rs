@@ -7,7 +7,7 @@ use crate::core::{backoff::Backoff, code::Code, time::Moment};
 /// Why there is a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HoldKind {
-    /// The set-up is wrong, or an answer is not understood.
+    /// The set-up is wrong, or an answer is not understood: nothing is accepted.
     SetUp,
     /// Every single event of a request was refused with one code: that is not the events' fault.
     Refused,
@@ -24,6 +24,11 @@ pub(super) struct Hold {
 impl Hold {
     pub(super) fn new(now: Moment, code: Code, kind: HoldKind, backoff: &Backoff) -> Self {
         Self { kind, code, since: now, next_probe: now + backoff.longest(1), probes: 0 }
+    }
+
+    /// Whether the next probe is one of those that try a single endpoint's events rather than whole requests.
+    pub(super) fn is_single(&self) -> bool {
+        self.probes.is_multiple_of(2)
     }
 
     /// Notes that a probe starts, and plans the next one after a longer wait.

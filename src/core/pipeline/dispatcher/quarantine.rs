@@ -3,8 +3,8 @@
 //! A refusal of a request says nothing about any one event. Such a request is halved, one request at a time,
 //! until single events are refused. Such an event is at fault only if others of its request were not: it is
 //! *accused* until another event of the request is accepted, or is refused for another reason. If every event
-//! is refused with one code, that is not the events' fault. A request that keeps failing is kept whole and
-//! sent again, ever later, and halved once other requests succeed.
+//! is refused with one code, that is not the events' fault. A request that keeps failing, or is denied, is kept
+//! whole and sent again, ever later, and halved once other requests succeed.
 //!
 //! Knows nothing of queues, quota and answers. What always holds: every event that went in is in a waiting
 //! request, in a part, accused, or was handed out.
@@ -22,7 +22,7 @@ use crate::core::{
 pub(super) enum Cause {
     /// It was refused as a whole. `proven`: others were accepted meanwhile, so its refusals are final.
     Refused { proven: bool },
-    /// It keeps failing. `halve`: other requests succeed meanwhile.
+    /// It keeps failing, or was denied. `halve`: other requests succeed meanwhile.
     Failing { halve: bool },
     /// Its only event keeps failing while others succeed.
     Stuck,
@@ -145,6 +145,17 @@ impl Quarantine {
         let due = |part: &Part| !part.is_to_be_halved() && part.not_before <= now;
         let index = self.waiting.iter().position(due)?;
         self.waiting.remove(index).map(Next::Whole)
+    }
+
+    /// One endpoint's events of a whole request, to see whether they are accepted. The others of the request
+    /// wait behind all other requests.
+    pub(super) fn next_single(&mut self, now: Moment) -> Option<Part> {
+        let is_whole = |part: &Part| part.cause == Cause::Failing { halve: false };
+        let index = self.waiting.iter().position(|part| is_whole(part) && part.not_before <= now)?;
+        let mut single = self.waiting.remove(index)?;
+        let events = Events(single.events.0.split_off(1));
+        self.admit(Part { events, ..single });
+        Some(single)
     }
 
     /// When there may be a part to send; a past moment if there is one now.

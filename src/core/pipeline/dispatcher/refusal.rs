@@ -26,8 +26,17 @@ impl Dispatcher {
             }
             // It started before the hold: halving it now would only waste the quota.
             Some(HoldKind::Refused) => return self.send_again(flight, refusal.code, Block::Free),
-            // The set-up is right again: this refusal is about the request.
-            Some(HoldKind::SetUp) => self.end_hold(flight.started),
+            // The set-up is right again: this refusal is about the request. That a single event is refused
+            // first proves nothing.
+            Some(HoldKind::SetUp) => {
+                self.end_hold(flight.started);
+                if flight.sent == 1
+                    && flight.from != From::Half(Cause::Refused { proven: true })
+                    && self.events > 1
+                {
+                    return self.halve(flight, &refusal);
+                }
+            }
             None => {}
         }
         if flight.sent > 1 {

@@ -2,7 +2,7 @@
 //! letters, from where they can be brought back.
 //!
 //! Knows nothing of dead letters. One event stays for as long as there is a hold: the probe that can end it.
-//! It is one that was not refused alone, if there is any: the refused one might be at fault itself.
+//! It is one that was neither refused nor denied yet, if there is any: those might be at fault themselves.
 
 use crate::core::{
     code::Code,

@@ -81,7 +81,7 @@ pub(super) struct World {
     sent: HashMap<(usize, String), Moment>,
     /// When each destination last took something.
     last_taken: Vec<Option<Moment>>,
-    /// Tags that were refused with their request while alone: their verdict may be pending.
+    /// Tags that were refused or denied while alone: a dead letter may be waiting at the circuit breaker.
     refused_alone: HashSet<(usize, String)>,
     /// Since when each destination is held, or keeps a record from getting on.
     blocked: Vec<Option<Moment>>,

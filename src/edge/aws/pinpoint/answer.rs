@@ -57,7 +57,10 @@ fn of_failure(response: &HttpResponse, error: Option<&PutEventsError>) -> Answer
             let message = message.map_or_else(|| format!("PutEvents answered {status}"), str::to_owned);
             Answer::Refused(Refusal { code, message })
         }
-        401 | 403 | 404 | 405 | 410 => Answer::Hold(code),
+        401 => Answer::Hold(code),
+        402..=407 | 409..=499 => {
+            Answer::Denied(Refusal { code, message: format!("PutEvents answered {status}") })
+        }
         408 | 500..=599 => Answer::Unknown { code, retry_after: retry_after(response.headers()) },
         _ => Answer::Hold(code::not_understood(status)),
     }
@@ -112,6 +115,12 @@ mod tests {
     fn check_refused(status: u16, body: &'static str, code: &'static str, message: &str) {
         let refusal = Refusal { code: Code(code), message: message.into() };
         check(status, &[], body, &Answer::Refused(refusal));
+    }
+
+    #[track_caller]
+    fn check_denied(status: u16, body: &'static str, code: &'static str) {
+        let refusal = Refusal { code: Code(code), message: format!("PutEvents answered {status}") };
+        check(status, &[], body, &Answer::Denied(refusal));
     }
 
     #[track_caller]
@@ -183,12 +192,22 @@ mod tests {
     fn a_wrong_set_up_is_a_hold() {
         check_hold(403, "ForbiddenException", "ForbiddenException");
         check_hold(403, "AccessDeniedException:http://example.com/", "AccessDeniedException");
-        check_hold(404, "NotFoundException", "NotFoundException");
-        check_hold(405, "MethodNotAllowedException", "MethodNotAllowedException");
-        for (status, code) in [(401, "http_401"), (403, "http_403"), (404, "http_404"), (405, "http_405")] {
-            check(status, &[], "", &Answer::Hold(Code(code)));
-        }
-        check(410, &[], "<html>gone</html>", &Answer::Hold(Code("http_410")));
+        check(401, &[], "", &Answer::Hold(Code("http_401")));
+    }
+
+    #[test]
+    fn a_gateway_may_deny_what_the_request_holds() {
+        check_denied(403, "", "http_403");
+        check_denied(404, "", "http_404");
+        check_denied(405, "", "http_405");
+        check_denied(406, "", "http_406");
+        check_denied(410, "<html>gone</html>", "http_410");
+        check_denied(422, r#"{"message":"secret"}"#, "http_422");
+        check_denied(451, "", "http_451");
+        check_denied(402, "", "http_4xx");
+        check_denied(418, r#"{"__type":"user@example.com"}"#, "http_4xx");
+        check_denied(404, r#"{"__type":"NotFoundException"}"#, "NotFoundException");
+        check_denied(405, r#"{"__type":"MethodNotAllowedException"}"#, "MethodNotAllowedException");
     }
 
     #[test]
@@ -260,8 +279,6 @@ mod tests {
     #[test]
     fn an_answer_that_is_not_understood_is_a_hold() {
         check(301, &[("location", "https://example.com/")], "", &Answer::Hold(Code("not_understood_3xx")));
-        check(402, &[], "", &Answer::Hold(Code("not_understood_4xx")));
-        check(418, &[], r#"{"__type":"BadRequestException"}"#, &Answer::Hold(Code("not_understood_4xx")));
         check(600, &[], "", &Answer::Hold(Code("not_understood")));
     }
 }

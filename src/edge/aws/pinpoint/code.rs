@@ -91,9 +91,13 @@ pub(super) fn of_answer(error: Option<&str>, status: u16) -> Code {
         403 => "http_403",
         404 => "http_404",
         405 => "http_405",
+        406 => "http_406",
         408 => "http_408",
         410 => "http_410",
         413 => "http_413",
+        422 => "http_422",
+        451 => "http_451",
+        402..=499 => "http_4xx",
         500 => "http_500",
         502 => "http_502",
         503 => "http_503",
@@ -108,7 +112,6 @@ pub(super) fn not_understood(status: u16) -> Code {
     Code(match status {
         100..=199 => "not_understood_1xx",
         300..=399 => "not_understood_3xx",
-        400..=499 => "not_understood_4xx",
         _ => "not_understood",
     })
 }

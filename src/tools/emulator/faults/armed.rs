@@ -98,6 +98,7 @@ impl Armed {
         let of = |effect: Effect| match effect {
             Effect::RefuseCall => Some(400),
             Effect::FailCall => Some(500),
+            Effect::AnswerCall(status) => Some(status),
             _ => None,
         };
         let mut spoiling =
@@ -129,7 +130,7 @@ impl Armed {
             Effect::FailEvent => Some(Fate::Failed),
             Effect::ThrottleEvent => Some(Fate::Throttled),
             Effect::OmitEvent => Some(Fate::MissingLost),
-            Effect::RefuseCall | Effect::FailCall | Effect::RefuseEndpoint => None,
+            Effect::RefuseCall | Effect::FailCall | Effect::AnswerCall(_) | Effect::RefuseEndpoint => None,
         };
         let mut matching = self
             .faults

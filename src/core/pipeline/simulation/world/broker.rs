@@ -16,8 +16,8 @@ use crate::core::{
 };
 
 impl World {
-    /// Takes over a letter that is to be written; an event that was given up or spilled has its verdict with
-    /// it.
+    /// Takes over a letter that is to be written; an event that was given up, denied or spilled has its verdict
+    /// with it.
     pub(super) fn take_letter(&mut self, letter: DeadLetter) {
         if let Some(id) = &letter.event_id
             && !self.letter_of.contains_key(&letter.id)
@@ -30,10 +30,16 @@ impl World {
                     self.check_given_up(destination, &tag);
                     destination
                 }
+                "denied" => {
+                    let destination =
+                        letter.refusal.message.parse().expect("the answer names the destination");
+                    self.check_given_up(destination, &tag);
+                    destination
+                }
                 "spilled" => self.who_spills(event.endpoint, &tag),
                 _ => letter.refusal.message.parse().expect("the answer names the destination"),
             };
-            if matches!(letter.refusal.code.0, "given_up" | "spilled") {
+            if matches!(letter.refusal.code.0, "given_up" | "denied" | "spilled") {
                 self.leave(destination, event.endpoint, &tag);
             }
             self.letter_of.insert(letter.id, destination);

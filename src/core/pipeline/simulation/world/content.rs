@@ -19,6 +19,8 @@ pub(super) enum Nature {
     Good,
     /// The whole request is refused.
     Poison,
+    /// A gateway denies the whole request.
+    Denied,
     /// The event is refused.
     Bad,
     /// Its endpoint spoils it, unless it comes with an empty one.
@@ -156,7 +158,7 @@ impl World {
                 tag: format!("{log}-{offset}-{index}"),
                 version: self.next_id,
                 nature: if self.rng.f64() < natures {
-                    [Nature::Poison, Nature::Bad, Nature::Spoiled][self.rng.usize(..3)]
+                    [Nature::Poison, Nature::Denied, Nature::Bad, Nature::Spoiled][self.rng.usize(..4)]
                 } else {
                     Nature::Good
                 },
@@ -228,6 +230,7 @@ fn delivery(event: &Event, ownership: Ownership) -> Delivery {
     let nature = match event.nature {
         Nature::Good => "good",
         Nature::Poison => "poison",
+        Nature::Denied => "denied",
         Nature::Bad => "bad",
         Nature::Spoiled => "spoiled",
     };
@@ -286,6 +289,7 @@ pub(super) fn tag(event: &AppEvent) -> &str {
 pub(super) fn nature(event: &Arc<AppEvent>) -> Nature {
     match &*event.attributes[1].1 {
         "poison" => Nature::Poison,
+        "denied" => Nature::Denied,
         "bad" => Nature::Bad,
         "spoiled" => Nature::Spoiled,
         _ => Nature::Good,

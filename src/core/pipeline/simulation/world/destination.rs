@@ -77,8 +77,10 @@ impl World {
         let destination = usize::from(request.destination.0);
         // The message tells whose dead letter it is.
         let refusal = || Refusal { code: Code("bad_request"), message: destination.to_string() };
+        let denial = || Answer::Denied(Refusal { code: Code("denied"), message: destination.to_string() });
         match self.moods[destination] {
             Mood::Down => return Answer::unknown(Code("http_503")),
+            Mood::WrongRole if self.rng.bool() => return denial(),
             Mood::WrongRole => return Answer::Hold(Code("forbidden")),
             Mood::Throttling => return Answer::Throttled { retry_after: None },
             Mood::RefusingAll => return Answer::Refused(refusal()),
@@ -93,6 +95,9 @@ impl World {
             request.endpoints.iter().flat_map(|batch| &batch.events).map(nature).collect();
         if natures.contains(&Nature::Poison) && !self.lenient {
             return Answer::Refused(refusal());
+        }
+        if natures.contains(&Nature::Denied) && !self.lenient {
+            return denial();
         }
         if self.rng.f64() < self.faults.partial / 2.0 {
             let unclear = [
@@ -147,7 +152,7 @@ impl World {
                     }
                 }
             }
-            Answer::Refused(_) if tags.len() == 1 => {
+            Answer::Refused(_) | Answer::Denied(_) if tags.len() == 1 => {
                 self.refused_alone.insert((destination, tags[0].1.clone()));
             }
             _ => {}

@@ -1,0 +1,135 @@
+//! Answers that say that the set-up is wrong, or that come from a gateway which does not let one payload
+//! through. Other requests show which of the two it is.
+//!
+//! While nothing else is accepted, it is the set-up: a hold keeps everything, and its probes try other events
+//! than those that were denied. Once others are accepted, a request that is denied again is halved in
+//! quarantine until the culprit stands alone. If that event is denied five times, with others accepted in
+//! between, it is refused; it goes on at the slowest pace if the answers speak of the caller.
+//!
+//! Knows nothing of statuses. What always holds: no event is refused while nothing else is accepted.
+
+use std::collections::BTreeSet;
+
+use crate::core::{
+    code::Code,
+    event::Refusal,
+    pipeline::dispatcher::{
+        Dispatcher,
+        endpoint_queue::Block,
+        failure::PATIENCE,
+        flight::{Events, Flight, From},
+        hold::HoldKind,
+        quarantine::{Cause, Part},
+    },
+    time::Moment,
+};
+
+/// How a request was denied.
+pub(super) struct Denial {
+    code: Code,
+    /// With what an event is refused that is denied alone; `None` if the answer speaks of the caller.
+    refusal: Option<Refusal>,
+}
+
+impl Denial {
+    pub(super) fn of_the_set_up(code: Code) -> Self {
+        Self { code, refusal: None }
+    }
+
+    pub(super) fn of_a_request(refusal: Refusal) -> Self {
+        Self { code: refusal.code, refusal: Some(refusal) }
+    }
+}
+
+/// What earlier denials showed.
+#[derive(Default)]
+pub(super) struct Denials {
+    /// Codes of requests that were denied while others were accepted: a request that is denied with one of
+    /// them is no reason for a hold.
+    about_requests: BTreeSet<Code>,
+    /// Denials since the last request that was accepted.
+    in_a_row: u32,
+}
+
+impl Denials {
+    /// A request was accepted.
+    pub(super) fn end_row(&mut self) {
+        self.in_a_row = 0;
+    }
+
+    /// Whether a denial says nothing about the set-up. `others_succeed`: others were accepted since the same
+    /// events were denied.
+    fn is_about_the_request(&mut self, code: Code, others_succeed: bool) -> bool {
+        self.in_a_row += 1;
+        if others_succeed {
+            self.about_requests.insert(code);
+        } else if self.in_a_row >= PATIENCE {
+            self.about_requests.clear();
+        }
+        self.about_requests.contains(&code)
+    }
+}
+
+impl Dispatcher {
+    /// The set-up is wrong, or something does not let this request through.
+    pub(super) fn denied(&mut self, now: Moment, mut flight: Flight, denial: Denial) {
+        let code = denial.code;
+        if flight.from == From::Accused
+            || self.hold.as_ref().is_some_and(|hold| hold.kind == HoldKind::Refused)
+        {
+            self.enter_hold(now, code, HoldKind::SetUp);
+            return self.send_again(flight, code, Block::Free);
+        }
+        let others_succeed = self.others_succeed(&flight.events);
+        flight.events.iter_mut().for_each(|item| item.past.failed = Some(now));
+        if self.denials.is_about_the_request(code, others_succeed) {
+            return self.denied_alone(now, flight, denial, others_succeed);
+        }
+        // If a later request was accepted, the set-up is right again.
+        if !self.succeeded_since(flight.started) {
+            self.enter_hold(now, code, HoldKind::SetUp);
+        }
+        if flight.from != From::Queues {
+            return self.send_again(flight, code, Block::Free);
+        }
+        self.count_retries(code, flight.events.len() as u64);
+        let cause = Cause::Failing { halve: false };
+        self.quarantine(From::Queues, Part { events: flight.events, cause, not_before: now });
+    }
+
+    /// A request is denied while others are accepted: it is halved, and its culprit goes on alone.
+    fn denied_alone(&mut self, now: Moment, flight: Flight, denial: Denial, others_succeed: bool) {
+        let Flight { events, from, .. } = flight;
+        self.count_retries(denial.code, events.len() as u64);
+        if events.len() > 1 {
+            return self.quarantine_in_halves(from, events);
+        }
+        let Some((endpoint_id, mut item)) =
+            events.0.into_iter().next().and_then(|(id, mut items)| Some((id, items.pop()?)))
+        else {
+            return;
+        };
+        item.past.alone += u32::from(others_succeed);
+        if item.past.alone >= PATIENCE {
+            if let Some(refusal) = denial.refusal {
+                self.refuse(&item, refusal);
+                return self.put_back(&endpoint_id, from, 1, Vec::new(), Block::Free);
+            }
+            self.mark_stuck(&item, denial.code);
+        }
+        if let From::Half(_) = from {
+            self.quarantine.depart();
+        }
+        let wait = self.backoff.wait(item.past.alone.max(1), self.jitter.next());
+        let events = Events(vec![(endpoint_id, vec![item])]);
+        self.quarantine(from, Part { events, cause: Cause::Stuck, not_before: now + wait });
+    }
+
+    fn quarantine_in_halves(&mut self, from: From, events: Events) {
+        let part = |cause| Part { events, cause, not_before: Moment::START };
+        match from {
+            From::Half(cause) => self.quarantine.halve(part(cause)),
+            from => self.quarantine(from, part(Cause::Failing { halve: true })),
+        }
+    }
+}
