@@ -26,6 +26,7 @@ mod invariants;
 mod ownership;
 mod refusals;
 mod session_barrier;
+mod throttling;
 
 const BAD: Code = Code("bad_request");
 const DOWN: Code = Code("http_503");

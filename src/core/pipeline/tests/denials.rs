@@ -17,7 +17,7 @@ fn deny_with<'a>(culprits: &'a [&str], denial: &'a Answer) -> impl Fn(&Request) 
 }
 
 /// Answers everything for so long, while a new event comes in each second.
-fn live(bench: &mut Bench, seconds: u64, answer: impl Fn(&Request) -> Answer) {
+pub(super) fn live(bench: &mut Bench, seconds: u64, answer: impl Fn(&Request) -> Answer) {
     for second in 0..seconds {
         bench.read(B, &[100 + u8::try_from(second % 100).expect("small")]);
         let until = bench.now + Duration::from_secs(1);
@@ -157,37 +157,4 @@ fn later_events_of_its_endpoint_wait_for_a_denied_one() {
         }
     }
     assert_eq!(bench.letters.len(), 1);
-}
-
-#[test]
-fn events_that_are_throttled_among_others_slow_the_domain_by_their_share() {
-    let mut bench = Bench::patient();
-    bench.read_together(100);
-    bench.answer(|request| Answer::Results {
-        outcomes: ids(request)
-            .iter()
-            .map(|id| if *id == "7:0" { Outcome::Throttled } else { Outcome::Accepted })
-            .collect(),
-        endpoints_refused: Vec::new(),
-    });
-    let speed = bench.pipeline.snapshot().quota.speed;
-    assert!((speed - 0.99).abs() < 0.001, "{speed}");
-    assert_eq!(bench.transitions, []);
-    bench.read(A, &[200]);
-    assert!(bench.wait_for_request() <= Duration::from_secs(1), "others wait for linger alone");
-}
-
-#[test]
-fn an_event_that_is_throttled_alone_while_others_are_taken_is_one_events_trouble() {
-    let mut bench = Bench::patient();
-    bench.read_together(2);
-    live(&mut bench, 120, |request| Answer::Results {
-        outcomes: ids(request)
-            .iter()
-            .map(|id| if *id == "1:0" { Outcome::Throttled } else { Outcome::Accepted })
-            .collect(),
-        endpoints_refused: Vec::new(),
-    });
-    assert_eq!((bench.outstanding(), bench.holds()), (1, vec![("event", "keeps_failing")]));
-    assert!(bench.pipeline.snapshot().quota.speed > 0.9);
 }
