@@ -32,7 +32,7 @@ pub struct IdentityEvent<'a> {
     #[schemars(with = "Option<String>")]
     pub provider: Cow<'a, str>,
     /// The event's own id, the same in each copy of it: ids of app events are made of it. Without one they
-    /// are made of the record's topic, partition and offset.
+    /// are made of the record's topic, partition, offset and timestamp.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Cow<'a, str>>,
     /// When it happened: RFC 3339 with an offset, such as `2026-11-22T10:00:00.000Z`; or a number since

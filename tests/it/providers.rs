@@ -67,8 +67,13 @@ fn map(config: &str, record: &str) -> String {
     text.lines().map(|line| without_now(line) + "\n").collect()
 }
 
-/// The line, with its time replaced if it is that of the record, which is the current time.
+/// The line, with its time replaced if it is that of the record, which is the current time. An event without an
+/// id has it in its own.
 fn without_now(line: &str) -> String {
+    if let Some((before, key)) = line.split_once("input-0-0-") {
+        let after = key.trim_start_matches(|character: char| character.is_ascii_digit());
+        return format!("{before}input-0-0-TIMESTAMP{after}");
+    }
     let Some((name, value)) = line.split_once("Timestamp: ") else { return line.to_owned() };
     let age = value.parse().map(|time: jiff::Timestamp| jiff::Timestamp::now().duration_since(time));
     let is_now = age.is_ok_and(|age| age.as_secs().abs() < 3600);

@@ -14,6 +14,7 @@ use crate::core::{
     identity::IdentityEvent,
     map::config::endpoint::{EndpointConfig, IdOf},
     record::Record,
+    time::Timestamp,
 };
 
 /// The longest session id, in characters. Like the length of an event id, this is our own contract and not a
@@ -161,14 +162,16 @@ impl<'a> SourceKeys<'a> {
         Self { record, seen: (events > 1).then(HashMap::new) }
     }
 
-    /// The source event's id, or `topic-partition-offset` if it has none; the digest of either if it is long
-    /// or has unusual characters. If several events of a record have the same id, `.1` is appended for the
+    /// The source event's id, or `topic-partition-offset-timestamp` if it has none (a topic that is deleted and
+    /// created again repeats its offsets); the digest of either if it is long or has unusual characters. If several events of a record have the same id, `.1` is appended for the
     /// second, `.2` for the third, and so on.
     pub(super) fn key(&mut self, event: &'a IdentityEvent<'_>) -> Cow<'a, str> {
-        let Record { topic, partition, offset, .. } = self.record;
-        let key = match &event.id {
-            Some(id) => Cow::Borrowed(&**id),
-            None => format!("{topic}-{partition}-{offset}").into(),
+        let Record { topic, partition, offset, timestamp, .. } = self.record;
+        let key = match (&event.id, timestamp) {
+            (Some(id), _) => Cow::Borrowed(&**id),
+            (None, Some(Timestamp(time))) => format!("{topic}-{partition}-{offset}-{time}").into(),
+            // Written by a client from before Kafka 0.10.
+            (None, None) => format!("{topic}-{partition}-{offset}").into(),
         };
         let key = plain(key);
         let Some(seen) = &mut self.seen else { return key };
