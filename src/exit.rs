@@ -3,13 +3,15 @@
 //! Only this file knows the numbers. They follow `sysexits.h` where it has one that fits.
 
 use std::{
-    fmt, io,
-    io::Write,
+    fmt,
+    future::Future,
+    io::{self, Write},
     panic::{self, PanicHookInfo},
     process::{self, ExitCode},
     thread,
 };
 
+use tokio::runtime::Runtime;
 use tracing::dispatcher;
 
 use crate::core::catch_panic;
@@ -129,11 +131,36 @@ fn report_panic(panic: &PanicHookInfo<'_>) {
     }
 }
 
+/// Runs a command and ends with it. Dropping the runtime would wait for the names that are being looked up, for
+/// as long as the resolver hangs.
+pub fn run_to_end<T>(runtime: Runtime, command: impl Future<Output = T>) -> T {
+    let result = runtime.block_on(command);
+    runtime.shutdown_background();
+    result
+}
+
 #[cfg(test)]
 mod tests {
+    use std::{sync::mpsc, time::Duration};
+
     use anyhow::anyhow;
+    use tokio::{runtime, task::spawn_blocking};
 
     use super::*;
+
+    #[test]
+    fn a_resolver_that_hangs_does_not_keep_the_process() {
+        let (ended, end) = mpsc::channel();
+        thread::spawn(move || {
+            let (_keep, never) = mpsc::channel::<()>();
+            run_to_end(runtime::Builder::new_current_thread().build().unwrap(), async {
+                // As tokio looks names up.
+                drop(spawn_blocking(move || never.recv()));
+            });
+            ended.send(()).unwrap();
+        });
+        end.recv_timeout(Duration::from_secs(30)).expect("it ends");
+    }
 
     #[track_caller]
     fn check(failure: &Failure, expected: &str) {

@@ -32,18 +32,18 @@ fn carry_out(cli: Cli) -> Result<Exit, Failure> {
         Command::Run => {
             let config = load(config)?;
             start_log(&config.log)?;
-            runtime()?.block_on(app::run(config))
+            exit::run_to_end(runtime()?, app::run(config))
         }
         Command::Check(arguments) => check(&arguments, config),
         Command::Map(arguments) => map::run(&arguments, &load_by(config, config::load_for_mapping)?),
         Command::Schema(arguments) => print(&format!("{:#}\n", schema(arguments.name))),
         Command::Demo(arguments) => {
             start_log(&LogConfig { format: Format::Text, level: Level::Warn })?;
-            runtime()?.block_on(demo::run(arguments))
+            exit::run_to_end(runtime()?, demo::run(arguments))
         }
         Command::Emulator(arguments) => {
             start_log(&LogConfig { format: Format::Text, level: Level::Info })?;
-            runtime()?.block_on(emulator::run(arguments))
+            exit::run_to_end(runtime()?, emulator::run(arguments))
         }
     }
 }
@@ -63,11 +63,15 @@ fn check(arguments: &CheckArguments, file: Option<PathBuf>) -> Result<Exit, Fail
     }
     let mut findings = check::kafka(&config);
     findings.extend(check::places(&config));
-    let runtime = runtime()?;
-    for destination in config.destinations() {
-        let outcome = runtime.block_on(app::kinds::credentials(&destination.kind));
-        findings.push(check::credentials(&destination.name, outcome));
-    }
+    let credentials = async {
+        let mut findings = Vec::new();
+        for destination in config.destinations() {
+            let outcome = app::kinds::credentials(&destination.kind).await;
+            findings.push(check::credentials(&destination.name, outcome));
+        }
+        findings
+    };
+    findings.extend(exit::run_to_end(runtime()?, credentials));
     print(&check::report(&findings))?;
     Ok(if check::all_well(&findings) { Exit::Clean } else { Exit::Unreachable })
 }

@@ -223,6 +223,19 @@ async fn clients_that_say_nothing_do_not_keep_others_out() {
 }
 
 #[tokio::test]
+async fn silent_clients_make_room_at_once_and_the_oldest_first() {
+    let it = Served::start(Runner::Answers, Readiness::Process).await;
+    let mut silent = Vec::new();
+    for _ in 0..64 {
+        silent.push(TcpStream::connect(it.address).await.unwrap());
+    }
+    it.check("/livez", 200, "ok\n").await;
+    let ended = silent[0].read(&mut [0]).await;
+    let newest = silent[63].try_read(&mut [0]).map_err(|error| error.kind());
+    assert_eq!((ended.unwrap_or(0), newest), (0, Err(std::io::ErrorKind::WouldBlock)));
+}
+
+#[tokio::test]
 async fn garbage_is_refused_and_the_pages_stay() {
     let it = Served::start(Runner::Answers, Readiness::Process).await;
     let long = [b"GET /".to_vec(), vec![b'a'; 1 << 20]].concat();
