@@ -207,7 +207,10 @@ fn letters(config: &Config) -> Result<(Box<dyn DeadLetters>, LetterOutcomes), Fa
     let letters: Box<dyn DeadLetters> = match &config.dead_letter.target {
         DeadLetterConfig::Topic(topic) => {
             let cluster = config.source.cluster();
-            Box::new(KafkaDeadLetters::start(&cluster, topic, outcomes).map_err(not_started)?)
+            Box::new(
+                KafkaDeadLetters::start(&cluster, topic, config.dead_letter.retention.0, outcomes)
+                    .map_err(not_started)?,
+            )
         }
         DeadLetterConfig::Discard => {
             let letters = Discard::start(outcomes);

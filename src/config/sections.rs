@@ -11,11 +11,16 @@ use crate::core::{
     units::{Malformed, Span, or_off, text::TopicName},
 };
 
+/// How long dead letters are kept if nothing else is configured.
+const RETENTION: Duration = Duration::from_hours(14 * 24);
+
 /// `dead_letter`: what happens to records that can never be delivered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "DeadLetterKeys", into = "DeadLetterKeys")]
 pub struct DeadLetterSection {
     pub target: DeadLetterConfig,
+    /// How long the topic keeps a dead letter, if the service creates it.
+    pub retention: Span,
     /// When to stop rather than write most of a topic there; `None` if it is off.
     pub circuit_breaker: Option<CircuitBreakerConfig>,
 }
@@ -32,7 +37,7 @@ pub struct ShutdownConfig {
 /// The section of the dead letters as it is written.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(extend("x-allowed" = "a mapping with either `topic` or `discard: true`, and `circuit_breaker`"))]
+#[schemars(extend("x-allowed" = "a mapping with either `topic` or `discard: true`, `retention` and `circuit_breaker`"))]
 struct DeadLetterKeys {
     /// The topic that dead letters are written to.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,6 +46,9 @@ struct DeadLetterKeys {
     /// Whether dead letters are counted and dropped instead.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     discard: bool,
+    /// How long the topic keeps a dead letter, if the service creates it; `check` compares an existing topic.
+    #[schemars(extend("x-from" = "1h", "x-to" = "87600h"))]
+    retention: Span,
     /// When to stop rather than write most of a topic to the dead letters.
     #[serde(with = "or_off")]
     #[schemars(schema_with = "or_off::schema::<CircuitBreakerConfig>")]
@@ -56,7 +64,7 @@ impl TryFrom<DeadLetterKeys> for DeadLetterSection {
             (None, true) => DeadLetterConfig::Discard,
             _ => return Err(Malformed),
         };
-        Ok(Self { target, circuit_breaker: written.circuit_breaker })
+        Ok(Self { target, retention: written.retention, circuit_breaker: written.circuit_breaker })
     }
 }
 
@@ -66,19 +74,28 @@ impl From<DeadLetterSection> for DeadLetterKeys {
             DeadLetterConfig::Topic(topic) => (Some(topic), false),
             DeadLetterConfig::Discard => (None, true),
         };
-        Self { topic, discard, circuit_breaker: section.circuit_breaker }
+        Self { topic, discard, retention: section.retention, circuit_breaker: section.circuit_breaker }
     }
 }
 
 impl Default for DeadLetterKeys {
     fn default() -> Self {
-        Self { topic: None, discard: false, circuit_breaker: Some(CircuitBreakerConfig::default()) }
+        Self {
+            topic: None,
+            discard: false,
+            retention: Span(RETENTION),
+            circuit_breaker: Some(CircuitBreakerConfig::default()),
+        }
     }
 }
 
 impl Default for DeadLetterSection {
     fn default() -> Self {
-        Self { target: DeadLetterConfig::Discard, circuit_breaker: Some(CircuitBreakerConfig::default()) }
+        Self {
+            target: DeadLetterConfig::Discard,
+            retention: Span(RETENTION),
+            circuit_breaker: Some(CircuitBreakerConfig::default()),
+        }
     }
 }
 

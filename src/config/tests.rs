@@ -291,7 +291,7 @@ fn settings_that_do_not_agree_are_refused() {
     refused_with(
         "",
         &[("PINPOINT_SIDECAR__DEAD_LETTER__DISCARD", "true")],
-        "dead_letter (config.yaml:2): must be a mapping with either `topic` or `discard: true`, and `circuit_breaker`",
+        "dead_letter (config.yaml:2): must be a mapping with either `topic` or `discard: true`, `retention` and `circuit_breaker`",
     );
 }
 

@@ -17,5 +17,6 @@ pub mod producer;
 pub mod properties;
 pub mod record;
 pub mod session_table;
+pub mod topic_creation;
 pub mod write;
 pub mod writer;

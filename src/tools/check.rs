@@ -12,6 +12,7 @@ use crate::{
     edge::geo::{Database, GeoError},
 };
 
+mod letters;
 mod questions;
 mod routes;
 mod sent;
@@ -44,7 +45,9 @@ pub fn kafka(config: &Config) -> Vec<Finding> {
         findings.extend(topics.iter().map(|name| finding("topic", name, questions.topic(name))));
         findings.push(finding("group", &config.source.group, questions.group(&topics)));
         findings.push(match &config.dead_letter.target {
-            DeadLetterConfig::Topic(name) => finding("dead letters", name, questions.topic(name)),
+            DeadLetterConfig::Topic(name) => {
+                finding("dead letters", name, letters::look(&questions, name, config))
+            }
             DeadLetterConfig::Discard => {
                 finding("dead letters", "none", Ok("they are counted and dropped".to_owned()))
             }

@@ -3,12 +3,15 @@
 //! A dead letter is the original record (key, value, headers, timestamp) with additional headers that say
 //! what happened; see `headers`. Knows nothing of policy: it writes once and reports the outcome.
 
+use std::time::Duration;
+
 use rdkafka::ClientConfig;
 use tokio::sync::mpsc::Sender;
 
 use super::{
     cluster::{Cluster, StartError},
     producer,
+    topic_creation::{Background, TopicCreation},
     writer::{OutgoingRecord, TopicWriter},
 };
 use crate::core::{
@@ -17,11 +20,17 @@ use crate::core::{
 };
 
 mod headers;
+pub mod topic;
 
-pub struct KafkaDeadLetters(TopicWriter<DeadLetterId>);
+pub struct KafkaDeadLetters {
+    writer: TopicWriter<DeadLetterId>,
+    /// `None` in tests, which create their topics themselves.
+    _creation: Option<Background>,
+}
 
 impl KafkaDeadLetters {
-    /// Writes to `topic` of `cluster`, and reports to `outcomes`.
+    /// Writes to `topic` of `cluster`, and reports to `outcomes`. If the topic is missing, it is created so that
+    /// it keeps each letter for `retention`.
     ///
     /// # Errors
     /// If librdkafka refuses a property, or no thread can be started. Unreachable brokers and a missing topic
@@ -29,9 +38,12 @@ impl KafkaDeadLetters {
     pub fn start(
         cluster: &Cluster,
         topic: &str,
+        retention: Duration,
         outcomes: Sender<(DeadLetterId, WriteOutcome)>,
     ) -> Result<Self, StartError> {
-        Self::with_client(producer::properties(cluster, &[]), topic, outcomes)
+        let creation = TopicCreation::new(topic::wanted(topic, retention), cluster).in_background()?;
+        let letters = Self::with_client(producer::properties(cluster, &[]), topic, outcomes)?;
+        Ok(Self { _creation: Some(creation), ..letters })
     }
 
     fn with_client(
@@ -39,7 +51,8 @@ impl KafkaDeadLetters {
         topic: &str,
         outcomes: Sender<(DeadLetterId, WriteOutcome)>,
     ) -> Result<Self, StartError> {
-        TopicWriter::start(client, topic, "dead-letters", outcomes).map(Self)
+        let writer = TopicWriter::start(client, topic, "dead-letters", outcomes)?;
+        Ok(Self { writer, _creation: None })
     }
 }
 
@@ -53,7 +66,7 @@ impl DeadLetters for KafkaDeadLetters {
             timestamp: record.timestamp.map(|time| time.0).filter(|time| *time > 0),
             headers: Some(headers::of(&dead_letter)),
         };
-        self.0.write(Some(dead_letter.id), [outgoing]);
+        self.writer.write(Some(dead_letter.id), [outgoing]);
     }
 }
 

@@ -14,9 +14,10 @@ use std::{future::pending, time::Duration};
 
 use tokio::{select, sync::mpsc};
 
-use self::{creation::TopicCreation, reader::Reader};
+use self::reader::Reader;
 use super::{
     cluster::{Cluster, StartError},
+    topic_creation::{NewTopic, TopicCreation},
     writer::{OutgoingRecord, TopicWriter},
 };
 use crate::core::{
@@ -25,7 +26,6 @@ use crate::core::{
 };
 
 mod batch;
-mod creation;
 mod progress;
 mod properties;
 mod reader;
@@ -60,7 +60,13 @@ impl KafkaTable {
         let (outcomes, written) = mpsc::channel(OUTCOMES);
         let client = properties::producer(cluster);
         let writer = TopicWriter::start(client, &config.topic, "sessions-table-writer", outcomes)?;
-        let creation = TopicCreation::new(&config.topic, cluster, max_age);
+        let topic = NewTopic {
+            name: config.topic.to_string(),
+            purpose: "session table",
+            partitions: topic::PARTITIONS,
+            settings: topic::settings(max_age).into(),
+        };
+        let creation = TopicCreation::new(topic, cluster);
         Reader::start(config, &properties::consumer(cluster, group), creation, events_in)?;
         Ok(Self { events, written, writer })
     }

@@ -3,8 +3,8 @@
 //! The first set uses the names of Kafka Connect's dead letters, which existing tools read:
 //! `__connect.errors.topic`, `.partition`, `.offset`, `.exception.class.name` (`pinpoint_sidecar.` and the
 //! reason) and `.exception.message`. The second uses our own: `pinpoint_sidecar.topic`, `.partition`,
-//! `.offset`, `.reason`, `.message` and, if one event of several was refused, `.event_id`. All values are
-//! text.
+//! `.offset`, `.timestamp` (in milliseconds, because the topic may have the times of the broker), `.reason`,
+//! `.message` and, if one event of several was refused, `.event_id`. All values are text.
 
 use rdkafka::message::{Header, OwnedHeaders};
 
@@ -15,7 +15,7 @@ const OWN: &str = "pinpoint_sidecar.";
 
 pub(super) fn of(dead_letter: &DeadLetter) -> OwnedHeaders {
     let record = &dead_letter.record;
-    let mut headers = OwnedHeaders::new_with_capacity(record.headers.len() + 11);
+    let mut headers = OwnedHeaders::new_with_capacity(record.headers.len() + 12);
     for (name, value) in &record.headers {
         headers = headers.insert(Header { key: name, value: value.as_deref() });
     }
@@ -29,6 +29,9 @@ pub(super) fn of(dead_letter: &DeadLetter) -> OwnedHeaders {
         add(prefix, "topic", &record.topic);
         add(prefix, "partition", &partition);
         add(prefix, "offset", &offset);
+    }
+    if let Some(time) = record.timestamp {
+        add(OWN, "timestamp", &time.0.to_string());
     }
     let reason = dead_letter.refusal.code.0;
     add(CONNECT, "exception.class.name", &format!("{OWN}{reason}"));

@@ -87,6 +87,7 @@ async fn a_dead_letter_is_the_record_and_what_happened() {
         "pinpoint_sidecar.topic=logins",
         "pinpoint_sidecar.partition=3",
         "pinpoint_sidecar.offset=42",
+        "pinpoint_sidecar.timestamp=1700000000000",
         "__connect.errors.exception.class.name=pinpoint_sidecar.not_json",
         "__connect.errors.exception.message=expected value at line 1",
         "pinpoint_sidecar.reason=not_json",

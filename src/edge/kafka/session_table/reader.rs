@@ -19,7 +19,7 @@ use rdkafka::{
 };
 use tokio::sync::mpsc::Sender;
 
-use super::{batch::Batch, creation::TopicCreation, progress::LoadProgress};
+use super::{batch::Batch, progress::LoadProgress};
 use crate::{
     core::{
         code::Code,
