@@ -1,12 +1,15 @@
 //! A PutEvents server that fails in every way from which it recovers: nothing is lost, and nothing becomes a
 //! dead letter.
 
-use pinpoint_sidecar::tools::emulator::{Faults, How, Options, Outage, Quota};
+use std::collections::BTreeSet;
+
+use pinpoint_sidecar::tools::emulator::{Effect, Faults, How, Matching, Options, Outage, Quota};
 
 use super::{
     load::Load,
-    scene::{Scene, wait_metrics},
+    scene::{SOON, Scene, wait_metrics},
 };
+use crate::support::wait::eventually;
 
 #[test]
 fn an_event_that_an_answer_leaves_out_is_sent_again() {
@@ -96,6 +99,33 @@ fn throttling_slows_down_and_the_speed_is_found_again() {
     load.assert_exact(&scene.arrived());
     assert_eq!((scene.letters().len(), scene.putevents.control.counts().over_quota), (0, 0));
     wait_metrics(&service, "the speed recovers", |metrics| metrics.value("quota_speed") > slowed);
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn a_payload_that_a_gateway_denies_stops_nothing_and_becomes_a_dead_letter() {
+    let scene = Scene::start();
+    let load = Load::generate(2800, 0.0);
+    let culprit = load.event_ids().nth(100).unwrap();
+    let denied = Matching { text: culprit.clone(), effect: Effect::AnswerCall(403) };
+    scene.fault(Faults { matching: vec![denied], ..Faults::default() });
+    let service = scene.setup.start();
+    let mut produced = 1400;
+    scene.produce(&load, 0..produced);
+    eventually(SOON, "the culprit is a dead letter", || {
+        // That others are accepted meanwhile shows that it is not the set-up.
+        let more = load.len().min(produced + 20);
+        scene.produce(&load, produced..more);
+        produced = more;
+        (!scene.letters().is_empty()).then_some(())
+    });
+    scene.produce(&load, produced..load.len());
+    scene.wait_committed();
+    let arrived: BTreeSet<String> = scene.arrived().into_iter().collect();
+    let missing: Vec<_> = load.event_ids().filter(|id| !arrived.contains(*id)).collect();
+    let letters = scene.letters();
+    assert_eq!((missing, letters.len()), (vec![culprit], 1));
+    assert_eq!(letters[0].header("pinpoint_sidecar.reason"), Some("http_403"));
     assert_eq!(service.stop(), Some(0));
 }
 
