@@ -33,6 +33,7 @@ use crate::{
         log::Logged,
         lookups::{Lookups, TopicState},
         partition_list::starting_at,
+        topic_creation::TopicCreation,
     },
 };
 
