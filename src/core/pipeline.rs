@@ -16,7 +16,11 @@
 //! Knows nothing of tokio, rdkafka and AWS. What always holds: the invariants that its simulation checks
 //! by name (see `core/pipeline/simulation.rs`).
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::core::{
     backoff::Backoff,
@@ -222,16 +226,15 @@ impl Pipeline {
     pub fn finish(&mut self) -> Summary {
         self.ended = true;
         let unsettled = self.ledger.outstanding();
-        let owned: Vec<_> = self.ledger.partitions().keys().copied().collect();
-        let release = |id| {
-            self.barrier.release(id);
-            self.dead_letters.release(id);
-            self.circuit_breakers.release(id);
-            self.stalled.remove(&id);
-            self.dispatchers.iter_mut().for_each(|(_, dispatcher)| dispatcher.abandon(id));
-            self.ledger.release(id)
-        };
-        let reached = owned.into_iter().filter_map(release).collect();
+        let owned: BTreeSet<_> = self.ledger.partitions().keys().copied().collect();
+        for id in &owned {
+            self.barrier.release(*id);
+            self.dead_letters.release(*id);
+            self.circuit_breakers.release(*id);
+            self.stalled.remove(id);
+        }
+        self.dispatchers.iter_mut().for_each(|(_, dispatcher)| dispatcher.abandon(&owned));
+        let reached = self.ledger.release(&owned);
         Summary { commits: self.ledger.commits(reached), unsettled }
     }
 

@@ -222,25 +222,25 @@ impl Dispatcher {
         self.batcher.push(&fitted.delivery, item, &*self.encoder);
     }
 
-    /// From now on, events of this ownership come before all others.
-    pub(super) fn prioritise(&mut self, ownership: Ownership) {
-        self.batcher.prioritise(ownership);
+    /// From now on, events of these ownerships come before all others.
+    pub(super) fn prioritise(&mut self, ownerships: &BTreeSet<Ownership>) {
+        self.batcher.prioritise(ownerships);
     }
 
-    /// Forgets the events of an ownership that has ended; those in flight are not sent again.
-    pub(super) fn release(&mut self, now: Moment, ownership: Ownership) {
-        self.abandon(ownership);
+    /// Forgets the events of ownerships that have ended; those in flight are not sent again.
+    pub(super) fn release(&mut self, now: Moment, ownerships: &BTreeSet<Ownership>) {
+        self.abandon(ownerships);
         // The rest of a refused request may have waited for the events that left.
         self.close_quarantine(now);
     }
 
     /// Like [`release`](Self::release), but at the end of the process, when nothing is decided any more.
-    pub(super) fn abandon(&mut self, ownership: Ownership) {
-        self.live.remove(&ownership);
-        for item in self.batcher.remove(ownership) {
+    pub(super) fn abandon(&mut self, ownerships: &BTreeSet<Ownership>) {
+        self.live.retain(|live| !ownerships.contains(live));
+        for item in self.batcher.remove(ownerships) {
             self.forget(&item);
         }
-        for (endpoint_id, item) in self.quarantine.extract(|item| item.ownership == ownership) {
+        for (endpoint_id, item) in self.quarantine.extract(|item| ownerships.contains(&item.ownership)) {
             self.forget(&item);
             self.batcher.unquarantine(&endpoint_id, 1, Vec::new(), Block::Free);
         }

@@ -256,21 +256,22 @@ impl Ledger {
         Some(Arc::clone(&entry.record.topic))
     }
 
-    /// Ends an ownership and gives up its unsettled records. Returns what it had reached.
-    pub(super) fn release(&mut self, ownership: Ownership) -> Option<Reached> {
-        let partition = self.partitions.remove(&ownership)?;
-        self.moved.remove(&ownership);
-        if !partition.offsets.is_settled() {
+    /// Ends ownerships and gives up their unsettled records. Returns what each had reached. They are ended
+    /// together, because all outstanding records are looked through.
+    pub(super) fn release(&mut self, ownerships: &BTreeSet<Ownership>) -> Vec<Reached> {
+        let ended: Vec<_> = ownerships.iter().filter_map(|id| self.partitions.remove(id)).collect();
+        self.moved.retain(|id| !ownerships.contains(id));
+        if ended.iter().any(|partition| !partition.offsets.is_settled()) {
             let before = self.records.len();
             let bytes = &mut self.bytes;
             self.records.retain(|_, entry| {
-                let stays = entry.record.ownership != ownership;
+                let stays = !ownerships.contains(&entry.record.ownership);
                 *bytes -= if stays { 0 } else { entry.weight };
                 stays
             });
             self.counts.released += (before - self.records.len()) as u64;
         }
-        partition.reached()
+        ended.iter().filter_map(Partition::reached).collect()
     }
 
     /// The record itself, while it is outstanding.

@@ -129,6 +129,11 @@ impl Offsets {
         self.last_read.map(|last| last + 1)
     }
 
+    /// How many offsets are outstanding.
+    pub(super) fn outstanding(&self) -> usize {
+        self.outstanding.len()
+    }
+
     /// Whether everything that was read is settled.
     pub(super) fn is_settled(&self) -> bool {
         self.outstanding.is_empty()

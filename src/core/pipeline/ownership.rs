@@ -3,6 +3,8 @@
 //! Knows nothing of how a partition is assigned. What always holds: an ownership that has ended is not
 //! committed again, and nothing more is sent of it (invariant 2).
 
+use std::collections::BTreeSet;
+
 use crate::core::{
     pipeline::{Action, Pipeline, Transition, ledger::Reached},
     record::{Assignment, Ownership},
@@ -32,22 +34,19 @@ impl Pipeline {
     }
 
     pub(super) fn revoke(&mut self, now: Moment, ownerships: Vec<Ownership>) {
-        for ownership in ownerships {
-            if !self.revoking.iter().any(|(other, _)| *other == ownership) {
-                self.dispatchers.iter_mut().for_each(|(_, dispatcher)| dispatcher.prioritise(ownership));
-                self.revoking.push((ownership, now + self.revoke_timeout));
-            }
-        }
+        let known: BTreeSet<_> = self.revoking.iter().map(|(known, _)| *known).collect();
+        let new = ownerships.into_iter().filter(|ownership| !known.contains(ownership)).collect();
+        self.dispatchers.iter_mut().for_each(|(_, dispatcher)| dispatcher.prioritise(&new));
+        self.revoking.extend(new.into_iter().map(|ownership| (ownership, now + self.revoke_timeout)));
     }
 
     pub(super) fn lose(&mut self, now: Moment, ownerships: Vec<Ownership>) {
         if ownerships.is_empty() {
             return;
         }
-        for ownership in ownerships {
-            self.revoking.retain(|(other, _)| *other != ownership);
-            self.release(now, ownership);
-        }
+        let lost: BTreeSet<_> = ownerships.into_iter().collect();
+        self.revoking.retain(|(other, _)| !lost.contains(other));
+        self.release(now, &lost);
         self.share(now);
     }
 
@@ -72,29 +71,31 @@ impl Pipeline {
             return false;
         }
         let ownerships: Vec<_> = done.into_iter().map(|(id, _)| id).collect();
-        let reached = ownerships.iter().filter_map(|id| self.release(now, *id)).collect();
+        let reached = self.release(now, &ownerships.iter().copied().collect());
         self.share(now);
         let commits = self.ledger.commits(reached);
         self.output.push(Action::Release { ownerships, commits });
         true
     }
 
-    /// Ends an ownership; returns what it had reached. The caller updates the share afterwards.
-    fn release(&mut self, now: Moment, ownership: Ownership) -> Option<Reached> {
-        let assignment = self.ledger.partitions().get(&ownership)?.assignment.clone();
-        let before = self.ledger.counts().released;
-        let reached = self.ledger.release(ownership);
-        let records = self.ledger.counts().released - before;
-        if records > 0 {
-            let Assignment { topic, partition, .. } = assignment;
-            self.output.push(Action::Transition(Transition::ReleasedUnsettled { topic, partition, records }));
+    /// Ends ownerships; returns what they had reached. The caller updates the share afterwards.
+    fn release(&mut self, now: Moment, ownerships: &BTreeSet<Ownership>) -> Vec<Reached> {
+        for ownership in ownerships {
+            let Some(ended) = self.ledger.partitions().get(ownership) else { continue };
+            let records = ended.offsets.outstanding() as u64;
+            if records > 0 {
+                let Assignment { topic, partition, .. } = ended.assignment.clone();
+                let transition = Transition::ReleasedUnsettled { topic, partition, records };
+                self.output.push(Action::Transition(transition));
+            }
+            self.barrier.release(*ownership);
+            self.stalled.remove(ownership);
+            self.dead_letters.release(*ownership);
+            self.circuit_breakers.release(*ownership);
         }
-        self.barrier.release(ownership);
-        self.stalled.remove(&ownership);
-        self.dead_letters.release(ownership);
-        self.circuit_breakers.release(ownership);
+        let reached = self.ledger.release(ownerships);
         for (_, dispatcher) in &mut self.dispatchers {
-            dispatcher.release(now, ownership);
+            dispatcher.release(now, ownerships);
             let transitions = dispatcher.take_transitions();
             self.output.extend(transitions.into_iter().map(Action::Transition));
         }

@@ -232,20 +232,20 @@ impl Batcher {
         Some((endpoint_id.clone(), items))
     }
 
-    /// From now on, events of this ownership come before all others.
-    pub(super) fn prioritise(&mut self, ownership: Ownership) {
-        self.prioritised.insert(ownership);
-        for endpoint_id in self.queues_of(ownership) {
+    /// From now on, events of these ownerships come before all others.
+    pub(super) fn prioritise(&mut self, ownerships: &BTreeSet<Ownership>) {
+        self.prioritised.extend(ownerships);
+        for endpoint_id in self.queues_of(ownerships) {
             self.unindex(&endpoint_id);
             self.index(&endpoint_id);
         }
     }
 
-    /// Removes and returns the waiting events of an ownership that has ended.
-    pub(super) fn remove(&mut self, ownership: Ownership) -> Vec<Item> {
-        self.prioritised.remove(&ownership);
-        let endpoint_ids = self.queues_of(ownership);
-        self.extract(endpoint_ids, |item| item.ownership == ownership)
+    /// Removes and returns the waiting events of ownerships that have ended.
+    pub(super) fn remove(&mut self, ownerships: &BTreeSet<Ownership>) -> Vec<Item> {
+        self.prioritised.retain(|prioritised| !ownerships.contains(prioritised));
+        let endpoint_ids = self.queues_of(ownerships);
+        self.extract(endpoint_ids, |item| ownerships.contains(&item.ownership))
     }
 
     /// Removes and returns all waiting events for which `gone` holds.
@@ -266,9 +266,9 @@ impl Batcher {
         removed
     }
 
-    fn queues_of(&self, ownership: Ownership) -> Vec<EndpointId> {
-        let of_it = |queue: &EndpointQueue| queue.items().any(|item| item.ownership == ownership);
-        self.queues.iter().filter(|(_, queue)| of_it(queue)).map(|(id, _)| id.clone()).collect()
+    fn queues_of(&self, ownerships: &BTreeSet<Ownership>) -> Vec<EndpointId> {
+        let of_them = |queue: &EndpointQueue| queue.items().any(|item| ownerships.contains(&item.ownership));
+        self.queues.iter().filter(|(_, queue)| of_them(queue)).map(|(id, _)| id.clone()).collect()
     }
 
     /// All events that wait.

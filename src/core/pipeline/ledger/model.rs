@@ -237,8 +237,8 @@ impl World {
             assert_eq!(read, Read::Dropped, "nothing more is read of it");
         }
         self.check_settled(position);
-        let reached = self.ledger.release(self.ownership);
-        let commits = self.ledger.commits(reached.into_iter().collect());
+        let reached = self.ledger.release(&[self.ownership].into());
+        let commits = self.ledger.commits(reached);
         self.store(commits);
         self.own(None);
         self.named.clear();
@@ -282,8 +282,8 @@ impl World {
     }
 
     fn rebalance(&mut self) {
-        let reached = self.ledger.release(self.ownership);
-        let commits = self.ledger.commits(reached.into_iter().collect());
+        let reached = self.ledger.release(&[self.ownership].into());
+        let commits = self.ledger.commits(reached);
         self.store(commits);
         self.begin();
     }

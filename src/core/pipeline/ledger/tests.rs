@@ -83,8 +83,8 @@ impl Bench {
     }
 
     fn release(&mut self) -> Option<Commit> {
-        let reached = self.ledger.release(self.ownership);
-        self.ledger.commits(reached.into_iter().collect()).pop()
+        let reached = self.ledger.release(&[self.ownership].into());
+        self.ledger.commits(reached).pop()
     }
 
     #[track_caller]
