@@ -144,6 +144,12 @@ log: {{ format: text }}
         Message { partition: Some(partition), key, value, ..Message::default() }
     }
 
+    /// Produces a record of which nothing is expected: a copy of one that was delivered before.
+    pub(crate) fn copy(&mut self, message: Message) {
+        self.produced.place(message.partition.expect("a partition"));
+        self.client.produce(&self.topic, [message]);
+    }
+
     /// The next records that anyone would produce, for a test that produces them in its own way.
     pub(crate) fn records(&mut self, records: usize) -> Vec<Produced> {
         let delivered = |produced: &Produced| matches!(produced.expected, Expected::Delivered { .. });
@@ -159,6 +165,11 @@ log: {{ format: text }}
     /// The topic was made anew: its offsets begin again.
     pub(crate) fn begin_again(&mut self) {
         self.produced.lengths.clear();
+    }
+
+    /// A partition's log was cut off at this offset.
+    pub(crate) fn cut(&mut self, partition: i32, end: i64) {
+        self.produced.lengths.insert(partition, end);
     }
 
     /// From now on this goes wrong.

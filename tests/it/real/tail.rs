@@ -13,7 +13,7 @@ use pinpoint_sidecar::{
 
 use super::{
     restart::wait_owned,
-    scene::{LONG, Place, Scene, assert_balanced, wait_count, wait_says},
+    scene::{LONG, Place, Scene, assert_balanced, wait_count},
 };
 use crate::support::{
     kafka::Kafka,
@@ -23,14 +23,15 @@ use crate::support::{
     wait::eventually,
 };
 
+pub(super) mod bytes;
+pub(super) mod logs;
+pub(super) mod partitions;
+
 /// How many records there are beside the stuck ones where much is behind them.
-const MANY: usize = 20_000;
+const MANY: usize = 100_000;
 
 /// How many where a few are enough.
 const FEW: usize = 300;
-
-/// What the log says of a tail that is found void.
-const VOID: &str = "the log does not match the commit";
 
 pub(super) fn behind_a_stuck_event_nothing_that_was_committed_is_sent_again() {
     let kafka = Kafka::shared();
@@ -118,7 +119,7 @@ fn assert_carried(scene: &Scene, settled: &BTreeMap<i32, Settled>) {
 }
 
 pub(super) fn a_commit_without_a_tail_for_it_hides_nothing() {
-    let (scene, stuck, tail) = leave_a_tail("real-tail-reset");
+    let (scene, stuck, tail) = leave_a_tail(Kafka::shared(), "real-tail-reset");
     let check = |tails, position, metadata: &str, sent_again| {
         scene.client.commit(&scene.topic, &scene.topic, 0, position, metadata);
         let before = scene.put_events.control.counts().events_accepted;
@@ -137,26 +138,6 @@ pub(super) fn a_commit_without_a_tail_for_it_hides_nothing() {
     check("on", 0, "written by another program", scene.events_from(0));
     check("on", 100, &tail, scene.events_from(100));
     check("off", 0, &tail, scene.events_from(0));
-}
-
-pub(super) fn a_tail_of_another_log_hides_nothing() {
-    let (mut scene, _, tail) = leave_a_tail("real-tail-anew");
-    make_anew(&mut scene);
-    scene.produce(FEW * 2);
-    check_void(&scene, &tail);
-}
-
-pub(super) fn a_tail_that_agrees_at_its_position_alone_hides_nothing() {
-    let (mut scene, _, tail) = leave_a_tail("real-tail-agrees");
-    let first = scene.client.read_all(&scene.topic).swap_remove(0);
-    make_anew(&mut scene);
-    scene.client.produce(&scene.topic, [first]);
-    let [record] = <[Produced; 1]>::try_from(scene.records(1)).expect("one record");
-    // At its place is the record of before; nothing is expected of it.
-    scene.enter(record);
-    scene.forget(|place| place == (0, 0));
-    scene.produce(FEW * 2);
-    check_void(&scene, &tail);
 }
 
 pub(super) fn a_broker_that_takes_little_metadata_gets_short_tails() {
@@ -310,11 +291,11 @@ fn kill(mut service: Service) {
 /// A topic whose first record was stuck, and whose others a service has settled that has ended. Gives also
 /// what it committed with the position 0.
 #[track_caller]
-fn leave_a_tail(topic: &str) -> (Scene, Stuck, String) {
-    let mut scene = Scene::new(Kafka::shared(), topic, 1);
+fn leave_a_tail(kafka: &Kafka, topic: &str) -> (Scene, Stuck, String) {
+    let mut scene = Scene::new(kafka, topic, 1);
     let mut stuck = Stuck::default();
     stuck.add(&mut scene);
-    scene.produce(FEW);
+    (0..2).for_each(|_| scene.produce(FEW / 2));
     let service = setup(&scene).start();
     stuck.wait_alone(&scene);
     assert_eq!(service.stop(), Some(1), "the stuck event is not settled");
@@ -323,28 +304,4 @@ fn leave_a_tail(topic: &str) -> (Scene, Stuck, String) {
     let (position, tail) = scene.client.commits(topic, topic).remove(&0).expect("a commit");
     assert_eq!(position, 0);
     (scene, stuck, tail)
-}
-
-/// Makes the topic anew; what was stuck is lost with it.
-fn make_anew(scene: &mut Scene) {
-    let kafka = Kafka::shared();
-    kafka.delete_topic(&scene.topic);
-    kafka.create_topic(&scene.topic, 1, &[]);
-    scene.forget(|place| place == (0, 0));
-    scene.begin_again();
-}
-
-/// That all records of the topic are delivered although a tail at position 0 names other ones.
-#[track_caller]
-fn check_void(scene: &Scene, tail: &str) {
-    // The broker forgets the commits of a topic that is deleted; a mirror of the group would not.
-    scene.client.commit(&scene.topic, &scene.topic, 0, 0, tail);
-    let service = setup(scene).start();
-    scene.wait_accepted(scene.events());
-    scene.wait_committed();
-    wait_says(&service, VOID);
-    let verdict = scene.verdict();
-    assert_eq!(verdict.missing, BTreeSet::new());
-    assert_balanced(&service);
-    assert_eq!(service.stop(), Some(0));
 }

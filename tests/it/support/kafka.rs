@@ -20,6 +20,7 @@ use super::{
 };
 
 pub(crate) mod installation;
+mod log_end;
 
 /// On an idle machine a broker starts in 4 s.
 const START: Duration = Duration::from_secs(90);
@@ -48,6 +49,15 @@ impl Kafka {
 
     /// Like [`start`](Self::start), with additional properties of the broker.
     pub(crate) fn start_with(more: &[(&str, &str)]) -> Self {
+        Self::start_of(installation::CLUSTER, more)
+    }
+
+    /// The broker of another cluster; all others say that they are the same one.
+    pub(crate) fn start_elsewhere() -> Self {
+        Self::start_of("YW5vdGhlci1jbHVzdGVyLg", &[])
+    }
+
+    fn start_of(cluster: &str, more: &[(&str, &str)]) -> Self {
         let installation =
             Installation::find().unwrap_or_else(|missing| panic!("a real Kafka needs {missing}"));
         let scratch = TempDir::with_prefix("pinpoint-sidecar-kafka-").expect("a folder for the broker");
@@ -57,6 +67,9 @@ impl Kafka {
             let file = file.expect("the formatted folder");
             fs::copy(file.path(), data.join(file.file_name())).expect("a file for the broker");
         }
+        let identity = data.join("meta.properties");
+        let text = fs::read_to_string(&identity).expect("a file for the broker");
+        fs::write(&identity, text.replace(installation::CLUSTER, cluster)).expect("a file for the broker");
         let (listen, control) = (port::free(), port::free());
         let mut properties = installation::properties(listen, control, &data);
         properties.extend(more.iter().map(|(name, value)| format!("{name}={value}\n")));
@@ -96,6 +109,13 @@ impl Kafka {
     /// Kills it, as a power failure would.
     pub(crate) fn kill(&mut self) {
         self.process = None;
+    }
+
+    /// Cuts a partition's log off at this offset, where a call to produce has begun. The broker must be stopped.
+    #[track_caller]
+    pub(crate) fn cut(&self, topic: &str, partition: i32, end: i64) {
+        assert!(self.process.is_none(), "the broker runs");
+        log_end::cut(&self.scratch.path().join("data"), topic, partition, end);
     }
 
     /// Sends a signal to its process. After `Stop` it keeps connections open but does not answer.

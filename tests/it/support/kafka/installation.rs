@@ -30,6 +30,9 @@ const POM: &str = r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
 </project>
 "#;
 
+/// The id of the cluster that the folder is formatted for.
+pub(crate) const CLUSTER: &str = "cGlucG9pbnQtc2lkZWNhcg";
+
 /// The name of the folder. Each version has its own.
 const NAME: &str = "kafka-4.1.0";
 
@@ -141,7 +144,7 @@ fn format(folder: &Path) {
     let file = folder.join("format.properties");
     fs::write(&file, properties(9092, 9093, &formatted)).expect("the cache folder can be written");
     let mut tool = java(folder, "kafka.tools.StorageTool");
-    succeed(tool.args(["format", "-t", "cGlucG9pbnQtc2lkZWNhcg", "-c"]).arg(file));
+    succeed(tool.args(["format", "-t", CLUSTER, "-c"]).arg(file));
 }
 
 fn java(folder: &Path, class: &str) -> Command {
