@@ -16,7 +16,7 @@ pub(super) struct Writes<T> {
     backoff: Backoff,
     jitter: Jitter,
     next: u64,
-    writes: BTreeMap<u64, Write<T>>,
+    pending: BTreeMap<u64, Write<T>>,
     /// The writes that failed, and when each is due again.
     due: BTreeSet<(Moment, u64)>,
     held: BTreeMap<Ownership, Held>,
@@ -67,7 +67,7 @@ impl<T> Writes<T> {
             backoff,
             jitter,
             next: 0,
-            writes: BTreeMap::new(),
+            pending: BTreeMap::new(),
             due: BTreeSet::new(),
             held: BTreeMap::new(),
             writing: 0,
@@ -78,20 +78,20 @@ impl<T> Writes<T> {
     pub(super) fn keep(&mut self, ownership: Ownership, content: T) -> u64 {
         let id = self.next;
         self.next += 1;
-        self.writes.insert(id, Write { ownership, content, state: State::Kept, failures: 0 });
+        self.pending.insert(id, Write { ownership, content, state: State::Kept, failures: 0 });
         id
     }
 
     /// Marks the write as on its way.
     pub(super) fn begin(&mut self, id: u64) -> Option<&T> {
-        let write = self.writes.get_mut(&id)?;
+        let write = self.pending.get_mut(&id)?;
         self.writing += usize::from(write.state != State::Writing);
         write.state = State::Writing;
         Some(&write.content)
     }
 
     pub(super) fn finish(&mut self, now: Moment, id: u64, outcome: WriteOutcome) -> Finished<T> {
-        let Some(write) = self.writes.get_mut(&id).filter(|write| write.state == State::Writing) else {
+        let Some(write) = self.pending.get_mut(&id).filter(|write| write.state == State::Writing) else {
             return Finished::Stale;
         };
         self.writing -= 1;
@@ -108,7 +108,7 @@ impl<T> Writes<T> {
     }
 
     fn acknowledge(&mut self, id: u64) -> Finished<T> {
-        let Some(write) = self.writes.remove(&id) else { return Finished::Stale };
+        let Some(write) = self.pending.remove(&id) else { return Finished::Stale };
         let held = self.held.get_mut(&write.ownership);
         let ended = held.is_some_and(|held| held.refused.remove(&id) && held.refused.is_empty());
         let resumed = if ended { self.held.remove(&write.ownership).map(|held| held.code) } else { None };
@@ -134,13 +134,13 @@ impl<T> Writes<T> {
     }
 
     pub(super) fn content(&self, id: u64) -> Option<&T> {
-        self.writes.get(&id).map(|write| &write.content)
+        self.pending.get(&id).map(|write| &write.content)
     }
 
     /// Forgets the writes of an ownership that has ended, and its hold; returns them.
     pub(super) fn release(&mut self, ownership: Ownership) -> Vec<(u64, T)> {
         self.held.remove(&ownership);
-        let gone = self.writes.extract_if(.., |_, write| write.ownership == ownership);
+        let gone = self.pending.extract_if(.., |_, write| write.ownership == ownership);
         let mut released = Vec::new();
         for (id, write) in gone {
             match write.state {
@@ -163,7 +163,7 @@ impl<T> Writes<T> {
     /// Whether waiting for this write helps without a person. One on its way counts even if it was refused
     /// before: the person may have acted.
     pub(super) fn is_moving(&self, id: u64) -> bool {
-        self.writes.get(&id).is_some_and(|write| match write.state {
+        self.pending.get(&id).is_some_and(|write| match write.state {
             State::Kept => false,
             State::Writing => true,
             State::Again(_) => self.held.get(&write.ownership).is_none_or(|held| !held.refused.contains(&id)),
