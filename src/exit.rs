@@ -150,15 +150,16 @@ mod tests {
 
     #[test]
     fn a_resolver_that_hangs_does_not_keep_the_process() {
-        let (ended, end) = mpsc::channel();
-        thread::spawn(move || {
-            let (_keep, never) = mpsc::channel::<()>();
+        let (ended, end) = mpsc::sync_channel(1);
+        let run = move || {
+            let (_keep, never) = mpsc::sync_channel::<()>(0);
             run_to_end(runtime::Builder::new_current_thread().build().unwrap(), async {
                 // As tokio looks names up.
                 drop(spawn_blocking(move || never.recv()));
             });
             ended.send(()).unwrap();
-        });
+        };
+        thread::Builder::new().spawn(run).unwrap();
         end.recv_timeout(Duration::from_secs(30)).expect("it ends");
     }
 

@@ -157,7 +157,7 @@ impl Reporter {
                 self.errors.note(now, "destination", *code);
             }
             Answer::Refused(refusal) | Answer::Denied(refusal) => {
-                self.errors.note(now, "destination", refusal.code)
+                self.errors.note(now, "destination", refusal.code);
             }
             Answer::Results { .. } | Answer::Throttled { .. } => {}
         }

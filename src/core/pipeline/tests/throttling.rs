@@ -74,7 +74,7 @@ fn a_few_throttled_events_do_not_strangle_the_domain() {
         }
     }
     let took = bench.now.since(started);
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(took < Duration::from_mins(1), "{took:?}");
 }
 
 fn delivery_of(number: u32) -> Delivery {
