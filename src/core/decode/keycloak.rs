@@ -381,6 +381,8 @@ mod tests {
             r#""details":{"auth_method":"x","username":"a","n":17,"none":null,"list":[]}"#,
             "@auth_method=x @n=17",
         );
+        rest(r#""details":"{\"auth_method\":\"x\"}""#, "@auth_method=x");
+        rest(r#""details_json":"{\"auth_method\":\"x\"}""#, "@auth_method=x");
         let event =
             read(br#"{"type":"LOGIN","details":{"auth_method":"x"}}"#, Wanted::default()).ok().unwrap();
         assert!(event.attributes.is_empty());

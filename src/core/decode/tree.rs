@@ -340,14 +340,15 @@ impl<'t, 'a> Node<'t, 'a> {
         }
     }
 
-    /// This object, or the one that this text holds, which is put into `held`; null for anything else.
+    /// This object, or the one that this text holds, which is put into `held` with what that tree wants; null
+    /// for anything else.
     #[inline]
     pub(super) fn object(self, held: &'t mut Tree<'a>) -> Self {
         match self {
             Self::Object(_) => self,
             Self::Text(_) | Self::Escaped(_) => {
                 let Some(tree) = self.held() else { return Self::Null };
-                *held = tree;
+                *held = Tree { wanted: held.wanted, ..tree };
                 held.root()
             }
             _ => Self::Null,
@@ -391,6 +392,11 @@ impl<'t, 'a> List<'t, 'a> {
 }
 
 impl<'t, 'a> Object<'t, 'a> {
+    /// What is wanted of its tree.
+    pub(super) fn wanted(self) -> Wanted {
+        self.0.tree.wanted
+    }
+
     pub(super) fn is_empty(self) -> bool {
         self.0.at == self.0.end
     }

@@ -208,6 +208,8 @@ impl<'t, 'a> Fields<'t, 'a> {
 
     /// The details, from whichever field has some; `held` keeps those that are written as a text.
     pub(super) fn details(&self, held: &'t mut Tree<'a>) -> Node<'t, 'a> {
+        let wanted = self.object.map(Object::wanted).unwrap_or_default();
+        held.wanted = wanted;
         let columns = [FieldName::LongDetailsColumn, FieldName::DetailsColumn].map(|column| self.get(column));
         for node in columns.into_iter().filter(|_| self.has_others) {
             let Some(tree) = node.held() else {
@@ -218,6 +220,7 @@ impl<'t, 'a> Fields<'t, 'a> {
             };
             if tree.root().entries().next().is_some() {
                 *held = tree;
+                held.wanted = wanted;
                 return held.root();
             }
         }
