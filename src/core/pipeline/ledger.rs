@@ -18,6 +18,8 @@ use std::{
     sync::Arc,
 };
 
+use serde::Serialize;
+
 use crate::core::{
     code::Code,
     pipeline::{
@@ -37,7 +39,7 @@ pub(super) use commits::Reached;
 pub(super) struct RecordId(pub(super) u64);
 
 /// Counts of records since the process started.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RecordCounts {
     /// Read for the first time.
     pub consumed: u64,

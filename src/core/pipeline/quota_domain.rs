@@ -11,6 +11,8 @@ use std::{
     time::Duration,
 };
 
+use serde::Serialize;
+
 use crate::core::{
     backoff::Backoff,
     destination::DestinationId,
@@ -40,7 +42,7 @@ const SLOWEST: f64 = 0.05;
 /// How much of the full speed comes back in a second without throttling.
 const FASTER_PER_SECOND: f64 = 0.05;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct QuotaStatus {
     /// This replica's part of the whole, 0 to 1.
     pub share: f64,
@@ -48,6 +50,7 @@ pub struct QuotaStatus {
     pub speed: f64,
     pub requests_per_second: f64,
     /// The most requests in flight.
+    #[serde(rename = "requests_in_flight_limit")]
     pub in_flight_cap: usize,
 }
 

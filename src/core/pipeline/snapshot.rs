@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::core::{
     code::Code,
     pipeline::{Pipeline, RecordCounts, SendCounts, dispatcher::Dispatcher, quota_domain::QuotaStatus},
@@ -37,23 +39,27 @@ pub struct Snapshot {
     pub draining: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PartitionStatus {
+    #[serde(skip)]
     pub ownership: Ownership,
     pub topic: Arc<str>,
     pub partition: i32,
     /// The offset before which everything is settled; `None` until something is.
     pub position: Option<i64>,
     /// The first offset that was read and is not settled.
+    #[serde(skip)]
     pub first_unsettled: Option<i64>,
     /// The last position that the broker acknowledged.
     pub committed: Option<i64>,
     /// The offset after the last that was read.
     pub next_read: Option<i64>,
     /// When the oldest record that is not settled arrived.
+    #[serde(skip)]
     pub oldest: Option<Moment>,
     pub revoking: bool,
     /// Settled records above the position.
+    #[serde(rename = "settled_above_position")]
     pub settled_above: u64,
 }
 
@@ -74,18 +80,20 @@ pub struct DestinationStatus {
 }
 
 /// Something that is held.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HoldStatus {
     /// One of [`HOLD_CAUSES`].
     pub cause: &'static str,
     pub code: Code,
     /// The destination, if one is held, or an event of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub destination: Option<Arc<str>>,
     /// The topic, if one topic or partition is held.
     pub topic: Option<Arc<str>>,
     /// The partition, if one is held.
     pub partition: Option<i32>,
     /// Unknown for events.
+    #[serde(skip)]
     pub since: Option<Moment>,
     /// How many events are held; 1 for everything else.
     pub count: usize,

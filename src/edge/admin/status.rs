@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::{
     core::{
         code::Code,
-        pipeline::{DestinationStatus, HoldStatus, PartitionStatus},
+        pipeline::{DestinationStatus, HoldStatus, PartitionStatus, QuotaStatus},
         time::Moment,
     },
     edge::admin::{Overview, Stage},
@@ -32,7 +32,8 @@ pub struct Status {
     /// Whether reading is paused because enough is outstanding, or for a drain.
     intake_paused: bool,
     source: SourceSummary,
-    quota: QuotaReport,
+    /// This replica's share of the quota.
+    quota: QuotaStatus,
     destinations: Vec<DestinationReport>,
     records: RecordsReport,
     events: EventsReport,
@@ -44,16 +45,12 @@ pub struct Status {
     last_errors: Vec<ErrorReport>,
 }
 
+/// Something that is held, and for how long.
 #[derive(Debug, Serialize)]
 struct HoldReport {
-    cause: &'static str,
-    code: Code,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    destination: Option<Arc<str>>,
-    topic: Option<Arc<str>>,
-    partition: Option<i32>,
+    #[serde(flatten)]
+    hold: HoldStatus,
     held_for_seconds: Option<f64>,
-    count: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -70,32 +67,14 @@ struct DestinationReport {
     requests_per_second: f64,
 }
 
-/// This replica's share of the destination's quota.
-#[derive(Debug, Serialize)]
-struct QuotaReport {
-    share: f64,
-    /// The part of the share that is currently used; below 1 after throttling.
-    speed: f64,
-    requests_per_second: f64,
-    requests_in_flight_limit: usize,
-}
-
 /// A partition that this process owns. Positions are offsets of the next record.
 #[derive(Debug, Serialize)]
 struct PartitionReport {
-    topic: Arc<str>,
-    partition: i32,
-    /// The position after all settled records.
-    position: Option<i64>,
-    /// The position that the broker acknowledged.
-    committed: Option<i64>,
-    next_read: Option<i64>,
+    #[serde(flatten)]
+    partition: PartitionStatus,
     end: Option<i64>,
     lag: Option<u64>,
     oldest_outstanding_age_seconds: Option<f64>,
-    /// Records above the position that are already settled; the commit names them.
-    settled_above_position: u64,
-    revoking: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -110,7 +89,7 @@ struct ErrorReport {
 impl Status {
     #[must_use]
     pub fn new(overview: &Overview<'_>) -> Self {
-        let (snapshot, quota) = (overview.snapshot, overview.snapshot.quota);
+        let snapshot = overview.snapshot;
         Self {
             service: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
@@ -119,12 +98,7 @@ impl Status {
             holds: snapshot.holds.iter().map(|hold| HoldReport::new(overview, hold)).collect(),
             intake_paused: snapshot.paused,
             source: SourceSummary::new(overview.source),
-            quota: QuotaReport {
-                share: quota.share,
-                speed: quota.speed,
-                requests_per_second: quota.requests_per_second,
-                requests_in_flight_limit: quota.in_flight_cap,
-            },
+            quota: snapshot.quota,
             destinations: snapshot.destinations.iter().map(DestinationReport::new).collect(),
             records: RecordsReport::new(overview),
             events: EventsReport::new(snapshot),
@@ -154,41 +128,25 @@ impl DestinationReport {
 
 impl HoldReport {
     fn new(overview: &Overview<'_>, hold: &HoldStatus) -> Self {
-        Self {
-            cause: hold.cause,
-            code: hold.code,
-            destination: hold.destination.clone(),
-            topic: hold.topic.clone(),
-            partition: hold.partition,
-            held_for_seconds: age(overview, hold.since),
-            count: hold.count,
-        }
+        Self { hold: hold.clone(), held_for_seconds: age(overview, hold.since) }
     }
 }
 
 impl PartitionReport {
     fn new(overview: &Overview<'_>, partition: &PartitionStatus) -> Self {
         Self {
-            topic: Arc::clone(&partition.topic),
-            partition: partition.partition,
-            position: partition.position,
-            committed: partition.committed,
-            next_read: partition.next_read,
+            partition: partition.clone(),
             end: overview.source.end(partition.ownership),
             lag: overview.lag(partition),
             oldest_outstanding_age_seconds: age(overview, partition.oldest),
-            settled_above_position: partition.settled_above,
-            revoking: partition.revoking,
         }
     }
 }
 
 fn partitions(overview: &Overview<'_>) -> Vec<PartitionReport> {
-    let partitions = overview.snapshot.partitions.iter();
-    let mut partitions: Vec<_> =
-        partitions.map(|partition| PartitionReport::new(overview, partition)).collect();
+    let mut partitions: Vec<_> = overview.snapshot.partitions.iter().collect();
     partitions.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
-    partitions
+    partitions.into_iter().map(|partition| PartitionReport::new(overview, partition)).collect()
 }
 
 fn last_errors(overview: &Overview<'_>) -> Vec<ErrorReport> {

@@ -8,7 +8,13 @@ use serde::Serialize;
 
 use super::{age, seconds};
 use crate::{
-    core::{code::Code, destination::FieldCounts, event::EventType, map::MappingCounts, pipeline::Snapshot},
+    core::{
+        code::Code,
+        destination::FieldCounts,
+        event::EventType,
+        map::MappingCounts,
+        pipeline::{RecordCounts, Snapshot},
+    },
     edge::admin::{Overview, SourceReport, TableReport},
 };
 
@@ -17,21 +23,11 @@ type Counts = BTreeMap<Code, u64>;
 /// Records: consumed = accepted + dead-lettered + ignored + settled before + released + outstanding.
 #[derive(Debug, Serialize)]
 pub(super) struct RecordsReport {
-    consumed: u64,
-    accepted: u64,
-    dead_lettered: Counts,
-    ignored: Counts,
-    /// Settled by the partition's former owner, according to its last commit.
-    settled_before: u64,
-    /// Given up unsettled; whoever owns the partition next reads them again.
-    released: u64,
+    #[serde(flatten)]
+    counts: RecordCounts,
     outstanding: usize,
     outstanding_bytes: usize,
     oldest_outstanding_age_seconds: Option<f64>,
-    /// Read again, recognised and dropped.
-    redelivered: u64,
-    /// Read after their partition was gone, and dropped.
-    stale: u64,
     lost_to_retention: u64,
 }
 
@@ -99,19 +95,12 @@ pub(super) struct SourceSummary {
 
 impl RecordsReport {
     pub(super) fn new(overview: &Overview<'_>) -> Self {
-        let (snapshot, counts) = (overview.snapshot, &overview.snapshot.records);
+        let snapshot = overview.snapshot;
         Self {
-            consumed: counts.consumed,
-            accepted: counts.accepted,
-            dead_lettered: counts.dead_lettered.clone(),
-            ignored: counts.ignored.clone(),
-            settled_before: counts.settled_before,
-            released: counts.released,
+            counts: snapshot.records.clone(),
             outstanding: snapshot.records_outstanding,
             outstanding_bytes: snapshot.bytes_outstanding,
             oldest_outstanding_age_seconds: age(overview, snapshot.oldest),
-            redelivered: counts.redelivered,
-            stale: counts.stale,
             lost_to_retention: overview.source.lost_to_retention(),
         }
     }
