@@ -14,7 +14,7 @@
 //! middle. Each run still counts its records. If the next owner reads more than that number, it sees records
 //! that the former owner did not see, and the tail is void.
 
-use std::{cmp::Reverse, hash::Hasher};
+use std::hash::Hasher;
 
 use twox_hash::XxHash64;
 
@@ -30,9 +30,6 @@ pub(super) const MAX_TEXT: usize = 4095;
 
 /// No text holds more runs: each takes eleven bytes at least.
 pub(super) const MAX_RUNS: usize = MAX_TEXT * 3 / 4 / 11;
-
-/// Base64 characters of all tails of one commit together, at most: the broker writes them as one batch.
-const MAX_TEXTS: usize = 256 << 10;
 
 /// The settled records above a position.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,35 +74,6 @@ impl Tail {
     pub(super) fn parse(text: &str, scope: Scope, position: i64) -> Option<Self> {
         text::parse(text, scope).filter(|tail| tail.position == position)
     }
-}
-
-/// Encodes the tails of one commit, each in `limit` characters at most. If they are too long for one commit,
-/// the long ones give way to the short ones: each gets an equal part of the remaining space.
-pub(super) fn pack<'a>(
-    tails: impl IntoIterator<Item = Option<(&'a Tail, Scope)>>,
-    limit: usize,
-) -> Vec<Option<Box<str>>> {
-    let tails: Vec<_> = tails.into_iter().collect();
-    let encode = |index: usize, limit| {
-        let (tail, scope): (&Tail, Scope) = tails[index]?;
-        tail.encode(scope, limit)
-    };
-    let mut texts: Vec<_> = (0..tails.len()).map(|index| encode(index, limit)).collect();
-    let mut longest_first: Vec<_> = (0..texts.len()).collect();
-    longest_first.sort_by_key(|index| Reverse(length(texts[*index].as_deref())));
-    let mut room = MAX_TEXTS;
-    while let Some(index) = longest_first.pop() {
-        let share = room / (longest_first.len() + 1);
-        if length(texts[index].as_deref()) > share {
-            texts[index] = encode(index, share);
-        }
-        room -= length(texts[index].as_deref());
-    }
-    texts
-}
-
-fn length(text: Option<&str>) -> usize {
-    text.map_or(0, str::len)
 }
 
 impl Fingerprint {

@@ -88,7 +88,7 @@ fn trials() -> Vec<Trial> {
         trial(tail::logs::a_tail_that_agrees_at_its_position_alone_hides_nothing),
         trial(tail::logs::a_log_that_lost_its_end_and_grew_hides_nothing),
         trial(tail::logs::a_group_that_was_mirrored_to_another_cluster_hides_nothing),
-        trial(tail::partitions::a_thousand_partitions_share_the_tails_of_a_commit),
+        trial(tail::partitions::the_tails_of_a_thousand_partitions_are_committed_in_parts),
         trial(topics::a_topic_that_does_not_exist_is_waited_for),
         trial(topics::a_topic_that_was_made_anew_is_read_from_its_beginning),
         trial(topics::a_topic_that_was_made_anew_at_once_is_read_from_its_beginning),

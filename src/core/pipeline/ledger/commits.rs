@@ -21,13 +21,13 @@ impl Ledger {
         self.commits(moved.into_iter().filter_map(partition).collect())
     }
 
-    /// Turns what was reached into the parts of one commit.
+    /// Turns what was reached into commits.
     pub(in crate::core::pipeline) fn commits(&self, reached: Vec<Reached>) -> Vec<Commit> {
-        let tails = reached.iter().map(|reached| reached.tail.as_ref().map(|(tail, scope)| (tail, *scope)));
-        let texts = tail::pack(tails, self.tail_limit);
-        let commit =
-            |(Reached { ownership, position, .. }, metadata)| Commit { ownership, position, metadata };
-        reached.into_iter().zip(texts).map(commit).collect()
+        let commit = |Reached { ownership, position, tail }: Reached| {
+            let metadata = tail.and_then(|(tail, scope)| tail.encode(scope, self.tail_limit));
+            Commit { ownership, position, metadata }
+        };
+        reached.into_iter().map(commit).collect()
     }
 
     /// Notes that a broker refused a commit for the size of its tails: from now on they are half as long.

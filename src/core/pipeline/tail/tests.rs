@@ -154,34 +154,6 @@ fn no_text_holds_more_than_the_most_runs() {
 }
 
 #[test]
-fn the_tails_of_one_commit_take_256_kb_and_the_short_ones_are_whole() {
-    let (long, short) = (many(10, 1000), many(10, 3));
-    let tails = (0..1000).map(|index| match index % 3 {
-        0 => None,
-        1 => Some((&short, SCOPE)),
-        _ => Some((&long, SCOPE)),
-    });
-    let texts = pack(tails, MAX_TEXT);
-    let total: usize = texts.iter().flatten().map(|text| text.len()).sum();
-    assert!((250 << 10..=256 << 10).contains(&total), "{total}");
-    for (index, text) in texts.iter().enumerate() {
-        let named = text.as_ref().map(|text| Tail::parse(text, SCOPE, 10).expect("it is ours").runs.len());
-        match index % 3 {
-            0 => assert_eq!(named, None),
-            1 => assert_eq!(named, Some(3)),
-            _ => assert!(named > Some(40), "{named:?}"),
-        }
-    }
-}
-
-#[test]
-fn few_tails_of_one_commit_are_as_long_as_the_limit_allows() {
-    let long = many(10, 1000);
-    let texts = pack([Some((&long, SCOPE)), Some((&long, SCOPE))], 400);
-    assert_eq!(texts, [long.encode(SCOPE, 400), long.encode(SCOPE, 400)]);
-}
-
-#[test]
 fn a_fingerprint_tells_timestamp_key_and_value_apart() {
     let records = [
         record(None, None, None),

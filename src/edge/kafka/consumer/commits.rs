@@ -38,6 +38,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long to wait if nobody waits for the commit.
 const LONG_PAUSE: Duration = Duration::from_secs(1);
 
+/// The most bytes of metadata in one commit, which the broker writes as one batch. What has no room is in the
+/// next commit.
+const METADATA: usize = 256 << 10;
+
 struct Job {
     commits: Vec<Commit>,
     list: TopicPartitionList,
@@ -74,10 +78,15 @@ impl Commits {
             return;
         }
         self.not_before = None;
-        let commits: Vec<_> =
-            self.waiting.take().filter(|commit| partitions.of(commit.ownership).is_some()).collect();
+        let commits: Vec<_> = self
+            .waiting
+            .take_some(METADATA)
+            .into_iter()
+            .filter(|commit| partitions.of(commit.ownership).is_some())
+            .collect();
         if commits.is_empty() {
-            return;
+            // Those that were taken have ended; others may wait.
+            return self.advance(partitions, now);
         }
         let running = commits.iter().map(|commit| commit.ownership).collect();
         let list = committing(commits.iter().filter_map(|commit| {

@@ -1,17 +1,24 @@
 //! Waiting commits: the newest of each ownership.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    ops::Bound,
+};
 
 use crate::core::{record::Ownership, source::Commit};
 
 #[derive(Debug, Default)]
-pub(super) struct NewestCommits(BTreeMap<Ownership, Commit>);
+pub(super) struct NewestCommits {
+    waiting: BTreeMap<Ownership, Commit>,
+    /// The ownership whose commit was taken last, behind which the next ones are taken.
+    last: Option<Ownership>,
+}
 
 impl NewestCommits {
     /// Adds a commit that is newer than those that wait. It replaces one at a lower position, because
     /// positions never go back, and one at the same position, because its metadata is newer.
     pub(super) fn add(&mut self, commit: Commit) {
-        match self.0.entry(commit.ownership) {
+        match self.waiting.entry(commit.ownership) {
             Entry::Vacant(entry) => drop(entry.insert(commit)),
             Entry::Occupied(mut entry) if entry.get().position <= commit.position => {
                 entry.insert(commit);
@@ -22,21 +29,44 @@ impl NewestCommits {
 
     /// Adds a commit that is older than those that wait.
     pub(super) fn add_older(&mut self, commit: Commit) {
-        if self.0.get(&commit.ownership).is_none_or(|newer| newer.position < commit.position) {
-            self.0.insert(commit.ownership, commit);
+        if self.waiting.get(&commit.ownership).is_none_or(|newer| newer.position < commit.position) {
+            self.waiting.insert(commit.ownership, commit);
         }
     }
 
     pub(super) fn contains(&self, ownership: Ownership) -> bool {
-        self.0.contains_key(&ownership)
+        self.waiting.contains_key(&ownership)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.waiting.is_empty()
     }
 
+    /// Takes all commits.
     pub(super) fn take(&mut self) -> impl Iterator<Item = Commit> + use<> {
-        std::mem::take(&mut self.0).into_values()
+        std::mem::take(&mut self.waiting).into_values()
+    }
+
+    /// Takes as many commits as have `room` for their metadata, in bytes, and one at least. Ownerships take
+    /// turns.
+    pub(super) fn take_some(&mut self, mut room: usize) -> Vec<Commit> {
+        let mut taken = Vec::new();
+        while let Some(ownership) = self.next() {
+            let size = self.waiting[&ownership].metadata.as_ref().map_or(0, |metadata| metadata.len());
+            if size > room && !taken.is_empty() {
+                break;
+            }
+            room = room.saturating_sub(size);
+            taken.extend(self.waiting.remove(&ownership));
+            self.last = Some(ownership);
+        }
+        taken
+    }
+
+    fn next(&self) -> Option<Ownership> {
+        let after = self.last.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut later = self.waiting.range((after, Bound::Unbounded));
+        later.next().or_else(|| self.waiting.first_key_value()).map(|(ownership, _)| *ownership)
     }
 }
 
@@ -58,6 +88,27 @@ mod tests {
             commits.add_older(commit(position, metadata));
         }
         assert!(commits.take().eq([commit(expected.0, expected.1)]));
+        assert!(commits.is_empty());
+    }
+
+    #[test]
+    fn what_has_no_room_in_a_commit_is_in_the_next_one() {
+        let mut commits = NewestCommits::default();
+        let add = |commits: &mut NewestCommits, ownership, size| {
+            let ownership = Ownership(ownership);
+            commits.add(Commit { ownership, position: 5, metadata: Some("a".repeat(size).into()) });
+        };
+        let taken = |commits: &mut NewestCommits| -> Vec<u64> {
+            commits.take_some(10).iter().map(|commit| commit.ownership.0).collect()
+        };
+        for (ownership, size) in [(1, 4), (2, 6), (3, 1), (4, 11), (5, 0)] {
+            add(&mut commits, ownership, size);
+        }
+        assert_eq!(taken(&mut commits), [1, 2]);
+        assert_eq!(taken(&mut commits), [3]);
+        add(&mut commits, 1, 4);
+        assert_eq!(taken(&mut commits), [4], "more than there is room for goes alone");
+        assert_eq!(taken(&mut commits), [5, 1]);
         assert!(commits.is_empty());
     }
 

@@ -19,10 +19,10 @@ const PARTITIONS: i32 = 1000;
 /// The space of all tails in a commit, as it is described; the broker takes a megabyte.
 const ROOM: usize = 256 << 10;
 
-/// The settled runs of each partition: twice as many as its part of the space holds.
+/// The settled runs of each partition: more than one commit of all partitions has room for.
 const RUNS: usize = 30;
 
-pub(in super::super) fn a_thousand_partitions_share_the_tails_of_a_commit() {
+pub(in super::super) fn the_tails_of_a_thousand_partitions_are_committed_in_parts() {
     let kafka = Kafka::start();
     let mut scene = Scene::new(&kafka, "real-tail-partitions", PARTITIONS);
     let always = Matching { text: "stuck".to_owned(), effect: Effect::FailEvent };
@@ -34,12 +34,11 @@ pub(in super::super) fn a_thousand_partitions_share_the_tails_of_a_commit() {
     assert_eq!(service.metrics().count(r#"commits_total{outcome="failed"}"#), 0);
     assert_eq!(service.stop(), Some(1), "the stuck events are not settled");
 
-    // The last commit is of all partitions.
     let commits = scene.client.commits(&scene.topic, &scene.topic);
     let room: usize = commits.values().map(|(_, tail)| tail.len()).sum();
-    assert!((ROOM * 9 / 10..=ROOM).contains(&room), "the last commit held {room} bytes of tails");
+    assert!(room > ROOM, "one commit has room for all {room} bytes of tails");
     let settled = scene.settled();
-    assert!(settled.values().all(|settled| settled.runs.len() >= RUNS / 2), "each has its part");
+    assert!(settled.values().all(|settled| settled.runs.len() >= RUNS), "each is named in full");
 
     scene.mend();
     let service = patient(&scene).start();
