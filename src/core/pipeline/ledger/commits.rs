@@ -2,7 +2,7 @@
 //!
 //! What always holds: each position, and each tail, is due until a commit of it was acknowledged.
 
-use super::{Ledger, Ownership, Partition, Scope, Tail, tail};
+use super::{Ledger, Ownership, Partition, Scope, Tail};
 use crate::core::source::Commit;
 
 /// What an ownership has reached: the next offset to read, and the settled records above it.

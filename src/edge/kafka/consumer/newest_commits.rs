@@ -107,8 +107,12 @@ mod tests {
         assert_eq!(taken(&mut commits), [1, 2]);
         assert_eq!(taken(&mut commits), [3]);
         add(&mut commits, 1, 4);
-        assert_eq!(taken(&mut commits), [4], "more than there is room for goes alone");
-        assert_eq!(taken(&mut commits), [5, 1]);
+        assert_eq!(
+            taken(&mut commits),
+            [4, 5],
+            "one that is larger than the room goes without others that need some"
+        );
+        assert_eq!(taken(&mut commits), [1]);
         assert!(commits.is_empty());
     }
 
