@@ -30,10 +30,8 @@ impl Dispatcher {
             // first proves nothing.
             Some(HoldKind::SetUp) => {
                 self.end_hold(flight.started);
-                if flight.sent == 1
-                    && flight.from != From::Half(Cause::Refused { proven: true })
-                    && self.events > 1
-                {
+                let is_judged = matches!(flight.from, From::Half(Cause::Refused { .. }));
+                if flight.sent == 1 && !is_judged && self.events > 1 {
                     return self.halve(flight, &refusal);
                 }
             }
