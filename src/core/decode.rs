@@ -42,7 +42,7 @@ mod ory;
 #[cfg(test)]
 mod pages;
 mod scalar;
-mod time;
+pub(in crate::core) mod time;
 mod tree;
 mod wso2;
 

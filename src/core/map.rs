@@ -25,10 +25,10 @@
 use std::{borrow::Cow, sync::Arc};
 
 use crate::core::{
-    decode::{Decoder, Format},
+    decode::{self, Decoder, Format},
     event::{Delivery, EventType, Mapped, Refusal},
     identity::{
-        IdentityEvent, Kind, PLAUSIBLE_TIMES,
+        IdentityEvent, Kind,
         reason::{Ignored, Refused, Unmapped},
     },
     map::{
@@ -273,7 +273,7 @@ impl Mapper {
         if let Some(time) = event.time {
             return Ok(time);
         }
-        let time = record.timestamp.filter(|time| PLAUSIBLE_TIMES.contains(&time.0));
+        let time = record.timestamp.and_then(decode::time::of_record);
         self.time_fallback += u64::from(time.is_some());
         time.ok_or(Refused::NoTime)
     }

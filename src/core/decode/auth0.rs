@@ -7,11 +7,11 @@
 //!
 //! | type | is |
 //! |---|---|
-//! | `s`, `sepft` | a sign-in; the former with its session |
+//! | `s`, `sens`, `sepft`, `seotpft`, `seoobft`, `sercft` | a sign-in; the first with its session |
 //! | `ssa` | a session resumed: a silent authentication |
 //! | `slo` | the end of a session |
 //! | `ss` | a sign-up |
-//! | `fp`, `fu`, `limit_wc`, `limit_mu`, `pwd_leak`, `gd_auth_failed`, `fcoa` | a failed sign-in |
+//! | `fp`, `fu`, `fens`, `limit_wc`, `limit_mu`, `pwd_leak`, `gd_auth_failed`, `fcoa` | a failed sign-in |
 //! | `f` | a failed sign-in; ignored when it names no user: a client or a page is then at fault |
 //! | all else | ignored |
 //!
@@ -24,7 +24,7 @@
 //! | user name | `user_name` |
 //! | session | `details.session_id` |
 //! | client | `client_id` |
-//! | reason | `details.error.oauthError` of a failure, else its type; `logout` of an end |
+//! | reason | `details.error.oauthError` of a failure if it is a code and no sentence, else its type; `logout` of an end |
 //! | address, user agent | `ip`, `user_agent` |
 //! | person | `user_name`, which is an e-mail address, a telephone number or a name |
 //! | attributes | those of [`ATTRIBUTES`] |
@@ -111,11 +111,11 @@ fn read<'a>(node: Node<'_, 'a>) -> EventResult<'a> {
 
 fn kind(name: &str) -> Result<Kind, Ignored> {
     match name {
-        "s" | "sepft" => Ok(Kind::SignIn),
+        "s" | "sens" | "sepft" | "seotpft" | "seoobft" | "sercft" => Ok(Kind::SignIn),
         "ssa" => Ok(Kind::SessionResumed),
         "slo" => Ok(Kind::SessionStopped),
         "ss" => Ok(Kind::SignUp),
-        "f" | "fp" | "fu" | "limit_wc" | "limit_mu" | "pwd_leak" | "gd_auth_failed" | "fcoa" => {
+        "f" | "fp" | "fu" | "fens" | "limit_wc" | "limit_mu" | "pwd_leak" | "gd_auth_failed" | "fcoa" => {
             Ok(Kind::SignInFailed)
         }
         _ => Err(Ignored::TypeNotMapped),
@@ -135,7 +135,9 @@ fn event_of<'a>(log: &Log<'_, 'a>, kind: Kind, name: Cow<'a, str>) -> Result<Ide
         session: details.get("session_id").id()?,
         client: data.get("client_id").text(),
         reason: match kind {
-            Kind::SignInFailed => details.at(&["error", "oauthError"]).text().or(Some(name)),
+            Kind::SignInFailed => {
+                details.at(&["error", "oauthError"]).text().filter(|text| is_code(text)).or(Some(name))
+            }
             Kind::SessionStopped => Some("logout".into()),
             _ => None,
         },
@@ -144,6 +146,11 @@ fn event_of<'a>(log: &Log<'_, 'a>, kind: Kind, name: Cow<'a, str>) -> Result<Ide
         attributes: gather::attributes(data, &ATTRIBUTES.map(|name| (name, data.get(name)))),
         ..IdentityEvent::new(kind, PROVIDER)
     })
+}
+
+/// Whether a text is a code: `oauthError` may be a sentence that quotes an address.
+fn is_code(text: &str) -> bool {
+    text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
 }
 
 fn date(node: Node<'_, '_>) -> Option<Timestamp> {
@@ -198,11 +205,13 @@ mod tests {
     fn each_type() {
         let fields = r#","user_id":"u","details":{"session_id":"s1"}"#;
         log("s", fields, "SignIn id=l user=u session=s1");
-        log("sepft", r#","user_id":"u""#, "SignIn id=l user=u");
+        for name in ["sens", "sepft", "seotpft", "seoobft", "sercft"] {
+            log(name, r#","user_id":"u""#, "SignIn id=l user=u");
+        }
         log("ssa", fields, "SessionResumed id=l user=u session=s1");
         log("slo", fields, "SessionStopped id=l user=u session=s1 reason=logout");
         log("ss", r#","user_id":"u""#, "SignUp id=l user=u");
-        for name in ["f", "fp", "limit_wc", "limit_mu", "pwd_leak", "gd_auth_failed", "fcoa"] {
+        for name in ["f", "fp", "fens", "limit_wc", "limit_mu", "pwd_leak", "gd_auth_failed", "fcoa"] {
             log(name, r#","user_id":"u""#, &format!("SignInFailed id=l user=u reason={name}"));
         }
         for name in ["fs", "fsa", "flo", "scoa", "seacft", "sertft", "gd_auth_succeed", "sapi", "limit_sul"] {
@@ -227,6 +236,9 @@ mod tests {
                 "message":"User anna@example.com is blocked"}}"#,
             "SignInFailed id=l user=u reason=access_denied",
         );
+        let sentence = "Callback URL mismatch. https://app.example.com/cb is not in the list.";
+        let details = format!(r#","user_id":"u","details":{{"error":{{"oauthError":"{sentence}"}}}}"#);
+        log("f", &details, "SignInFailed id=l user=u reason=f");
         log(
             "limit_wc",
             r#","user_name":"anna","description":"User (anna) tried 10 times""#,

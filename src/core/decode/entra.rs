@@ -10,7 +10,7 @@
 //!
 //! | category | result | is |
 //! |---|---|---|
-//! | `SignInLogs` | `0` | a sign-in with its session |
+//! | `SignInLogs`, `ADFSSignInLogs` | `0` | a sign-in with its session |
 //! | `SignInLogs` | an error that is no interrupt | a failed sign-in |
 //! | `SignInLogs` | one of [`INTERRUPTS`] | ignored: the person was asked something on the way |
 //! | `NonInteractiveUserSignInLogs` | `0` | use of a session: a client renewed its tokens |
@@ -113,7 +113,7 @@ fn read<'a>(record: Node<'_, 'a>) -> EventResult<'a> {
     }
     let category = get(record, "category").id()?.ok_or(Refused::NoType)?;
     match &*category.to_ascii_lowercase() {
-        "signinlogs" | "signin" => sign_in(record),
+        "signinlogs" | "signin" | "adfssigninlogs" => sign_in(record),
         "noninteractiveusersigninlogs" => match &*result(record)? {
             "0" => Ok(event_of(record, Kind::Activity, get(properties(record), "userId"))?),
             _ => Err(Ignored::TypeNotMapped.into()),
@@ -157,8 +157,11 @@ fn sign_up(record: Node<'_, '_>, target: Node<'_, '_>) -> bool {
     let properties = properties(record);
     let activity = [get(properties, "activityDisplayName"), get(record, "operationName")];
     let activity = first(activity).unwrap_or_default().to_ascii_lowercase();
-    let outcome = get(properties, "result").str();
-    if !(outcome.is_empty() || outcome.eq_ignore_ascii_case("success")) {
+    // Older records have a number: 1 is a failure, 2 a time-out.
+    if get(properties, "result")
+        .text()
+        .is_some_and(|result| result != "0" && !result.eq_ignore_ascii_case("success"))
+    {
         return false;
     }
     let by = get(get(get(properties, "initiatedBy"), "user"), "id").text();

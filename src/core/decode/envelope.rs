@@ -94,12 +94,14 @@ impl<'t, 'a> Part<'t, 'a> {
     }
 }
 
-/// The bytes within Confluent's wire format, or all of them.
+/// The bytes within Confluent's wire format, or all of them, without a byte order mark: a reader may ignore one
+/// (RFC 8259, section 8.1).
 pub(super) fn payload(value: &[u8]) -> &[u8] {
-    match value {
+    let payload = match value {
         [0, _, _, _, _, payload @ ..] => payload,
         whole => whole,
-    }
+    };
+    payload.strip_prefix("\u{feff}".as_bytes()).unwrap_or(payload)
 }
 
 /// Nothing.

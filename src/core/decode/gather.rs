@@ -59,8 +59,15 @@ pub(super) fn person<'a>(claims: &[(&'static str, Node<'_, 'a>)]) -> Person<'a> 
     claims.iter().filter_map(|(name, node)| Some(((*name).into(), vec![node.text()?]))).collect()
 }
 
-/// The place, where anything of it is known.
-pub(super) fn place(place: GeoLocation<'_>) -> Option<Box<GeoLocation<'_>>> {
+/// The place, where anything of it is known. The coordinates 0, 0 alone stand for an unknown place.
+pub(super) fn place(mut place: GeoLocation<'_>) -> Option<Box<GeoLocation<'_>>> {
+    let is_zero = |degrees: Option<f64>| degrees.is_some_and(|degrees| degrees.abs() < f64::EPSILON);
+    if is_zero(place.latitude) && is_zero(place.longitude) {
+        let named = GeoLocation { latitude: None, longitude: None, ..place.clone() };
+        if named == GeoLocation::default() {
+            place = named;
+        }
+    }
     (place != GeoLocation::default()).then(|| Box::new(place))
 }
 

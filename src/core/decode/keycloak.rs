@@ -110,7 +110,11 @@ fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
         "USER_SESSION_DELETED" => details.reason.text(),
         _ => None,
     };
-    let code_id = if matches!(name, "LOGIN" | "CODE_TO_TOKEN") { details.code_id } else { Node::Null };
+    let code_id = match name {
+        "LOGIN" | "CODE_TO_TOKEN" if details.code_id.is_stated() => details.code_id,
+        "LOGIN" | "CODE_TO_TOKEN" => fields.get(FieldName::CodeId),
+        _ => Node::Null,
+    };
     let mut held = Tree::default();
     let auth = fields.get(FieldName::AuthDetails).object(&mut held);
     // Of an event that is none of `access`, `authDetails` may be another's.
@@ -389,6 +393,20 @@ mod tests {
     }
 
     #[test]
+    fn field_names_are_read_in_any_case() {
+        let expected = " realm=r user=u name=a session=s client=c";
+        login(
+            r#""realmid":"r","userid":"u","sessionid":"s","clientid":"c","detailsjson":"{\"username\":\"a\"}""#,
+            expected,
+        );
+        login(
+            r#""REALM_ID":"r","USER_ID":"u","CODE_ID":"s","CLIENT_ID":"c","DETAILS_JSON":"{\"username\":\"a\"}""#,
+            expected,
+        );
+        login(r#""realmId":"r","userId":"u","code_id":"s","clientId":"c","userName":"a""#, expected);
+    }
+
+    #[test]
     fn details_of_a_table_are_in_one_of_two_columns() {
         login(r#""details_json":"{\"code_id\":\"s\"}","details_json_long_value":null"#, " session=s");
         login(r#""details_json_long_value":"{\"code_id\":\"s\"}","details_json":null"#, " session=s");
@@ -416,6 +434,18 @@ mod tests {
         admin("ACTION", "USER", "users/u/reset-password", "ignored: admin_event");
         admin("UPDATE", "USER", "users/u/logout", "ignored: admin_event");
         admin("ACTION", "USER", "", "ignored: admin_event");
+        let of_type = |kind: &str, resource: &str| {
+            let path = "users/u/logout";
+            let fields = format!(r#""realmId":"r","userId":"admin","resourcePath":"{path}"{resource}"#);
+            read_line(&format!(r#"{{"id":"i","type":"{kind}",{fields}}}"#))
+        };
+        let stopped = "SessionsStopped id=i realm=r user=u reason=admin_logout";
+        for (kind, resource) in
+            [("ACTION", r#","resourceType":"USER""#), ("USER-ACTION", ""), ("admin.USER-ACTION", "")]
+        {
+            assert_eq!(of_type(kind, resource), stopped, "{kind}");
+        }
+        assert_eq!(of_type("USER-UPDATE", ""), "ignored: admin_event");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 /// A value that is not an object: what a field of an event can be.
 #[derive(Default)]
 pub(super) enum Scalar<'a> {
-    /// Absent, `null`, or what publishers write for it: the texts `""` and `"null"`.
+    /// Absent, `null`, or a placeholder, such as the texts `""` and `"null"`.
     #[default]
     Null,
     /// A text; never empty.

@@ -4,15 +4,19 @@
 
 use crate::core::{decode::scalar::Scalar, identity::PLAUSIBLE_TIMES, time::Timestamp};
 
-/// A time: a number (its unit told by its magnitude), the same as text, or RFC 3339. A date and time
-/// without an offset is none: it could mean any of a day's hours.
+/// When the year 2000 began, in milliseconds.
+const YEAR_2000: i64 = 946_684_800_000;
+
+/// A time: a number (its magnitude gives its unit), such a number as text, or RFC 3339. A date and time
+/// without an offset is not read, because it could mean any of a day's hours.
 pub(super) fn time(value: &Scalar<'_>) -> Option<Timestamp> {
     let milliseconds = match value {
         Scalar::Integer(number) => from_integer(*number)?,
         Scalar::Float(number) => from_float(*number)?,
-        Scalar::Text(text) => match text.parse() {
-            Ok(number) => from_integer(number)?,
-            Err(_) => text.parse::<jiff::Timestamp>().ok()?.as_millisecond(),
+        Scalar::Text(text) => match (text.parse(), text.parse()) {
+            (Ok(number), _) => from_integer(number)?,
+            (Err(_), Ok(number)) => from_float(number)?,
+            (Err(_), Err(_)) => text.parse::<jiff::Timestamp>().ok()?.as_millisecond(),
         },
         Scalar::Null | Scalar::Other => return None,
     };
@@ -30,6 +34,13 @@ pub(super) fn in_utc(text: &str) -> Option<Timestamp> {
     let civil = text.parse::<jiff::civil::DateTime>().ok()?;
     let milliseconds = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond();
     PLAUSIBLE_TIMES.contains(&milliseconds).then_some(Timestamp(milliseconds))
+}
+
+/// The timestamp of a record, which some producers write in seconds. Zero, or a date before the year 2000,
+/// means that there is none.
+pub(in crate::core) fn of_record(timestamp: Timestamp) -> Option<Timestamp> {
+    let milliseconds = from_integer(timestamp.0)?;
+    (YEAR_2000..PLAUSIBLE_TIMES.end).contains(&milliseconds).then_some(Timestamp(milliseconds))
 }
 
 /// A number is seconds below 10¹¹, milliseconds below 10¹⁴ and microseconds below 10¹⁷.
@@ -78,6 +89,22 @@ mod tests {
         check(&Scalar::Float(1_795_382_428.244), Some(1_795_382_428_244));
         check(&Scalar::Float(1.795_382_428_244e12), Some(1_795_382_428_244));
         check(&text("1795382428244"), Some(1_795_382_428_244));
+        check(&text("1795382428.244"), Some(1_795_382_428_244));
+        check(&text("1795382428244.5"), Some(1_795_382_428_244));
+    }
+
+    #[test]
+    fn the_timestamp_of_a_record_has_its_unit_by_its_magnitude() {
+        let check = |timestamp, expected: Option<i64>| {
+            assert_eq!(of_record(Timestamp(timestamp)), expected.map(Timestamp));
+        };
+        check(1_795_382_428_244, Some(1_795_382_428_244));
+        check(1_795_382_428, Some(1_795_382_428_000));
+        check(946_684_800, Some(946_684_800_000));
+        check(946_684_799, None);
+        check(0, None);
+        check(-1, None);
+        check(i64::MAX, None);
     }
 
     #[test]
@@ -99,6 +126,9 @@ mod tests {
         check(&Scalar::Float(f64::INFINITY), None);
         check(&Scalar::Float(-1e300), None);
         check(&text("yesterday"), None);
+        check(&text("inf"), None);
+        check(&text("nan"), None);
+        check(&text("-1.5"), None);
         check(&text("2026-11-22T21:20:28"), None);
         check(&text("1969-12-31T23:59:59Z"), None);
         check(&text("9999-12-30T23:59:59Z"), None);

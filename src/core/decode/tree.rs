@@ -261,7 +261,12 @@ impl<'t, 'a> Node<'t, 'a> {
     /// Whether there is a value here, and it is none of the texts that are written for `null`.
     #[inline]
     pub(super) fn is_stated(self) -> bool {
-        !matches!(self, Self::Null | Self::Text("" | "null") | Self::Escaped("" | "null"))
+        match self {
+            Self::Null => false,
+            Self::Text(text) => !is_placeholder(text),
+            Self::Escaped(text) => !is_placeholder(text),
+            _ => true,
+        }
     }
 
     /// The text as it is written, to be compared with; empty where this is none.
@@ -276,7 +281,7 @@ impl<'t, 'a> Node<'t, 'a> {
 
     /// The text, unless it is one that is written for `null`; none where this is no text.
     pub(super) fn word(self) -> Option<&'t str> {
-        Some(self.str()).filter(|text| !matches!(*text, "" | "null"))
+        Some(self.str()).filter(|text| !is_placeholder(text))
     }
 
     /// The text as it is written, to be kept; empty where this is none.
@@ -285,7 +290,7 @@ impl<'t, 'a> Node<'t, 'a> {
         if let Self::Text(text) = self { text.into() } else { self.str().to_owned().into() }
     }
 
-    /// The text, or the digits of a whole number; none of `""`, `"null"` and anything else.
+    /// The text, or the digits of a whole number; nothing of a placeholder and anything else.
     #[inline]
     pub(super) fn text(self) -> Option<Cow<'a, str>> {
         match self {
@@ -454,6 +459,11 @@ impl<'t, 'a> Within<'t, 'a> {
         };
         Some(node)
     }
+}
+
+/// Whether publishers write this text where there is no value: Entra and many templates do.
+fn is_placeholder(text: &str) -> bool {
+    matches!(text, "" | "null" | "-" | "<null>" | "(null)" | "undefined")
 }
 
 /// The text of the first of `nodes` that has one.

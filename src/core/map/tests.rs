@@ -287,11 +287,15 @@ fn the_records_timestamp_stands_in_for_a_time_that_cannot_be_read() {
     let mut mapper = mapper();
     let mut value = record(r#"{"id":"a","time":"soon","type":"LOGIN","userId":"u","sessionId":"s"}"#);
     assert_eq!(map(&mut mapper, &value), "_userauth.sign_in + _session.start s 1000");
-    for implausible in [None, Some(Timestamp(-1)), Some(Timestamp(i64::MAX)), Some(Timestamp(i64::MIN))] {
+    value.timestamp = Some(Timestamp(T / 1000 + 2));
+    assert_eq!(map(&mut mapper, &value), "_userauth.sign_in + _session.start s 1000", "in seconds");
+    for implausible in
+        [None, Some(Timestamp(-1)), Some(Timestamp(0)), Some(Timestamp(i64::MAX)), Some(Timestamp(i64::MIN))]
+    {
         value.timestamp = implausible;
         assert_eq!(map(&mut mapper, &value), "refused: no_time");
     }
-    assert_eq!(mapper.counts().time_fallback, 1);
+    assert_eq!(mapper.counts().time_fallback, 2);
 }
 
 #[test]

@@ -229,6 +229,7 @@ fn a_text_that_holds_json_is_opened() {
 fn confluents_wire_format_is_opened() {
     check(format!("\0\0\0\u{1}\u{2}{LOGIN}"), "keycloak; SignIn user=u");
     check([b"\0\xff\xff\xff\xff".as_slice(), LOGIN.as_bytes()].concat(), "keycloak; SignIn user=u");
+    check(format!("\u{feff}{LOGIN}"), "keycloak; SignIn user=u");
     check("\0\0\0\0\u{1}\u{2}Obj", "-; refused: not_json");
     check("\0\0\0\0\u{1}", "-; refused: not_json");
 }

@@ -48,6 +48,7 @@ fn each_category_and_result() {
     record("SignInLogs", "0", user, "SignIn realm=t user=u session=s");
     record("SignInLogs", r#""0""#, user, "SignIn realm=t user=u session=s");
     record("SignIn", "0", user, "SignIn realm=t user=u session=s");
+    record("ADFSSignInLogs", r#""0""#, user, "SignIn realm=t user=u session=s");
     record("SignInLogs", "50126", user, "SignInFailed realm=t user=u session=s reason=50126");
     record("SignInLogs", r#""50053""#, user, "SignInFailed realm=t user=u session=s reason=50053");
     for code in ["50058", "50074", "50140", "50158", "50072", "50125", "50168", "50199"] {
@@ -57,6 +58,27 @@ fn each_category_and_result() {
     record("NonInteractiveUserSignInLogs", "0", user, "Activity realm=t user=u session=s");
     record("NonInteractiveUserSignInLogs", "50126", user, "ignored: type_not_mapped");
     record("RiskyUsers", "0", user, "ignored: type_not_mapped");
+}
+
+#[test]
+fn placeholders_are_no_values() {
+    record("SignInLogs", "0", r#""userId":"u","ipAddress":"<null>","appId":"-""#, "SignIn realm=t user=u");
+    let nowhere = r#""geoCoordinates":{"latitude":0,"longitude":0}"#;
+    let place = |city: &str| format!(r#""userId":"u","location":{{"city":"{city}","state":"",{nowhere}}}"#);
+    record("SignInLogs", "0", &place(""), "SignIn realm=t user=u");
+    record("SignInLogs", "0", &place("Accra"), "SignIn realm=t user=u city=Accra lat=0 long=0");
+}
+
+#[test]
+fn the_result_of_an_audit_record_may_be_a_number() {
+    let audit = |result: &str, expected: &str| {
+        let target = r#""targetResources":[{"id":"u","type":"User"}]"#;
+        let properties = format!(r#""activityDisplayName":"Viral user creation","result":{result},{target}"#);
+        record("AuditLogs", "\"\"", &properties, expected);
+    };
+    audit("0", "SignUp realm=t user=u");
+    audit("1", "ignored: type_not_mapped");
+    audit("2", "ignored: type_not_mapped");
 }
 
 #[test]

@@ -12,8 +12,8 @@
 //!
 //! | what | names |
 //! |---|---|
-//! | operation | `operationType`, `operation_type`, the end of `type` (`admin.USER_SESSION-DELETE`) |
-//! | resource | `resourceType`, `resourceTypeAsString`, `resource_type`, the middle of `type` |
+//! | operation | `operationType`, `operation_type`, `type` or its end (`DELETE`, `USER_SESSION-DELETE`, `admin.USER_SESSION-DELETE`) |
+//! | resource | `resourceType`, `resourceTypeAsString`, `resource_type`, the beginning of `type` |
 //! | path | `resourcePath`, `resource_path` |
 //! | time | `time`, `timestamp`, `dateTime`, `admin_event_time` |
 
@@ -37,13 +37,24 @@ use crate::core::{
 /// Why the sessions ended, as it goes out.
 const REASON: &str = "admin_logout";
 
-/// An admin event has an operation and a resource, and most publishers give it no type.
+/// The operations, which some publishers write as the type or at its end.
+const OPERATIONS: [&str; 4] = ["CREATE", "UPDATE", "DELETE", "ACTION"];
+
+/// An admin event has an operation and a resource. Most publishers give it no type.
 pub(super) fn is_admin_event(fields: &Fields<'_, '_>) -> bool {
     let has = |names: &[FieldName]| fields.word(names).is_some();
-    let has_operation = || has(&[FieldName::Operation, FieldName::OperationColumn]);
+    let kind = fields.get(FieldName::Type).str();
+    let has_operation =
+        || has(&[FieldName::Operation, FieldName::OperationColumn]) || OPERATIONS.contains(&kind);
     let has_resource = || has(&[FieldName::Resource, FieldName::ResourceText, FieldName::ResourceColumn]);
     (fields.has_others && has_operation() && has_resource())
-        || fields.get(FieldName::Type).str().starts_with("admin.")
+        || kind.starts_with("admin.")
+        || parts(kind).is_some_and(|(_, operation)| OPERATIONS.contains(&operation))
+}
+
+/// The resource and the operation of a type, with or without `admin.`; user events have no hyphen in theirs.
+fn parts(kind: &str) -> Option<(&str, &str)> {
+    kind.strip_prefix("admin.").unwrap_or(kind).rsplit_once('-')
 }
 
 /// What an admin event says.
@@ -77,14 +88,16 @@ fn what<'a>(fields: &Fields<'_, 'a>) -> (Option<Cow<'a, str>>, Option<Cow<'a, st
         fields.get(FieldName::ResourceText),
         fields.get(FieldName::ResourceColumn),
     ]);
-    let parts =
-        fields.get(FieldName::Type).str().strip_prefix("admin.").and_then(|text| text.rsplit_once('-'));
+    let kind = fields.get(FieldName::Type).str();
     let owned = |text: &str| Cow::Owned(text.to_owned());
-    match parts {
-        Some((middle, end)) => {
-            (operation.or_else(|| Some(owned(end))), resource.or_else(|| Some(owned(middle))))
+    match parts(kind) {
+        Some((before, end)) => {
+            (operation.or_else(|| Some(owned(end))), resource.or_else(|| Some(owned(before))))
         }
-        None => (operation, resource),
+        None => {
+            let kind = Some(kind).filter(|kind| OPERATIONS.contains(kind));
+            (operation.or_else(|| kind.map(owned)), resource)
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The fields of Keycloak's events under the names that its publishers give them, gathered in one pass.
 //!
 //! Keycloak's own JSON (as Jackson writes it), the listeners that rename or wrap fields (`uid`, `eventId`,
-//! `eventType`, `dateTime`, `authDetails`), and the columns of Keycloak's tables (`user_id`). What is not
-//! named here (`@class`, `representation`, …) is passed over.
+//! `eventType`, `dateTime`, `authDetails`), and the columns of Keycloak's tables (`user_id`), each in any case.
+//! All other keys (`@class`, `representation`, …) are ignored.
 
 use std::borrow::Cow;
 
@@ -53,6 +53,7 @@ pub(super) enum FieldName {
     PathColumn,
     AuthDetails,
     DetailsColumn,
+    CodeId,
     LongDetailsColumn,
 }
 
@@ -86,6 +87,10 @@ impl FieldName {
 
     /// The field of a key that Keycloak's own JSON has not.
     fn other(key: &str) -> Option<Self> {
+        Self::of_publishers(key).or_else(|| Self::in_lower_case(&key.to_ascii_lowercase()))
+    }
+
+    fn of_publishers(key: &str) -> Option<Self> {
         Some(match key {
             "uid" => Self::Uid,
             "eventId" => Self::EventId,
@@ -110,9 +115,33 @@ impl FieldName {
             "resourcePath" => Self::Path,
             "resource_path" => Self::PathColumn,
             "authDetails" => Self::AuthDetails,
-            "details_json" => Self::DetailsColumn,
+            "details_json" | "detailsJson" => Self::DetailsColumn,
             "details_json_long_value" => Self::LongDetailsColumn,
+            "code_id" => Self::CodeId,
             _ => return None,
+        })
+    }
+
+    /// The field of a key whose case was folded, as Athena, Glue, Hive and Oracle do.
+    fn in_lower_case(key: &str) -> Option<Self> {
+        Some(match key {
+            "realmid" => Self::Realm,
+            "realmname" => Self::RealmName,
+            "clientid" => Self::Client,
+            "userid" => Self::User,
+            "sessionid" => Self::Session,
+            "ipaddress" => Self::Ip,
+            "eventid" => Self::EventId,
+            "datetime" => Self::DateTime,
+            "eventtype" => Self::EventType,
+            "useragent" => Self::UserAgent,
+            "operationtype" => Self::Operation,
+            "resourcetype" => Self::Resource,
+            "resourcetypeasstring" => Self::ResourceText,
+            "resourcepath" => Self::Path,
+            "authdetails" => Self::AuthDetails,
+            "detailsjson" => Self::DetailsColumn,
+            key => return Self::own(key).or_else(|| Self::of_publishers(key)),
         })
     }
 }

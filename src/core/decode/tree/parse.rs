@@ -42,7 +42,8 @@ pub(in crate::core::decode) fn parse_within<'a>(
     left: &mut u32,
 ) -> Result<Tree<'a>, Refused> {
     let text = text_of(value)?;
-    let mut json = sonic_rs::Deserializer::from_str(text);
+    // Half of a surrogate pair becomes U+FFFD: the text is JSON by its grammar (RFC 8259, section 8.2).
+    let mut json = sonic_rs::Deserializer::from_str(text).utf8_lossy();
     let mut builder = TreeBuilder::of(text, *left, TooDeep::Refused);
     let read = Onto(&mut builder).deserialize(&mut json).is_ok() && json.end().is_ok();
     *left = builder.left;
@@ -293,6 +294,8 @@ mod tests {
         match (parse(value), theirs) {
             (Ok(tree), Some(theirs)) => assert_eq!(json(tree.root()), theirs, "{shown}"),
             (Err(Refused::TooLarge), _) | (Err(_), None) => {}
+            // Only ours reads half of a surrogate pair.
+            (Ok(_), None) if shown.to_ascii_lowercase().contains(r"\ud") => {}
             (Ok(_), None) => panic!("only ours reads {shown}"),
             (Err(_), Some(_)) => panic!("only theirs reads {shown}"),
         }
@@ -308,6 +311,20 @@ mod tests {
             Node::List(list) => list.iter().map(json).collect(),
             Node::Object(_) => node.entries().map(|(key, node)| (key.str().to_owned(), json(node))).collect(),
         }
+    }
+
+    #[test]
+    fn half_of_a_surrogate_pair_is_a_replacement_character() {
+        let check = |value: &str, expected: &str| {
+            assert_eq!(parse(value.as_bytes()).ok().unwrap().root().str(), expected, "{value}");
+        };
+        check(r#""\ud83d""#, "\u{fffd}");
+        check(r#""a\ud83d b""#, "a\u{fffd} b");
+        check(r#""\ude00\ud83d""#, "\u{fffd}\u{fffd}");
+        check(r#""\ud83d\ud83d\ude00""#, "\u{fffd}😀");
+        check(r#""\ud83d\n""#, "\u{fffd}\n");
+        let tree = parse(br#"{"a":"\ud83d","b":["x\udc00"]}"#).ok().unwrap();
+        assert_eq!(tree.root().get("a").str(), "\u{fffd}");
     }
 
     #[test]
