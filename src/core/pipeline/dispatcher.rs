@@ -409,6 +409,14 @@ impl Dispatcher {
         !self.flights.is_empty() || self.hold.is_none() && sendable
     }
 
+    /// Whether it has an event without a verdict for which `is_it` holds.
+    #[cfg(test)]
+    pub(super) fn keeps(&self, is_it: impl Fn(&crate::core::event::AppEvent) -> bool) -> bool {
+        let waiting = self.batcher.items().chain(self.quarantine.items());
+        let flying = self.flights.values().flat_map(|flight| flight.events.iter());
+        waiting.chain(flying).any(|item| is_it(&item.event))
+    }
+
     pub(super) fn counts(&self) -> &SendCounts {
         &self.counts
     }

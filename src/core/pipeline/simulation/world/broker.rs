@@ -2,7 +2,7 @@
 
 use super::{
     Log, World,
-    content::{Event, UNROUTED, WHOLE, WRITE, obligation, owned_tag, place},
+    content::{self, Event, UNROUTED, WHOLE, WRITE, obligation, owned_tag, place},
 };
 use crate::core::{
     code::Code,
@@ -54,11 +54,13 @@ impl World {
         events.iter().find(|event| event.id == id).expect("it is the record's").clone()
     }
 
-    /// The destination that spills the event: the first one of those that have it and did not send it.
+    /// The destination that spills the event: the first one of those that had it and have it no more.
     fn who_spills(&self, endpoint: u64, tag: &str) -> usize {
         let has = |destination: &usize| {
             let lane = self.lanes.get(&(*destination, endpoint));
-            lane.is_some_and(|lane| lane.iter().any(|other| other == tag)) && !self.flies(*destination, tag)
+            let (_, dispatcher) = &self.pipeline.dispatchers[*destination];
+            lane.is_some_and(|lane| lane.iter().any(|other| other == tag))
+                && !dispatcher.keeps(|event| content::tag(event) == tag)
         };
         self.spilling
             .iter()

@@ -159,19 +159,6 @@ impl World {
         }
     }
 
-    /// Whether a destination is being sent an event.
-    pub(super) fn flies(&self, destination: usize, tag: &str) -> bool {
-        let mut requests =
-            self.flights.values().filter(|request| usize::from(request.destination.0) == destination);
-        requests.any(|request| {
-            request
-                .endpoints
-                .iter()
-                .flat_map(|batch| &batch.events)
-                .any(|event| super::content::tag(event) == tag)
-        })
-    }
-
     pub(super) fn leave(&mut self, destination: usize, endpoint: u64, tag: &str) {
         if let Some(lane) = self.lanes.get_mut(&(destination, endpoint)) {
             lane.retain(|other| other != tag);
