@@ -399,10 +399,6 @@ mod tests {
             r#""realmid":"r","userid":"u","sessionid":"s","clientid":"c","detailsjson":"{\"username\":\"a\"}""#,
             expected,
         );
-        login(
-            r#""REALM_ID":"r","USER_ID":"u","CODE_ID":"s","CLIENT_ID":"c","DETAILS_JSON":"{\"username\":\"a\"}""#,
-            expected,
-        );
         login(r#""realmId":"r","userId":"u","code_id":"s","clientId":"c","userName":"a""#, expected);
     }
 

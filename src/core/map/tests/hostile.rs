@@ -60,7 +60,7 @@ pub(crate) fn check_contract(mapped: &Mapped) {
     for Delivery { endpoint_id, event, .. } in deliveries {
         assert_eq!(endpoint_id.0.len(), 32);
         assert!((1..=110).contains(&event.id.len()));
-        assert!(PLAUSIBLE_TIMES.contains(&event.timestamp.0));
+        assert!(crate::core::identity::PLAUSIBLE_TIMES.contains(&event.timestamp.0));
         assert!(event.attributes.iter().all(|(_, value)| !value.is_empty()));
         if let Some(session) = &event.session {
             assert!((1..=200).contains(&session.id.chars().count()));
@@ -135,7 +135,6 @@ fn a_record_that_is_not_an_event_is_refused_with_a_reason_of_our_own() {
     refused(b"\x00\x00\x00\x00\x01{}", "unrecognised");
     refused(b"{\"type\":\"secret", "not_json");
     refused(b"{\"type\":\"LOGIN\",\"userId\":\"\xff\"}", "not_json");
-    refused(b"{\"type\":\"LOGIN\",\"userId\":\"\\ud800\"}", "not_json");
     refused(b"{\"type\":\"LOGIN\",\"userId\":1e999}", "not_json");
     refused(b"{\"type\":\"LOGIN\"} {\"secret\":1}", "not_json");
     refused(b"\"secret\"", "not_an_event");
