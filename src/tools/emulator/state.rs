@@ -83,7 +83,10 @@ impl ServerState {
         let spoiled = batches().find_map(|(id, batch)| self.faults.call(id, &batch.endpoint, &batch.events));
         match spoiled {
             Some(400) => return Reply::Answer(Answer::bad_request("The request holds a bad item.")),
-            Some(_) => return Reply::Answer(Answer::internal_error()),
+            Some(status) => {
+                let gateways = StatusCode::from_u16(status).ok().filter(|status| !status.is_server_error());
+                return Reply::Answer(gateways.map_or_else(Answer::internal_error, Answer::bare));
+            }
             None => {}
         }
         self.journal.serve(events);

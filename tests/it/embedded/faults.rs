@@ -114,7 +114,7 @@ fn a_payload_that_a_gateway_denies_stops_nothing_and_becomes_a_dead_letter() {
     scene.produce(&load, 0..produced);
     eventually(SOON, "the culprit is a dead letter", || {
         // That others are accepted meanwhile shows that it is not the set-up.
-        let more = load.len().min(produced + 20);
+        let more = load.len().min(produced + 3);
         scene.produce(&load, produced..more);
         produced = more;
         (!scene.letters().is_empty()).then_some(())
