@@ -263,8 +263,7 @@ impl<'t, 'a> Node<'t, 'a> {
     pub(super) fn is_stated(self) -> bool {
         match self {
             Self::Null => false,
-            Self::Text(text) => !is_placeholder(text),
-            Self::Escaped(text) => !is_placeholder(text),
+            Self::Text(_) | Self::Escaped(_) => !is_placeholder(self.str()),
             _ => true,
         }
     }

@@ -90,15 +90,11 @@ fn what<'a>(fields: &Fields<'_, 'a>) -> (Option<Cow<'a, str>>, Option<Cow<'a, st
     ]);
     let kind = fields.get(FieldName::Type).str();
     let owned = |text: &str| Cow::Owned(text.to_owned());
-    match parts(kind) {
-        Some((before, end)) => {
-            (operation.or_else(|| Some(owned(end))), resource.or_else(|| Some(owned(before))))
-        }
-        None => {
-            let kind = Some(kind).filter(|kind| OPERATIONS.contains(kind));
-            (operation.or_else(|| kind.map(owned)), resource)
-        }
+    if let Some((before, end)) = parts(kind) {
+        return (operation.or_else(|| Some(owned(end))), resource.or_else(|| Some(owned(before))));
     }
+    let kind = Some(kind).filter(|kind| OPERATIONS.contains(kind));
+    (operation.or_else(|| kind.map(owned)), resource)
 }
 
 /// The one segment of a path that `cut` leaves, borrowed where the path is.
