@@ -89,9 +89,12 @@ impl Service {
         http::get(self.admin, path)
     }
 
+    /// Waits for the page: an unoptimised service may take its time over thousands of records.
     #[track_caller]
     pub(crate) fn metrics(&self) -> Metrics {
-        Metrics::parse(&self.page("/metrics").expect("the metrics page").body)
+        let page =
+            eventually(START, "the metrics page", || self.page("/metrics").filter(|page| page.status == 200));
+        Metrics::parse(&page.body)
     }
 
     #[track_caller]
