@@ -283,7 +283,7 @@ impl Dispatcher {
         match hold.kind {
             HoldKind::Refused => {
                 let accused = self.quarantine.next_accused()?;
-                Some((Events(vec![(accused.endpoint_id, vec![accused.item])]), From::Accused))
+                Some((Events::one(accused.endpoint_id, accused.item), From::Accused))
             }
             HoldKind::SetUp => {
                 let single = if hold.is_single() { self.quarantine.next_single(now) } else { None };

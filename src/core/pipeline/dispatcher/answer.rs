@@ -6,7 +6,7 @@
 //! | event refused | a verdict |
 //! | event spoiled by its endpoint's snapshot | once more with an empty one, then a verdict |
 //! | event failed or not mentioned | again, after a wait |
-//! | some events throttled | they again, after a wait; the quota domain slows down by their share |
+//! | some events throttled | those again, after a wait; the quota domain slows down by their share |
 //! | nothing accepted, refused or throttled | as if the outcome were unknown: the answer says nothing about any one event |
 //! | request refused | quarantine: halved until the culprit stands alone; all refused with one code is a hold |
 //! | request throttled | again; the whole quota domain slows down |
@@ -104,22 +104,24 @@ impl Dispatcher {
             self.drop_dead(&mut flight);
             return self.unknown(now, flight, Failure::of(missing(&outcomes)));
         }
+        self.counts.events_throttled += throttled as u64;
         if spoke {
             self.succeed(flight.started);
-        }
-        if throttled > 0 && !spoke {
-            self.slow_down(now, flight.started, None, domain);
-        } else {
             domain.recover(flight.started);
             domain.throttled_partly(now, flight.started, throttled, outcomes.len());
+        } else {
+            self.slow_down(now, flight.started, None, domain);
         }
         let mut outcomes = outcomes.into_iter();
         for (endpoint_id, items) in flight.events.0 {
             let (sent, mut back, mut block) = (items.len(), Vec::new(), Block::Free);
-            for item in items {
+            for mut item in items {
                 let judgement = match outcomes.next().unwrap_or(Outcome::Again(MISSING)) {
                     // If nothing was accepted, the whole request was throttled.
-                    Outcome::Throttled if !spoke => self.slowed(now, item, THROTTLED, domain),
+                    Outcome::Throttled if !spoke => {
+                        item.past.alone = 0;
+                        self.slowed(now, item, THROTTLED, domain)
+                    }
                     Outcome::Again(code) if !spoke => self.slowed(now, item, code, domain),
                     outcome => self.judge(now, item, outcome),
                 };
@@ -158,21 +160,14 @@ impl Dispatcher {
                 Judgement::Final
             }
             // The other events of its request were judged: it fails alone.
-            Outcome::Throttled => {
-                self.counts.events_throttled += 1;
-                self.fail_alone(now, item, THROTTLED)
-            }
+            Outcome::Throttled => self.fail_alone(now, item, THROTTLED),
             Outcome::Again(code) => self.fail_alone(now, item, code),
         }
     }
 
     /// Sends an event again after the backoff of the whole quota domain.
-    fn slowed(&mut self, now: Moment, mut item: Item, code: Code, domain: &QuotaDomain) -> Judgement {
+    fn slowed(&mut self, now: Moment, item: Item, code: Code, domain: &QuotaDomain) -> Judgement {
         self.count_retries(code, 1);
-        if code == THROTTLED {
-            self.counts.events_throttled += 1;
-            item.past.alone = 0;
-        }
         let wait = self.backoff.wait(domain.throttles(), self.jitter.next());
         Judgement::Again(item, Some(now + wait))
     }

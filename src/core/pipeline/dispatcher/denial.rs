@@ -15,9 +15,10 @@ use crate::core::{
     event::Refusal,
     pipeline::dispatcher::{
         Dispatcher,
+        answer::Judgement,
         endpoint_queue::Block,
         failure::PATIENCE,
-        flight::{Events, Flight, From},
+        flight::{Flight, From},
         hold::HoldKind,
         quarantine::{Cause, Part},
     },
@@ -102,34 +103,23 @@ impl Dispatcher {
         let Flight { events, from, .. } = flight;
         self.count_retries(denial.code, events.len() as u64);
         if events.len() > 1 {
-            return self.quarantine_in_halves(from, events);
+            return self.quarantine_in_halves(from, events, Moment::START);
         }
-        let Some((endpoint_id, mut item)) =
-            events.0.into_iter().next().and_then(|(id, mut items)| Some((id, items.pop()?)))
-        else {
-            return;
-        };
+        let Some((endpoint_id, mut item)) = events.into_first() else { return };
         item.past.alone += u32::from(others_succeed);
-        if item.past.alone >= PATIENCE {
-            if let Some(refusal) = denial.refusal {
+        let judgement = match denial.refusal {
+            Some(refusal) if item.past.alone >= PATIENCE => {
                 self.refuse(&item, refusal);
-                return self.put_back(&endpoint_id, from, 1, Vec::new(), Block::Free);
+                Judgement::Final
             }
-            self.mark_stuck(&item, denial.code);
-        }
-        if let From::Half(_) = from {
-            self.quarantine.depart();
-        }
-        let wait = self.backoff.wait(item.past.alone.max(1), self.jitter.next());
-        let events = Events(vec![(endpoint_id, vec![item])]);
-        self.quarantine(from, Part { events, cause: Cause::Stuck, not_before: now + wait });
-    }
-
-    fn quarantine_in_halves(&mut self, from: From, events: Events) {
-        let part = |cause| Part { events, cause, not_before: Moment::START };
-        match from {
-            From::Half(cause) => self.quarantine.halve(part(cause)),
-            from => self.quarantine(from, part(Cause::Failing { halve: true })),
-        }
+            _ => {
+                if item.past.alone >= PATIENCE {
+                    self.mark_stuck(&item, denial.code);
+                }
+                let wait = self.backoff.wait(item.past.alone.max(1), self.jitter.next());
+                Judgement::Again(item, Some(now + wait))
+            }
+        };
+        self.go_on_alone(now, &endpoint_id, from, judgement);
     }
 }

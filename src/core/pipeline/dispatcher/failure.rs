@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::core::{
     code::Code,
-    event::Refusal,
+    event::{EndpointId, Refusal},
     pipeline::{
         dispatcher::{
             Dispatcher,
@@ -56,16 +56,23 @@ impl Dispatcher {
         if others_succeed && flight.events.len() == 1 {
             return self.stick_apart(now, flight, code);
         }
-        let cause = Cause::Failing { halve: others_succeed };
-        let part = |cause| Part { events: Events::default(), cause, not_before };
-        match flight.from {
-            From::Half(cause) if others_succeed => {
-                self.quarantine.halve(Part { events: flight.events, ..part(cause) });
-            }
-            From::Half(cause) => self.quarantine.retry(Part { events: flight.events, ..part(cause) }),
+        let Flight { events, from, .. } = flight;
+        match from {
+            _ if others_succeed => self.quarantine_in_halves(from, events, not_before),
+            From::Half(cause) => self.quarantine.retry(Part { events, cause, not_before }),
             // It stays apart from now on: new events in it would fail with it, and prove nothing.
-            from @ (From::Queues | From::Whole(_) | From::Accused) => {
-                self.quarantine(from, Part { events: flight.events, ..part(cause) });
+            From::Queues | From::Whole(_) | From::Accused => {
+                self.quarantine(from, Part { events, cause: Cause::Failing { halve: false }, not_before });
+            }
+        }
+    }
+
+    /// Keeps a request apart to be sent in halves, because others succeed.
+    pub(super) fn quarantine_in_halves(&mut self, from: From, events: Events, not_before: Moment) {
+        match from {
+            From::Half(cause) => self.quarantine.halve(Part { events, cause, not_before }),
+            From::Queues | From::Whole(_) | From::Accused => {
+                self.quarantine(from, Part { events, cause: Cause::Failing { halve: true }, not_before });
             }
         }
     }
@@ -86,18 +93,29 @@ impl Dispatcher {
     }
 
     /// A request of one event keeps failing while others succeed: it goes on alone at the slowest pace.
-    fn stick_apart(&mut self, now: Moment, mut flight: Flight, code: Code) {
-        let Some((endpoint_id, mut items)) = flight.events.0.pop() else { return };
-        let Some(item) = items.pop() else { return };
-        match self.stick(now, item, code) {
-            Judgement::Final => self.put_back(&endpoint_id, flight.from, 1, Vec::new(), Block::Free),
+    fn stick_apart(&mut self, now: Moment, flight: Flight, code: Code) {
+        let Some((endpoint_id, item)) = flight.events.into_first() else { return };
+        let judgement = self.stick(now, item, code);
+        self.go_on_alone(now, &endpoint_id, flight.from, judgement);
+    }
+
+    /// The only event of a request ends with it, or is sent on its own from now on.
+    pub(super) fn go_on_alone(
+        &mut self,
+        now: Moment,
+        endpoint_id: &EndpointId,
+        from: From,
+        judgement: Judgement,
+    ) {
+        match judgement {
+            Judgement::Final => self.put_back(endpoint_id, from, 1, Vec::new(), Block::Free),
             Judgement::Again(item, until) => {
-                if let From::Half(_) = flight.from {
+                if let From::Half(_) = from {
                     self.quarantine.depart();
                 }
-                let events = Events(vec![(endpoint_id, vec![item])]);
+                let events = Events::one(endpoint_id.clone(), item);
                 let not_before = until.unwrap_or(now);
-                self.quarantine(flight.from, Part { events, cause: Cause::Stuck, not_before });
+                self.quarantine(from, Part { events, cause: Cause::Stuck, not_before });
             }
         }
     }

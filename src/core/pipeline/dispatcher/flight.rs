@@ -35,6 +35,16 @@ pub(super) enum From {
 pub(super) struct Events(pub(super) Vec<(EndpointId, Vec<Item>)>);
 
 impl Events {
+    pub(super) fn one(endpoint_id: EndpointId, item: Item) -> Self {
+        Self(vec![(endpoint_id, vec![item])])
+    }
+
+    /// The first event, which is the only one of a request that was halved to its end.
+    pub(super) fn into_first(self) -> Option<(EndpointId, Item)> {
+        let (endpoint_id, items) = self.0.into_iter().next()?;
+        Some((endpoint_id, items.into_iter().next()?))
+    }
+
     /// Puts the events of each endpoint together, in the order in which they came in.
     pub(super) fn gathered(events: impl Iterator<Item = (EndpointId, Item)>) -> Self {
         let mut gathered = Self::default();

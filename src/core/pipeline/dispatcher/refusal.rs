@@ -40,11 +40,8 @@ impl Dispatcher {
         if flight.sent > 1 {
             return self.halve(flight, &refusal);
         }
-        let Flight { mut events, from, .. } = flight;
-        let Some((endpoint_id, item)) = events.0.pop().and_then(|(id, mut items)| Some((id, items.pop()?)))
-        else {
-            return;
-        };
+        let Flight { events, from, .. } = flight;
+        let Some((endpoint_id, item)) = events.into_first() else { return };
         if let From::Half(Cause::Refused { .. }) = from {
             let guilty = self.quarantine.accuse(Accused { endpoint_id, item, refusal });
             return self.convict(guilty);
