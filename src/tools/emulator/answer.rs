@@ -58,6 +58,14 @@ impl Answer {
         Self::text(status, "text/html", Bytes::from_static(b"<html></html>"))
     }
 
+    /// An error with this status: Pinpoint's own if it is 500.
+    pub(super) fn of_status(status: u16) -> Self {
+        match known_status(status) {
+            StatusCode::INTERNAL_SERVER_ERROR => Self::internal_error(),
+            status => Self::bare(status),
+        }
+    }
+
     pub(super) fn bad_request(message: &str) -> Self {
         Self::error(StatusCode::BAD_REQUEST, "BadRequestException", message)
     }
@@ -116,4 +124,9 @@ impl From<Answer> for Response<Full<Bytes>> {
         }
         response
     }
+}
+
+/// The requested status, or 500 if there is no such status.
+pub(super) fn known_status(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

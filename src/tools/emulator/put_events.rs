@@ -7,12 +7,12 @@ use std::{future, sync::Arc};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::{Request, StatusCode, body::Incoming};
+use hyper::{Request, body::Incoming};
 use tokio::time::sleep;
 
 use crate::tools::emulator::{
     Control,
-    answer::{Answer, Reply},
+    answer::{self, Answer, Reply},
     faults::{Before, How},
     journal::RequestOrigin,
     rules::{MAX_BODY, Rule},
@@ -63,7 +63,7 @@ impl<'a> Call<'a> {
             return self.throttle();
         }
         if let Some(Before::Failed(status)) = fault {
-            return Reply::Answer(status_only(status));
+            return Reply::Answer(Answer::of_status(status));
         }
         match read(request).await {
             Ok(body) => self.serve_body(application, &body).await,
@@ -122,10 +122,12 @@ async fn outage(how: How) -> Reply {
     match how {
         How::Close => Reply::Close,
         How::Hang => future::pending().await,
-        How::Answer { status, code: None } => Reply::Answer(status_only(status)),
-        How::Answer { status, code: Some(code) } => {
-            Reply::Answer(Answer::error(known_status(status), &code, "A fault asked for this answer."))
-        }
+        How::Answer { status, code: None } => Reply::Answer(Answer::of_status(status)),
+        How::Answer { status, code: Some(code) } => Reply::Answer(Answer::error(
+            answer::known_status(status),
+            &code,
+            "A fault asked for this answer.",
+        )),
     }
 }
 
@@ -137,16 +139,4 @@ async fn read(request: Request<Incoming>) -> Result<Bytes, Option<Reply>> {
         // The client is gone or does not speak HTTP: there is nobody to answer.
         Err(_) => Err(Some(Reply::Close)),
     }
-}
-
-fn status_only(status: u16) -> Answer {
-    match known_status(status) {
-        StatusCode::INTERNAL_SERVER_ERROR => Answer::internal_error(),
-        status => Answer::bare(status),
-    }
-}
-
-/// The requested status, or 500 if there is no such status.
-fn known_status(status: u16) -> StatusCode {
-    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -83,10 +83,7 @@ impl ServerState {
         let spoiled = batches().find_map(|(id, batch)| self.faults.call(id, &batch.endpoint, &batch.events));
         match spoiled {
             Some(400) => return Reply::Answer(Answer::bad_request("The request holds a bad item.")),
-            Some(status) => {
-                let gateways = StatusCode::from_u16(status).ok().filter(|status| !status.is_server_error());
-                return Reply::Answer(gateways.map_or_else(Answer::internal_error, Answer::bare));
-            }
+            Some(status) => return Reply::Answer(Answer::of_status(status)),
             None => {}
         }
         self.journal.serve(events);
