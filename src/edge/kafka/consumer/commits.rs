@@ -78,15 +78,10 @@ impl Commits {
             return;
         }
         self.not_before = None;
-        let commits: Vec<_> = self
-            .waiting
-            .take_some(METADATA)
-            .into_iter()
-            .filter(|commit| partitions.of(commit.ownership).is_some())
-            .collect();
+        self.waiting.retain(|ownership| partitions.of(ownership).is_some());
+        let commits = self.waiting.take_some(METADATA);
         if commits.is_empty() {
-            // Those that were taken have ended; others may wait.
-            return self.advance(partitions, now);
+            return;
         }
         let running = commits.iter().map(|commit| commit.ownership).collect();
         let list = committing(commits.iter().filter_map(|commit| {

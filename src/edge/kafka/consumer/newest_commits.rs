@@ -34,6 +34,10 @@ impl NewestCommits {
         }
     }
 
+    pub(super) fn retain(&mut self, stays: impl Fn(Ownership) -> bool) {
+        self.waiting.retain(|ownership, _| stays(*ownership));
+    }
+
     pub(super) fn contains(&self, ownership: Ownership) -> bool {
         self.waiting.contains_key(&ownership)
     }
