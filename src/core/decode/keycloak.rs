@@ -41,7 +41,7 @@
 use crate::core::{
     decode::{
         EventResult, EventResults, one,
-        tree::{Node, Tree},
+        tree::{Node, Tree, first, first_id},
     },
     identity::{
         IdentityEvent, Kind,
@@ -95,8 +95,7 @@ fn event_of<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
 
 /// The event, each of its fields from the first of its names that has a value.
 fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
-    let written = Fields::id(fields.get(FieldName::Type), || [fields.get(FieldName::EventType)])?
-        .ok_or(Refused::NoType)?;
+    let written = first_id(fields.each([FieldName::Type, FieldName::EventType]))?.ok_or(Refused::NoType)?;
     let (name, is_access) = match written.strip_prefix("access.") {
         Some(name) => (name, true),
         None => (&*written, false),
@@ -119,34 +118,39 @@ fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
     let auth = fields.get(FieldName::AuthDetails).object(&mut held);
     // Of an event that is none of `access`, `authDetails` may be another's.
     let of_access = |key| if is_access { auth.get(key) } else { Node::Null };
-    let other = |field| fields.get(field);
-    let times = || {
-        [other(FieldName::Timestamp), other(FieldName::DateTime), other(FieldName::TimeColumn)]
-            .into_iter()
-            .find_map(Node::time)
-    };
-    let names = || [other(FieldName::Username), other(FieldName::UserName), auth.get("username")];
     // Each field is named: what is filled in and then replaced costs time.
     Ok(IdentityEvent {
         kind,
         provider: PROVIDER.into(),
-        id: Fields::id(fields.get(FieldName::Id), || [other(FieldName::Uid), other(FieldName::EventId)])?,
-        time: fields.get(FieldName::Time).time().or_else(times),
-        realm: Fields::id(fields.get(FieldName::Realm), || [other(FieldName::RealmColumn)])?,
+        id: first_id(fields.each([FieldName::Id, FieldName::Uid, FieldName::EventId]))?,
+        time: fields.each(TIMES).find_map(Node::time),
+        realm: first_id(fields.each([FieldName::Realm, FieldName::RealmColumn]))?,
         realm_name: fields.get(FieldName::RealmName).text(),
-        user: Fields::id(fields.get(FieldName::User), || {
-            [of_access("userId"), other(FieldName::UserColumn)]
-        })?,
-        user_name: Fields::text(details.username, names),
-        session: Fields::id(fields.get(FieldName::Session), || {
-            [auth.get("sessionId"), other(FieldName::SessionColumn), code_id]
-        })?,
-        client: Fields::text(fields.get(FieldName::Client), || {
-            [of_access("clientId"), other(FieldName::ClientColumn)]
-        }),
+        user: first_id([
+            fields.get(FieldName::User),
+            of_access("userId"),
+            fields.get(FieldName::UserColumn),
+        ])?,
+        user_name: first([
+            details.username,
+            fields.get(FieldName::Username),
+            fields.get(FieldName::UserName),
+            auth.get("username"),
+        ]),
+        session: first_id([
+            fields.get(FieldName::Session),
+            auth.get("sessionId"),
+            fields.get(FieldName::SessionColumn),
+            code_id,
+        ])?,
+        client: first([
+            fields.get(FieldName::Client),
+            of_access("clientId"),
+            fields.get(FieldName::ClientColumn),
+        ]),
         reason,
-        ip: Fields::text(fields.get(FieldName::Ip), || [of_access("ipAddress"), other(FieldName::IpColumn)]),
-        user_agent: Fields::text(other(FieldName::UserAgent), || [details.user_agent]),
+        ip: first([fields.get(FieldName::Ip), of_access("ipAddress"), fields.get(FieldName::IpColumn)]),
+        user_agent: first([fields.get(FieldName::UserAgent), details.user_agent]),
         device: details.device(),
         place: details.place(),
         person: details.person(),
@@ -154,6 +158,10 @@ fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
         session_start: None,
     })
 }
+
+/// The names of the time of a user event.
+const TIMES: [FieldName; 4] =
+    [FieldName::Time, FieldName::Timestamp, FieldName::DateTime, FieldName::TimeColumn];
 
 fn kind(name: &str, error: Option<&str>) -> Result<Kind, Ignored> {
     match name {

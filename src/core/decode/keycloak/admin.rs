@@ -63,7 +63,7 @@ pub(super) fn event_of<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
         return Err(Ignored::AdminEvent.into());
     }
     let (operation, resource) = what(fields);
-    let path = first([fields.get(FieldName::Path), fields.get(FieldName::PathColumn)]).unwrap_or_default();
+    let path = first(fields.each([FieldName::Path, FieldName::PathColumn])).unwrap_or_default();
     let about = |kind| Ok(event(fields, kind)?);
     match (operation.as_deref(), resource.as_deref()) {
         (Some("ACTION"), Some("USER")) => {
@@ -82,12 +82,9 @@ pub(super) fn event_of<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
 
 /// The operation and the resource.
 fn what<'a>(fields: &Fields<'_, 'a>) -> (Option<Cow<'a, str>>, Option<Cow<'a, str>>) {
-    let operation = first([fields.get(FieldName::Operation), fields.get(FieldName::OperationColumn)]);
-    let resource = first([
-        fields.get(FieldName::Resource),
-        fields.get(FieldName::ResourceText),
-        fields.get(FieldName::ResourceColumn),
-    ]);
+    let operation = first(fields.each([FieldName::Operation, FieldName::OperationColumn]));
+    let resource =
+        first(fields.each([FieldName::Resource, FieldName::ResourceText, FieldName::ResourceColumn]));
     let kind = fields.get(FieldName::Type).str();
     let owned = |text: &str| Cow::Owned(text.to_owned());
     if let Some((before, end)) = parts(kind) {
@@ -108,20 +105,11 @@ fn part<'a>(path: &Cow<'a, str>, cut: fn(&str) -> Option<&str>) -> Option<Cow<'a
 
 /// The event, without the administrator.
 fn event<'a>(fields: &Fields<'_, 'a>, kind: Kind) -> Result<IdentityEvent<'a>, Refused> {
-    let times = [
-        fields.get(FieldName::Time),
-        fields.get(FieldName::Timestamp),
-        fields.get(FieldName::DateTime),
-        fields.get(FieldName::AdminTime),
-    ];
+    let times = [FieldName::Time, FieldName::Timestamp, FieldName::DateTime, FieldName::AdminTime];
     Ok(IdentityEvent {
-        id: first_id([
-            fields.get(FieldName::Id),
-            fields.get(FieldName::Uid),
-            fields.get(FieldName::EventId),
-        ])?,
-        time: times.into_iter().find_map(Node::time),
-        realm: first_id([fields.get(FieldName::Realm), fields.get(FieldName::RealmColumn)])?,
+        id: first_id(fields.each([FieldName::Id, FieldName::Uid, FieldName::EventId]))?,
+        time: fields.each(times).find_map(Node::time),
+        realm: first_id(fields.each([FieldName::Realm, FieldName::RealmColumn]))?,
         realm_name: fields.get(FieldName::RealmName).text(),
         reason: Some(REASON.into()),
         ..IdentityEvent::new(kind, PROVIDER)

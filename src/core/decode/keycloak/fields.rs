@@ -1,18 +1,12 @@
 //! The fields of Keycloak's events under the names that its publishers give them, gathered in one pass.
 //!
 //! Keycloak's own JSON (as Jackson writes it), the listeners that rename or wrap fields (`uid`, `eventId`,
-//! `eventType`, `dateTime`, `authDetails`), and the columns of Keycloak's tables (`user_id`). Names in mixed case
-//! are read in any case.
-//! All other keys (`@class`, `representation`, …) are ignored.
+//! `eventType`, `dateTime`, `authDetails`), and the columns of Keycloak's tables (`user_id`). Names that have
+//! capitals are read in any case. All other keys (`@class`, `representation`, …) are ignored.
 
-use std::borrow::Cow;
-
-use crate::core::{
-    decode::{
-        envelope::is_of_an_envelope,
-        tree::{Node, Object, Tree, first, first_id},
-    },
-    identity::reason::Refused,
+use crate::core::decode::{
+    envelope::is_of_an_envelope,
+    tree::{Node, Object, Tree},
 };
 
 /// A field, under one of its names.
@@ -88,7 +82,7 @@ impl FieldName {
 
     /// The field of a key that Keycloak's own JSON has not.
     fn other(key: &str) -> Option<Self> {
-        Self::of_publishers(key).or_else(|| Self::in_lower_case(&key.to_ascii_lowercase()))
+        Self::of_publishers(key).or_else(|| Self::folded(key))
     }
 
     fn of_publishers(key: &str) -> Option<Self> {
@@ -116,7 +110,7 @@ impl FieldName {
             "resourcePath" => Self::Path,
             "resource_path" => Self::PathColumn,
             "authDetails" => Self::AuthDetails,
-            "details_json" | "detailsJson" => Self::DetailsColumn,
+            "details_json" => Self::DetailsColumn,
             "details_json_long_value" => Self::LongDetailsColumn,
             "code_id" => Self::CodeId,
             _ => return None,
@@ -125,26 +119,26 @@ impl FieldName {
 
     /// The field of a key whose case was folded, as Athena, Glue and Hive do. A row in capitals, as Oracle's, is
     /// an envelope.
-    fn in_lower_case(key: &str) -> Option<Self> {
-        Some(match key {
-            "realmid" => Self::Realm,
-            "realmname" => Self::RealmName,
-            "clientid" => Self::Client,
-            "userid" => Self::User,
-            "sessionid" => Self::Session,
-            "ipaddress" => Self::Ip,
-            "eventid" => Self::EventId,
-            "datetime" => Self::DateTime,
-            "eventtype" => Self::EventType,
-            "useragent" => Self::UserAgent,
-            "operationtype" => Self::Operation,
-            "resourcetype" => Self::Resource,
-            "resourcetypeasstring" => Self::ResourceText,
-            "resourcepath" => Self::Path,
-            "authdetails" => Self::AuthDetails,
-            "detailsjson" => Self::DetailsColumn,
-            _ => return None,
-        })
+    fn folded(key: &str) -> Option<Self> {
+        const NAMES: [(&str, FieldName); 16] = [
+            ("realmId", FieldName::Realm),
+            ("realmName", FieldName::RealmName),
+            ("clientId", FieldName::Client),
+            ("userId", FieldName::User),
+            ("sessionId", FieldName::Session),
+            ("ipAddress", FieldName::Ip),
+            ("eventId", FieldName::EventId),
+            ("dateTime", FieldName::DateTime),
+            ("eventType", FieldName::EventType),
+            ("userAgent", FieldName::UserAgent),
+            ("operationType", FieldName::Operation),
+            ("resourceType", FieldName::Resource),
+            ("resourceTypeAsString", FieldName::ResourceText),
+            ("resourcePath", FieldName::Path),
+            ("authDetails", FieldName::AuthDetails),
+            ("detailsJson", FieldName::DetailsColumn),
+        ];
+        NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, field)| *field)
     }
 }
 
@@ -168,8 +162,8 @@ impl<'t, 'a> Fields<'t, 'a> {
         fields
     }
 
-    /// The same, unless the object is in an envelope or begins unlike Keycloak's events: it may be one all the
-    /// same.
+    /// The fields of an object that is in no envelope and begins like Keycloak's events. Others may be Keycloak
+    /// events, too.
     #[inline]
     pub(super) fn of_likely(node: Node<'t, 'a>) -> Option<Self> {
         let Node::Object(object) = node else { return None };
@@ -218,23 +212,9 @@ impl<'t, 'a> Fields<'t, 'a> {
         fields.iter().find_map(|field| self.get(*field).word())
     }
 
-    /// The text of a field, or of the first of its other names that has one.
-    pub(super) fn text<const N: usize>(
-        own: Node<'t, 'a>,
-        others: impl FnOnce() -> [Node<'t, 'a>; N],
-    ) -> Option<Cow<'a, str>> {
-        own.text().or_else(|| first(others()))
-    }
-
-    /// The same for a field that an event stands on, see [`Node::id`].
-    pub(super) fn id<const N: usize>(
-        own: Node<'t, 'a>,
-        others: impl FnOnce() -> [Node<'t, 'a>; N],
-    ) -> Result<Option<Cow<'a, str>>, Refused> {
-        match own.id() {
-            Ok(Some(text)) => Ok(Some(text)),
-            own => first_id(others()).and_then(|text| if text.is_some() { Ok(text) } else { own }),
-        }
+    /// The values of the fields, in this order.
+    pub(super) fn each<const N: usize>(&self, fields: [FieldName; N]) -> impl Iterator<Item = Node<'t, 'a>> {
+        fields.into_iter().map(|field| self.get(field))
     }
 
     /// The details, from whichever field has some; `held` keeps those that are written as a text.

@@ -23,7 +23,7 @@ pub(in crate::core::decode) fn recognises(node: Node<'_, '_>) -> bool {
     fits(node, &Fields::of(node))
 }
 
-/// The same, of a value of which the fields are known.
+/// Like [`recognises`], with the fields of the value.
 pub(super) fn fits(node: Node<'_, '_>, fields: &Fields<'_, '_>) -> bool {
     let has_realm = || fields.has(&[FieldName::Realm, FieldName::RealmName, FieldName::RealmColumn]);
     let has_subject = || {
