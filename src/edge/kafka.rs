@@ -18,5 +18,6 @@ pub mod properties;
 pub mod record;
 pub mod session_table;
 pub mod topic_creation;
+pub mod topic_settings;
 pub mod write;
 pub mod writer;

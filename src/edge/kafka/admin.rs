@@ -2,7 +2,7 @@
 //!
 //! Blocks until the brokers answer, so it must not be used on a thread that runs tasks.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
@@ -14,6 +14,7 @@ use tokio::runtime::{self, Runtime};
 use super::{
     cluster::{Cluster, StartError, Take},
     log::Silent,
+    topic_settings::TopicSettings,
 };
 
 /// How long the brokers may take to answer, and to create a topic.
@@ -60,17 +61,14 @@ impl Admin {
     ///
     /// # Errors
     /// If the brokers do not answer, or refuse.
-    pub fn settings(&self, topic: &str) -> KafkaResult<BTreeMap<String, String>> {
+    pub fn settings(&self, topic: &str) -> KafkaResult<TopicSettings> {
         let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
         let asked = [ResourceSpecifier::Topic(topic)];
         let described =
             self.runtime.block_on(self.client.describe_configs(&asked, &options)).map_err(numbered)?;
-        let mut settings = BTreeMap::new();
-        for resource in described {
-            let entries = resource.map_err(KafkaError::Global)?.entries.into_iter();
-            settings.extend(entries.filter_map(|entry| Some((entry.name, entry.value?))));
-        }
-        Ok(settings)
+        let resources = described.into_iter().collect::<Result<Vec<_>, _>>().map_err(KafkaError::Global)?;
+        let entries = resources.into_iter().flat_map(|resource| resource.entries);
+        Ok(entries.filter_map(|entry| Some((entry.name, entry.value?))).collect())
     }
 
     fn create_with(

@@ -55,6 +55,20 @@ impl Questions {
         Ok(count(partitions.len(), "partition"))
     }
 
+    /// Looks at a topic that `run` creates if it is missing: `look` gets the number of its partitions in words.
+    pub(super) fn own_topic(
+        &self,
+        name: &str,
+        look: impl FnOnce(String) -> Result<String, Trouble>,
+    ) -> Result<String, Trouble> {
+        match self.partitions(name) {
+            Err(KafkaError::MetadataFetch(
+                RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic,
+            )) => Ok("it does not exist yet; `run` creates it, if the user may".to_owned()),
+            partitions => look(count(partitions.map_err(|error| trouble(&error))?.len(), "partition")),
+        }
+    }
+
     /// The numbers of a topic's partitions. A missing topic is an error.
     pub(super) fn partitions(&self, name: &str) -> KafkaResult<Vec<i32>> {
         let error = match Lookups::new(&self.0, TIMEOUT).topic(name)? {

@@ -3,8 +3,8 @@
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Error};
 
 use super::{
-    questions::{Questions, count},
-    trouble::{PROPERTIES, Trouble, trouble},
+    questions::Questions,
+    trouble::{PROPERTIES, Trouble, judged, trouble},
 };
 use crate::{
     config::Config,
@@ -15,36 +15,32 @@ use crate::{
     },
 };
 
+const HELP: &str = "set the topic's `cleanup.policy` to `compact,delete` and its `retention.ms` to \
+                    `sessions.max_age` and an hour, as `run` creates it";
+
 pub(super) fn look(questions: &Questions, table: &TableConfig, config: &Config) -> Result<String, Trouble> {
-    let partitions = match questions.partitions(&table.topic) {
-        Err(KafkaError::MetadataFetch(Error::UnknownTopicOrPartition | Error::UnknownTopic)) => {
-            return Ok("it does not exist yet; `run` creates it, if the user may".to_owned());
-        }
-        partitions => partitions.map_err(|error| trouble(&error))?,
-    };
-    let admin = Admin::new(&config.source.cluster());
-    let admin = admin.map_err(|_| Trouble { why: "it cannot be examined".to_owned(), help: PROPERTIES })?;
-    let settings = admin.settings(&table.topic).map_err(|error| undescribed(&error))?;
-    judged(&topic::faults(&settings, config.sessions.max_age.0))?;
-    Ok(count(partitions.len(), "partition"))
+    questions.own_topic(&table.topic, |partitions| {
+        let admin = Admin::new(&config.source.cluster());
+        let admin =
+            admin.map_err(|_| Trouble { why: "it cannot be examined".to_owned(), help: PROPERTIES })?;
+        let settings = admin.settings(&table.topic).map_err(|error| undescribed(&error))?;
+        let faults = topic::faults(&settings, config.sessions.max_age.0);
+        judged(faults.into_iter().map(words), HELP).map(|()| partitions)
+    })
 }
 
-fn judged(faults: &[TopicFault]) -> Result<(), Trouble> {
-    if faults.is_empty() {
-        return Ok(());
-    }
-    let words = faults.iter().map(|fault| match fault {
-        TopicFault::NotCompacted => "`cleanup.policy` lacks `compact`, so every start reads its whole history",
+fn words(fault: TopicFault) -> &'static str {
+    match fault {
+        TopicFault::NotCompacted => {
+            "`cleanup.policy` lacks `compact`, so every start reads its whole history"
+        }
         TopicFault::NeverDeletes => {
             "nothing is ever deleted (`cleanup.policy` without `delete`, or no `retention.ms`), so it only grows"
         }
-        TopicFault::Forgets => "`retention.ms` is shorter than `sessions.max_age`, so starts of sessions are lost",
-    });
-    Err(Trouble {
-        why: words.collect::<Vec<_>>().join("; "),
-        help: "set the topic's `cleanup.policy` to `compact,delete` and its `retention.ms` to \
-               `sessions.max_age` and an hour, as `run` creates it",
-    })
+        TopicFault::Forgets => {
+            "`retention.ms` is shorter than `sessions.max_age`, so starts of sessions are lost"
+        }
+    }
 }
 
 fn undescribed(error: &KafkaError) -> Trouble {
@@ -62,12 +58,11 @@ fn undescribed(error: &KafkaError) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tools::check::trouble::check_judged;
 
     #[track_caller]
     fn check(faults: &[TopicFault], expected: &[&str]) {
-        let why = judged(faults).err().map(|trouble| trouble.why).unwrap_or_default();
-        assert_eq!(why.is_empty(), expected.is_empty());
-        assert!(expected.iter().all(|word| why.contains(word)), "{why}");
+        check_judged(judged(faults.iter().copied().map(words), HELP), expected);
     }
 
     #[test]

@@ -58,4 +58,22 @@ fn explained(error: RDKafkaErrorCode) -> Trouble {
     Trouble { why: why.to_owned(), help }
 }
 
+/// What is wrong with a topic, if anything is, and how to mend all of it.
+pub(super) fn judged(
+    faults: impl IntoIterator<Item = &'static str>,
+    help: &'static str,
+) -> Result<(), Trouble> {
+    let why = faults.into_iter().collect::<Vec<_>>().join("; ");
+    if why.is_empty() { Ok(()) } else { Err(Trouble { why, help }) }
+}
+
+/// Checks that a judgement mentions these words; none means that nothing is wrong.
+#[cfg(test)]
+#[track_caller]
+pub(super) fn check_judged(judged: Result<(), Trouble>, expected: &[&str]) {
+    let why = judged.err().map(|trouble| trouble.why).unwrap_or_default();
+    assert_eq!(why.is_empty(), expected.is_empty());
+    assert!(expected.iter().all(|word| why.contains(word)), "{why}");
+}
+
 pub(super) const PROPERTIES: &str = "check the brokers' log and `source.properties`";

@@ -4,9 +4,9 @@
 //! retention could delete the letter minutes after its record was committed. So the topic is created with the
 //! time of the broker (`LogAppendTime`).
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-use crate::edge::kafka::topic_creation::NewTopic;
+use crate::edge::kafka::{topic_creation::NewTopic, topic_settings::TopicSettings};
 
 /// A fault of the topic's configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,33 +39,22 @@ pub fn wanted(name: &str, retention: Duration) -> NewTopic {
 /// the topics that records are read from say how old a record may be when it becomes a letter.
 #[must_use]
 pub fn faults(
-    letters: &BTreeMap<String, String>,
-    sources: &[BTreeMap<String, String>],
+    letters: &TopicSettings,
+    sources: &[TopicSettings],
     retention: Duration,
 ) -> Vec<DeadLetterTopicFault> {
-    let policy = letters.get("cleanup.policy").map_or("delete", String::as_str);
-    let has = |wanted: &str| policy.split(',').any(|one| one.trim() == wanted);
-    let kept = if has("delete") { kept_for(letters) } else { None };
-    let by_broker = letters.get("message.timestamp.type").is_some_and(|kind| kind == "LogAppendTime");
-    let oldest = sources.iter().map(kept_for).reduce(|a, b| Some(a?.max(b?))).flatten();
-    let left = match (kept, oldest) {
-        (Some(kept), Some(oldest)) => Some(kept.saturating_sub(oldest)),
-        (Some(_), None) => Some(Duration::ZERO),
-        (None, _) => None,
-    };
+    let kept = if letters.cleans_up_by("delete") { letters.retention() } else { None };
+    let by_broker = letters.get("message.timestamp.type") == Some("LogAppendTime");
+    let oldest = sources.iter().map(TopicSettings::retention).reduce(|a, b| Some(a?.max(b?))).flatten();
+    // How long the letter of the oldest record is kept.
+    let left = kept.map(|kept| oldest.map_or(Duration::ZERO, |oldest| kept.saturating_sub(oldest)));
     let is_short = |time: Option<Duration>| time.is_some_and(|time| time < retention);
     let faults = [
-        (has("compact"), DeadLetterTopicFault::Compacted),
+        (letters.cleans_up_by("compact"), DeadLetterTopicFault::Compacted),
         (is_short(kept), DeadLetterTopicFault::DeletesEarly),
         (!by_broker && !is_short(kept) && is_short(left), DeadLetterTopicFault::DeletesByRecordTime),
     ];
     faults.into_iter().filter_map(|(is_so, fault)| is_so.then_some(fault)).collect()
-}
-
-/// How long a topic keeps its records; `None` means for ever.
-fn kept_for(settings: &BTreeMap<String, String>) -> Option<Duration> {
-    let retention = settings.get("retention.ms").and_then(|text| text.parse::<i64>().ok()).unwrap_or(-1);
-    u64::try_from(retention).ok().map(Duration::from_millis)
 }
 
 #[cfg(test)]
@@ -74,11 +63,11 @@ mod tests {
 
     const DAY: Duration = Duration::from_hours(24);
 
-    fn settings(policy: &str, time: &str, days: i64) -> BTreeMap<String, String> {
+    fn settings(policy: &str, time: &str, days: i64) -> TopicSettings {
         let retention = if days < 0 { "-1".to_owned() } else { (days * 86_400_000).to_string() };
         [("cleanup.policy", policy), ("message.timestamp.type", time), ("retention.ms", &retention)]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into()
+            .into_iter()
+            .collect()
     }
 
     /// Checks a topic of 14 days, beside sources that keep their records for 7 days and for one.
@@ -112,8 +101,7 @@ mod tests {
         let sources = [settings("delete", "CreateTime", -1)];
         for retention in [Duration::from_hours(1), 14 * DAY, 365 * DAY] {
             let topic = wanted("letters", retention);
-            let settings = topic.settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-            assert_eq!(faults(&settings, &sources, retention), []);
+            assert_eq!(faults(&topic.settings.into_iter().collect(), &sources, retention), []);
         }
     }
 }

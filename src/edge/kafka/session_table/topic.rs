@@ -1,6 +1,8 @@
 //! The configuration of the table's topic, and the faults of a topic that is configured differently.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
+
+use crate::edge::kafka::topic_settings::TopicSettings;
 
 /// How many partitions the topic is created with. Every replica reads them all, so the number is independent
 /// of the topics that are read. Six partitions spread evenly over one, two, three or six brokers, and one
@@ -41,16 +43,12 @@ pub fn settings(max_age: Duration) -> [(&'static str, String); 4] {
 
 /// The faults of a topic with these settings.
 #[must_use]
-pub fn faults(settings: &BTreeMap<String, String>, max_age: Duration) -> Vec<TopicFault> {
-    let policy = settings.get("cleanup.policy").map_or("", String::as_str);
-    let has = |wanted: &str| policy.split(',').any(|one| one.trim() == wanted);
-    let retention = settings.get("retention.ms").and_then(|text| text.parse::<i64>().ok()).unwrap_or(-1);
-    // A negative retention means for ever.
-    let forgets = u128::try_from(retention).is_ok_and(|retention| retention < max_age.as_millis());
+pub fn faults(settings: &TopicSettings, max_age: Duration) -> Vec<TopicFault> {
+    let (deletes, retention) = (settings.cleans_up_by("delete"), settings.retention());
     let faults = [
-        (!has("compact"), TopicFault::NotCompacted),
-        (!has("delete") || retention < 0, TopicFault::NeverDeletes),
-        (has("delete") && forgets, TopicFault::Forgets),
+        (!settings.cleans_up_by("compact"), TopicFault::NotCompacted),
+        (!deletes || retention.is_none(), TopicFault::NeverDeletes),
+        (deletes && retention.is_some_and(|retention| retention < max_age), TopicFault::Forgets),
     ];
     faults.into_iter().filter_map(|(is_so, fault)| is_so.then_some(fault)).collect()
 }
@@ -64,8 +62,7 @@ mod tests {
     #[track_caller]
     fn check(policy: &str, retention: &str, expected: &[TopicFault]) {
         let settings = [("cleanup.policy", policy), ("retention.ms", retention)];
-        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        assert_eq!(faults(&settings, DAY), expected);
+        assert_eq!(faults(&settings.into_iter().collect(), DAY), expected);
     }
 
     #[test]
@@ -84,8 +81,7 @@ mod tests {
     #[test]
     fn a_created_topic_has_no_faults() {
         for max_age in [Duration::from_mins(1), DAY, 365 * DAY] {
-            let settings = settings(max_age).map(|(name, value)| (name.to_owned(), value)).into();
-            assert_eq!(faults(&settings, max_age), []);
+            assert_eq!(faults(&settings(max_age).into_iter().collect(), max_age), []);
         }
     }
 }
