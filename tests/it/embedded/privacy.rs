@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     hostile_server, marked,
-    scene::{Scene, TOPIC, assert_balanced, wait_metrics},
+    scene::{Scene, TOPIC, wait_metrics},
 };
 use crate::support::{client::Message, service::Service};
 
@@ -96,7 +96,7 @@ const ENDPOINT: &str = "{ id: user_device, address: { from: person.email, channe
 /// Asserts that no line of the log contains a mark, and that other libraries log nothing below a warning.
 #[track_caller]
 fn assert_silent_log(service: &Service) {
-    assert_balanced(&service.metrics());
+    service.metrics().assert_balanced();
     let log = service.log();
     for line in &log {
         assert_silent(line);

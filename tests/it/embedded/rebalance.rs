@@ -9,7 +9,7 @@ use pinpoint_sidecar::{
 
 use super::{
     load::Load,
-    scene::{SOON, Scene, assert_balanced},
+    scene::{SOON, Scene},
 };
 use crate::support::{service::Service, wait::eventually};
 
@@ -75,7 +75,7 @@ fn a_member_that_joins_and_leaves_under_load_makes_nothing_be_sent_twice() {
     feed.until("the second owns everything", || owned(&second) == 4);
     scene.wait_committed();
     feed.load.first(feed.produced).assert_exact(&scene.arrived());
-    assert_balanced(&second.metrics());
+    second.metrics().assert_balanced();
     assert_eq!((scene.letters().len(), second.stop()), (0, Some(0)));
 }
 

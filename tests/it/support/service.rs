@@ -136,6 +136,22 @@ impl Metrics {
         Self(series.filter_map(|(series, value)| Some((series.to_owned(), value.parse().ok()?))).collect())
     }
 
+    /// Asserts invariant 10, as an operator can check it.
+    #[track_caller]
+    pub(crate) fn assert_balanced(&self) {
+        let ended = [
+            "accepted_total",
+            "dead_lettered_total",
+            "ignored_total",
+            "settled_before_total",
+            "released_total",
+            "outstanding",
+        ];
+        let ended = ended.map(|name| self.count(&format!("records_{name}")));
+        let consumed = self.count("records_consumed_total");
+        assert_eq!(consumed, ended.iter().sum::<u64>(), "consumed {consumed}, the rest {ended:?}");
+    }
+
     /// The sum of a metric's series, or of those with the label `key="value"`; 0 if there are none. The name
     /// has no prefix `pinpoint_sidecar_`.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts are small and whole")]
