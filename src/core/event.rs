@@ -6,6 +6,10 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
 use crate::core::{code::Code, time::Timestamp};
 
+mod portions;
+
+pub use portions::{PORTION, Portions};
+
 /// The seven event types that an identity provider sends. Pinpoint accepts any other name, but its charts
 /// never show such an event, so no other type exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -182,10 +186,21 @@ pub enum Mapped {
     Deliver(Vec<Delivery>),
     /// One part of the record becomes app events; another part cannot be read.
     Partly(Vec<Delivery>, Refusal),
+    /// The record becomes more app events than a portion holds.
+    InPortions(Portions),
     /// The record deliberately becomes nothing.
     Ignored(Code),
     /// The record becomes nothing, because it cannot be read.
     Refused(Refusal),
+}
+
+/// What a record becomes, all of it at once.
+pub struct InFull {
+    pub deliveries: Vec<Delivery>,
+    /// Why the record, or a part of it, cannot be read.
+    pub refused: Option<Refusal>,
+    /// Why the record becomes nothing on purpose.
+    pub ignored: Option<Code>,
 }
 
 impl Mapped {
@@ -193,8 +208,25 @@ impl Mapped {
     pub fn events(&self) -> usize {
         match self {
             Self::Deliver(deliveries) | Self::Partly(deliveries, _) => deliveries.len(),
+            Self::InPortions(portions) => portions.events(),
             Self::Ignored(_) | Self::Refused(_) => 0,
         }
+    }
+
+    /// Makes the events of all portions, for those who have the memory.
+    #[must_use]
+    pub fn in_full(self) -> InFull {
+        let (deliveries, refused, ignored) = match self {
+            Self::Deliver(deliveries) => (deliveries, None, None),
+            Self::Partly(deliveries, refusal) => (deliveries, Some(refusal), None),
+            Self::InPortions(mut portions) => {
+                let refusal = portions.take_refusal();
+                (std::iter::from_fn(|| portions.next_deliveries()).flatten().collect(), refusal, None)
+            }
+            Self::Ignored(code) => (Vec::new(), None, Some(code)),
+            Self::Refused(refusal) => (Vec::new(), Some(refusal), None),
+        };
+        InFull { deliveries, refused, ignored }
     }
 }
 

@@ -26,7 +26,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use crate::core::{
     decode::{self, Decoder, Format},
-    event::{Delivery, EventType, Mapped, Refusal},
+    event::{EventType, Mapped, Refusal},
     identity::{
         IdentityEvent, Kind,
         reason::{Ignored, Refused, Unmapped},
@@ -37,6 +37,7 @@ use crate::core::{
         ids::{EndpointOwner, SourceKeys},
         lifecycle::reason,
         outputs::Outputs,
+        parts::{Part, Parts},
         sessions::Sessions,
     },
     record::Record,
@@ -51,13 +52,14 @@ mod fields;
 mod ids;
 mod lifecycle;
 mod outputs;
+mod parts;
 mod sessions;
 
 /// Maps records one by one, in the order in which they were read.
 pub struct Mapper {
     decoder: Decoder,
     sessions: Sessions,
-    additions: Additions,
+    additions: Arc<Additions>,
     session_start_unknown: u64,
     time_fallback: u64,
     recognised: [u64; Format::ALL.len()],
@@ -109,7 +111,7 @@ impl Mapper {
         Self {
             decoder,
             sessions: Sessions::new(config),
-            additions: Additions::default(),
+            additions: Arc::default(),
             session_start_unknown: 0,
             time_fallback: 0,
             recognised: [0; Format::ALL.len()],
@@ -127,7 +129,7 @@ impl Mapper {
     /// Adds to events and endpoints what the configuration asks for.
     #[must_use]
     pub fn with(self, additions: Additions) -> Self {
-        Self { additions, ..self }
+        Self { additions: Arc::new(additions), ..self }
     }
 
     /// Sets the current time of the process's wall clock. It never changes the time of an event; it only
@@ -138,8 +140,15 @@ impl Mapper {
 
     /// Maps `record`. `now` must not go back from call to call.
     pub fn map(&mut self, record: &Record, now: Moment) -> Mapping {
-        let mapped = self.mapped(record, now);
-        Mapping { mapped, entries: self.sessions.take_unwritten() }
+        let mut mapped = self.mapped(record, now);
+        let mut entries = self.sessions.take_unwritten();
+        // The first entries make the record wait; it asks for the others itself.
+        if let Mapped::InPortions(portions) = &mut mapped
+            && entries.is_empty()
+        {
+            entries = portions.next_entries().unwrap_or_default();
+        }
+        Mapping { mapped, entries }
     }
 
     fn mapped(&mut self, record: &Record, now: Moment) -> Mapped {
@@ -149,30 +158,20 @@ impl Mapper {
             self.recognised[format.index()] += 1;
         }
         let mut keys = SourceKeys::new(record, decoded.events.len());
-        let (mut deliveries, mut ignored, mut refused) = (Vec::new(), None, None);
+        let (mut parts, mut ignored, mut refused) = (Parts::default(), None, None);
         for item in &decoded.events {
-            let mapped = item.as_ref().map_err(|reason| *reason).and_then(|event| {
-                let key = keys.key(event);
-                let mut deliveries = self.deliveries(event, key, record, now)?;
-                for delivery in &mut deliveries {
-                    name_realm(delivery, event);
-                }
-                Ok(deliveries)
-            });
-            match mapped {
-                Ok(events) if deliveries.is_empty() => deliveries = events,
-                Ok(events) => deliveries.extend(events),
+            let mapped = item.as_ref().map_err(|reason| *reason);
+            match mapped.and_then(|event| self.part(event, keys.key(event), record, now)) {
+                Ok(part) => parts.push(part, |stops| self.sessions.write(stops.entries())),
                 Err(Unmapped::Ignored(reason)) => ignored = ignored.or(Some(reason)),
                 Err(Unmapped::Refused(reason)) => refused = refused.or(Some(reason)),
             }
         }
-        deliveries.extend(self.rest(record, &decoded.events));
-        match refused.map(Refusal::from) {
-            None if deliveries.is_empty() => Mapped::Ignored(ignored.unwrap_or(Ignored::Empty).code()),
-            None => Mapped::Deliver(deliveries),
-            Some(refusal) if deliveries.is_empty() => Mapped::Refused(refusal),
-            Some(refusal) => Mapped::Partly(deliveries, refusal),
+        let rest = self.rest(record, &decoded.events);
+        if !rest.is_empty() {
+            parts.push(Part::Events(rest), |_| {});
         }
+        parts.finish(refused.map(Refusal::from), ignored.unwrap_or(Ignored::Empty).code())
     }
 
     /// Takes over an entry of the session table. Returns the merged entry if it differs from the table's.
@@ -198,13 +197,13 @@ impl Mapper {
         }
     }
 
-    fn deliveries(
+    fn part(
         &mut self,
         event: &IdentityEvent<'_>,
         key: Cow<'_, str>,
         record: &Record,
         now: Moment,
-    ) -> Result<Vec<Delivery>, Unmapped> {
+    ) -> Result<Part, Unmapped> {
         let outputs = match event.kind {
             Kind::SignIn => self.sign_in(event, key, record, now)?,
             Kind::SignUp => self.userauth(event, key, record, EventType::SignUp)?,
@@ -214,13 +213,13 @@ impl Mapper {
             Kind::SessionPaused => self.pause(event, key, record, now)?,
             Kind::SessionStopped if event.user.is_none() => {
                 let whole = self.completed(event)?;
-                return Ok(self.stop(&whole, key, record, now)?.finish());
+                return Ok(Part::Events(self.stop(&whole, key, record, now)?.finish()));
             }
             Kind::SessionStopped => self.stop(event, key, record, now)?,
-            Kind::SessionsStopped => return self.stop_all(event, &key, record),
-            Kind::Activity => return self.activity(event, &key, record, now),
+            Kind::SessionsStopped => return self.stop_all(event, key, record).map(Part::Stops),
+            Kind::Activity => return self.activity(event, &key, record, now).map(Part::Events),
         };
-        Ok(outputs.finish())
+        Ok(Part::Events(outputs.finish()))
     }
 
     fn sign_in<'a>(
@@ -276,15 +275,6 @@ impl Mapper {
         let time = record.timestamp.and_then(decode::time::of_record);
         self.time_fallback += u64::from(time.is_some());
         time.ok_or(Refused::NoTime)
-    }
-}
-
-/// Completes the origin of a delivery, because the session index does not remember the name of the realm.
-fn name_realm(delivery: &mut Delivery, event: &IdentityEvent<'_>) {
-    if let (Some(origin), Some(name)) = (&mut delivery.origin, &event.realm_name)
-        && origin.realm_name.is_none()
-    {
-        Arc::make_mut(origin).realm_name = Some((**name).into());
     }
 }
 

@@ -80,7 +80,7 @@ impl Database {
     }
 
     /// A function that finds the location of an address, which may have a port, in the newest database.
-    pub fn locate(&self) -> impl Fn(&str) -> Option<GeoLocation<'static>> + Send + use<> {
+    pub fn locate(&self) -> impl Fn(&str) -> Option<GeoLocation<'static>> + Send + Sync + use<> {
         let current = Arc::clone(&self.current);
         move |address| place(&current.read().unwrap_or_else(PoisonError::into_inner), address)
     }

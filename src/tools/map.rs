@@ -137,8 +137,8 @@ impl Preview {
     fn show(&mut self, record: &Record) -> Result<(), Failure> {
         let decoded = self.decoder.decode(record);
         // Time stands still, so no session is forgotten.
-        let mapped = self.mapper.map(record, Moment::START).mapped;
-        let routed = self.routes.as_ref().map(|routes| routes.of(&record.topic, &mapped));
+        let mapped = self.mapper.map(record, Moment::START).mapped.in_full();
+        let routed = self.routes.as_ref().map(|routes| routes.of(&record.topic, &mapped.deliveries));
         let taken = Taken::of(mapped, &*self.encoder);
         self.records += 1;
         self.refused |= taken.refused.is_some();

@@ -9,7 +9,7 @@
 use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
-use pinpoint_sidecar::{config::{self, Config, Sources}, core::{decode::{Choice, Decoder, Format, Wanted, config::FormatsConfig}, destination::{Encoder as _, FieldCounts}, event::{Delivery, Mapped}, identity::GeoLocation, map::{Mapper, endpoint::Additions}, record::{Ownership, Record}, time::{Moment, Timestamp}}, edge::aws::pinpoint::PutEvents};
+use pinpoint_sidecar::{config::{self, Config, Sources}, core::{decode::{Choice, Decoder, Format, Wanted, config::FormatsConfig}, destination::{Encoder as _, FieldCounts}, event::Delivery, identity::GeoLocation, map::{Mapper, endpoint::Additions}, record::{Ownership, Record}, time::{Moment, Timestamp}}, edge::aws::pinpoint::PutEvents};
 
 const PAGE: &str = include_str!("../../deploy/providers/custom.md");
 
@@ -79,13 +79,13 @@ fn locate(ip: &str) -> Option<GeoLocation<'static>> {
 
 fn check(mapper: &mut Mapper, record: &Record, length: usize) {
     let most = length as u64 / 2 + mapper.counts().sessions;
-    let mapped = mapper.map(record, Moment::START).mapped;
-    deliveries(&mapped).iter().for_each(check_limits);
-    let first = ids(&mapped);
+    let first = deliveries(mapper, record);
+    first.iter().for_each(check_limits);
+    let first = ids(&first);
     assert!(first.len() as u64 <= most, "{} events", first.len());
-    assert!(first.iter().all(|id| (1..=110).contains(&id.len())));
+    assert!(first.iter().all(|id| (1..=200).contains(&id.len())));
     if !first.is_empty() {
-        assert_eq!(first, ids(&mapper.map(record, Moment::START).mapped));
+        assert_eq!(first, ids(&deliveries(mapper, record)));
     }
 }
 
@@ -106,10 +106,10 @@ fn check_limits(delivery: &Delivery) {
     assert!(place.longitude.is_none_or(|degrees| degrees.abs() <= 180.0));
 }
 
-fn ids(mapped: &Mapped) -> Vec<String> {
-    deliveries(mapped).iter().map(|delivery| delivery.event.id.to_string()).collect()
+fn deliveries(mapper: &mut Mapper, record: &Record) -> Vec<Delivery> {
+    mapper.map(record, Moment::START).mapped.in_full().deliveries
 }
 
-fn deliveries(mapped: &Mapped) -> &[Delivery] {
-    if let Mapped::Deliver(all) | Mapped::Partly(all, _) = mapped { all } else { &[] }
+fn ids(deliveries: &[Delivery]) -> Vec<String> {
+    deliveries.iter().map(|delivery| delivery.event.id.to_string()).collect()
 }

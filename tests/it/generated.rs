@@ -7,7 +7,7 @@ use pinpoint_sidecar::{
     core::{
         decode::Decoder,
         destination::{Encoder as _, FieldCounts},
-        event::{Mapped, Refusal},
+        event::{InFull, Refusal},
         map::{Mapper, config::SessionsConfig},
         record::{Ownership, Record},
         time::{Moment, Timestamp},
@@ -46,7 +46,7 @@ fn check_of(providers: Providers, seed: u64, users: u32, hostile: f64) {
             value: value.map(Into::into),
             headers: Vec::new(),
         };
-        let outcome = outcome(mapper.map(&record, now).mapped);
+        let outcome = outcome(mapper.map(&record, now).mapped.in_full());
         let expected = match expected {
             Expected::Repeated { event_ids } => Expected::Delivered { event_ids },
             other => other,
@@ -55,17 +55,17 @@ fn check_of(providers: Providers, seed: u64, users: u32, hostile: f64) {
     }
 }
 
-fn outcome(mapped: Mapped) -> Expected {
-    match mapped {
-        Mapped::Deliver(deliveries) => {
-            let fit = |delivery| PutEvents.fit(delivery, &mut FieldCounts::default());
-            let ids = deliveries.into_iter().map(|delivery| Ok(fit(delivery)?.delivery.event.id.to_string()));
-            let ids: Result<_, Refusal> = ids.collect();
-            ids.map_or(Expected::DeadLetter, |event_ids| Expected::Delivered { event_ids })
-        }
-        Mapped::Ignored(_) => Expected::Ignored,
-        Mapped::Partly(..) | Mapped::Refused(_) => Expected::DeadLetter,
+fn outcome(mapped: InFull) -> Expected {
+    if mapped.refused.is_some() {
+        return Expected::DeadLetter;
     }
+    if mapped.ignored.is_some() {
+        return Expected::Ignored;
+    }
+    let fit = |delivery| PutEvents.fit(delivery, &mut FieldCounts::default());
+    let ids = mapped.deliveries.into_iter().map(|delivery| Ok(fit(delivery)?.delivery.event.id.to_string()));
+    let ids: Result<_, Refusal> = ids.collect();
+    ids.map_or(Expected::DeadLetter, |event_ids| Expected::Delivered { event_ids })
 }
 
 #[test]

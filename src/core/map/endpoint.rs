@@ -28,7 +28,7 @@ use crate::core::{
 };
 
 /// Finds the location of an IP address, written as in an event, if it is known.
-pub type Locate = Box<dyn Fn(&str) -> Option<GeoLocation<'static>> + Send>;
+pub type Locate = Box<dyn Fn(&str) -> Option<GeoLocation<'static>> + Send + Sync>;
 
 /// What the configuration adds to events and endpoints.
 pub struct Additions {

@@ -15,6 +15,7 @@ use crate::core::{
         Mapper, endpoint_owner,
         ids::{self, Fingerprint},
         outputs::Outputs,
+        parts::Stops,
         sessions::{Cause, Opened, Owner, Rest, SessionEnd},
     },
     record::Record,
@@ -64,12 +65,12 @@ impl Mapper {
     ) -> Result<Outputs<'a>, Unmapped> {
         let mut outputs = self.outputs(event, key, record)?;
         let (id, fingerprint) = session(event).ok_or(Ignored::NoSession)?;
-        match self.sessions.start(fingerprint, now).or(event.session_start) {
-            Some(start) => {
-                let session = Session { id: id.into(), start, stop: None };
-                outputs.push(EventType::SessionResume, Some(session), &[]);
-            }
-            None => self.without_start(EventType::SessionResume, &id, "", &mut outputs),
+        if let Some(start) = self.sessions.start(fingerprint, now).or(event.session_start) {
+            let session = Session { id: id.into(), start, stop: None };
+            outputs.push(EventType::SessionResume, Some(session), &[]);
+        } else {
+            self.session_start_unknown += 1;
+            push_without_start(EventType::SessionResume, &id, "", &mut outputs);
         }
         // Making a cause takes time, so it is made only if it is needed.
         if self.sessions.may_rest() {
@@ -116,32 +117,22 @@ impl Mapper {
     pub(super) fn stop_all(
         &mut self,
         event: &IdentityEvent<'_>,
-        key: &str,
+        key: Cow<'_, str>,
         record: &Record,
-    ) -> Result<Vec<Delivery>, Unmapped> {
+    ) -> Result<Arc<Stops>, Unmapped> {
         if event.user.is_none() {
             return Err(Ignored::NoUser.into());
         }
-        let time = self.time(event, record)?;
-        let mut deliveries = Vec::new();
-        for (owner, closed) in self.sessions.close_all(event, Cause { event: Fingerprint::of(&[key]), time })
-        {
-            let stopped = completed(event, &owner);
-            let mut outputs =
-                Outputs::new(&stopped, key.into(), &endpoint_owner(&stopped)?, time, &self.additions)
-                    .for_each_session();
-            if let Some((id, _)) = session(&stopped) {
-                let reason = reason(&stopped);
-                self.end(EventType::SessionStop, &id, closed.start, closed.stop, reason, &mut outputs);
-            }
-            for mut delivery in outputs.finish() {
-                if let Some(before) = deliveries.last() {
-                    share_texts(&mut delivery, before);
-                }
-                deliveries.push(delivery);
-            }
+        let by = Cause { event: Fingerprint::of(&[&key]), time: self.time(event, record)? };
+        let ended = self.sessions.close_all(event, by);
+        if ended.is_empty() {
+            return Err(Ignored::NoOpenSession.into());
         }
-        if deliveries.is_empty() { Err(Ignored::NoOpenSession.into()) } else { Ok(deliveries) }
+        let unknown = ended.iter().filter(|ended| ended.end.start.is_none()).count();
+        self.session_start_unknown += unknown as u64;
+        let event = stated(event, IdentityEvent::new(event.kind, event.provider.clone().into_owned()));
+        let additions = Arc::clone(&self.additions);
+        Ok(Arc::new(Stops { additions, event, key: key.into_owned(), by, ended }))
     }
 
     /// Completes the end of a session, whose event does not name the user, from the index.
@@ -161,16 +152,8 @@ impl Mapper {
         reason: &str,
         outputs: &mut Outputs<'_>,
     ) {
-        let Some(start) = start else { return self.without_start(event_type, id, reason, outputs) };
-        let stop = Some((stop, duration(start, stop)));
-        outputs.push(event_type, Some(Session { id: id.into(), start, stop }), &[("reason", reason)]);
-    }
-
-    /// Adds an event of a session whose start is not known, without inventing one.
-    fn without_start(&mut self, event_type: EventType, id: &str, reason: &str, outputs: &mut Outputs<'_>) {
-        self.session_start_unknown += 1;
-        let unknown = [("reason", reason), ("session_id", id), ("session_start_unknown", "true")];
-        outputs.push(event_type, None, &unknown);
+        self.session_start_unknown += u64::from(start.is_none());
+        push_end(event_type, id, start, stop, reason, outputs);
     }
 
     /// Notes that a session was used. This becomes an event only if the session had been reported as paused.
@@ -240,13 +223,20 @@ fn opening(event: &IdentityEvent<'_>, by: Cause) -> Cause {
 }
 
 /// An event about a session with a remembered owner.
-fn completed(event: &IdentityEvent<'_>, owner: &Owner) -> IdentityEvent<'static> {
+pub(super) fn completed(event: &IdentityEvent<'_>, owner: &Owner) -> IdentityEvent<'static> {
+    stated(event, owner.parts().event(Kind::SessionStopped))
+}
+
+/// Adds what an event states that is not about the owner of its session. The index does not remember the name
+/// of the realm.
+fn stated(event: &IdentityEvent<'_>, of: IdentityEvent<'static>) -> IdentityEvent<'static> {
     let own = |text: &Cow<'_, str>| Cow::Owned(text.clone().into_owned());
     IdentityEvent {
         id: event.id.as_ref().map(own),
         reason: event.reason.as_ref().map(own),
+        realm_name: event.realm_name.as_ref().map(own),
         time: event.time,
-        ..owner.parts().event(Kind::SessionStopped)
+        ..of
     }
 }
 
@@ -254,15 +244,24 @@ pub(super) fn reason<'a>(event: &'a IdentityEvent<'_>) -> &'a str {
     event.reason.as_deref().unwrap_or_default()
 }
 
-/// Lets an event share the texts that it has in common with the one before: thousands of sessions may end for
-/// one reason, whose length is unbounded.
-fn share_texts(delivery: &mut Delivery, before: &Delivery) {
-    for (key, text) in &mut Arc::make_mut(&mut delivery.event).attributes {
-        let same = before.event.attributes.iter().find(|(other, shared)| other == key && shared == text);
-        if let Some((_, shared)) = same {
-            *text = Arc::clone(shared);
-        }
-    }
+/// Adds the pause or the end of a session at `stop`.
+pub(super) fn push_end(
+    event_type: EventType,
+    id: &str,
+    start: Option<Timestamp>,
+    stop: Timestamp,
+    reason: &str,
+    outputs: &mut Outputs<'_>,
+) {
+    let Some(start) = start else { return push_without_start(event_type, id, reason, outputs) };
+    let stop = Some((stop, duration(start, stop)));
+    outputs.push(event_type, Some(Session { id: id.into(), start, stop }), &[("reason", reason)]);
+}
+
+/// Adds an event of a session whose start is not known, without inventing one.
+fn push_without_start(event_type: EventType, id: &str, reason: &str, outputs: &mut Outputs<'_>) {
+    let unknown = [("reason", reason), ("session_id", id), ("session_start_unknown", "true")];
+    outputs.push(event_type, None, &unknown);
 }
 
 /// How long a session lasted, in milliseconds; 0 if the clocks of its two events disagree.

@@ -23,6 +23,7 @@ use crate::core::{
 };
 
 mod entries;
+mod groups;
 mod idle;
 mod owner;
 mod recent;
@@ -31,11 +32,13 @@ mod usage;
 pub(super) use owner::Owner;
 
 use entries::EntryContent;
+use groups::{Group, Groups};
 use idle::{Idle, Rested};
 use recent::Recent;
 
 pub(super) struct Sessions {
     known: Recent<KnownSession>,
+    groups: Groups,
     /// Whether the index is shared through a table.
     shared: bool,
     /// The interval, in milliseconds, at which the opening of a session in use is written again.
@@ -109,6 +112,15 @@ struct Ending {
     idle: bool,
 }
 
+/// A session that ended together with the others of its user.
+pub(super) struct Ended {
+    session: Fingerprint,
+    pub(super) owner: Owner,
+    pub(super) end: SessionEnd,
+    /// Whether the table does not hold the end yet.
+    unwritten: bool,
+}
+
 /// A session that has been idle for long enough to be reported as paused or stopped.
 pub(super) struct Rest {
     pub(super) owner: Owner,
@@ -149,6 +161,7 @@ impl Sessions {
         let max_age: Duration = config.max_age.0;
         Self {
             known: Recent::new(config.max, max_age),
+            groups: Groups::default(),
             shared: false,
             renewal: i64::try_from(max_age.as_millis() / 2).unwrap_or(i64::MAX),
             wall: None,
@@ -186,7 +199,7 @@ impl Sessions {
         let (topic, partition) = (&record.topic, record.partition);
         self.make_room(session);
         let known = self.known.touch_or_insert(session, now);
-        let is_new = known.opening.is_none();
+        let (before, is_new) = (known.group(), known.opening.is_none());
         let opening = known.opening.get_or_insert_with(|| Recorded::new(by, KnownOwner::of(event)));
         if opening.cause.event != by.event {
             let start = opening.cause.time;
@@ -199,6 +212,9 @@ impl Sessions {
             self.unwritten.push(entries::opened(session, opening.cause, owner, home));
         }
         self.counts.unowned += u64::from(is_new && opening.what.owner.is_none());
+        if is_new {
+            self.groups.change(session, before, known.group());
+        }
         if let Some(idle) = self.idle.as_mut().filter(|_| is_new) {
             idle.opened(session, topic, partition, start);
         }
@@ -207,36 +223,46 @@ impl Sessions {
 
     /// Records the end of a session, known or not. Returns `None` if another event has already closed it.
     pub(super) fn close(&mut self, session: Fingerprint, by: Cause, now: Moment) -> Option<SessionEnd> {
-        let closed = self.insert(session, now).close(by, false)?;
-        self.end(session);
+        self.make_room(session);
+        self.known.touch_or_insert(session, now);
+        let closed = self.end(session, by, false)?;
+        self.tell_closing(session);
         Some(closed)
     }
 
-    /// Ends all sessions that a user had open at that time, and returns each with its owner. Sessions that
-    /// this event has closed before are returned again. Takes time in proportion to all sessions.
-    pub(super) fn close_all(&mut self, event: &IdentityEvent<'_>, by: Cause) -> Vec<(Owner, SessionEnd)> {
+    /// Ends all sessions that a user had open at that time, and returns them. Sessions that this event has
+    /// ended before are returned again. Their entries are left to the caller ([`Sessions::write`]), as they
+    /// may be very many.
+    pub(super) fn close_all(&mut self, event: &IdentityEvent<'_>, by: Cause) -> Vec<Ended> {
         let user = owner::OwnerParts::of(event).user();
-        let mut ended = Vec::new();
-        for (session, known) in self.known.iter_mut() {
-            let Some(opening) = &known.opening else { continue };
-            let was_open = known
-                .closing
-                .as_ref()
-                .map_or(opening.cause.time <= by.time, |closing| closing.cause.event == by.event);
-            if opening.what.user == user
-                && was_open
-                && let Some(owner) = opening.what.owner.clone()
-                && let Some(closed) = known.close(by, false)
-            {
-                ended.push((session, owner, closed));
-            }
-        }
+        let open = self.groups.of(Group::Open(user, by.time));
+        let ended_before = self.groups.of(Group::EndedBy(by.event.part()));
+        let mut sessions: Vec<_> = open.chain(ended_before).collect();
         // Makes the order the same each time.
-        ended.sort_by_key(|(session, ..)| *session);
-        for (session, ..) in &ended {
-            self.end(*session);
+        sessions.sort_unstable();
+        sessions.into_iter().filter_map(|session| self.close_one(session, user, by)).collect()
+    }
+
+    /// Ends a session if it is the user's.
+    fn close_one(&mut self, session: Fingerprint, user: u64, by: Cause) -> Option<Ended> {
+        let opening = self.known.peek(session)?.opening.as_ref().filter(|it| it.what.user == user)?;
+        let owner = opening.what.owner.clone()?;
+        let end = self.end(session, by, false)?;
+        let unwritten = self.unwritten_closing(session).is_some();
+        Some(Ended { session, owner, end, unwritten })
+    }
+
+    /// Ends a session that is known, and moves it to the group of those that `by` ended. Returns `None` if
+    /// another event has already ended it.
+    fn end(&mut self, session: Fingerprint, by: Cause, idle: bool) -> Option<SessionEnd> {
+        let known = self.known.peek_mut(session)?;
+        let before = known.group();
+        let end = known.close(by, idle)?;
+        self.groups.change(session, before, known.group());
+        if let Some(idle) = &mut self.idle {
+            idle.closed(session);
         }
-        ended.into_iter().map(|(_, owner, closed)| (owner, closed)).collect()
+        Some(end)
     }
 
     /// When a session started, if known. Counts as a use of the session.
@@ -308,7 +334,9 @@ impl Sessions {
                 continue;
             };
             if stopped {
+                let before = known.group();
                 known.close(Cause { event: by, time: at }, true);
+                self.groups.change(session, before, known.group());
                 self.tell_closing(session);
             } else {
                 self.tell_use(session);
@@ -342,6 +370,11 @@ impl Sessions {
         Some(Rest { owner, session, start: opening.cause.time, at, stopped })
     }
 
+    /// Adds entries that the table must hold before the events since the last call are sent.
+    pub(super) fn write(&mut self, entries: impl Iterator<Item = Entry>) {
+        self.unwritten.extend(entries);
+    }
+
     /// Takes the entries that the table must hold before the events since the last call are sent.
     pub(super) fn take_unwritten(&mut self) -> Vec<Entry> {
         std::mem::take(&mut self.unwritten)
@@ -354,7 +387,14 @@ impl Sessions {
             return None;
         };
         self.make_room(session);
-        let known = self.known.touch_or_insert(session, now);
+        let before = self.known.touch_or_insert(session, now).group();
+        let stands = self.merge(session, content);
+        self.groups.change(session, before, self.known.peek(session).and_then(KnownSession::group));
+        stands
+    }
+
+    fn merge(&mut self, session: Fingerprint, content: EntryContent) -> Option<Entry> {
+        let known = self.known.peek_mut(session)?;
         match content {
             EntryContent::Opened(cause, owner, home) => {
                 if known.opening.as_ref().is_some_and(|ours| ours.cause == cause) {
@@ -398,34 +438,22 @@ impl Sessions {
     pub(super) fn forget_aged(&mut self, now: Moment) {
         let aged = self.known.remove_aged(now);
         self.counts.evicted_by_age += aged.len() as u64;
-        self.forget(&aged);
-    }
-
-    fn insert(&mut self, session: Fingerprint, now: Moment) -> &mut KnownSession {
-        self.make_room(session);
-        self.known.touch_or_insert(session, now)
+        self.forget(aged);
     }
 
     fn make_room(&mut self, session: Fingerprint) {
         if let Some(evicted) = self.known.make_room(session) {
             self.counts.evicted_by_number += 1;
-            self.forget(&[evicted]);
+            self.forget([evicted]);
         }
     }
 
-    fn forget(&mut self, sessions: &[Fingerprint]) {
-        if let Some(idle) = &mut self.idle {
-            for session in sessions {
-                idle.forget(*session);
+    fn forget(&mut self, sessions: impl IntoIterator<Item = (Fingerprint, KnownSession)>) {
+        for (session, known) in sessions {
+            self.groups.change(session, known.group(), None);
+            if let Some(idle) = &mut self.idle {
+                idle.forget(session);
             }
-        }
-    }
-
-    /// Removes a closed session from its user's sessions.
-    fn end(&mut self, session: Fingerprint) {
-        self.tell_closing(session);
-        if let Some(idle) = &mut self.idle {
-            idle.closed(session);
         }
     }
 
@@ -443,16 +471,37 @@ impl Sessions {
     }
 
     fn tell_closing(&mut self, session: Fingerprint) {
-        let closing = self.known.peek(session).and_then(|known| known.closing.as_ref());
-        if let Some(Recorded { cause, what, table_state: TableState::Unwritten }) = closing
-            && self.shared
-        {
-            self.unwritten.push(entries::closed(session, *cause, *what));
+        if let Some(Recorded { cause, what, .. }) = self.unwritten_closing(session) {
+            let entry = entries::closed(session, *cause, *what);
+            self.unwritten.push(entry);
         }
+    }
+
+    /// The end of a session, if the table must hold it and does not yet.
+    fn unwritten_closing(&self, session: Fingerprint) -> Option<&Recorded<Ending>> {
+        let closing = self.known.peek(session)?.closing.as_ref()?;
+        (self.shared && closing.table_state == TableState::Unwritten).then_some(closing)
+    }
+}
+
+impl Ended {
+    /// The entry that the table must hold before the end is reported, which the source event `by` caused.
+    pub(super) fn entry(&self, by: Fingerprint) -> Option<Entry> {
+        let SessionEnd { start, stop } = self.end;
+        let cause = Cause { event: by, time: stop };
+        self.unwritten.then(|| entries::closed(self.session, cause, Ending { start, idle: false }))
     }
 }
 
 impl KnownSession {
+    fn group(&self) -> Option<Group> {
+        match (&self.closing, &self.opening) {
+            (Some(closing), _) => Some(Group::EndedBy(closing.cause.event.part())),
+            (None, Some(opening)) => Some(Group::Open(opening.what.user, opening.cause.time)),
+            (None, None) => None,
+        }
+    }
+
     /// Closes the session. Returns `None` if another event already has.
     fn close(&mut self, by: Cause, idle: bool) -> Option<SessionEnd> {
         let start = self.opening.as_ref().map(|opening| opening.cause.time);
@@ -498,5 +547,17 @@ impl KnownOwner {
     fn of(event: &IdentityEvent<'_>) -> Self {
         let subject = owner::OwnerParts::of(event);
         Self { user: subject.user(), owner: subject.pack() }
+    }
+}
+
+#[cfg(test)]
+impl Sessions {
+    /// Checks that each session is in its group and in no other.
+    pub(super) fn check_groups(&self) {
+        let mut expected = Groups::default();
+        for session in self.known.keys() {
+            expected.change(session, None, self.known.peek(session).and_then(KnownSession::group));
+        }
+        assert!(self.groups == expected);
     }
 }

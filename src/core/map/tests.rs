@@ -3,12 +3,17 @@
 use std::{fmt::Write, num::NonZeroUsize, time::Duration};
 
 use super::*;
-use crate::core::{event::AppEvent, record::Ownership, units::Span};
+use crate::core::{
+    event::{AppEvent, Delivery},
+    record::Ownership,
+    units::Span,
+};
 
 pub(crate) mod hostile;
 mod idle;
 mod kinds;
 mod origin;
+mod portions;
 mod redelivery;
 pub(crate) mod samples;
 mod shared;
@@ -54,7 +59,9 @@ pub(crate) fn at(seconds: u64) -> Moment {
 }
 
 pub(crate) fn map(mapper: &mut Mapper, record: &Record) -> String {
-    line(&mapper.map(record, Moment::START).mapped)
+    let outcome = mapper.map(record, Moment::START).mapped;
+    mapper.sessions.check_groups();
+    line(&outcome)
 }
 
 /// What a record became, without what all events have. Times of sessions count from [`T`].
@@ -64,6 +71,7 @@ pub(crate) fn line(mapped: &Mapped) -> String {
         Mapped::Partly(deliveries, refusal) => {
             format!("{}; refused: {}", all_words(deliveries), refusal.code)
         }
+        Mapped::InPortions(portions) => format!("{} events in portions", portions.events()),
         Mapped::Ignored(code) => format!("ignored: {code}"),
         Mapped::Refused(refusal) => format!("refused: {}", refusal.code),
     }
@@ -88,6 +96,22 @@ fn words(event: &AppEvent) -> String {
         }
     }
     words
+}
+
+impl Mapper {
+    /// The app events of an identity event, all at once.
+    fn deliveries(
+        &mut self,
+        event: &IdentityEvent<'_>,
+        key: Cow<'_, str>,
+        record: &Record,
+        now: Moment,
+    ) -> Result<Vec<Delivery>, Unmapped> {
+        Ok(match self.part(event, key, record, now)? {
+            Part::Events(events) => events,
+            Part::Stops(stops) => stops.into_deliveries().collect(),
+        })
+    }
 }
 
 /// The app events of an identity event, if there are any.

@@ -18,14 +18,7 @@ pub(super) const RESUME_AT: f64 = 0.75;
 impl Pipeline {
     /// Pauses and resumes reading, with hysteresis, because each pause throws away prefetched records.
     pub(super) fn regulate(&mut self) {
-        let part = if self.paused.everything { RESUME_AT } else { 1.0 };
-        #[expect(clippy::cast_precision_loss, reason = "a comparison of sizes far below 2^52")]
-        let over = |amount: usize, limit: usize| amount as f64 >= limit as f64 * part;
-        // One destination without room must not keep reading paused for the others.
-        let stuck = self.stuck_bytes();
-        let (bytes, max_bytes) =
-            (self.ledger.bytes().saturating_sub(stuck), self.max_bytes.saturating_sub(stuck));
-        let full = over(bytes, max_bytes) || over(self.events(), self.max_events_in_all());
+        let full = self.is_full_in_all(if self.paused.everything { RESUME_AT } else { 1.0 });
         let everything = self.draining || full;
         let changed = [self.dead_letters.take_changed(), self.circuit_breakers.take_changed()];
         let stalled = !self.stalled.is_empty() || !self.paused.partitions.is_empty();
@@ -45,6 +38,17 @@ impl Pipeline {
             self.paused = paused.clone();
             self.output.push(Action::Pause(paused));
         }
+    }
+
+    /// Whether this part of a limit of everything outstanding is reached.
+    pub(super) fn is_full_in_all(&self, part: f64) -> bool {
+        #[expect(clippy::cast_precision_loss, reason = "a comparison of sizes far below 2^52")]
+        let over = |amount: usize, limit: usize| amount as f64 >= limit as f64 * part;
+        // One destination without room must not keep reading paused for the others.
+        let stuck = self.stuck_bytes();
+        let (bytes, max_bytes) =
+            (self.ledger.bytes().saturating_sub(stuck), self.max_bytes.saturating_sub(stuck));
+        over(bytes, max_bytes) || over(self.events(), self.max_events_in_all())
     }
 
     /// Events without a verdict, and those at the barrier.

@@ -5,7 +5,7 @@
 use crate::core::{
     code::Code,
     destination::{Answer, DestinationId, Fitted, Request, RequestId},
-    event::{Delivery, Mapped, Refusal},
+    event::{Delivery, Mapped, Portions, Refusal},
     pipeline::{Action, Pipeline, ledger::RecordId, quota_domain::QuotaDomain},
     record::Ownership,
     route::Route,
@@ -29,12 +29,24 @@ pub(super) struct Routed {
     pub(super) bytes: usize,
     /// Refusals, each with the event's id if it concerns a single event.
     refused: Vec<(Refusal, Option<Box<str>>)>,
+    /// The portions that follow, each when there is room for it.
+    more: Option<Portions>,
+    /// Whether a portion was admitted.
+    pub(super) begun: bool,
+    /// The reasons for which parts of earlier portions were refused.
+    refused_before: Vec<Code>,
 }
 
 impl Routed {
+    /// Whether there is nothing to admit.
+    fn is_empty(&self) -> bool {
+        self.fitted.is_empty() && self.refused.is_empty()
+    }
+
     /// Adds a refusal of some of the record's events. Refusals for one reason share a dead letter.
     fn refuse_in_part(&mut self, refusal: Refusal) {
-        if !self.refused.iter().any(|(other, _)| other.code == refusal.code) {
+        let code = refusal.code;
+        if !self.refused_before.contains(&code) && !self.refused.iter().any(|(other, _)| other.code == code) {
             self.refused.push((refusal, None));
         }
     }
@@ -46,28 +58,57 @@ pub(super) fn weight(mapped: &Mapped) -> usize {
         Mapped::Deliver(deliveries) | Mapped::Partly(deliveries, _) => {
             deliveries.iter().map(|delivery| delivery.text_bytes() + HOLDING).sum()
         }
+        Mapped::InPortions(portions) => portions.bytes(),
         Mapped::Ignored(_) | Mapped::Refused(_) => 0,
     }
 }
 
 impl Pipeline {
     pub(super) fn deliver(&mut self, now: Moment, record: RecordId, ownership: Ownership, mapped: Mapped) {
-        let (deliveries, refusal) = match mapped {
+        let (deliveries, refusal, more) = match mapped {
             Mapped::Ignored(code) => return self.ignore(now, record, code),
-            Mapped::Refused(refusal) => (Vec::new(), Some(refusal)),
-            Mapped::Deliver(deliveries) => (deliveries, None),
-            Mapped::Partly(deliveries, refusal) => (deliveries, Some(refusal)),
+            Mapped::Refused(refusal) => (Vec::new(), Some(refusal), None),
+            Mapped::Deliver(deliveries) => (deliveries, None, None),
+            Mapped::Partly(deliveries, refusal) => (deliveries, Some(refusal), None),
+            Mapped::InPortions(mut portions) => {
+                // The record is not settled before its last portion is admitted.
+                self.ledger.oblige(record, 1, portions.bytes());
+                (Vec::new(), portions.take_refusal(), Some(portions))
+            }
         };
-        let refused = refusal.map(|refusal| (refusal, None)).into_iter().collect();
         let fitted = Vec::with_capacity(deliveries.len());
-        let mut routed = Routed { record, ownership, fitted, bytes: 0, refused };
-        for delivery in deliveries {
-            self.route(&delivery, &mut routed);
+        let refused = refusal.map(|refusal| (refusal, None)).into_iter().collect();
+        let refused_before = Vec::new();
+        let mut routed =
+            Routed { record, ownership, fitted, bytes: 0, refused, more, begun: false, refused_before };
+        for delivery in &deliveries {
+            self.route(delivery, &mut routed);
         }
-        if routed.fitted.is_empty() && routed.refused.is_empty() {
-            return self.ignore(now, record, UNROUTED);
+        if routed.is_empty() {
+            let Some(portion) = self.next_portion(now, routed) else { return };
+            routed = portion;
         }
         self.admit_or_stall(now, routed);
+    }
+
+    /// Routes the next portion of a record that has something for a destination. Without one the record is
+    /// ignored, unless an earlier portion was admitted.
+    fn next_portion(&mut self, now: Moment, mut routed: Routed) -> Option<Routed> {
+        while let Some(deliveries) = routed.more.as_mut().and_then(Portions::next_deliveries) {
+            for delivery in &deliveries {
+                self.route(delivery, &mut routed);
+            }
+            if !routed.is_empty() {
+                return Some(routed);
+            }
+        }
+        if !routed.begun {
+            self.ignore(now, routed.record, UNROUTED);
+        } else if let Some(portions) = routed.more {
+            self.ledger.relieve(routed.record, portions.bytes());
+            self.fulfil(now, routed.record);
+        }
+        None
     }
 
     fn route(&mut self, delivery: &Delivery, routed: &mut Routed) {
@@ -96,13 +137,29 @@ impl Pipeline {
         }
     }
 
-    /// Hands the events of a record to their destinations.
-    pub(super) fn admit(&mut self, now: Moment, routed: Routed) {
-        let Routed { record, ownership, fitted, refused, .. } = routed;
+    /// Hands the events of a record to their destinations, one portion after the other while there is room.
+    /// Returns the portion that must wait. There must be room for the first one.
+    pub(super) fn admit(&mut self, now: Moment, mut routed: Routed) -> Option<Routed> {
+        loop {
+            self.admit_portion(now, &mut routed);
+            routed = self.next_portion(now, routed)?;
+            if !self.has_room(now, &routed) {
+                return Some(routed);
+            }
+        }
+    }
+
+    fn admit_portion(&mut self, now: Moment, routed: &mut Routed) {
+        let (record, ownership) = (routed.record, routed.ownership);
+        let (fitted, refused) = (std::mem::take(&mut routed.fitted), std::mem::take(&mut routed.refused));
+        (routed.bytes, routed.begun) = (0, true);
         // An event takes about as many bytes in memory as in a request.
         let bytes: usize = fitted.iter().map(|(_, fitted)| fitted.bytes + HOLDING).sum();
         self.ledger.oblige(record, fitted.len() + refused.len(), bytes);
         for (refusal, event_id) in refused {
+            if event_id.is_none() {
+                routed.refused_before.push(refusal.code);
+            }
             self.refuse(now, record, refusal, event_id);
         }
         for (id, fitted) in fitted {

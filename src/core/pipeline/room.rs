@@ -25,9 +25,10 @@ pub(super) type Stalled = VecDeque<Routed>;
 
 impl Pipeline {
     /// Hands the events of a record to their destinations, or makes its partition wait until they have room.
-    pub(super) fn admit_or_stall(&mut self, now: Moment, routed: Routed) {
+    pub(super) fn admit_or_stall(&mut self, now: Moment, mut routed: Routed) {
         if !self.stalled.contains_key(&routed.ownership) && self.has_room(now, &routed) {
-            return self.admit(now, routed);
+            let Some(waits) = self.admit(now, routed) else { return };
+            routed = waits;
         }
         self.ledger.stall(routed.record, routed.bytes);
         self.stalled.entry(routed.ownership).or_default().push_back(routed);
@@ -41,8 +42,13 @@ impl Pipeline {
             while let Some(routed) = stalled.pop_front_if(|routed| self.has_room(now, routed)) {
                 let record = routed.record;
                 self.ledger.relieve(record, routed.bytes);
-                self.admit(now, routed);
+                let waits = self.admit(now, routed);
                 self.fulfil(now, record);
+                if let Some(waits) = waits {
+                    self.ledger.oblige(record, 1, waits.bytes);
+                    stalled.push_front(waits);
+                    break;
+                }
             }
             if !stalled.is_empty() {
                 self.stalled.insert(ownership, stalled);
@@ -62,9 +68,9 @@ impl Pipeline {
     }
 
     /// Whether each destination of the record has room for its events.
-    fn has_room(&mut self, now: Moment, routed: &Routed) -> bool {
+    pub(super) fn has_room(&mut self, now: Moment, routed: &Routed) -> bool {
         if self.dispatchers.len() == 1 {
-            return true;
+            return !routed.begun || self.events() == 0 || !self.is_full_in_all(1.0);
         }
         let mut ids: Vec<DestinationId> = routed.fitted.iter().map(|(id, _)| *id).collect();
         ids.sort_unstable();

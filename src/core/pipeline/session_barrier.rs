@@ -91,10 +91,7 @@ impl SessionBarrier {
         let was_held = self.hold().map(|(code, _)| code);
         match self.writes.finish(now, id.0, outcome) {
             Finished::Acknowledged { resumed, .. } => {
-                let place = self.queue.partition_point(|place| place.write < id.0);
-                if let Some(place) = self.queue.get_mut(place) {
-                    place.writing = false;
-                }
+                self.written(id.0);
                 if let Some(code) = resumed.filter(|_| self.hold().is_none()) {
                     self.output.push(Action::Transition(Transition::TableResumed { code }));
                 }
@@ -103,6 +100,23 @@ impl SessionBarrier {
                 self.output.push(Action::Transition(Transition::TableHeld { code }));
             }
             Finished::Again { .. } | Finished::Stale => {}
+        }
+    }
+
+    /// The entries of a record are acknowledged, or a portion of them: then the next one is written.
+    fn written(&mut self, write: u64) {
+        let place = self.queue.partition_point(|place| place.write < write);
+        let Some(place) = self.queue.get_mut(place) else { return };
+        let more = match &mut place.waiting.mapped {
+            Mapped::InPortions(portions) => portions.next_entries(),
+            _ => None,
+        };
+        match more {
+            Some(entries) => {
+                self.writes.keep_next(write, place.waiting.ownership, entries);
+                self.write(write);
+            }
+            None => place.writing = false,
         }
     }
 

@@ -24,6 +24,7 @@ mod destinations;
 mod failures;
 mod invariants;
 mod ownership;
+mod portions;
 mod refusals;
 mod session_barrier;
 mod throttling;
@@ -197,6 +198,39 @@ impl Bench {
 
     fn holds(&self) -> Vec<(&'static str, &'static str)> {
         self.pipeline.holds().iter().map(|hold| (hold.cause, hold.code.0)).collect()
+    }
+
+    /// Ends the oldest write under way; returns how many entries it had.
+    #[track_caller]
+    fn finish_write(&mut self, outcome: WriteOutcome) -> usize {
+        assert!(!self.writes.is_empty(), "no write is under way");
+        self.finish_nth_write(0, outcome)
+    }
+
+    fn finish_nth_write(&mut self, index: usize, outcome: WriteOutcome) -> usize {
+        let (id, entries) = self.writes.remove(index);
+        self.handle(Input::EntriesFinished(id, outcome));
+        entries.len()
+    }
+
+    /// The ids of all events in flight, in the order in which they were sent.
+    fn sent(&self) -> Vec<&str> {
+        self.requests.iter().flat_map(ids).collect()
+    }
+
+    /// Accepts everything until nothing is outstanding; returns the ids in the order in which they were sent.
+    fn accept_all(&mut self) -> Vec<String> {
+        let mut sent = Vec::new();
+        while self.outstanding() > 0 {
+            self.wait_for_request();
+            let request = self.answer(accept);
+            sent.extend(ids(&request).into_iter().map(str::to_owned));
+        }
+        sent
+    }
+
+    fn events(&self) -> usize {
+        self.pipeline.snapshot().events_outstanding
     }
 
     pub(crate) fn outstanding(&self) -> usize {

@@ -78,8 +78,13 @@ impl<T> Writes<T> {
     pub(super) fn keep(&mut self, ownership: Ownership, content: T) -> u64 {
         let id = self.next;
         self.next += 1;
-        self.pending.insert(id, Write { ownership, content, state: State::Kept, failures: 0 });
+        self.keep_next(id, ownership, content);
         id
+    }
+
+    /// Keeps a write in the place of the one that had its number, which must be acknowledged.
+    pub(super) fn keep_next(&mut self, id: u64, ownership: Ownership, content: T) {
+        self.pending.insert(id, Write { ownership, content, state: State::Kept, failures: 0 });
     }
 
     /// Marks the write as on its way.

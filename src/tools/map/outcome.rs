@@ -11,7 +11,7 @@ use crate::core::{
     code::Code,
     decode::{Decoded, EventResult, Format},
     destination::{Encoder, FieldCounts, Fitted, Request},
-    event::{Mapped, Refusal},
+    event::{InFull, Refusal},
     identity::{document::Document, reason::Unmapped},
     record::Record,
 };
@@ -33,13 +33,8 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    pub(super) fn of(mapped: Mapped, encoder: &dyn Encoder) -> Self {
-        let (deliveries, mut refused, ignored) = match mapped {
-            Mapped::Deliver(deliveries) => (deliveries, None, None),
-            Mapped::Partly(deliveries, refusal) => (deliveries, Some(refusal), None),
-            Mapped::Ignored(code) => (Vec::new(), None, Some(code)),
-            Mapped::Refused(refusal) => (Vec::new(), Some(refusal), None),
-        };
+    pub(super) fn of(mapped: InFull, encoder: &dyn Encoder) -> Self {
+        let InFull { deliveries, mut refused, ignored } = mapped;
         let mut events = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
             match encoder.fit(delivery, &mut FieldCounts::default()) {

@@ -2,12 +2,12 @@
 //!
 //! Knows nothing of how events are shown, nor of what a destination is.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
     config::Config,
     core::{
-        event::{Delivery, Mapped},
+        event::Delivery,
         route::{Route, RouteProblems, Router},
         units::text::DestinationName,
     },
@@ -33,10 +33,7 @@ impl Routes {
 
     /// The names of the destinations of each event, by the event's id. `ignored` or
     /// `dead_letter` stands for none.
-    pub(super) fn of(&self, topic: &str, mapped: &Mapped) -> Value {
-        let (Mapped::Deliver(deliveries) | Mapped::Partly(deliveries, _)) = mapped else {
-            return Value::Object(Map::new());
-        };
+    pub(super) fn of(&self, topic: &str, deliveries: &[Delivery]) -> Value {
         deliveries
             .iter()
             .map(|delivery| (delivery.event.id.to_string(), self.route(topic, delivery)))

@@ -78,6 +78,7 @@ fn trials() -> Vec<Trial> {
         trial(table::sessions_are_whole_on_three_replicas_whatever_restarts),
         trial(table::the_topic_is_made_as_it_should_be_and_check_says_so),
         trial(table::the_table_is_followed_again_after_the_broker_was_restarted),
+        trial(table::the_sessions_of_a_user_end_in_portions_across_a_sigkill),
         trial(table::a_table_that_cannot_be_read_in_time_ends_the_process_and_says_which_key_to_raise),
         trial(tail::behind_a_stuck_event_nothing_that_was_committed_is_sent_again),
         trial(tail::a_commit_without_a_tail_for_it_hides_nothing),

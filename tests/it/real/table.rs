@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use pinpoint_sidecar::tools::emulator::{Accepted, Control};
+use pinpoint_sidecar::tools::emulator::{Accepted, Control, Outage};
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use serde_json::{Value, json};
 
@@ -234,4 +234,46 @@ fn settings(kafka: &Kafka, topic: &str) -> BTreeMap<String, String> {
     let described = runtime.block_on(admin.describe_configs(&asked, &AdminOptions::new()));
     let entries = described.expect("the broker answers").remove(0).expect("the topic is there").entries;
     entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))).collect()
+}
+
+pub(super) fn the_sessions_of_a_user_end_in_portions_across_a_sigkill() {
+    const SESSIONS: usize = 5000;
+    let scene = Scene::new(Kafka::shared(), "real-table-portions", PARTITIONS);
+    let setup = setup(&scene).with("quota", "{ requests_per_second: 100, in_flight: 15 }");
+    scene.put_events.control.set_quota(None);
+    let service = setup.start();
+    let of_one_user = |kind: &str, session: usize, second: usize| {
+        let message = record(kind, session, second, session);
+        let mut value: Value = serde_json::from_slice(&message.value.expect("a value")).expect("JSON");
+        value["userId"] = json!("robot");
+        Message { value: Some(value.to_string().into()), ..message }
+    };
+    scene.client.produce(&scene.topic, (0..SESSIONS).map(|session| of_one_user("LOGIN", session, 0)));
+    wait_accepted(&scene, "_session.start", SESSIONS);
+    scene.wait_committed();
+    let all = json!({
+        "id": "all",
+        "time": 1_795_341_690_000_i64,
+        "realmId": "realm",
+        "operationType": "ACTION",
+        "resourceType": "USER",
+        "resourcePath": "users/robot/logout",
+    });
+    // Nothing but a part of what it ends has room or a request.
+    scene.outage(Outage::unavailable());
+    scene.client.produce(&scene.topic, [Message { partition: Some(0), ..Message::of(all.to_string()) }]);
+    eventually(LONG, "the ends are written to the table", || {
+        (service.metrics().count("table_entries_read_total") >= 2 * SESSIONS as u64).then_some(())
+    });
+    scene.mend();
+    wait_accepted(&scene, "_session.stop", 500);
+    let mut killed = service;
+    killed.signal(Signal::Kill);
+    killed.wait(LONG);
+    let service = setup.start();
+    wait_accepted(&scene, "_session.stop", SESSIONS);
+    scene.wait_committed();
+    assert_whole(&scene, SESSIONS);
+    assert_balanced(&service);
+    assert_eq!(service.stop(), Some(0));
 }

@@ -8,7 +8,7 @@ use pinpoint_sidecar::{
     core::{
         decode::{Decoder, Wanted},
         destination::{DestinationId, Encoder as _, EndpointBatch, FieldCounts, Request, RequestId},
-        event::{Delivery, Mapped},
+        event::Delivery,
         identity::GeoLocation,
         map::{Mapper, endpoint::Additions},
         record::{Ownership, Record},
@@ -33,12 +33,11 @@ fn body(yaml: &str, records: &[&str]) -> String {
     let decoder = Decoder::default().wanting(Wanted { attributes: true });
     let additions = Additions::new(config.endpoint, config.event, Box::new(place));
     let mut mapper = Mapper::new(decoder, &config.sessions).with(additions);
-    let deliveries =
-        records.iter().flat_map(|value| match mapper.map(&record(value), Moment::START).mapped {
-            Mapped::Deliver(deliveries) => deliveries,
-            Mapped::Ignored(_) => Vec::new(),
-            Mapped::Partly(_, refusal) | Mapped::Refused(refusal) => panic!("{refusal:?}"),
-        });
+    let deliveries = records.iter().flat_map(|value| {
+        let outcome = mapper.map(&record(value), Moment::START).mapped.in_full();
+        assert_eq!(outcome.refused, None);
+        outcome.deliveries
+    });
     request(deliveries)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of the index. There may be very many owners, so the texts of each are in one allocation.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use crate::core::{
     identity::{Device, IdentityEvent, Kind},
@@ -25,9 +25,9 @@ pub(in crate::core::map) struct OwnerParts<'a> {
 }
 
 /// A packed owner: the lengths of the first five texts in bytes, each followed by a colon,
-/// then all six texts.
+/// then all six texts. A session whose end is still to be reported shares it.
 #[derive(Clone, PartialEq, Eq)]
-pub(in crate::core::map) struct Owner(Box<str>);
+pub(in crate::core::map) struct Owner(Arc<str>);
 
 impl<'a> OwnerParts<'a> {
     /// The owner that an event states.

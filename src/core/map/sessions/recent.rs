@@ -56,8 +56,8 @@ impl<V: Default> Recent<V> {
         Some(&mut self.entries[at as usize].value)
     }
 
-    /// Removes the oldest entry if there is no room for `key`. Returns the removed key.
-    pub(super) fn make_room(&mut self, key: Fingerprint) -> Option<Fingerprint> {
+    /// Removes the oldest entry if there is no room for `key`, and returns it.
+    pub(super) fn make_room(&mut self, key: Fingerprint) -> Option<(Fingerprint, V)> {
         let full = self.len() >= self.max && !self.index.contains_key(&key);
         full.then(|| self.remove_oldest())
     }
@@ -88,19 +88,13 @@ impl<V: Default> Recent<V> {
         Some(&mut self.entries[*self.index.get(&key)? as usize].value)
     }
 
-    /// All values with their keys, in no order. Takes time in proportion to their number.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Fingerprint, &mut V)> {
-        let index = &self.index;
-        let entries = self.entries.iter_mut().enumerate();
-        // The slot of a removed entry may still hold its old key, which is now absent or in another slot.
-        let live = move |(at, entry): &(usize, &mut ListEntry<V>)| {
-            index.get(&entry.key).is_some_and(|place| *place as usize == *at)
-        };
-        entries.filter(live).map(|(_, entry)| (entry.key, &mut entry.value))
+    #[cfg(test)]
+    pub(super) fn keys(&self) -> impl Iterator<Item = Fingerprint> {
+        self.index.keys().copied()
     }
 
-    /// Removes what has not been touched for longer than the greatest age. Returns the removed keys.
-    pub(super) fn remove_aged(&mut self, now: Moment) -> Vec<Fingerprint> {
+    /// Removes what has not been touched for longer than the greatest age, and returns it.
+    pub(super) fn remove_aged(&mut self, now: Moment) -> Vec<(Fingerprint, V)> {
         let mut removed = Vec::new();
         while self.oldest != NONE && now.since(self.entries[self.oldest as usize].touched) > self.max_age {
             removed.push(self.remove_oldest());
@@ -108,13 +102,14 @@ impl<V: Default> Recent<V> {
         removed
     }
 
-    fn remove_oldest(&mut self) -> Fingerprint {
+    fn remove_oldest(&mut self) -> (Fingerprint, V) {
         let at = self.oldest;
         self.unlink(at);
-        let key = self.entries[at as usize].key;
-        self.index.remove(&key);
+        let ListEntry { key, value, .. } = &mut self.entries[at as usize];
+        let removed = (*key, std::mem::take(value));
+        self.index.remove(&removed.0);
         self.free.push(at);
-        key
+        removed
     }
 
     /// Where an entry for `key` is put: in a free slot or a new one.

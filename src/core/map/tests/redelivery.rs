@@ -141,6 +141,7 @@ proptest! {
                 Some("_session.stop") => prop_assert_eq!(ids(&mapped), [session]),
                 _ => prop_assert!(matches!(mapped, Mapped::Ignored(_))),
             }
+            mapper.sessions.check_groups();
         }
     }
 }

@@ -33,6 +33,7 @@ impl Group {
             *read += 1;
             self.log.extend(again);
         }
+        mapper.sessions.check_groups();
     }
 
     fn restart(&mut self, replica: usize) {

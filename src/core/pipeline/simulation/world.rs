@@ -57,8 +57,8 @@ pub(super) struct World {
     flights: BTreeMap<RequestId, Request>,
     letters: VecDeque<DeadLetter>,
     commits: VecDeque<Vec<Commit>>,
-    /// Writes under way, by the key of their entries.
-    writes: BTreeMap<WriteId, Box<str>>,
+    /// Writes under way: the key of their entries, and how many there are.
+    writes: BTreeMap<WriteId, (Box<str>, usize)>,
     paused: Paused,
     /// Of each destination.
     moods: Vec<Mood>,

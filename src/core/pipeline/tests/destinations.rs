@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use super::*;
 use crate::core::{
-    event::Origin,
+    event::{Origin, Portions},
     route::config::{RouteConfig, Unrouted},
     units::text::DestinationName,
 };
@@ -202,6 +202,52 @@ fn a_held_destination_stops_only_partitions_with_its_records() {
     assert_eq!(bench.outstanding(), before, "all of the other partition is settled");
     bench.answer_for(seconds(60), all_well);
     assert_eq!((bench.outstanding(), bench.bytes_kept(), bench.is_paused(A)), (0, 0, false));
+}
+
+/// A record of events of these clients, in portions of two.
+fn in_portions(clients: &[&str]) -> Mapped {
+    let deliveries = clients.iter().zip(0..);
+    let deliveries = deliveries.map(|(client, n)| of_client(client, delivery(n, &n.to_string())));
+    let deliveries: Vec<_> = deliveries.collect();
+    let size = (deliveries.len(), 50);
+    Mapped::InPortions(Portions::new(2, size, std::iter::empty(), deliveries.into_iter(), None))
+}
+
+#[test]
+fn portions_wait_for_their_destination_and_their_partition_with_them() {
+    let mut bench = Bench::several(&[0, 1], |plan| plan.max_bytes = 20_000);
+    bench.read_as(A, in_portions(&["d0"; 100]));
+    assert_eq!(bench.paused, Paused { everything: false, partitions: vec![A] });
+    bench.answer_for(seconds(10), first_held);
+    let kept = bench.bytes_kept();
+    assert!((8000..20_000).contains(&kept), "{kept}");
+    for endpoint in 0..50 {
+        bench.read_of(B, endpoint, "d1");
+        bench.answer_for(seconds(1), first_held);
+    }
+    assert_eq!((bench.outstanding(), bench.bytes_kept()), (1, kept));
+    bench.answer_for(seconds(60), all_well);
+    assert_eq!((bench.outstanding(), bench.bytes_kept(), bench.is_paused(A)), (0, 0, false));
+}
+
+#[test]
+fn portions_on_no_route_share_a_dead_letter_or_are_left_out() {
+    let clients = ["x", "y", "d1", "d1", "x", "y", "z"];
+    let mut bench = Bench::several(&[0, 1], |_| {});
+    bench.read_as(A, in_portions(&clients));
+    assert_eq!((bench.codes(), bench.requests.len()), (vec!["unrouted"], 1));
+    bench.answer(accept);
+    assert_eq!(bench.write_letters(WriteOutcome::Written), 1);
+    bench.answer_for(seconds(10), all_well);
+    assert_eq!((bench.outstanding(), bench.bytes_kept()), (0, 0));
+
+    let mut bench = Bench::several(&[0, 1], |plan| plan.unrouted = Unrouted::Ignore);
+    bench.read_as(A, in_portions(&clients));
+    bench.answer_for(seconds(10), all_well);
+    bench.read_as(A, in_portions(&["x"; 7]));
+    assert_eq!((bench.outstanding(), bench.bytes_kept()), (0, 0));
+    let records = bench.pipeline.snapshot().records;
+    assert_eq!((records.accepted, records.ignored.get(&Code("unrouted"))), (1, Some(&1)));
 }
 
 #[test]

@@ -16,37 +16,8 @@ impl Bench {
         self.read_with(ownership, mapped, entries())
     }
 
-    /// Ends the oldest write under way.
-    #[track_caller]
-    fn finish_write(&mut self, outcome: WriteOutcome) {
-        assert!(!self.writes.is_empty(), "no write is under way");
-        self.finish_nth_write(0, outcome);
-    }
-
-    fn finish_nth_write(&mut self, index: usize, outcome: WriteOutcome) {
-        let (id, _) = self.writes.remove(index);
-        self.handle(Input::EntriesFinished(id, outcome));
-    }
-
-    /// The ids of all events in flight, in the order in which they were sent.
-    fn sent(&self) -> Vec<&str> {
-        self.requests.iter().flat_map(ids).collect()
-    }
-
-    /// Answers all there is, until nothing is in flight.
-    fn accept_all(&mut self) {
-        while self.outstanding() > 0 {
-            self.wait_for_request();
-            self.answer(accept);
-        }
-    }
-
     fn bytes(&self) -> usize {
         self.pipeline.snapshot().bytes_outstanding
-    }
-
-    fn events(&self) -> usize {
-        self.pipeline.snapshot().events_outstanding
     }
 }
 

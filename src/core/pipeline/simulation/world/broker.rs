@@ -131,8 +131,8 @@ impl World {
         let waiting = self.barrier.iter().find(|gated| gated.key == *key);
         let waiting = waiting.expect("entries are written of a record that does not wait");
         assert!(waiting.writing, "entries are written again after their acknowledgement");
-        assert_eq!(waiting.entries, entries.len(), "not all entries are written");
-        assert!(self.writes.insert(id, key).is_none(), "a write is twice on its way");
+        assert_eq!(waiting.portion, entries.len(), "not all entries are written");
+        assert!(self.writes.insert(id, (key, entries.len())).is_none(), "a write is twice on its way");
     }
 
     /// One of the writes under way ends, whichever; perhaps long after its record was given up.
@@ -142,7 +142,7 @@ impl World {
         }
         let index = self.rng.usize(..self.writes.len());
         let Some(id) = self.writes.keys().nth(index).copied() else { return };
-        let Some(key) = self.writes.remove(&id) else { return };
+        let Some((key, entries)) = self.writes.remove(&id) else { return };
         let outcome = if self.table_refuses {
             WriteOutcome::Refused(Code("unknown_topic"))
         } else if self.rng.f64() < self.faults.table {
@@ -151,22 +151,27 @@ impl World {
         } else {
             WriteOutcome::Written
         };
-        self.note_write(&key, outcome);
+        self.note_write(&key, entries, outcome);
         self.handle(Input::EntriesFinished(id, outcome));
     }
 
     /// Keeps the model of the barrier and of what is settled up to date with the outcome of a write.
-    fn note_write(&mut self, key: &str, outcome: WriteOutcome) {
+    fn note_write(&mut self, key: &str, entries: usize, outcome: WriteOutcome) {
         let gated = self.barrier.iter_mut().find(|gated| gated.key == key);
         match outcome {
             WriteOutcome::Written => {
                 let (log, offset) = place(key);
                 let records = &mut self.logs[log].records;
-                if let Ok(index) = records.binary_search_by_key(&offset, |record| record.offset) {
-                    records[index].open.remove(WRITE);
-                }
+                let mut left = 0;
                 if let Some(gated) = gated {
-                    (gated.writing, gated.refused) = (false, false);
+                    gated.entries -= entries;
+                    left = gated.entries;
+                    (gated.writing, gated.refused) = (left > 0, false);
+                }
+                if let Ok(index) = records.binary_search_by_key(&offset, |record| record.offset)
+                    && left == 0
+                {
+                    records[index].open.remove(WRITE);
                 }
                 self.let_through();
             }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::World;
 use crate::core::{
     code::Code,
-    event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Mapped, Origin, Refusal},
+    event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Mapped, Origin, Portions, Refusal},
     pipeline::tail::{Scope, Tail},
     record::{Assignment, CommittedPosition, Ownership, Record},
     route::config::Unrouted,
@@ -62,6 +62,8 @@ pub(super) struct LogRecord {
     pub(super) content: Content,
     /// How many entries of the table it comes with.
     pub(super) entries: usize,
+    /// Whether its entries and events come one by one.
+    pub(super) in_portions: bool,
     /// Tags that are not settled yet.
     pub(super) open: BTreeSet<String>,
 }
@@ -142,7 +144,8 @@ impl World {
         open.extend(unrouted.then(|| UNROUTED.to_owned()));
         open.extend(content.is_refused().then(|| WHOLE.to_owned()));
         open.extend((entries > 0).then(|| WRITE.to_owned()));
-        self.logs[log].records.push(LogRecord { offset, content, entries, open });
+        let in_portions = !content.events().is_empty() && self.rng.u8(..6) == 0;
+        self.logs[log].records.push(LogRecord { offset, content, entries, in_portions, open });
     }
 
     fn events(&mut self, log: usize, offset: i64, natures: f64) -> Vec<Event> {
@@ -203,21 +206,27 @@ pub(super) fn record_of(log: &Log, ownership: Ownership, offset: i64) -> Record 
     }
 }
 
-pub(super) fn mapped(content: &Content, ownership: Ownership) -> Mapped {
+/// What a record becomes, with the entries that it comes with. Their keys name the record and the ownership.
+pub(super) fn mapped(log: usize, record: &LogRecord, ownership: Ownership) -> (Mapped, Vec<Entry>) {
+    let key = || write_key(log, record.offset, ownership).into();
+    let entries = (0..record.entries).map(|entry| Entry { key: key(), value: entry.to_string().into() });
+    let mut entries: Vec<Entry> = entries.collect();
     let refusal = || Refusal { code: Code("not_json"), message: String::new() };
-    let deliveries = || content.events().iter().map(|event| delivery(event, ownership)).collect();
-    match content {
+    let events = record.content.events();
+    let deliveries: Vec<Delivery> = events.iter().map(|event| delivery(event, ownership)).collect();
+    let mapped = match &record.content {
         Content::Ignored => Mapped::Ignored(Code("ignored")),
         Content::Garbage => Mapped::Refused(refusal()),
-        Content::Events(_) => Mapped::Deliver(deliveries()),
-        Content::Partly(_) => Mapped::Partly(deliveries(), refusal()),
-    }
-}
-
-/// The entries that a record comes with, each with a key that names the record and the ownership.
-pub(super) fn entries(log: usize, record: &LogRecord, ownership: Ownership) -> Vec<Entry> {
-    let key = || write_key(log, record.offset, ownership).into();
-    (0..record.entries).map(|entry| Entry { key: key(), value: entry.to_string().into() }).collect()
+        content if record.in_portions => {
+            let later = entries.split_off(entries.len().min(1)).into_iter();
+            let refusal = content.is_refused().then(refusal);
+            let portions = Portions::new(1, (events.len(), 100), later, deliveries.into_iter(), refusal);
+            Mapped::InPortions(portions)
+        }
+        Content::Events(_) => Mapped::Deliver(deliveries),
+        Content::Partly(_) => Mapped::Partly(deliveries, refusal()),
+    };
+    (mapped, entries)
 }
 
 pub(super) fn write_key(log: usize, offset: i64, ownership: Ownership) -> String {

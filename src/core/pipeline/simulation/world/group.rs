@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     FETCH, World,
-    content::{CLUSTER, Event, Log, LogRecord, entries, mapped, owned_tag, place, record_of, write_key},
+    content::{CLUSTER, Event, Log, LogRecord, mapped, owned_tag, place, record_of, write_key},
 };
 use crate::core::{
     pipeline::Input,
@@ -31,7 +31,9 @@ pub(super) struct Gated {
     pub(super) ownership: Ownership,
     /// The key of its entries.
     pub(super) key: String,
+    /// How many of its entries are not acknowledged yet, and how many one write takes.
     pub(super) entries: usize,
+    pub(super) portion: usize,
     /// Whether its own entries are not acknowledged yet.
     pub(super) writing: bool,
     /// Whether the table has refused them.
@@ -94,6 +96,7 @@ impl World {
                 ownership,
                 key: write_key(log, record.offset, ownership),
                 entries: record.entries,
+                portion: if record.in_portions { 1 } else { record.entries },
                 writing: record.entries > 0,
                 refused: false,
                 events: record.content.events().to_vec(),
@@ -189,7 +192,6 @@ impl World {
 }
 
 fn input(log: &Log, number: usize, record: &LogRecord, ownership: Ownership) -> Input {
-    let mapped = mapped(&record.content, ownership);
-    let entries = entries(number, record, ownership);
+    let (mapped, entries) = mapped(number, record, ownership);
     Input::Records(vec![(record_of(log, ownership, record.offset), mapped, entries)])
 }

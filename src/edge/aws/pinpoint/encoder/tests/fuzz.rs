@@ -14,6 +14,7 @@ use crate::{
     config::{self, Config, Sources},
     core::{
         decode::{Choice, Decoder, Format, Wanted, config::FormatsConfig},
+        event::InFull,
         identity::GeoLocation,
         map::{
             Mapper, Mapping, MappingCounts,
@@ -107,27 +108,27 @@ fn setting(name: &str) -> Option<u64> {
 fn check_record(mapper: &mut Mapper, record: &Record, now: u64, counts: &mut FieldCounts) -> usize {
     let before = mapper.counts().sessions;
     let Mapping { mapped, entries } = mapper.map(record, at(now));
-    let ids = ids(&mapped);
+    let outcome = mapped.in_full();
+    let ids = ids(&outcome);
     // No event is shorter than eight bytes. One event becomes at most three app events, or stops known
     // sessions.
     let most = record.value.as_ref().map_or(0, |value| value.len()) / 2 + usize::try_from(before).unwrap();
     assert!(ids.len() <= most && entries.len() <= most, "{} and {} of {most}", ids.len(), entries.len());
     if !ids.is_empty() {
-        assert_eq!(ids, self::ids(&mapper.map(record, at(now)).mapped));
+        assert_eq!(ids, self::ids(&mapper.map(record, at(now)).mapped.in_full()));
     }
-    let kind = match mapped {
-        Mapped::Deliver(_) => 0,
-        Mapped::Partly(..) => 1,
-        Mapped::Ignored(_) => 2,
-        Mapped::Refused(_) => 3,
+    let kind = match (&outcome.refused, &outcome.ignored) {
+        (None, None) => 0,
+        (Some(_), _) if !ids.is_empty() => 1,
+        (None, Some(_)) => 2,
+        (Some(_), _) => 3,
     };
-    check_limits(mapped, counts);
+    check_limits(outcome, counts);
     kind
 }
 
-fn ids(mapped: &Mapped) -> Vec<String> {
-    let (Mapped::Deliver(deliveries) | Mapped::Partly(deliveries, _)) = mapped else { return Vec::new() };
-    deliveries.iter().map(|delivery| delivery.event.id.to_string()).collect()
+fn ids(mapped: &InFull) -> Vec<String> {
+    mapped.deliveries.iter().map(|delivery| delivery.event.id.to_string()).collect()
 }
 
 /// What every mapper adds to events and endpoints: everything that can be configured.

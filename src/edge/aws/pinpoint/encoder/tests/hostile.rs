@@ -2,7 +2,10 @@
 //! `PutEvents`.
 
 use super::*;
-use crate::core::map::tests::hostile::{check_contract, map_mutated_records};
+use crate::core::{
+    event::InFull,
+    map::tests::hostile::{check_contract, map_mutated_records},
+};
 
 #[test]
 fn mutated_records_never_panic_and_keep_the_limits() {
@@ -11,10 +14,9 @@ fn mutated_records_never_panic_and_keep_the_limits() {
 
 /// Fits what a record became, and checks it.
 #[track_caller]
-pub(super) fn check_limits(mapped: Mapped, counts: &mut FieldCounts) {
+pub(super) fn check_limits(mapped: InFull, counts: &mut FieldCounts) {
     check_contract(&mapped);
-    let (Mapped::Deliver(deliveries) | Mapped::Partly(deliveries, _)) = mapped else { return };
-    for delivery in deliveries {
+    for delivery in mapped.deliveries {
         let user_id = delivery.endpoint.user_id.clone();
         match PutEvents.fit(delivery, counts) {
             Ok(Fitted { delivery, .. }) => check_delivery(&delivery),

@@ -1,0 +1,141 @@
+//! The parts of what a record becomes, and the portions in which they are sent if they are very many.
+//!
+//! Knows nothing of the session index. One record may end all sessions of a user, and there may be tens of
+//! thousands of them. Which ones they are is decided where the record is read; their events and their entries
+//! of the session table are made a portion at a time.
+
+use std::sync::Arc;
+
+use crate::core::{
+    code::Code,
+    event::{Attribute, Delivery, EventType, Mapped, PORTION, Portions, Refusal},
+    identity::IdentityEvent,
+    map::{
+        endpoint::Additions,
+        endpoint_owner,
+        lifecycle::{completed, push_end, reason, session},
+        outputs::Outputs,
+        sessions::{Cause, Ended},
+    },
+    session_table::Entry,
+};
+
+/// What one identity event becomes.
+pub(super) enum Part {
+    Events(Vec<Delivery>),
+    Stops(Arc<Stops>),
+}
+
+/// The ends of all sessions that a user had open.
+pub(super) struct Stops {
+    pub(super) additions: Arc<Additions>,
+    pub(super) event: IdentityEvent<'static>,
+    /// The key of the source event.
+    pub(super) key: String,
+    pub(super) by: Cause,
+    pub(super) ended: Vec<Ended>,
+}
+
+/// The parts of a record, in their order.
+#[derive(Default)]
+pub(super) struct Parts {
+    /// The events that are made.
+    made: Vec<Delivery>,
+    /// What follows them, and is made later.
+    later: Vec<Part>,
+}
+
+impl Stops {
+    /// The entries that the session table must hold before the ends are reported.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
+        self.ended.iter().filter_map(|ended| ended.entry(self.by.event))
+    }
+
+    /// One event for each session.
+    pub(super) fn into_deliveries(self: Arc<Self>) -> impl Iterator<Item = Delivery> {
+        let mut before: Vec<Attribute> = Vec::new();
+        (0..self.ended.len()).filter_map(move |index| {
+            let mut delivery = self.delivery(&self.ended[index])?;
+            let attributes = &mut Arc::make_mut(&mut delivery.event).attributes;
+            share_texts(attributes, &before);
+            before.clone_from(attributes);
+            Some(delivery)
+        })
+    }
+
+    /// Every session that is remembered with its owner has a user and an id.
+    fn delivery(&self, Ended { owner, end, .. }: &Ended) -> Option<Delivery> {
+        let event = completed(&self.event, owner);
+        let owner = endpoint_owner(&event).ok()?;
+        let outputs = Outputs::new(&event, (&*self.key).into(), &owner, self.by.time, &self.additions);
+        let mut outputs = outputs.for_each_session();
+        let (id, _) = session(&event)?;
+        push_end(EventType::SessionStop, &id, end.start, end.stop, reason(&event), &mut outputs);
+        outputs.finish().pop()
+    }
+}
+
+impl Parts {
+    /// Adds a part. Ends of sessions are made at once only if a portion holds them; the entries that they
+    /// need then go to `write`.
+    pub(super) fn push(&mut self, part: Part, write: impl FnOnce(&Stops)) {
+        match part {
+            Part::Events(events) if self.later.is_empty() && self.made.is_empty() => self.made = events,
+            Part::Events(events) if self.later.is_empty() => self.made.extend(events),
+            Part::Stops(stops) if self.later.is_empty() && self.made.len() + stops.ended.len() <= PORTION => {
+                write(&stops);
+                self.made.extend(stops.into_deliveries());
+            }
+            part => self.later.push(part),
+        }
+    }
+
+    /// What the record becomes; `nothing` if it has no events and no refusal.
+    pub(super) fn finish(self, refusal: Option<Refusal>, nothing: Code) -> Mapped {
+        let Self { made, later } = self;
+        if !later.is_empty() {
+            return Mapped::InPortions(portions(made, later, refusal));
+        }
+        match refusal {
+            None if made.is_empty() => Mapped::Ignored(nothing),
+            None => Mapped::Deliver(made),
+            Some(refusal) if made.is_empty() => Mapped::Refused(refusal),
+            Some(refusal) => Mapped::Partly(made, refusal),
+        }
+    }
+}
+
+fn portions(made: Vec<Delivery>, later: Vec<Part>, refusal: Option<Refusal>) -> Portions {
+    let (mut events, mut bytes, mut stops) = (made.len(), 0, Vec::new());
+    let mut parts: Vec<Box<dyn Iterator<Item = Delivery> + Send>> = vec![Box::new(made.into_iter())];
+    for part in later {
+        match part {
+            Part::Events(made) => {
+                events += made.len();
+                bytes += made.iter().map(Delivery::text_bytes).sum::<usize>();
+                parts.push(Box::new(made.into_iter()));
+            }
+            Part::Stops(part) => {
+                events += part.ended.len();
+                bytes += size_of_val(&*part.ended);
+                stops.push(Arc::clone(&part));
+                parts.push(Box::new(part.into_deliveries()));
+            }
+        }
+    }
+    let entries = stops.into_iter().flat_map(|stops| {
+        (0..stops.ended.len()).filter_map(move |index| stops.ended[index].entry(stops.by.event))
+    });
+    Portions::new(PORTION, (events, bytes), entries, parts.into_iter().flatten(), refusal)
+}
+
+/// Lets an event share the texts that it has in common with the one before: thousands of sessions may end for
+/// one reason, whose length is unbounded.
+fn share_texts(attributes: &mut [Attribute], before: &[Attribute]) {
+    for (key, text) in attributes {
+        let same = before.iter().find(|(other, shared)| other == key && shared == text);
+        if let Some((_, shared)) = same {
+            *text = Arc::clone(shared);
+        }
+    }
+}
