@@ -28,7 +28,7 @@ pub(super) mod logs;
 pub(super) mod partitions;
 
 /// How many records there are beside the stuck ones where much is behind them.
-const MANY: usize = 20_000;
+const MANY: usize = 100_000;
 
 /// How many where a few are enough.
 const FEW: usize = 300;
