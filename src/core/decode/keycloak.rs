@@ -95,7 +95,9 @@ fn event_of<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
 
 /// The event, each of its fields from the first of its names that has a value.
 fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
-    let written = first_id(fields.each([FieldName::Type, FieldName::EventType]))?.ok_or(Refused::NoType)?;
+    let other = |field| fields.get(field);
+    let written = fields.id(fields.get(FieldName::Type), || [other(FieldName::EventType)])?;
+    let written = written.ok_or(Refused::NoType)?;
     let (name, is_access) = match written.strip_prefix("access.") {
         Some(name) => (name, true),
         None => (&*written, false),
@@ -122,34 +124,25 @@ fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
     Ok(IdentityEvent {
         kind,
         provider: PROVIDER.into(),
-        id: first_id(fields.each([FieldName::Id, FieldName::Uid, FieldName::EventId]))?,
+        id: fields.id(fields.get(FieldName::Id), || [other(FieldName::Uid), other(FieldName::EventId)])?,
         time: fields.each(TIMES).find_map(Node::time),
-        realm: first_id(fields.each([FieldName::Realm, FieldName::RealmColumn]))?,
+        realm: fields.id(fields.get(FieldName::Realm), || [other(FieldName::RealmColumn)])?,
         realm_name: fields.get(FieldName::RealmName).text(),
-        user: first_id([
-            fields.get(FieldName::User),
-            of_access("userId"),
-            fields.get(FieldName::UserColumn),
-        ])?,
-        user_name: first([
-            details.username,
-            fields.get(FieldName::Username),
-            fields.get(FieldName::UserName),
-            auth.get("username"),
-        ]),
+        user: fields
+            .id(fields.get(FieldName::User), || [of_access("userId"), other(FieldName::UserColumn)])?,
+        user_name: fields.text(details.username, || {
+            [other(FieldName::Username), other(FieldName::UserName), auth.get("username")]
+        }),
         session: first_id([
             fields.get(FieldName::Session),
             auth.get("sessionId"),
             fields.get(FieldName::SessionColumn),
             code_id,
         ])?,
-        client: first([
-            fields.get(FieldName::Client),
-            of_access("clientId"),
-            fields.get(FieldName::ClientColumn),
-        ]),
+        client: fields
+            .text(fields.get(FieldName::Client), || [of_access("clientId"), other(FieldName::ClientColumn)]),
         reason,
-        ip: first([fields.get(FieldName::Ip), of_access("ipAddress"), fields.get(FieldName::IpColumn)]),
+        ip: fields.text(fields.get(FieldName::Ip), || [of_access("ipAddress"), other(FieldName::IpColumn)]),
         user_agent: first([fields.get(FieldName::UserAgent), details.user_agent]),
         device: details.device(),
         place: details.place(),

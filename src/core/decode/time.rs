@@ -13,11 +13,15 @@ pub(super) fn time(value: &Scalar<'_>) -> Option<Timestamp> {
     let milliseconds = match value {
         Scalar::Integer(number) => from_integer(*number)?,
         Scalar::Float(number) => from_float(*number)?,
-        Scalar::Text(text) => match (text.parse(), text.parse()) {
-            (Ok(number), _) => from_integer(number)?,
-            (Err(_), Ok(number)) => from_float(number)?,
-            (Err(_), Err(_)) => text.parse::<jiff::Timestamp>().ok()?.as_millisecond(),
-        },
+        Scalar::Text(text) => {
+            if let Ok(number) = text.parse() {
+                from_integer(number)?
+            } else if let Ok(number) = text.parse() {
+                from_float(number)?
+            } else {
+                text.parse::<jiff::Timestamp>().ok()?.as_millisecond()
+            }
+        }
         Scalar::Null | Scalar::Other => return None,
     };
     PLAUSIBLE_TIMES.contains(&milliseconds).then_some(Timestamp(milliseconds))

@@ -304,6 +304,7 @@ impl<'t, 'a> Node<'t, 'a> {
     /// # Errors
     ///
     /// There is a value, and it is neither text nor a whole number.
+    #[inline]
     pub(super) fn id(self) -> Result<Option<Cow<'a, str>>, Refused> {
         match self {
             Self::Bool(_) | Self::Float(_) | Self::List(_) | Self::Object(_) => Err(Refused::FieldNotText),
@@ -461,11 +462,14 @@ impl<'t, 'a> Within<'t, 'a> {
 }
 
 /// Whether publishers write this text where there is no value: Entra and many templates do.
+#[inline]
 fn is_placeholder(text: &str) -> bool {
-    matches!(text, "" | "null" | "-" | "<null>" | "(null)" | "undefined")
+    // Most texts are longer than all of these.
+    text.len() <= 9 && matches!(text, "" | "null" | "-" | "<null>" | "(null)" | "undefined")
 }
 
 /// The text of the first of `nodes` that has one.
+#[inline]
 pub(super) fn first<'t, 'a: 't>(nodes: impl IntoIterator<Item = Node<'t, 'a>>) -> Option<Cow<'a, str>> {
     nodes.into_iter().find_map(Node::text)
 }
@@ -475,6 +479,7 @@ pub(super) fn first<'t, 'a: 't>(nodes: impl IntoIterator<Item = Node<'t, 'a>>) -
 /// # Errors
 ///
 /// None has a text, and one has something else.
+#[inline]
 pub(super) fn first_id<'t, 'a: 't>(
     nodes: impl IntoIterator<Item = Node<'t, 'a>>,
 ) -> Result<Option<Cow<'a, str>>, Refused> {

@@ -49,10 +49,15 @@ pub(super) fn is_admin_event(fields: &Fields<'_, '_>) -> bool {
     let has_resource = || has(&[FieldName::Resource, FieldName::ResourceText, FieldName::ResourceColumn]);
     (fields.has_others && has_operation() && has_resource())
         || kind.starts_with("admin.")
-        || parts(kind).is_some_and(|(_, operation)| OPERATIONS.contains(&operation))
+        || ends_with_operation(kind)
 }
 
-/// The resource and the operation of a type, with or without `admin.`; user events have no hyphen in theirs.
+/// Whether a type is that of an admin event: user events have no hyphen in theirs.
+fn ends_with_operation(kind: &str) -> bool {
+    OPERATIONS.iter().any(|operation| kind.strip_suffix(operation).is_some_and(|rest| rest.ends_with('-')))
+}
+
+/// The resource and the operation of a type, with or without `admin.`.
 fn parts(kind: &str) -> Option<(&str, &str)> {
     kind.strip_prefix("admin.").unwrap_or(kind).rsplit_once('-')
 }

@@ -4,9 +4,14 @@
 //! `eventType`, `dateTime`, `authDetails`), and the columns of Keycloak's tables (`user_id`). Names that have
 //! capitals are read in any case. All other keys (`@class`, `representation`, …) are ignored.
 
-use crate::core::decode::{
-    envelope::is_of_an_envelope,
-    tree::{Node, Object, Tree},
+use std::{borrow::Cow, iter};
+
+use crate::core::{
+    decode::{
+        envelope::is_of_an_envelope,
+        tree::{Node, Object, Tree, first, first_id},
+    },
+    identity::reason::Refused,
 };
 
 /// A field, under one of its names.
@@ -146,7 +151,7 @@ impl FieldName {
 pub(super) struct Fields<'t, 'a> {
     object: Option<Object<'t, 'a>>,
     /// Where the value of each field lies; 0 if there is none.
-    places: [usize; NUMBER],
+    places: [u32; NUMBER],
     /// Whether there are keys that Keycloak's own JSON has not: most records have none.
     pub(super) has_others: bool,
 }
@@ -188,7 +193,7 @@ impl<'t, 'a> Fields<'t, 'a> {
             FieldName::other(key)
         });
         if let Some(field) = field {
-            self.places[field as usize] = at;
+            self.places[field as usize] = u32::try_from(at).unwrap_or_default();
         }
         field.is_some()
     }
@@ -198,7 +203,7 @@ impl<'t, 'a> Fields<'t, 'a> {
     pub(super) fn get(&self, field: FieldName) -> Node<'t, 'a> {
         match (self.object, self.places[field as usize]) {
             (None, _) | (_, 0) => Node::Null,
-            (Some(object), at) => object.node(at),
+            (Some(object), at) => object.node(at as usize),
         }
     }
 
@@ -215,6 +220,31 @@ impl<'t, 'a> Fields<'t, 'a> {
     /// The values of the fields, in this order.
     pub(super) fn each<const N: usize>(&self, fields: [FieldName; N]) -> impl Iterator<Item = Node<'t, 'a>> {
         fields.into_iter().map(|field| self.get(field))
+    }
+
+    /// The text of `own`, or of the first of the values under names that Keycloak's own JSON has not. Most
+    /// records have only Keycloak's names.
+    #[inline]
+    pub(super) fn text<const N: usize>(
+        &self,
+        own: Node<'t, 'a>,
+        others: impl FnOnce() -> [Node<'t, 'a>; N],
+    ) -> Option<Cow<'a, str>> {
+        if self.has_others { first(iter::once(own).chain(others())) } else { own.text() }
+    }
+
+    /// Like [`Fields::text`], for a field that an event depends on.
+    ///
+    /// # Errors
+    ///
+    /// See [`first_id`].
+    #[inline]
+    pub(super) fn id<const N: usize>(
+        &self,
+        own: Node<'t, 'a>,
+        others: impl FnOnce() -> [Node<'t, 'a>; N],
+    ) -> Result<Option<Cow<'a, str>>, Refused> {
+        if self.has_others { first_id(iter::once(own).chain(others())) } else { own.id() }
     }
 
     /// The details, from whichever field has some; `held` keeps those that are written as a text.
