@@ -37,7 +37,8 @@
 //! 4. `route` finds the destinations of each event, and each encoder fits its own copy to the limits of its
 //!    service. If a destination has no **room**, the record makes its partition wait, and no other:
 //!    destinations share the memory by dynamic thresholds. A destination that has been held or full for
-//!    longer than `spill.after` gives its events to the dead letters.
+//!    longer than `spill.after` gives its events to the dead letters. A record that becomes very many events
+//!    (the ends of all sessions of a user) becomes them a **portion** at a time, each when there is room.
 //! 5. The **dispatcher** of a destination keeps a queue for each endpoint. Its batcher fills the next
 //!    request, and the **quota domain** says when it may start; dispatchers of one domain take turns.
 //! 6. The sender makes one attempt, and turns the **answer** into an outcome for each event. Events to be
@@ -87,7 +88,7 @@
 //! | `room`, `backpressure` | whether a destination may take more; what to pause |
 //! | `dispatcher` and its folder | one destination: endpoint queues, batches, answers, quarantine, hold, spill |
 //! | `quota_domain`, `quota_share` | when a request may start; this replica's part of the quota |
-//! | `dead_letters`, `circuit_breaker`, `acks` | refusals on their way to Kafka; writes that await acknowledgement |
+//! | `dead_letters`, `circuit_breaker`, `writes` | refusals on their way to Kafka; writes that await acknowledgement |
 //! | `ownership` | partitions that are assigned, revoked and drained |
 //!
 //! | in `edge` | does |
