@@ -7,7 +7,7 @@ use crate::core::{
 const T: i64 = 1_795_382_428_244;
 
 /// The least of a record that each format knows; every format is asked about every row.
-const MATRIX: [(&str, &str); 23] = [
+const MATRIX: [(&str, &str); 24] = [
     ("keycloak", r#"{"type":"LOGIN"}"#),
     ("keycloak", r#"{"eventType":"access.LOGIN"}"#),
     ("keycloak", r#"{"operationType":"UPDATE","resourceType":"USER"}"#),
@@ -28,6 +28,7 @@ const MATRIX: [(&str, &str); 23] = [
     ("ory", r#"{"name":"SessionIssued","eventAttributes":{}}"#),
     ("authentik", r#"{"app":"authentik.events.signals","action":"login","user":{},"context":{}}"#),
     ("authentik", r#"{"pagination":{},"results":[]}"#),
+    ("ocsf", r#"{"class_uid":3002,"metadata":{"version":"1.3.0"}}"#),
     ("identity-event", r#"{"version":1,"type":"sign_in"}"#),
     ("identity-event", r#"{"version":1,"type":"sign_in","realmName":"shop","clientId":"c"}"#),
     ("identity-event", r#"{"version":1,"events":[]}"#),
