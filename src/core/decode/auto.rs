@@ -39,7 +39,7 @@ impl ValueReader<'_> {
     /// Reads the value of a record.
     pub(super) fn record<'a>(self, record: &'a Record, value: &'a [u8]) -> Decoded<'a> {
         let value = payload(value);
-        let mut tree = match parse_record(value) {
+        let mut tree = match parse_record(value).or_else(|reason| self.log_line(value).ok_or(reason)) {
             Ok(tree) => tree,
             Err(reason) => return refused(reason),
         };
@@ -55,6 +55,11 @@ impl ValueReader<'_> {
             return filled(Format::KEYCLOAK, one(item), &outside);
         }
         self.value(&tree, outside)
+    }
+
+    /// The tree of a value that is no JSON: a line of Keycloak's log.
+    fn log_line<'a>(self, value: &'a [u8]) -> Option<Tree<'a>> {
+        self.choice.allows(Format::KEYCLOAK).then(|| keycloak::log_line(value))?
     }
 
     /// A whole value: one part, or a batch of them.

@@ -14,6 +14,7 @@
 //! | `USER_SESSION_DELETED` (26.5 and later) | the end of a session, reason `details.reason` |
 //! | `REFRESH_TOKEN`, `CODE_TO_TOKEN`, `USER_INFO_REQUEST`, `INTROSPECT_TOKEN` | use of a session |
 //! | admin events | see `keycloak/admin.rs` |
+//! | lines of Keycloak's own log | see `keycloak/log_line.rs` |
 //! | all else, the other `_ERROR` twins among it | ignored |
 //!
 //! A field may have one of several names; the first in this order that has a value counts:
@@ -52,9 +53,10 @@ use crate::core::{
 mod admin;
 mod details;
 mod fields;
+mod log_line;
 mod shape;
 
-pub(super) use shape::recognises;
+pub(super) use log_line::log_line;
 
 use details::Details;
 use fields::{FieldName, Fields};
@@ -77,9 +79,14 @@ pub const CLIENT_FAILURES: [&str; 10] = [
     "not_allowed",
 ];
 
+/// Whether the value has the shape of this format.
+pub(super) fn recognises(node: Node<'_, '_>) -> bool {
+    shape::recognises(node) || log_line::recognises(node)
+}
+
 /// What the value says.
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
-    one(event_of(&Fields::of(node)))
+    one(log_line::decode(node).unwrap_or_else(|| event_of(&Fields::of(node))))
 }
 
 /// What the value says if it is known for a Keycloak event at once, as most records are: what [`decode`]
