@@ -12,10 +12,16 @@
 //! | `LOGIN_ERROR` | a failed sign-in, or ignored when a client is at fault ([`CLIENT_FAILURES`]) |
 //! | `LOGOUT` | the end of a session, reason `logout` |
 //! | `USER_SESSION_DELETED` (26.5 and later) | the end of a session, reason `details.reason` |
+//! | `REVOKE_GRANT` with a session | the end of that session, reason `revoked`: a refresh token was revoked |
 //! | `REFRESH_TOKEN`, `CODE_TO_TOKEN`, `USER_INFO_REQUEST`, `INTROSPECT_TOKEN` | use of a session |
 //! | admin events | see `keycloak/admin.rs` |
 //! | lines of Keycloak's own log | see `keycloak/log_line.rs` |
 //! | all else, the other `_ERROR` twins among it | ignored |
+//!
+//! Keycloak's `TokenRevocationEndpoint` gives a `REVOKE_GRANT` a session only if it revokes a refresh token. It then
+//! removes the client from the session, and the session with its last client, without a `LOGOUT`. Whether other
+//! clients are left, the event does not say: the session counts as ended. An access token that is revoked, a consent
+//! that is withdrawn, and versions of Keycloak that write no session end nothing.
 //!
 //! A field may have one of several names; the first in this order that has a value counts:
 //!
@@ -113,6 +119,7 @@ fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
     let reason = match name {
         "LOGIN_ERROR" => fields.get(FieldName::Error).text(),
         "LOGOUT" => Some("logout".into()),
+        "REVOKE_GRANT" => Some("revoked".into()),
         "USER_SESSION_DELETED" => details.reason.text(),
         _ => None,
     };
@@ -125,6 +132,15 @@ fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
     let auth = fields.get(FieldName::AuthDetails).object(&mut held);
     // Of an event that is none of `access`, `authDetails` may be another's.
     let of_access = |key| if is_access { auth.get(key) } else { Node::Null };
+    let session = first_id([
+        fields.get(FieldName::Session),
+        auth.get("sessionId"),
+        fields.get(FieldName::SessionColumn),
+        code_id,
+    ])?;
+    if session.is_none() && name == "REVOKE_GRANT" {
+        return Err(Ignored::TypeNotMapped.into());
+    }
     // Each field is named: what is filled in and then replaced costs time.
     Ok(IdentityEvent {
         kind,
@@ -144,12 +160,7 @@ fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
             fields.get(FieldName::UserName),
             auth.get("username"),
         ]),
-        session: first_id([
-            fields.get(FieldName::Session),
-            auth.get("sessionId"),
-            fields.get(FieldName::SessionColumn),
-            code_id,
-        ])?,
+        session,
         client: first([
             fields.get(FieldName::Client),
             of_access("clientId"),
@@ -178,7 +189,7 @@ fn kind(name: &str, error: Option<&str>) -> Result<Kind, Ignored> {
             Err(Ignored::ClientFailure)
         }
         "LOGIN_ERROR" => Ok(Kind::SignInFailed),
-        "LOGOUT" | "USER_SESSION_DELETED" => Ok(Kind::SessionStopped),
+        "LOGOUT" | "USER_SESSION_DELETED" | "REVOKE_GRANT" => Ok(Kind::SessionStopped),
         "REFRESH_TOKEN" | "CODE_TO_TOKEN" | "USER_INFO_REQUEST" | "INTROSPECT_TOKEN" => Ok(Kind::Activity),
         _ => Err(Ignored::TypeNotMapped),
     }
@@ -281,6 +292,18 @@ mod tests {
         check(r#"{"type":"CODE_TO_TOKEN","details":{"code_id":"s"}}"#, "Activity session=s");
         check(r#"{"type":"REGISTER","details":{"code_id":"s"}}"#, "SignUp");
         check(r#"{"type":"LOGIN_ERROR","details":{"code_id":"s"}}"#, "SignInFailed");
+    }
+
+    #[test]
+    fn a_revoked_refresh_token_ends_its_session() {
+        let of = |fields: &str| format!(r#"{{"type":"REVOKE_GRANT","userId":"u"{fields}}}"#);
+        check(
+            &of(r#","sessionId":"s","details":{"refresh_token_type":"Refresh","revoked_client":"web"}"#),
+            "SessionStopped user=u session=s reason=revoked",
+        );
+        check(&of(r#","details":{"token_id":"t"}"#), "ignored: type_not_mapped");
+        check(&of(r#","details":{"code_id":"s","revoked_client":"web"}"#), "ignored: type_not_mapped");
+        check(r#"{"type":"REVOKE_GRANT_ERROR","sessionId":"s"}"#, "ignored: type_not_mapped");
     }
 
     #[test]
