@@ -32,12 +32,12 @@
 //! | type | `type`, `eventType`, less an `access.` prefix |
 //! | user | `userId`, `authDetails.userId` (of `access.` types only), `user_id` |
 //! | session | `sessionId`, `authDetails.sessionId`, `session_id`; for `LOGIN` and `CODE_TO_TOKEN` `details.code_id` |
-//! | user name | `details.username`, `username`, `userName`, `authDetails.username` |
-//! | realm | `realmId`, `realm_id` |
-//! | realm's name | `realmName` |
+//! | user name | `details.username`, `username`, `userName` or `user_name`, `authDetails.username` |
+//! | realm | `realmId`, `realm_id`, `realm.id` |
+//! | realm's name | `realmName`, `realm.name` |
 //! | client | `clientId`, `authDetails.clientId` (of `access.` types only), `client_id` |
-//! | ip | `ipAddress`, `authDetails.ipAddress` (of `access.` types only), `ip_address` |
-//! | user agent | `userAgent`, `details.user_agent`, `details.userAgent` |
+//! | ip | `ipAddress`, `authDetails.ipAddress` (of `access.` types only), `ip_address` or `user_ip` |
+//! | user agent | `userAgent` or `user_agent`, `details.user_agent`, `details.userAgent` |
 //! | details | `details`, `details_json_long_value`, `details_json`; see `keycloak/details.rs` |
 //!
 //! The texts `"null"` and `""` are null; `details` may be an object or a text that holds one. An id that
@@ -147,8 +147,8 @@ fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
         provider: PROVIDER.into(),
         id: first_id(fields.each([FieldName::Id, FieldName::Uid, FieldName::EventId]))?,
         time: fields.each(TIMES).find_map(Node::time),
-        realm: first_id(fields.each([FieldName::Realm, FieldName::RealmColumn]))?,
-        realm_name: fields.get(FieldName::RealmName).text(),
+        realm: fields.realm()?,
+        realm_name: fields.realm_name(),
         user: first_id([
             fields.get(FieldName::User),
             of_access("userId"),
@@ -438,6 +438,27 @@ mod tests {
             expected,
         );
         login(r#""realmId":"r","userId":"u","code_id":"s","clientId":"c","userName":"a""#, expected);
+    }
+
+    #[test]
+    fn a_webhooks_realm_is_an_object() {
+        login(
+            r#""user_id":"u","user_name":"a","created_timestamp":1621459200000,"realm":{"id":"r","name":"shop"}"#,
+            " realm=r user=u name=a",
+        );
+        login(r#""realm":{"id":"a"},"realm_id":"b""#, " realm=b");
+        login(r#""realm":{"name":"shop"}"#, "");
+        login(r#""realm":"shop""#, "");
+        check(r#"{"type":"LOGIN","realm":{"id":[]}}"#, "refused: field_not_text");
+        rest(
+            r#""realm":{"id":"r","name":"shop"},"user_ip":"192.0.2.7","user_agent":"a""#,
+            "realm=shop ip=192.0.2.7 agent=a",
+        );
+        rest(r#""realm":{"name":"a"},"realmName":"b""#, "realm=b");
+        let recognised = |value: &str| recognises(parse_record(value.as_bytes()).ok().unwrap().root());
+        assert!(recognised(r#"{"type":"VIEW","realm":{"id":"r"}}"#));
+        assert!(!recognised(r#"{"type":"VIEW","realm":"r"}"#));
+        assert!(!recognised(r#"{"realm":{"id":"r"}}"#));
     }
 
     #[test]

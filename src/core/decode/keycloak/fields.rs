@@ -4,9 +4,14 @@
 //! `eventType`, `dateTime`, `authDetails`), and the columns of Keycloak's tables (`user_id`). Names that have
 //! capitals are read in any case. All other keys (`@class`, `representation`, …) are ignored.
 
-use crate::core::decode::{
-    envelope::is_of_an_envelope,
-    tree::{Node, Object, Tree},
+use std::borrow::Cow;
+
+use crate::core::{
+    decode::{
+        envelope::is_of_an_envelope,
+        tree::{Node, Object, Tree, first_id},
+    },
+    identity::reason::Refused,
 };
 
 /// A field, under one of its names.
@@ -32,6 +37,7 @@ pub(super) enum FieldName {
     AdminTime,
     EventType,
     RealmColumn,
+    RealmObject,
     UserColumn,
     SessionColumn,
     ClientColumn,
@@ -95,13 +101,14 @@ impl FieldName {
             "admin_event_time" => Self::AdminTime,
             "eventType" => Self::EventType,
             "realm_id" => Self::RealmColumn,
+            "realm" => Self::RealmObject,
             "user_id" => Self::UserColumn,
             "session_id" => Self::SessionColumn,
             "client_id" => Self::ClientColumn,
             "username" => Self::Username,
-            "userName" => Self::UserName,
-            "ip_address" => Self::IpColumn,
-            "userAgent" => Self::UserAgent,
+            "userName" | "user_name" => Self::UserName,
+            "ip_address" | "user_ip" => Self::IpColumn,
+            "userAgent" | "user_agent" => Self::UserAgent,
             "operationType" => Self::Operation,
             "operation_type" => Self::OperationColumn,
             "resourceType" => Self::Resource,
@@ -199,6 +206,29 @@ impl<'t, 'a> Fields<'t, 'a> {
         match (self.object, self.places[field as usize]) {
             (None, _) | (_, 0) => Node::Null,
             (Some(object), at) => object.node(at),
+        }
+    }
+
+    /// The realm, where it is an object with an id and a name. A text says not which of the two it is.
+    pub(super) fn realm_object(&self) -> Node<'t, 'a> {
+        let realm = self.get(FieldName::RealmObject);
+        if realm.is_object() { realm } else { Node::Null }
+    }
+
+    /// # Errors
+    ///
+    /// The realm's id is no text, see [`Node::id`].
+    pub(super) fn realm(&self) -> Result<Option<Cow<'a, str>>, Refused> {
+        match first_id(self.each([FieldName::Realm, FieldName::RealmColumn])) {
+            Ok(None) if self.has_others => self.realm_object().get("id").id(),
+            realm => realm,
+        }
+    }
+
+    pub(super) fn realm_name(&self) -> Option<Cow<'a, str>> {
+        match self.get(FieldName::RealmName).text() {
+            None if self.has_others => self.realm_object().get("name").text(),
+            name => name,
         }
     }
 
