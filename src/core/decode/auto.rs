@@ -3,7 +3,7 @@
 //! Knows the formats only by the table, but for Keycloak's, which most records have: it is asked for before
 //! the envelopes are looked for, and answers as it would afterwards. A record is read into a tree once. Its
 //! envelopes are opened, and the formats are asked in the order of [`Format::ALL`]; the first that knows the
-//! shape reads it. An array that no format knows as a whole is a batch: each of its parts is opened and
+//! shape reads it. A value that is no JSON may be a line of Keycloak's log. An array that no format knows as a whole is a batch: each of its parts is opened and
 //! recognised for itself.
 
 use std::borrow::Cow;

@@ -60,6 +60,47 @@ fn a_line_becomes_what_a_publisher_makes_of_the_event() {
     check(r#"type="LOGIN_ERROR", realmId="r", error="client_not_found""#, "ignored: client_failure");
 }
 
+/// The message that Keycloak logs for an event, of which this is its JSON.
+fn logged(event: &serde_json::Value) -> String {
+    let (own, of): (&[&str], _) = match event["operationType"].is_null() {
+        true => (
+            &["type", "realmId", "realmName", "clientId", "userId", "sessionId", "ipAddress", "error"],
+            event,
+        ),
+        false => (&["operationType"], event),
+    };
+    let mut pairs: Vec<_> = own.iter().map(|key| (*key, &of[*key])).collect();
+    if !event["operationType"].is_null() {
+        let by = ["realmId", "realmName", "clientId", "userId", "ipAddress"];
+        pairs.extend(by.map(|key| (key, &event["authDetails"][key])));
+        pairs.extend(["resourceType", "resourcePath", "error"].map(|key| (key, &event[key])));
+    }
+    pairs.retain(|(key, value)| !(value.is_null() && ["sessionId", "error"].contains(key)));
+    let details = event["details"].as_object();
+    pairs.extend(details.into_iter().flatten().map(|(key, value)| (&**key, value)));
+    let pair = |(key, value): (&str, &serde_json::Value)| {
+        format!(r#"{key}="{}""#, value.as_str().unwrap_or("null").replace('"', r#"\""#))
+    };
+    pairs.into_iter().map(pair).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn the_line_of_an_event_says_what_a_publisher_says() {
+    let mut events = 0;
+    for value in include_str!("../../../../../tests/data/keycloak-26.4.7.jsonl").lines() {
+        let event: serde_json::Value = serde_json::from_str(value).unwrap();
+        let line = serde_json::json!({"timestamp": event["time"], "message": logged(&event)});
+        let mut expected = without_id(&line::lines(value, keycloak::decode));
+        if !event["operationType"].is_null() {
+            let words: Vec<_> = expected.split(' ').filter(|word| !word.starts_with("realm")).collect();
+            expected = words.join(" ");
+        }
+        assert_eq!(without_id(&json(&line)), expected, "{value}");
+        events += usize::from(!expected.starts_with("ignored"));
+    }
+    assert!(events > 20, "{events}");
+}
+
 #[test]
 fn a_line_before_version_22_has_no_quotes() {
     check(
