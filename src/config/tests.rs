@@ -309,7 +309,7 @@ fn a_topic_has_its_format() {
 #[test]
 fn a_format_that_cannot_be_is_refused() {
     let formats = "auto, keycloak, fusionauth, auth0, okta, entra, wso2, caep, cognito, ory, authentik, \
-                   identity-event or custom";
+                   ocsf, identity-event or custom";
     refused("source: { format: ldap }", &format!("source.format (config.yaml:3): must be {formats}"));
     refused(
         "source: { formats: { keycloak-events: ldap } }",

@@ -37,6 +37,7 @@ pub mod keycloak;
 #[cfg(test)]
 mod line;
 mod mail;
+mod ocsf;
 mod okta;
 mod ory;
 #[cfg(test)]

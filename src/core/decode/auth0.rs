@@ -41,6 +41,7 @@ use crate::core::{
     decode::{
         EventResult, EventResults, gather,
         mail::is_mail,
+        scalar::is_code,
         time,
         tree::{Node, first_id},
     },
@@ -146,11 +147,6 @@ fn event_of<'a>(log: &Log<'_, 'a>, kind: Kind, name: Cow<'a, str>) -> Result<Ide
         attributes: gather::attributes(data, &ATTRIBUTES.map(|name| (name, data.get(name)))),
         ..IdentityEvent::new(kind, PROVIDER)
     })
-}
-
-/// Whether a text is a code: `oauthError` may be a sentence that quotes an address.
-fn is_code(text: &str) -> bool {
-    text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
 }
 
 fn date(node: Node<'_, '_>) -> Option<Timestamp> {

@@ -3,7 +3,7 @@
 //! Knows the formats only by the table, but for Keycloak's, which most records have: it is asked for before
 //! the envelopes are looked for, and answers as it would afterwards. A record is read into a tree once. Its
 //! envelopes are opened, and the formats are asked in the order of [`Format::ALL`]; the first that knows the
-//! shape reads it. An array that no format knows as a whole is a batch: each of its parts is opened and
+//! shape reads it. A value that is no JSON may be a line of Keycloak's log. An array that no format knows as a whole is a batch: each of its parts is opened and
 //! recognised for itself.
 
 use std::borrow::Cow;
@@ -39,7 +39,7 @@ impl ValueReader<'_> {
     /// Reads the value of a record.
     pub(super) fn record<'a>(self, record: &'a Record, value: &'a [u8]) -> Decoded<'a> {
         let value = payload(value);
-        let mut tree = match parse_record(value) {
+        let mut tree = match parse_record(value).or_else(|reason| self.log_line(value).ok_or(reason)) {
             Ok(tree) => tree,
             Err(reason) => return refused(reason),
         };
@@ -55,6 +55,11 @@ impl ValueReader<'_> {
             return filled(Format::KEYCLOAK, one(item), &outside);
         }
         self.value(&tree, outside)
+    }
+
+    /// The tree of a value that is no JSON: a line of Keycloak's log.
+    fn log_line<'a>(self, value: &'a [u8]) -> Option<Tree<'a>> {
+        self.choice.allows(Format::KEYCLOAK).then(|| keycloak::log_line(value))?
     }
 
     /// A whole value: one part, or a batch of them.

@@ -1,12 +1,19 @@
-//! Microsoft Entra ID's sign-in and audit logs, as its diagnostic settings stream them to Event Hubs.
+//! Microsoft Entra ID's sign-in and audit logs, as its diagnostic settings stream them to Event Hubs, as Microsoft Graph
+//! lists them, and as rows of Log Analytics.
 //!
 //! Knows nothing of Pinpoint and of other records. It follows
 //! <https://learn.microsoft.com/entra/identity/monitoring-health/concept-activity-log-schemas> and the
 //! description of a record that it links to, the error codes of
 //! <https://learn.microsoft.com/entra/identity-platform/reference-error-codes> and, for sessions,
 //! <https://learn.microsoft.com/entra/identity/authentication/how-to-authentication-track-linkable-identifiers>.
-//! A value is `{"records": […]}`, an array, or one record. Keys are read in any case: some exporters write
-//! `resulttype` and `operationname`.
+//! A value is `{"records": […]}`, Graph's `{"value": […]}`, an array, or one record. Keys are read in any case: some
+//! exporters write `resulttype` and `operationname`, and the columns of Log Analytics have capitals.
+//!
+//! A record of a diagnostic setting has `properties`. Graph's objects and Log Analytics' rows are flat: there
+//! `properties` below means the record itself. A row's category is its table (`Type`); Graph has none, so that it is
+//! known by `isInteractive` and `activityDateTime`. See
+//! <https://learn.microsoft.com/graph/api/resources/signin> and
+//! <https://learn.microsoft.com/azure/azure-monitor/reference/tables/signinlogs>.
 //!
 //! | category | result | is |
 //! |---|---|---|
@@ -14,7 +21,7 @@
 //! | `SignInLogs` | an error that is no interrupt | a failed sign-in |
 //! | `SignInLogs` | one of [`INTERRUPTS`] | ignored: the person was asked something on the way |
 //! | `NonInteractiveUserSignInLogs` | `0` | use of a session: a client renewed its tokens |
-//! | `AuditLogs` | `success` | a sign-up if [`sign_up`] says so, else ignored |
+//! | `AuditLogs` | `success` | a sign-up, or a sign-in of Azure AD B2C, see `entra/audit.rs`; else ignored |
 //! | all else | | ignored |
 //!
 //! Ignored are so `ServicePrincipalSignInLogs`, `ManagedIdentitySignInLogs` and a record that names a
@@ -24,17 +31,20 @@
 //! | what | field |
 //! |---|---|
 //! | id | `properties.id` |
-//! | time | `properties.createdDateTime`, `properties.activityDateTime`, `time` |
-//! | realm | `tenantId`, else the tenant in `resourceId` |
-//! | user | `properties.userId`; of a sign-up the `targetResources[]` of type `User` |
+//! | time | `properties.createdDateTime`, `properties.activityDateTime`, `time`, `TimeGenerated` |
+//! | realm | `tenantId`, of a row `AADTenantId` (its `TenantId` is the workspace), else the tenant in `resourceId`, `resourceTenantId` |
+//! | user | `properties.userId`; of an audit record the `targetResources[]` of type `User` |
 //! | user name | `properties.userPrincipalName`, `.alternateSignInName`, `.signInIdentifier` |
 //! | session | `properties.sessionId`, one for all that follows from one interactive sign-in |
-//! | client | `properties.appId` |
+//! | client | `properties.appId`; of B2C `initiatedBy.app.appId` |
 //! | reason | the error code of a failure |
 //! | address, user agent | `properties.ipAddress`, `callerIpAddress`; `properties.userAgent` |
-//! | device, place | `properties.deviceDetail`, `properties.location` |
+//! | device, place | `properties.deviceDetail`, `properties.location` or `.locationDetails`, each also as JSON text |
 //! | person | `userPrincipalName` and `userDisplayName` |
 //! | attributes | those of [`ATTRIBUTES`] |
+//!
+//! Of B2C, `additionalDetails` have the address (`ClientIpAddress`), the user agent (`Client`) and an attribute
+//! (`PolicyId`), see <https://learn.microsoft.com/azure/active-directory-b2c/view-audit-logs>.
 //!
 //! The result is `resultType`, a text or a number, else `properties.status.errorCode`. A user id of zeros
 //! is null. Times have seven digits of fraction, and some exporters leave the `Z` out: they are UTC, says
@@ -47,7 +57,7 @@ use smallvec::smallvec;
 use crate::core::{
     decode::{
         EventResult, EventResults, gather, time,
-        tree::{Node, first, first_id},
+        tree::{Node, Tree, first, first_id},
     },
     identity::{
         Device, GeoLocation, IdentityEvent, Kind,
@@ -55,6 +65,13 @@ use crate::core::{
     },
     time::Timestamp,
 };
+
+mod audit;
+mod shape;
+
+pub(super) use shape::recognises;
+
+use shape::category;
 
 /// The provider's name, as it goes into endpoint ids.
 const PROVIDER: &str = "entra";
@@ -81,28 +98,12 @@ const ATTRIBUTES: [&str; 9] = [
 /// What a directory's user id is where there is none.
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
-/// Whether the value has the shape of this format. Other services of Azure write records of the same
-/// outline, so the resource must be a directory, or the operation a sign-in.
-pub(super) fn recognises(node: Node<'_, '_>) -> bool {
-    if matches!(get(node, "records"), Node::List(records) if records.is_empty()) {
-        return true;
-    }
-    let record = node.first().or(get(node, "records").first()).unwrap_or(node);
-    let operation = get(record, "operationName").str();
-    let is_directory = || {
-        let provider = get(record, "resourceId").str().rsplit('/').next();
-        provider.is_some_and(|provider| provider.eq_ignore_ascii_case("Microsoft.aadiam"))
-    };
-    get(record, "properties").is_object()
-        && !get(record, "category").str().is_empty()
-        && !operation.is_empty()
-        && (operation == "Sign-in activity" || is_directory())
-}
-
 /// What the value says.
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
-    match (node, get(node, "records")) {
-        (Node::List(records), _) | (_, Node::List(records)) => gather::batch(records, read),
+    match (node, get(node, "records"), get(node, "value")) {
+        (Node::List(records), ..) | (_, Node::List(records), _) | (_, _, Node::List(records)) => {
+            gather::batch(records, read)
+        }
         _ => smallvec![read(node)],
     }
 }
@@ -111,14 +112,13 @@ fn read<'a>(record: Node<'_, 'a>) -> EventResult<'a> {
     if !record.is_object() {
         return Err(Refused::NotAnEvent.into());
     }
-    let category = get(record, "category").id()?.ok_or(Refused::NoType)?;
-    match &*category.to_ascii_lowercase() {
+    match &*category(record)? {
         "signinlogs" | "signin" | "adfssigninlogs" => sign_in(record),
         "noninteractiveusersigninlogs" => match &*result(record)? {
             "0" => Ok(event_of(record, Kind::Activity, get(properties(record), "userId"))?),
             _ => Err(Ignored::TypeNotMapped.into()),
         },
-        "auditlogs" => audit(record),
+        "auditlogs" => audit::audit(record),
         _ => Err(Ignored::TypeNotMapped.into()),
     }
 }
@@ -135,56 +135,21 @@ fn sign_in<'a>(record: Node<'_, 'a>) -> EventResult<'a> {
     }
 }
 
-fn audit<'a>(record: Node<'_, 'a>) -> EventResult<'a> {
-    let target = target(properties(record));
-    if !sign_up(record, target) {
-        return Err(Ignored::TypeNotMapped.into());
-    }
-    let event = event_of(record, Kind::SignUp, get(target, "id"))?;
-    Ok(IdentityEvent {
-        user_name: get(target, "userPrincipalName").text(),
-        person: claims(get(target, "userPrincipalName"), get(target, "displayName")),
-        ip: get(get(get(properties(record), "initiatedBy"), "user"), "ipAddress").text().or(event.ip),
-        ..event
-    })
-}
-
-/// Whether an audit record says that a person registered: a "viral" user creation, which is what Microsoft
-/// calls the self-service one of a guest; an activity that is called a self-service sign-up; or the creation
-/// of a user by that same user. See
-/// <https://learn.microsoft.com/entra/identity/monitoring-health/reference-audit-activities>.
-fn sign_up(record: Node<'_, '_>, target: Node<'_, '_>) -> bool {
-    let properties = properties(record);
-    let activity = [get(properties, "activityDisplayName"), get(record, "operationName")];
-    let activity = first(activity).unwrap_or_default().to_ascii_lowercase();
-    // Older records have a number: 1 is a failure, 2 a time-out.
-    if get(properties, "result")
-        .text()
-        .is_some_and(|result| result != "0" && !result.eq_ignore_ascii_case("success"))
-    {
-        return false;
-    }
-    let by = get(get(get(properties, "initiatedBy"), "user"), "id").text();
-    match &*activity {
-        "viral user creation" => true,
-        "add user" | "create user" => by.is_some() && by == get(target, "id").text(),
-        name => name.contains("self-service sign-up") || name.contains("self-service sign up"),
-    }
-}
-
-fn target<'n, 'a>(properties: Node<'n, 'a>) -> Node<'n, 'a> {
-    let mut targets = get(properties, "targetResources").list();
-    targets.find(|target| get(*target, "type").str() == "User").unwrap_or_default()
-}
-
 fn event_of<'a>(record: Node<'_, 'a>, kind: Kind, user: Node<'_, 'a>) -> Result<IdentityEvent<'a>, Refused> {
     let properties = properties(record);
     let name = get(properties, "userPrincipalName");
     let user = user.id()?.filter(|id| id != NOBODY);
     let times = ["createdDateTime", "activityDateTime"].map(|key| get(properties, key));
+    let times = times.into_iter().chain(["time", "TimeGenerated"].map(|key| get(record, key)));
+    let (mut held_device, mut held_place) = (Tree::default(), Tree::default());
+    let device_detail = get(properties, "deviceDetail").object(&mut held_device);
+    let location = match get(properties, "locationDetails") {
+        Node::Null => get(properties, "location"),
+        details => details,
+    };
     Ok(IdentityEvent {
         id: get(properties, "id").id()?,
-        time: times.into_iter().chain([get(record, "time")]).find_map(utc),
+        time: times.into_iter().find_map(utc),
         realm: tenant(record)?,
         person: if user.is_some() { claims(name, get(properties, "userDisplayName")) } else { Vec::new() },
         user,
@@ -193,8 +158,8 @@ fn event_of<'a>(record: Node<'_, 'a>, kind: Kind, user: Node<'_, 'a>) -> Result<
         client: get(properties, "appId").text(),
         ip: first([get(properties, "ipAddress"), get(record, "callerIpAddress")]),
         user_agent: get(properties, "userAgent").text(),
-        device: gather::device(device(get(properties, "deviceDetail"))),
-        place: gather::place(place(get(properties, "location"))),
+        device: gather::device(device(device_detail)),
+        place: gather::place(place(location.object(&mut held_place))),
         attributes: gather::attributes(record, &ATTRIBUTES.map(|name| (name, get(properties, name)))),
         ..IdentityEvent::new(kind, PROVIDER)
     })
@@ -205,20 +170,27 @@ fn get<'n, 'a>(node: Node<'n, 'a>, key: &str) -> Node<'n, 'a> {
     node.get_by(|name| name.eq_ignore_ascii_case(key))
 }
 
+/// What a record says: its properties, or the record itself where it is flat.
 fn properties<'n, 'a>(record: Node<'n, 'a>) -> Node<'n, 'a> {
-    get(record, "properties")
+    match get(record, "properties") {
+        Node::Null => record,
+        properties => properties,
+    }
 }
 
 /// The error code, `0` for none: without it a record does not say whether it is a success.
 fn result<'a>(record: Node<'_, 'a>) -> Result<Cow<'a, str>, Refused> {
-    let code = get(get(properties(record), "status"), "errorCode");
-    first_id([get(record, "resultType"), code])?.ok_or(Refused::NoType)
+    let mut held = Tree::default();
+    let status = get(properties(record), "status").object(&mut held);
+    first_id([get(record, "resultType"), get(status, "errorCode")])?.ok_or(Refused::NoType)
 }
 
 fn tenant<'a>(record: Node<'_, 'a>) -> Result<Option<Cow<'a, str>>, Refused> {
-    let stated = get(record, "tenantId").id()?;
+    let is_row = get(record, "TimeGenerated").is_some();
+    let stated = if is_row { get(record, "AADTenantId") } else { get(record, "tenantId") }.id()?;
     let path = get(record, "resourceId").str().split('/');
-    Ok(stated.or_else(|| Some(path.skip_while(|part| *part != "tenants").nth(1)?.to_owned().into())))
+    let in_path = || Some(path.skip_while(|part| *part != "tenants").nth(1)?.to_owned().into());
+    Ok(stated.or_else(in_path).or_else(|| get(record, "resourceTenantId").text()))
 }
 
 fn utc(node: Node<'_, '_>) -> Option<Timestamp> {

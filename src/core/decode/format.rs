@@ -6,8 +6,8 @@ use std::fmt;
 
 use crate::core::{
     decode::{
-        EventResults, auth0, authentik, caep, cognito, entra, fusionauth, identity_event, keycloak, okta,
-        one, ory, tree::Node, wso2,
+        EventResults, auth0, authentik, caep, cognito, entra, fusionauth, identity_event, keycloak, ocsf,
+        okta, one, ory, tree::Node, wso2,
     },
     identity::reason::Refused,
 };
@@ -22,7 +22,7 @@ struct Line {
 }
 
 #[rustfmt::skip]
-const TABLE: [Line; 12] = [
+const TABLE: [Line; 13] = [
     Line { name: "keycloak", recognises: keycloak::recognises, decode: keycloak::decode },
     Line { name: "fusionauth", recognises: fusionauth::recognises, decode: fusionauth::decode },
     Line { name: "auth0", recognises: auth0::recognises, decode: auth0::decode },
@@ -33,6 +33,7 @@ const TABLE: [Line; 12] = [
     Line { name: "cognito", recognises: cognito::recognises, decode: cognito::decode },
     Line { name: "ory", recognises: ory::recognises, decode: ory::decode },
     Line { name: "authentik", recognises: authentik::recognises, decode: authentik::decode },
+    Line { name: "ocsf", recognises: ocsf::recognises, decode: ocsf::decode },
     Line { name: "identity-event", recognises: identity_event::recognises, decode: identity_event::decode },
     // The operator's own: its filter belongs to the decoder, and nothing has its shape.
     Line { name: "custom", recognises: |_| false, decode: |_| one(Err(Refused::NotTheFormat.into())) },

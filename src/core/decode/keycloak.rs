@@ -12,9 +12,16 @@
 //! | `LOGIN_ERROR` | a failed sign-in, or ignored when a client is at fault ([`CLIENT_FAILURES`]) |
 //! | `LOGOUT` | the end of a session, reason `logout` |
 //! | `USER_SESSION_DELETED` (26.5 and later) | the end of a session, reason `details.reason` |
+//! | `REVOKE_GRANT` with a session | the end of that session, reason `revoked`: a refresh token was revoked |
 //! | `REFRESH_TOKEN`, `CODE_TO_TOKEN`, `USER_INFO_REQUEST`, `INTROSPECT_TOKEN` | use of a session |
 //! | admin events | see `keycloak/admin.rs` |
+//! | lines of Keycloak's own log | see `keycloak/log_line.rs` |
 //! | all else, the other `_ERROR` twins among it | ignored |
+//!
+//! Keycloak's `TokenRevocationEndpoint` gives a `REVOKE_GRANT` a session only if it revokes a refresh token. It then
+//! removes the client from the session, and the session with its last client, without a `LOGOUT`. Whether other
+//! clients are left, the event does not say: the session counts as ended. An access token that is revoked, a consent
+//! that is withdrawn, and versions of Keycloak that write no session end nothing.
 //!
 //! A field may have one of several names; the first in this order that has a value counts:
 //!
@@ -25,12 +32,12 @@
 //! | type | `type`, `eventType`, less an `access.` prefix |
 //! | user | `userId`, `authDetails.userId` (of `access.` types only), `user_id` |
 //! | session | `sessionId`, `authDetails.sessionId`, `session_id`; for `LOGIN` and `CODE_TO_TOKEN` `details.code_id` |
-//! | user name | `details.username`, `username`, `userName`, `authDetails.username` |
-//! | realm | `realmId`, `realm_id` |
-//! | realm's name | `realmName` |
+//! | user name | `details.username`, `username`, `userName` or `user_name`, `authDetails.username` |
+//! | realm | `realmId`, `realm_id`, `realm.id` |
+//! | realm's name | `realmName`, `realm.name` |
 //! | client | `clientId`, `authDetails.clientId` (of `access.` types only), `client_id` |
-//! | ip | `ipAddress`, `authDetails.ipAddress` (of `access.` types only), `ip_address` |
-//! | user agent | `userAgent`, `details.user_agent`, `details.userAgent` |
+//! | ip | `ipAddress`, `authDetails.ipAddress` (of `access.` types only), `ip_address` or `user_ip` |
+//! | user agent | `userAgent` or `user_agent`, `details.user_agent`, `details.userAgent` |
 //! | details | `details`, `details_json_long_value`, `details_json`; see `keycloak/details.rs` |
 //!
 //! The texts `"null"` and `""` are null; `details` may be an object or a text that holds one. An id that
@@ -52,9 +59,10 @@ use crate::core::{
 mod admin;
 mod details;
 mod fields;
+mod log_line;
 mod shape;
 
-pub(super) use shape::recognises;
+pub(super) use log_line::log_line;
 
 use details::Details;
 use fields::{FieldName, Fields};
@@ -77,9 +85,14 @@ pub const CLIENT_FAILURES: [&str; 10] = [
     "not_allowed",
 ];
 
+/// Whether the value has the shape of this format.
+pub(super) fn recognises(node: Node<'_, '_>) -> bool {
+    shape::recognises(node) || log_line::recognises(node)
+}
+
 /// What the value says.
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
-    one(event_of(&Fields::of(node)))
+    one(log_line::decode(node).unwrap_or_else(|| event_of(&Fields::of(node))))
 }
 
 /// What the value says if it is known for a Keycloak event at once, as most records are: what [`decode`]
@@ -108,6 +121,7 @@ fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
     let reason = match name {
         "LOGIN_ERROR" => fields.get(FieldName::Error).text(),
         "LOGOUT" => Some("logout".into()),
+        "REVOKE_GRANT" => Some("revoked".into()),
         "USER_SESSION_DELETED" => details.reason.text(),
         _ => None,
     };
@@ -120,25 +134,29 @@ fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
     let auth = fields.get(FieldName::AuthDetails).object(&mut held);
     // Of an event that is none of `access`, `authDetails` may be another's.
     let of_access = |key| if is_access { auth.get(key) } else { Node::Null };
+    let session = first_id([
+        fields.get(FieldName::Session),
+        auth.get("sessionId"),
+        fields.get(FieldName::SessionColumn),
+        code_id,
+    ])?;
+    if session.is_none() && name == "REVOKE_GRANT" {
+        return Err(Ignored::TypeNotMapped.into());
+    }
     // Each field is named: what is filled in and then replaced costs time.
     Ok(IdentityEvent {
         kind,
         provider: PROVIDER.into(),
         id: fields.id(fields.get(FieldName::Id), || [other(FieldName::Uid), other(FieldName::EventId)])?,
         time: fields.each(TIMES).find_map(Node::time),
-        realm: fields.id(fields.get(FieldName::Realm), || [other(FieldName::RealmColumn)])?,
-        realm_name: fields.get(FieldName::RealmName).text(),
+        realm: fields.realm()?,
+        realm_name: fields.realm_name(),
         user: fields
             .id(fields.get(FieldName::User), || [of_access("userId"), other(FieldName::UserColumn)])?,
         user_name: fields.text(details.username, || {
             [other(FieldName::Username), other(FieldName::UserName), auth.get("username")]
         }),
-        session: first_id([
-            fields.get(FieldName::Session),
-            auth.get("sessionId"),
-            fields.get(FieldName::SessionColumn),
-            code_id,
-        ])?,
+        session,
         client: fields
             .text(fields.get(FieldName::Client), || [of_access("clientId"), other(FieldName::ClientColumn)]),
         reason,
@@ -164,7 +182,7 @@ fn kind(name: &str, error: Option<&str>) -> Result<Kind, Ignored> {
             Err(Ignored::ClientFailure)
         }
         "LOGIN_ERROR" => Ok(Kind::SignInFailed),
-        "LOGOUT" | "USER_SESSION_DELETED" => Ok(Kind::SessionStopped),
+        "LOGOUT" | "USER_SESSION_DELETED" | "REVOKE_GRANT" => Ok(Kind::SessionStopped),
         "REFRESH_TOKEN" | "CODE_TO_TOKEN" | "USER_INFO_REQUEST" | "INTROSPECT_TOKEN" => Ok(Kind::Activity),
         _ => Err(Ignored::TypeNotMapped),
     }
@@ -267,6 +285,18 @@ mod tests {
         check(r#"{"type":"CODE_TO_TOKEN","details":{"code_id":"s"}}"#, "Activity session=s");
         check(r#"{"type":"REGISTER","details":{"code_id":"s"}}"#, "SignUp");
         check(r#"{"type":"LOGIN_ERROR","details":{"code_id":"s"}}"#, "SignInFailed");
+    }
+
+    #[test]
+    fn a_revoked_refresh_token_ends_its_session() {
+        let of = |fields: &str| format!(r#"{{"type":"REVOKE_GRANT","userId":"u"{fields}}}"#);
+        check(
+            &of(r#","sessionId":"s","details":{"refresh_token_type":"Refresh","revoked_client":"web"}"#),
+            "SessionStopped user=u session=s reason=revoked",
+        );
+        check(&of(r#","details":{"token_id":"t"}"#), "ignored: type_not_mapped");
+        check(&of(r#","details":{"code_id":"s","revoked_client":"web"}"#), "ignored: type_not_mapped");
+        check(r#"{"type":"REVOKE_GRANT_ERROR","sessionId":"s"}"#, "ignored: type_not_mapped");
     }
 
     #[test]
@@ -401,6 +431,27 @@ mod tests {
             expected,
         );
         login(r#""realmId":"r","userId":"u","code_id":"s","clientId":"c","userName":"a""#, expected);
+    }
+
+    #[test]
+    fn a_webhooks_realm_is_an_object() {
+        login(
+            r#""user_id":"u","user_name":"a","created_timestamp":1621459200000,"realm":{"id":"r","name":"shop"}"#,
+            " realm=r user=u name=a",
+        );
+        login(r#""realm":{"id":"a"},"realm_id":"b""#, " realm=b");
+        login(r#""realm":{"name":"shop"}"#, "");
+        login(r#""realm":"shop""#, "");
+        check(r#"{"type":"LOGIN","realm":{"id":[]}}"#, "refused: field_not_text");
+        rest(
+            r#""realm":{"id":"r","name":"shop"},"user_ip":"192.0.2.7","user_agent":"a""#,
+            "realm=shop ip=192.0.2.7 agent=a",
+        );
+        rest(r#""realm":{"name":"a"},"realmName":"b""#, "realm=b");
+        let recognised = |value: &str| recognises(parse_record(value.as_bytes()).ok().unwrap().root());
+        assert!(recognised(r#"{"type":"VIEW","realm":{"id":"r"}}"#));
+        assert!(!recognised(r#"{"type":"VIEW","realm":"r"}"#));
+        assert!(!recognised(r#"{"realm":{"id":"r"}}"#));
     }
 
     #[test]

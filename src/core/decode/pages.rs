@@ -29,5 +29,6 @@ fn an_example_is_taken_for_its_format_alone_and_becomes_an_event() {
     check("fusionauth", include_str!("../../../deploy/providers/fusionauth.md"), "SignIn id=");
     check("auth0", include_str!("../../../deploy/providers/auth0.md"), "SignIn id=");
     check("okta", include_str!("../../../deploy/providers/okta.md"), "SignIn id=");
+    check("ocsf", include_str!("../../../deploy/providers/ocsf.md"), "SignIn id=");
     check("entra", include_str!("../../../deploy/providers/entra.md"), "SignIn id=");
 }

@@ -17,3 +17,8 @@ pub(super) enum Scalar<'a> {
     /// Something that no field of an event is: a truth value, an array, an object.
     Other,
 }
+
+/// Whether a text is a code. The reason of a failure may be a sentence that quotes an address.
+pub(super) fn is_code(text: &str) -> bool {
+    text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+}

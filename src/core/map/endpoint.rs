@@ -83,7 +83,8 @@ impl Additions {
     /// What an event states about its endpoint.
     pub(super) fn endpoint(&self, event: &IdentityEvent<'_>, owner: &EndpointOwner<'_>) -> Endpoint {
         let EndpointOwner::User(user) = owner else { return Endpoint::default() };
-        let mut endpoint = Endpoint { user_id: Some((*user).into()), ..Endpoint::default() };
+        let user_id = Some(self.ids.user_id(event, user).into());
+        let mut endpoint = Endpoint { user_id, ..Endpoint::default() };
         if event.kind == Kind::SignInFailed {
             return endpoint;
         }

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::core::{
     event::{EndpointId, EventType},
     identity::IdentityEvent,
-    map::config::endpoint::{EndpointConfig, IdOf},
+    map::config::endpoint::{EndpointConfig, IdOf, UserIdForm},
     record::Record,
     time::Timestamp,
 };
@@ -78,6 +78,8 @@ impl Fingerprint {
 /// | a user on a device | `v1`, `user_device`, provider, realm, user, device |
 /// | unknown users | `v1`, `failed`, provider, realm, number |
 ///
+/// The hash of a user's id is made in the same way over `v1`, `user_id`, provider, realm, user.
+///
 /// The realm is its id, or empty if the id is not known. An event without a client or device goes to
 /// the endpoint of the user. The number is the first eight bytes (big-endian) of the digest (or HMAC)
 /// of the normalised user name (trimmed, in lower case), modulo the configured number of endpoints, in
@@ -85,6 +87,7 @@ impl Fingerprint {
 /// the destination for ever.
 pub(super) struct EndpointIds {
     of: IdOf,
+    user_id: UserIdForm,
     unknown_users: u64,
     /// The HMAC after it has absorbed the secret; cloned for each id.
     key: Option<Hmac<Sha256>>,
@@ -94,6 +97,7 @@ impl EndpointIds {
     pub(super) fn new(config: &EndpointConfig) -> Self {
         Self {
             of: config.id,
+            user_id: config.user_id,
             unknown_users: NonZeroU32::get(config.failed_sign_in_endpoints).into(),
             key: config.secret.as_ref().map(|secret| keyed(secret.0.as_bytes())),
         }
@@ -120,6 +124,18 @@ impl EndpointIds {
             }
         };
         EndpointId(hex::encode(&digest[..16]).into())
+    }
+
+    /// The id of a user as it is sent.
+    pub(super) fn user_id<'a>(&self, event: &IdentityEvent<'_>, user: &'a str) -> Cow<'a, str> {
+        match self.user_id {
+            UserIdForm::AsIs => user.into(),
+            UserIdForm::Hash => {
+                let realm = event.realm.as_deref().unwrap_or_default();
+                let digest = self.digest(&["v1", "user_id", &event.provider, realm, user]);
+                hex::encode(&digest[..16]).into()
+            }
+        }
     }
 
     fn number(&self, name: &str) -> u64 {
@@ -345,6 +361,20 @@ mod tests {
             check_of(&config(IdOf::UserClient, secret), &full(), &ANNA, client);
             check_of(&config(IdOf::UserDevice, secret), &full(), &ANNA, device);
         }
+    }
+
+    #[test]
+    fn golden_hashes_of_a_users_id() {
+        let EndpointOwner::User(anna) = ANNA else { unreachable!() };
+        let check = |user_id, secret, event: &IdentityEvent<'_>, expected: &str| {
+            let config = EndpointConfig { user_id, ..config(IdOf::UserClient, secret) };
+            assert_eq!(EndpointIds::new(&config).user_id(event, anna), expected);
+        };
+        check(UserIdForm::AsIs, Some(SHORT), &full(), anna);
+        check(UserIdForm::Hash, None, &full(), "71d2f6fddf212a8eac8d1c70480a8e25");
+        check(UserIdForm::Hash, Some(SHORT), &full(), "024583f52e1fef80c407837b93a6a12b");
+        let nowhere = IdentityEvent { realm: None, ..full() };
+        check(UserIdForm::Hash, None, &nowhere, "c8108ecbcff268a96dfe7bd0d0326dc7");
     }
 
     #[test]

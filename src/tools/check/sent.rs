@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::{
     config::Config,
     core::map::config::{
-        endpoint::{DeviceSource, EndpointConfig, FailedSignIn, IdOf, PlaceSource},
+        endpoint::{DeviceSource, EndpointConfig, FailedSignIn, IdOf, PlaceSource, UserIdForm},
         field::Field,
         value::Value,
     },
@@ -46,7 +46,11 @@ impl List {
             }
         };
         self.fixed("Endpoint id of unknown users", &unknown);
-        self.fixed("Endpoint.User.UserId", "user");
+        let user_id = match config.user_id {
+            UserIdForm::AsIs => "user".to_owned(),
+            UserIdForm::Hash => format!("{hash} of provider, realm, user"),
+        };
+        self.fixed("Endpoint.User.UserId", &user_id);
         if let Some(address) = &config.address {
             self.field(format!("Endpoint.Address ({})", address.channel.name()), &address.from);
         }

@@ -9,7 +9,7 @@ use super::privacy::{ADDRESS, MARK};
 use crate::support::client::Message;
 
 /// The formats in which they are recognised.
-pub(super) const FORMATS: [&str; 12] = [
+pub(super) const FORMATS: [&str; 13] = [
     "auth0",
     "authentik",
     "caep",
@@ -19,6 +19,7 @@ pub(super) const FORMATS: [&str; 12] = [
     "fusionauth",
     "identity-event",
     "keycloak",
+    "ocsf",
     "okta",
     "ory",
     "wso2",

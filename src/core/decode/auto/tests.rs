@@ -7,11 +7,13 @@ use crate::core::{
 const T: i64 = 1_795_382_428_244;
 
 /// The least of a record that each format knows; every format is asked about every row.
-const MATRIX: [(&str, &str); 23] = [
+const MATRIX: [(&str, &str); 26] = [
     ("keycloak", r#"{"type":"LOGIN"}"#),
     ("keycloak", r#"{"eventType":"access.LOGIN"}"#),
     ("keycloak", r#"{"operationType":"UPDATE","resourceType":"USER"}"#),
     ("keycloak", r#"{"realmId":"r","clientId":"c"}"#),
+    ("keycloak", r#"{"message":"type=\"LOGIN\", realmId=\"r\""}"#),
+    ("keycloak", r#"{"loggerName":"org.keycloak.services","message":"hello"}"#),
     ("fusionauth", r#"{"type":"test","createInstant":1795382428244}"#),
     ("fusionauth", r#"{"event":{"type":"user.create","createInstant":1795382428244}}"#),
     ("auth0", r#"{"log_id":"l","type":"s"}"#),
@@ -28,6 +30,7 @@ const MATRIX: [(&str, &str); 23] = [
     ("ory", r#"{"name":"SessionIssued","eventAttributes":{}}"#),
     ("authentik", r#"{"app":"authentik.events.signals","action":"login","user":{},"context":{}}"#),
     ("authentik", r#"{"pagination":{},"results":[]}"#),
+    ("ocsf", r#"{"class_uid":3002,"metadata":{"version":"1.3.0"}}"#),
     ("identity-event", r#"{"version":1,"type":"sign_in"}"#),
     ("identity-event", r#"{"version":1,"type":"sign_in","realmName":"shop","clientId":"c"}"#),
     ("identity-event", r#"{"version":1,"events":[]}"#),
@@ -179,6 +182,21 @@ fn what_a_named_format_can_read_of_a_record_is_kept() {
     );
     named("identity-event", r#"{"type":"sign_in","user":["a"]}"#, "identity-event; refused: field_invalid");
     named("identity-event", LOGIN, "identity-event; refused: field_invalid");
+}
+
+#[test]
+fn a_line_of_keycloaks_log_is_no_json_and_read_all_the_same() {
+    let login = r#"type="LOGIN", realmId="r", userId="u", sessionId="s""#;
+    let line = format!("2026-11-22 21:20:28,244 INFO  [org.keycloak.events] (executor-thread-1) {login}\n");
+    let id = "793dbfcf30a5110ad9663336fe8d2b62";
+    let expected = format!("keycloak; SignIn id={id} user=u session=s");
+    check(&line, &expected);
+    named("keycloak", &line, &expected);
+    check(quoted(&line), &expected);
+    check(format!("[{0},{0}]", quoted(&line)), &format!("{expected}; SignIn id={id} user=u session=s"));
+    named("okta", &line, "-; refused: not_json");
+    named("custom", &line, "-; refused: not_json");
+    check("2026-11-22 21:20:28,244 INFO  [io.quarkus] (main) started", "keycloak; ignored: type_not_mapped");
 }
 
 #[test]

@@ -222,3 +222,108 @@ fn its_own_records_are_recognised() {
     check(r#"{"records":[{}]}"#, false);
     check(r#"{"operationType":"CREATE","resourceType":"USER"}"#, false);
 }
+
+/// A sign-in of B2C with this activity, result and service.
+fn b2c(activity: &str, result: &str, service: &str) -> String {
+    format!(
+        r#"{{"id":"B2C_1","category":"Authentication","result":"{result}","activityDisplayName":"{activity}",
+            "activityDateTime":"2026-11-22T21:20:28.2441234Z","loggedByService":"{service}",
+            "initiatedBy":{{"user":null,"app":{{"appId":"a","displayName":null}}}},
+            "targetResources":[{{"id":"u","type":"User","userPrincipalName":null}}],"additionalDetails":[
+            {{"key":"TenantId","value":"example.onmicrosoft.com"}},{{"key":"PolicyId","value":"B2C_1_signup_signin"}},
+            {{"key":"Client","value":"Mozilla/5.0"}},{{"key":"ClientIpAddress","value":"192.0.2.7"}}]}}"#
+    )
+}
+
+#[test]
+fn a_customer_signs_in_to_b2c_when_a_token_is_issued() {
+    let event = "user=u client=a ip=192.0.2.7 agent=Mozilla/5.0 PolicyId:B2C_1_signup_signin";
+    let streamed = |properties: &str, expected: &str| {
+        check(&format!(r#"{{"category":"AuditLogs","tenantId":"t","properties":{properties}}}"#), expected);
+    };
+    let issued = "Issue an id_token to the application";
+    let expected = format!("SignIn id=B2C_1 time=1795382428244 realm=t {event}");
+    streamed(&b2c(issued, "success", "B2C"), &expected);
+    streamed(&b2c(issued, "failure", "B2C"), "ignored: type_not_mapped");
+    streamed(&b2c(issued, "success", "Core Directory"), "ignored: type_not_mapped");
+    streamed(&b2c("Issue an access token to the application", "success", "B2C"), "ignored: type_not_mapped");
+    streamed(&b2c("Validate local account credentials", "success", "B2C"), "ignored: type_not_mapped");
+    // Graph lists the same without a tenant.
+    check(&b2c(issued, "success", "B2C"), &format!("SignIn id=B2C_1 time=1795382428244 {event}"));
+}
+
+/// An object of Microsoft Graph with this error code and `fields`.
+fn graph(code: u32, fields: &str) -> String {
+    format!(
+        r#"{{"id":"e","createdDateTime":"2026-11-22T21:20:28Z","userDisplayName":"Anna Berg",
+            "userPrincipalName":"anna@example.com","userId":"u","appId":"a","appDisplayName":"Wiki",
+            "ipAddress":"192.0.2.7","status":{{"errorCode":{code},"failureReason":"Other."}},
+            "deviceDetail":{{"deviceId":"","operatingSystem":"Windows10","browser":"Edge 120"}},
+            "location":{{"city":"Bellevue","state":"Washington","countryOrRegion":"US"}}{fields}}}"#
+    )
+}
+
+#[test]
+fn the_sign_ins_of_microsoft_graph_are_read() {
+    let rest = |start: &str, reason: &str| {
+        format!(
+            "{start} user=u name=anna@example.com client=a{reason} ip=192.0.2.7 device.platform=Windows10 \
+             device.browser=Edge 120 city=Bellevue country=US region=Washington \
+             person.preferred_username=anna@example.com person.name=Anna Berg appDisplayName:Wiki"
+        )
+    };
+    let at = "id=e time=1795382428000";
+    check(&graph(0, ""), &rest(&format!("SignIn {at}"), ""));
+    check(&graph(50126, ""), &rest(&format!("SignInFailed {at}"), " reason=50126"));
+    check(&graph(50140, ""), "ignored: type_not_mapped");
+    let quiet = rest(&format!("Activity {at}"), "") + " isInteractive:false";
+    check(&graph(0, r#","isInteractive":false"#), &quiet);
+    let in_tenant = rest(&format!("SignIn {at} realm=t"), "");
+    check(&graph(0, r#","resourceTenantId":"t","resourceId":"00000003""#), &in_tenant);
+    let page = format!(r#"{{"@odata.context":"x","value":[{},{}]}}"#, graph(50140, ""), graph(50140, ""));
+    check(&page, "ignored: type_not_mapped\nignored: type_not_mapped");
+}
+
+/// A row of Log Analytics in this table, with this result and `fields`.
+fn row(table: &str, result: &str, fields: &str) -> String {
+    format!(
+        r#"{{"TimeGenerated":"2026-11-22T21:20:28.244Z","Type":"{table}","TenantId":"workspace","AADTenantId":"t",
+            "OperationName":"Sign-in activity","Category":"SignInLogs","ResultType":"{result}","Id":"e","UserId":"u",
+            "AppId":"a","IPAddress":"192.0.2.7","Location":"US","SessionId":"s"{fields}}}"#
+    )
+}
+
+#[test]
+fn the_rows_of_log_analytics_are_read() {
+    let event = "id=e time=1795382428244 realm=t user=u session=s client=a";
+    check(&row("SigninLogs", "0", ""), &format!("SignIn {event} ip=192.0.2.7"));
+    check(&row("SigninLogs", "50126", ""), &format!("SignInFailed {event} reason=50126 ip=192.0.2.7"));
+    check(&row("AADNonInteractiveUserSignInLogs", "0", ""), &format!("Activity {event} ip=192.0.2.7"));
+    check(&row("AADServicePrincipalSignInLogs", "0", ""), "ignored: type_not_mapped");
+    let details = r#","DeviceDetail":{"browser":"Edge 120"},"LocationDetails":{"city":"Bellevue"}"#;
+    let known = format!("SignIn {event} ip=192.0.2.7 device.browser=Edge 120 city=Bellevue");
+    check(&row("SigninLogs", "0", details), &known);
+    let texts = r#","DeviceDetail":"{\"browser\":\"Edge 120\"}","LocationDetails":"{\"city\":\"Bellevue\"}""#;
+    check(&row("SigninLogs", "0", texts), &known);
+    check(
+        r#"{"TimeGenerated":"2026-11-22T21:20:28.244Z","Type":"AuditLogs","Category":"UserManagement","AADTenantId":"t",
+            "OperationName":"Viral user creation","Result":"success","TargetResources":[{"id":"u","type":"User"}]}"#,
+        "SignUp time=1795382428244 realm=t user=u",
+    );
+    check(&format!(r#"{{"records":[{}]}}"#, row("SigninLogs", "50140", "")), "ignored: type_not_mapped");
+}
+
+#[test]
+fn what_graph_and_log_analytics_write_is_recognised() {
+    let check = |value: &str, expected| {
+        assert_eq!(recognises(parse(value.as_bytes()).ok().unwrap().root()), expected, "{value}");
+    };
+    check(&graph(0, ""), true);
+    check(&format!(r#"{{"value":[{}]}}"#, graph(0, "")), true);
+    check(&b2c("x", "success", "B2C"), true);
+    check(&row("SigninLogs", "0", ""), true);
+    check(&format!("[{}]", row("ADFSSignInLogs", "0", "")), true);
+    check(&row("AzureActivity", "0", ""), false);
+    check(r#"{"value":[]}"#, false);
+    check(r#"{"createdDateTime":"2026-11-22T21:20:28Z","userId":"u","appId":"a","status":"active"}"#, false);
+}

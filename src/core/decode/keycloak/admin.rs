@@ -114,8 +114,8 @@ fn event<'a>(fields: &Fields<'_, 'a>, kind: Kind) -> Result<IdentityEvent<'a>, R
     Ok(IdentityEvent {
         id: first_id(fields.each([FieldName::Id, FieldName::Uid, FieldName::EventId]))?,
         time: fields.each(times).find_map(Node::time),
-        realm: first_id(fields.each([FieldName::Realm, FieldName::RealmColumn]))?,
-        realm_name: fields.get(FieldName::RealmName).text(),
+        realm: fields.realm()?,
+        realm_name: fields.realm_name(),
         reason: Some(REASON.into()),
         ..IdentityEvent::new(kind, PROVIDER)
     })

@@ -37,6 +37,7 @@ pub(super) enum FieldName {
     AdminTime,
     EventType,
     RealmColumn,
+    RealmObject,
     UserColumn,
     SessionColumn,
     ClientColumn,
@@ -100,13 +101,14 @@ impl FieldName {
             "admin_event_time" => Self::AdminTime,
             "eventType" => Self::EventType,
             "realm_id" => Self::RealmColumn,
+            "realm" => Self::RealmObject,
             "user_id" => Self::UserColumn,
             "session_id" => Self::SessionColumn,
             "client_id" => Self::ClientColumn,
             "username" => Self::Username,
-            "userName" => Self::UserName,
-            "ip_address" => Self::IpColumn,
-            "userAgent" => Self::UserAgent,
+            "userName" | "user_name" => Self::UserName,
+            "ip_address" | "user_ip" => Self::IpColumn,
+            "userAgent" | "user_agent" => Self::UserAgent,
             "operationType" => Self::Operation,
             "operation_type" => Self::OperationColumn,
             "resourceType" => Self::Resource,
@@ -205,6 +207,25 @@ impl<'t, 'a> Fields<'t, 'a> {
             (None, _) | (_, 0) => Node::Null,
             (Some(object), at) => object.node(at as usize),
         }
+    }
+
+    /// The realm, where it is an object with an id and a name. A text says not which of the two it is.
+    pub(super) fn realm_object(&self) -> Node<'t, 'a> {
+        let realm = self.get(FieldName::RealmObject);
+        if realm.is_object() { realm } else { Node::Null }
+    }
+
+    /// # Errors
+    ///
+    /// The realm's id is no text, see [`Node::id`].
+    pub(super) fn realm(&self) -> Result<Option<Cow<'a, str>>, Refused> {
+        self.id(self.get(FieldName::Realm), || {
+            [self.get(FieldName::RealmColumn), self.realm_object().get("id")]
+        })
+    }
+
+    pub(super) fn realm_name(&self) -> Option<Cow<'a, str>> {
+        self.text(self.get(FieldName::RealmName), || [self.realm_object().get("name")])
     }
 
     /// Whether one of the fields has a value.

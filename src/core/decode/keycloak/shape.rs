@@ -27,7 +27,8 @@ pub(in crate::core::decode) fn recognises(node: Node<'_, '_>) -> bool {
 pub(super) fn fits(node: Node<'_, '_>, fields: &Fields<'_, '_>) -> bool {
     let has_realm = || fields.has(&[FieldName::Realm, FieldName::RealmName, FieldName::RealmColumn]);
     let has_subject = || {
-        fields.has(&[FieldName::User, FieldName::Session, FieldName::Client])
+        fields.realm_object().is_some()
+            || fields.has(&[FieldName::User, FieldName::Session, FieldName::Client])
             || fields.has(&[FieldName::UserColumn, FieldName::SessionColumn, FieldName::ClientColumn])
     };
     let name = fields.word(&[FieldName::Type, FieldName::EventType]);

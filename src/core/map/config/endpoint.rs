@@ -23,6 +23,8 @@ pub struct EndpointConfig {
     /// id can compute them.
     #[schemars(extend("x-allowed" = "a text of at least 16 characters, best from a file: { file: PATH }"))]
     pub secret: Option<Secret>,
+    /// How a user's id is sent.
+    pub user_id: UserIdForm,
     /// What happens to a failed sign-in of an unknown user.
     pub failed_sign_in: FailedSignIn,
     /// How many endpoints the failed sign-ins of unknown users share, in each realm.
@@ -61,6 +63,17 @@ pub enum IdOf {
     UserClient,
     /// Each user on each device. Events that name no device go to the user's endpoint.
     UserDevice,
+}
+
+/// How a user's id is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("x-allowed" = "as_is or hash"))]
+pub enum UserIdForm {
+    /// As the provider writes it.
+    AsIs,
+    /// As a hash of provider, realm and id, made with `secret`. For providers whose ids contain personal data.
+    Hash,
 }
 
 /// What happens to a failed sign-in of an unknown user.
@@ -190,6 +203,7 @@ impl Default for EndpointConfig {
         Self {
             id: IdOf::User,
             secret: None,
+            user_id: UserIdForm::AsIs,
             failed_sign_in: FailedSignIn::Endpoint,
             failed_sign_in_endpoints: NonZeroU32::new(1000).unwrap_or(NonZeroU32::MIN),
             address: None,

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::core::map::config::{endpoint::Channel, value::Constant};
+use crate::core::map::config::{
+    endpoint::{Channel, UserIdForm},
+    value::Constant,
+};
 
 const SAFARI: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 \
                       (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1";
@@ -90,6 +93,20 @@ fn without_a_key_only_the_users_id_is_stated() {
     assert!(endpoint_of(EndpointConfig::default(), &full("")) == bare());
     let common = Additions::default().common(&full(""));
     assert!(common.attributes.is_empty() && common.metrics.is_empty() && common.app.is_none());
+}
+
+#[test]
+fn a_users_id_is_stated_as_a_hash_where_the_configuration_says_so() {
+    let config = EndpointConfig { user_id: UserIdForm::Hash, ..EndpointConfig::default() };
+    let additions = additions(config, EventConfig::default());
+    let of = |user: &str| {
+        let event = IdentityEvent { kind: Kind::SignInFailed, ..full("") };
+        additions.endpoint(&event, &EndpointOwner::User(user)).user_id.unwrap()
+    };
+    let hash = of("f:component:anna@example.com");
+    assert!(hash.len() == 32 && hash.bytes().all(|digit| digit.is_ascii_hexdigit()), "{hash}");
+    assert_ne!(of("HOST01$"), hash);
+    assert!(additions.endpoint(&full(""), &EndpointOwner::UnknownUser("anna")) == Endpoint::default());
 }
 
 #[track_caller]

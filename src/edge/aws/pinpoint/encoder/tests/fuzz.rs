@@ -30,7 +30,7 @@ const INPUTS: u64 = 1_000_000;
 /// After this many records the mappers are replaced, and the random numbers start again.
 const BLOCK: u64 = 1000;
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     include_str!("../../../../../../deploy/providers/auth0.md"),
     include_str!("../../../../../../deploy/providers/authentik.md"),
     include_str!("../../../../../../deploy/providers/caep.md"),
@@ -40,6 +40,7 @@ const PAGES: [&str; 12] = [
     include_str!("../../../../../../deploy/providers/fusionauth.md"),
     include_str!("../../../../../../deploy/providers/identity-event.md"),
     include_str!("../../../../../../deploy/providers/keycloak.md"),
+    include_str!("../../../../../../deploy/providers/ocsf.md"),
     include_str!("../../../../../../deploy/providers/okta.md"),
     include_str!("../../../../../../deploy/providers/ory.md"),
     include_str!("../../../../../../deploy/providers/wso2.md"),

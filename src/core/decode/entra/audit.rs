@@ -1,0 +1,88 @@
+//! What Entra's audit records say of persons: that somebody registered, or signed in to a tenant of Azure AD B2C.
+//!
+//! Knows nothing of sign-in records. B2C logs its customers' sign-ins nowhere else. Of the several records of one
+//! sign-in, the one that issues the token for the identity concludes it, see
+//! <https://learn.microsoft.com/azure/active-directory-b2c/view-audit-logs>: that one counts.
+
+use crate::core::{
+    decode::{
+        EventResult,
+        entra::{claims, event_of, get, properties},
+        gather,
+        tree::{Node, first},
+    },
+    identity::{IdentityEvent, Kind, reason::Ignored},
+};
+
+/// The activity that concludes a sign-in, in small letters.
+const B2C_SIGN_IN: &str = "issue an id_token to the application";
+
+pub(super) fn audit<'a>(record: Node<'_, 'a>) -> EventResult<'a> {
+    let properties = properties(record);
+    let activity = [get(properties, "activityDisplayName"), get(record, "operationName")];
+    let activity = first(activity).unwrap_or_default().to_ascii_lowercase();
+    let is_b2c = get(properties, "loggedByService").str() == "B2C";
+    let (target, by) = (target(properties), get(get(properties, "initiatedBy"), "user"));
+    if has_failed(properties) {
+        Err(Ignored::TypeNotMapped.into())
+    } else if is_b2c && activity == B2C_SIGN_IN {
+        sign_in(record, target)
+    } else if is_sign_up(&activity, by, target) {
+        sign_up(record, target, by)
+    } else {
+        Err(Ignored::TypeNotMapped.into())
+    }
+}
+
+/// Older records have a number: 1 is a failure, 2 a time-out.
+fn has_failed(properties: Node<'_, '_>) -> bool {
+    let result = get(properties, "result").text();
+    result.is_some_and(|result| result != "0" && !result.eq_ignore_ascii_case("success"))
+}
+
+/// Whether an activity says that a person registered: a "viral" user creation, which is what Microsoft
+/// calls the self-service one of a guest; an activity that is called a self-service sign-up; or the creation
+/// of a user by that same user. See
+/// <https://learn.microsoft.com/entra/identity/monitoring-health/reference-audit-activities>.
+fn is_sign_up(activity: &str, by: Node<'_, '_>, target: Node<'_, '_>) -> bool {
+    let by = get(by, "id").text();
+    match activity {
+        "viral user creation" => true,
+        "add user" | "create user" => by.is_some() && by == get(target, "id").text(),
+        name => name.contains("self-service sign-up") || name.contains("self-service sign up"),
+    }
+}
+
+fn sign_up<'a>(record: Node<'_, 'a>, target: Node<'_, 'a>, by: Node<'_, 'a>) -> EventResult<'a> {
+    let event = event_of(record, Kind::SignUp, get(target, "id"))?;
+    Ok(IdentityEvent {
+        user_name: get(target, "userPrincipalName").text(),
+        person: claims(get(target, "userPrincipalName"), get(target, "displayName")),
+        ip: get(by, "ipAddress").text().or(event.ip),
+        ..event
+    })
+}
+
+fn sign_in<'a>(record: Node<'_, 'a>, target: Node<'_, 'a>) -> EventResult<'a> {
+    let properties = properties(record);
+    let detail = |key: &str| {
+        let mut details = get(properties, "additionalDetails").list();
+        let detail = details.find(|detail| get(*detail, "key").str() == key);
+        get(detail.unwrap_or_default(), "value")
+    };
+    let app = get(get(properties, "initiatedBy"), "app");
+    let event = event_of(record, Kind::SignIn, get(target, "id"))?;
+    Ok(IdentityEvent {
+        client: first([get(app, "appId"), get(app, "servicePrincipalName"), detail("ApplicationId")]),
+        ip: detail("ClientIpAddress").text().or(event.ip),
+        user_agent: detail("Client").text(),
+        attributes: gather::attributes(record, &[("PolicyId", detail("PolicyId"))]),
+        ..event
+    })
+}
+
+/// The user that a record is about.
+fn target<'n, 'a>(properties: Node<'n, 'a>) -> Node<'n, 'a> {
+    let mut targets = get(properties, "targetResources").list();
+    targets.find(|target| get(*target, "type").str() == "User").unwrap_or_default()
+}

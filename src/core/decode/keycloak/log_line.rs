@@ -1,0 +1,235 @@
+//! Events in Keycloak's own log, which the listener `jboss-logging` writes in every realm, without an extension.
+//!
+//! Knows nothing of what an event becomes: it makes of a line what a publisher writes of the same event. It follows
+//! <https://github.com/keycloak/keycloak/blob/main/services/src/main/java/org/keycloak/events/log/JBossLoggingEventListenerProvider.java>.
+//!
+//! | a record is | known by |
+//! |---|---|
+//! | a line as on the console: `2026-11-22 21:20:28,244 INFO  [org.keycloak.events] (executor-thread-1) type="LOGIN", …` | its beginning |
+//! | the message alone: `type="LOGIN", realmId="…", …` | its first two keys |
+//! | Keycloak's JSON log, in either format | `loggerName` or `log.logger`; the message is `message` |
+//! | what a shipper put one of the first two in | `message` or `log` |
+//!
+//! Lines of other categories are ignored. Only the line's own beginning says of which category it is: other messages
+//! may repeat what somebody typed.
+//!
+//! | what | where |
+//! |---|---|
+//! | id | host, process, sequence and time of the JSON log, else a hash of the line |
+//! | time | `timestamp`, `@timestamp`, `time` of the JSON. The time in the line has no zone: it is not read |
+//! | the rest | the pairs: Keycloak's own first, in its order, then the details |
+//!
+//! The realm and the user of an admin event are the administrator's. They are left out, and so is the realm of what
+//! the event is about, which no line says.
+
+use sha2::{Digest, Sha256};
+
+use crate::core::{
+    decode::{
+        EventResult, Wanted,
+        keycloak::{event_of, fields::Fields},
+        tree::{Node, Tree, first},
+    },
+    identity::reason::Ignored,
+};
+
+mod pairs;
+
+use pairs::Pairs;
+
+/// The category of the events.
+const CATEGORY: &str = "org.keycloak.events";
+
+/// What Keycloak writes before the details, in its order. A key that comes later is one of the details, whatever its
+/// name.
+const OWN: [&str; 11] = [
+    "type",
+    "operationType",
+    "realmId",
+    "realmName",
+    "clientId",
+    "userId",
+    "sessionId",
+    "ipAddress",
+    "resourceType",
+    "resourcePath",
+    "error",
+];
+
+/// What is read of an admin event.
+const OF_ADMIN: [&str; 4] = ["operationType", "resourceType", "resourcePath", "error"];
+
+/// What only the log adds to the details.
+const OF_LOG: [&str; 2] = ["authSessionParentId", "authSessionTabId"];
+
+/// How many pairs are read: many times those of any event.
+const MOST_PAIRS: usize = 1_000;
+
+const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
+
+/// A record of Keycloak's log.
+#[derive(Clone, Copy)]
+struct LogRecord<'n> {
+    category: &'n str,
+    /// The line or the message.
+    text: &'n str,
+    /// The pairs of an event.
+    event: Option<&'n str>,
+}
+
+/// A tree of nothing but this text, if it is a line of Keycloak's log.
+pub(in crate::core::decode) fn log_line(value: &[u8]) -> Option<Tree<'_>> {
+    let text = str::from_utf8(value).ok()?;
+    LogRecord::of_text(text)?;
+    let mut tree = Tree::default();
+    tree.push(Node::Text(text));
+    Some(tree)
+}
+
+/// Whether the value is a record of Keycloak's log, of whichever category.
+pub(super) fn recognises(node: Node<'_, '_>) -> bool {
+    LogRecord::of(node).is_some_and(|record| {
+        let is_named = || service_name(node) == "keycloak";
+        record.event.is_some()
+            || record.category.starts_with("org.keycloak.")
+            || !node.is_object()
+            || is_named()
+    })
+}
+
+/// What a record of Keycloak's log says; nothing if the value is none.
+pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Option<EventResult<'a>> {
+    let record = LogRecord::of(node)?;
+    let Some(event) = record.event else { return Some(Err(Ignored::TypeNotMapped.into())) };
+    let mut tree = tree(event, &id(node, record), time(node)).into_owned();
+    tree.wanted = match node {
+        Node::Object(object) => object.wanted(),
+        // A text does not know what is wanted.
+        _ => Wanted { attributes: true },
+    };
+    Some(event_of(&Fields::of(tree.root())))
+}
+
+impl<'n> LogRecord<'n> {
+    fn of(node: Node<'n, '_>) -> Option<Self> {
+        if !node.is_object() {
+            return Self::of_text(node.str());
+        }
+        let messages = ["message", "log"].map(|key| node.get(key).str());
+        let logger = [node.get("loggerName"), ecs(node, "log", "logger")].into_iter().find_map(Node::word);
+        match logger {
+            Some(category) => Some(Self::new(category, messages[0], messages[0])),
+            None => messages.into_iter().find_map(Self::of_text),
+        }
+    }
+
+    /// A line as on the console, or an event's message alone.
+    fn of_text(text: &'n str) -> Option<Self> {
+        let text = text.trim();
+        if is_event(text) {
+            return Some(Self::new(CATEGORY, text, text));
+        }
+        let (beginning, rest) = text.split_once('[')?;
+        let (category, rest) = rest.split_once("] (")?;
+        let (_thread, message) = rest.split_once(") ")?;
+        is_beginning(beginning).then(|| Self::new(category, text, message))
+    }
+
+    fn new(category: &'n str, text: &'n str, message: &'n str) -> Self {
+        let event = Some(message).filter(|message| category == CATEGORY && is_event(message));
+        Self { category, text, event }
+    }
+}
+
+/// Whether these are the pairs of an event.
+fn is_event(message: &str) -> bool {
+    let mut keys = Pairs::of(message).map(|(key, _)| key);
+    matches!(keys.next(), Some("type" | "operationType")) && keys.next() == Some("realmId")
+}
+
+/// Whether a line begins so: with a date, a time and a level.
+fn is_beginning(text: &str) -> bool {
+    let mut words = text.split_whitespace();
+    let has_digits =
+        |word: Option<&str>| word.is_some_and(|word| word.starts_with(|digit: char| digit.is_ascii_digit()));
+    has_digits(words.next())
+        && has_digits(words.next())
+        && words.next().is_some_and(|level| LEVELS.contains(&level))
+        && words.next().is_none()
+}
+
+/// The event as a publisher writes it.
+fn tree<'l>(event: &'l str, id: &str, time: Node<'_, 'l>) -> Tree<'l> {
+    let is_admin = event.starts_with("operationType");
+    let mut tree = Tree::default();
+    let whole = tree.open();
+    tree.push(Node::Text("id"));
+    tree.push(Node::Escaped(id));
+    tree.push(Node::Text("time"));
+    tree.push(time);
+    let mut pairs = Pairs::of(event).take(MOST_PAIRS).peekable();
+    let mut own = OWN.iter();
+    while let Some((key, value)) = pairs.next_if(|(key, _)| own.any(|own| own == key)) {
+        if !is_admin || OF_ADMIN.contains(&key) {
+            push(&mut tree, key, &value);
+        }
+    }
+    tree.push(Node::Text("details"));
+    let details = tree.open();
+    for (key, value) in pairs.filter(|(key, _)| !OF_LOG.contains(key)) {
+        push(&mut tree, key, &value);
+    }
+    tree.close_object(details);
+    tree.close_object(whole);
+    tree
+}
+
+fn push<'l>(tree: &mut Tree<'l>, key: &'l str, value: &str) {
+    tree.push(Node::Text(key));
+    tree.push(Node::Escaped(value));
+}
+
+/// The id of an event, which the log itself does not give.
+fn id(node: Node<'_, '_>, record: LogRecord<'_>) -> String {
+    let time = first(times(node));
+    let parts = [
+        first([node.get("hostName"), ecs(node, "host", "hostname")]),
+        first([node.get("processId"), ecs(node, "process", "pid")]),
+        first([node.get("sequence"), ecs(node, "event", "sequence")]),
+        time.clone(),
+    ];
+    if let [Some(host), Some(process), Some(sequence), Some(time)] = parts {
+        return format!("{host}-{process}-{sequence}-{time}");
+    }
+    let mut hash = Sha256::new().chain_update(record.text);
+    if record.event == Some(record.text) {
+        // The message alone does not say when it was written.
+        hash.update(time.unwrap_or_default().as_bytes());
+    }
+    hex::encode(&hash.finalize()[..16])
+}
+
+fn time<'n, 'a>(node: Node<'n, 'a>) -> Node<'n, 'a> {
+    times(node).into_iter().find(|time| time.time().is_some()).unwrap_or_default()
+}
+
+/// When the record was written, first of all by its own account; a shipper's is not far from it.
+fn times<'n, 'a>(node: Node<'n, 'a>) -> [Node<'n, 'a>; 3] {
+    ["timestamp", "@timestamp", "time"].map(|key| node.get(key))
+}
+
+fn service_name<'n>(node: Node<'n, '_>) -> &'n str {
+    ecs(node, "service", "name").str()
+}
+
+/// A field of the Elastic Common Schema, whose name may be one key or a path of two.
+fn ecs<'n, 'a>(node: Node<'n, 'a>, outer: &str, inner: &str) -> Node<'n, 'a> {
+    let is_it = |key: &str| key.strip_prefix(outer).and_then(|rest| rest.strip_prefix('.')) == Some(inner);
+    match node.get_by(is_it) {
+        Node::Null => node.get(outer).get(inner),
+        found => found,
+    }
+}
+
+#[cfg(test)]
+mod tests;
