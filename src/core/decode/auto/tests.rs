@@ -7,9 +7,11 @@ use crate::core::{
 const T: i64 = 1_795_382_428_244;
 
 /// The least of a record that each format knows; every format is asked about every row.
-const MATRIX: [(&str, &str); 23] = [
-    ("keycloak", r#"{"type":"LOGIN"}"#),
-    ("keycloak", r#"{"eventType":"access.LOGIN"}"#),
+const MATRIX: [(&str, &str); 25] = [
+    ("keycloak", r#"{"type":"LOGIN","realmId":"r"}"#),
+    ("keycloak", r#"{"eventType":"LOGIN","clientId":"c"}"#),
+    ("keycloak", r#"{"eventType":"access.LOGIN","details":{}}"#),
+    ("keycloak", r#"{"type":"USER-ACTION","resourcePath":"users/u"}"#),
     ("keycloak", r#"{"operationType":"UPDATE","resourceType":"USER"}"#),
     ("keycloak", r#"{"realmId":"r","clientId":"c"}"#),
     ("fusionauth", r#"{"type":"test","createInstant":1795382428244}"#),
@@ -92,7 +94,7 @@ fn quoted(value: &str) -> String {
     serde_json::to_string(value).unwrap()
 }
 
-const LOGIN: &str = r#"{"type":"LOGIN","userId":"u"}"#;
+const LOGIN: &str = r#"{"type":"LOGIN","realmId":"r","userId":"u"}"#;
 
 #[test]
 fn every_format_knows_its_own_records_and_no_other() {
@@ -126,7 +128,7 @@ fn a_document_of_our_own_is_not_keycloaks_whatever_else_it_has() {
     check(format!(r#"{{"type":"sign_in",{rest},"version":1.0}}"#), &expected);
     check(r#"{"type":"sign_in","realmId":"r"}"#, "keycloak; ignored: type_not_mapped");
     check(r#"{"version":1,"type":"of-mine","realmId":"r"}"#, "keycloak; ignored: type_not_mapped");
-    check(r#"{"version":1,"type":"LOGIN","userId":"u"}"#, "keycloak; SignIn user=u");
+    check(r#"{"version":1,"type":"LOGIN","realmId":"r","userId":"u"}"#, "keycloak; SignIn user=u");
 }
 
 #[test]
@@ -138,7 +140,8 @@ fn a_type_of_our_own_that_is_misspelt_is_told_so() {
 fn what_no_format_knows_is_refused() {
     check("{}", "-; refused: unrecognised");
     check(r#"{"type":"something.else","id":"i"}"#, "-; refused: unrecognised");
-    check(r#"{"type":"ORDER_PLACED","id":"i"}"#, "-; refused: unrecognised");
+    check(r#"{"type":"ORDER_PLACED","userId":"u"}"#, "-; refused: unrecognised");
+    check(r#"{"eventType":"LOGIN","userId":"u","sessionId":"s"}"#, "-; refused: unrecognised");
     check(r#"{"a":{"type":"LOGIN"}}"#, "-; refused: unrecognised");
     check("[[{}]]", "-; refused: unrecognised");
     check("17", "-; refused: not_an_event");
@@ -153,7 +156,7 @@ fn what_no_format_knows_is_refused() {
 fn a_keycloak_event_without_its_type_is_told_so() {
     check(r#"{"realmId":"r","userId":"u"}"#, "keycloak; refused: no_type");
     check(r#"{"realmId":"r","type":{}}"#, "keycloak; refused: field_not_text");
-    check(r#"{"type":"UPDATE_TOTP","userId":"u"}"#, "keycloak; ignored: type_not_mapped");
+    check(r#"{"type":"UPDATE_TOTP","realmId":"r"}"#, "keycloak; ignored: type_not_mapped");
     check(r#"{"type":"of-an-extension","realmId":"r"}"#, "keycloak; ignored: type_not_mapped");
 }
 
@@ -161,6 +164,7 @@ fn a_keycloak_event_without_its_type_is_told_so() {
 fn a_format_that_is_named_is_the_only_one() {
     named("keycloak", LOGIN, "keycloak; SignIn user=u");
     named("keycloak", r#"{"type":"of-an-extension"}"#, "keycloak; ignored: type_not_mapped");
+    named("keycloak", r#"{"eventType":"LOGIN","userId":"u"}"#, "keycloak; SignIn user=u");
     named("keycloak", "{}", "-; refused: not_the_format");
     named("keycloak", "17", "-; refused: not_an_event");
     named("keycloak", &quoted(LOGIN), "keycloak; SignIn user=u");
@@ -246,10 +250,16 @@ fn a_structured_cloud_event_is_opened() {
     let filled = format!("keycloak; SignIn id=ce user=u time={T}");
     check(cloud_event(&format!(r#""data":{LOGIN}"#)), &filled);
     check(cloud_event(&format!(r#""data":{}"#, quoted(LOGIN))), &filled);
-    check(cloud_event(r#""data_base64":"eyJ0eXBlIjoiTE9HSU4iLCJ1c2VySWQiOiJ1In0=""#), &filled);
+    check(
+        cloud_event(r#""data_base64":"eyJ0eXBlIjoiTE9HSU4iLCJyZWFsbUlkIjoiciIsInVzZXJJZCI6InUifQ==""#),
+        &filled,
+    );
     check(cloud_event(r#""data_base64":"!""#), "-; refused: not_an_event");
     check(cloud_event(r#""data":null"#), "-; ignored: empty");
-    check(cloud_event(r#""data":{"type":"LOGIN","id":"own","time":1}"#), "keycloak; SignIn id=own time=1000");
+    check(
+        cloud_event(r#""data":{"type":"LOGIN","realmId":"r","id":"own","time":1}"#),
+        "keycloak; SignIn id=own time=1000",
+    );
     let batch = format!("[{0},{0}]", cloud_event(&format!(r#""data":{LOGIN}"#)));
     check(batch, &format!("{filled}; SignIn id=ce user=u time={T}"));
 }
@@ -268,7 +278,11 @@ fn the_content_type_says_that_a_value_is_a_cloud_event() {
 fn a_binary_cloud_event_has_its_id_and_time_in_the_headers() {
     let headers = [("ce_specversion", "1.0"), ("ce_id", "ce"), ("ce_time", "2026-11-22T21:20:28.244Z")];
     with_headers(&headers, LOGIN, &format!("keycloak; SignIn id=ce user=u time={T}"));
-    with_headers(&headers, r#"{"type":"LOGIN","id":"own","time":1}"#, "keycloak; SignIn id=own time=1000");
+    with_headers(
+        &headers,
+        r#"{"type":"LOGIN","realmId":"r","id":"own","time":1}"#,
+        "keycloak; SignIn id=own time=1000",
+    );
     with_headers(&headers[1..], LOGIN, "keycloak; SignIn user=u");
     with_headers(&headers, &format!("[{LOGIN}]"), &format!("keycloak; SignIn id=ce user=u time={T}"));
 }
@@ -302,11 +316,14 @@ fn a_row_of_change_data_is_opened() {
 
 #[test]
 fn a_flattened_row_of_change_data_is_read_unless_it_was_deleted() {
-    check(r#"{"type":"LOGIN","user_id":"u","__op":"c","__deleted":"false"}"#, "keycloak; SignIn user=u");
+    check(
+        r#"{"type":"LOGIN","realm_id":"r","user_id":"u","__op":"c","__deleted":"false"}"#,
+        "keycloak; SignIn user=u",
+    );
     check(r#"{"type":"LOGIN","user_id":"u","__op":"d"}"#, "-; ignored: deleted_row");
     check(r#"{"type":"LOGIN","user_id":"u","__deleted":"true"}"#, "-; ignored: deleted_row");
     check(r#"{"type":"LOGIN","user_id":"u","__deleted":true}"#, "-; ignored: deleted_row");
-    check(r#"{"TYPE":"LOGIN","USER_ID":"u","__op":"c"}"#, "keycloak; SignIn user=u");
+    check(r#"{"TYPE":"LOGIN","CLIENT_ID":"c","USER_ID":"u","__op":"c"}"#, "keycloak; SignIn user=u");
 }
 
 #[test]
@@ -403,7 +420,7 @@ fn a_record_becomes_so_many_events_and_has_so_many_values_at_most() {
     check(events(10_001), "-; refused: too_many_events");
     let documents = vec![r#"{"type":"activity"}"#; 10_001].join(",");
     check(format!(r#"{{"version":1,"events":[{documents}]}}"#), "identity-event; refused: too_many_events");
-    let text = quoted(&format!(r#"{{"type":"LOGIN","x":[{}0]}}"#, "0,".repeat(40_000)));
+    let text = quoted(&format!(r#"{{"type":"LOGIN","realmId":"r","x":[{}0]}}"#, "0,".repeat(40_000)));
     check(format!("[{text},{text}]"), "keycloak; SignIn; SignIn");
     check(format!("[{text},{text},{text}]"), "keycloak; SignIn; SignIn; refused: too_large");
 }

@@ -40,6 +40,16 @@ const REASON: &str = "admin_logout";
 /// The operations, which some publishers write as the type or at its end.
 const OPERATIONS: [&str; 4] = ["CREATE", "UPDATE", "DELETE", "ACTION"];
 
+/// The fields of an admin event beside its operation.
+const FIELDS: [FieldName; 6] = [
+    FieldName::Resource,
+    FieldName::ResourceText,
+    FieldName::ResourceColumn,
+    FieldName::Path,
+    FieldName::PathColumn,
+    FieldName::AuthDetails,
+];
+
 /// An admin event has an operation and a resource. Most publishers give it no type.
 pub(super) fn is_admin_event(fields: &Fields<'_, '_>) -> bool {
     let has = |names: &[FieldName]| fields.word(names).is_some();
@@ -50,6 +60,11 @@ pub(super) fn is_admin_event(fields: &Fields<'_, '_>) -> bool {
     (fields.has_others && has_operation() && has_resource())
         || kind.starts_with("admin.")
         || parts(kind).is_some_and(|(_, operation)| OPERATIONS.contains(&operation))
+}
+
+/// Whether an admin event has fields that only Keycloak gives it: a type alone may be anybody's.
+pub(super) fn has_fields(fields: &Fields<'_, '_>) -> bool {
+    is_admin_event(fields) && fields.has(&FIELDS)
 }
 
 /// The resource and the operation of a type, with or without `admin.`; user events have no hyphen in theirs.
