@@ -22,6 +22,7 @@ use crate::core::{
 mod auth0;
 mod authentik;
 mod auto;
+mod base64;
 mod bounds;
 mod caep;
 mod cognito;

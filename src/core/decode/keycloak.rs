@@ -45,7 +45,7 @@ use crate::core::{
     },
     identity::{
         IdentityEvent, Kind,
-        reason::{Ignored, Refused},
+        reason::{Ignored, Refused, Unmapped},
     },
 };
 
@@ -83,10 +83,10 @@ pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
 }
 
 /// What the value says if it is known for a Keycloak event at once, as most records are: what [`decode`]
-/// makes of it, but in one pass over its keys.
+/// makes of it, but in one pass over its keys. An event without a type may be in an envelope.
 pub(super) fn decode_likely<'a>(node: Node<'_, 'a>) -> Option<EventResult<'a>> {
     let fields = Fields::of_likely(node).filter(|fields| shape::fits(node, fields))?;
-    Some(event_of(&fields))
+    Some(event_of(&fields)).filter(|item| !matches!(item, Err(Unmapped::Refused(Refused::NoType))))
 }
 
 fn event_of<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
@@ -184,7 +184,6 @@ mod tests {
     use super::*;
     use crate::core::{
         decode::{Wanted, tree::parse_record},
-        identity::reason::Unmapped,
         time::Timestamp,
     };
 

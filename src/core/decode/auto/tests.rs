@@ -142,7 +142,7 @@ fn what_no_format_knows_is_refused() {
     check(r#"{"type":"something.else","id":"i"}"#, "-; refused: unrecognised");
     check(r#"{"type":"ORDER_PLACED","userId":"u"}"#, "-; refused: unrecognised");
     check(r#"{"eventType":"LOGIN","userId":"u","sessionId":"s"}"#, "-; refused: unrecognised");
-    check(r#"{"a":{"type":"LOGIN"}}"#, "-; refused: unrecognised");
+    check(r#"{"a":{"type":"LOGIN","realmId":"r"}}"#, "-; refused: unrecognised");
     check("[[{}]]", "-; refused: unrecognised");
     check("17", "-; refused: not_an_event");
     check("null", "-; refused: not_an_event");
@@ -285,6 +285,132 @@ fn a_binary_cloud_event_has_its_id_and_time_in_the_headers() {
     );
     with_headers(&headers[1..], LOGIN, "keycloak; SignIn user=u");
     with_headers(&headers, &format!("[{LOGIN}]"), &format!("keycloak; SignIn id=ce user=u time={T}"));
+}
+
+/// A notification of Amazon SNS.
+fn notification(message: &str) -> String {
+    format!(
+        r#"{{"Type":"Notification","MessageId":"m","TopicArn":"arn:aws:sns:eu-west-1:123456789012:t",
+            "Message":{},"Timestamp":"2026-11-22T21:20:28.244Z"}}"#,
+        quoted(message)
+    )
+}
+
+#[test]
+fn a_notification_is_opened() {
+    let filled = format!("keycloak; SignIn id=m user=u time={T}");
+    check(notification(LOGIN), &filled);
+    named("keycloak", &notification(LOGIN), &filled);
+    named("okta", &notification(LOGIN), "-; refused: not_the_format");
+    check(
+        notification(r#"{"type":"LOGIN","realmId":"r","id":"own","time":1}"#),
+        "keycloak; SignIn id=own time=1000",
+    );
+    let ory = r#"{"name":"SessionIssued","eventAttributes":{"IdentityID":"u","SessionID":"s"}}"#;
+    check(notification(ory), &format!("ory; SessionStarted id=m user=u session=s time={T}"));
+    named("ory", &notification(ory), &format!("ory; SessionStarted id=m user=u session=s time={T}"));
+    check(notification(&format!("[{LOGIN}]")), &filled);
+    check(notification("hello"), "-; refused: unrecognised");
+    check(notification("17"), "-; refused: not_an_event");
+    check(notification(""), "-; refused: unrecognised");
+    let long = notification(LOGIN).replace(r#""m""#, &format!(r#""{}""#, "m".repeat(1_001)));
+    check(long, &format!("keycloak; SignIn user=u time={T}"));
+}
+
+#[test]
+fn what_kafka_connect_writes_with_schemas_is_opened() {
+    let connect = |payload: &str| format!(r#"{{"schema":{{"type":"string"}},"payload":{payload}}}"#);
+    check(connect(&quoted(LOGIN)), "keycloak; SignIn user=u");
+    check(connect(LOGIN), "keycloak; SignIn user=u");
+    check(connect(&format!("[{LOGIN}]")), "keycloak; SignIn user=u");
+    check(connect("null"), "-; ignored: tombstone");
+    check(r#"{"schema":null,"payload":null}"#, "-; ignored: tombstone");
+    check(connect("17"), "-; refused: not_an_event");
+    check(connect(r#""hello""#), "-; refused: not_an_event");
+    check(format!(r#"{{"payload":{LOGIN}}}"#), "keycloak; SignIn user=u");
+    check(r#"{"payload":null}"#, "-; refused: unrecognised");
+    check(format!(r#"{{"schema":{{}},"payload":{LOGIN},"other":1}}"#), "-; refused: unrecognised");
+}
+
+#[test]
+fn what_a_shipper_of_logs_writes_is_opened() {
+    for value in [
+        // Logstash, Filebeat, Vector; Fluent Bit; Docker.
+        format!(
+            r#"{{"@timestamp":"2026-11-22T21:20:28.244Z","message":{0},"host":{{"name":"h"}}}}"#,
+            quoted(LOGIN)
+        ),
+        format!(r#"{{"log":{{"offset":7,"file":{{"path":"p"}}}},"message":{},"time":{T}}}"#, quoted(LOGIN)),
+        format!(r#"{{"timestamp":"2026-11-22T21:20:28.244Z","message":{LOGIN}}}"#),
+        format!(
+            r#"{{"log":{},"stream":"stdout","time":"2026-11-22T21:20:28.244Z"}}"#,
+            quoted(&format!(
+                "{LOGIN}
+"
+            ))
+        ),
+        format!(r#"{{"log":{LOGIN},"time":{T}}}"#),
+        // Logstash with ECS: the message is something else.
+        format!(r#"{{"message":"hello","event":{{"original":{}}},"time":{T}}}"#, quoted(LOGIN)),
+        format!(r#"{{"message":"{{","event.original":{},"time":{T}}}"#, quoted(LOGIN)),
+    ] {
+        let expected = format!("keycloak; SignIn user=u time={T}");
+        check(&value, &expected);
+        named("keycloak", &value, &expected);
+        named("okta", &value, "-; refused: not_the_format");
+    }
+    let lines = format!(r#"[{{"message":{0}}},{{"message":"hello"}},{{"log":{0}}}]"#, quoted(LOGIN));
+    check(lines, "keycloak; SignIn user=u; refused: unrecognised; SignIn user=u");
+    let own = r#"{"type":"LOGIN","realmId":"r","id":"own","time":1}"#;
+    check(format!(r#"{{"message":{},"time":{T}}}"#, quoted(own)), "keycloak; SignIn id=own time=1000");
+    let deleted = quoted(&change("d", "null"));
+    check(format!(r#"{{"message":{deleted}}}"#), "-; ignored: deleted_row");
+    let okta = r#"{"eventType":"user.session.start","uuid":"o","outcome":{"result":"SUCCESS"},"actor":{"id":"u","type":"User"}}"#;
+    check(format!(r#"{{"message":{}}}"#, quoted(okta)), "okta; SignIn id=o user=u");
+    check(r#"{"message":"hello","log":"{}","event":{"original":"[]"}}"#, "-; refused: unrecognised");
+}
+
+#[test]
+fn an_event_beside_fields_of_a_listeners_own_is_opened() {
+    check(format!(r#"{{"event":{LOGIN},"username":"anna"}}"#), "keycloak; SignIn user=u");
+    check(format!(r#"{{"username":"anna","realmName":"shop","event":{LOGIN}}}"#), "keycloak; SignIn user=u");
+    let admin = r#"{"operationType":"ACTION","resourceType":"USER","resourcePath":"users/u/logout"}"#;
+    check(format!(r#"{{"adminEvent":{admin}}}"#), "keycloak; SessionsStopped user=u");
+    named("keycloak", r#"{"event":{"type":"LOGIN","userId":"u"}}"#, "keycloak; SignIn user=u");
+    check(
+        r#"{"event":{"type":"user.login.success","createInstant":1795382428244,"id":"f","user":{"id":"u"}}}"#,
+        &format!("fusionauth; SignIn id=f user=u time={T}"),
+    );
+}
+
+#[test]
+fn what_a_format_knows_is_not_looked_into() {
+    let inner = r#"{"type":"LOGOUT","realmId":"r","userId":"other"}"#;
+    for key in ["message", "log", "event", "event.original", "adminEvent"] {
+        for inner in [inner.to_owned(), quoted(inner)] {
+            let value = format!(r#"{{"type":"LOGIN","realmId":"r","userId":"u","{key}":{inner}}}"#);
+            check(&value, "keycloak; SignIn user=u");
+            check(quoted(&value), "keycloak; SignIn user=u");
+            named(
+                "keycloak",
+                &value.replace(r#""realmId":"r","userId":"u""#, r#""userId":"u""#),
+                "keycloak; SignIn user=u",
+            );
+        }
+    }
+    let ignored = format!(r#"{{"type":"UPDATE_TOTP","realmId":"r","message":{inner}}}"#);
+    check(ignored, "keycloak; ignored: type_not_mapped");
+}
+
+#[test]
+fn what_lies_within_has_the_bounds_of_envelopes() {
+    let deep = |times| (0..times).fold(LOGIN.to_owned(), |inner, _| format!(r#"{{"message":{inner}}}"#));
+    check(deep(5), "keycloak; SignIn user=u");
+    check(deep(6), "-; refused: unrecognised");
+    let large = quoted(&format!(r#"{{"x":[{}0]}}"#, "0,".repeat(40_000)));
+    check(format!(r#"{{"message":{large},"log":{large}}}"#), "-; refused: unrecognised");
+    let larger = format!(r#"{{"message":{large},"log":{large},"event.original":{large}}}"#);
+    check(larger, "-; refused: too_large");
 }
 
 /// A row of `EVENT_ENTITY` in the envelope of Debezium.
@@ -547,7 +673,8 @@ fn what_is_read_at_once_is_what_is_read_after_the_envelopes() {
         let at_once = all(filled(Format::KEYCLOAK, one(item), &Outside::of(&record)));
         for choice in [Choice::Auto, Choice::Named(Format::KEYCLOAK)] {
             let reader = ValueReader { choice, filter: None, wanted };
-            assert_eq!(at_once, all(reader.value(&tree, Outside::of(&record))), "{value}");
+            let part = Part::whole(Cow::Borrowed(&tree));
+            assert_eq!(at_once, all(reader.value(part, &mut Outside::of(&record))), "{value}");
         }
     }
     assert!(answers.iter().all(|count| *count > 1000), "{answers:?}");
