@@ -17,7 +17,7 @@ use crate::core::{
         envelope::{Outside, Part, payload},
         format::Format,
         keycloak, one,
-        tree::{List, Node, parse_record},
+        tree::{List, Node, Tree, parse_record},
     },
     identity::reason::{Ignored, Refused, Unmapped},
     record::Record,
@@ -132,9 +132,17 @@ impl ValueReader<'_> {
         formats.find(|format| self.choice.allows(*format) && format.recognises(node))
     }
 
+    /// What a filter handed to another format.
+    fn handed_over<'a>(self, choice: Choice, record: &Tree<'a>) -> EventResults<'a> {
+        let reader = Self { choice, filter: None, ..self };
+        reader.value(Part::whole(Cow::Borrowed(record)), &mut Outside::default()).events
+    }
+
     fn read<'a>(self, format: Format, node: Node<'_, 'a>, outside: &Outside<'a>) -> Decoded<'a> {
         let events = match (format, self.filter) {
-            (Format::CUSTOM, Some(filter)) => filter.decode(node, self.wanted),
+            (Format::CUSTOM, Some(filter)) => {
+                filter.decode(node, self.wanted, &|choice, record| self.handed_over(choice, record))
+            }
             _ => format.decode(node),
         };
         filled(format, events, outside)

@@ -207,6 +207,45 @@ fn a_filter_reads_what_is_in_an_envelope() {
     assert_eq!(line(&decoder, &record(quoted(r#"{"who":"u"}"#), &[])), "custom; SignIn user=u");
 }
 
+/// What `filter` makes of `value`, with the formats at hand.
+#[track_caller]
+fn filtered(filter: &str, value: &str, expected: &str) {
+    let config = FormatsConfig {
+        format: Choice::Named(Format::CUSTOM),
+        custom: Some(filter.to_owned()),
+        ..FormatsConfig::default()
+    };
+    assert_eq!(line(&decoder(&config), &record(value, &[])), format!("custom; {expected}"));
+}
+
+#[test]
+fn a_filter_hands_what_it_unwrapped_to_another_format() {
+    let wrapped = format!(r#"{{"body":{},"id":"b"}}"#, quoted(LOGIN));
+    filtered(r#"{format: "keycloak", record: .body}"#, &wrapped, "SignIn user=u");
+    filtered(r#"{format: "keycloak", record: (.body | fromjson)}"#, &wrapped, "SignIn user=u");
+    filtered(r#"{format: "auto", record: (.body | fromjson + {id: "i"})}"#, &wrapped, "SignIn id=i user=u");
+    filtered(r#"{format: "keycloak", record: {type: "LOGIN", userId: .id}}"#, &wrapped, "SignIn user=b");
+    filtered(r#"{format: "auto", record: {message: .body}}"#, &wrapped, "SignIn user=u");
+    filtered(r#"{format: "auto", record: [.body, .body]}"#, &wrapped, "SignIn user=u; SignIn user=u");
+    let own = r#"{type: "activity", user: .id}"#;
+    filtered(
+        &format!(r#"[{{format: "keycloak", record: .body}}, {own}]"#),
+        &wrapped,
+        "SignIn user=u; Activity user=b",
+    );
+    filtered(r#"{format: "okta", record: .body}"#, &wrapped, "refused: not_the_format");
+    filtered(r#"{format: "auto", record: .id}"#, &wrapped, "refused: not_an_event");
+    filtered(r#"{format: "auto", record: {format: "custom", record: .}}"#, &wrapped, "refused: unrecognised");
+    filtered(r#"{format: "auto", record: []}"#, &wrapped, "ignored: empty");
+}
+
+#[test]
+fn a_filter_sees_what_a_shipper_wrote() {
+    let shipped = format!(r#"{{"message":{}}}"#, quoted(LOGIN));
+    filtered(r#"{type: .message}"#, &shipped, "refused: field_invalid");
+    filtered("{}", &shipped, "refused: no_type");
+}
+
 fn decoder(config: &FormatsConfig) -> Decoder {
     Decoder::new(config).ok().unwrap()
 }
