@@ -28,6 +28,7 @@ mod caep;
 mod cognito;
 pub mod config;
 pub mod custom;
+mod decimal;
 mod entra;
 mod envelope;
 mod format;

@@ -14,7 +14,7 @@ use crate::core::{
         Choice, Decoded, EventResult, EventResults, Wanted,
         bounds::{MOST_EVENTS, bound},
         custom::Filter,
-        envelope::{Outside, Part, payload},
+        envelope::{Outside, Part, has_schema_id, payload},
         format::Format,
         keycloak, one,
         tree::{List, Node, Tree, parse_record},
@@ -41,6 +41,7 @@ impl ValueReader<'_> {
     pub(super) fn record<'a>(self, record: &'a Record, value: &'a [u8]) -> Decoded<'a> {
         let mut tree = match parse_record(payload(value)) {
             Ok(tree) => tree,
+            Err(Refused::NotJson) if has_schema_id(value) => return refused(Refused::NotJsonInSchema),
             Err(reason) => return refused(reason),
         };
         if tree.is_cut && self.choice == Choice::Named(Format::CUSTOM) {

@@ -45,6 +45,9 @@ use crate::core::{
 /// How many envelopes are opened, one in another.
 const MOST: usize = 5;
 
+/// How many bytes precede the payload in Confluent's wire format.
+const SCHEMA_ID: usize = 5;
+
 /// The content types of CloudEvents whose attributes stand in the value.
 const STRUCTURED: [&str; 2] = ["application/cloudevents+json", "application/cloudevents-batch+json"];
 
@@ -117,11 +120,13 @@ impl<'t, 'a> Part<'t, 'a> {
 /// The bytes within Confluent's wire format, or all of them, without a byte order mark: a reader may ignore one
 /// (RFC 8259, section 8.1).
 pub(super) fn payload(value: &[u8]) -> &[u8] {
-    let payload = match value {
-        [0, _, _, _, _, payload @ ..] => payload,
-        whole => whole,
-    };
+    let payload = if has_schema_id(value) { &value[SCHEMA_ID..] } else { value };
     payload.strip_prefix("\u{feff}".as_bytes()).unwrap_or(payload)
+}
+
+/// Whether bytes begin like Confluent's wire format.
+pub(super) fn has_schema_id(value: &[u8]) -> bool {
+    value.len() >= SCHEMA_ID && value[0] == 0
 }
 
 /// Nothing.

@@ -21,7 +21,7 @@
 //! | what | names |
 //! |---|---|
 //! | id | `id`, `uid`, `eventId` |
-//! | time | `time`, `timestamp`, `dateTime`, `event_time`: the first that can be read |
+//! | time | `time`, `timestamp`, `dateTime`, `event_time` (a column: also a decimal): the first that can be read |
 //! | type | `type`, `eventType`, less an `access.` prefix |
 //! | user | `userId`, `authDetails.userId` (of `access.` types only), `user_id` |
 //! | session | `sessionId`, `authDetails.sessionId`, `session_id`; for `LOGIN` and `CODE_TO_TOKEN` `details.code_id` |
@@ -123,7 +123,7 @@ fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
         kind,
         provider: PROVIDER.into(),
         id: first_id(fields.each([FieldName::Id, FieldName::Uid, FieldName::EventId]))?,
-        time: fields.each(TIMES).find_map(Node::time),
+        time: fields.time(&TIMES),
         realm: first_id(fields.each([FieldName::Realm, FieldName::RealmColumn]))?,
         realm_name: fields.get(FieldName::RealmName).text(),
         user: first_id([
@@ -257,6 +257,10 @@ mod tests {
         login(&format!(r#""event_time":1,"timestamp":{T}"#), &format!(" time={T}"));
         login(&format!(r#""time":"soon","dateTime":{T}"#), &format!(" time={T}"));
         login(r#""timestamp":"2026-11-22T21:20:28.244Z""#, &format!(" time={T}"));
+        login(r#""event_time":"AaIFIcJU""#, &format!(" time={T}"));
+        login(r#""event_time":{"scale":0,"value":"AaIFIcJU"}"#, &format!(" time={T}"));
+        login(r#""time":{"scale":0,"value":"AaIFIcJU"}"#, &format!(" time={T}"));
+        login(r#""time":"AaIFIcJU""#, "");
         check(r#"{"eventType":"LOGIN"}"#, "SignIn");
         check(r#"{"eventType":"LOGIN","type":"LOGOUT"}"#, "SessionStopped reason=logout");
     }

@@ -273,8 +273,10 @@ fn confluents_wire_format_is_opened() {
     check(format!("\0\0\0\u{1}\u{2}{LOGIN}"), "keycloak; SignIn user=u");
     check([b"\0\xff\xff\xff\xff".as_slice(), LOGIN.as_bytes()].concat(), "keycloak; SignIn user=u");
     check(format!("\u{feff}{LOGIN}"), "keycloak; SignIn user=u");
-    check("\0\0\0\0\u{1}\u{2}Obj", "-; refused: not_json");
-    check("\0\0\0\0\u{1}", "-; refused: not_json");
+    check("\0\0\0\0\u{1}\u{2}Obj", "-; refused: not_json_in_schema");
+    check("\0\0\0\0\u{1}", "-; refused: not_json_in_schema");
+    check("\0\0\0\0", "-; refused: not_json");
+    check(format!("\0\0\0\0\u{1}{LOGIN}{LOGIN}"), "-; refused: several_values");
 }
 
 /// A structured CloudEvent around `fields`.

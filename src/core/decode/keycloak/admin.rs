@@ -26,7 +26,7 @@ use crate::core::{
             PROVIDER,
             fields::{FieldName, Fields},
         },
-        tree::{Node, first, first_id},
+        tree::{first, first_id},
     },
     identity::{
         IdentityEvent, Kind,
@@ -123,7 +123,7 @@ fn event<'a>(fields: &Fields<'_, 'a>, kind: Kind) -> Result<IdentityEvent<'a>, R
     let times = [FieldName::Time, FieldName::Timestamp, FieldName::DateTime, FieldName::AdminTime];
     Ok(IdentityEvent {
         id: first_id(fields.each([FieldName::Id, FieldName::Uid, FieldName::EventId]))?,
-        time: fields.each(times).find_map(Node::time),
+        time: fields.time(&times),
         realm: first_id(fields.each([FieldName::Realm, FieldName::RealmColumn]))?,
         realm_name: fields.get(FieldName::RealmName).text(),
         reason: Some(REASON.into()),

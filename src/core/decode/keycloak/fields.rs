@@ -4,9 +4,12 @@
 //! `eventType`, `dateTime`, `authDetails`), and the columns of Keycloak's tables (`user_id`). Names that have
 //! capitals are read in any case. All other keys (`@class`, `representation`, …) are ignored.
 
-use crate::core::decode::{
-    envelope::is_of_an_envelope,
-    tree::{Node, Object, Tree},
+use crate::core::{
+    decode::{
+        envelope::is_of_an_envelope,
+        tree::{Node, Object, Tree},
+    },
+    time::Timestamp,
 };
 
 /// A field, under one of its names.
@@ -215,6 +218,16 @@ impl<'t, 'a> Fields<'t, 'a> {
     /// The values of the fields, in this order.
     pub(super) fn each<const N: usize>(&self, fields: [FieldName; N]) -> impl Iterator<Item = Node<'t, 'a>> {
         fields.into_iter().map(|field| self.get(field))
+    }
+
+    /// The first time of the fields that can be read. In a column, a text may be a decimal.
+    pub(super) fn time(&self, fields: &[FieldName]) -> Option<Timestamp> {
+        fields.iter().find_map(|field| match (self.get(*field), field) {
+            (node, FieldName::TimeColumn | FieldName::AdminTime) => {
+                node.time().or_else(|| node.decimal_time())
+            }
+            (node, _) => node.time(),
+        })
     }
 
     /// The details, from whichever field has some; `held` keeps those that are written as a text.

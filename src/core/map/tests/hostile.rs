@@ -132,12 +132,12 @@ fn a_record_that_is_not_an_event_is_refused_with_a_reason_of_our_own() {
         assert!(!refusal.message.contains("secret"));
     }
     refused(b"secret", "not_json");
-    refused(b"\x00\x00\x00\x00\x01secret", "not_json");
+    refused(b"\x00\x00\x00\x00\x01secret", "not_json_in_schema");
     refused(b"\x00\x00\x00\x00\x01{}", "unrecognised");
     refused(b"{\"type\":\"secret", "not_json");
     refused(b"{\"type\":\"LOGIN\",\"userId\":\"\xff\"}", "not_json");
     refused(b"{\"type\":\"LOGIN\",\"userId\":1e999}", "not_json");
-    refused(b"{\"type\":\"LOGIN\"} {\"secret\":1}", "not_json");
+    refused(b"{\"type\":\"LOGIN\"} {\"secret\":1}", "several_values");
     refused(b"\"secret\"", "not_an_event");
     refused(b"[{\"type\":\"secret\"}]", "unrecognised");
     refused(b"null", "not_an_event");
