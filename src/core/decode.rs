@@ -37,7 +37,7 @@ mod gather;
 mod identity_event;
 pub mod keycloak;
 #[cfg(test)]
-mod line;
+pub(in crate::core) mod line;
 mod mail;
 mod okta;
 mod ory;

@@ -9,6 +9,7 @@ use crate::core::{
     units::Span,
 };
 
+mod cases;
 pub(crate) mod hostile;
 mod idle;
 mod kinds;
