@@ -20,8 +20,7 @@ use jaq_core::{
 };
 use jaq_json::Val;
 use jaq_std::ValT as _;
-
-use smallvec::smallvec;
+use smallvec::SmallVec;
 
 use crate::core::{
     catch_panic,
@@ -102,41 +101,52 @@ impl Filter {
         wanted: Wanted,
         reader: Reader<'_, 'a>,
     ) -> EventResults<'a> {
-        let items = catch_panic::caught(|| Some(self.items(record, wanted, reader)));
-        let items = items.unwrap_or(Err(Refused::FilterFailed));
-        match items {
-            Ok(items) if items.is_empty() => smallvec![Err(Ignored::Empty.into())],
-            Ok(items) => items,
-            Err(reason) => smallvec![Err(reason.into())],
+        let outputs = catch_panic::caught(|| Some(self.outputs(record, wanted)));
+        let events = outputs.unwrap_or(Err(Refused::FilterFailed)).and_then(|outputs| read(&outputs, reader));
+        match events {
+            Ok(events) if events.is_empty() => one(Err(Ignored::Empty.into())),
+            Ok(events) => events,
+            Err(reason) => one(Err(reason.into())),
         }
     }
 
-    fn items<'a>(
-        &self,
-        record: Node<'_, '_>,
-        wanted: Wanted,
-        reader: Reader<'_, 'a>,
-    ) -> Result<EventResults<'a>, Refused> {
+    /// What the filter yields, but for `null`.
+    fn outputs<'a>(&self, record: Node<'_, '_>, wanted: Wanted) -> Result<Outputs<'a>, Refused> {
         let context = Ctx::<Data>::new(&self.0.lut, Vars::new([]));
-        let (mut items, mut left) = (EventResults::new(), MOST_YIELDED);
+        let (mut outputs, mut left) = (Outputs::new(), MOST_YIELDED);
         for output in self.0.id.run((context, value(record))) {
             // The error is dropped: it may quote the record.
             let output = output.map_err(|_| Refused::FilterFailed)?;
             let mut tree = Tree::new(wanted);
             push(&output, &mut tree, DEEPEST, &mut left).ok_or(Refused::FilterFailed)?;
             if tree.root().is_some() {
-                items.extend(read(&tree, reader));
+                outputs.push(tree);
             }
-            if items.len() > MOST_EVENTS {
+            if outputs.len() > MOST_EVENTS {
                 return Err(Refused::TooManyEvents);
             }
         }
-        Ok(items)
+        Ok(outputs)
     }
 }
 
+/// What a filter yields of a record: nearly always one value.
+type Outputs<'a> = SmallVec<[Tree<'a>; 1]>;
+
+/// What the outputs say.
+fn read<'a>(outputs: &[Tree<'a>], reader: Reader<'_, 'a>) -> Result<EventResults<'a>, Refused> {
+    let mut events = EventResults::new();
+    for output in outputs {
+        events.extend(read_output(output, reader));
+        if events.len() > MOST_EVENTS {
+            return Err(Refused::TooManyEvents);
+        }
+    }
+    Ok(events)
+}
+
 /// What one output says.
-fn read<'a>(output: &Tree<'a>, reader: Reader<'_, 'a>) -> EventResults<'a> {
+fn read_output<'a>(output: &Tree<'a>, reader: Reader<'_, 'a>) -> EventResults<'a> {
     match output.root() {
         Node::List(parts) if parts.iter().any(is_handed_over) => {
             parts.places().flat_map(|at| read_one(&output.part(at), reader)).collect()

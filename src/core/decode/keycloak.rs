@@ -261,6 +261,7 @@ mod tests {
         login(r#""event_time":{"scale":0,"value":"AaIFIcJU"}"#, &format!(" time={T}"));
         login(r#""time":{"scale":0,"value":"AaIFIcJU"}"#, &format!(" time={T}"));
         login(r#""time":"AaIFIcJU""#, "");
+        login(r#""event_time":"Mittag""#, "");
         check(r#"{"eventType":"LOGIN"}"#, "SignIn");
         check(r#"{"eventType":"LOGIN","type":"LOGOUT"}"#, "SessionStopped reason=logout");
     }

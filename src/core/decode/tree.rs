@@ -343,9 +343,11 @@ impl<'t, 'a> Node<'t, 'a> {
         }
     }
 
-    /// The time where a text is known to be a decimal, see [`decimal`].
+    /// The time where a text can be a decimal of milliseconds, see [`decimal`]. Smaller numbers are words, most
+    /// of which are base64, too.
     pub(super) fn decimal_time(self) -> Option<Timestamp> {
-        time(&Scalar::Float(decimal(self.str(), 0)?))
+        let milliseconds = decimal(self.str(), 0).filter(|number| (1e11..1e14).contains(number))?;
+        time(&Scalar::Float(milliseconds))
     }
 
     /// The value, unless it has parts.

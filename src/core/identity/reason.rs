@@ -77,7 +77,7 @@ pub enum Refused {
     /// `field_not_text`
     #[error("an id or the type is neither text nor a whole number")]
     FieldNotText,
-    /// `field_invalid`: of our own format alone, which can say what it expects.
+    /// `field_invalid`: of our own format, which can say what it expects, or of what a filter hands over.
     #[error("the field `{field}` must be {expected}")]
     FieldInvalid {
         /// The field's name, with that of the object it lies in.
