@@ -22,11 +22,13 @@ use crate::core::{
 mod auth0;
 mod authentik;
 mod auto;
+mod base64;
 mod bounds;
 mod caep;
 mod cognito;
 pub mod config;
 pub mod custom;
+mod decimal;
 mod entra;
 mod envelope;
 mod format;
@@ -35,7 +37,7 @@ mod gather;
 mod identity_event;
 pub mod keycloak;
 #[cfg(test)]
-mod line;
+pub(in crate::core) mod line;
 mod mail;
 mod ocsf;
 mod okta;

@@ -361,7 +361,8 @@ fn pipeline() -> Pipeline {
 
 const LOGIN: Option<&str> =
     Some(r#"{"id":"e1","time":1795382400000,"type":"LOGIN","realmId":"r","userId":"u1","sessionId":"s1"}"#);
-const OTHER: Option<&str> = Some(r#"{"id":"e2","time":1795382400000,"type":"CLIENT_LOGIN","userId":"u2"}"#);
+const OTHER: Option<&str> =
+    Some(r#"{"id":"e2","time":1795382400000,"type":"CLIENT_LOGIN","realmId":"r","userId":"u2"}"#);
 
 #[tokio::test(start_paused = true)]
 async fn records_are_settled_and_committed_and_a_drain_ends_the_runner() {

@@ -3,7 +3,9 @@
 //! Knows the formats only by the table, but for Keycloak's, which most records have: it is asked for before
 //! the envelopes are looked for, and answers as it would afterwards. A record is read into a tree once. Its
 //! envelopes are opened, and the formats are asked in the order of [`Format::ALL`]; the first that knows the
-//! shape reads it. A value that is no JSON may be a line of Keycloak's log. An array that no format knows as a whole is a batch: each of its parts is opened and
+//! shape reads it. An object that none knows, or that lacks its type, is looked into: a shipper may have put
+//! the record there. A value that is no JSON may be a line of Keycloak's log. An array that no format knows as
+//! a whole is a batch: each of its parts is opened and
 //! recognised for itself.
 
 use std::borrow::Cow;
@@ -13,7 +15,7 @@ use crate::core::{
         Choice, Decoded, EventResult, EventResults, Wanted,
         bounds::{MOST_EVENTS, bound},
         custom::Filter,
-        envelope::{Outside, Part, payload},
+        envelope::{Outside, Part, has_schema_id, payload},
         format::Format,
         keycloak, one,
         tree::{List, Node, Tree, parse_record},
@@ -38,9 +40,10 @@ pub(super) struct ValueReader<'f> {
 impl ValueReader<'_> {
     /// Reads the value of a record.
     pub(super) fn record<'a>(self, record: &'a Record, value: &'a [u8]) -> Decoded<'a> {
-        let value = payload(value);
-        let mut tree = match parse_record(value).or_else(|reason| self.log_line(value).ok_or(reason)) {
+        let payload = payload(value);
+        let mut tree = match parse_record(payload).or_else(|reason| self.log_line(payload).ok_or(reason)) {
             Ok(tree) => tree,
+            Err(Refused::NotJson) if has_schema_id(value) => return refused(Refused::NotJsonInSchema),
             Err(reason) => return refused(reason),
         };
         if tree.is_cut && self.choice == Choice::Named(Format::CUSTOM) {
@@ -48,13 +51,13 @@ impl ValueReader<'_> {
             return refused(Refused::TooLarge);
         }
         tree.wanted = self.wanted;
-        let outside = Outside::of(record);
+        let mut outside = Outside::of(record);
         if self.choice.allows(Format::KEYCLOAK)
             && let Some(item) = keycloak::decode_likely(tree.root())
         {
             return filled(Format::KEYCLOAK, one(item), &outside);
         }
-        self.value(&tree, outside)
+        self.value(Part::whole(Cow::Borrowed(&tree)), &mut outside)
     }
 
     /// The tree of a value that is no JSON: a line of Keycloak's log.
@@ -62,33 +65,31 @@ impl ValueReader<'_> {
         self.choice.allows(Format::KEYCLOAK).then(|| keycloak::log_line(value))?
     }
 
-    /// A whole value: one part, or a batch of them.
-    fn value<'a>(self, tree: &Tree<'a>, mut outside: Outside<'a>) -> Decoded<'a> {
-        let part = match outside.open(Part::whole(Cow::Borrowed(tree))) {
+    /// A value in its envelopes: one part, or a batch of them.
+    fn value<'a>(self, part: Part<'_, 'a>, outside: &mut Outside<'a>) -> Decoded<'a> {
+        let part = match outside.open(part) {
             Ok(part) => part,
             Err(reason) => return refused(reason),
         };
-        let Node::List(parts) = part.node() else { return self.bare(part.node(), &outside) };
+        let Node::List(parts) = part.node() else { return self.bare(&part, outside) };
         if parts.is_empty() {
             return refused(Ignored::Empty);
         }
         match self.format(part.node()) {
-            Some(format) if !outside.is_batch(parts) => self.read(format, part.node(), &outside),
-            _ => self.batch(&part, parts, &outside),
+            Some(format) if !outside.is_batch(parts) => self.read(format, part.node(), outside),
+            _ => self.batch(&part, parts, outside),
         }
     }
 
-    fn batch<'a>(self, whole: &Part<'_, 'a>, parts: List<'_, 'a>, outside: &Outside<'a>) -> Decoded<'a> {
+    fn batch<'a>(self, whole: &Part<'_, 'a>, parts: List<'_, 'a>, outside: &mut Outside<'a>) -> Decoded<'a> {
         let mut all = Decoded { format: None, events: EventResults::new() };
-        let mut left = outside.left;
         for at in parts.places() {
-            let mut outside = outside.clone();
-            outside.left = left;
-            let decoded = match outside.open(whole.part(at)) {
-                Ok(part) => self.bare(part.node(), &outside),
+            let mut around = outside.clone();
+            let decoded = match around.open(whole.part(at)) {
+                Ok(part) => self.bare(&part, &mut around),
                 Err(reason) => refused(reason),
             };
-            left = outside.left;
+            outside.left = around.left;
             all.format = all.format.or(decoded.format);
             all.events.extend(decoded.events);
             if all.events.len() > MOST_EVENTS {
@@ -98,14 +99,26 @@ impl ValueReader<'_> {
         all
     }
 
-    /// A part without envelopes.
-    fn bare<'a>(self, node: Node<'_, 'a>, outside: &Outside<'a>) -> Decoded<'a> {
-        match (self.format(node), self.choice) {
+    /// A part without envelopes that are known at sight.
+    fn bare<'a>(self, part: &Part<'_, 'a>, outside: &mut Outside<'a>) -> Decoded<'a> {
+        let node = part.node();
+        let decoded = match (self.format(node), self.choice) {
             (Some(format), _) => self.read(format, node, outside),
             (None, _) if !matches!(node, Node::Object(_) | Node::List(_)) => refused(Refused::NotAnEvent),
             (None, Choice::Auto) => refused(Refused::Unrecognised),
             (None, Choice::Named(format)) => self.forced(format, node, outside),
-        }
+        };
+        if says_nothing(&decoded) { self.shipped(part, outside).unwrap_or(decoded) } else { decoded }
+    }
+
+    /// What lies within a part that is no event itself, where that says something.
+    fn shipped<'a>(self, part: &Part<'_, 'a>, outside: &mut Outside<'a>) -> Option<Decoded<'a>> {
+        part.places_within().find_map(|at| {
+            let mut around = outside.shipped(part.node())?;
+            let decoded = self.value(part.part(at), &mut around);
+            outside.left = around.left;
+            (!says_nothing(&decoded)).then_some(decoded)
+        })
     }
 
     /// A part that has not the shape of the format it is said to have: what the format makes of it, unless
@@ -127,13 +140,34 @@ impl ValueReader<'_> {
         formats.find(|format| self.choice.allows(*format) && format.recognises(node))
     }
 
+    /// What a filter handed to another format.
+    fn handed_over<'a>(self, choice: Choice, record: &Tree<'a>) -> EventResults<'a> {
+        let reader = Self { choice, filter: None, ..self };
+        reader.value(Part::whole(Cow::Borrowed(record)), &mut Outside::default()).events
+    }
+
     fn read<'a>(self, format: Format, node: Node<'_, 'a>, outside: &Outside<'a>) -> Decoded<'a> {
         let events = match (format, self.filter) {
-            (Format::CUSTOM, Some(filter)) => filter.decode(node, self.wanted),
+            (Format::CUSTOM, Some(filter)) => {
+                filter.decode(node, self.wanted, &|choice, record| self.handed_over(choice, record))
+            }
             _ => format.decode(node),
         };
         filled(format, events, outside)
     }
+}
+
+/// Whether a part is no event of any type. What the operator's filter says is the last word.
+fn says_nothing(decoded: &Decoded<'_>) -> bool {
+    let is_foreign = |item: &EventResult<'_>| match item {
+        Err(Unmapped::Refused(reason)) => matches!(
+            reason,
+            Refused::Unrecognised | Refused::NotTheFormat | Refused::NotAnEvent | Refused::NoType
+        ),
+        Err(Unmapped::Ignored(reason)) => *reason == Ignored::Empty,
+        Ok(_) => false,
+    };
+    decoded.format != Some(Format::CUSTOM) && decoded.events.iter().all(is_foreign)
 }
 
 #[inline]

@@ -6,8 +6,9 @@
 //! `fromjson` reads; nothing is as long as a number in it says, see `custom/bounds.rs`. Nothing is there that looks outside or ends the process (`env`, `input`, `halt`,
 //! `debug`, `stderr`, `now`), so that a record always becomes the same events.
 //!
-//! Each output is a document of the format `identity-event`, an array of them, or `null` for none. An error
-//! refuses the whole record, whatever was yielded before, and quotes nothing of it.
+//! Each output is a document of the format `identity-event`, a record for another format to read
+//! (`{"format": "keycloak", "record": …}`), an array of them, or `null` for none. An error refuses the whole
+//! record, whatever was yielded before, and quotes nothing of it.
 
 use std::fmt;
 
@@ -19,15 +20,14 @@ use jaq_core::{
 };
 use jaq_json::Val;
 use jaq_std::ValT as _;
-
-use smallvec::smallvec;
+use smallvec::SmallVec;
 
 use crate::core::{
     catch_panic,
     decode::{
-        EventResults, Wanted,
+        Choice, EventResults, Format, Wanted,
         bounds::MOST_EVENTS,
-        identity_event,
+        identity_event, one,
         tree::{Node, Tree, parse},
     },
     identity::reason::{Ignored, Refused},
@@ -51,6 +51,9 @@ const COST: usize = 24;
 pub struct Filter(jaq_core::Filter<Data>);
 
 type Data = JustLut<Val>;
+
+/// Reads a record as the format that a filter named. The filter is not at hand there: nothing recurs.
+pub(super) type Reader<'r, 'a> = &'r dyn Fn(Choice, &Tree<'a>) -> EventResults<'a>;
 
 /// Why a text is no filter. Repeats nothing of it: it may be a secret in the wrong place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,35 +93,92 @@ impl Filter {
         })
     }
 
-    /// What the filter makes of a record: an event, or why there is none, for each that it yields.
-    pub(super) fn decode<'a>(&self, record: Node<'_, '_>, wanted: Wanted) -> EventResults<'a> {
-        let items =
-            catch_panic::caught(|| Some(self.items(record, wanted))).unwrap_or(Err(Refused::FilterFailed));
-        match items {
-            Ok(items) if items.is_empty() => smallvec![Err(Ignored::Empty.into())],
-            Ok(items) => items,
-            Err(reason) => smallvec![Err(reason.into())],
+    /// What the filter makes of a record: an event, or why there is none, for each that it yields. What it hands
+    /// to another format is read by `reader`.
+    pub(super) fn decode<'a>(
+        &self,
+        record: Node<'_, '_>,
+        wanted: Wanted,
+        reader: Reader<'_, 'a>,
+    ) -> EventResults<'a> {
+        let outputs = catch_panic::caught(|| Some(self.outputs(record, wanted)));
+        let events = outputs.unwrap_or(Err(Refused::FilterFailed)).and_then(|outputs| read(&outputs, reader));
+        match events {
+            Ok(events) if events.is_empty() => one(Err(Ignored::Empty.into())),
+            Ok(events) => events,
+            Err(reason) => one(Err(reason.into())),
         }
     }
 
-    fn items<'a>(&self, record: Node<'_, '_>, wanted: Wanted) -> Result<EventResults<'a>, Refused> {
+    /// What the filter yields, but for `null`.
+    fn outputs<'a>(&self, record: Node<'_, '_>, wanted: Wanted) -> Result<Outputs<'a>, Refused> {
         let context = Ctx::<Data>::new(&self.0.lut, Vars::new([]));
-        let (mut items, mut left) = (EventResults::new(), MOST_YIELDED);
+        let (mut outputs, mut left) = (Outputs::new(), MOST_YIELDED);
         for output in self.0.id.run((context, value(record))) {
             // The error is dropped: it may quote the record.
             let output = output.map_err(|_| Refused::FilterFailed)?;
             let mut tree = Tree::new(wanted);
             push(&output, &mut tree, DEEPEST, &mut left).ok_or(Refused::FilterFailed)?;
             if tree.root().is_some() {
-                items.extend(identity_event::decode(tree.root()));
+                outputs.push(tree);
             }
-            if items.len() > MOST_EVENTS {
+            if outputs.len() > MOST_EVENTS {
                 return Err(Refused::TooManyEvents);
             }
         }
-        Ok(items)
+        Ok(outputs)
     }
 }
+
+/// What a filter yields of a record: nearly always one value.
+type Outputs<'a> = SmallVec<[Tree<'a>; 1]>;
+
+/// What the outputs say.
+fn read<'a>(outputs: &[Tree<'a>], reader: Reader<'_, 'a>) -> Result<EventResults<'a>, Refused> {
+    let mut events = EventResults::new();
+    for output in outputs {
+        events.extend(read_output(output, reader));
+        if events.len() > MOST_EVENTS {
+            return Err(Refused::TooManyEvents);
+        }
+    }
+    Ok(events)
+}
+
+/// What one output says.
+fn read_output<'a>(output: &Tree<'a>, reader: Reader<'_, 'a>) -> EventResults<'a> {
+    match output.root() {
+        Node::List(parts) if parts.iter().any(is_handed_over) => {
+            parts.places().flat_map(|at| read_one(&output.part(at), reader)).collect()
+        }
+        _ => read_one(output, reader),
+    }
+}
+
+fn read_one<'a>(output: &Tree<'a>, reader: Reader<'_, 'a>) -> EventResults<'a> {
+    let Node::Object(object) = output.root() else { return identity_event::decode(output.root()) };
+    match (object.find("format"), object.find("record")) {
+        (Some(format), Some(record)) => match named(object.node(format).str()) {
+            Some(choice) => reader(choice, &output.part(record)),
+            None => one(Err(NO_FORMAT.into())),
+        },
+        _ => identity_event::decode(output.root()),
+    }
+}
+
+/// Whether an output is a record for another format.
+fn is_handed_over(output: Node<'_, '_>) -> bool {
+    matches!(output, Node::Object(object) if object.find("format").and(object.find("record")).is_some())
+}
+
+/// The format of this name, unless it is the filter's own.
+fn named(name: &str) -> Option<Choice> {
+    name.parse().ok().filter(|choice| *choice != Choice::Named(Format::CUSTOM))
+}
+
+/// Why a record is not handed over.
+const NO_FORMAT: Refused =
+    Refused::FieldInvalid { field: "format", expected: "`auto` or the name of a format other than `custom`" };
 
 /// Does not show the filter, which is long.
 impl fmt::Debug for Filter {
@@ -296,11 +356,13 @@ mod tests {
             Err(Unmapped::Ignored(reason)) => reason.code().to_string(),
             Err(Unmapped::Refused(reason)) => reason.code().to_string(),
         };
-        filter
-            .decode(parse(record.as_bytes()).unwrap().root(), Wanted::default())
-            .into_iter()
-            .map(told)
-            .collect()
+        let tree = parse(record.as_bytes()).unwrap();
+        let events: EventResults<'_> = filter.decode(tree.root(), Wanted::default(), &no_reader);
+        events.into_iter().map(told).collect()
+    }
+
+    fn no_reader<'a>(_: Choice, _: &Tree<'a>) -> EventResults<'a> {
+        panic!("nothing is handed over")
     }
 
     #[track_caller]
@@ -327,6 +389,15 @@ mod tests {
         check(r#"{type: "login"}"#, "{}", &["field_invalid"]);
         check(r#"{type: "sign_in", user: ["a"]}"#, "{}", &["field_invalid"]);
         check(r#"{type: "sign_in", user: "a"}, {}"#, "{}", &["sign_in a", "no_type"]);
+    }
+
+    #[test]
+    fn what_it_hands_over_names_a_format_other_than_its_own() {
+        check(r#"{format: "custom", record: .}"#, "{}", &["field_invalid"]);
+        check(r#"{format: "Keycloak", record: .}"#, "{}", &["field_invalid"]);
+        check(r#"{format: 17, record: .}"#, "{}", &["field_invalid"]);
+        check(r#"{format: "keycloak"}"#, "{}", &["no_type"]);
+        assert!(NO_FORMAT.to_string().contains("other than `custom`"));
     }
 
     #[test]
@@ -595,11 +666,8 @@ mod tests {
             let Ok(filter) = Filter::compile(filter) else { continue };
             for first in odd {
                 for record in [first.to_owned(), format!("[{first},{first}]"), format!("{{\"a\":{first}}}")] {
-                    assert!(
-                        !filter
-                            .decode(parse(record.as_bytes()).unwrap().root(), Wanted::default())
-                            .is_empty()
-                    );
+                    let tree = parse(record.as_bytes()).unwrap();
+                    assert!(!filter.decode(tree.root(), Wanted::default(), &no_reader).is_empty());
                     answered += 1;
                 }
             }

@@ -1,6 +1,7 @@
-//! Envelopes that can be around a record of any format, opened before the format is recognised.
+//! Envelopes that can be around a record of any format.
 //!
 //! Knows nothing of formats. At most [`MOST`] lie one in another; what is left then is taken for the record.
+//! These are known at sight, and opened before the format is recognised:
 //!
 //! | envelope | known by | holds |
 //! |---|---|---|
@@ -11,24 +12,25 @@
 //! | Debezium | `op` and `before` or `after`; with or without `schema` and `payload` around | `after` |
 //! | Debezium in a CloudEvent | `iodebeziumop`, and `before` or `after` in its data | `after` |
 //! | Debezium, flattened | `__op` or `__deleted`, or Keycloak's columns in capitals | the columns |
+//! | Kafka Connect's JSON | `payload`, and nothing but `schema` beside it | `payload`; null is a tombstone |
+//! | a notification of Amazon SNS | `Type` is `Notification`, `MessageId` | the JSON in `Message` |
 //! | text | a JSON string | the JSON in it |
+//!
+//! Shippers of logs (Logstash, Filebeat, Fluent Bit, Vector), and listeners that add fields of their own, put a
+//! record into one of the keys of [`WITHIN`], as an object or as text. Everybody has such keys, so these are
+//! opened only where no format knows the object around them.
 //!
 //! A row that was deleted (`op` is `d`, or `t` for all at once) is no event. A row that was read in a
 //! snapshot, inserted or updated (`r`, `c`, `u`) is one: nobody updates events but to repair them, and the
-//! id in the row makes the second copy the same event. Columns in capitals are read like small ones. A
-//! CloudEvent's id and time stand in where the event has none of its own; the id not if it is so long that
-//! to give it to many events would cost much.
+//! id in the row makes the second copy the same event. Columns in capitals are read like small ones. The id
+//! and the time of a CloudEvent or a notification, and the time that a shipper notes, stand in where the event
+//! has none of its own; the id not if it is so long that to give it to many events would cost much.
 
 use std::borrow::Cow;
 
-use base64::{
-    Engine as _,
-    alphabet::URL_SAFE,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
-
 use crate::core::{
     decode::{
+        base64::from_base64,
         bounds::LONGEST_SHARED,
         tree::{List, MOST_VALUES, Node, Object, Tree, parse_within},
     },
@@ -43,20 +45,32 @@ use crate::core::{
 /// How many envelopes are opened, one in another.
 const MOST: usize = 5;
 
+/// How many bytes precede the payload in Confluent's wire format.
+const SCHEMA_ID: usize = 5;
+
 /// The content types of CloudEvents whose attributes stand in the value.
 const STRUCTURED: [&str; 2] = ["application/cloudevents+json", "application/cloudevents-batch+json"];
 
-/// What an envelope says of the event within.
+/// The paths at whose end an object that no format knows may hold the record.
+const WITHIN: [&[&str]; 6] =
+    [&["message"], &["log"], &["event", "original"], &["event.original"], &["event"], &["adminEvent"]];
+
+/// The keys of the time at which a shipper read what it ships.
+const SHIPPED_AT: [&str; 3] = ["@timestamp", "timestamp", "time"];
+
+/// What the envelopes say of the event within.
 #[derive(Clone)]
 pub(super) struct Outside<'a> {
-    /// The CloudEvent's id.
+    /// The id of the CloudEvent or the notification.
     pub(super) id: Option<Cow<'a, str>>,
-    /// The CloudEvent's time.
+    /// The time of the innermost envelope that has one.
     pub(super) time: Option<Timestamp>,
     /// Whether the headers say that the value is a CloudEvent.
     stated: bool,
     /// What the CloudEvent says was done to the row in it.
     op: Option<Cow<'a, str>>,
+    /// How many envelopes may still be opened.
+    unopened: usize,
     /// How many values what is opened may still have.
     pub(super) left: u32,
 }
@@ -92,22 +106,33 @@ impl<'t, 'a> Part<'t, 'a> {
     pub(super) fn node(&self) -> Node<'_, 'a> {
         self.tree.node(self.at)
     }
+
+    /// The places within this value at which the record may lie if no format knows the value itself.
+    pub(super) fn places_within(&self) -> impl Iterator<Item = usize> {
+        let step = |at: usize, key: &&str| match self.tree.node(at) {
+            Node::Object(object) => object.find(key),
+            _ => None,
+        };
+        WITHIN.iter().filter_map(move |path| path.iter().try_fold(self.at, step))
+    }
 }
 
 /// The bytes within Confluent's wire format, or all of them, without a byte order mark: a reader may ignore one
 /// (RFC 8259, section 8.1).
 pub(super) fn payload(value: &[u8]) -> &[u8] {
-    let payload = match value {
-        [0, _, _, _, _, payload @ ..] => payload,
-        whole => whole,
-    };
+    let payload = if has_schema_id(value) { &value[SCHEMA_ID..] } else { value };
     payload.strip_prefix("\u{feff}".as_bytes()).unwrap_or(payload)
+}
+
+/// Whether bytes begin like Confluent's wire format.
+pub(super) fn has_schema_id(value: &[u8]) -> bool {
+    value.len() >= SCHEMA_ID && value[0] == 0
 }
 
 /// Nothing.
 impl Default for Outside<'_> {
     fn default() -> Self {
-        Self { id: None, time: None, stated: false, op: None, left: MOST_VALUES }
+        Self { id: None, time: None, stated: false, op: None, unopened: MOST, left: MOST_VALUES }
     }
 }
 
@@ -137,15 +162,23 @@ impl<'a> Outside<'a> {
     ///
     /// They say that it is no event.
     pub(super) fn open<'t>(&mut self, mut part: Part<'t, 'a>) -> Result<Part<'t, 'a>, Unmapped> {
-        for _ in 0..MOST {
+        while self.unopened > 0 {
             match self.step(&part)? {
                 Step::Within(at) => part.at = at,
                 Step::Opened(tree) => part = Part::whole(Cow::Owned(tree)),
                 Step::Spelt(tree) => return Ok(Part::whole(Cow::Owned(tree))),
                 Step::Bare => return Ok(part),
             }
+            self.unopened -= 1;
         }
         Ok(part)
+    }
+
+    /// What is known within an object that a shipper may have written, if one more may be opened.
+    pub(super) fn shipped(&self, object: Node<'_, 'a>) -> Option<Self> {
+        let unopened = self.unopened.checked_sub(1)?;
+        let time = SHIPPED_AT.iter().find_map(|key| object.get(key).time()).or(self.time);
+        Some(Self { time, unopened, ..self.clone() })
     }
 
     /// Whether `list` is a batch of CloudEvents, which no format takes for its own.
@@ -170,8 +203,11 @@ impl<'a> Outside<'a> {
         };
         if self.is_cloud_event(node) {
             self.cloud_event(part, object)
-        } else if is_with_schema(node) {
-            Ok(object.find("payload").map_or(Step::Bare, Step::Within))
+        } else if is_with_schema(object, node) {
+            let payload = object.find("payload").filter(|at| part.tree.node(*at).is_some());
+            payload.map(Step::Within).ok_or(Ignored::Tombstone.into())
+        } else if is_notification(node) {
+            self.notification(part)
         } else if self.is_change(object, node) {
             Ok(Step::Opened(self.row_of(part, object)?))
         } else if is_flattened(object) {
@@ -204,6 +240,16 @@ impl<'a> Outside<'a> {
         }
         let bytes = from_base64(encoded).unwrap_or_default();
         Ok(Step::Opened(self.inner(payload(&bytes), part)?.unwrap_or_default()))
+    }
+
+    fn notification(&mut self, part: &Part<'_, 'a>) -> Result<Step<'a>, Unmapped> {
+        let node = part.node();
+        let Some(message) = self.inner(node.get("Message").str().as_bytes(), part)? else {
+            return Ok(Step::Bare);
+        };
+        self.id = node.get("MessageId").text().filter(|id| is_short(id)).or(self.id.take());
+        self.time = node.get("Timestamp").time().or(self.time);
+        Ok(Step::Opened(message))
     }
 
     /// A text that holds JSON: whatever that is but another text that holds none.
@@ -252,12 +298,22 @@ fn is_short(id: &str) -> bool {
 
 /// Whether a key is one of those by which envelopes are known. Most records have none of them.
 pub(super) fn is_of_an_envelope(key: &str) -> bool {
-    matches!(key, "specversion" | "payload" | "after" | "before" | "__op" | "__deleted" | "REALM_ID")
+    matches!(
+        key,
+        "specversion" | "payload" | "after" | "before" | "__op" | "__deleted" | "REALM_ID" | "MessageId"
+    )
 }
 
-fn is_with_schema(node: Node<'_, '_>) -> bool {
-    node.get("payload").is_object()
-        && node.entries().all(|(key, _)| matches!(key.str(), "schema" | "payload"))
+/// Without its schema, only an object is surely Connect's.
+fn is_with_schema(object: Object<'_, '_>, node: Node<'_, '_>) -> bool {
+    let has = |key: &str| object.find(key).is_some();
+    node.entries().all(|(key, _)| matches!(key.str(), "schema" | "payload"))
+        && (node.get("payload").is_object() || (has("schema") && has("payload")))
+}
+
+/// A notification without raw delivery.
+fn is_notification(node: Node<'_, '_>) -> bool {
+    node.get("Type").str() == "Notification" && node.get("MessageId").is_some()
 }
 
 fn is_flattened(row: Object<'_, '_>) -> bool {
@@ -283,45 +339,4 @@ fn in_small_letters<'a>(part: &Part<'_, 'a>, at: usize) -> Tree<'a> {
         is_in_capitals.then(|| name.to_ascii_lowercase())
     });
     row
-}
-
-/// Without padding; the last digit may have bits that say nothing.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &URL_SAFE,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::RequireNone)
-        .with_decode_allow_trailing_bits(true),
-);
-
-/// Reads base64 in its usual and its URL-safe alphabet, with padding or without.
-fn from_base64(text: &str) -> Option<Vec<u8>> {
-    let digits = text.trim_end_matches('=').replace('+', "-").replace('/', "_");
-    BASE64.decode(digits).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(text: &str, expected: Option<&[u8]>) {
-        assert_eq!(from_base64(text).as_deref(), expected);
-    }
-
-    #[test]
-    fn base64_is_read_in_both_alphabets_and_with_any_padding() {
-        check("", Some(b""));
-        check("Zg==", Some(b"f"));
-        check("Zg", Some(b"f"));
-        check("Zh", Some(b"f"));
-        check("Zm8=", Some(b"fo"));
-        check("Zm9v", Some(b"foo"));
-        check("Zm9vYmFy", Some(b"foobar"));
-        check("-_-_", Some(b"\xfb\xff\xbf"));
-        check("+/+/", Some(b"\xfb\xff\xbf"));
-        check("Z", None);
-        check("Zm9vY", None);
-        check("Zm 9v", None);
-        check("Zü==", None);
-    }
 }

@@ -28,7 +28,7 @@
 //! | what | names |
 //! |---|---|
 //! | id | `id`, `uid`, `eventId` |
-//! | time | `time`, `timestamp`, `dateTime`, `event_time`: the first that can be read |
+//! | time | `time`, `timestamp`, `dateTime`, `event_time` (a column: also a decimal): the first that can be read |
 //! | type | `type`, `eventType`, less an `access.` prefix |
 //! | user | `userId`, `authDetails.userId` (of `access.` types only), `user_id` |
 //! | session | `sessionId`, `authDetails.sessionId`, `session_id`; for `LOGIN` and `CODE_TO_TOKEN` `details.code_id` |
@@ -52,7 +52,7 @@ use crate::core::{
     },
     identity::{
         IdentityEvent, Kind,
-        reason::{Ignored, Refused},
+        reason::{Ignored, Refused, Unmapped},
     },
 };
 
@@ -96,10 +96,10 @@ pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
 }
 
 /// What the value says if it is known for a Keycloak event at once, as most records are: what [`decode`]
-/// makes of it, but in one pass over its keys.
+/// makes of it, but in one pass over its keys. An event without a type may be in an envelope.
 pub(super) fn decode_likely<'a>(node: Node<'_, 'a>) -> Option<EventResult<'a>> {
     let fields = Fields::of_likely(node).filter(|fields| shape::fits(node, fields))?;
-    Some(event_of(&fields))
+    Some(event_of(&fields)).filter(|item| !matches!(item, Err(Unmapped::Refused(Refused::NoType))))
 }
 
 fn event_of<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
@@ -148,7 +148,7 @@ fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
         kind,
         provider: PROVIDER.into(),
         id: fields.id(fields.get(FieldName::Id), || [other(FieldName::Uid), other(FieldName::EventId)])?,
-        time: fields.each(TIMES).find_map(Node::time),
+        time: fields.time(&TIMES),
         realm: fields.realm()?,
         realm_name: fields.realm_name(),
         user: fields
@@ -195,7 +195,6 @@ mod tests {
     use super::*;
     use crate::core::{
         decode::{Wanted, tree::parse_record},
-        identity::reason::Unmapped,
         time::Timestamp,
     };
 
@@ -269,6 +268,11 @@ mod tests {
         login(&format!(r#""event_time":1,"timestamp":{T}"#), &format!(" time={T}"));
         login(&format!(r#""time":"soon","dateTime":{T}"#), &format!(" time={T}"));
         login(r#""timestamp":"2026-11-22T21:20:28.244Z""#, &format!(" time={T}"));
+        login(r#""event_time":"AaIFIcJU""#, &format!(" time={T}"));
+        login(r#""event_time":{"scale":0,"value":"AaIFIcJU"}"#, &format!(" time={T}"));
+        login(r#""time":{"scale":0,"value":"AaIFIcJU"}"#, &format!(" time={T}"));
+        login(r#""time":"AaIFIcJU""#, "");
+        login(r#""event_time":"Mittag""#, "");
         check(r#"{"eventType":"LOGIN"}"#, "SignIn");
         check(r#"{"eventType":"LOGIN","type":"LOGOUT"}"#, "SessionStopped reason=logout");
     }

@@ -25,7 +25,7 @@ pub(super) fn lines(value: &str, decode: for<'a> fn(Node<'_, 'a>) -> EventResult
 }
 
 /// A line for each of `items`.
-pub(super) fn of(items: &[EventResult<'_>]) -> String {
+pub(in crate::core) fn of(items: &[EventResult<'_>]) -> String {
     items.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 

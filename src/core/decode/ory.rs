@@ -4,8 +4,8 @@
 //! `name`, `version`, `timestamp`, `projectId` and `eventAttributes`, whose keys Ory does not promise; they
 //! are those of Kratos (<https://github.com/ory/kratos/blob/master/x/events/events.go>) and of
 //! <https://github.com/ory/x/blob/master/otelx/semconv/events.go>. `attributes` is read for
-//! `eventAttributes` too. Ory Network publishes through Amazon SNS: a notification is unwrapped, and its
-//! `MessageId` is the id of the event, which has none of its own.
+//! `eventAttributes` too. Ory Network publishes through Amazon SNS: the `MessageId` of a notification, which is
+//! opened as an envelope, is the id of the event, which has none of its own.
 //!
 //! | name | is |
 //! |---|---|
@@ -30,12 +30,10 @@
 //! The page calls the time ISO 8601 and shows one without an offset (`2025-05-16 11:18:56`), and says nowhere
 //! in which zone it is. It is read as UTC, in which Ory's services run.
 
-use smallvec::smallvec;
-
 use crate::core::{
     decode::{
-        EventResult, EventResults, gather, time,
-        tree::{Node, first, parse},
+        EventResult, EventResults, gather, one, time,
+        tree::{Node, first},
     },
     identity::{
         GeoLocation, IdentityEvent, Kind,
@@ -58,25 +56,12 @@ const ATTRIBUTES: [&str; 6] = [
 
 /// Whether the value has the shape of this format.
 pub(super) fn recognises(node: Node<'_, '_>) -> bool {
-    let event = !node.get("name").str().is_empty() && node.get("eventAttributes").is_object();
-    // What a notification holds is not looked for beyond this: it is read only once it is decoded.
-    event || (is_notification(node) && node.get("Message").str().contains("\"eventAttributes\""))
+    !node.get("name").str().is_empty() && node.get("eventAttributes").is_object()
 }
 
 /// What the value says.
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
-    smallvec![if is_notification(node) { notified(node) } else { read(node) }]
-}
-
-/// A notification of Amazon SNS without raw delivery.
-fn is_notification(node: Node<'_, '_>) -> bool {
-    node.get("Type").str() == "Notification" && node.get("MessageId").is_some()
-}
-
-fn notified<'a>(node: Node<'_, 'a>) -> EventResult<'a> {
-    let message = parse(node.get("Message").str().as_bytes())?.into_owned();
-    let id = node.get("MessageId").id()?;
-    Ok(IdentityEvent { id, ..read(message.root())? })
+    one(read(node))
 }
 
 fn read<'a>(node: Node<'_, 'a>) -> EventResult<'a> {
@@ -133,7 +118,7 @@ fn event<'a>(kind: Kind, node: Node<'_, 'a>, of: Node<'_, 'a>) -> Result<Identit
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::decode::line::lines;
+    use crate::core::decode::{line::lines, tree::parse};
 
     #[track_caller]
     fn check(value: &str, expected: &str) {
@@ -199,21 +184,6 @@ mod tests {
     }
 
     #[test]
-    fn a_notification_is_unwrapped() {
-        let notification =
-            |message: &str| format!(r#"{{"Type":"Notification","MessageId":"m","Message":"{message}"}}"#);
-        check(
-            &notification(
-                r#"{\"name\":\"SessionIssued\",\"eventAttributes\":{\"IdentityID\":\"u\",\"SessionID\":\"s\"}}"#,
-            ),
-            "SessionStarted id=m user=u session=s",
-        );
-        check(&notification("hello"), "refused: not_json");
-        check(&notification("17"), "refused: not_an_event");
-        check(&notification(""), "refused: not_json");
-    }
-
-    #[test]
     fn what_is_no_event_says_why() {
         check(r#"{"eventAttributes":{}}"#, "refused: no_type");
         check(r#"{"name":{}}"#, "refused: field_not_text");
@@ -230,8 +200,6 @@ mod tests {
     #[test]
     fn its_shape_is_a_name_and_attributes() {
         recognised(&event("Anything", ""), true);
-        recognised(r#"{"Type":"Notification","MessageId":"m","Message":"{\"eventAttributes\":{}}"}"#, true);
-        recognised(r#"{"Type":"Notification","MessageId":"m","Message":"{}"}"#, false);
         recognised(r#"{"name":"LoginSucceeded","attributes":{}}"#, false);
         recognised(r#"{"eventAttributes":{}}"#, false);
         recognised("null", false);

@@ -7,7 +7,7 @@
 use std::{borrow::Cow, iter};
 
 use crate::core::{
-    decode::{Wanted, scalar::Scalar, time::time},
+    decode::{Wanted, decimal::decimal, scalar::Scalar, time::time},
     identity::reason::Refused,
     time::Timestamp,
 };
@@ -312,16 +312,23 @@ impl<'t, 'a> Node<'t, 'a> {
         }
     }
 
-    /// The number, also one that is written as text.
+    /// The number, also one that is written as text or as a decimal of Kafka Connect.
     pub(super) fn number(self) -> Option<f64> {
         match self {
             #[expect(clippy::cast_precision_loss, reason = "what is read so are degrees and small numbers")]
             Self::Integer(number) => Some(number as f64),
             Self::Float(number) => Some(number),
             Self::Text(_) | Self::Escaped(_) => self.str().parse().ok(),
+            Self::Object(_) => self.decimal(),
             _ => None,
         }
         .filter(|number: &f64| number.is_finite())
+    }
+
+    /// The number of a decimal with a scale of its own, see [`decimal`].
+    fn decimal(self) -> Option<f64> {
+        let Self::Integer(scale) = self.get("scale") else { return None };
+        decimal(self.get("value").str(), i32::try_from(scale).ok()?)
     }
 
     /// The truth value.
@@ -331,7 +338,17 @@ impl<'t, 'a> Node<'t, 'a> {
 
     /// The time, see [`time`].
     pub(super) fn time(self) -> Option<Timestamp> {
-        time(&self.scalar())
+        match self {
+            Self::Object(_) => time(&Scalar::Float(self.decimal()?)),
+            node => time(&node.scalar()),
+        }
+    }
+
+    /// The time where a text can be a decimal of milliseconds, see [`decimal`]. Smaller numbers are words, most
+    /// of which are base64, too.
+    pub(super) fn decimal_time(self) -> Option<Timestamp> {
+        let milliseconds = decimal(self.str(), 0).filter(|number| (1e11..1e14).contains(number))?;
+        time(&Scalar::Float(milliseconds))
     }
 
     /// The value, unless it has parts.
@@ -514,6 +531,22 @@ mod tests {
         check(r#"{"a":"null"}"#, &["a"], None);
         check(r#"{"\u0061":"\u00fc"}"#, &["a"], Some("ü"));
         check(r#"{"x":[{"a":1},[2]],"y":{"a":{}},"a":"c"}"#, &["a"], Some("c"));
+    }
+
+    #[test]
+    fn a_number_is_a_text_or_a_decimal_too() {
+        let check = |value: &str, expected: Option<f64>| {
+            let number = parse(value.as_bytes()).ok().unwrap().root().number();
+            assert_eq!(number.map(f64::to_bits), expected.map(f64::to_bits), "{value}");
+        };
+        check("17", Some(17.0));
+        check(r#""52.45""#, Some(52.45));
+        check(r#"{"scale":2,"value":"FH0="}"#, Some(52.45));
+        check(r#"{"value":"FH0="}"#, None);
+        check(r#"{"scale":2.5,"value":"FH0="}"#, None);
+        check(r#"{"scale":2,"value":17}"#, None);
+        check(r#""FH0=""#, None);
+        check("[17]", None);
     }
 
     #[test]

@@ -53,6 +53,12 @@ pub enum Refused {
     /// `not_json`
     #[error("the value is not JSON in UTF-8, or holds a text or number that cannot be read")]
     NotJson,
+    /// `several_values`
+    #[error("the value is several JSON values, one after the other: each needs a record of its own")]
+    SeveralValues,
+    /// `not_json_in_schema`: behind the id of a schema, as Confluent's serializers write it.
+    #[error("the value is Avro, Protobuf or another binary format behind the id of a schema: write JSON")]
+    NotJsonInSchema,
     /// `not_an_event`
     #[error("the value is JSON, but not an object")]
     NotAnEvent,
@@ -71,7 +77,7 @@ pub enum Refused {
     /// `field_not_text`
     #[error("an id or the type is neither text nor a whole number")]
     FieldNotText,
-    /// `field_invalid`: of our own format alone, which can say what it expects.
+    /// `field_invalid`: of our own format, which can say what it expects, or of what a filter hands over.
     #[error("the field `{field}` must be {expected}")]
     FieldInvalid {
         /// The field's name, with that of the object it lies in.
@@ -130,8 +136,10 @@ impl Ignored {
 
 impl Refused {
     /// One of each kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::NotJson,
+        Self::SeveralValues,
+        Self::NotJsonInSchema,
         Self::NotAnEvent,
         Self::TooLarge,
         Self::Unrecognised,
@@ -149,6 +157,8 @@ impl Refused {
     pub const fn code(self) -> Code {
         Code(match self {
             Self::NotJson => "not_json",
+            Self::SeveralValues => "several_values",
+            Self::NotJsonInSchema => "not_json_in_schema",
             Self::NotAnEvent => "not_an_event",
             Self::TooLarge => "too_large",
             Self::Unrecognised => "unrecognised",

@@ -9,6 +9,7 @@ use crate::core::{
     units::Span,
 };
 
+mod cases;
 pub(crate) mod hostile;
 mod idle;
 mod kinds;
@@ -309,7 +310,8 @@ fn sessions_are_bounded_by_number_and_by_age() {
 #[test]
 fn the_records_timestamp_stands_in_for_a_time_that_cannot_be_read() {
     let mut mapper = mapper();
-    let mut value = record(r#"{"id":"a","time":"soon","type":"LOGIN","userId":"u","sessionId":"s"}"#);
+    let mut value =
+        record(r#"{"id":"a","time":"soon","type":"LOGIN","clientId":"c","userId":"u","sessionId":"s"}"#);
     assert_eq!(map(&mut mapper, &value), "_userauth.sign_in + _session.start s 1000");
     value.timestamp = Some(Timestamp(T / 1000 + 2));
     assert_eq!(map(&mut mapper, &value), "_userauth.sign_in + _session.start s 1000", "in seconds");
@@ -361,8 +363,9 @@ fn a_failure_of_an_unknown_user_goes_to_an_endpoint_without_a_user() {
 fn a_source_id_that_is_missing_or_odd_is_replaced_in_event_ids() {
     #[track_caller]
     fn check(id: &str, key: &str) {
-        let deliveries =
-            deliver(&record(format!(r#"{{"id":{id},"time":{T},"type":"REGISTER","userId":"u"}}"#)));
+        let deliveries = deliver(&record(format!(
+            r#"{{"id":{id},"time":{T},"type":"REGISTER","realmId":"r","userId":"u"}}"#
+        )));
         assert_eq!(*deliveries[0].event.id, format!("{key}:sign_up"));
     }
     check("null", &format!("events-3-42-{}", T + 1000));

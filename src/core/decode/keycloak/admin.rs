@@ -26,7 +26,7 @@ use crate::core::{
             PROVIDER,
             fields::{FieldName, Fields},
         },
-        tree::{Node, first, first_id},
+        tree::{first, first_id},
     },
     identity::{
         IdentityEvent, Kind,
@@ -39,6 +39,16 @@ const REASON: &str = "admin_logout";
 
 /// The operations, which some publishers write as the type or at its end.
 const OPERATIONS: [&str; 4] = ["CREATE", "UPDATE", "DELETE", "ACTION"];
+
+/// The fields of an admin event beside its operation.
+const FIELDS: [FieldName; 6] = [
+    FieldName::Resource,
+    FieldName::ResourceText,
+    FieldName::ResourceColumn,
+    FieldName::Path,
+    FieldName::PathColumn,
+    FieldName::AuthDetails,
+];
 
 /// An admin event has an operation and a resource. Most publishers give it no type.
 pub(super) fn is_admin_event(fields: &Fields<'_, '_>) -> bool {
@@ -55,6 +65,11 @@ pub(super) fn is_admin_event(fields: &Fields<'_, '_>) -> bool {
 /// Whether a type is that of an admin event: user events have no hyphen in theirs.
 fn ends_with_operation(kind: &str) -> bool {
     OPERATIONS.iter().any(|operation| kind.strip_suffix(operation).is_some_and(|rest| rest.ends_with('-')))
+}
+
+/// Whether an admin event has fields that only Keycloak gives it: a type alone may be anybody's.
+pub(super) fn has_fields(fields: &Fields<'_, '_>) -> bool {
+    is_admin_event(fields) && fields.has(&FIELDS)
 }
 
 /// The resource and the operation of a type, with or without `admin.`.
@@ -113,7 +128,7 @@ fn event<'a>(fields: &Fields<'_, 'a>, kind: Kind) -> Result<IdentityEvent<'a>, R
     let times = [FieldName::Time, FieldName::Timestamp, FieldName::DateTime, FieldName::AdminTime];
     Ok(IdentityEvent {
         id: first_id(fields.each([FieldName::Id, FieldName::Uid, FieldName::EventId]))?,
-        time: fields.each(times).find_map(Node::time),
+        time: fields.time(&times),
         realm: fields.realm()?,
         realm_name: fields.realm_name(),
         reason: Some(REASON.into()),

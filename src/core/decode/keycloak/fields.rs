@@ -12,6 +12,7 @@ use crate::core::{
         tree::{Node, Object, Tree, first, first_id},
     },
     identity::reason::Refused,
+    time::Timestamp,
 };
 
 /// A field, under one of its names.
@@ -266,6 +267,16 @@ impl<'t, 'a> Fields<'t, 'a> {
         others: impl FnOnce() -> [Node<'t, 'a>; N],
     ) -> Result<Option<Cow<'a, str>>, Refused> {
         if self.has_others { first_id(iter::once(own).chain(others())) } else { own.id() }
+    }
+
+    /// The first time of the fields that can be read. In a column, a text may be a decimal.
+    pub(super) fn time(&self, fields: &[FieldName]) -> Option<Timestamp> {
+        fields.iter().find_map(|field| match (self.get(*field), field) {
+            (node, FieldName::TimeColumn | FieldName::AdminTime) => {
+                node.time().or_else(|| node.decimal_time())
+            }
+            (node, _) => node.time(),
+        })
     }
 
     /// The details, from whichever field has some; `held` keeps those that are written as a text.

@@ -1,9 +1,10 @@
 //! How a Keycloak event is known from another provider's.
 //!
 //! Knows nothing of what it says. Keycloak's types are capitals (`LOGIN_ERROR`), alone or after `access.`
-//! or `admin.`; every publisher writes the realm's id or the user's, the session's or the client's. A realm
-//! without a type is a Keycloak event that lacks it, and is refused as such. A document of our own format is
-//! no Keycloak event, whatever else it has.
+//! or `admin.`. So are many others' types, and a user or a session is in everybody's events: only a realm, a
+//! client, details or the fields of an admin event make a record Keycloak's. A realm without a type is a
+//! Keycloak event that lacks it, and is refused as such. A document of our own format is no Keycloak event,
+//! whatever else it has.
 
 use crate::core::{
     decode::{
@@ -11,7 +12,6 @@ use crate::core::{
         keycloak::{
             admin,
             fields::{FieldName, Fields},
-            kind,
         },
         tree::Node,
     },
@@ -26,20 +26,82 @@ pub(in crate::core::decode) fn recognises(node: Node<'_, '_>) -> bool {
 /// Like [`recognises`], with the fields of the value.
 pub(super) fn fits(node: Node<'_, '_>, fields: &Fields<'_, '_>) -> bool {
     let has_realm = || fields.has(&[FieldName::Realm, FieldName::RealmName, FieldName::RealmColumn]);
-    let has_subject = || {
-        fields.realm_object().is_some()
-            || fields.has(&[FieldName::User, FieldName::Session, FieldName::Client])
-            || fields.has(&[FieldName::UserColumn, FieldName::SessionColumn, FieldName::ClientColumn])
+    let has_mark = || {
+        has_realm()
+            || fields.has(&[FieldName::Client, FieldName::ClientColumn])
+            || has_details(fields)
+            || fields.realm_object().is_some()
     };
-    let name = fields.word(&[FieldName::Type, FieldName::EventType]);
-    match name {
-        Some(name) if name.starts_with("access.") => true,
-        Some(name) if is_name(name) => has_realm() || has_subject() || kind(name, None).is_ok(),
+    match fields.word(&[FieldName::Type, FieldName::EventType]) {
+        Some(name) if is_name(name.strip_prefix("access.").unwrap_or(name)) => {
+            has_mark() || admin::has_fields(fields)
+        }
         Some(name) if Kind::named(name).is_some() && identity_event::is_version(node) => false,
-        _ => has_realm() || admin::is_admin_event(fields),
+        _ => has_realm() || admin::has_fields(fields),
     }
+}
+
+/// An object, or a text that begins like one: everybody has details in words.
+fn has_details(fields: &Fields<'_, '_>) -> bool {
+    let details = fields.get(FieldName::Details);
+    details.is_object()
+        || details.str().trim_start().starts_with('{')
+        || fields.has(&[FieldName::DetailsColumn, FieldName::LongDetailsColumn])
 }
 
 fn is_name(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::decode::tree::parse;
+
+    #[track_caller]
+    fn check(value: &str, expected: bool) {
+        assert_eq!(recognises(parse(value.as_bytes()).ok().unwrap().root()), expected, "{value}");
+    }
+
+    #[test]
+    fn a_type_needs_a_mark_of_keycloaks_beside_it() {
+        for mark in [
+            r#""realmId":"r""#,
+            r#""realmid":"r""#,
+            r#""realm_id":"r""#,
+            r#""realmName":"shop""#,
+            r#""clientId":"c""#,
+            r#""client_id":"c""#,
+            r#""details":{}"#,
+            r#""details":"{\"username\":\"anna\"}""#,
+            r#""detailsJson":"{}""#,
+        ] {
+            for kind in ["type", "eventType"] {
+                check(&format!(r#"{{"{kind}":"LOGIN",{mark}}}"#), true);
+                check(&format!(r#"{{"{kind}":"access.LOGIN",{mark}}}"#), true);
+            }
+        }
+        for none in [
+            r#""userId":"u","sessionId":"s","ipAddress":"192.0.2.7""#,
+            r#""user_id":"u","session_id":"s","username":"anna""#,
+            r#""userId":"u","realmId":null,"clientId":"""#,
+            r#""userId":"u","details":"by the menu","payload":{}"#,
+            r#""userId":"u","details":["menu"]"#,
+        ] {
+            check(&format!(r#"{{"eventType":"LOGIN",{none}}}"#), false);
+            check(&format!(r#"{{"type":"access.LOGIN",{none}}}"#), false);
+            check(&format!(r#"{{"type":"PAGE_VIEW",{none}}}"#), false);
+        }
+    }
+
+    #[test]
+    fn an_admin_event_is_known_by_its_fields() {
+        check(r#"{"operationType":"UPDATE","resourceType":"USER"}"#, true);
+        check(r#"{"type":"UPDATE","resourceType":"USER"}"#, true);
+        check(r#"{"type":"USER-UPDATE","resourcePath":"users/u"}"#, true);
+        check(r#"{"type":"admin.USER-UPDATE","authDetails":{"userId":"boss"}}"#, true);
+        check(r#"{"type":"ORDER-UPDATE","userId":"u"}"#, false);
+        check(r#"{"type":"admin.login","userId":"u"}"#, false);
+        check(r#"{"type":"UPDATE","userId":"u"}"#, false);
+    }
 }

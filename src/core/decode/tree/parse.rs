@@ -64,8 +64,19 @@ pub(in crate::core::decode) fn parse_record(value: &[u8]) -> Result<Tree<'_>, Re
             let read = Onto(&mut builder).deserialize(&mut json).is_ok() && json.end().is_ok();
             builder.tree(read)
         }
+        Err(Refused::NotJson) if is_several(value) => Err(Refused::SeveralValues),
         parsed => parsed,
     }
+}
+
+/// Whether there are at least two objects or arrays, one after the other.
+fn is_several(value: &[u8]) -> bool {
+    let mut values = serde_json::Deserializer::from_slice(value).into_iter::<IgnoredAny>();
+    let mut next = || {
+        let begin = value.get(values.byte_offset()..).unwrap_or_default().trim_ascii_start();
+        matches!(begin, [b'{' | b'[', ..]) && matches!(values.next(), Some(Ok(_)))
+    };
+    next() && next()
 }
 
 /// Checked at once, which is several times faster than text by text.
@@ -257,6 +268,20 @@ mod tests {
     #[track_caller]
     fn refused(value: &str, expected: Refused) {
         assert_eq!(parse(value.as_bytes()).err(), Some(expected));
+    }
+
+    #[test]
+    fn several_values_in_one_record_are_told_so() {
+        let check = |value: &str, expected: Refused| {
+            assert_eq!(parse_record(value.as_bytes()).err(), Some(expected), "{value}");
+        };
+        check("{\"a\":1}\n{\"a\":2}\n", Refused::SeveralValues);
+        check("{}{}", Refused::SeveralValues);
+        check("[1] [2] x", Refused::SeveralValues);
+        check("{} x", Refused::NotJson);
+        check("{} {", Refused::NotJson);
+        check("17 18", Refused::NotJson);
+        check("2026-11-22 21:20:28 {} {}", Refused::NotJson);
     }
 
     fn deep(depth: u32) -> String {

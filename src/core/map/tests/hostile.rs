@@ -108,7 +108,7 @@ fn depth_and_length_are_no_danger() {
     // More than a tree may hold, before anything that identifies the user.
     check(
         &record(format!(
-            r#"{{"x":{open}1{close},"type":"LOGIN","userId":"u","id":"e","time":1795382428244}}"#
+            r#"{{"x":{open}1{close},"type":"LOGIN","clientId":"c","userId":"u","id":"e","time":1795382428244}}"#
         )),
         "_userauth.sign_in",
     );
@@ -132,12 +132,12 @@ fn a_record_that_is_not_an_event_is_refused_with_a_reason_of_our_own() {
         assert!(!refusal.message.contains("secret"));
     }
     refused(b"secret", "not_json");
-    refused(b"\x00\x00\x00\x00\x01secret", "not_json");
+    refused(b"\x00\x00\x00\x00\x01secret", "not_json_in_schema");
     refused(b"\x00\x00\x00\x00\x01{}", "unrecognised");
     refused(b"{\"type\":\"secret", "not_json");
     refused(b"{\"type\":\"LOGIN\",\"userId\":\"\xff\"}", "not_json");
     refused(b"{\"type\":\"LOGIN\",\"userId\":1e999}", "not_json");
-    refused(b"{\"type\":\"LOGIN\"} {\"secret\":1}", "not_json");
+    refused(b"{\"type\":\"LOGIN\"} {\"secret\":1}", "several_values");
     refused(b"\"secret\"", "not_an_event");
     refused(b"[{\"type\":\"secret\"}]", "unrecognised");
     refused(b"null", "not_an_event");
@@ -147,6 +147,6 @@ fn a_record_that_is_not_an_event_is_refused_with_a_reason_of_our_own() {
     refused(b"{\"operationType\":\"secret\"}", "unrecognised");
     refused(b"{\"type\":\"null\",\"realmId\":\"secret\"}", "no_type");
     refused(b"{\"type\":{\"secret\":1},\"realmId\":\"r\"}", "field_not_text");
-    refused(b"{\"type\":\"LOGIN\",\"userId\":[\"secret\"]}", "field_not_text");
-    refused(b"{\"type\":\"LOGIN\",\"userId\":\"u\",\"id\":true}", "field_not_text");
+    refused(b"{\"type\":\"LOGIN\",\"realmId\":\"r\",\"userId\":[\"secret\"]}", "field_not_text");
+    refused(b"{\"type\":\"LOGIN\",\"realmId\":\"r\",\"id\":true}", "field_not_text");
 }

@@ -50,11 +50,14 @@ const PAGES: [&str; 13] = [
 const EVERYTHING: &str = include_str!("../../../../../../tests/fuzz/everything.json");
 
 /// What surrounds a record: the text before and after it.
-const ENVELOPES: [(&str, &str); 8] = [
+const ENVELOPES: [(&str, &str); 11] = [
     (r#"{"specversion":"1.0","type":"t","source":"s","id":"c","time":"2026-11-22T21:20:28Z","data":"#, "}"),
     (r#"{"specversion":"1.0","type":"t","source":"s","data_base64":"eyJ0eXBlIjoiTE9HSU4ifQ==","data":"#, "}"),
     (r#"{"op":"c","before":null,"after":"#, "}"),
     (r#"{"schema":{},"payload":{"op":"u","before":{},"after":"#, "}}"),
+    (r#"{"schema":{"type":"string"},"payload":"#, "}"),
+    (r#"{"@timestamp":"2026-11-22T21:20:28Z","log":{"offset":7},"message":"#, "}"),
+    (r#"{"username":"u","event":"#, "}"),
     (r#"{"__op":"c","__deleted":"false","DETAILS":"#, "}"),
     ("[", "]"),
     (r#"[{"type":"LOGIN"},"#, ",null]"),
