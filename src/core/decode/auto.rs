@@ -61,7 +61,7 @@ impl ValueReader<'_> {
     }
 
     /// The tree of a value that is no JSON: a line of Keycloak's log.
-    fn log_line<'a>(self, value: &'a [u8]) -> Option<Tree<'a>> {
+    fn log_line(self, value: &[u8]) -> Option<Tree<'_>> {
         self.choice.allows(Format::KEYCLOAK).then(|| keycloak::log_line(value))?
     }
 

@@ -61,10 +61,7 @@ pub(super) fn recognises(node: Node<'_, '_>) -> bool {
 
 /// What the value says.
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
-    match node {
-        Node::List(events) => gather::batch(events, read),
-        _ => smallvec![read(node)],
-    }
+    if let Node::List(events) = node { gather::batch(events, read) } else { smallvec![read(node)] }
 }
 
 fn read<'a>(event: Node<'_, 'a>) -> EventResult<'a> {

@@ -14,9 +14,9 @@ pub(super) fn time(value: &Scalar<'_>) -> Option<Timestamp> {
         Scalar::Integer(number) => from_integer(*number)?,
         Scalar::Float(number) => from_float(*number)?,
         Scalar::Text(text) => {
-            if let Ok(number) = text.parse() {
+            if let Ok(number) = text.parse::<i64>() {
                 from_integer(number)?
-            } else if let Ok(number) = text.parse() {
+            } else if let Ok(number) = text.parse::<f64>() {
                 from_float(number)?
             } else {
                 text.parse::<jiff::Timestamp>().ok()?.as_millisecond()

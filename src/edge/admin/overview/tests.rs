@@ -86,7 +86,7 @@ impl Parts {
             closings_replaced: 9,
             entries_unreadable: 10,
             time_fallback: 6,
-            recognised: [900, 0, 30, 20, 0, 0, 0, 0, 0, 0, 4, 0],
+            recognised: [900, 0, 30, 20, 0, 0, 0, 0, 0, 0, 0, 4, 0],
             ..MappingCounts::default()
         };
         parts.source = source();
