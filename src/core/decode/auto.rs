@@ -3,8 +3,8 @@
 //! Knows the formats only by the table, but for Keycloak's, which most records have: it is asked for before
 //! the envelopes are looked for, and answers as it would afterwards. A record is read into a tree once. Its
 //! envelopes are opened, and the formats are asked in the order of [`Format::ALL`]; the first that knows the
-//! shape reads it. A value that is no JSON may be a line of Keycloak's log. An array that no format knows as a whole is a batch: each of its parts is opened and
-//! recognised for itself.
+//! shape reads it. A value that is no JSON may be a line of Keycloak's log. An array that no format knows as
+//! a whole is a batch: each of its parts is opened and recognised for itself.
 
 use std::borrow::Cow;
 
@@ -58,7 +58,7 @@ impl ValueReader<'_> {
     }
 
     /// The tree of a value that is no JSON: a line of Keycloak's log.
-    fn log_line<'a>(self, value: &'a [u8]) -> Option<Tree<'a>> {
+    fn log_line(self, value: &[u8]) -> Option<Tree<'_>> {
         self.choice.allows(Format::KEYCLOAK).then(|| keycloak::log_line(value))?
     }
 

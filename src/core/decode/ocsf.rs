@@ -1,8 +1,9 @@
-//! Authentication events of the Open Cybersecurity Schema Framework (OCSF), as security data lakes and pipelines write
-//! them for many providers.
+//! Authentication events of the Open Cybersecurity Schema Framework (OCSF), as security data lakes and
+//! pipelines write them for many providers.
 //!
-//! Knows nothing of Pinpoint and of other records. It follows <https://schema.ocsf.io/1.3.0/classes/authentication>
-//! and later versions, which only add to it. An event of another class is ignored.
+//! Knows nothing of Pinpoint and of other records. It follows
+//! <https://schema.ocsf.io/1.3.0/classes/authentication> and later versions, which only add to it. An event
+//! of another class is ignored.
 //!
 //! | activity | status | is |
 //! |---|---|---|
@@ -31,11 +32,9 @@
 
 use std::borrow::Cow;
 
-use smallvec::smallvec;
-
 use crate::core::{
     decode::{
-        EventResult, EventResults, gather,
+        EventResult, EventResults, gather, one,
         scalar::is_code,
         tree::{Node, first, first_id},
     },
@@ -61,10 +60,7 @@ pub(super) fn recognises(node: Node<'_, '_>) -> bool {
 
 /// What the value says.
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
-    match node {
-        Node::List(events) => gather::batch(events, read),
-        _ => smallvec![read(node)],
-    }
+    one(read(node))
 }
 
 fn read<'a>(event: Node<'_, 'a>) -> EventResult<'a> {
