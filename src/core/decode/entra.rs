@@ -1,17 +1,18 @@
-//! Microsoft Entra ID's sign-in and audit logs, as its diagnostic settings stream them to Event Hubs, as Microsoft Graph
-//! lists them, and as rows of Log Analytics.
+//! Microsoft Entra ID's sign-in and audit logs, as its diagnostic settings stream them to Event Hubs, as
+//! Microsoft Graph lists them, and as rows of Log Analytics.
 //!
 //! Knows nothing of Pinpoint and of other records. It follows
 //! <https://learn.microsoft.com/entra/identity/monitoring-health/concept-activity-log-schemas> and the
 //! description of a record that it links to, the error codes of
 //! <https://learn.microsoft.com/entra/identity-platform/reference-error-codes> and, for sessions,
 //! <https://learn.microsoft.com/entra/identity/authentication/how-to-authentication-track-linkable-identifiers>.
-//! A value is `{"records": […]}`, Graph's `{"value": […]}`, an array, or one record. Keys are read in any case: some
-//! exporters write `resulttype` and `operationname`, and the columns of Log Analytics have capitals.
+//! A value is `{"records": […]}`, Graph's `{"value": […]}`, an array, or one record. Keys are read in any
+//! case: some exporters write `resulttype` and `operationname`, and the columns of Log Analytics have
+//! capitals.
 //!
 //! A record of a diagnostic setting has `properties`. Graph's objects and Log Analytics' rows are flat: there
-//! `properties` below means the record itself. A row's category is its table (`Type`); Graph has none, so that it is
-//! known by `isInteractive` and `activityDateTime`. See
+//! `properties` below means the record itself. A row's category is its table (`Type`); Graph has none, so
+//! that it is known by `isInteractive` and `activityDateTime`. See
 //! <https://learn.microsoft.com/graph/api/resources/signin> and
 //! <https://learn.microsoft.com/azure/azure-monitor/reference/tables/signinlogs>.
 //!
@@ -43,8 +44,8 @@
 //! | person | `userPrincipalName` and `userDisplayName` |
 //! | attributes | those of [`ATTRIBUTES`] |
 //!
-//! Of B2C, `additionalDetails` have the address (`ClientIpAddress`), the user agent (`Client`) and an attribute
-//! (`PolicyId`), see <https://learn.microsoft.com/azure/active-directory-b2c/view-audit-logs>.
+//! Of B2C, `additionalDetails` have the address (`ClientIpAddress`), the user agent (`Client`) and an
+//! attribute (`PolicyId`), see <https://learn.microsoft.com/azure/active-directory-b2c/view-audit-logs>.
 //!
 //! The result is `resultType`, a text or a number, else `properties.status.errorCode`. A user id of zeros
 //! is null. Times have seven digits of fraction, and some exporters leave the `Z` out: they are UTC, says

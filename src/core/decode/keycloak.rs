@@ -18,10 +18,10 @@
 //! | lines of Keycloak's own log | see `keycloak/log_line.rs` |
 //! | all else, the other `_ERROR` twins among it | ignored |
 //!
-//! Keycloak's `TokenRevocationEndpoint` gives a `REVOKE_GRANT` a session only if it revokes a refresh token. It then
-//! removes the client from the session, and the session with its last client, without a `LOGOUT`. Whether other
-//! clients are left, the event does not say: the session counts as ended. An access token that is revoked, a consent
-//! that is withdrawn, and versions of Keycloak that write no session end nothing.
+//! Keycloak's `TokenRevocationEndpoint` gives a `REVOKE_GRANT` a session only if it revokes a refresh token.
+//! It then removes the client from the session, and the session with its last client, without a `LOGOUT`.
+//! Whether other clients are left, the event does not say: the session counts as ended. An access token that
+//! is revoked, a consent that is withdrawn, and versions of Keycloak that write no session end nothing.
 //!
 //! A field may have one of several names; the first in this order that has a value counts:
 //!

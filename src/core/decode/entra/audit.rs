@@ -1,7 +1,8 @@
-//! What Entra's audit records say of persons: that somebody registered, or signed in to a tenant of Azure AD B2C.
+//! What Entra's audit records say of persons: that somebody registered, or signed in to a tenant of Azure AD
+//! B2C.
 //!
-//! Knows nothing of sign-in records. B2C logs its customers' sign-ins nowhere else. Of the several records of one
-//! sign-in, the one that issues the token for the identity concludes it, see
+//! Knows nothing of sign-in records. B2C logs its customers' sign-ins nowhere else. Of the several records of
+//! one sign-in, the one that issues the token for the identity concludes it, see
 //! <https://learn.microsoft.com/azure/active-directory-b2c/view-audit-logs>: that one counts.
 
 use crate::core::{

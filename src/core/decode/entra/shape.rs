@@ -1,7 +1,7 @@
 //! How Entra's records are known, and of which category each is.
 //!
-//! Knows nothing of what they say. A record of a diagnostic setting says its category; a row of Log Analytics is in a
-//! table; an object of Microsoft Graph is known by what it has.
+//! Knows nothing of what they say. A record of a diagnostic setting says its category; a row of Log Analytics
+//! is in a table; an object of Microsoft Graph is known by what it has.
 
 use std::borrow::Cow;
 
@@ -43,8 +43,8 @@ pub(super) fn category<'a>(record: Node<'_, 'a>) -> Result<Cow<'a, str>, Refused
     Ok(category.to_ascii_lowercase().into())
 }
 
-/// Whether this is a record of a diagnostic setting. Other services of Azure write records of the same outline, so the
-/// resource must be a directory, or the operation a sign-in.
+/// Whether this is a record of a diagnostic setting. Other services of Azure write records of the same
+/// outline, so the resource must be a directory, or the operation a sign-in.
 fn is_streamed(record: Node<'_, '_>) -> bool {
     let operation = get(record, "operationName").str();
     let is_directory = || {

@@ -1,6 +1,8 @@
-//! Events in Keycloak's own log, which the listener `jboss-logging` writes in every realm, without an extension.
+//! Events in Keycloak's own log, which the listener `jboss-logging` writes in every realm, without an
+//! extension.
 //!
-//! Knows nothing of what an event becomes: it makes of a line what a publisher writes of the same event. It follows
+//! Knows nothing of what an event becomes: it makes of a line what a publisher writes of the same event. It
+//! follows
 //! <https://github.com/keycloak/keycloak/blob/main/services/src/main/java/org/keycloak/events/log/JBossLoggingEventListenerProvider.java>.
 //!
 //! | a record is | known by |
@@ -10,8 +12,8 @@
 //! | Keycloak's JSON log, in either format | `loggerName` or `log.logger`; the message is `message` |
 //! | what a shipper put one of the first two in | `message` or `log` |
 //!
-//! Lines of other categories are ignored. Only the line's own beginning says of which category it is: other messages
-//! may repeat what somebody typed.
+//! Lines of other categories are ignored. Only the line's own beginning says of which category it is: other
+//! messages may repeat what somebody typed.
 //!
 //! | what | where |
 //! |---|---|
@@ -19,8 +21,8 @@
 //! | time | `timestamp`, `@timestamp`, `time` of the JSON. The time in the line has no zone: it is not read |
 //! | the rest | the pairs: Keycloak's own first, in its order, then the details |
 //!
-//! The realm and the user of an admin event are the administrator's. They are left out, and so is the realm of what
-//! the event is about, which no line says.
+//! The realm and the user of an admin event are the administrator's. They are left out, and so is the realm
+//! of what the event is about, which no line says.
 
 use sha2::{Digest, Sha256};
 
@@ -40,8 +42,8 @@ use pairs::Pairs;
 /// The category of the events.
 const CATEGORY: &str = "org.keycloak.events";
 
-/// What Keycloak writes before the details, in its order. A key that comes later is one of the details, whatever its
-/// name.
+/// What Keycloak writes before the details, in its order. A key that comes later is one of the details,
+/// whatever its name.
 const OWN: [&str; 11] = [
     "type",
     "operationType",

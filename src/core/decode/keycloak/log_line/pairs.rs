@@ -1,11 +1,12 @@
 //! The pairs of an event in Keycloak's log: `type="LOGIN", realmId="…", …`.
 //!
-//! Knows nothing of what they mean. Takes time in proportion to the length of the text, and ends at the first thing
-//! that is no pair.
+//! Knows nothing of what they mean. Takes time in proportion to the length of the text, and ends at the first
+//! thing that is no pair.
 //!
-//! Since Keycloak 22 all values are in double quotes, and a quote within one has a backslash before it. So a quote
-//! that has one never ends a value: people choose what many values say. Older versions write quotes, single ones, only
-//! around values with a space, and mark nothing within. A value ends there where a key follows.
+//! Since Keycloak 22 all values are in double quotes, and a quote within one has a backslash before it. So a
+//! quote that has one never ends a value: people choose what many values say. Older versions write quotes,
+//! single ones, only around values with a space, and mark nothing within. A value ends there where a key
+//! follows.
 
 use std::borrow::Cow;
 

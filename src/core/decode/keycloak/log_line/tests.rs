@@ -63,6 +63,7 @@ fn a_line_becomes_what_a_publisher_makes_of_the_event() {
 /// The message that Keycloak logs for an event, of which this is its JSON.
 fn logged(event: &serde_json::Value) -> String {
     let is_admin = !event["operationType"].is_null();
+<<<<<<< HEAD
     let own: &[&str] = if is_admin {
         &["operationType"]
     } else {
@@ -78,6 +79,21 @@ fn logged(event: &serde_json::Value) -> String {
     let details = event["details"].as_object();
     pairs.extend(details.into_iter().flatten().map(|(key, value)| (&**key, value)));
     let pair = |(key, value): (&str, &serde_json::Value)| {
+=======
+    let of = |object: &serde_json::Value, keys: &[&'static str]| -> Vec<(String, serde_json::Value)> {
+        keys.iter().map(|key| ((*key).to_owned(), object[*key].clone())).collect()
+    };
+    let mut pairs = if is_admin {
+        let by = of(&event["authDetails"], &["realmId", "realmName", "clientId", "userId", "ipAddress"]);
+        let about = of(event, &["resourceType", "resourcePath", "error"]);
+        [of(event, &["operationType"]), by, about].concat()
+    } else {
+        of(event, &["type", "realmId", "realmName", "clientId", "userId", "sessionId", "ipAddress", "error"])
+    };
+    pairs.retain(|(key, value)| !(value.is_null() && ["sessionId", "error"].contains(&&**key)));
+    pairs.extend(event["details"].as_object().cloned().into_iter().flatten());
+    let pair = |(key, value): (String, serde_json::Value)| {
+>>>>>>> formats
         format!(r#"{key}="{}""#, value.as_str().unwrap_or("null").replace('"', r#"\""#))
     };
     pairs.into_iter().map(pair).collect::<Vec<_>>().join(", ")
