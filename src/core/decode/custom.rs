@@ -392,7 +392,7 @@ mod tests {
     fn what_it_hands_over_names_a_format_other_than_its_own() {
         check(r#"{format: "custom", record: .}"#, "{}", &["field_invalid"]);
         check(r#"{format: "Keycloak", record: .}"#, "{}", &["field_invalid"]);
-        check(r#"{format: 17, record: .}"#, "{}", &["field_invalid"]);
+        check("{format: 17, record: .}", "{}", &["field_invalid"]);
         check(r#"{format: "keycloak"}"#, "{}", &["no_type"]);
         assert!(NO_FORMAT.to_string().contains("other than `custom`"));
     }

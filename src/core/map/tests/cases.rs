@@ -10,9 +10,9 @@ fn check_all(records: &[&[u8]], expected: &[[&str; 3]]) {
     let (decoder, mut mapper) = (Decoder::default(), mapper());
     let all = records.iter().map(|value| {
         let record = record(value);
-        let decoded = decoder.decode(&record);
-        let format = decoded.format.map_or("-", Format::name);
-        [format.to_owned(), line::of(&decoded.events), map(&mut mapper, &record)]
+        let said = decoder.decode(&record);
+        let format = said.format.map_or("-", Format::name);
+        [format.to_owned(), line::of(&said.events), map(&mut mapper, &record)]
     });
     assert_eq!(all.collect::<Vec<_>>(), expected);
 }
