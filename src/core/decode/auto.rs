@@ -3,15 +3,9 @@
 //! Knows the formats only by the table, but for Keycloak's, which most records have: it is asked for before
 //! the envelopes are looked for, and answers as it would afterwards. A record is read into a tree once. Its
 //! envelopes are opened, and the formats are asked in the order of [`Format::ALL`]; the first that knows the
-<<<<<<< HEAD
 //! shape reads it. An object that none knows, or that lacks its type, is looked into: a shipper may have put
 //! the record there. A value that is no JSON may be a line of Keycloak's log. An array that no format knows as
-//! a whole is a batch: each of its parts is opened and
-//! recognised for itself.
-=======
-//! shape reads it. A value that is no JSON may be a line of Keycloak's log. An array that no format knows as
 //! a whole is a batch: each of its parts is opened and recognised for itself.
->>>>>>> formats
 
 use std::borrow::Cow;
 

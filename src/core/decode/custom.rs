@@ -136,25 +136,22 @@ type Outputs<'a> = SmallVec<[Tree<'a>; 1]>;
 /// What the outputs say.
 fn read<'a>(outputs: &[Tree<'a>], reader: Reader<'_, 'a>) -> Result<EventResults<'a>, Refused> {
     let mut events = EventResults::new();
+    let mut add = |more| {
+        events.extend(more);
+        if events.len() > MOST_EVENTS { Err(Refused::TooManyEvents) } else { Ok(()) }
+    };
     for output in outputs {
-        events.extend(read_output(output, reader));
-        if events.len() > MOST_EVENTS {
-            return Err(Refused::TooManyEvents);
+        match output.root() {
+            Node::List(parts) if parts.iter().any(is_handed_over) => {
+                parts.places().try_for_each(|at| add(read_one(&output.part(at), reader)))?;
+            }
+            _ => add(read_one(output, reader))?,
         }
     }
     Ok(events)
 }
 
-/// What one output says.
-fn read_output<'a>(output: &Tree<'a>, reader: Reader<'_, 'a>) -> EventResults<'a> {
-    match output.root() {
-        Node::List(parts) if parts.iter().any(is_handed_over) => {
-            parts.places().flat_map(|at| read_one(&output.part(at), reader)).collect()
-        }
-        _ => read_one(output, reader),
-    }
-}
-
+/// What a document, a list of them, or a record for another format says.
 fn read_one<'a>(output: &Tree<'a>, reader: Reader<'_, 'a>) -> EventResults<'a> {
     let Node::Object(object) = output.root() else { return identity_event::decode(output.root()) };
     match (object.find("format"), object.find("record")) {
@@ -395,7 +392,7 @@ mod tests {
     fn what_it_hands_over_names_a_format_other_than_its_own() {
         check(r#"{format: "custom", record: .}"#, "{}", &["field_invalid"]);
         check(r#"{format: "Keycloak", record: .}"#, "{}", &["field_invalid"]);
-        check(r"{format: 17, record: .}", "{}", &["field_invalid"]);
+        check("{format: 17, record: .}", "{}", &["field_invalid"]);
         check(r#"{format: "keycloak"}"#, "{}", &["no_type"]);
         assert!(NO_FORMAT.to_string().contains("other than `custom`"));
     }

@@ -258,9 +258,17 @@ fn a_filter_hands_what_it_unwrapped_to_another_format() {
 }
 
 #[test]
+fn what_a_filter_hands_over_has_an_end() {
+    let many = quoted(&format!("[{}]", vec![LOGIN; 6_000].join(",")));
+    let both = r#"{format: "auto", record: .}, {format: "keycloak", record: .}"#;
+    filtered(both, &format!(r#"{{"message":{many}}}"#), "refused: too_many_events");
+    filtered(&format!("[{both}]"), &format!(r#"{{"message":{many}}}"#), "refused: too_many_events");
+}
+
+#[test]
 fn a_filter_sees_what_a_shipper_wrote() {
     let shipped = format!(r#"{{"message":{}}}"#, quoted(LOGIN));
-    filtered(r"{type: .message}", &shipped, "refused: field_invalid");
+    filtered("{type: .message}", &shipped, "refused: field_invalid");
     filtered("{}", &shipped, "refused: no_type");
 }
 

@@ -63,23 +63,6 @@ fn a_line_becomes_what_a_publisher_makes_of_the_event() {
 /// The message that Keycloak logs for an event, of which this is its JSON.
 fn logged(event: &serde_json::Value) -> String {
     let is_admin = !event["operationType"].is_null();
-<<<<<<< HEAD
-    let own: &[&str] = if is_admin {
-        &["operationType"]
-    } else {
-        &["type", "realmId", "realmName", "clientId", "userId", "sessionId", "ipAddress", "error"]
-    };
-    let mut pairs: Vec<_> = own.iter().map(|key| (*key, &event[*key])).collect();
-    if is_admin {
-        let by = ["realmId", "realmName", "clientId", "userId", "ipAddress"];
-        pairs.extend(by.map(|key| (key, &event["authDetails"][key])));
-        pairs.extend(["resourceType", "resourcePath", "error"].map(|key| (key, &event[key])));
-    }
-    pairs.retain(|(key, value)| !(value.is_null() && ["sessionId", "error"].contains(key)));
-    let details = event["details"].as_object();
-    pairs.extend(details.into_iter().flatten().map(|(key, value)| (&**key, value)));
-    let pair = |(key, value): (&str, &serde_json::Value)| {
-=======
     let of = |object: &serde_json::Value, keys: &[&'static str]| -> Vec<(String, serde_json::Value)> {
         keys.iter().map(|key| ((*key).to_owned(), object[*key].clone())).collect()
     };
@@ -93,7 +76,6 @@ fn logged(event: &serde_json::Value) -> String {
     pairs.retain(|(key, value)| !(value.is_null() && ["sessionId", "error"].contains(&&**key)));
     pairs.extend(event["details"].as_object().cloned().into_iter().flatten());
     let pair = |(key, value): (String, serde_json::Value)| {
->>>>>>> formats
         format!(r#"{key}="{}""#, value.as_str().unwrap_or("null").replace('"', r#"\""#))
     };
     pairs.into_iter().map(pair).collect::<Vec<_>>().join(", ")
