@@ -198,6 +198,11 @@ fn a_line_of_keycloaks_log_is_no_json_and_read_all_the_same() {
     named("keycloak", &line, &expected);
     check(quoted(&line), &expected);
     check(format!("[{0},{0}]", quoted(&line)), &format!("{expected}; SignIn id={id} user=u session=s"));
+    let json = format!(r#"{{"loggerName":"org.keycloak.events","message":{}}}"#, quoted(login));
+    let shipped =
+        format!(r#"{{"log":{},"stream":"stdout","time":"2026-11-22T21:20:28.244Z"}}"#, quoted(&json));
+    let read = self::line(&Decoder::default(), &record(&shipped, &[]));
+    assert!(read.starts_with("keycloak; SignIn id=") && read.ends_with(&format!(" time={T}")), "{read}");
     named("okta", &line, "-; refused: not_json");
     named("custom", &line, "-; refused: not_json");
     check("2026-11-22 21:20:28,244 INFO  [io.quarkus] (main) started", "keycloak; ignored: type_not_mapped");
@@ -268,7 +273,7 @@ fn what_a_filter_hands_over_has_an_end() {
 #[test]
 fn a_filter_sees_what_a_shipper_wrote() {
     let shipped = format!(r#"{{"message":{}}}"#, quoted(LOGIN));
-    filtered("{type: .message}", &shipped, "refused: field_invalid");
+    filtered(r#"{type: .message}"#, &shipped, "refused: field_invalid");
     filtered("{}", &shipped, "refused: no_type");
 }
 
