@@ -273,7 +273,7 @@ fn what_a_filter_hands_over_has_an_end() {
 #[test]
 fn a_filter_sees_what_a_shipper_wrote() {
     let shipped = format!(r#"{{"message":{}}}"#, quoted(LOGIN));
-    filtered(r#"{type: .message}"#, &shipped, "refused: field_invalid");
+    filtered("{type: .message}", &shipped, "refused: field_invalid");
     filtered("{}", &shipped, "refused: no_type");
 }
 
