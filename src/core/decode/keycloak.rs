@@ -52,7 +52,7 @@ use crate::core::{
     },
     identity::{
         IdentityEvent, Kind,
-        reason::{Ignored, Refused, Unmapped},
+        reason::{Ignored, Refused},
     },
 };
 
@@ -98,8 +98,11 @@ pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
 /// What the value says if it is known for a Keycloak event at once, as most records are: what [`decode`]
 /// makes of it, but in one pass over its keys. An event without a type may be in an envelope.
 pub(super) fn decode_likely<'a>(node: Node<'_, 'a>) -> Option<EventResult<'a>> {
-    let fields = Fields::of_likely(node).filter(|fields| shape::fits(node, fields))?;
-    Some(event_of(&fields)).filter(|item| !matches!(item, Err(Unmapped::Refused(Refused::NoType))))
+    let fields = Fields::of_likely(node).filter(|fields| {
+        let says_what = fields.has(&[FieldName::Type, FieldName::EventType]) || admin::is_admin_event(fields);
+        says_what && shape::fits(node, fields)
+    })?;
+    Some(event_of(&fields))
 }
 
 fn event_of<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
@@ -195,6 +198,7 @@ mod tests {
     use super::*;
     use crate::core::{
         decode::{Wanted, tree::parse_record},
+        identity::reason::Unmapped,
         time::Timestamp,
     };
 
