@@ -35,9 +35,9 @@ use crate::core::{
         config::{SessionsConfig, endpoint::FailedSignIn},
         endpoint::Additions,
         ids::{EndpointOwner, SourceKeys},
-        lifecycle::reason,
         outputs::Outputs,
         parts::{Part, Parts},
+        session_event::{reason, session},
         sessions::Sessions,
     },
     record::Record,
@@ -53,6 +53,7 @@ mod ids;
 mod lifecycle;
 mod outputs;
 mod parts;
+mod session_event;
 mod sessions;
 
 /// Maps records one by one, in the order in which they were read.
@@ -261,7 +262,7 @@ impl Mapper {
         }
         let time = self.time(event, record)?;
         let outputs = Outputs::new(event, key, &owner, time, &self.additions);
-        Ok(match lifecycle::session(event).and_then(|(_, session)| self.sessions.client(session)) {
+        Ok(match session(event).and_then(|(_, session)| self.sessions.client(session)) {
             Some(client) => outputs.opened_for(client),
             None => outputs,
         })

@@ -13,8 +13,8 @@ use crate::core::{
     map::{
         endpoint::Additions,
         endpoint_owner,
-        lifecycle::{completed, push_end, reason, session},
         outputs::Outputs,
+        session_event::{completed, push_end, reason, session},
         sessions::{Cause, Ended},
     },
     session_table::Entry,
