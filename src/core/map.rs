@@ -35,8 +35,8 @@ use crate::core::{
         config::{SessionsConfig, endpoint::FailedSignIn},
         endpoint::Additions,
         ids::{EndpointOwner, SourceKeys},
+        mapped_record::{MappedEvent, MappedRecord},
         outputs::Outputs,
-        parts::{Part, Parts},
         session_event::{reason, session},
         sessions::Sessions,
     },
@@ -51,8 +51,8 @@ pub mod endpoint;
 mod fields;
 mod ids;
 mod lifecycle;
+mod mapped_record;
 mod outputs;
-mod parts;
 mod session_event;
 mod sessions;
 
@@ -159,20 +159,20 @@ impl Mapper {
             self.recognised[format.index()] += 1;
         }
         let mut keys = SourceKeys::new(record, decoded.events.len());
-        let (mut parts, mut ignored, mut refused) = (Parts::default(), None, None);
+        let (mut whole, mut ignored, mut refused) = (MappedRecord::default(), None, None);
         for item in &decoded.events {
             let mapped = item.as_ref().map_err(|reason| *reason);
-            match mapped.and_then(|event| self.part(event, keys.key(event), record, now)) {
-                Ok(part) => parts.push(part, |stops| self.sessions.write(stops.entries())),
+            match mapped.and_then(|event| self.map_event(event, keys.key(event), record, now)) {
+                Ok(mapped) => whole.push(mapped, |stops| self.sessions.write(stops.entries())),
                 Err(Unmapped::Ignored(reason)) => ignored = ignored.or(Some(reason)),
                 Err(Unmapped::Refused(reason)) => refused = refused.or(Some(reason)),
             }
         }
         let rest = self.rest(record, &decoded.events);
         if !rest.is_empty() {
-            parts.push(Part::Events(rest), |_| {});
+            whole.push(MappedEvent::Events(rest), |_| {});
         }
-        parts.finish(refused.map(Refusal::from), ignored.unwrap_or(Ignored::Empty).code())
+        whole.finish(refused.map(Refusal::from), ignored.unwrap_or(Ignored::Empty).code())
     }
 
     /// Takes over an entry of the session table. Returns the merged entry if it differs from the table's.
@@ -198,13 +198,13 @@ impl Mapper {
         }
     }
 
-    fn part(
+    fn map_event(
         &mut self,
         event: &IdentityEvent<'_>,
         key: Cow<'_, str>,
         record: &Record,
         now: Moment,
-    ) -> Result<Part, Unmapped> {
+    ) -> Result<MappedEvent, Unmapped> {
         let outputs = match event.kind {
             Kind::SignIn => self.sign_in(event, key, record, now)?,
             Kind::SignUp => self.userauth(event, key, record, EventType::SignUp)?,
@@ -214,13 +214,13 @@ impl Mapper {
             Kind::SessionPaused => self.pause(event, key, record, now)?,
             Kind::SessionStopped if event.user.is_none() => {
                 let whole = self.completed(event)?;
-                return Ok(Part::Events(self.stop(&whole, key, record, now)?.finish()));
+                return Ok(MappedEvent::Events(self.stop(&whole, key, record, now)?.finish()));
             }
             Kind::SessionStopped => self.stop(event, key, record, now)?,
-            Kind::SessionsStopped => return self.stop_all(event, key, record).map(Part::Stops),
-            Kind::Activity => return self.activity(event, &key, record, now).map(Part::Events),
+            Kind::SessionsStopped => return self.stop_all(event, key, record).map(MappedEvent::Stops),
+            Kind::Activity => return self.activity(event, &key, record, now).map(MappedEvent::Events),
         };
-        Ok(Part::Events(outputs.finish()))
+        Ok(MappedEvent::Events(outputs.finish()))
     }
 
     fn sign_in<'a>(

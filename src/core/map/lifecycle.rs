@@ -14,8 +14,8 @@ use crate::core::{
     map::{
         Mapper, endpoint_owner,
         ids::Fingerprint,
+        mapped_record::Stops,
         outputs::Outputs,
-        parts::Stops,
         session_event::{completed, push_end, push_without_start, reason, session, stated},
         sessions::{Cause, Opened, Rest, SessionEnd},
     },

@@ -12,7 +12,7 @@
 //! either hears of the other. Both then merge them into the earlier one (by time, then by the fingerprint of
 //! the source event), and whoever reads the other's last writes the merged one.
 
-use std::{cmp::Ordering, time::Duration};
+use std::time::Duration;
 
 use crate::core::{
     identity::IdentityEvent,
@@ -25,13 +25,13 @@ use crate::core::{
 mod entries;
 mod groups;
 mod idle;
+mod merge;
 mod owner;
 mod recent;
 mod usage;
 
 pub(super) use owner::Owner;
 
-use entries::EntryContent;
 use groups::{Group, Groups};
 use idle::{Idle, Rested};
 use recent::Recent;
@@ -113,7 +113,7 @@ struct Ending {
 }
 
 /// A session that ended together with the others of its user.
-pub(super) struct Ended {
+pub(super) struct EndedSession {
     session: Fingerprint,
     pub(super) owner: Owner,
     pub(super) end: SessionEnd,
@@ -233,7 +233,7 @@ impl Sessions {
     /// Ends all sessions that a user had open at that time, and returns them. Sessions that this event has
     /// ended before are returned again. Their entries are left to the caller ([`Sessions::write`]), as they
     /// may be very many.
-    pub(super) fn close_all(&mut self, event: &IdentityEvent<'_>, by: Cause) -> Vec<Ended> {
+    pub(super) fn close_all(&mut self, event: &IdentityEvent<'_>, by: Cause) -> Vec<EndedSession> {
         let user = owner::OwnerParts::of(event).user();
         let open = self.groups.of(Group::Open(user, by.time));
         let ended_before = self.groups.of(Group::EndedBy(by.event.part()));
@@ -244,12 +244,12 @@ impl Sessions {
     }
 
     /// Ends a session if it is the user's.
-    fn close_one(&mut self, session: Fingerprint, user: u64, by: Cause) -> Option<Ended> {
+    fn close_one(&mut self, session: Fingerprint, user: u64, by: Cause) -> Option<EndedSession> {
         let opening = self.known.peek(session)?.opening.as_ref().filter(|it| it.what.user == user)?;
         let owner = opening.what.owner.clone()?;
         let end = self.end(session, by, false)?;
         let unwritten = self.unwritten_closing(session).is_some();
-        Some(Ended { session, owner, end, unwritten })
+        Some(EndedSession { session, owner, end, unwritten })
     }
 
     /// Ends a session that is known, and moves it to the group of those that `by` ended. Returns `None` if
@@ -380,60 +380,6 @@ impl Sessions {
         std::mem::take(&mut self.unwritten)
     }
 
-    /// Takes over an entry of the table. Returns what the table must hold instead, if that differs.
-    pub(super) fn learn(&mut self, entry: &Entry, now: Moment) -> Option<Entry> {
-        let Some((session, content)) = entries::read(entry) else {
-            self.counts.unreadable += 1;
-            return None;
-        };
-        self.make_room(session);
-        let before = self.known.touch_or_insert(session, now).group();
-        let stands = self.merge(session, content);
-        self.groups.change(session, before, self.known.peek(session).and_then(KnownSession::group));
-        stands
-    }
-
-    fn merge(&mut self, session: Fingerprint, content: EntryContent) -> Option<Entry> {
-        let known = self.known.peek_mut(session)?;
-        match content {
-            EntryContent::Opened(cause, owner, home) => {
-                if known.opening.as_ref().is_some_and(|ours| ours.cause == cause) {
-                    known.renewed = self.wall.or(known.renewed);
-                }
-                let user = owner.as_ref().map_or(0, |owner| owner.parts().user());
-                let theirs =
-                    Recorded { cause, what: KnownOwner { user, owner }, table_state: TableState::Theirs };
-                let stands = learn(&mut known.opening, theirs, |_| 0, &mut self.counts.openings_replaced);
-                let opening = known.opening.as_ref()?;
-                let home = home.as_ref().map(|(topic, partition)| (&**topic, *partition));
-                if let (Some(idle), Some((topic, partition))) = (&mut self.idle, home) {
-                    idle.opened(session, &topic.into(), partition, opening.cause.time);
-                }
-                let entry = || entries::opened(session, opening.cause, opening.what.owner.as_ref(), home);
-                stands.then(entry)
-            }
-            EntryContent::Closed(cause, ending) => {
-                let theirs = Recorded { cause, what: ending, table_state: TableState::Theirs };
-                // Two replicas may read one closing, and only one of them may know the start.
-                let tie = |ending: &Ending| ending.start.map_or(i64::MAX, |start| start.0);
-                let stands = learn(&mut known.closing, theirs, tie, &mut self.counts.closings_replaced);
-                let Recorded { cause, what, .. } = known.closing.as_ref()?;
-                if let Some(idle) = &mut self.idle {
-                    idle.closed(session);
-                    if what.idle {
-                        idle.stopped(session, cause.event);
-                    }
-                }
-                stands.then(|| entries::closed(session, *cause, *what))
-            }
-            EntryContent::Used(of) => {
-                let differs = self.idle.as_mut().is_some_and(|idle| idle.learn(session, &of));
-                let of = self.idle.as_ref().and_then(|idle| idle.of(session)).filter(|_| differs);
-                of.map(|of| entries::used(session, of))
-            }
-        }
-    }
-
     /// Forgets the sessions that no event was about for too long.
     pub(super) fn forget_aged(&mut self, now: Moment) {
         let aged = self.known.remove_aged(now);
@@ -484,7 +430,7 @@ impl Sessions {
     }
 }
 
-impl Ended {
+impl EndedSession {
     /// The entry that the table must hold before the end is reported, which the source event `by` caused.
     pub(super) fn entry(&self, by: Fingerprint) -> Option<Entry> {
         let SessionEnd { start, stop } = self.end;
@@ -515,32 +461,6 @@ impl<T> Recorded<T> {
     fn new(cause: Cause, what: T) -> Self {
         Self { cause, what, table_state: TableState::Unwritten }
     }
-}
-
-/// Takes over what the table holds. Returns whether the table must hold what is recorded here instead. If two
-/// have the same cause, the one with the lesser `tie` stands.
-fn learn<T>(
-    ours: &mut Option<Recorded<T>>,
-    theirs: Recorded<T>,
-    tie: impl Fn(&T) -> i64,
-    replaced: &mut u64,
-) -> bool {
-    let rank = |recorded: &Recorded<T>| (recorded.cause.time, recorded.cause.event, tie(&recorded.what));
-    let order = ours.as_ref().map_or(Ordering::Greater, |ours| rank(ours).cmp(&rank(&theirs)));
-    match (order, ours) {
-        (Ordering::Less, _) => return true,
-        (Ordering::Equal, Some(ours)) if ours.table_state == TableState::Unwritten => {
-            ours.table_state = TableState::Ours;
-        }
-        (Ordering::Equal, _) => {}
-        (Ordering::Greater, ours) => {
-            let other =
-                |ours: &Recorded<T>| ours.table_state != TableState::Theirs && ours.cause != theirs.cause;
-            *replaced += u64::from(ours.as_ref().is_some_and(other));
-            *ours = Some(theirs);
-        }
-    }
-    false
 }
 
 impl KnownOwner {

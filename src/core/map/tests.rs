@@ -108,9 +108,9 @@ impl Mapper {
         record: &Record,
         now: Moment,
     ) -> Result<Vec<Delivery>, Unmapped> {
-        Ok(match self.part(event, key, record, now)? {
-            Part::Events(events) => events,
-            Part::Stops(stops) => stops.into_deliveries().collect(),
+        Ok(match self.map_event(event, key, record, now)? {
+            MappedEvent::Events(events) => events,
+            MappedEvent::Stops(stops) => stops.into_deliveries().collect(),
         })
     }
 }

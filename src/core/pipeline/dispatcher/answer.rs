@@ -29,6 +29,7 @@ use crate::core::{
             failure::Failure,
             flight::{Flight, From},
             hold::{Hold, HoldKind},
+            judgement::Judgement,
             quarantine::{Accused, Part},
         },
         quota_domain::QuotaDomain,
@@ -41,14 +42,6 @@ use crate::core::{
 const MISSING: Code = Code("missing");
 /// A request or an event came too fast.
 const THROTTLED: Code = Code("throttled");
-
-/// What follows for an event from its outcome.
-pub(super) enum Judgement {
-    /// It has its verdict.
-    Final,
-    /// It returns to the front of its queue, which waits until then.
-    Again(Item, Option<Moment>),
-}
 
 impl Dispatcher {
     /// A request was answered.

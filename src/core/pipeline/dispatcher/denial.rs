@@ -15,11 +15,11 @@ use crate::core::{
     event::Refusal,
     pipeline::dispatcher::{
         Dispatcher,
-        answer::Judgement,
         endpoint_queue::Block,
         failure::PATIENCE,
         flight::{Flight, From},
         hold::HoldKind,
+        judgement::Judgement,
         quarantine::{Cause, Part},
     },
     time::Moment,

@@ -11,9 +11,10 @@ use crate::core::{
     pipeline::{
         dispatcher::{
             Dispatcher,
-            answer::Judgement,
             endpoint_queue::{Block, Item},
-            flight::{Events, Flight, From},
+            events::Events,
+            flight::{Flight, From},
+            judgement::Judgement,
             quarantine::{Cause, Part},
         },
         transition::Transition,

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 
 use crate::core::{
     event::{EndpointId, Refusal},
-    pipeline::dispatcher::{endpoint_queue::Item, flight::Events},
+    pipeline::dispatcher::{endpoint_queue::Item, events::Events},
     time::Moment,
 };
 

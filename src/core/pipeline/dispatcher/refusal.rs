@@ -9,7 +9,8 @@ use crate::core::{
     pipeline::dispatcher::{
         Dispatcher,
         endpoint_queue::Block,
-        flight::{Events, Flight, From},
+        events::Events,
+        flight::{Flight, From},
         hold::HoldKind,
         quarantine::{Accused, Cause, Part},
     },

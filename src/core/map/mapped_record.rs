@@ -1,4 +1,4 @@
-//! The parts of what a record becomes, and the portions in which they are sent if they are very many.
+//! What a record becomes, event by event, and the portions in which it is sent if its events are very many.
 //!
 //! Knows nothing of the session index. One record may end all sessions of a user, and there may be tens of
 //! thousands of them. Which ones they are is decided where the record is read; their events and their entries
@@ -15,13 +15,13 @@ use crate::core::{
         endpoint_owner,
         outputs::Outputs,
         session_event::{completed, push_end, reason, session},
-        sessions::{Cause, Ended},
+        sessions::{Cause, EndedSession},
     },
     session_table::Entry,
 };
 
 /// What one identity event becomes.
-pub(super) enum Part {
+pub(super) enum MappedEvent {
     Events(Vec<Delivery>),
     Stops(Arc<Stops>),
 }
@@ -33,16 +33,16 @@ pub(super) struct Stops {
     /// The key of the source event.
     pub(super) key: String,
     pub(super) by: Cause,
-    pub(super) ended: Vec<Ended>,
+    pub(super) ended: Vec<EndedSession>,
 }
 
-/// The parts of a record, in their order.
+/// What the events of a record become, in their order.
 #[derive(Default)]
-pub(super) struct Parts {
+pub(super) struct MappedRecord {
     /// The events that are made.
     made: Vec<Delivery>,
     /// What follows them, and is made later.
-    later: Vec<Part>,
+    later: Vec<MappedEvent>,
 }
 
 impl Stops {
@@ -64,7 +64,7 @@ impl Stops {
     }
 
     /// Every session that is remembered with its owner has a user and an id.
-    fn delivery(&self, Ended { owner, end, .. }: &Ended) -> Option<Delivery> {
+    fn delivery(&self, EndedSession { owner, end, .. }: &EndedSession) -> Option<Delivery> {
         let event = completed(&self.event, owner);
         let owner = endpoint_owner(&event).ok()?;
         let outputs = Outputs::new(&event, (&*self.key).into(), &owner, self.by.time, &self.additions);
@@ -75,18 +75,22 @@ impl Stops {
     }
 }
 
-impl Parts {
-    /// Adds a part. Ends of sessions are made at once only if a portion holds them; the entries that they
+impl MappedRecord {
+    /// Adds what the next event becomes. Ends of sessions are made at once only if a portion holds them; the entries that they
     /// need then go to `write`.
-    pub(super) fn push(&mut self, part: Part, write: impl FnOnce(&Stops)) {
-        match part {
-            Part::Events(events) if self.later.is_empty() && self.made.is_empty() => self.made = events,
-            Part::Events(events) if self.later.is_empty() => self.made.extend(events),
-            Part::Stops(stops) if self.later.is_empty() && self.made.len() + stops.ended.len() <= PORTION => {
+    pub(super) fn push(&mut self, mapped: MappedEvent, write: impl FnOnce(&Stops)) {
+        match mapped {
+            MappedEvent::Events(events) if self.later.is_empty() && self.made.is_empty() => {
+                self.made = events;
+            }
+            MappedEvent::Events(events) if self.later.is_empty() => self.made.extend(events),
+            MappedEvent::Stops(stops)
+                if self.later.is_empty() && self.made.len() + stops.ended.len() <= PORTION =>
+            {
                 write(&stops);
                 self.made.extend(stops.into_deliveries());
             }
-            part => self.later.push(part),
+            mapped => self.later.push(mapped),
         }
     }
 
@@ -105,21 +109,21 @@ impl Parts {
     }
 }
 
-fn portions(made: Vec<Delivery>, later: Vec<Part>, refusal: Option<Refusal>) -> Portions {
+fn portions(made: Vec<Delivery>, later: Vec<MappedEvent>, refusal: Option<Refusal>) -> Portions {
     let (mut events, mut bytes, mut stops) = (made.len(), 0, Vec::new());
     let mut parts: Vec<Box<dyn Iterator<Item = Delivery> + Send>> = vec![Box::new(made.into_iter())];
-    for part in later {
-        match part {
-            Part::Events(made) => {
+    for mapped in later {
+        match mapped {
+            MappedEvent::Events(made) => {
                 events += made.len();
                 bytes += made.iter().map(Delivery::text_bytes).sum::<usize>();
                 parts.push(Box::new(made.into_iter()));
             }
-            Part::Stops(part) => {
-                events += part.ended.len();
-                bytes += size_of_val(&*part.ended);
-                stops.push(Arc::clone(&part));
-                parts.push(Box::new(part.into_deliveries()));
+            MappedEvent::Stops(all) => {
+                events += all.ended.len();
+                bytes += size_of_val(&*all.ended);
+                stops.push(Arc::clone(&all));
+                parts.push(Box::new(all.into_deliveries()));
             }
         }
     }

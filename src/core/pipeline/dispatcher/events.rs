@@ -1,0 +1,89 @@
+//! The events of a request, whether it is in flight or in quarantine.
+//!
+//! Knows nothing of why they are together.
+
+use crate::core::{event::EndpointId, pipeline::dispatcher::endpoint_queue::Item};
+
+/// The events of a request, endpoint by endpoint; each endpoint is there once and has at least one.
+#[derive(Default)]
+pub(super) struct Events(pub(super) Vec<(EndpointId, Vec<Item>)>);
+
+impl Events {
+    pub(super) fn one(endpoint_id: EndpointId, item: Item) -> Self {
+        Self(vec![(endpoint_id, vec![item])])
+    }
+
+    /// The first event, which is the only one of a request that was halved to its end.
+    pub(super) fn into_first(self) -> Option<(EndpointId, Item)> {
+        let (endpoint_id, items) = self.0.into_iter().next()?;
+        Some((endpoint_id, items.into_iter().next()?))
+    }
+
+    /// Puts the events of each endpoint together, in the order in which they came in.
+    pub(super) fn gathered(events: impl Iterator<Item = (EndpointId, Item)>) -> Self {
+        let mut gathered = Self::default();
+        for (id, item) in events {
+            match gathered.0.iter_mut().find(|(other, _)| *other == id) {
+                Some((_, items)) => items.push(item),
+                None => gathered.0.push((id, vec![item])),
+            }
+        }
+        gathered.0.iter_mut().for_each(|(_, items)| items.sort_unstable_by_key(|item| item.order));
+        gathered
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Item> {
+        self.0.iter().flat_map(|(_, items)| items)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Item> {
+        self.0.iter_mut().flat_map(|(_, items)| items)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().map(|(_, items)| items.len()).sum()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether both hold events of one endpoint.
+    pub(super) fn shares(&self, other: &Self) -> bool {
+        self.0.iter().any(|(id, _)| other.0.iter().any(|(other, _)| other == id))
+    }
+
+    /// Splits them into two halves, in their order; the first may be larger by one.
+    pub(super) fn halve(self) -> [Self; 2] {
+        let half = self.len().div_ceil(2);
+        let (mut first, mut second) = (Self::default(), Self::default());
+        let mut left = half;
+        for (id, mut items) in self.0 {
+            let rest = items.split_off(left.min(items.len()));
+            left -= items.len();
+            first.add(&id, items);
+            second.add(&id, rest);
+        }
+        [first, second]
+    }
+
+    fn add(&mut self, id: &EndpointId, items: Vec<Item>) {
+        if !items.is_empty() {
+            self.0.push((id.clone(), items));
+        }
+    }
+
+    /// Takes out the events of an endpoint.
+    pub(super) fn take(&mut self, endpoint_id: &EndpointId) -> Vec<Item> {
+        let index = self.0.iter().position(|(id, _)| id == endpoint_id);
+        index.map(|index| self.0.remove(index).1).unwrap_or_default()
+    }
+
+    /// Takes out the events for which `gone` holds.
+    pub(super) fn extract(&mut self, gone: impl Fn(&Item) -> bool, taken: &mut Vec<(EndpointId, Item)>) {
+        for (id, items) in &mut self.0 {
+            taken.extend(items.extract_if(.., |item| gone(item)).map(|item| (id.clone(), item)));
+        }
+        self.0.retain(|(_, items)| !items.is_empty());
+    }
+}
