@@ -1,7 +1,7 @@
-//! From a record's bytes to what happened: the first of the two steps. Each format has a file of its own.
+//! Decodes the bytes of a record into identity events: the first of two steps. Each format has its own file.
 //!
-//! Knows nothing of Pinpoint, of endpoints and of what else was read. Any bytes at all give an answer, in
-//! time and memory proportional to their length, and never a panic.
+//! Knows nothing of Pinpoint, of endpoints and of other records. Any bytes get an answer, in time and memory
+//! proportional to their length, and decoding never panics.
 
 use std::collections::BTreeMap;
 
@@ -54,28 +54,28 @@ pub use format::Format;
 
 use auto::ValueReader;
 
-/// What a record says.
+/// The decoded content of a record.
 pub struct Decoded<'a> {
-    /// What it was taken for; none when it was not even looked at.
+    /// The format that the record was read as; `None` if no format read it.
     pub format: Option<Format>,
-    /// At least one.
+    /// Never empty.
     pub events: EventResults<'a>,
 }
 
-/// The events of a record, nearly always one, for which nothing is allocated.
+/// The events of a record. There is nearly always one, and it needs no allocation of its own.
 pub type EventResults<'a> = SmallVec<[EventResult<'a>; 1]>;
 
 /// A decoded event, or the reason there is none.
 pub type EventResult<'a> = Result<IdentityEvent<'a>, Unmapped>;
 
-/// What is read only if somebody asks for it, because it costs time.
+/// Parts of a record that are read only on request, because reading them takes time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// The attributes that no field of an identity event has.
+    /// Attributes that have no field in an identity event.
     pub attributes: bool,
 }
 
-/// Reads records, each in the format of its topic.
+/// Decodes records, each in the format configured for its topic.
 #[derive(Default)]
 pub struct Decoder {
     format: Choice,
@@ -87,14 +87,14 @@ pub struct Decoder {
 impl Decoder {
     /// # Errors
     ///
-    /// The filter of the format `custom` is no filter.
+    /// If the filter of the format `custom` does not compile.
     pub fn new(config: &FormatsConfig) -> Result<Self, NotAFilter> {
         let custom = config.custom.as_deref().map(Filter::compile).transpose()?;
         let (format, formats) = (config.format, config.formats.clone());
         Ok(Self { format, formats, custom, wanted: Wanted::default() })
     }
 
-    /// A decoder that also reads what is wanted.
+    /// Makes the decoder also read the parts that are wanted.
     #[must_use]
     pub fn wanting(self, wanted: Wanted) -> Self {
         Self { wanted, ..self }

@@ -15,7 +15,7 @@
 //! | session stopped | `_session.stop`, attribute `reason`; nothing if another event had stopped it |
 //! | all sessions of a user stopped | `_session.stop` for each that is known to be open |
 //! | activity | nothing, but the session stays remembered; `_session.resume` if it had been reported as paused |
-//! | no activity for too long | `_session.pause`, `_session.stop`, if that is configured |
+//! | no activity for too long | `_session.pause`, `_session.stop`, if these are configured |
 //!
 //! An unknown start is never invented: the stop then has no session object, but the attributes `session_id`
 //! and `session_start_unknown`. If the source does not name the session, `session_id` is missing too. A
@@ -73,7 +73,7 @@ pub struct Mapping {
     pub entries: Vec<Entry>,
 }
 
-/// What the mapping counts. All counts but `sessions` only grow.
+/// The counts of the mapping. All counts but `sessions` only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MappingCounts {
     /// Sessions that are remembered now.
@@ -127,7 +127,7 @@ impl Mapper {
         self
     }
 
-    /// Adds to events and endpoints what the configuration asks for.
+    /// Sets the additions to events and endpoints that the configuration asks for.
     #[must_use]
     pub fn with(self, additions: Additions) -> Self {
         Self { additions: Arc::new(additions), ..self }

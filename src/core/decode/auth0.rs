@@ -5,33 +5,33 @@
 //! <https://github.com/auth0/auth0-log-schemas>. A log is `{"log_id", "data": {…}}` or its `data` alone, one
 //! or an array of them, or the `detail` of an Amazon `EventBridge` event.
 //!
-//! | type | is |
+//! | type | meaning |
 //! |---|---|
-//! | `s`, `sens`, `sepft`, `seotpft`, `seoobft`, `sercft` | a sign-in; the first with its session |
+//! | `s`, `sens`, `sepft`, `seotpft`, `seoobft`, `sercft` | a sign-in; `s` has a session |
 //! | `ssa` | a session resumed: a silent authentication |
 //! | `slo` | the end of a session |
 //! | `ss` | a sign-up |
 //! | `fp`, `fu`, `fens`, `limit_wc`, `limit_mu`, `pwd_leak`, `gd_auth_failed`, `fcoa` | a failed sign-in |
-//! | `f` | a failed sign-in; ignored when it names no user: a client or a page is then at fault |
-//! | all else | ignored |
+//! | `f` | a failed sign-in; ignored if it names no user, because then a client or a page is at fault |
+//! | anything else | ignored |
 //!
-//! | what | field |
+//! | value | field |
 //! |---|---|
 //! | id | `log_id` |
-//! | time | `date`; not `details.initiatedAt`, which is when the page was opened |
+//! | time | `date`; not `details.initiatedAt`, which is the time at which the page was opened |
 //! | realm | `tenant_name`: a tenant has no other id, and its name cannot change |
-//! | user | `user_id`, but never of `fu`, whose schema says that it may be anything that was typed |
+//! | user | `user_id`, except of `fu`: the schema of `fu` allows any text that was typed |
 //! | user name | `user_name` |
 //! | session | `details.session_id` |
 //! | client | `client_id` |
-//! | reason | `details.error.oauthError` of a failure if it is a code and no sentence, else its type; `logout` of an end |
+//! | reason | of a failure `details.error.oauthError` if it is a code and not a sentence, otherwise the type; of an end `logout` |
 //! | address, user agent | `ip`, `user_agent` |
 //! | person | `user_name`, which is an e-mail address, a telephone number or a name |
-//! | attributes | those of [`ATTRIBUTES`] |
+//! | attributes | the fields in [`ATTRIBUTES`] |
 //!
-//! The reason is not `description`, which quotes the user's name and address for `limit_wc` and `pwd_leak`.
-//! `date` is ISO 8601 with a `Z`; exporters that rewrite it leave the `Z` out, so a date without an offset
-//! is read as what Auth0 wrote: UTC.
+//! `description` is not used as the reason, because it quotes the user's name and address for `limit_wc` and
+//! `pwd_leak`. `date` is ISO 8601 with a `Z`. Exporters that rewrite it drop the `Z`, so a date without an
+//! offset is read as UTC, which is what Auth0 wrote.
 
 use std::borrow::Cow;
 
@@ -52,10 +52,10 @@ use crate::core::{
     time::Timestamp,
 };
 
-/// The provider's name, as it goes into endpoint ids.
+/// The provider's name as part of endpoint ids.
 const PROVIDER: &str = "auth0";
 
-/// What else an event says, under Auth0's names.
+/// The fields that become attributes, under Auth0's names.
 const ATTRIBUTES: [&str; 8] = [
     "client_name",
     "connection",
@@ -67,19 +67,18 @@ const ATTRIBUTES: [&str; 8] = [
     "is_mobile",
 ];
 
-/// Whether the value has the shape of this format: no other provider has a `log_id`.
+/// Recognises the format by its `log_id`, which no other provider has.
 pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     let log = Log::of(node.first().unwrap_or(node));
     let named = [log.outer.get("log_id"), log.data.get("log_id")].iter().any(|id| !id.str().is_empty());
     named && !log.data.get("type").str().is_empty()
 }
 
-/// What the value says.
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     if let Node::List(logs) = node { gather::batch(logs, read) } else { smallvec![read(node)] }
 }
 
-/// One log and what is around it.
+/// A log, and the object around it.
 struct Log<'n, 'a> {
     outer: Node<'n, 'a>,
     data: Node<'n, 'a>,
@@ -153,7 +152,7 @@ fn date(node: Node<'_, '_>) -> Option<Timestamp> {
     node.time().or_else(|| time::in_utc(node.str()))
 }
 
-/// The claim that a user name is: Auth0 has one field for an e-mail address, a number and a name.
+/// The claim that a user name belongs to. Auth0 uses one field for an e-mail address, a number and a name.
 fn person<'a>(name: Node<'_, 'a>) -> Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)> {
     let claim = match name.str() {
         text if is_mail(text) => "email",
@@ -173,7 +172,7 @@ mod tests {
         assert_eq!(lines(value, decode), expected);
     }
 
-    /// A log of type `name` with `fields` in its data.
+    /// Checks a log of type `name` with `fields` in its data.
     #[track_caller]
     fn log(name: &str, fields: &str, expected: &str) {
         check(&format!(r#"{{"log_id":"l","data":{{"type":"{name}"{fields}}}}}"#), expected);

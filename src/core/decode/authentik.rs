@@ -2,34 +2,34 @@
 //!
 //! Knows nothing of Pinpoint and of other records. It follows
 //! <https://docs.goauthentik.io/sys-mgmt/events/event-actions> and the model
-//! (<https://github.com/goauthentik/authentik/blob/main/authentik/events/models.py>). An event comes as the
-//! API and a webhook mapping write it, as `results[]` of the API's list, or as the log line with which
-//! authentik records every event (`"event": "Created Event"`; it has neither `pk` nor `created`). Other log
-//! lines are ignored.
+//! (<https://github.com/goauthentik/authentik/blob/main/authentik/events/models.py>). An event arrives in one
+//! of three forms: as the API and a webhook mapping write it; within `results[]` of the API's list; or as the
+//! log line that authentik writes for every event (`"event": "Created Event"`), which has neither `pk` nor
+//! `created`. Other log lines are ignored.
 //!
-//! | action | is |
+//! | action | meaning |
 //! |---|---|
 //! | `login` | a sign-in |
 //! | `login_failed` | a failed sign-in |
-//! | `logout` | the end of a session that is not named |
-//! | `user_write`, `context.created` true | a sign-up: a user was created by a flow; else the user was changed |
-//! | all else | ignored |
+//! | `logout` | the end of an unnamed session |
+//! | `user_write` with `context.created` true | a sign-up: a flow created a user; otherwise the user was changed |
+//! | anything else | ignored |
 //!
-//! | what | field |
+//! | value | field |
 //! |---|---|
 //! | id | `pk` |
-//! | time | `created` (with microseconds), or `timestamp` of a log line, if it has an offset: authentik's have none |
-//! | realm | none: users are those of the whole instance; `brand.name` is the realm's name |
-//! | user | `user.pk`; of a failed sign-in only if `user.username` is the name that was typed, else it is the anonymous user |
+//! | time | `created` (with microseconds); of a log line `timestamp` if it has an offset, which authentik's own never has |
+//! | realm | none, because users belong to the whole instance; `brand.name` is the realm's name |
+//! | user | `user.pk`; of a failed sign-in only if `user.username` is the name that was typed, because otherwise it is the anonymous user |
 //! | user name | `user.username`; of a failed sign-in `context.username` |
 //! | person | `user.email`; of a sign-up `context.email` and `context.name` |
-//! | reason | of a failed sign-in and of the end of a session the `action` |
-//! | address, agent | `client_ip` (255.255.255.255 is none), `context.http_request.user_agent` |
+//! | reason | the `action` of a failed sign-in and of the end of a session |
+//! | address, agent | `client_ip` (255.255.255.255 means that it is unknown), `context.http_request.user_agent` |
 //! | place | `context.geo`: `city`, `country`, `lat`, `long` |
 //! | attributes | `auth_method`, `stage` (its name), `brand` (its pk) |
 //!
-//! `user.pk` is a small number, unique in one instance only: the events of two instances must not be
-//! delivered to one application.
+//! `user.pk` is a small number that is unique only within one instance. So the events of two instances must
+//! not be delivered to one application.
 
 use smallvec::smallvec;
 
@@ -45,21 +45,19 @@ use crate::core::{
     },
 };
 
-/// The provider's name, as it goes into endpoint ids.
+/// The provider's name as part of endpoint ids.
 const PROVIDER: &str = "authentik";
 
-/// What authentik writes where it knows no address.
+/// The address that authentik writes if it does not know one.
 const NO_ADDRESS: &str = "255.255.255.255";
 
-/// What a log line says that records an event.
+/// The message of a log line that records an event.
 const RECORDED: &str = "Created Event";
 
-/// Whether the value has the shape of this format.
 pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     is_event(node) || is_page(node)
 }
 
-/// What the value says.
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     match node.get("results") {
         Node::List(events) if events.is_empty() => smallvec![Err(Ignored::Empty.into())],
@@ -74,7 +72,7 @@ fn is_event(node: Node<'_, '_>) -> bool {
     ours && !text("action").is_empty() && node.get("user").is_object() && node.get("context").is_object()
 }
 
-/// A page of the API's list, perhaps without events.
+/// Whether the value is a page of the API's list, which may have no events.
 fn is_page(node: Node<'_, '_>) -> bool {
     let Node::List(events) = node.get("results") else { return false };
     node.get("pagination").is_object() && events.first().is_none_or(is_event)

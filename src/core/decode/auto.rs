@@ -1,11 +1,12 @@
-//! Takes a record for what its shape says it is, or reads it as the format that its topic is said to have.
+//! Recognises the format of a record by its shape, or reads it in the format configured for its topic.
 //!
-//! Knows the formats only by the table, but for Keycloak's, which most records have: it is asked for before
-//! the envelopes are looked for, and answers as it would afterwards. A record is read into a tree once. Its
-//! envelopes are opened, and the formats are asked in the order of [`Format::ALL`]; the first that knows the
-//! shape reads it. An object that none knows, or that lacks its type, is looked into: a shipper may have put
-//! the record there. A value that is no JSON may be a line of Keycloak's log. An array that no format knows as
-//! a whole is a batch: each of its parts is opened and recognised for itself.
+//! Knows the formats only by the table, except Keycloak's. Most records are Keycloak's, so that format is
+//! tried before envelopes are looked for, and gives the same answer as it would afterwards. A record is
+//! parsed into a tree once. Its envelopes are opened, and the formats are tried in the order of
+//! [`Format::ALL`]; the first one that recognises the shape reads the record. If no format recognises an
+//! object, or the object lacks its type, the search goes on inside it, because a shipper may have put the
+//! record there. A value that is not JSON may be a line of Keycloak's log. An array that no format recognises
+//! as a whole is a batch: each of its elements is opened and recognised separately.
 
 use std::borrow::Cow;
 
@@ -27,7 +28,7 @@ fn refused<'a>(reason: impl Into<Unmapped>) -> Decoded<'a> {
     Decoded { format: None, events: one(Err(reason.into())) }
 }
 
-/// How the values of a topic are read.
+/// Reads the values of a topic.
 #[derive(Clone, Copy)]
 pub(super) struct ValueReader<'f> {
     pub(super) choice: Choice,
@@ -46,7 +47,7 @@ impl ValueReader<'_> {
             Err(reason) => return refused(reason),
         };
         if tree.is_cut && self.choice == Choice::Named(Format::CUSTOM) {
-            // A filter may look anywhere.
+            // A filter may read any part of the record, so none may be missing.
             return refused(Refused::TooLarge);
         }
         tree.wanted = self.wanted;
@@ -59,12 +60,12 @@ impl ValueReader<'_> {
         self.value(Part::whole(Cow::Borrowed(&tree)), &mut outside)
     }
 
-    /// The tree of a value that is no JSON: a line of Keycloak's log.
+    /// The tree of a value that is not JSON but a line of Keycloak's log.
     fn log_line(self, value: &[u8]) -> Option<Tree<'_>> {
         self.choice.allows(Format::KEYCLOAK).then(|| keycloak::log_line(value))?
     }
 
-    /// A value in its envelopes: one part, or a batch of them.
+    /// Reads a value in its envelopes: a single part, or a batch.
     fn value<'a>(self, part: Part<'_, 'a>, outside: &mut Outside<'a>) -> Decoded<'a> {
         let part = match outside.open(part) {
             Ok(part) => part,
@@ -98,7 +99,7 @@ impl ValueReader<'_> {
         all
     }
 
-    /// A part without envelopes that are known at sight.
+    /// Reads a part whose envelopes have been opened.
     fn bare<'a>(self, part: &Part<'_, 'a>, outside: &mut Outside<'a>) -> Decoded<'a> {
         let node = part.node();
         let decoded = match (self.format(node), self.choice) {
@@ -110,7 +111,7 @@ impl ValueReader<'_> {
         if says_nothing(&decoded) { self.shipped(part, outside).unwrap_or(decoded) } else { decoded }
     }
 
-    /// What lies within a part that is no event itself, where that says something.
+    /// Looks inside a part that is no event itself, and returns the first content that is one.
     fn shipped<'a>(self, part: &Part<'_, 'a>, outside: &mut Outside<'a>) -> Option<Decoded<'a>> {
         part.places_within().find_map(|at| {
             let mut around = outside.shipped(part.node())?;
@@ -120,8 +121,8 @@ impl ValueReader<'_> {
         })
     }
 
-    /// A part that has not the shape of the format it is said to have: what the format makes of it, unless
-    /// it finds nothing that says of what type it is.
+    /// Reads a part in the configured format although it does not have the shape of that format. The part is
+    /// refused if the format finds no type in it.
     fn forced<'a>(self, format: Format, node: Node<'_, 'a>, outside: &Outside<'a>) -> Decoded<'a> {
         let decoded = self.read(format, node, outside);
         let is_foreign = |item: &EventResult<'_>| {
@@ -132,14 +133,14 @@ impl ValueReader<'_> {
 
     fn format(self, node: Node<'_, '_>) -> Option<Format> {
         if self.choice == Choice::Named(Format::CUSTOM) {
-            // What the operator's filter makes of it is the filter's affair.
+            // The operator's filter decides what to do with the part.
             return Some(Format::CUSTOM);
         }
         let mut formats = Format::ALL.into_iter();
         formats.find(|format| self.choice.allows(*format) && format.recognises(node))
     }
 
-    /// What a filter handed to another format.
+    /// Reads a record that a filter handed over to another format.
     fn handed_over<'a>(self, choice: Choice, record: &Tree<'a>) -> EventResults<'a> {
         let reader = Self { choice, filter: None, ..self };
         reader.value(Part::whole(Cow::Borrowed(record)), &mut Outside::default()).events
@@ -156,7 +157,7 @@ impl ValueReader<'_> {
     }
 }
 
-/// Whether a part is no event of any type. What the operator's filter says is the last word.
+/// Whether a part is no event of any type. The answer of the operator's filter is final.
 fn says_nothing(decoded: &Decoded<'_>) -> bool {
     let is_foreign = |item: &EventResult<'_>| match item {
         Err(Unmapped::Refused(reason)) => matches!(

@@ -1,6 +1,6 @@
-//! Base64 as it is found in records: in both alphabets, with padding or without.
+//! Decodes base64 as records contain it: in either alphabet, with or without padding.
 //!
-//! Knows nothing of what it holds.
+//! Knows nothing of the decoded content.
 
 use ::base64::{
     Engine as _,
@@ -8,13 +8,13 @@ use ::base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
-/// Reads base64 in its usual and its URL-safe alphabet, with padding or without.
+/// Decodes base64 in the standard or the URL-safe alphabet, with or without padding.
 pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=').replace('+', "-").replace('/', "_");
     BASE64.decode(digits).ok()
 }
 
-/// Without padding; the last digit may have bits that say nothing.
+/// Takes no padding. The last digit may have unused bits that are set.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new()

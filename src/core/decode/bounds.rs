@@ -1,25 +1,25 @@
-//! What one record may become: how many events, and how long the ids are that they may share.
+//! The bounds of one record: how many events it may become, and how long the ids may be that they share.
 //!
-//! Knows nothing of formats. Each event's ids are hashed, so that a long one which thousands of events
-//! share would cost its length as often as there are events. A record with one event shares nothing.
+//! Knows nothing of formats. Each event's ids are hashed, so a long id that thousands of events share would
+//! be hashed thousands of times. A record with one event shares nothing.
 
 use crate::core::{
     decode::EventResult,
     identity::{IdentityEvent, reason::Refused},
 };
 
-/// How many events one record may become.
+/// The maximum number of events that one record may become.
 pub(super) const MOST_EVENTS: usize = 10_000;
 
-/// The longest id of an event that is not alone in its record, and the longest that an envelope gives, in
-/// bytes: several times that of any provider.
+/// The maximum length in bytes of an id of an event that is not alone in its record, and of an id that an
+/// envelope provides. It is several times the length of any provider's ids.
 pub(super) const LONGEST_SHARED: usize = 1_000;
 
-/// Refuses those events of a record that have ids which are too long.
+/// Refuses the events of a record whose ids are too long.
 ///
 /// # Errors
 ///
-/// There are more than one record may become.
+/// If the record has more events than [`MOST_EVENTS`].
 pub(super) fn bound(events: &mut [EventResult<'_>]) -> Result<(), Refused> {
     if events.len() > MOST_EVENTS {
         return Err(Refused::TooManyEvents);
@@ -34,7 +34,7 @@ pub(super) fn bound(events: &mut [EventResult<'_>]) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Whether something that is hashed is too long to be shared.
+/// Whether one of the texts that are hashed is too long to be shared.
 fn has_long_id(event: &IdentityEvent<'_>) -> bool {
     let device = event.device.as_ref().and_then(|device| device.id.as_ref());
     let ids = [&event.id, &event.realm, &event.user, &event.user_name, &event.session, &event.client];

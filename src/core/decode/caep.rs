@@ -1,35 +1,35 @@
-//! CAEP and the Shared Signals Framework: security event tokens (RFC 8417), decoded, as JSON.
+//! CAEP and the Shared Signals Framework: decoded security event tokens (RFC 8417), as JSON.
 //!
 //! Knows nothing of Pinpoint and of other records. It follows CAEP 1.0
 //! (<https://openid.net/specs/openid-caep-1_0.html>), the Shared Signals Framework 1.0
 //! (<https://openid.net/specs/openid-sharedsignals-framework-1_0.html>) and its drafts, and RISC 1.0
-//! (<https://openid.net/specs/openid-risc-1_0-final.html>). `events` holds one or many events, each under its
-//! URI `https://schemas.openid.net/secevent/PROFILE/event-type/TYPE`; `jti` is the id of each. How the
-//! subject is read, and that an e-mail address is no user's id, is said in `caep/subject.rs`.
+//! (<https://openid.net/specs/openid-risc-1_0-final.html>). `events` holds one or more events, each under its
+//! URI `https://schemas.openid.net/secevent/PROFILE/event-type/TYPE`; `jti` is the id of each. See
+//! `caep/subject.rs` for how the subject is read, and why an e-mail address is never a user's id.
 //!
-//! | type | is |
+//! | type | meaning |
 //! |---|---|
 //! | CAEP `session-established` | a session started |
 //! | CAEP `session-presented` | a session resumed |
-//! | CAEP `session-revoked`, the subject names a session | the end of that session |
-//! | CAEP `session-revoked`, the subject names a user alone | the end of all sessions of the user |
-//! | CAEP `session-revoked`, the subject names a user and a device or application | the end of a session that is not named |
+//! | CAEP `session-revoked` whose subject names a session | the end of that session |
+//! | CAEP `session-revoked` whose subject names only a user | the end of all sessions of the user |
+//! | CAEP `session-revoked` whose subject names a user and a device or application | the end of an unnamed session |
 //! | RISC `sessions-revoked` (deprecated there) | the end of all sessions of the user |
-//! | all else, every URI of others among it | ignored |
+//! | anything else, including the URIs of others | ignored |
 //!
-//! | what | field |
+//! | value | field |
 //! |---|---|
 //! | id | `jti` |
-//! | time | `event_timestamp` of the event, `toe`, `iat`: seconds; WSO2 writes milliseconds |
-//! | realm | `iss`, in every event, so that a user's endpoint does not depend on how a subject is written |
+//! | time | `event_timestamp` of the event, `toe`, `iat`, in seconds; WSO2 writes milliseconds |
+//! | realm | `iss`, for every event, so that a user's endpoint does not depend on the form of the subject |
 //! | user, session, device, client | `sub_id`; in earlier drafts `subject` of the event, or `sub` |
 //! | reason of an end | `initiating_entity`: `admin`, `user`, `policy` or `system` |
 //! | address | the first of `ips` (WSO2; in no specification) |
-//! | attributes | `txn`, `tenant`, `initiating_entity`, `reason_admin` (in English where it is), `acr`, `amr`, `ext_id`, `fp_ua` |
+//! | attributes | `txn`, `tenant`, `initiating_entity`, `reason_admin` (the English text, if any), `acr`, `amr`, `ext_id`, `fp_ua` |
 //!
-//! `fp_ua` is a fingerprint of the user agent and not the agent. Tokens travel signed (RFC 8935 and 8936):
-//! a compact JWS is not read here, because nothing here could verify it. Whoever receives it verifies it
-//! and writes its claims.
+//! `fp_ua` is a fingerprint of the user agent, not the user agent itself. Tokens are transmitted signed (RFC
+//! 8935 and 8936). A compact JWS is not read here, because nothing here could verify it: the receiver must
+//! verify it and write its claims.
 
 use smallvec::smallvec;
 
@@ -49,18 +49,16 @@ mod subject;
 
 use subject::{OpaqueId, Subject};
 
-/// The provider's name, as it goes into endpoint ids.
+/// The provider's name as part of endpoint ids.
 const PROVIDER: &str = "caep";
 
-/// What the URIs of all types begin with.
+/// The common prefix of all event types' URIs.
 const EVENTS: &str = "https://schemas.openid.net/secevent/";
 
-/// Whether the value has the shape of this format.
 pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     node.get("events").entries().any(|(uri, _)| uri.str().starts_with(EVENTS))
 }
 
-/// What the value says.
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     let events = node.get("events");
     let Node::Object(object) = events else {
@@ -76,7 +74,7 @@ pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     }
 }
 
-/// What the events of one token share.
+/// The content that the events of one token share.
 struct Token<'a> {
     shared: IdentityEvent<'a>,
     subject: Option<Subject<'a>>,
@@ -110,7 +108,7 @@ impl<'a> Token<'a> {
     }
 }
 
-/// What happened, and what a subject of one part alone names.
+/// What happened, and what an opaque id identifies if it is the whole subject.
 fn kind(uri: &str) -> Result<(Kind, OpaqueId), Ignored> {
     match uri.strip_prefix(EVENTS).unwrap_or_default() {
         "caep/event-type/session-established" => Ok((Kind::SessionStarted, OpaqueId::Session)),
@@ -121,7 +119,7 @@ fn kind(uri: &str) -> Result<(Kind, OpaqueId), Ignored> {
     }
 }
 
-/// The end of one session, or of all of the user: a subject that names more than the user narrows them.
+/// The end of one session or of all the user's sessions: a subject with more parts than the user means one.
 fn end(subject: &Subject<'_>, alone: OpaqueId) -> Kind {
     match (alone, &subject.session) {
         (OpaqueId::User, _) => Kind::SessionsStopped,
@@ -167,7 +165,7 @@ fn read<'a>(
     }
 }
 
-/// A message: its text, in English where it is in several languages (drafts had one text).
+/// The text of a message. English is preferred if there are several languages; drafts had a single text.
 fn localised<'n, 'a>(message: Node<'n, 'a>) -> Node<'n, 'a> {
     let english = message.get("en");
     if english.is_some() { english } else { message.entries().next().map_or(message, |(_, text)| text) }

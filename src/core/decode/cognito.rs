@@ -1,4 +1,4 @@
-//! Amazon Cognito user pools, in the three shapes in which they tell what happened.
+//! Amazon Cognito user pools, in the three shapes in which their events are available.
 //!
 //! Knows nothing of Pinpoint and of other records.
 //!
@@ -7,30 +7,32 @@
 //!    `{eventTimestamp, eventSource, logLevel, message{…}, logSourceId{userPoolId}}`.
 //! 2. **The events of the API** (`AuthEventType`,
 //!    <https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AuthEventType.html>),
-//!    one alone or `AuthEvents[]`; the user and the pool, which the API does not repeat, stand beside them.
-//! 3. **What a Lambda trigger is invoked with** (`triggerSource`, see `cognito/trigger.rs`).
+//!    a single event or `AuthEvents[]`. The API does not repeat the user and the pool, so they are expected
+//!    next to the events.
+//! 3. **The input of a Lambda trigger** (`triggerSource`, see `cognito/trigger.rs`).
 //!
-//! 1 and 2 have the same fields in two spellings (`EventId`, `eventId`); both are read in both.
+//! Shapes 1 and 2 have the same fields in two spellings (`EventId`, `eventId`); either spelling is read in
+//! both.
 //!
-//! | type and response | is |
+//! | type and response | meaning |
 //! |---|---|
 //! | `SignIn` `Pass` | a sign-in |
 //! | `SignIn` `Fail` | a failed sign-in |
 //! | `SignUp` `Pass` | a sign-up |
-//! | `SignIn` and `SignUp` with `InProgress` (a challenge or a confirmation is to come) | ignored |
-//! | `SignUp` `Fail`, `ForgotPassword`, `PasswordChange`, `ResendCode`, all else | ignored |
-//! | logs of another `eventSource`; CloudTrail's records, which do not say how a sign-in ended | ignored |
+//! | `SignIn` and `SignUp` with `InProgress` (a challenge or a confirmation is pending) | ignored |
+//! | `SignUp` `Fail`, `ForgotPassword`, `PasswordChange`, `ResendCode`, anything else | ignored |
+//! | logs of another `eventSource`; CloudTrail's records, which do not state how a sign-in ended | ignored |
 //!
-//! | what | field |
+//! | value | field |
 //! |---|---|
 //! | id | `EventId` |
 //! | time | `CreationDate`: a number, RFC 3339 or the log's `Wed Jul 17 17:25:55 UTC 2024`; `eventTimestamp` |
 //! | realm | `UserPoolId`, `logSourceId.userPoolId` |
-//! | user | `userSub`, `sub`; else the user name, which does not change in a pool, unless it is an e-mail address |
+//! | user | `userSub`, `sub`; otherwise the user name, which does not change within a pool, unless it is an e-mail address |
 //! | user name | `UserName`, `Username` |
 //! | client | `ClientId` |
-//! | reason of a failure | `Block` where the risk decision was that, else the name of the challenge that failed, else `Fail` |
-//! | address, place, time zone | `EventContextData`: `IpAddress`, `City`, `Country`, `Timezone`; in the log without it around them |
+//! | reason of a failure | `Block` if the risk decision was to block, otherwise the name of the failed challenge, otherwise `Fail` |
+//! | address, place, time zone | `IpAddress`, `City`, `Country`, `Timezone` of `EventContextData`; of the event itself in the log |
 //! | attributes | `DeviceName`, `RiskDecision`, `RiskLevel`, `CompromisedCredentialsDetected`, `idpName` |
 
 use std::borrow::Cow;
@@ -55,16 +57,15 @@ use crate::core::{
 
 mod trigger;
 
-/// The provider's name, as it goes into endpoint ids.
+/// The provider's name as part of endpoint ids.
 const PROVIDER: &str = "cognito";
 
-/// The event source of the records of `CloudTrail`.
+/// The event source of `CloudTrail`'s records.
 const CLOUD_TRAIL: &str = "cognito-idp.amazonaws.com";
 
-/// How the log writes a date: Java's `Date.toString`, always in UTC.
+/// The date format of the log: Java's `Date.toString`, always in UTC.
 const LOGGED_DATE: &str = "%a %b %d %H:%M:%S UTC %Y";
 
-/// Whether the value has the shape of this format.
 pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     let text = |key: &str| !node.get(key).str().is_empty();
     trigger::recognises(node)
@@ -74,7 +75,6 @@ pub(super) fn recognises(node: Node<'_, '_>) -> bool {
         || is_from_cloud_trail(node)
 }
 
-/// What the value says.
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     if !node.is_object() {
         return smallvec![Err(Refused::NotAnEvent.into())];
@@ -85,7 +85,7 @@ pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     smallvec![if node.get("triggerSource").is_some() { trigger::read(node) } else { one(node) }]
 }
 
-/// An answer of the API, perhaps without events.
+/// Whether the value is a response of the API, which may have no events.
 fn is_page(node: Node<'_, '_>) -> bool {
     let Node::List(events) = node.get("AuthEvents") else { return false };
     events.first().is_none_or(|event| !event.get("EventType").str().is_empty())
@@ -95,13 +95,13 @@ fn is_from_cloud_trail(node: Node<'_, '_>) -> bool {
     node.get("eventSource").str() == CLOUD_TRAIL && !node.get("eventName").str().is_empty()
 }
 
-/// A log that a pool writes of something else, of the sending of messages (`userNotification`) say.
+/// Whether the value is another log of a pool, such as the log of sent messages (`userNotification`).
 fn is_another_log(node: Node<'_, '_>) -> bool {
     let source = node.get("eventSource").str();
     node.get("message").is_object() && !matches!(source, "" | "USER_ACTIVITY" | "USER_AUTH_EVENTS")
 }
 
-/// The events that the API answered with, and whose they are.
+/// Reads the events in a response of the API, and their common user.
 fn many<'a>(events: List<'_, 'a>, around: Node<'_, 'a>) -> EventResults<'a> {
     let user = match PoolUser::of(around) {
         Ok(user) => user,
@@ -121,7 +121,7 @@ fn one<'a>(node: Node<'_, 'a>) -> EventResult<'a> {
     read(event, &PoolUser::of(node)?, &mut Copies::new())
 }
 
-/// The user of an event and their pool, from the event or from what stands around it.
+/// The user of an event and the user's pool, from the event or from the object around it.
 struct PoolUser<'a> {
     pool: Option<Cow<'a, str>>,
     sub: Option<Cow<'a, str>>,
@@ -171,7 +171,7 @@ fn kind(name: &str, response: &str) -> Result<Kind, Ignored> {
     }
 }
 
-/// An event of which nothing is known but where it happened and what the risk was.
+/// An event with only its context: where it happened and how risky it was.
 fn context<'a>(event: Node<'_, 'a>, kind: Kind) -> IdentityEvent<'a> {
     let (of, risk) = (nested(event, "EventContextData"), nested(event, "EventRisk"));
     let place = GeoLocation {
@@ -199,7 +199,7 @@ fn context<'a>(event: Node<'_, 'a>, kind: Kind) -> IdentityEvent<'a> {
     }
 }
 
-/// Why a sign-in failed, as far as it is said.
+/// Why a sign-in failed, as far as the event states it.
 fn failure<'a>(event: Node<'_, 'a>) -> Cow<'a, str> {
     let decision = field(nested(event, "EventRisk"), &["RiskDecision", "riskDecision"]).str();
     if decision.eq_ignore_ascii_case("Block") {
@@ -221,7 +221,7 @@ fn created(event: Node<'_, '_>) -> Option<Timestamp> {
     })
 }
 
-/// The object of that key, or the one it would be in: the log has no such objects.
+/// The object of that key, or the event itself: the log has these fields without the object around them.
 fn nested<'n, 'a>(event: Node<'n, 'a>, key: &str) -> Node<'n, 'a> {
     let nested = event.get(key);
     if nested.is_object() { nested } else { event }

@@ -1,6 +1,6 @@
-//! What can be set of the formats.
+//! The settings of the formats.
 //!
-//! Knows nothing of keys and of where they were written.
+//! Knows nothing of the configuration's keys and sources.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, iter, str::FromStr};
 
@@ -9,12 +9,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::core::decode::Format;
 
-/// Which formats records are in.
+/// The formats of records.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct FormatsConfig {
-    /// The format of topics that have none of their own.
+    /// The format for topics that are not in `formats`.
     pub format: Choice,
-    /// The formats of single topics.
+    /// The formats of individual topics.
     pub formats: BTreeMap<String, Choice>,
     /// The filter of the format `custom`.
     pub custom: Option<String>,
@@ -23,14 +23,14 @@ pub struct FormatsConfig {
 /// The format of a topic's records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
-    /// Each record's own, which is recognised by its shape.
+    /// The format of each record, recognised by its shape.
     #[default]
     Auto,
-    /// The same of each.
+    /// This format for every record.
     Named(Format),
 }
 
-/// No format has this name.
+/// There is no format of this name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the formats are {}", allowed())]
 pub struct NoFormat;
@@ -44,7 +44,6 @@ impl Choice {
         }
     }
 
-    /// The name, as it is configured.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -91,12 +90,12 @@ impl JsonSchema for Choice {
     }
 }
 
-/// The names that can be chosen.
+/// The names of all choices.
 fn names() -> impl Iterator<Item = &'static str> {
     iter::once("auto").chain(Format::ALL.map(Format::name))
 }
 
-/// The names in words.
+/// All names as a phrase.
 fn allowed() -> String {
     let mut names: Vec<_> = names().collect();
     let last = names.pop().unwrap_or_default();

@@ -1,14 +1,15 @@
-//! A format of the operator's own: a jq filter in the configuration that makes identity events of a record.
+//! The operator's own format: a jq filter in the configuration makes identity events from a record.
 //!
-//! Knows nothing of where the filter was written. The filter is the operator's and trusted like it: how
-//! long it runs and how deep it recurs cannot be bounded from within. What a record holds is not trusted:
-//! it is read by `decode::tree`, bounded in depth and parts, and so is what
-//! `fromjson` reads; nothing is as long as a number in it says, see `custom/bounds.rs`. Nothing is there that looks outside or ends the process (`env`, `input`, `halt`,
-//! `debug`, `stderr`, `now`), so that a record always becomes the same events.
+//! Knows nothing of where the filter was written. The filter is trusted as its operator is: its running time
+//! and its recursion depth cannot be bounded from within. The content of a record is not trusted. It is read
+//! by `decode::tree`, which bounds its depth and number of values, and so is what `fromjson` reads. No number
+//! in a record determines the length of anything without a bound, see `custom/bounds.rs`. A filter has no
+//! functions that access the outside or end the process (`env`, `input`, `halt`, `debug`, `stderr`, `now`),
+//! so a record always becomes the same events.
 //!
-//! Each output is a document of the format `identity-event`, a record for another format to read
-//! (`{"format": "keycloak", "record": …}`), an array of them, or `null` for none. An error refuses the whole
-//! record, whatever was yielded before, and quotes nothing of it.
+//! Each output is a document of the format `identity-event`, a record for another format
+//! (`{"format": "keycloak", "record": …}`), an array of either, or `null` for no event. An error refuses the
+//! whole record, even after earlier outputs, and its message quotes nothing from the record.
 
 use std::fmt;
 
@@ -35,35 +36,34 @@ use crate::core::{
 
 mod bounds;
 
-/// How deep an output may be nested; a document needs three.
+/// The maximum nesting depth of an output. A document needs three levels.
 const DEEPEST: u32 = 64;
 
-/// How many bytes what a filter yields of one record may take, a text as often as it is yielded.
+/// The maximum size in bytes of a filter's outputs for one record. A text counts each time it is output.
 const MOST_YIELDED: usize = 16 << 20;
 
-/// The name under which the filter is called; nothing else has it.
+/// The name under which the filter is called. No other definition has it.
 const FILTER: &str = "@filter";
 
-/// How many bytes of [`MOST_YIELDED`] a value takes beside its text.
+/// The bytes of [`MOST_YIELDED`] that a value takes in addition to its text.
 const COST: usize = 24;
 
-/// A filter, compiled.
+/// A compiled filter.
 pub struct Filter(jaq_core::Filter<Data>);
 
 type Data = JustLut<Val>;
 
-/// Reads a record as the format that a filter named. The filter is not at hand there: nothing recurs.
+/// Reads a record in the format that a filter named. The filter is not available there, so nothing recurs.
 pub(super) type Reader<'r, 'a> = &'r dyn Fn(Choice, &Tree<'a>) -> EventResults<'a>;
 
-/// Why a text is no filter. Repeats nothing of it: it may be a secret in the wrong place.
+/// Why a text is not a filter. Quotes nothing from the text, which may be a misplaced secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is no jq filter: line {line}, column {column}: expected {expected}")]
 pub struct NotAFilter {
-    /// The line within the filter, from 1.
+    /// The line within the filter, counted from 1.
     pub line: usize,
-    /// The character within the line, from 1.
+    /// The character within the line, counted from 1.
     pub column: usize,
-    /// What was expected there.
     pub expected: String,
 }
 
@@ -72,13 +72,13 @@ impl Filter {
     ///
     /// # Errors
     ///
-    /// The text is no filter, or names one that is not there.
+    /// If the text is not a filter, or uses an undefined name.
     pub fn compile(text: &str) -> Result<Self, NotAFilter> {
         let arena = Arena::default();
         let load = |code, own: Option<Def<_>>| {
             Loader::new(definitions().chain(own)).load(&arena, File { code, path: () })
         };
-        // As it is written, for what it says of mistakes; what runs is the definition with bounds.
+        // Loads the text as written, for error messages. What runs is the definition with bounds.
         let modules = load(text, None).map_err(|errors| not_loaded(text, &errors))?;
         load::import(&modules, |_| Err(String::new())).map_err(|errors| not_loaded(text, &errors))?;
         let own = load::parse(text, |parser| parser.term());
@@ -93,8 +93,8 @@ impl Filter {
         })
     }
 
-    /// What the filter makes of a record: an event, or why there is none, for each that it yields. What it hands
-    /// to another format is read by `reader`.
+    /// Runs the filter on a record. Returns an event, or the reason why there is none, for each output.
+    /// `reader` reads the records that the filter hands over to other formats.
     pub(super) fn decode<'a>(
         &self,
         record: Node<'_, '_>,
@@ -110,7 +110,7 @@ impl Filter {
         }
     }
 
-    /// What the filter yields, but for `null`.
+    /// The outputs of the filter except `null`.
     fn outputs<'a>(&self, record: Node<'_, '_>, wanted: Wanted) -> Result<Outputs<'a>, Refused> {
         let context = Ctx::<Data>::new(&self.0.lut, Vars::new([]));
         let (mut outputs, mut left) = (Outputs::new(), MOST_YIELDED);
@@ -130,10 +130,10 @@ impl Filter {
     }
 }
 
-/// What a filter yields of a record: nearly always one value.
+/// The outputs of a filter for one record: nearly always one.
 type Outputs<'a> = SmallVec<[Tree<'a>; 1]>;
 
-/// What the outputs say.
+/// Reads all outputs.
 fn read<'a>(outputs: &[Tree<'a>], reader: Reader<'_, 'a>) -> Result<EventResults<'a>, Refused> {
     let mut events = EventResults::new();
     let mut add = |more| {
@@ -151,7 +151,7 @@ fn read<'a>(outputs: &[Tree<'a>], reader: Reader<'_, 'a>) -> Result<EventResults
     Ok(events)
 }
 
-/// What a document, a list of them, or a record for another format says.
+/// Reads a document, a list of documents, or a record for another format.
 fn read_one<'a>(output: &Tree<'a>, reader: Reader<'_, 'a>) -> EventResults<'a> {
     let Node::Object(object) = output.root() else { return identity_event::decode(output.root()) };
     match (object.find("format"), object.find("record")) {
@@ -173,11 +173,11 @@ fn named(name: &str) -> Option<Choice> {
     name.parse().ok().filter(|choice| *choice != Choice::Named(Format::CUSTOM))
 }
 
-/// Why a record is not handed over.
+/// The reason for refusing a record that names no other format.
 const NO_FORMAT: Refused =
     Refused::FieldInvalid { field: "format", expected: "`auto` or the name of a format other than `custom`" };
 
-/// Does not show the filter, which is long.
+/// Hides the filter, which is long.
 impl fmt::Debug for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Filter(…)")
@@ -185,7 +185,7 @@ impl fmt::Debug for Filter {
 }
 
 impl NotAFilter {
-    /// `place` is a part of `text`.
+    /// `place` is a slice of `text`.
     fn at(text: &str, place: &str, expected: String) -> Self {
         let offset = (place.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
         let before = text.get(..offset).unwrap_or_default();
@@ -217,7 +217,7 @@ fn lexeme(expected: &lex::Expect<&str>) -> String {
     expected.as_str().to_owned()
 }
 
-/// The definitions that stand on [`natives`] alone.
+/// The definitions that need only [`natives`].
 fn definitions<'s>() -> impl Iterator<Item = Def<&'s str>> {
     let all = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
     let is_there = |def: &Def<&'static str>| !LEFT_OUT.contains(&(def.name, def.args.len()));
@@ -233,9 +233,9 @@ fn natives() -> impl Iterator<Item = Fun<Data>> {
     all.filter(move |fun| !replaced(fun)).chain([native::run::<Data>(ours)]).chain(bounds::natives())
 }
 
-/// Definitions that need what is not there, with their numbers of arguments: what looks outside or ends the
-/// process, and the regular expressions, dates, encodings and functions of numbers that jaq has as options;
-/// and those that make far more of an array than it holds.
+/// Definitions to leave out, with their numbers of arguments. Some use functions that do not exist here:
+/// those that access the outside or end the process, and jaq's optional regular expressions, dates, encodings
+/// and mathematical functions. Others make far more from an array than it holds.
 const LEFT_OUT: [(&str, usize); 41] = [
     ("combinations", 0),
     ("combinations", 1),
@@ -280,13 +280,13 @@ const LEFT_OUT: [(&str, usize); 41] = [
     ("@base64d", 0),
 ];
 
-/// `fromjson`, bounded as the record itself is: jaq's own recurs as deep as the text is nested.
+/// `fromjson` with the bounds of a record. jaq's own version recurses as deep as the text is nested.
 fn from_json(text: &Val) -> ValR<Val> {
     let bytes = text.as_utf8_bytes().unwrap_or_default();
     parse(bytes).map(|tree| value(tree.root())).map_err(|_| Error::str("no JSON"))
 }
 
-/// A record's value as jaq's.
+/// Converts a record's value into one of jaq's.
 fn value(node: Node<'_, '_>) -> Val {
     match node {
         Node::Null => Val::Null,
@@ -303,8 +303,8 @@ fn value(node: Node<'_, '_>) -> Val {
     }
 }
 
-/// Pushes an output onto a tree; none of what JSON cannot say, is nested deeper, or takes more than is left:
-/// jaq shares what occurs twice, and here each has its own.
+/// Pushes an output onto a tree. Returns `None` if JSON cannot express it, if it is nested too deep, or if it
+/// takes more bytes than are left: jaq shares repeated values, but the tree holds a copy of each.
 fn push(output: &Val, tree: &mut Tree<'_>, depth: u32, left: &mut usize) -> Option<()> {
     let inner = depth.checked_sub(1)?;
     let length = output.as_bytes().map_or(0, <[u8]>::len);
@@ -342,7 +342,7 @@ mod tests {
     use crate::core::decode::EventResult;
     use crate::core::identity::{document::Document, reason::Unmapped};
 
-    /// What `filter` makes of `record`: each event's type and user, or the reason's code.
+    /// The results of `filter` for `record`: each event's type and user, or the reason's code.
     fn read(filter: &str, record: &str) -> Vec<String> {
         let filter = Filter::compile(filter).unwrap_or_else(|error| panic!("{filter}: {error}"));
         let told = |item: EventResult<'_>| match item {
@@ -557,7 +557,7 @@ mod tests {
         }
     }
 
-    /// A new release of jaq may have more: each is to be looked at.
+    /// A new release of jaq may add native filters, and each of them must be reviewed.
     #[test]
     fn the_native_filters_are_known() {
         let mut names: Vec<_> = natives().map(|(name, ..)| name).collect();
@@ -565,7 +565,8 @@ mod tests {
         insta::assert_snapshot!(names.join(" "));
     }
 
-    /// Records that a filter does not expect, mutated by chance: an answer each, and no panic that is not caught.
+    /// Randomly mutated records that a filter does not expect: each gets an answer, and every panic is
+    /// caught.
     #[test]
     #[expect(clippy::too_many_lines, reason = "most are a table of records")]
     fn odd_records_are_answered() {

@@ -1,15 +1,15 @@
-//! The decimals of Kafka Connect, as Debezium writes a database's `NUMERIC` and `NUMBER`.
+//! Decodes the decimals of Kafka Connect, which Debezium writes for a database's `NUMERIC` and `NUMBER`.
 //!
-//! Knows nothing of JSON. A decimal is a whole number, the bytes of its two's complement in base64 with the
-//! highest first, and a scale: how many of its digits lie behind the point. See
+//! Knows nothing of JSON. A decimal is an integer in two's complement, big-endian and in base64, and a scale:
+//! the number of its digits after the decimal point. See
 //! <https://debezium.io/documentation/reference/stable/connectors/oracle.html#oracle-decimal-handling-mode>.
 
 use crate::core::decode::base64::from_base64;
 
-/// How many bytes of a whole number are read.
+/// The maximum length of the integer, in bytes.
 const LONGEST: usize = size_of::<i128>();
 
-/// The number that base64 holds; none if it holds no bytes, or too many.
+/// Decodes the number; `None` if it has no bytes or too many.
 pub(super) fn decimal(base64: &str, scale: i32) -> Option<f64> {
     if base64.len() > LONGEST * 2 {
         return None;

@@ -3,53 +3,53 @@
 //!
 //! Knows nothing of Pinpoint and of other records. It follows
 //! <https://learn.microsoft.com/entra/identity/monitoring-health/concept-activity-log-schemas> and the
-//! description of a record that it links to, the error codes of
+//! description of a record that it links to, the error codes in
 //! <https://learn.microsoft.com/entra/identity-platform/reference-error-codes> and, for sessions,
 //! <https://learn.microsoft.com/entra/identity/authentication/how-to-authentication-track-linkable-identifiers>.
-//! A value is `{"records": […]}`, Graph's `{"value": […]}`, an array, or one record. Keys are read in any
-//! case: some exporters write `resulttype` and `operationname`, and the columns of Log Analytics have
-//! capitals.
+//! A value is `{"records": […]}`, Graph's `{"value": […]}`, an array, or a single record. Keys are read in
+//! any case: some exporters write `resulttype` and `operationname`, and the columns of Log Analytics are
+//! capitalised.
 //!
-//! A record of a diagnostic setting has `properties`. Graph's objects and Log Analytics' rows are flat: there
-//! `properties` below means the record itself. A row's category is its table (`Type`); Graph has none, so
-//! that it is known by `isInteractive` and `activityDateTime`. See
+//! A record of a diagnostic setting has `properties`. Graph's objects and Log Analytics' rows are flat, so
+//! for them `properties` below means the record itself. The category of a row is its table (`Type`). Graph
+//! states no category, so its objects are recognised by `isInteractive` and `activityDateTime`. See
 //! <https://learn.microsoft.com/graph/api/resources/signin> and
 //! <https://learn.microsoft.com/azure/azure-monitor/reference/tables/signinlogs>.
 //!
-//! | category | result | is |
+//! | category | result | meaning |
 //! |---|---|---|
 //! | `SignInLogs`, `ADFSSignInLogs` | `0` | a sign-in with its session |
-//! | `SignInLogs` | an error that is no interrupt | a failed sign-in |
-//! | `SignInLogs` | one of [`INTERRUPTS`] | ignored: the person was asked something on the way |
-//! | `NonInteractiveUserSignInLogs` | `0` | use of a session: a client renewed its tokens |
-//! | `AuditLogs` | `success` | a sign-up, or a sign-in of Azure AD B2C, see `entra/audit.rs`; else ignored |
-//! | all else | | ignored |
+//! | `SignInLogs` | an error that is not an interrupt | a failed sign-in |
+//! | `SignInLogs` | one of [`INTERRUPTS`] | ignored: the person was asked for another step |
+//! | `NonInteractiveUserSignInLogs` | `0` | activity in a session: a client renewed its tokens |
+//! | `AuditLogs` | `success` | a sign-up, or a sign-in of Azure AD B2C, see `entra/audit.rs`; otherwise ignored |
+//! | anything else | | ignored |
 //!
-//! Ignored are so `ServicePrincipalSignInLogs`, `ManagedIdentitySignInLogs` and a record that names a
-//! service principal and no user: there is no person. `NonInteractiveUserSignInLogs` that fail are ignored
-//! too: nobody typed anything. Entra logs no end of a session.
+//! This ignores `ServicePrincipalSignInLogs`, `ManagedIdentitySignInLogs`, and any record that names a
+//! service principal but no user, because no person is involved. Failed `NonInteractiveUserSignInLogs` are
+//! ignored too, because nobody typed anything. Entra does not log the end of a session.
 //!
-//! | what | field |
+//! | value | field |
 //! |---|---|
 //! | id | `properties.id` |
 //! | time | `properties.createdDateTime`, `properties.activityDateTime`, `time`, `TimeGenerated` |
-//! | realm | `tenantId`, of a row `AADTenantId` (its `TenantId` is the workspace), else the tenant in `resourceId`, `resourceTenantId` |
+//! | realm | `tenantId`; of a row `AADTenantId` (its `TenantId` is the workspace); otherwise the tenant in `resourceId`, `resourceTenantId` |
 //! | user | `properties.userId`; of an audit record the `targetResources[]` of type `User` |
 //! | user name | `properties.userPrincipalName`, `.alternateSignInName`, `.signInIdentifier` |
-//! | session | `properties.sessionId`, one for all that follows from one interactive sign-in |
+//! | session | `properties.sessionId`, the same for everything that follows from one interactive sign-in |
 //! | client | `properties.appId`; of B2C `initiatedBy.app.appId` |
 //! | reason | the error code of a failure |
 //! | address, user agent | `properties.ipAddress`, `callerIpAddress`; `properties.userAgent` |
 //! | device, place | `properties.deviceDetail`, `properties.location` or `.locationDetails`, each also as JSON text |
 //! | person | `userPrincipalName` and `userDisplayName` |
-//! | attributes | those of [`ATTRIBUTES`] |
+//! | attributes | the fields in [`ATTRIBUTES`] |
 //!
-//! Of B2C, `additionalDetails` have the address (`ClientIpAddress`), the user agent (`Client`) and an
+//! For B2C, `additionalDetails` holds the address (`ClientIpAddress`), the user agent (`Client`) and an
 //! attribute (`PolicyId`), see <https://learn.microsoft.com/azure/active-directory-b2c/view-audit-logs>.
 //!
-//! The result is `resultType`, a text or a number, else `properties.status.errorCode`. A user id of zeros
-//! is null. Times have seven digits of fraction, and some exporters leave the `Z` out: they are UTC, says
-//! the first of the pages.
+//! The result is `resultType`, as text or a number, otherwise `properties.status.errorCode`. A user id of
+//! zeros counts as null. Times have seven fractional digits, and some exporters drop the `Z`: according to
+//! the first page above, they are in UTC.
 
 use std::borrow::Cow;
 
@@ -74,16 +74,16 @@ pub(super) use shape::recognises;
 
 use shape::category;
 
-/// The provider's name, as it goes into endpoint ids.
+/// The provider's name as part of endpoint ids.
 const PROVIDER: &str = "entra";
 
-/// The errors that say that a sign-in goes on with another step and not that a person failed: nobody is
-/// signed in yet (50058), a second factor is to be enrolled or given (50072, 50074), a password is to be
-/// registered (50125), "keep me signed in" is asked (50140), another provider's challenge comes (50158), the
-/// browser is to present its token (50168), the application is to be confirmed (50199).
+/// The errors of a sign-in that goes on with another step, so the person has not failed: nobody is signed in
+/// yet (50058), a second factor must be enrolled or given (50072, 50074), a password must be registered
+/// (50125), the person is asked to stay signed in (50140), another provider's challenge follows (50158), the
+/// browser must present its token (50168), the application must be confirmed (50199).
 const INTERRUPTS: [&str; 8] = ["50058", "50072", "50074", "50125", "50140", "50158", "50168", "50199"];
 
-/// What else an event says, under Entra's names.
+/// The fields that become attributes, under Entra's names.
 const ATTRIBUTES: [&str; 9] = [
     "appDisplayName",
     "clientAppUsed",
@@ -96,10 +96,9 @@ const ATTRIBUTES: [&str; 9] = [
     "userType",
 ];
 
-/// What a directory's user id is where there is none.
+/// The user id that a directory writes if there is no user.
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
-/// What the value says.
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     match (node, get(node, "records"), get(node, "value")) {
         (Node::List(records), ..) | (_, Node::List(records), _) | (_, _, Node::List(records)) => {
@@ -166,12 +165,12 @@ fn event_of<'a>(record: Node<'_, 'a>, kind: Kind, user: Node<'_, 'a>) -> Result<
     })
 }
 
-/// The value of a key, in whichever case it is written.
+/// The value of a key, whose case is ignored.
 fn get<'n, 'a>(node: Node<'n, 'a>, key: &str) -> Node<'n, 'a> {
     node.get_by(|name| name.eq_ignore_ascii_case(key))
 }
 
-/// What a record says: its properties, or the record itself where it is flat.
+/// The properties of a record, or the record itself if it is flat.
 fn properties<'n, 'a>(record: Node<'n, 'a>) -> Node<'n, 'a> {
     match get(record, "properties") {
         Node::Null => record,
@@ -179,7 +178,7 @@ fn properties<'n, 'a>(record: Node<'n, 'a>) -> Node<'n, 'a> {
     }
 }
 
-/// The error code, `0` for none: without it a record does not say whether it is a success.
+/// The error code; `0` means success. Without it, the outcome of a record is unknown.
 fn result<'a>(record: Node<'_, 'a>) -> Result<Cow<'a, str>, Refused> {
     let mut held = Tree::default();
     let status = get(properties(record), "status").object(&mut held);

@@ -1,30 +1,31 @@
-//! Envelopes that can be around a record of any format.
+//! Opens the envelopes that a record of any format may be in.
 //!
-//! Knows nothing of formats. At most [`MOST`] lie one in another; what is left then is taken for the record.
-//! These are known at sight, and opened before the format is recognised:
+//! Knows nothing of formats. At most [`MOST`] nested envelopes are opened; whatever is inside then counts as
+//! the record. These envelopes have an unmistakable shape, and are opened before the format is recognised:
 //!
-//! | envelope | known by | holds |
+//! | envelope | recognised by | content |
 //! |---|---|---|
-//! | CloudEvents, structured | `specversion`, `type`, `source` (or the content type) | `data`, or `data_base64` |
-//! | CloudEvents, a batch | an array of those | each |
+//! | CloudEvents, structured | `specversion`, `type`, `source` (or the content type) | `data` or `data_base64` |
+//! | CloudEvents, a batch | an array of those | each element |
 //! | CloudEvents, binary | the header `ce_specversion` | the record's value |
-//! | Confluent's wire format | a first byte 0x00 and four of a schema's id | the rest, where that is JSON |
-//! | Debezium | `op` and `before` or `after`; with or without `schema` and `payload` around | `after` |
+//! | Confluent's wire format | a first byte of 0x00 and four bytes of a schema id | the remaining bytes, if they are JSON |
+//! | Debezium | `op` and `before` or `after`; with or without `schema` and `payload` around them | `after` |
 //! | Debezium in a CloudEvent | `iodebeziumop`, and `before` or `after` in its data | `after` |
-//! | Debezium, flattened | `__op` or `__deleted`, or Keycloak's columns in capitals | the columns |
-//! | Kafka Connect's JSON | `payload`, and nothing but `schema` beside it | `payload`; null is a tombstone |
+//! | Debezium, flattened | `__op` or `__deleted`, or Keycloak's columns in upper case | the columns |
+//! | Kafka Connect's JSON | `payload`, and no other key than `schema` | `payload`; null is a tombstone |
 //! | a notification of Amazon SNS | `Type` is `Notification`, `MessageId` | the JSON in `Message` |
 //! | text | a JSON string | the JSON in it |
 //!
-//! Shippers of logs (Logstash, Filebeat, Fluent Bit, Vector), and listeners that add fields of their own, put a
-//! record into one of the keys of [`WITHIN`], as an object or as text. Everybody has such keys, so these are
-//! opened only where no format knows the object around them.
+//! Log shippers (Logstash, Filebeat, Fluent Bit, Vector), and listeners that add their own fields, put a
+//! record into one of the keys of [`WITHIN`], as an object or as text. These keys are common, so they are
+//! looked into only if no format recognises the object around them.
 //!
-//! A row that was deleted (`op` is `d`, or `t` for all at once) is no event. A row that was read in a
-//! snapshot, inserted or updated (`r`, `c`, `u`) is one: nobody updates events but to repair them, and the
-//! id in the row makes the second copy the same event. Columns in capitals are read like small ones. The id
-//! and the time of a CloudEvent or a notification, and the time that a shipper notes, stand in where the event
-//! has none of its own; the id not if it is so long that to give it to many events would cost much.
+//! A deleted row (`op` is `d`, or `t` for all rows at once) is no event. A row that was read in a snapshot,
+//! inserted or updated (`r`, `c`, `u`) is an event: events are updated only to repair them, and because the
+//! row contains the id, the second copy becomes the same event. Upper-case columns are read like lower-case
+//! ones. The id and the time of a CloudEvent or a notification, and the time that a shipper adds, are used if
+//! the event has none of its own. An id is not used if it is so long that giving it to many events would be
+//! expensive.
 
 use std::borrow::Cow;
 
@@ -42,23 +43,23 @@ use crate::core::{
     time::Timestamp,
 };
 
-/// How many envelopes are opened, one in another.
+/// The maximum number of nested envelopes that are opened.
 const MOST: usize = 5;
 
-/// How many bytes precede the payload in Confluent's wire format.
+/// The number of bytes before the payload in Confluent's wire format.
 const SCHEMA_ID: usize = 5;
 
-/// The content types of CloudEvents whose attributes stand in the value.
+/// The content types of CloudEvents whose attributes are in the value.
 const STRUCTURED: [&str; 2] = ["application/cloudevents+json", "application/cloudevents-batch+json"];
 
-/// The paths at whose end an object that no format knows may hold the record.
+/// The paths at which an object that no format recognises may contain the record.
 const WITHIN: [&[&str]; 6] =
     [&["message"], &["log"], &["event", "original"], &["event.original"], &["event"], &["adminEvent"]];
 
-/// The keys of the time at which a shipper read what it ships.
+/// The keys of the time at which a shipper read a record.
 const SHIPPED_AT: [&str; 3] = ["@timestamp", "timestamp", "time"];
 
-/// What the envelopes say of the event within.
+/// The properties that the envelopes state of the event in them.
 #[derive(Clone)]
 pub(super) struct Outside<'a> {
     /// The id of the CloudEvent or the notification.
@@ -67,29 +68,28 @@ pub(super) struct Outside<'a> {
     pub(super) time: Option<Timestamp>,
     /// Whether the headers say that the value is a CloudEvent.
     stated: bool,
-    /// What the CloudEvent says was done to the row in it.
+    /// The operation on the row in a CloudEvent, as the CloudEvent states it.
     op: Option<Cow<'a, str>>,
-    /// How many envelopes may still be opened.
+    /// How many more envelopes may be opened.
     unopened: usize,
-    /// How many values what is opened may still have.
+    /// How many more values the opened content may have.
     pub(super) left: u32,
 }
 
-/// A value in the tree of the record, or in one of its own.
+/// A value in the tree of the record, or in a tree of its own.
 pub(super) struct Part<'t, 'a> {
     tree: Cow<'t, Tree<'a>>,
     at: usize,
 }
 
-/// What was around a value.
+/// What surrounds a value.
 enum Step<'a> {
-    /// An envelope in the same tree, with the value at this place.
+    /// An envelope in the same tree, whose content is at this place.
     Within(usize),
-    /// An envelope with a value that has a tree of its own.
+    /// An envelope whose content has a tree of its own.
     Opened(Tree<'a>),
-    /// No envelope, but keys that are to be spelt like this.
+    /// No envelope, but the keys had to be spelt differently, as in this tree.
     Spelt(Tree<'a>),
-    /// No envelope.
     Bare,
 }
 
@@ -107,7 +107,7 @@ impl<'t, 'a> Part<'t, 'a> {
         self.tree.node(self.at)
     }
 
-    /// The places within this value at which the record may lie if no format knows the value itself.
+    /// The places within this value that may contain the record if no format recognises the value itself.
     pub(super) fn places_within(&self) -> impl Iterator<Item = usize> {
         let step = |at: usize, key: &&str| match self.tree.node(at) {
             Node::Object(object) => object.find(key),
@@ -117,19 +117,18 @@ impl<'t, 'a> Part<'t, 'a> {
     }
 }
 
-/// The bytes within Confluent's wire format, or all of them, without a byte order mark: a reader may ignore one
-/// (RFC 8259, section 8.1).
+/// The bytes within Confluent's wire format, or else all bytes, without a byte order mark, which a parser may
+/// ignore (RFC 8259, section 8.1).
 pub(super) fn payload(value: &[u8]) -> &[u8] {
     let payload = if has_schema_id(value) { &value[SCHEMA_ID..] } else { value };
     payload.strip_prefix("\u{feff}".as_bytes()).unwrap_or(payload)
 }
 
-/// Whether bytes begin like Confluent's wire format.
+/// Whether the bytes begin as Confluent's wire format does.
 pub(super) fn has_schema_id(value: &[u8]) -> bool {
     value.len() >= SCHEMA_ID && value[0] == 0
 }
 
-/// Nothing.
 impl Default for Outside<'_> {
     fn default() -> Self {
         Self { id: None, time: None, stated: false, op: None, unopened: MOST, left: MOST_VALUES }
@@ -137,7 +136,7 @@ impl Default for Outside<'_> {
 }
 
 impl<'a> Outside<'a> {
-    /// What the headers of a record say.
+    /// Reads the headers of a record.
     pub(super) fn of(record: &'a Record) -> Self {
         let text = |name: &str| {
             let header = record.headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name))?;
@@ -156,11 +155,11 @@ impl<'a> Outside<'a> {
         Self { id, time, stated, ..Self::default() }
     }
 
-    /// What is in the envelopes around `part`, noting what they say.
+    /// Opens the envelopes around `part`, and notes what they state of the event.
     ///
     /// # Errors
     ///
-    /// They say that it is no event.
+    /// If an envelope shows that there is no event.
     pub(super) fn open<'t>(&mut self, mut part: Part<'t, 'a>) -> Result<Part<'t, 'a>, Unmapped> {
         while self.unopened > 0 {
             match self.step(&part)? {
@@ -174,19 +173,20 @@ impl<'a> Outside<'a> {
         Ok(part)
     }
 
-    /// What is known within an object that a shipper may have written, if one more may be opened.
+    /// The properties for the content of an object that a shipper may have written; `None` if no more
+    /// envelopes may be opened.
     pub(super) fn shipped(&self, object: Node<'_, 'a>) -> Option<Self> {
         let unopened = self.unopened.checked_sub(1)?;
         let time = SHIPPED_AT.iter().find_map(|key| object.get(key).time()).or(self.time);
         Some(Self { time, unopened, ..self.clone() })
     }
 
-    /// Whether `list` is a batch of CloudEvents, which no format takes for its own.
+    /// Whether `list` is a batch of CloudEvents, which must not be read as one value of a format.
     pub(super) fn is_batch(&self, list: List<'_, '_>) -> bool {
         list.first().is_some_and(|first| self.is_cloud_event(first))
     }
 
-    /// Gives an event the envelope's id and time where it has none.
+    /// Gives an event the envelope's id and time if it has none of its own.
     pub(super) fn fill(&self, event: &mut IdentityEvent<'a>) {
         if event.id.is_none() {
             event.id.clone_from(&self.id);
@@ -252,12 +252,12 @@ impl<'a> Outside<'a> {
         Ok(Step::Opened(message))
     }
 
-    /// A text that holds JSON: whatever that is but another text that holds none.
+    /// Opens a text that contains JSON.
     fn text(&mut self, text: &str, part: &Part<'_, 'a>) -> Result<Step<'a>, Unmapped> {
         Ok(self.inner(text.as_bytes(), part)?.map_or(Step::Bare, Step::Opened))
     }
 
-    /// The JSON that bytes within the record hold, if they do.
+    /// Parses bytes within the record; `None` if they are not JSON.
     fn inner(&mut self, bytes: &[u8], part: &Part<'_, 'a>) -> Result<Option<Tree<'a>>, Refused> {
         match parse_within(bytes, &mut self.left) {
             Ok(tree) => {
@@ -270,7 +270,7 @@ impl<'a> Outside<'a> {
         }
     }
 
-    /// What was done to the row in `node`.
+    /// The operation on the row in `node`.
     fn op<'n>(&'n self, node: Node<'n, '_>) -> &'n str {
         match node.get("op").str() {
             "" => self.op.as_deref().unwrap_or_default(),
@@ -291,12 +291,12 @@ impl<'a> Outside<'a> {
     }
 }
 
-/// Whether an id may be given to each of many events.
+/// Whether an id is short enough to be given to many events.
 fn is_short(id: &str) -> bool {
     id.len() <= LONGEST_SHARED
 }
 
-/// Whether a key is one of those by which envelopes are known. Most records have none of them.
+/// Whether a key is one by which envelopes are recognised. Most records have no such key.
 pub(super) fn is_of_an_envelope(key: &str) -> bool {
     matches!(
         key,
@@ -304,14 +304,14 @@ pub(super) fn is_of_an_envelope(key: &str) -> bool {
     )
 }
 
-/// Without its schema, only an object is surely Connect's.
+/// Without a schema, the value is certainly Connect's only if its payload is an object.
 fn is_with_schema(object: Object<'_, '_>, node: Node<'_, '_>) -> bool {
     let has = |key: &str| object.find(key).is_some();
     node.entries().all(|(key, _)| matches!(key.str(), "schema" | "payload"))
         && (node.get("payload").is_object() || (has("schema") && has("payload")))
 }
 
-/// A notification without raw delivery.
+/// Whether this is a notification without raw delivery.
 fn is_notification(node: Node<'_, '_>) -> bool {
     node.get("Type").str() == "Notification" && node.get("MessageId").is_some()
 }
@@ -325,13 +325,13 @@ fn is_deleted(row: Node<'_, '_>) -> bool {
     deleted.str() == "true" || deleted.flag() == Some(true) || matches!(row.get("__op").str(), "d" | "t")
 }
 
-/// A row of Keycloak's tables, as a database writes it that knows capitals alone.
+/// Whether this is a row of Keycloak's tables from a database that writes names in upper case.
 fn is_in_capitals(node: Node<'_, '_>) -> bool {
     let has = |key: &str| node.get(key).is_some();
     has("REALM_ID") && (has("TYPE") || has("OPERATION_TYPE"))
 }
 
-/// The row at a place, with its columns as most databases spell them.
+/// The row at a place, with the names of its columns in lower case, as most databases write them.
 fn in_small_letters<'a>(part: &Part<'_, 'a>, at: usize) -> Tree<'a> {
     let mut row = part.tree.part(at);
     row.rename(|name| {

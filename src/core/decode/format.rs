@@ -1,6 +1,6 @@
-//! The formats: one line of a table for each, in the order in which a record is compared with them.
+//! The table of formats, with one line for each, in the order in which they are tried on a record.
 //!
-//! Knows nothing of what they say. A new format is a file and a line.
+//! Knows nothing of their content. A new format needs a file and a line.
 
 use std::fmt;
 
@@ -13,11 +13,11 @@ use crate::core::{
 };
 
 struct Line {
-    /// The name, as it is configured and counted.
+    /// The name in the configuration and in metrics.
     name: &'static str,
     /// Whether a value has the shape of the format.
     recognises: fn(Node<'_, '_>) -> bool,
-    /// What a value says.
+    /// Decodes a value of the format.
     decode: for<'a> fn(Node<'_, 'a>) -> EventResults<'a>,
 }
 
@@ -35,19 +35,18 @@ const TABLE: [Line; 13] = [
     Line { name: "authentik", recognises: authentik::recognises, decode: authentik::decode },
     Line { name: "ocsf", recognises: ocsf::recognises, decode: ocsf::decode },
     Line { name: "identity-event", recognises: identity_event::recognises, decode: identity_event::decode },
-    // The operator's own: its filter belongs to the decoder, and nothing has its shape.
+    // The operator's own format: its filter belongs to the decoder, and no value has its shape.
     Line { name: "custom", recognises: |_| false, decode: |_| one(Err(Refused::NotTheFormat.into())) },
 ];
 
-/// How many formats there are.
 const NUMBER: usize = TABLE.len();
 
-/// A format that records can have: a line of the table.
+/// A format of records: a line of the table.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Format(usize);
 
 impl Format {
-    /// All of them, in the order of the table.
+    /// All formats, in the order of the table.
     pub const ALL: [Self; NUMBER] = {
         let mut all = [Self(0); NUMBER];
         let mut index = 0;
@@ -58,25 +57,24 @@ impl Format {
         all
     };
 
-    /// The format that most records have.
+    /// Keycloak's format, which most records have.
     pub(super) const KEYCLOAK: Self = Self::ALL[0];
 
     /// The format that the operator's own filter reads.
     pub const CUSTOM: Self = Self::ALL[NUMBER - 1];
 
-    /// The format of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
 
-    /// The name, as it is configured and counted.
+    /// The name in the configuration and in metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         TABLE[self.0].name
     }
 
-    /// Its place in [`Self::ALL`].
+    /// The place in [`Self::ALL`].
     #[must_use]
     pub const fn index(self) -> usize {
         self.0

@@ -2,26 +2,26 @@
 //!
 //! Knows nothing of Pinpoint and of other records. It follows
 //! <https://fusionauth.io/docs/extend/events-and-webhooks/kafka> and the page of each event below
-//! <https://fusionauth.io/docs/extend/events-and-webhooks/events/>. An event is within `event`; only the
-//! test event of the set-up page is not.
+//! <https://fusionauth.io/docs/extend/events-and-webhooks/events/>. An event is within `event`, except the
+//! test event of the set-up page.
 //!
-//! | type | is |
+//! | type | meaning |
 //! |---|---|
-//! | `user.login.success` | a sign-in; it names no session |
-//! | `user.login.failed` | a failed sign-in; FusionAuth writes none for a user who does not exist |
+//! | `user.login.success` | a sign-in, which names no session |
+//! | `user.login.failed` | a failed sign-in; FusionAuth writes none for a user that does not exist |
 //! | `user.create.complete`, `user.registration.create.complete` | a sign-up |
 //! | `jwt.refresh-token.revoke` with `refreshToken` | the end of a session |
-//! | `jwt.refresh-token.revoke` with a user and `applicationId` | the end of a session that is not named |
-//! | `jwt.refresh-token.revoke` with a user alone | the end of all sessions of the user |
-//! | `jwt.refresh-token.revoke` with neither | ignored: the tokens of an application, of nobody in particular |
-//! | all else | ignored |
+//! | `jwt.refresh-token.revoke` with a user and `applicationId` | the end of an unnamed session |
+//! | `jwt.refresh-token.revoke` with only a user | the end of all sessions of the user |
+//! | `jwt.refresh-token.revoke` with neither | ignored: the tokens of an application, of no particular user |
+//! | anything else | ignored |
 //!
-//! Ignored are so the twins without `.complete`, which are sent before the transaction is done and for
-//! nothing where it fails; `user.login.new-device` and `user.login.suspicious`, which are sent beside a
-//! success; and `jwt.refresh`, which has a token and not the id of one. A person who registers by themself
-//! is created and registered: whoever enables both of these events for a tenant counts that person twice.
+//! This ignores the twins without `.complete`, which are sent before the transaction is done even if it then
+//! fails; `user.login.new-device` and `user.login.suspicious`, which are sent in addition to a success; and
+//! `jwt.refresh`, which has a token instead of a token's id. A person who registers on their own is both
+//! created and registered: a tenant that enables both events counts that person twice.
 //!
-//! | what | field |
+//! | value | field |
 //! |---|---|
 //! | id, time | `id`, `createInstant` |
 //! | realm | `tenantId` |
@@ -51,10 +51,10 @@ use crate::core::{
     time::Timestamp,
 };
 
-/// The provider's name, as it goes into endpoint ids.
+/// The provider's name as part of endpoint ids.
 const PROVIDER: &str = "fusionauth";
 
-/// The standard claims that a user has, and FusionAuth's names of them.
+/// The standard claims of a user, with FusionAuth's names.
 const CLAIMS: [(&str, &str); 9] = [
     ("email", "email"),
     ("phone_number", "mobilePhone"),
@@ -67,13 +67,12 @@ const CLAIMS: [(&str, &str); 9] = [
     ("zoneinfo", "timezone"),
 ];
 
-/// Whether the value has the shape of this format: no other provider names the time so.
+/// Recognises the format by the name of the time, which no other provider uses.
 pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     let event = unwrapped(node);
     matches!(event.get("createInstant"), Node::Integer(_)) && !event.get("type").str().is_empty()
 }
 
-/// What the value says.
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     smallvec![read(unwrapped(node))]
 }
@@ -184,7 +183,7 @@ mod tests {
         assert_eq!(lines(value, decode), expected);
     }
 
-    /// An event of `name` with `fields`.
+    /// Checks an event of `name` with `fields`.
     #[track_caller]
     fn event(name: &str, fields: &str, expected: &str) {
         check(&format!(r#"{{"event":{{"type":"{name}"{fields}}}}}"#), expected);

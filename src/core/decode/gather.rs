@@ -1,7 +1,7 @@
-//! Gathers what an event says beside what it stands on: attributes, what is said of the person, the place;
-//! and hands out copies of what the events of one record share.
+//! Gathers the optional parts of an event: attributes, details of the person, the place. Also makes copies of
+//! what the events of one record share.
 //!
-//! Knows nothing of formats. What has no value is left out.
+//! Knows nothing of formats. Parts without a value are left out.
 
 use std::borrow::Cow;
 
@@ -18,14 +18,14 @@ use crate::core::{
     },
 };
 
-/// What is said of a person: claims, each with its values.
+/// The details of a person: claims with their values.
 pub(super) type Person<'a> = Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>;
 
-/// How many bytes the copies of one record's shared texts may take: many times those of any batch that a
-/// provider writes.
+/// The maximum number of bytes that the copies of one record's shared texts may take: many times what any
+/// provider's batch needs.
 const MOST_COPIED: usize = 16 << 20;
 
-/// What `read` makes of each record of a batch; a batch of none is ignored.
+/// Applies `read` to each record of a batch; an empty batch is ignored.
 pub(super) fn batch<'a>(
     records: List<'_, 'a>,
     read: fn(Node<'_, 'a>) -> EventResult<'a>,
@@ -37,13 +37,13 @@ pub(super) fn batch<'a>(
     }
 }
 
-/// The text, unless it is the word `unknown`, which some providers write for null.
+/// The text, unless it is `unknown`, which some providers write instead of null.
 pub(super) fn known<'a>(node: Node<'_, 'a>) -> Option<Cow<'a, str>> {
     node.text().filter(|text| !text.eq_ignore_ascii_case("unknown"))
 }
 
-/// The attributes that have a value, if they are wanted of the record: a text, a number, a truth value, or
-/// the texts of a list with commas between.
+/// The attributes that have a value, if attributes are wanted. A value is a text, a number, a Boolean, or the
+/// texts of a list, separated by commas.
 pub(super) fn attributes<'a>(
     record: Node<'_, 'a>,
     named: &[(&'static str, Node<'_, 'a>)],
@@ -54,12 +54,12 @@ pub(super) fn attributes<'a>(
     named.iter().filter_map(|(name, node)| Some(((*name).into(), written(*node)?))).collect()
 }
 
-/// What is said of the person, where something is.
+/// The details of the person that have a value.
 pub(super) fn person<'a>(claims: &[(&'static str, Node<'_, 'a>)]) -> Person<'a> {
     claims.iter().filter_map(|(name, node)| Some(((*name).into(), vec![node.text()?]))).collect()
 }
 
-/// The place, where anything of it is known. The coordinates 0, 0 alone stand for an unknown place.
+/// The place, if anything of it is known. The coordinates 0, 0 on their own stand for an unknown place.
 pub(super) fn place(mut place: GeoLocation<'_>) -> Option<Box<GeoLocation<'_>>> {
     let is_zero = |degrees: Option<f64>| degrees.is_some_and(|degrees| degrees.abs() < f64::EPSILON);
     if is_zero(place.latitude) && is_zero(place.longitude) {
@@ -71,38 +71,37 @@ pub(super) fn place(mut place: GeoLocation<'_>) -> Option<Box<GeoLocation<'_>>> 
     (place != GeoLocation::default()).then(|| Box::new(place))
 }
 
-/// The device, where anything of it is known.
+/// The device, if anything of it is known.
 pub(super) fn device(device: Device<'_>) -> Option<Box<Device<'_>>> {
     (device != Device::default()).then(|| Box::new(device))
 }
 
-/// Copies of what the events of one record share. A text that had escapes is copied with its bytes, so that
-/// few bytes could otherwise make many: a long id and thousands of sessions beside it.
+/// Makes copies of what the events of one record share, within a limit. A text with escapes is copied byte by
+/// byte, so a short record could otherwise take much memory: with one long id and thousands of sessions.
 pub(super) struct Copies {
     left: usize,
 }
 
 impl Copies {
-    /// None taken yet.
     pub(super) fn new() -> Self {
         Self { left: MOST_COPIED }
     }
 
-    /// A copy of `event`.
+    /// Returns a copy of `event`.
     ///
     /// # Errors
     ///
-    /// The copies taken of the record's events are larger than any provider's.
+    /// If the record's copies together take more than [`MOST_COPIED`].
     pub(super) fn of<'a>(&mut self, event: &IdentityEvent<'a>) -> Result<IdentityEvent<'a>, Refused> {
         self.count(event)?;
         Ok(event.clone())
     }
 
-    /// Counts `event`, of which much was copied.
+    /// Counts `event`, which consists mostly of copies.
     ///
     /// # Errors
     ///
-    /// As of [`Self::of`].
+    /// As for [`Self::of`].
     pub(super) fn count(&mut self, event: &IdentityEvent<'_>) -> Result<(), Refused> {
         self.left = self.left.checked_sub(owned(event)).ok_or(Refused::TooLarge)?;
         Ok(())
@@ -120,8 +119,8 @@ fn written<'a>(node: Node<'_, 'a>) -> Option<Cow<'a, str>> {
     }
 }
 
-/// The bytes of the texts that are not borrowed. Of the device only the id is ever shared, of the place
-/// nothing.
+/// The number of bytes in texts that are not borrowed. Only the id of a device is ever shared, and nothing of
+/// a place.
 fn owned(event: &IdentityEvent<'_>) -> usize {
     let texts = [
         &event.id,

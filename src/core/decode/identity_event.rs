@@ -1,19 +1,19 @@
-//! Our own public format: documents as `schemas/identity-event.json` describes them.
+//! The public format of this program: documents as described by `schemas/identity-event.json`.
 //!
-//! Knows nothing of providers. A record is one document, an array of them, or an object with the array
-//! `events`. Fields that are not known are ignored, as a later schema may have more. A known one that holds
-//! something else than it should refuses the event, by its name and never by its value: the format is ours,
-//! and a publisher is better told than guessed at. `null`, `""` and `"null"` are absent; where a text
-//! belongs the digits of a whole number stand for one.
+//! Knows nothing of providers. A record is a document, an array of documents, or an object with the array
+//! `events`. Unknown fields are ignored, because a later schema may have more. A known field with an invalid
+//! value refuses the event, with a message that names the field but not its value: the format is ours, and an
+//! error helps a publisher more than a guess. `null`, `""` and `"null"` count as absent. Where a text
+//! is expected, a whole number is read as its digits.
 //!
-//! | `type` | is |
+//! | `type` | meaning |
 //! |---|---|
-//! | `sign_in` | a sign-in, with the session it opened or joined |
+//! | `sign_in` | a sign-in, with the session that it opened or joined |
 //! | `sign_up` | a sign-up |
 //! | `sign_in_failed` | a failed sign-in, with its `reason` |
-//! | `session_started`, `session_resumed`, `session_paused`, `session_stopped` | what became of a session |
+//! | `session_started`, `session_resumed`, `session_paused`, `session_stopped` | a change of a session |
 //! | `sessions_stopped` | the end of all sessions of a user |
-//! | `activity` | use of a session |
+//! | `activity` | activity in a session |
 
 use std::borrow::Cow;
 
@@ -30,11 +30,11 @@ use crate::core::{
     time::Timestamp,
 };
 
-/// The provider's name where the event has none, as it goes into endpoint ids.
+/// The provider's name as part of endpoint ids, if the event has none.
 pub(super) const PROVIDER: &str = "identity-event";
 
-/// Whether the value has the shape of this format. A type that is written as ours are is one of ours that
-/// is misspelt, and is refused as such.
+/// Whether the value has the shape of this format. An unknown type that is written as ours are counts as a
+/// misspelt one, and is refused as such.
 pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     let typed = |node: Node<'_, '_>| is_word(node.get("type").str());
     match (node, node.get("events")) {
@@ -46,7 +46,7 @@ pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     }
 }
 
-/// Whether the version is that of this format; some publishers write every number with a fraction.
+/// Whether the version is this format's. Some publishers write every number with a fraction.
 pub(super) fn is_version(node: Node<'_, '_>) -> bool {
     match node.get("version") {
         Node::Integer(version) => version == i64::from(VERSION),
@@ -55,7 +55,6 @@ pub(super) fn is_version(node: Node<'_, '_>) -> bool {
     }
 }
 
-/// What the value says.
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     let events = match node {
         Node::List(list) => list,
@@ -83,10 +82,10 @@ fn item<'a>(node: Node<'_, 'a>) -> EventResult<'a> {
     Ok(event?)
 }
 
-/// A value under a name.
+/// A value and its name.
 type NamedValue<'a, T> = (Cow<'a, str>, T);
 
-/// The fields of an object; the names given to it are those of the document, with the object's own name.
+/// Reads the fields of an object. Each is passed with the name in the document, including the object's name.
 struct DocumentReader<'n, 'a>(Node<'n, 'a>);
 
 impl<'n, 'a> DocumentReader<'n, 'a> {
@@ -222,7 +221,7 @@ mod tests {
         },
     };
 
-    /// A document that has every field.
+    /// A document with all fields.
     fn whole() -> Value {
         json!({
             "version": 1, "type": "sign_in", "provider": "p", "id": "e1", "time": "2026-11-22T21:20:28.244Z",
@@ -242,7 +241,7 @@ mod tests {
         })
     }
 
-    /// What is written of what `value` says, or the reasons.
+    /// Decodes `value` and writes the events as documents, or the reasons.
     fn read(value: &str) -> Vec<Result<Value, String>> {
         let told = |item: EventResult<'_>| match item {
             Ok(event) => Ok(serde_json::to_value(Document::from(&event)).unwrap()),
@@ -280,7 +279,7 @@ mod tests {
         }
     }
 
-    /// What becomes of a sign-in with `fields`, less what every event has.
+    /// Checks a sign-in with `fields`, without the fields that all events have.
     #[track_caller]
     fn check(fields: &str, expected: &Value) {
         let mut read = read(&format!(r#"{{"type":"sign_in",{fields}}}"#)).remove(0).unwrap();

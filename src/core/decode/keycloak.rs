@@ -1,35 +1,36 @@
-//! Keycloak's user events, whichever publisher wrote them, and those of its admin events that end sessions.
+//! Keycloak's user events, from any publisher, and those of its admin events that end sessions.
 //!
 //! Knows nothing of Pinpoint and of other records. It follows Keycloak's own classes:
 //! <https://github.com/keycloak/keycloak/blob/main/server-spi-private/src/main/java/org/keycloak/events/Event.java>,
-//! and `EventType.java` and `admin/AdminEvent.java` beside it. The types it reads (of some seventy, an open
-//! set, each with an `_ERROR` twin):
+//! and `EventType.java` and `admin/AdminEvent.java` next to it. There are about seventy types, more may be
+//! added, and each has an `_ERROR` twin. These are read:
 //!
-//! | type | is |
+//! | type | meaning |
 //! |---|---|
-//! | `LOGIN` | a sign-in, with the session it opened or joined |
+//! | `LOGIN` | a sign-in, with the session that it opened or joined |
 //! | `REGISTER` | a sign-up; a `LOGIN` follows and has the session |
-//! | `LOGIN_ERROR` | a failed sign-in, or ignored when a client is at fault ([`CLIENT_FAILURES`]) |
+//! | `LOGIN_ERROR` | a failed sign-in; ignored if a client is at fault ([`CLIENT_FAILURES`]) |
 //! | `LOGOUT` | the end of a session, reason `logout` |
 //! | `USER_SESSION_DELETED` (26.5 and later) | the end of a session, reason `details.reason` |
 //! | `REVOKE_GRANT` with a session | the end of that session, reason `revoked`: a refresh token was revoked |
-//! | `REFRESH_TOKEN`, `CODE_TO_TOKEN`, `USER_INFO_REQUEST`, `INTROSPECT_TOKEN` | use of a session |
+//! | `REFRESH_TOKEN`, `CODE_TO_TOKEN`, `USER_INFO_REQUEST`, `INTROSPECT_TOKEN` | activity in a session |
 //! | admin events | see `keycloak/admin.rs` |
 //! | lines of Keycloak's own log | see `keycloak/log_line.rs` |
-//! | all else, the other `_ERROR` twins among it | ignored |
+//! | anything else, including the other `_ERROR` twins | ignored |
 //!
 //! Keycloak's `TokenRevocationEndpoint` gives a `REVOKE_GRANT` a session only if it revokes a refresh token.
-//! It then removes the client from the session, and the session with its last client, without a `LOGOUT`.
-//! Whether other clients are left, the event does not say: the session counts as ended. An access token that
-//! is revoked, a consent that is withdrawn, and versions of Keycloak that write no session end nothing.
+//! It then removes the client from the session, and removes the session with its last client, without a
+//! `LOGOUT`. The event does not state whether other clients are left, so the session counts as ended. The
+//! revocation of an access token, the withdrawal of a consent, and versions of Keycloak that write no session
+//! end nothing.
 //!
-//! A field may have one of several names; the first in this order that has a value counts:
+//! A field may have several names. The first one in this order with a value is used:
 //!
-//! | what | names |
+//! | field | names |
 //! |---|---|
 //! | id | `id`, `uid`, `eventId` |
-//! | time | `time`, `timestamp`, `dateTime`, `event_time` (a column: also a decimal): the first that can be read |
-//! | type | `type`, `eventType`, less an `access.` prefix |
+//! | time | `time`, `timestamp`, `dateTime`, `event_time` (a column, which may be a decimal): the first that can be read |
+//! | type | `type`, `eventType`, without an `access.` prefix |
 //! | user | `userId`, `authDetails.userId` (of `access.` types only), `user_id` |
 //! | session | `sessionId`, `authDetails.sessionId`, `session_id`; for `LOGIN` and `CODE_TO_TOKEN` `details.code_id` |
 //! | user name | `details.username`, `username`, `userName` or `user_name`, `authDetails.username` |
@@ -40,10 +41,9 @@
 //! | user agent | `userAgent` or `user_agent`, `details.user_agent`, `details.userAgent` |
 //! | details | `details`, `details_json_long_value`, `details_json`; see `keycloak/details.rs` |
 //!
-//! The texts `"null"` and `""` are null; `details` may be an object or a text that holds one. An id that
-//! is a whole number is read as its digits; one of any other type refuses the record, because an event
-//! about nobody would pass unseen. Fields that only add to an event count as absent when their type is
-//! wrong.
+//! The texts `"null"` and `""` count as null. `details` may be an object or a text that contains one. An id
+//! that is a whole number is read as its digits. An id of any other type refuses the record, because
+//! otherwise an event about nobody would go unnoticed. Optional fields of the wrong type count as absent.
 
 use crate::core::{
     decode::{
@@ -67,11 +67,11 @@ pub(super) use log_line::log_line;
 use details::Details;
 use fields::{FieldName, Fields};
 
-/// The provider's name, as it goes into endpoint ids.
+/// The provider's name as part of endpoint ids.
 pub const PROVIDER: &str = "keycloak";
 
-/// The errors of a `LOGIN_ERROR` that say that a client is broken or a page was old, and not that a person
-/// failed. Any other error is a person's failure.
+/// The errors of a `LOGIN_ERROR` that mean that a client is broken or a page was outdated, rather than that a
+/// person failed. Any other error counts as a person's failure.
 pub const CLIENT_FAILURES: [&str; 10] = [
     "invalid_redirect_uri",
     "client_not_found",
@@ -85,18 +85,17 @@ pub const CLIENT_FAILURES: [&str; 10] = [
     "not_allowed",
 ];
 
-/// Whether the value has the shape of this format.
 pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     shape::recognises(node) || log_line::recognises(node)
 }
 
-/// What the value says.
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     one(log_line::decode(node).unwrap_or_else(|| event_of(&Fields::of(node))))
 }
 
-/// What the value says if it is known for a Keycloak event at once, as most records are: what [`decode`]
-/// makes of it, but in one pass over its keys. An event without a type may be in an envelope.
+/// Decodes a value that is clearly a Keycloak event, as most records are, in one pass over its keys. The
+/// result is that of [`decode`]. Returns `None` for other values, and for events without a type, which may be
+/// in an envelope.
 pub(super) fn decode_likely<'a>(node: Node<'_, 'a>) -> Option<EventResult<'a>> {
     let fields = Fields::of_likely(node).filter(|fields| {
         let says_what = fields.has(&[FieldName::Type, FieldName::EventType]) || admin::is_admin_event(fields);
@@ -109,7 +108,7 @@ fn event_of<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
     if admin::is_admin_event(fields) { admin::event_of(fields) } else { user_event(fields) }
 }
 
-/// The event, each of its fields from the first of its names that has a value.
+/// Reads each field from the first of its names that has a value.
 fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
     let other = |field| fields.get(field);
     let written = fields.id(fields.get(FieldName::Type), || [other(FieldName::EventType)])?;
@@ -135,7 +134,7 @@ fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
     };
     let mut held = Tree::default();
     let auth = fields.get(FieldName::AuthDetails).object(&mut held);
-    // Of an event that is none of `access`, `authDetails` may be another's.
+    // In other events than those of `access`, `authDetails` may be another person's.
     let of_access = |key| if is_access { auth.get(key) } else { Node::Null };
     let session = first_id([
         fields.get(FieldName::Session),
@@ -146,7 +145,7 @@ fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
     if session.is_none() && name == "REVOKE_GRANT" {
         return Err(Ignored::TypeNotMapped.into());
     }
-    // Each field is named: what is filled in and then replaced costs time.
+    // Lists all fields, because filling in defaults and then replacing them takes time.
     Ok(IdentityEvent {
         kind,
         provider: PROVIDER.into(),
@@ -173,7 +172,7 @@ fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
     })
 }
 
-/// The names of the time of a user event.
+/// The names under which a user event may have its time.
 const TIMES: [FieldName; 4] =
     [FieldName::Time, FieldName::Timestamp, FieldName::DateTime, FieldName::TimeColumn];
 
@@ -210,7 +209,8 @@ mod tests {
 
     const T: i64 = 1_795_382_428_244;
 
-    /// What `value` says, as `field=value` in the order of their declaration; or why it says nothing.
+    /// Decodes `value` and shows its fields as `field=value` in the order of their declaration, or the
+    /// reason.
     fn read_line(value: &str) -> String {
         let event = match read(value.as_bytes(), Wanted::default()) {
             Ok(event) => event,
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(read_line(value), expected);
     }
 
-    /// A `LOGIN` with `fields`.
+    /// Checks a `LOGIN` with `fields`.
     #[track_caller]
     fn login(fields: &str, expected: &str) {
         check(&format!(r#"{{"type":"LOGIN",{fields}}}"#), &format!("SignIn{expected}"));
@@ -354,7 +354,7 @@ mod tests {
         login(r#""clientId":false,"username":{"a":[1]}"#, "");
     }
 
-    /// What only some configurations use.
+    /// Shows the fields that only some configurations use.
     fn rest_line(value: &str) -> String {
         let event = read(value.as_bytes(), Wanted { attributes: true }).ok().unwrap();
         let place = event.place.unwrap_or_default();
@@ -472,7 +472,7 @@ mod tests {
         );
     }
 
-    /// An admin event in realm `r` with the administrator of another.
+    /// Checks an admin event in realm `r` whose administrator is in another realm.
     #[track_caller]
     fn admin(operation: &str, resource: &str, path: &str, expected: &str) {
         let auth = r#""authDetails":{"realmId":"master","userId":"boss","clientId":"console"}"#;

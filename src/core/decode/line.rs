@@ -1,4 +1,4 @@
-//! For tests: what a format makes of a value, a line for each event.
+//! For tests: shows the events that a format makes from a value, one per line.
 
 use std::{borrow::Cow, fmt::Write};
 
@@ -11,8 +11,8 @@ use crate::core::{
     time::Timestamp,
 };
 
-/// What `decode` makes of `value`: a line for each event, the kind and then `field=value` in the order of
-/// their declaration, what is empty left out; or why there is none.
+/// Decodes `value` with `decode`. Shows one line per event: the kind, then `field=value` in the order of
+/// their declaration, without empty fields; or the reason why there is no event.
 #[track_caller]
 pub(super) fn lines(value: &str, decode: for<'a> fn(Node<'_, 'a>) -> EventResults<'a>) -> String {
     match parse(value.as_bytes()) {
@@ -24,7 +24,7 @@ pub(super) fn lines(value: &str, decode: for<'a> fn(Node<'_, 'a>) -> EventResult
     }
 }
 
-/// A line for each of `items`.
+/// Shows one line for each of `items`.
 pub(in crate::core) fn of(items: &[EventResult<'_>]) -> String {
     items.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -1,11 +1,11 @@
-//! Tells an e-mail address from an id.
+//! Distinguishes an e-mail address from an id.
 //!
-//! Knows nothing of formats. An e-mail address is personal and changes, so it never becomes a user's id,
-//! not even where a provider writes it in the place of one.
+//! Knows nothing of formats. An e-mail address is personal and can change, so it never becomes a user's id,
+//! even if a provider writes it in place of one.
 
 use std::borrow::Cow;
 
-/// Whether the text is written as an e-mail address is: something, an `@`, and a name of a host.
+/// Whether the text has the form of an e-mail address: some text, an `@`, and a host name.
 pub(super) fn is_mail(text: &str) -> bool {
     text.rsplit_once('@').is_some_and(|(local, host)| {
         let named = host.split('.').all(|label| !label.is_empty());

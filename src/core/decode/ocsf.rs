@@ -1,33 +1,34 @@
-//! Authentication events of the Open Cybersecurity Schema Framework (OCSF), as security data lakes and pipelines write
-//! them for many providers.
+//! Authentication events of the Open Cybersecurity Schema Framework (OCSF), as written by security data lakes
+//! and pipelines for many providers.
 //!
-//! Knows nothing of Pinpoint and of other records. It follows <https://schema.ocsf.io/1.3.0/classes/authentication>
-//! and later versions, which only add to it. An event of another class is ignored.
+//! Knows nothing of Pinpoint and of other records. It follows
+//! <https://schema.ocsf.io/1.3.0/classes/authentication> and later versions, which only add to it. An event
+//! of another class is ignored.
 //!
-//! | activity | status | is |
+//! | activity | status | meaning |
 //! |---|---|---|
 //! | 1, logon | 1, success | a sign-in with its session |
 //! | 1, logon | 2, failure | a failed sign-in |
-//! | 2, logoff | not 2, failure | the end of a session |
-//! | all else | | ignored |
+//! | 2, logoff | anything but 2, failure | the end of a session |
+//! | anything else | | ignored |
 //!
-//! A user of the type 3 (system) or 4 (service) is no person: such events are ignored, too.
+//! A user of type 3 (system) or 4 (service) is not a person. Events of such users are ignored too.
 //!
-//! | what | field |
+//! | value | field |
 //! |---|---|
 //! | id | `metadata.uid` |
 //! | time | `time`, `time_dt` |
-//! | realm | `metadata.tenant_uid`, else `metadata.product.uid`, else `.name`: ids of users are unique within these |
+//! | realm | `metadata.tenant_uid`, `metadata.product.uid`, `metadata.product.name`: ids of users are unique within these |
 //! | realm's name | `metadata.product.name` |
-//! | user | `user.uid`; where there is no `user`, `actor.user.uid` |
+//! | user | `user.uid`; `actor.user.uid` if there is no `user` |
 //! | user name | `user.name`, `user.email_addr` |
-//! | session | `session.uid`; `actor.session.uid` where the actor is the user; its start is `created_time` |
+//! | session | `session.uid`; `actor.session.uid` if the actor is the user; its start is `created_time` |
 //! | client | `service.uid`, `service.name`, `dst_endpoint.svc_name` |
-//! | reason | of a failure `status_code`, else `status_detail` where that is a code; of an end `logout` |
+//! | reason | of a failure `status_code`, otherwise `status_detail` if it is a code; of an end `logout` |
 //! | address, place, device | `src_endpoint` |
 //! | user agent | `http_request.user_agent` |
 //! | person | `user.email_addr`, `user.name`, `user.full_name` |
-//! | attributes | those of [`ATTRIBUTES`], `product` and `vendor` |
+//! | attributes | the fields in [`ATTRIBUTES`], `product` and `vendor` |
 
 use std::borrow::Cow;
 
@@ -45,21 +46,20 @@ use crate::core::{
     },
 };
 
-/// The provider's name, as it goes into endpoint ids. The product that wrote the event is in the realm.
+/// The provider's name as part of endpoint ids. The product that wrote the event is in the realm.
 const PROVIDER: &str = "ocsf";
 
 /// The class of authentication events.
 const AUTHENTICATION: &str = "3002";
 
-/// What else an event says, under OCSF's names.
+/// The fields that become attributes, under OCSF's names.
 const ATTRIBUTES: [&str; 5] = ["auth_protocol", "logon_type", "is_mfa", "is_remote", "is_new_logon"];
 
-/// Whether the value has the shape of this format: each event has a class and metadata.
+/// Recognises the format by the class and the metadata, which every event has.
 pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     node.get("class_uid").text().is_some() && node.at(&["metadata", "version"]).is_some()
 }
 
-/// What the value says.
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     if let Node::List(events) = node { gather::batch(events, read) } else { smallvec![read(node)] }
 }
@@ -78,11 +78,11 @@ fn read<'a>(event: Node<'_, 'a>) -> EventResult<'a> {
     Ok(event_of(event, kind, user, is_own)?)
 }
 
-/// What happened, if anything of this service's.
+/// What happened; `None` if the event is to be ignored.
 ///
 /// # Errors
 ///
-/// A logon does not say how it ended, or the event not what was done.
+/// If a logon does not state its outcome, or the event does not state its activity.
 fn kind(event: Node<'_, '_>) -> Result<Option<Kind>, Refused> {
     let activity = event.get("activity_id").id()?.ok_or(Refused::NoType)?;
     let status = status(event)?;
@@ -95,7 +95,7 @@ fn kind(event: Node<'_, '_>) -> Result<Option<Kind>, Refused> {
     })
 }
 
-/// The status, by its number or its name: not every writer has the number, which is only recommended.
+/// The status, from its number or its name. The number is only recommended, so some writers leave it out.
 fn status<'a>(event: Node<'_, 'a>) -> Result<Option<Cow<'a, str>>, Refused> {
     let number = event.get("status_id").id()?;
     Ok(number.or_else(|| match event.get("status").str() {
@@ -105,7 +105,7 @@ fn status<'a>(event: Node<'_, 'a>) -> Result<Option<Cow<'a, str>>, Refused> {
     }))
 }
 
-/// Who signed in or out, and whether it is the actor, too: the actor may be an administrator.
+/// The user who signed in or out, and whether the actor is the same user. The actor may be an administrator.
 fn user<'n, 'a>(event: Node<'n, 'a>) -> (Node<'n, 'a>, bool) {
     let (user, actor) = (event.get("user"), event.at(&["actor", "user"]));
     if !user.is_object() {
@@ -147,7 +147,7 @@ fn event_of<'a>(
     })
 }
 
-/// The session that began or ended.
+/// The session that started or ended.
 fn session<'n, 'a>(event: Node<'n, 'a>, is_own: bool) -> Node<'n, 'a> {
     match event.get("session") {
         session if session.is_object() => session,
@@ -177,7 +177,7 @@ fn device<'a>(source: Node<'_, 'a>) -> Device<'a> {
 }
 
 fn place<'a>(location: Node<'_, 'a>) -> GeoLocation<'a> {
-    // Before version 1.2 the coordinates were a list, the longitude first.
+    // Before version 1.2 the coordinates were a list, with the longitude first.
     let listed = |index| location.get("coordinates").list().nth(index).unwrap_or_default();
     let degrees = |name, index| location.get(name).number().or_else(|| listed(index).number());
     GeoLocation {
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(lines(value, decode), expected);
     }
 
-    /// An authentication event of this activity with `fields`.
+    /// Checks an authentication event of this activity with `fields`.
     #[track_caller]
     fn event(activity: u8, fields: &str, expected: &str) {
         check(&format!(r#"{{"class_uid":3002,"activity_id":{activity},{fields}}}"#), expected);

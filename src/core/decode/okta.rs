@@ -1,40 +1,41 @@
-//! Okta's log events, as its event hooks, its log streams and its System Log API write them.
+//! Okta's log events, as written by its event hooks, its log streams and its System Log API.
 //!
 //! Knows nothing of Pinpoint and of other records. It follows
 //! <https://developer.okta.com/docs/reference/api/system-log/> and
 //! <https://developer.okta.com/docs/reference/api/event-types/>. A record is a log event, an array of them
-//! (a page of the API), a hook's `{"data": {"events": […]}}`, or the `detail` of an Amazon `EventBridge` event.
+//! (a page of the API), a hook's `{"data": {"events": […]}}`, or the `detail` of an Amazon `EventBridge`
+//! event.
 //!
-//! | type | outcome | is |
+//! | type | outcome | meaning |
 //! |---|---|---|
 //! | `user.session.start` | `SUCCESS`, `ALLOW` | a sign-in with its session |
 //! | `user.session.start`, `user.authentication.auth_via_*` | `FAILURE`, `DENY` | a failed sign-in |
-//! | `user.authentication.sso` | not `FAILURE`, `DENY` | a session resumed |
-//! | `user.session.end`, `user.session.expire` | the same | the end of a session |
-//! | `user.session.clear` | the same | the end of all sessions of a user |
-//! | `user.lifecycle.create` | the same | a sign-up if the person did it, else ignored |
-//! | all else | | ignored |
+//! | `user.authentication.sso` | anything but `FAILURE`, `DENY` | a session resumed |
+//! | `user.session.end`, `user.session.expire` | anything but `FAILURE`, `DENY` | the end of a session |
+//! | `user.session.clear` | anything but `FAILURE`, `DENY` | the end of all sessions of a user |
+//! | `user.lifecycle.create` | anything but `FAILURE`, `DENY` | a sign-up if the person did it, otherwise ignored |
+//! | anything else | | ignored |
 //!
-//! A `user.session.clear` is written once, for what an administrator did, so the session that it names is
-//! not taken for one that ended; where Okta knows these, each has a `user.session.end` of its own (see the
-//! event types of Identity Threat Protection).
+//! A `user.session.clear` is written once, for an administrator's action, so the session that it names does
+//! not count as one that ended. If Okta knows the ended sessions, each has a `user.session.end` of its own
+//! (see the event types of Identity Threat Protection).
 //!
-//! | what | field |
+//! | value | field |
 //! |---|---|
-//! | id, time | `uuid`, `published`, in UTC where it has no offset |
-//! | realm | none: an event does not name its organisation, and user ids are unique in all of Okta |
-//! | user | `actor.id` where the actor is a user; of the end of sessions and of a creation the `target[]` of type `User`, if there is one |
-//! | user name | `actor.alternateId`: what was typed, if nobody has that name |
+//! | id, time | `uuid`, `published`, which is in UTC if it has no offset |
+//! | realm | none: an event does not name its organisation, and user ids are unique across Okta |
+//! | user | `actor.id` if the actor is a user; of the end of sessions and of a creation the `target[]` of type `User`, if there is one |
+//! | user name | `actor.alternateId`, which is the text that was typed if no user has that name |
 //! | session | `authenticationContext.externalSessionId` |
 //! | client | the `target[]` of type `AppInstance`, `client.id` |
 //! | reason | `outcome.reason` of a failure; `logout`, `expired` or `cleared` |
-//! | address, user agent | `client.ipAddress`, `client.userAgent.rawUserAgent`,, not of an administrator |
+//! | address, user agent | `client.ipAddress`, `client.userAgent.rawUserAgent`; not an administrator's |
 //! | device | `device.id`, `client.userAgent.os` and `.browser` |
-//! | place | `client.geographicalContext`; its country is a name |
+//! | place | `client.geographicalContext`, whose country is a name |
 //! | person | `alternateId` and `displayName` of the user |
 //! | attributes | `credentialType`, `authenticationProvider`, `credentialProvider`, `appDisplayName`, `deviceType`, `zone` |
 //!
-//! The word `unknown`, which Okta writes for an id of somebody who does not exist, is null here.
+//! Okta writes `unknown` as the id of a user that does not exist; it counts as null.
 
 use std::borrow::Cow;
 
@@ -48,13 +49,12 @@ use crate::core::{
     },
 };
 
-/// The provider's name, as it goes into endpoint ids.
+/// The provider's name as part of endpoint ids.
 const PROVIDER: &str = "okta";
 
-/// The type of what a hook sends; the log events are within.
+/// The type of a hook's request, which contains the log events.
 const HOOK: &str = "com.okta.event_hook";
 
-/// Whether the value has the shape of this format.
 pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     let node = unwrapped(node);
     node.get("eventType").str() == HOOK
@@ -62,7 +62,6 @@ pub(super) fn recognises(node: Node<'_, '_>) -> bool {
         || node.at(&["data", "events"]).first().is_some_and(is_log)
 }
 
-/// What the value says.
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     let node = unwrapped(node);
     match (node, node.at(&["data", "events"])) {
@@ -117,7 +116,7 @@ fn event_of<'a>(log: Node<'_, 'a>, kind: Kind, name: &str) -> Result<IdentityEve
     let app = target(log, "AppInstance");
     let person = person(log, kind);
     let user = id(person.get("id"))?;
-    // What an administrator did came from the administrator's address and device.
+    // An administrator's action came from the administrator's address and device.
     let is_own = person.get("id").text() == actor.get("id").text();
     let (client, device) = if is_own { (client, log.get("device")) } else { (Node::Null, Node::Null) };
     let context = log.get("authenticationContext");
@@ -152,7 +151,7 @@ fn event_of<'a>(log: Node<'_, 'a>, kind: Kind, name: &str) -> Result<IdentityEve
     })
 }
 
-/// Whom the event is about.
+/// The person that the event is about.
 fn person<'n, 'a>(log: Node<'n, 'a>, kind: Kind) -> Node<'n, 'a> {
     let actor = log.get("actor");
     let target = match kind {
@@ -175,7 +174,7 @@ fn target<'n, 'a>(log: Node<'n, 'a>, r#type: &str) -> Node<'n, 'a> {
     log.get("target").list().find(|target| target.get("type").str() == r#type).unwrap_or_default()
 }
 
-/// An id, unless it is the word for none.
+/// An id, unless it is the word for an unknown one.
 fn id<'a>(node: Node<'_, 'a>) -> Result<Option<Cow<'a, str>>, Refused> {
     node.id().map(|_| gather::known(node))
 }

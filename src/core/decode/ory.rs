@@ -1,34 +1,35 @@
 //! Ory Network's event streams, which carry the events of Ory Kratos.
 //!
 //! Knows nothing of Pinpoint and of other records. It follows <https://www.ory.com/docs/actions/live-events>:
-//! `name`, `version`, `timestamp`, `projectId` and `eventAttributes`, whose keys Ory does not promise; they
-//! are those of Kratos (<https://github.com/ory/kratos/blob/master/x/events/events.go>) and of
-//! <https://github.com/ory/x/blob/master/otelx/semconv/events.go>. `attributes` is read for
-//! `eventAttributes` too. Ory Network publishes through Amazon SNS: the `MessageId` of a notification, which is
-//! opened as an envelope, is the id of the event, which has none of its own.
+//! `name`, `version`, `timestamp`, `projectId` and `eventAttributes`. Ory does not guarantee the keys of
+//! `eventAttributes`; they are those of Kratos
+//! (<https://github.com/ory/kratos/blob/master/x/events/events.go>) and of
+//! <https://github.com/ory/x/blob/master/otelx/semconv/events.go>. `attributes` is read in place of
+//! `eventAttributes` too. Ory Network publishes through Amazon SNS. The notification is opened as an
+//! envelope, and its `MessageId` becomes the id of the event, which has no id of its own.
 //!
-//! | name | is |
+//! | name | meaning |
 //! |---|---|
-//! | `LoginSucceeded` | a sign-in; its session is an attribute, because `SessionIssued` comes beside it |
-//! | `LoginFailed` | a failed sign-in; Kratos names neither user nor user name, so most become nothing |
+//! | `LoginSucceeded` | a sign-in; its session is an attribute, because `SessionIssued` is sent too |
+//! | `LoginFailed` | a failed sign-in; Kratos names neither user nor user name, so most of them are ignored |
 //! | `RegistrationSucceeded` | a sign-up |
 //! | `SessionIssued` | a session started |
 //! | `SessionLifespanExtended` | a session resumed |
 //! | `SessionRevoked` | the end of a session |
-//! | `SessionChecked`, `SessionTokenizedAsJWT` | use of a session |
-//! | all else | ignored |
+//! | `SessionChecked`, `SessionTokenizedAsJWT` | activity in a session |
+//! | anything else | ignored |
 //!
-//! | what | field |
+//! | value | field |
 //! |---|---|
 //! | time | `timestamp`; see below |
 //! | realm | `projectId`, or the attribute `ProjectID` |
 //! | user, session | the attributes `IdentityID`, `SessionID` |
 //! | reason | the attribute `ErrorReason` or `Reason` |
 //! | address, place | the attributes `ClientIP`; `GeoLocationCity`, `GeoLocationRegion`, `GeoLocationCountry` |
-//! | attributes | those of [`ATTRIBUTES`], under Ory's names |
+//! | attributes | the attributes in [`ATTRIBUTES`], under Ory's names |
 //!
-//! The page calls the time ISO 8601 and shows one without an offset (`2025-05-16 11:18:56`), and says nowhere
-//! in which zone it is. It is read as UTC, in which Ory's services run.
+//! The page describes the time as ISO 8601 and shows one without an offset (`2025-05-16 11:18:56`), but does
+//! not state its zone. It is read as UTC, the zone in which Ory's services run.
 
 use crate::core::{
     decode::{
@@ -41,7 +42,7 @@ use crate::core::{
     },
 };
 
-/// The provider's name, as it goes into endpoint ids.
+/// The provider's name as part of endpoint ids.
 const PROVIDER: &str = "ory";
 
 /// The attributes that are kept.
@@ -54,12 +55,10 @@ const ATTRIBUTES: [&str; 6] = [
     "SessionAAL",
 ];
 
-/// Whether the value has the shape of this format.
 pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     !node.get("name").str().is_empty() && node.get("eventAttributes").is_object()
 }
 
-/// What the value says.
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     one(read(node))
 }

@@ -1,4 +1,5 @@
-//! For tests: the example record on each provider's page under `deploy/providers` is what the page says.
+//! For tests: the example record on each provider's page under `deploy/providers` gives the result shown
+//! there.
 
 use crate::core::decode::{Format, Wanted, line::of, tree::parse};
 

@@ -1,14 +1,14 @@
-//! Reads the times that events state, in the spellings that are found.
+//! Reads the times of events, in the notations that providers use.
 //!
-//! Knows nothing of records. A time that comes out is plausible: after 1970 and before the year 5138.
+//! Knows nothing of records. Every returned time is plausible: after 1970 and before the year 5138.
 
 use crate::core::{decode::scalar::Scalar, identity::PLAUSIBLE_TIMES, time::Timestamp};
 
-/// When the year 2000 began, in milliseconds.
+/// The beginning of the year 2000, in milliseconds.
 const YEAR_2000: i64 = 946_684_800_000;
 
-/// A time: a number (its magnitude gives its unit), such a number as text, or RFC 3339. A date and time
-/// without an offset is not read, because it could mean any of a day's hours.
+/// Reads a time: a number, whose magnitude determines its unit, such a number as text, or RFC 3339. A date
+/// and time without an offset is not read, because it could mean any time within a day.
 pub(super) fn time(value: &Scalar<'_>) -> Option<Timestamp> {
     let milliseconds = match value {
         Scalar::Integer(number) => from_integer(*number)?,
@@ -27,10 +27,10 @@ pub(super) fn time(value: &Scalar<'_>) -> Option<Timestamp> {
     PLAUSIBLE_TIMES.contains(&milliseconds).then_some(Timestamp(milliseconds))
 }
 
-/// A date and time without an offset, read as UTC: for the fields of which a provider says that they are.
-/// A space may stand for the `T`.
+/// Reads a date and time without an offset as UTC, for fields that are in UTC according to their provider. A
+/// space may replace the `T`.
 pub(super) fn in_utc(text: &str) -> Option<Timestamp> {
-    // A date alone would be read too, and so would the name of a time zone, which is then passed over.
+    // The parser would also accept a date alone, or the name of a time zone, which it would then ignore.
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"-:. T".contains(&byte));
     if !is_plain || text.len() < "2026-11-22T21:20".len() {
         return None;
@@ -41,13 +41,13 @@ pub(super) fn in_utc(text: &str) -> Option<Timestamp> {
 }
 
 /// The timestamp of a record, which some producers write in seconds. Zero, or a date before the year 2000,
-/// means that there is none.
+/// counts as no timestamp.
 pub(in crate::core) fn of_record(timestamp: Timestamp) -> Option<Timestamp> {
     let milliseconds = from_integer(timestamp.0)?;
     (YEAR_2000..PLAUSIBLE_TIMES.end).contains(&milliseconds).then_some(Timestamp(milliseconds))
 }
 
-/// A number is seconds below 10¹¹, milliseconds below 10¹⁴ and microseconds below 10¹⁷.
+/// Reads a number as seconds below 10¹¹, as milliseconds below 10¹⁴ and as microseconds below 10¹⁷.
 fn from_integer(number: i64) -> Option<i64> {
     match number {
         1..100_000_000_000 => Some(number * 1000),
@@ -60,7 +60,7 @@ fn from_integer(number: i64) -> Option<i64> {
 #[expect(clippy::cast_possible_truncation, reason = "every value up to 10¹⁷ fits; a fraction is cut off")]
 fn from_float(number: f64) -> Option<i64> {
     match number {
-        // Seconds are taken to milliseconds first, or their fraction would be lost.
+        // Converts seconds to milliseconds first, or their fraction would be lost.
         1.0..1e11 => Some((number * 1000.0).round() as i64),
         1e11..1e17 => from_integer(number as i64),
         _ => None,

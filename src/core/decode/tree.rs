@@ -1,8 +1,8 @@
 //! A JSON value as a tree, which all formats read from.
 //!
-//! Knows nothing of formats. All values lie one behind the other in one list, in the order in which they are
-//! written, so that a tree costs one allocation however much is in it. Texts without escapes are borrowed
-//! from the record. Of a key that occurs twice the last value counts.
+//! Knows nothing of formats. All values are in one list, in the order in which they are written, so a tree
+//! takes a single allocation, whatever its size. Texts without escapes are borrowed from the record. If a key
+//! occurs twice, the last value counts.
 
 use std::{borrow::Cow, iter};
 
@@ -16,20 +16,19 @@ mod parse;
 
 pub(super) use parse::{MOST_VALUES, parse, parse_record, parse_within};
 
-/// A JSON value with all that lies in it.
+/// A JSON value with everything in it.
 #[derive(Clone, Default)]
 pub(super) struct Tree<'a> {
     slots: Vec<Slot<'a>>,
     /// The texts that had escapes.
     escaped: Vec<String>,
-    /// What the formats are asked for: it travels with the tree, so that no format has to pass it on.
+    /// The optional parts to read. They are stored in the tree, so that formats need not pass them on.
     pub(super) wanted: Wanted,
-    /// Whether values that lie too deep were left out.
+    /// Whether values that were nested too deeply were left out.
     pub(super) is_cut: bool,
 }
 
-/// A value, or a key, which stands before its value. What lies in a list or an object follows it, up to
-/// `end`.
+/// A value, or a key, which precedes its value. The content of a list or an object follows it, up to `end`.
 #[derive(Clone, Copy)]
 enum Slot<'a> {
     Null,
@@ -37,7 +36,7 @@ enum Slot<'a> {
     Integer(i64),
     Float(f64),
     Text(&'a str),
-    /// By its index in `Tree::escaped`.
+    /// A text with escapes, by its index in `Tree::escaped`.
     Escaped(usize),
     List {
         end: usize,
@@ -57,19 +56,18 @@ pub(super) enum Node<'t, 'a> {
     Integer(i64),
     /// A number with a fraction or an exponent, or one that is too large for 64 bits.
     Float(f64),
-    /// A text without escapes, perhaps empty: a part of the record.
+    /// A text without escapes, borrowed from the record. May be empty.
     Text(&'a str),
-    /// A text that had escapes.
+    /// A text with escapes.
     Escaped(&'t str),
     List(List<'t, 'a>),
     Object(Object<'t, 'a>),
 }
 
-/// An array.
 #[derive(Clone, Copy)]
 pub(super) struct List<'t, 'a>(Within<'t, 'a>);
 
-/// An object: its keys and values in their order.
+/// An object: its keys and values, in order.
 #[derive(Clone, Copy)]
 pub(super) struct Object<'t, 'a>(Within<'t, 'a>);
 
@@ -82,7 +80,7 @@ struct Within<'t, 'a> {
 }
 
 impl<'a> Tree<'a> {
-    /// A tree of which nothing is there yet.
+    /// An empty tree.
     pub(super) fn new(wanted: Wanted) -> Self {
         Self { wanted, ..Self::default() }
     }
@@ -91,7 +89,7 @@ impl<'a> Tree<'a> {
         self.node(0)
     }
 
-    /// The value at this place, which [`Object::find`] or [`List::places`] found.
+    /// The value at a place that [`Object::find`] or [`List::places`] returned.
     #[inline]
     pub(super) fn node(&self, at: usize) -> Node<'_, 'a> {
         let within = |end| Within { tree: self, at: at + 1, end };
@@ -107,7 +105,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// The same tree with texts of its own: what was read from a text that will not stay.
+    /// Makes the texts owned, for a tree that outlives the text that it was read from.
     pub(super) fn into_owned<'b>(mut self) -> Tree<'b> {
         let escaped = &mut self.escaped;
         let slots = self.slots.into_iter().map(|slot| match slot {
@@ -120,7 +118,7 @@ impl<'a> Tree<'a> {
         Tree { slots: slots.collect(), escaped: self.escaped, wanted: self.wanted, is_cut: self.is_cut }
     }
 
-    /// A tree of the value at this place.
+    /// Copies the value at this place into a tree of its own.
     pub(super) fn part(&self, at: usize) -> Self {
         let mut part = Self { wanted: self.wanted, is_cut: self.is_cut, ..Self::default() };
         for slot in &self.slots[at..self.after(at)] {
@@ -135,7 +133,7 @@ impl<'a> Tree<'a> {
         part
     }
 
-    /// Renames the keys of the outermost object for which `name` has another name.
+    /// Renames the keys of the outermost object for which `name` returns another name.
     pub(super) fn rename(&mut self, name: impl Fn(&str) -> Option<String>) {
         let mut at = 1;
         while matches!(self.slots.first(), Some(Slot::Object { .. })) && at < self.slots.len() {
@@ -158,7 +156,7 @@ impl<'a> Tree<'a> {
         self.slots.push(slot);
     }
 
-    /// Begins a list or an object, of which all is a part that is pushed until it is closed.
+    /// Begins a list or an object. Everything that is pushed until it is closed is part of it.
     pub(super) fn open(&mut self) -> usize {
         self.slots.push(Slot::Null);
         self.slots.len() - 1
@@ -168,7 +166,7 @@ impl<'a> Tree<'a> {
         self.slots[at] = Slot::List { end: self.slots.len() };
     }
 
-    /// Closes an object: what was pushed were keys, each followed by its value.
+    /// Closes an object. The pushed values must have been keys, each followed by its value.
     pub(super) fn close_object(&mut self, at: usize) {
         self.slots[at] = Slot::Object { end: self.slots.len() };
     }
@@ -188,7 +186,7 @@ impl<'a> Tree<'a> {
         Slot::Escaped(self.escaped.len() - 1)
     }
 
-    /// The place behind the value at this one.
+    /// The place after the value at this one.
     fn after(&self, at: usize) -> usize {
         match self.slots[at] {
             Slot::List { end } | Slot::Object { end } => end,
@@ -198,7 +196,7 @@ impl<'a> Tree<'a> {
 }
 
 impl Slot<'_> {
-    /// The same where texts are of another life; `null` for a text.
+    /// Changes the lifetime of a slot without a borrowed text; a text becomes `null`.
     fn elsewhere<'b>(self) -> Slot<'b> {
         match self {
             Self::Null | Self::Text(_) => Slot::Null,
@@ -213,52 +211,50 @@ impl Slot<'_> {
 }
 
 impl<'t, 'a> Node<'t, 'a> {
-    /// What lies at the end of `path`, each step a key of an object; null where nothing does.
+    /// The value at the end of `path`, whose steps are keys of objects; null if there is none.
     pub(super) fn at(self, path: &[&str]) -> Self {
         path.iter().fold(self, |node, key| node.get(key))
     }
 
-    /// The value of a key; null where there is none or this is no object.
+    /// The value of a key; null if there is none or this is not an object.
     pub(super) fn get(self, key: &str) -> Self {
         self.get_by(|name| name == key)
     }
 
-    /// The value of the last key that `is_it` says yes to.
+    /// The value of the last key for which `is_it` returns true; null if there is none.
     #[inline]
     pub(super) fn get_by(self, is_it: impl Fn(&str) -> bool) -> Self {
         let Self::Object(object) = self else { return Self::Null };
         object.find_by(is_it).map_or(Self::Null, |at| object.0.tree.node(at))
     }
 
-    /// The keys, which are texts, and the values of an object; nothing of anything else.
+    /// The keys, which are texts, and the values of an object; empty for any other value.
     pub(super) fn entries(self) -> impl Iterator<Item = (Self, Self)> {
         let object = if let Self::Object(object) = self { Some(object) } else { None };
         let entries = object.into_iter().flat_map(|object| object.keys().map(move |(_, at)| (object, at)));
         entries.map(|(object, at)| (object.node(at - 1), object.node(at)))
     }
 
-    /// The parts of an array; nothing of anything else.
+    /// The elements of an array; empty for any other value.
     pub(super) fn list(self) -> impl Iterator<Item = Self> {
         let mut within = if let Self::List(list) = self { Some(list.0) } else { None };
         iter::from_fn(move || within.as_mut()?.next())
     }
 
-    /// The first part of an array; none of anything else.
+    /// The first element of an array; `None` for any other value.
     pub(super) fn first(self) -> Option<Self> {
         self.list().next()
     }
 
-    /// Whether there is a value here.
     pub(super) fn is_some(self) -> bool {
         !matches!(self, Self::Null)
     }
 
-    /// Whether this is an object.
     pub(super) fn is_object(self) -> bool {
         matches!(self, Self::Object(_))
     }
 
-    /// Whether there is a value here, and it is none of the texts that are written for `null`.
+    /// Whether there is a value here other than the texts that stand for `null`.
     #[inline]
     pub(super) fn is_stated(self) -> bool {
         match self {
@@ -268,7 +264,7 @@ impl<'t, 'a> Node<'t, 'a> {
         }
     }
 
-    /// The text as it is written, to be compared with; empty where this is none.
+    /// The text as written, for comparisons; empty if this is not a text.
     pub(super) fn str(self) -> &'t str {
         #[expect(clippy::match_same_arms, reason = "their lifetimes differ")]
         match self {
@@ -278,18 +274,19 @@ impl<'t, 'a> Node<'t, 'a> {
         }
     }
 
-    /// The text, unless it is one that is written for `null`; none where this is no text.
+    /// The text, unless it stands for `null`; `None` if this is not a text.
     pub(super) fn word(self) -> Option<&'t str> {
         Some(self.str()).filter(|text| !is_placeholder(text))
     }
 
-    /// The text as it is written, to be kept; empty where this is none.
+    /// The text as written, to be kept; empty if this is not a text.
     #[inline]
     pub(super) fn written(self) -> Cow<'a, str> {
         if let Self::Text(text) = self { text.into() } else { self.str().to_owned().into() }
     }
 
-    /// The text, or the digits of a whole number; nothing of a placeholder and anything else.
+    /// The text, or the digits of a whole number; `None` for texts that stand for `null` and for other
+    /// values.
     #[inline]
     pub(super) fn text(self) -> Option<Cow<'a, str>> {
         match self {
@@ -299,11 +296,12 @@ impl<'t, 'a> Node<'t, 'a> {
         }
     }
 
-    /// The same for a field that an event stands on: that it has another type is not taken for absence.
+    /// Like [`Node::text`], for a field that an event depends on: a value of another type does not count as
+    /// absent.
     ///
     /// # Errors
     ///
-    /// There is a value, and it is neither text nor a whole number.
+    /// If there is a value that is neither a text nor a whole number.
     #[inline]
     pub(super) fn id(self) -> Result<Option<Cow<'a, str>>, Refused> {
         match self {
@@ -312,7 +310,7 @@ impl<'t, 'a> Node<'t, 'a> {
         }
     }
 
-    /// The number, also one that is written as text or as a decimal of Kafka Connect.
+    /// The number, which may also be written as text or as a decimal of Kafka Connect.
     pub(super) fn number(self) -> Option<f64> {
         match self {
             #[expect(clippy::cast_precision_loss, reason = "what is read so are degrees and small numbers")]
@@ -325,13 +323,12 @@ impl<'t, 'a> Node<'t, 'a> {
         .filter(|number: &f64| number.is_finite())
     }
 
-    /// The number of a decimal with a scale of its own, see [`decimal`].
+    /// The number of a decimal that has its own scale, see [`decimal`].
     fn decimal(self) -> Option<f64> {
         let Self::Integer(scale) = self.get("scale") else { return None };
         decimal(self.get("value").str(), i32::try_from(scale).ok()?)
     }
 
-    /// The truth value.
     pub(super) fn flag(self) -> Option<bool> {
         if let Self::Bool(flag) = self { Some(flag) } else { None }
     }
@@ -344,14 +341,14 @@ impl<'t, 'a> Node<'t, 'a> {
         }
     }
 
-    /// The time where a text can be a decimal of milliseconds, see [`decimal`]. Smaller numbers are words, most
-    /// of which are base64, too.
+    /// The time, for a field whose text may be a decimal of milliseconds, see [`decimal`]. Texts for
+    /// smaller numbers are not read, because most ordinary words are valid base64 too.
     pub(super) fn decimal_time(self) -> Option<Timestamp> {
         let milliseconds = decimal(self.str(), 0).filter(|number| (1e11..1e14).contains(number))?;
         time(&Scalar::Float(milliseconds))
     }
 
-    /// The value, unless it has parts.
+    /// The value, unless it is an array or object.
     pub(super) fn scalar(self) -> Scalar<'a> {
         match self {
             Self::Text(_) | Self::Escaped(_) if self.is_stated() => Scalar::Text(self.written()),
@@ -362,8 +359,8 @@ impl<'t, 'a> Node<'t, 'a> {
         }
     }
 
-    /// This object, or the one that this text holds, which is put into `held` with what that tree wants; null
-    /// for anything else.
+    /// This object, or the one in this text; null for any other value. The tree of the text is stored in
+    /// `held`, which keeps its `wanted`.
     #[inline]
     pub(super) fn object(self, held: &'t mut Tree<'a>) -> Self {
         match self {
@@ -377,7 +374,7 @@ impl<'t, 'a> Node<'t, 'a> {
         }
     }
 
-    /// The object that this text holds.
+    /// Parses the object in this text.
     pub(super) fn held(self) -> Option<Tree<'a>> {
         let text = self.str();
         if text.is_empty() {
@@ -386,7 +383,7 @@ impl<'t, 'a> Node<'t, 'a> {
         parse(text.as_bytes()).ok().map(Tree::into_owned).filter(|tree| tree.root().is_object())
     }
 
-    /// Whether the attributes that no field of an identity event has are asked for.
+    /// Whether attributes that have no field in an identity event are wanted.
     pub(super) fn wants_attributes(self) -> bool {
         matches!(self, Self::Object(object) if object.0.tree.wanted.attributes)
     }
@@ -405,7 +402,7 @@ impl<'t, 'a> List<'t, 'a> {
         Node::List(self).list()
     }
 
-    /// The places of the parts.
+    /// The places of the elements.
     pub(super) fn places(self) -> impl Iterator<Item = usize> {
         let Within { tree, at, end } = self.0;
         let next = move |at: &usize| Some(tree.after(*at)).filter(|next| *next < end);
@@ -414,7 +411,7 @@ impl<'t, 'a> List<'t, 'a> {
 }
 
 impl<'t, 'a> Object<'t, 'a> {
-    /// What is wanted of its tree.
+    /// The optional parts that are wanted of its tree.
     pub(super) fn wanted(self) -> Wanted {
         self.0.tree.wanted
     }
@@ -423,7 +420,7 @@ impl<'t, 'a> Object<'t, 'a> {
         self.0.at == self.0.end
     }
 
-    /// The keys, each with the place of its value. The key itself lies before it.
+    /// The keys, each with the place of its value. The key itself is right before that place.
     #[inline]
     pub(super) fn keys(self) -> impl Iterator<Item = (&'t str, usize)> {
         let Within { tree, mut at, end } = self.0;
@@ -450,7 +447,7 @@ impl<'t, 'a> Object<'t, 'a> {
         self.find_by(|name| name == key)
     }
 
-    /// The place of the value of the last key that `is_it` says yes to.
+    /// The place of the value of the last key for which `is_it` returns true.
     #[inline]
     pub(super) fn find_by(self, is_it: impl Fn(&str) -> bool) -> Option<usize> {
         let mut found = None;
@@ -478,7 +475,7 @@ impl<'t, 'a> Within<'t, 'a> {
     }
 }
 
-/// Whether publishers write this text where there is no value: Entra and many templates do.
+/// Whether publishers write this text if there is no value, as Entra and many templates do.
 #[inline]
 fn is_placeholder(text: &str) -> bool {
     // Most texts are longer than all of these.
@@ -491,11 +488,11 @@ pub(super) fn first<'t, 'a: 't>(nodes: impl IntoIterator<Item = Node<'t, 'a>>) -
     nodes.into_iter().find_map(Node::text)
 }
 
-/// The same for a field that an event stands on, see [`Node::id`].
+/// Like [`first`], for a field that an event depends on, see [`Node::id`].
 ///
 /// # Errors
 ///
-/// None has a text, and one has something else.
+/// If no node has a text, and one has a value of another type.
 #[inline]
 pub(super) fn first_id<'t, 'a: 't>(
     nodes: impl IntoIterator<Item = Node<'t, 'a>>,

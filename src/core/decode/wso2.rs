@@ -4,38 +4,38 @@
 //! Knows nothing of Pinpoint and of other records. It follows
 //! <https://wso2.com/identity-platform/docs/guides/webhooks/webhook-events-and-payloads/> and, where that
 //! page shows no such field, the publisher's source
-//! (<https://github.com/wso2-extensions/identity-webhook-event-handlers>). `events` holds one or many events,
+//! (<https://github.com/wso2-extensions/identity-webhook-event-handlers>). `events` holds one or more events,
 //! each under its URI `https://schemas.identity.wso2.org/events/CHANNEL/event-type/TYPE`; `jti` is the id
 //! of each. Earlier builds wrote `event` for `events` and left `https://` out of the URI.
 //!
-//! | type | is |
+//! | type | meaning |
 //! |---|---|
-//! | `loginSuccess` | a sign-in; it names no session, `sessionEstablished` does |
+//! | `loginSuccess` | a sign-in; the session is named only by `sessionEstablished` |
 //! | `loginFailed` | a failed sign-in |
-//! | `registrationSuccess`, `initiatorType` `USER` | a sign-up; of an administrator or an application it is ignored |
+//! | `registrationSuccess`, `initiatorType` `USER` | a sign-up; ignored if an administrator or an application did it |
 //! | `sessionEstablished` | a session started |
 //! | `sessionPresented` | a session resumed |
 //! | `sessionRevoked` | the end of each of `sessions` |
-//! | all else, every URI that is not WSO2's among it | ignored |
+//! | anything else, including every URI that is not WSO2's | ignored |
 //!
-//! | what | field |
+//! | value | field |
 //! |---|---|
 //! | id, time | `jti`; `iat`, which WSO2 writes in milliseconds |
-//! | realm | `tenant.id`, `tenant.name`; without a tenant `iss` |
-//! | user | `user.id`; a failed sign-in of somebody unknown has none |
+//! | realm | `tenant.id`, `tenant.name`; `iss` if there is no tenant |
+//! | user | `user.id`; absent if an unknown user failed to sign in |
 //! | user name, person | `user.claims[]`: the claims of [`CLAIMS`] |
 //! | session | `session.id`, `sessions[].id`, `sessionId` |
-//! | session's start | `session.loginTime` of `sessionEstablished` alone |
+//! | session's start | `session.loginTime` of `sessionEstablished` only |
 //! | client | `application.id`, or its `consumerKey` |
 //! | reason | `reason.description` of a failure, `initiatorType` of the end of a session |
 //! | address | `initiatorIpAddress`, unless an administrator or an application was the initiator |
 //! | attributes | `rci`, `organization` (its id), `idp` and `authenticator` of the failed step, `authenticationMethods` |
 //!
-//! The page calls `loginTime` the time at which the session started, but in its own examples the time has
-//! moved on by the first `sessionPresented` and stays so in `sessionRevoked`. So only the first is taken:
-//! the smallest of a session's.
+//! The page describes `loginTime` as the time at which the session started. But in its own examples, the time
+//! is later in the first `sessionPresented`, and stays so in `sessionRevoked`. So only that of
+//! `sessionEstablished` is used, which is the earliest of a session's.
 //!
-//! With the CAEP profile WSO2 writes events under CAEP's own URIs; those are of the format `caep`.
+//! With the CAEP profile, WSO2 writes events under CAEP's own URIs, which the format `caep` reads.
 
 use std::borrow::Cow;
 
@@ -53,16 +53,16 @@ use crate::core::{
     },
 };
 
-/// The provider's name, as it goes into endpoint ids.
+/// The provider's name as part of endpoint ids.
 const PROVIDER: &str = "wso2";
 
-/// What the URIs of all types have in common.
+/// The common part of all event types' URIs.
 const EVENTS: &str = "schemas.identity.wso2.org/events/";
 
-/// What the URIs of the claims begin with.
+/// The common prefix of the claims' URIs.
 const CLAIM: &str = "http://wso2.org/claims/";
 
-/// WSO2's claims that say who the person is, and the standard claims that they are.
+/// WSO2's claims about the person's identity, and the corresponding standard claims.
 const CLAIMS: [(&str, &str); 8] = [
     ("emailaddress", "email"),
     ("mobile", "phone_number"),
@@ -74,12 +74,10 @@ const CLAIMS: [(&str, &str); 8] = [
     ("timeZone", "zoneinfo"),
 ];
 
-/// Whether the value has the shape of this format.
 pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     events(node).entries().any(|(uri, _)| type_of(uri.str()).is_some())
 }
 
-/// What the value says.
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
     let set = match set(node) {
         Ok(set) => set,
@@ -97,13 +95,13 @@ fn events<'n, 'a>(node: Node<'n, 'a>) -> Node<'n, 'a> {
     if events.is_some() { events } else { node.get("event") }
 }
 
-/// The type that a URI of WSO2's names.
+/// The type in one of WSO2's URIs.
 fn type_of(uri: &str) -> Option<&str> {
     let uri = uri.strip_prefix("https://").unwrap_or(uri);
     uri.strip_prefix(EVENTS)?.split_once("/event-type/").map(|(_, name)| name)
 }
 
-/// What the events of one token share.
+/// The content that the events of one token share.
 fn set<'a>(node: Node<'_, 'a>) -> Result<IdentityEvent<'a>, Refused> {
     if !node.is_object() {
         return Err(Refused::NotAnEvent);
@@ -195,7 +193,7 @@ fn session<'a>(event: Node<'_, 'a>) -> Result<Option<Cow<'a, str>>, Refused> {
     Ok(if id.is_some() { id } else { event.get("sessionId").id()? })
 }
 
-/// The end of each session that was revoked; of one alone where there is no list of them.
+/// The end of each session that was revoked, or of a single session if there is no list.
 fn ends<'a>(event: Node<'_, 'a>, read: IdentityEvent<'a>, copies: &mut Copies) -> EventResults<'a> {
     if let Node::List(sessions) = event.get("sessions") {
         return sessions.iter().map(|session| end(session, &read, copies)).collect();
@@ -208,7 +206,7 @@ fn end<'a>(session: Node<'_, 'a>, read: &IdentityEvent<'a>, copies: &mut Copies)
     Ok(IdentityEvent { session, ..copies.of(read)? })
 }
 
-/// The user name, and what else the claims say of the person.
+/// The user name, and the person's other claims.
 fn claims<'a>(claims: Node<'_, 'a>) -> (Option<Cow<'a, str>>, Person<'a>) {
     let mut user_name = Node::Null;
     let mut person = CLAIMS.map(|(_, name)| (name, Node::Null));

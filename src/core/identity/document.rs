@@ -1,8 +1,8 @@
 //! The public form of an identity event: a JSON document of version 1, which any program can publish.
 //!
 //! `schemas/identity-event.json` is generated from [`IdentityEvent`] and explains each field to publishers.
-//! Here it is written; the format `identity-event` reads back the same event. A later version 1 may have
-//! more fields, so unknown ones are ignored.
+//! This module writes the document, and the format `identity-event` reads it back as the same event. A later
+//! version 1 may have more fields, so unknown fields are ignored.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,6 @@ use crate::core::{
     time::Timestamp,
 };
 
-/// The version of the document.
 pub const VERSION: u8 = 1;
 
 /// An identity event, as any program can publish it: what happened to a person or a session.
@@ -33,13 +32,13 @@ pub struct Document<'e> {
     event: &'e IdentityEvent<'e>,
 }
 
-/// The JSON Schema of the document.
+/// The JSON Schema of the document, with `type` as its only required field.
 #[must_use]
 pub fn schema() -> serde_json::Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     let mut schema: serde_json::Value =
         settings.into_generator().into_root_schema_for::<Document<'_>>().into();
-    // What is written always has a version; what is read needs none where the format is configured.
+    // A written document always has a version. A document to be read needs none if its format is configured.
     schema["required"] = serde_json::json!(["type"]);
     schema
 }
@@ -51,7 +50,7 @@ impl<'e> From<&'e IdentityEvent<'e>> for Document<'e> {
 }
 
 impl Kind {
-    /// All of them, in the order of their declaration.
+    /// All kinds, in the order of their declaration.
     pub const ALL: [Self; 9] = [
         Self::SignIn,
         Self::SignUp,
@@ -64,7 +63,7 @@ impl Kind {
         Self::Activity,
     ];
 
-    /// The name, as it stands in `type`.
+    /// The name in the field `type`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -80,7 +79,6 @@ impl Kind {
         }
     }
 
-    /// The kind of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
@@ -151,7 +149,7 @@ mod tests {
         assert_eq!(Kind::named("login"), None);
     }
 
-    /// `pinpoint-sidecar schema identity-event > schemas/identity-event.json` writes it anew.
+    /// To update the file: `pinpoint-sidecar schema identity-event > schemas/identity-event.json`
     #[test]
     fn the_published_schema_is_that_of_the_types() {
         let published = include_str!("../../../schemas/identity-event.json");

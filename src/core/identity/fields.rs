@@ -1,7 +1,7 @@
 //! The fields of an identity event that a configuration can name and that hold a text or a number.
 //!
-//! One line for each: the configuration, the mapping and the reader of the public format all read from this
-//! table. Knows nothing of what the values are wanted for.
+//! The configuration, the mapping and the reader of the public format all use this table, which has one line
+//! for each field. Knows nothing of what the values are used for.
 
 use std::borrow::Cow;
 
@@ -11,14 +11,14 @@ use crate::core::identity::IdentityEvent;
 pub struct Field {
     /// The name in a configuration.
     pub name: &'static str,
-    /// The name in a document, after that of the object it lies in.
+    /// The name in a document, preceded by the name of the object that contains the field.
     pub path: &'static str,
-    /// Whether it may be personal: all but ids, names of clients and realms, reasons, and what is the same
-    /// for everyone with the same device.
+    /// Whether the value may be personal data. The exceptions are ids, names of clients and realms, reasons,
+    /// and values that are the same for everyone with the same device.
     pub is_personal: bool,
-    /// The value, a number as its digits.
+    /// Reads the value; a number as its digits.
     pub value: Value,
-    /// Where the text belongs; none of a field that is no optional text.
+    /// The place of the text in the event; `None` if the field is not an optional text.
     pub slot: Option<TextSlot>,
 }
 

@@ -1,7 +1,7 @@
-//! Why a record becomes no app event: the closed set of codes, each with its meaning.
+//! Why a record becomes no app event: a closed set of codes, each with its meaning.
 //!
-//! The codes are labels of metrics and headers of dead letters, so they are a public contract. The
-//! messages are ours and never quote a record.
+//! The codes are labels of metrics and headers of dead letters, so they are a public contract. The messages
+//! are this program's own and never quote a record.
 
 use thiserror::Error;
 
@@ -10,9 +10,9 @@ use crate::core::{code::Code, event::Refusal};
 /// Why a record becomes no app event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unmapped {
-    /// On purpose: there is nothing to deliver.
+    /// The record was ignored on purpose, because there is nothing to deliver.
     Ignored(Ignored),
-    /// Because it cannot be read; it goes to the dead letters.
+    /// The record cannot be read, and goes to the dead letters.
     Refused(Refused),
 }
 
@@ -21,77 +21,66 @@ pub enum Unmapped {
 pub enum Ignored {
     /// `tombstone`: the record has no value, or an empty one.
     Tombstone,
-    /// `admin_event`: what an administrator did, not what a person did.
+    /// `admin_event`: an administrator did this, not the person.
     AdminEvent,
-    /// `type_not_mapped`: an event of a type that becomes nothing.
+    /// `type_not_mapped`: events of this type are not mapped.
     TypeNotMapped,
-    /// `client_failure`: a sign-in that failed because of a broken client or an old page.
+    /// `client_failure`: a sign-in failed because of a broken client or an outdated page.
     ClientFailure,
-    /// `activity`: a session was used, which is remembered and not sent.
+    /// `activity`: a session was used, which is remembered but not sent.
     Activity,
-    /// `no_user`: an event about a user that does not say which; a failed sign-in without a name either.
+    /// `no_user`: an event about a user does not name the user; for a failed sign-in, not even by user name.
     NoUser,
-    /// `unknown_user`: a failed sign-in of a user who is not known, which the configuration drops.
+    /// `unknown_user`: a failed sign-in of an unknown user, which the configuration drops.
     UnknownUser,
-    /// `session_already_closed`: the session was stopped by another event before.
+    /// `session_already_closed`: another event stopped the session before.
     SessionAlreadyClosed,
-    /// `session_not_known`: the end of a session that does not say whose it was, and that is not remembered.
+    /// `session_not_known`: the end of a session names no user, and the session is not remembered.
     SessionNotKnown,
-    /// `no_open_session`: the end of all sessions of a user of whom none is known to be open.
+    /// `no_open_session`: all sessions of a user ended, but no open session of the user is known.
     NoOpenSession,
-    /// `no_session`: the beginning, rest or return of a session that does not say which.
+    /// `no_session`: a session started, paused or resumed, but the event does not name it.
     NoSession,
-    /// `deleted_row`: a row of a table was deleted, which is no event.
+    /// `deleted_row`: a row of a table was deleted, which is not an event.
     DeletedRow,
-    /// `empty`: a record that may carry many events and carries none.
+    /// `empty`: a record that may contain many events contains none.
     Empty,
 }
 
 /// Why a record cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Refused {
-    /// `not_json`
     #[error("the value is not JSON in UTF-8, or holds a text or number that cannot be read")]
     NotJson,
-    /// `several_values`
     #[error("the value is several JSON values, one after the other: each needs a record of its own")]
     SeveralValues,
-    /// `not_json_in_schema`: behind the id of a schema, as Confluent's serializers write it.
+    /// The payload follows the id of a schema, as Confluent's serializers write it.
     #[error("the value is Avro, Protobuf or another binary format behind the id of a schema: write JSON")]
     NotJsonInSchema,
-    /// `not_an_event`
     #[error("the value is JSON, but not an object")]
     NotAnEvent,
-    /// `too_large`
     #[error("the value has more parts, is nested deeper, or gives its events longer ids than any provider")]
     TooLarge,
-    /// `unrecognised`
     #[error("the value has the shape of no format that is known; see source.format")]
     Unrecognised,
-    /// `not_the_format`
     #[error("the value has not the shape of the format that source.format or source.formats names")]
     NotTheFormat,
-    /// `no_type`
     #[error("the event does not say of what type it is")]
     NoType,
-    /// `field_not_text`
     #[error("an id or the type is neither text nor a whole number")]
     FieldNotText,
-    /// `field_invalid`: of our own format, which can say what it expects, or of what a filter hands over.
+    /// The field is one of our own format, which knows what it expects, or of a filter's output.
     #[error("the field `{field}` must be {expected}")]
     FieldInvalid {
-        /// The field's name, with that of the object it lies in.
+        /// The field's name, preceded by the name of the object that contains it.
         field: &'static str,
-        /// What may stand there.
+        /// The values that are allowed.
         expected: &'static str,
     },
-    /// `filter_failed`
     #[error("the filter of source.custom failed on the record, or did not yield identity events")]
     FilterFailed,
-    /// `too_many_events`
     #[error("the record becomes more events than one record may")]
     TooManyEvents,
-    /// `no_time`
     #[error("neither the event nor the record says when it happened")]
     NoTime,
 }
@@ -113,7 +102,7 @@ impl Ignored {
         Self::Empty,
     ];
 
-    /// The code, for labels and logs.
+    /// The code for labels and logs.
     #[must_use]
     pub const fn code(self) -> Code {
         Code(match self {
@@ -135,7 +124,7 @@ impl Ignored {
 }
 
 impl Refused {
-    /// One of each kind.
+    /// One value of each kind.
     pub const ALL: [Self; 13] = [
         Self::NotJson,
         Self::SeveralValues,
@@ -152,7 +141,7 @@ impl Refused {
         Self::NoTime,
     ];
 
-    /// The code, for labels, logs and dead letters.
+    /// The code for labels, logs and dead letters.
     #[must_use]
     pub const fn code(self) -> Code {
         Code(match self {

@@ -1,4 +1,4 @@
-//! What a user agent says about the device and its software.
+//! Reads the device and its software from a user agent.
 //!
 //! The parser is woothee, because its rules are compiled in. The better-known uap-core rules would need a
 //! file of regular expressions (`regexes.yaml`) at run time and tens of megabytes of memory, which is too
@@ -14,7 +14,7 @@ use woothee::{parser::Parser, woothee::VALUE_UNKNOWN};
 
 use crate::core::identity::Device;
 
-/// How many bytes of a user agent are read at most. Browsers send some two hundred.
+/// The maximum number of bytes that are read from a user agent. Browsers send about two hundred.
 const LONGEST: usize = 1024;
 
 /// The device that a user agent describes, and the version of its browser.

@@ -1,4 +1,4 @@
-//! What the configuration adds to app events and their endpoints, field by field.
+//! The additions to app events and their endpoints that the configuration asks for, field by field.
 //!
 //! Knows nothing of sessions, of the events that a record becomes, and of how a location is looked up. Values
 //! are stated as they are found, and each destination truncates its own copy. A field is stated only if a key
@@ -30,7 +30,7 @@ use crate::core::{
 /// Finds the location of an IP address, written as in an event, if it is known.
 pub type Locate = Box<dyn Fn(&str) -> Option<GeoLocation<'static>> + Send + Sync>;
 
-/// What the configuration adds to events and endpoints.
+/// The additions to events and endpoints that the configuration asks for.
 pub struct Additions {
     ids: EndpointIds,
     endpoint: EndpointConfig,
@@ -39,7 +39,7 @@ pub struct Additions {
     with_origins: bool,
 }
 
-/// What all app events of one identity event carry.
+/// The additions that all app events of one identity event share.
 pub(super) struct Common {
     pub(super) attributes: Vec<Attribute>,
     pub(super) metrics: Vec<(Cow<'static, str>, f64)>,
@@ -59,7 +59,7 @@ impl Additions {
         Self { with_origins: true, ..self }
     }
 
-    /// What routes select the event by, as far as the event itself states it.
+    /// The properties that routes select the event by, as far as the event itself states them.
     pub(super) fn origin(&self, event: &IdentityEvent<'_>) -> Option<Arc<Origin>> {
         let text = |text: &Option<Cow<'_, str>>| text.as_deref().map(Into::into);
         self.with_origins.then(|| {
@@ -80,7 +80,7 @@ impl Additions {
         self.ids.id(event, owner)
     }
 
-    /// What an event states about its endpoint.
+    /// The fields that an event states about its endpoint.
     pub(super) fn endpoint(&self, event: &IdentityEvent<'_>, owner: &EndpointOwner<'_>) -> Endpoint {
         let EndpointOwner::User(user) = owner else { return Endpoint::default() };
         let user_id = Some(self.ids.user_id(event, user).into());
@@ -103,7 +103,7 @@ impl Additions {
         endpoint
     }
 
-    /// What all app events of an identity event carry.
+    /// The additions that all app events of an identity event share.
     pub(super) fn common(&self, event: &IdentityEvent<'_>) -> Common {
         let config = &self.event;
         let attributes = config
@@ -180,7 +180,7 @@ fn demographic(asked: &DemographicConfig, event: &IdentityEvent<'_>) -> Option<D
     Some(demographic).filter(|demographic| *demographic != Demographic::default())
 }
 
-/// What one source knows of the device.
+/// The device and the version as one source states them.
 struct Known<'a> {
     device: Cow<'a, Device<'a>>,
     version: Option<Cow<'a, str>>,

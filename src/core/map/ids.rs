@@ -17,14 +17,14 @@ use crate::core::{
     time::Timestamp,
 };
 
-/// The longest session id, in characters. Like the length of an event id, this is our own contract and not a
-/// limit of a destination: a session and an event have the same id everywhere.
+/// The maximum length of a session id, in characters. Like the length of an event id, this is our own
+/// contract and not a limit of a destination: a session and an event have the same id everywhere.
 const LONGEST_SESSION_ID: usize = 200;
 
-/// The longest event id, in bytes.
+/// The maximum length of an event id, in bytes.
 const LONGEST_EVENT_ID: usize = 200;
 
-/// The longest source event id that becomes part of event ids unchanged, in bytes.
+/// The maximum length of a source event's id that becomes part of event ids unchanged, in bytes.
 const LONGEST_SOURCE_ID: usize = 100;
 
 /// The first 128 bits of a [`digest`], used instead of an id when only equality matters.
@@ -178,8 +178,9 @@ impl<'a> SourceKeys<'a> {
         Self { record, seen: (events > 1).then(HashMap::new) }
     }
 
-    /// The source event's id, or `topic-partition-offset-timestamp` if it has none (a topic that is deleted and
-    /// created again repeats its offsets); the digest of either if it is long or has unusual characters. If several events of a record have the same id, `.1` is appended for the
+    /// The source event's id, or `topic-partition-offset-timestamp` if it has none, because a topic that is
+    /// deleted and created again repeats its offsets. An id that is long or has unusual characters is
+    /// replaced by its digest. If several events of a record have the same id, `.1` is appended for the
     /// second, `.2` for the third, and so on.
     pub(super) fn key(&mut self, event: &'a IdentityEvent<'_>) -> Cow<'a, str> {
         let Record { topic, partition, offset, timestamp, .. } = self.record;

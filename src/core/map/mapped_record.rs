@@ -1,4 +1,4 @@
-//! What a record becomes, event by event, and the portions in which it is sent if its events are very many.
+//! The app events that a record becomes, and the portions in which they are sent if there are very many.
 //!
 //! Knows nothing of the session index. One record may end all sessions of a user, and there may be tens of
 //! thousands of them. Which ones they are is decided where the record is read; their events and their entries
@@ -20,7 +20,7 @@ use crate::core::{
     session_table::Entry,
 };
 
-/// What one identity event becomes.
+/// The result of one identity event.
 pub(super) enum MappedEvent {
     Events(Vec<Delivery>),
     Stops(Arc<Stops>),
@@ -41,7 +41,7 @@ pub(super) struct Stops {
 pub(super) struct MappedRecord {
     /// The events that are made.
     made: Vec<Delivery>,
-    /// What follows them, and is made later.
+    /// The results that follow, which are made later.
     later: Vec<MappedEvent>,
 }
 
@@ -94,7 +94,7 @@ impl MappedRecord {
         }
     }
 
-    /// What the record becomes; `nothing` if it has no events and no refusal.
+    /// The result for the record; `nothing` if it has no events and no refusal.
     pub(super) fn finish(self, refusal: Option<Refusal>, nothing: Code) -> Mapped {
         let Self { made, later } = self;
         if !later.is_empty() {

@@ -1,4 +1,4 @@
-//! What an event states of its session, and how the end of a session is written.
+//! Reads what an event states of its session, and writes the end of a session.
 //!
 //! Knows nothing of the session index. An unknown start is never invented.
 
@@ -27,8 +27,8 @@ pub(super) fn completed(event: &IdentityEvent<'_>, owner: &Owner) -> IdentityEve
     stated(event, owner.parts().event(Kind::SessionStopped))
 }
 
-/// Adds what an event states that is not about the owner of its session. The index does not remember the name
-/// of the realm.
+/// Adds the parts of an event that are not about the owner of its session. The index does not remember the
+/// name of the realm.
 pub(super) fn stated(event: &IdentityEvent<'_>, of: IdentityEvent<'static>) -> IdentityEvent<'static> {
     let own = |text: &Cow<'_, str>| Cow::Owned(text.clone().into_owned());
     IdentityEvent {

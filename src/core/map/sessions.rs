@@ -53,7 +53,7 @@ pub(super) struct Sessions {
     counts: SessionCounts,
 }
 
-/// What the index has lost and merged.
+/// Counts of what the index has lost and merged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct SessionCounts {
     /// Sessions evicted because there were too many.
@@ -132,7 +132,7 @@ pub(super) struct Rest {
     pub(super) stopped: bool,
 }
 
-/// The cause of an opening or a closing, and what else is remembered of it.
+/// An opening or a closing: its cause, and what else is remembered of it.
 struct Recorded<T> {
     cause: Cause,
     what: T,
@@ -346,8 +346,8 @@ impl Sessions {
         all
     }
 
-    /// The sessions that a record has already reported as idle. They are returned again because what is read
-    /// again may not have been written.
+    /// The sessions that a record has already reported as idle. They are returned again because the events of
+    /// a record that is read again may not have been sent.
     fn rested_before(&mut self, by: Fingerprint) -> Vec<Rest> {
         let mut all = Vec::new();
         for session in self.idle.as_ref().map(|idle| idle.reported(by)).unwrap_or_default() {

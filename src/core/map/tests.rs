@@ -1,4 +1,4 @@
-//! The mapping as a whole: takes a record, and shows a line of text.
+//! Tests of the mapping as a whole, which show the result of each record as a line of text.
 
 use std::{fmt::Write, num::NonZeroUsize, time::Duration};
 
@@ -65,7 +65,7 @@ pub(crate) fn map(mapper: &mut Mapper, record: &Record) -> String {
     line(&outcome)
 }
 
-/// What a record became, without what all events have. Times of sessions count from [`T`].
+/// The result of a record, without the parts that all events have. Times of sessions count from [`T`].
 pub(crate) fn line(mapped: &Mapped) -> String {
     match mapped {
         Mapped::Deliver(deliveries) => all_words(deliveries),
@@ -120,13 +120,13 @@ pub(crate) fn deliveries(mapper: &mut Mapper, event: &IdentityEvent<'_>) -> Opti
     mapper.deliveries(event, "e".into(), &record(""), Moment::START).ok()
 }
 
-/// Checks what an empty mapper makes of one record.
+/// Checks the result of one record in an empty mapper.
 #[track_caller]
 fn check(record: &Record, expected: &str) {
     assert_eq!(map(&mut mapper(), record), expected);
 }
 
-/// Checks what one mapper makes of records, one after the other.
+/// Checks the results of several records in one mapper.
 #[track_caller]
 fn check_all(steps: &[(Record, &str)]) {
     let mut mapper = mapper();

@@ -6,7 +6,7 @@ use crate::core::{
 
 const T: i64 = 1_795_382_428_244;
 
-/// The least of a record that each format knows; every format is asked about every row.
+/// Minimal records that each format recognises. Every format is tried with every row.
 const MATRIX: [(&str, &str); 28] = [
     ("keycloak", r#"{"type":"LOGIN","realmId":"r"}"#),
     ("keycloak", r#"{"eventType":"LOGIN","clientId":"c"}"#),
@@ -108,7 +108,7 @@ fn every_format_knows_its_own_records_and_no_other() {
         assert_eq!(found, [format], "{value}");
         assert_eq!(Decoder::default().decode(&record(value, &[])).format, Some(format), "{value}");
     }
-    // `custom` is recognised by nothing.
+    // No value has the shape of `custom`.
     for format in Format::ALL.into_iter().filter(|format| *format != Format::CUSTOM) {
         assert!(MATRIX.iter().any(|(known, _)| *known == format.name()), "{} has no row", format.name());
     }
@@ -230,7 +230,7 @@ fn a_filter_reads_what_is_in_an_envelope() {
     assert_eq!(line(&decoder, &record(quoted(r#"{"who":"u"}"#), &[])), "custom; SignIn user=u");
 }
 
-/// What `filter` makes of `value`, with the formats at hand.
+/// Checks the results of `filter` for `value`, with all formats available.
 #[track_caller]
 fn filtered(filter: &str, value: &str, expected: &str) {
     let config = FormatsConfig {
@@ -422,7 +422,7 @@ fn what_a_shipper_of_logs_writes_is_opened() {
             ))
         ),
         format!(r#"{{"log":{LOGIN},"time":{T}}}"#),
-        // Logstash with ECS: the message is something else.
+        // Logstash with ECS: the message holds other text.
         format!(r#"{{"message":"hello","event":{{"original":{}}},"time":{T}}}"#, quoted(LOGIN)),
         format!(r#"{{"message":"{{","event.original":{},"time":{T}}}"#, quoted(LOGIN)),
     ] {
@@ -485,7 +485,7 @@ fn what_lies_within_has_the_bounds_of_envelopes() {
     check(larger, "-; refused: too_large");
 }
 
-/// A row of `EVENT_ENTITY` in the envelope of Debezium.
+/// A row of `EVENT_ENTITY` in a Debezium envelope.
 fn change(op: &str, row: &str) -> String {
     format!(r#"{{"before":null,"after":{row},"source":{{"table":"event_entity"}},"op":"{op}","ts_ms":{T}}}"#)
 }
@@ -569,7 +569,7 @@ fn envelopes_lie_in_one_another_five_deep() {
     check(six, "-; refused: unrecognised");
 }
 
-/// How many bytes of ids the events of a record have, and how many were refused for theirs.
+/// Returns how many bytes the ids of a record's events have, and how many events were refused for their ids.
 fn ids(value: &str, headers: &[(&str, &str)]) -> (usize, usize) {
     let decoder = Decoder::default();
     let record = record(value, headers);
@@ -633,7 +633,7 @@ fn a_record_says_the_same_in_an_envelope() {
     }
 }
 
-/// The keys of [`object`]: Keycloak's, each also with an escape, those that others have, and those of envelopes.
+/// The keys of [`object`]: Keycloak's, each also with an escape; other providers'; and those of envelopes.
 const KEYS: [&str; 42] = [
     "id",
     "time",
@@ -708,7 +708,7 @@ const VALUES: [&str; 26] = [
     r#""{\"code_id\":\"t\",\"username\":\"\\u0061\"}""#,
 ];
 
-/// An object of some such keys in any order, now and then one of them twice; most are Keycloak's own.
+/// An object with some of those keys in random order, sometimes with a duplicate. Most keys are Keycloak's.
 fn object(random: &mut fastrand::Rng) -> String {
     let keys = if random.bool() { 18 } else { KEYS.len() };
     let mut pairs = vec![r#""type":"LOGIN""#.to_owned(), r#""realmId":"r""#.to_owned()];

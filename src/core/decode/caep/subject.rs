@@ -1,26 +1,26 @@
-//! Whom and what a token is about: subject identifiers (RFC 9493) and the complex subjects of the Shared
-//! Signals Framework.
+//! The subject of a token: subject identifiers (RFC 9493), and the complex subjects of the Shared Signals
+//! Framework.
 //!
-//! Knows nothing of events. The subject is `sub_id` of the token; in earlier drafts `subject` of the event,
-//! which may be complex without saying so, and before them the claim `sub` of the token.
+//! Knows nothing of events. The subject is `sub_id` of the token. In earlier drafts it is `subject` of the
+//! event, which may be complex without saying so; before them it was the token's claim `sub`.
 //!
 //! | format | names |
 //! |---|---|
-//! | `complex` | its parts `user`, `session`, `tenant`, `device`, `application`, each a subject of its own |
-//! | `opaque`: `id` | of a whole session event the session, as in CAEP's first example; within a part, that part |
+//! | `complex` | its parts `user`, `session`, `tenant`, `device`, `application`, each of which is a subject |
+//! | `opaque`: `id` | the session if it is the whole subject of a session event, as in CAEP's first example; within a part, that part |
 //! | `iss_sub`: `sub` | a user |
 //! | `did`: `url`; `uri`: `uri` | a user |
-//! | `email`: `email` | a person's address and user name: no user id |
-//! | `phone_number`: `phone_number` | a person's number and user name: no user id |
-//! | `account`: `uri`, less `acct:` | a user name: no user id |
-//! | `aliases`: `identifiers` | the first of them that is a user's id, and what the others say |
-//! | `jwt_id`, `saml_assertion_id`, all else | nothing of a whole subject; within `session`, its id |
+//! | `email`: `email` | a person's address and user name, but no user id |
+//! | `phone_number`: `phone_number` | a person's number and user name, but no user id |
+//! | `account`: `uri` without `acct:` | a user name, but no user id |
+//! | `aliases`: `identifiers` | the user by the first alias that is a user id, and the details in the others |
+//! | `jwt_id`, `saml_assertion_id`, anything else | nothing as a whole subject; within `session`, its id |
 //!
-//! **An e-mail address is never a user's id**, nor is a `sub` or `id` that is written as one (CAEP's own
-//! examples have such). The address goes into the user name and into the person's `email`. What follows: a
-//! session that starts or is resumed for a user known by the address alone is ignored (`no_user`); the end
-//! of a session that is named, and whose start is remembered, is still delivered. Who wants such events,
-//! and endpoints made from addresses, maps them with a `custom` filter and decides so himself.
+//! **An e-mail address is never a user's id**, and neither is a `sub` or `id` with the form of one (CAEP's
+//! own examples have such ids). The address becomes the user name and the person's `email`. This has two
+//! consequences. A session that starts or resumes is ignored (`no_user`) if its user is known only by the
+//! address. The end of a named session is still delivered if its start is remembered. Operators who want such
+//! events, and endpoints made from addresses, can decide so themselves: they map them with a `custom` filter.
 
 use std::borrow::Cow;
 
@@ -29,20 +29,20 @@ use crate::core::{
     identity::reason::Refused,
 };
 
-/// How many aliases are looked at.
+/// The maximum number of aliases that are read.
 const MOST_ALIASES: usize = 8;
 
-/// Where ids stand, whatever the format.
+/// The keys that may hold an id, in any format.
 const IDS: [&str; 6] = ["id", "sub", "jti", "assertion_id", "uri", "url"];
 
-/// What an opaque id that stands alone names.
+/// What an opaque id identifies if it is the whole subject.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum OpaqueId {
     Session,
     User,
 }
 
-/// Whom and what a token is about.
+/// The users and objects that a token is about.
 #[derive(Clone, Default)]
 pub(super) struct Subject<'a> {
     pub(super) user: Option<Cow<'a, str>>,
@@ -52,18 +52,18 @@ pub(super) struct Subject<'a> {
     pub(super) tenant: Option<Cow<'a, str>>,
     pub(super) device: Option<Cow<'a, str>>,
     pub(super) application: Option<Cow<'a, str>>,
-    /// Whether not all of the user's sessions are meant.
+    /// Whether only some of the user's sessions are meant.
     pub(super) narrowed: bool,
-    /// An opaque id that is the whole subject: the event's type says what it names.
+    /// An opaque id that is the whole subject. The event's type determines what it identifies.
     alone: Option<Cow<'a, str>>,
 }
 
 impl<'a> Subject<'a> {
-    /// The subject that a token states for all its events.
+    /// Reads the subject that a token states for all its events.
     ///
     /// # Errors
     ///
-    /// An id has another type than text.
+    /// If an id is neither text nor a whole number.
     pub(super) fn of_token(token: Node<'_, 'a>) -> Result<Option<Self>, Refused> {
         let stated = [token.get("sub_id"), token.get("subject")].into_iter().find(|node| node.is_object());
         if let Some(stated) = stated {
@@ -77,11 +77,11 @@ impl<'a> Subject<'a> {
         }))
     }
 
-    /// The subject that is stated so.
+    /// Reads a subject.
     ///
     /// # Errors
     ///
-    /// An id has another type than text.
+    /// If an id is neither text nor a whole number.
     pub(super) fn of(stated: Node<'_, 'a>) -> Result<Self, Refused> {
         let mut subject = Self::default();
         if is_complex(stated) {
@@ -94,7 +94,7 @@ impl<'a> Subject<'a> {
         Ok(subject)
     }
 
-    /// The same, where an opaque id alone names such.
+    /// Assigns an opaque id that is the whole subject to what it identifies.
     pub(super) fn naming(mut self, named: OpaqueId) -> Self {
         match (named, self.alone.take()) {
             (_, None) => {}
@@ -147,7 +147,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// By this address or number; `claim` is the standard claim for it.
+    /// Adds an address or number at which the user can be reached; `claim` is its standard claim.
     fn reached(&mut self, claim: &'static str, by: Option<Cow<'a, str>>) {
         self.person.extend(by.iter().map(|by| (claim.into(), vec![by.clone()])));
         self.called(by);
@@ -160,7 +160,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// The format; drafts called it `subject_type`.
+/// The format, which drafts called `subject_type`.
 fn format<'n>(subject: Node<'n, '_>) -> &'n str {
     let format = subject.get("format");
     if format.is_some() { format.str() } else { subject.get("subject_type").str() }
@@ -175,7 +175,7 @@ fn is_complex(subject: Node<'_, '_>) -> bool {
     }
 }
 
-/// The id of a part, whatever its format.
+/// The id of a part, in any format.
 fn id<'a>(part: Node<'_, 'a>) -> Result<Option<Cow<'a, str>>, Refused> {
     let named = IDS.iter().map(|key| part.get(key)).find(|node| node.is_some());
     named.map_or(Ok(None), Node::id)

@@ -10,7 +10,7 @@ fn check(value: &str, expected: &str) {
     assert_eq!(lines(value, decode), expected);
 }
 
-/// A token with one event of CAEP's.
+/// A token with one CAEP event.
 fn token(name: &str, subject: &str, event: &str) -> String {
     format!(
         r#"{{"iss":"https://idp.example.com","jti":"j","iat":1795382430,"sub_id":{subject},
@@ -19,7 +19,7 @@ fn token(name: &str, subject: &str, event: &str) -> String {
     )
 }
 
-/// Checks what a subject of a revoked session is read as.
+/// Checks how the subject of a revoked session is read.
 #[track_caller]
 fn revoked(subject: &str, expected: &str) {
     check(&token("session-revoked", subject, ""), expected);

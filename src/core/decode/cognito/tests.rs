@@ -17,7 +17,7 @@ fn logged(name: &str, response: &str, fields: &str) -> String {
     )
 }
 
-/// An event of the API, with its user and pool beside it.
+/// An event of the API, with its user and pool next to it.
 fn listed(name: &str, response: &str, fields: &str) -> String {
     format!(
         r#"{{"EventId":"e","EventType":"{name}","CreationDate":1795382428.244,"EventResponse":"{response}",
@@ -25,7 +25,7 @@ fn listed(name: &str, response: &str, fields: &str) -> String {
     )
 }
 
-/// An invocation of a trigger.
+/// The input of a trigger.
 fn trigger(source: &str, fields: &str) -> String {
     format!(
         r#"{{"version":"1","triggerSource":"{source}","region":"eu-west-1","userPoolId":"p","userName":"anna",

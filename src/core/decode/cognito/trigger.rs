@@ -1,26 +1,26 @@
-//! What a Lambda trigger of a user pool is invoked with
-//! (<https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-working-with-lambda-triggers.html>):
-//! the shape in which a function of one's own can publish it.
+//! The input of a Lambda trigger of a user pool
+//! (<https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-working-with-lambda-triggers.html>),
+//! which an operator's own function can publish.
 //!
 //! Knows nothing of the pool's logs.
 //!
-//! | `triggerSource` | is |
+//! | `triggerSource` | meaning |
 //! |---|---|
 //! | `PostAuthentication_*` | a sign-in |
 //! | `PostConfirmation_ConfirmSignUp` | a sign-up |
-//! | `PostConfirmation_ConfirmForgotPassword`, `Pre*`, all else | ignored: nothing has happened yet, or it is no event |
+//! | `PostConfirmation_ConfirmForgotPassword`, `Pre*`, anything else | ignored: nothing has happened yet, or it is no event |
 //!
-//! | what | field |
+//! | value | field |
 //! |---|---|
-//! | id, time | none of Cognito's; `eventId` and `creationDate` are read if the function adds them |
+//! | id, time | Cognito provides neither; `eventId` and `creationDate` are read if the function adds them |
 //! | realm | `userPoolId` |
-//! | user | `request.userAttributes.sub`; else `userName` unless it is an e-mail address |
+//! | user | `request.userAttributes.sub`; otherwise `userName` unless it is an e-mail address |
 //! | user name | `userName` |
 //! | client | `callerContext.clientId` |
-//! | person | those of `request.userAttributes` that are standard claims ([`CLAIMS`]) |
+//! | person | the standard claims ([`CLAIMS`]) among `request.userAttributes` |
 //! | attributes | `triggerSource`, `region`, `newDeviceUsed` |
 //!
-//! A failed sign-in invokes no trigger after it, so this shape has none.
+//! A failed sign-in invokes no trigger afterwards, so this shape has no failed sign-ins.
 
 use crate::core::{
     decode::{EventResult, cognito::PROVIDER, gather, mail::unless_mail, tree::Node},
@@ -30,7 +30,7 @@ use crate::core::{
     },
 };
 
-/// The standard claims that a pool can have as attributes, under the same names.
+/// The standard claims that a pool can have as attributes of the same name.
 const CLAIMS: [&str; 12] = [
     "email",
     "phone_number",
@@ -46,13 +46,11 @@ const CLAIMS: [&str; 12] = [
     "zoneinfo",
 ];
 
-/// Whether the value has the shape of this format.
 pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     let text = |key: &str| !node.get(key).str().is_empty();
     text("triggerSource") && text("userPoolId") && node.get("request").is_object()
 }
 
-/// What the value says.
 pub(super) fn read<'a>(node: Node<'_, 'a>) -> EventResult<'a> {
     let source = node.get("triggerSource").id()?.ok_or(Refused::NoType)?;
     let kind = kind(&source)?;

@@ -1,9 +1,9 @@
-//! What a filter may not do with the numbers and texts of a record, because it costs without measure.
+//! Bounds what a filter may do with the numbers and texts of a record where the cost would be unlimited.
 //!
-//! Knows nothing of records. jq's `*` of a text and a number repeats the text: with both from a record a
-//! hundred bytes ask for terabytes, and a process that cannot have them aborts. It cannot be told where a
-//! value came from, so that no text is multiplied at all: each product in the filter and in jq's own
-//! definitions is made a call of [`PRODUCT`]. And `range` ends with an error after [`MOST_NUMBERS`].
+//! Knows nothing of records. In jq, `*` of a text and a number repeats the text. If both come from a record,
+//! a hundred bytes request terabytes, and a process that cannot allocate them aborts. The origin of a value
+//! is unknown, so no text can be multiplied at all: each product in the filter and in jq's own definitions is
+//! replaced by a call of [`PRODUCT`]. And `range` ends with an error after [`MOST_NUMBERS`] numbers.
 
 use std::{cmp::Ordering, iter};
 
@@ -22,16 +22,16 @@ use jaq_std::ValT as _;
 
 use super::Data;
 
-/// The name of the product, which no filter can write.
+/// The name of the function that multiplies. No filter can write this name.
 const PRODUCT: &str = "!product";
 
-/// The name of the second factor of an assignment.
+/// The name of the variable that holds the second factor of an assignment.
 const FACTOR: &str = "$!factor";
 
-/// How many numbers one `range` yields.
+/// The maximum number of values that one `range` outputs.
 const MOST_NUMBERS: u32 = 100_000;
 
-/// The filters that stand for what has no bounds: the product, and jq's `range`.
+/// Bounded replacements for the product and for jq's `range`.
 pub(super) fn natives() -> [Fun<Data>; 2] {
     let product: (_, Box<[Bind]>, RunPtr<Data>) = (PRODUCT, native::v(2), |mut cv| {
         let right = cv.0.pop_var();
@@ -44,12 +44,12 @@ pub(super) fn natives() -> [Fun<Data>; 2] {
     [native::run::<Data>(product), native::run::<Data>(range)]
 }
 
-/// The same definition, its products bounded.
+/// Bounds the products of a definition.
 pub(super) fn definition(def: Def<&str>) -> Def<&str> {
     Def { body: term(def.body), ..def }
 }
 
-/// The same filter, its products bounded.
+/// Bounds the products of a term.
 pub(super) fn term(whole: Term<&str>) -> Term<&str> {
     match whole {
         Term::Id | Term::Recurse | Term::Num(_) | Term::Break(_) | Term::Var(_) => whole,
@@ -90,7 +90,7 @@ fn operation<'s>(
 ) -> Term<&'s str> {
     match operator {
         BinaryOp::Math(Math::Mul) => Term::Call(PRODUCT, vec![*left, *right]),
-        // As jq's manual has it: `l *= r` is `r as $x | l |= . * $x`.
+        // As in jq's manual: `l *= r` is `r as $x | l |= . * $x`.
         BinaryOp::UpdateMath(Math::Mul) => {
             let product = Term::Call(PRODUCT, vec![Term::Id, Term::Var(FACTOR)]);
             let update = Term::BinOp(left, BinaryOp::Update, Box::new(product));
@@ -156,7 +156,7 @@ fn range<'a>(from: Val, end: Val, by: Val) -> ValXs<'a, Val> {
 mod tests {
     use crate::core::decode::{Wanted, custom::Filter, tree::parse};
 
-    /// Whether the user of the event that `filter` makes of `record` is `expected`; none of a failure.
+    /// Checks the user of the event that `filter` makes from `record`; `None` means that the filter fails.
     #[track_caller]
     fn check(filter: &str, record: &str, expected: Option<&str>) {
         let filter = format!(r#"{{type: "activity", user: ({filter} | tostring)}}"#);

@@ -1,9 +1,8 @@
-//! What Entra's audit records say of persons: that somebody registered, or signed in to a tenant of Azure AD
-//! B2C.
+//! Entra's audit records about persons: a registration, or a sign-in to a tenant of Azure AD B2C.
 //!
-//! Knows nothing of sign-in records. B2C logs its customers' sign-ins nowhere else. Of the several records of
-//! one sign-in, the one that issues the token for the identity concludes it, see
-//! <https://learn.microsoft.com/azure/active-directory-b2c/view-audit-logs>: that one counts.
+//! Knows nothing of sign-in records. B2C logs its customers' sign-ins nowhere else. One sign-in has several
+//! records; the one that issues the token for the identity concludes it and is the one that counts, see
+//! <https://learn.microsoft.com/azure/active-directory-b2c/view-audit-logs>.
 
 use crate::core::{
     decode::{
@@ -15,7 +14,7 @@ use crate::core::{
     identity::{IdentityEvent, Kind, reason::Ignored},
 };
 
-/// The activity that concludes a sign-in, in small letters.
+/// The activity that concludes a sign-in, in lower case.
 const B2C_SIGN_IN: &str = "issue an id_token to the application";
 
 pub(super) fn audit<'a>(record: Node<'_, 'a>) -> EventResult<'a> {
@@ -35,15 +34,15 @@ pub(super) fn audit<'a>(record: Node<'_, 'a>) -> EventResult<'a> {
     }
 }
 
-/// Older records have a number: 1 is a failure, 2 a time-out.
+/// Older records have a number: 1 is a failure, 2 a timeout.
 fn has_failed(properties: Node<'_, '_>) -> bool {
     let result = get(properties, "result").text();
     result.is_some_and(|result| result != "0" && !result.eq_ignore_ascii_case("success"))
 }
 
-/// Whether an activity says that a person registered: a "viral" user creation, which is what Microsoft
-/// calls the self-service one of a guest; an activity that is called a self-service sign-up; or the creation
-/// of a user by that same user. See
+/// Whether an activity means that a person registered. It is one of three: a "viral" user creation, as
+/// Microsoft calls a guest's self-service sign-up; an activity whose name contains self-service sign-up; or
+/// the creation of a user by that same user. See
 /// <https://learn.microsoft.com/entra/identity/monitoring-health/reference-audit-activities>.
 fn is_sign_up(activity: &str, by: Node<'_, '_>, target: Node<'_, '_>) -> bool {
     let by = get(by, "id").text();

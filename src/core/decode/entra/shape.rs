@@ -1,7 +1,7 @@
-//! How Entra's records are known, and of which category each is.
+//! Recognises Entra's records, and determines the category of each.
 //!
-//! Knows nothing of what they say. A record of a diagnostic setting says its category; a row of Log Analytics
-//! is in a table; an object of Microsoft Graph is known by what it has.
+//! Knows nothing of their content. A record of a diagnostic setting states its category, a row of Log
+//! Analytics states its table, and an object of Microsoft Graph is recognised by its fields.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use crate::core::{
     identity::reason::Refused,
 };
 
-/// The tables of Log Analytics, in small letters, and the category of each.
+/// The tables of Log Analytics with their categories, in lower case.
 const TABLES: [(&str, &str); 6] = [
     ("signinlogs", "signinlogs"),
     ("aadnoninteractiveusersigninlogs", "noninteractiveusersigninlogs"),
@@ -20,7 +20,6 @@ const TABLES: [(&str, &str); 6] = [
     ("auditlogs", "auditlogs"),
 ];
 
-/// Whether the value has the shape of this format.
 pub(in crate::core::decode) fn recognises(node: Node<'_, '_>) -> bool {
     if matches!(get(node, "records"), Node::List(records) if records.is_empty()) {
         return true;
@@ -30,11 +29,11 @@ pub(in crate::core::decode) fn recognises(node: Node<'_, '_>) -> bool {
     is_streamed(record) || table(record).is_some() || graph_category(record).is_some()
 }
 
-/// The category of a record, in small letters.
+/// The category of a record, in lower case.
 ///
 /// # Errors
 ///
-/// It has none, or one that is no text.
+/// If the record has no category, or one that is not text.
 pub(super) fn category<'a>(record: Node<'_, 'a>) -> Result<Cow<'a, str>, Refused> {
     if let Some(category) = table(record).or_else(|| graph_category(record)) {
         return Ok(category.into());
@@ -43,8 +42,8 @@ pub(super) fn category<'a>(record: Node<'_, 'a>) -> Result<Cow<'a, str>, Refused
     Ok(category.to_ascii_lowercase().into())
 }
 
-/// Whether this is a record of a diagnostic setting. Other services of Azure write records of the same
-/// outline, so the resource must be a directory, or the operation a sign-in.
+/// Whether this is a record of a diagnostic setting. Other Azure services write records of the same
+/// structure, so the resource must be a directory, or the operation a sign-in.
 fn is_streamed(record: Node<'_, '_>) -> bool {
     let operation = get(record, "operationName").str();
     let is_directory = || {

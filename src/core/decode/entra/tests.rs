@@ -8,7 +8,7 @@ fn check(value: &str, expected: &str) {
     assert_eq!(lines(value, decode), expected);
 }
 
-/// A record of `category` with `result`, and `properties`.
+/// Checks a record of `category` with `result` and `properties`.
 #[track_caller]
 fn record(category: &str, result: &str, properties: &str, expected: &str) {
     let value = format!(
@@ -223,7 +223,7 @@ fn its_own_records_are_recognised() {
     check(r#"{"operationType":"CREATE","resourceType":"USER"}"#, false);
 }
 
-/// A sign-in of B2C with this activity, result and service.
+/// A B2C sign-in with this activity, result and service.
 fn b2c(activity: &str, result: &str, service: &str) -> String {
     format!(
         r#"{{"id":"B2C_1","category":"Authentication","result":"{result}","activityDisplayName":"{activity}",
@@ -248,7 +248,7 @@ fn a_customer_signs_in_to_b2c_when_a_token_is_issued() {
     streamed(&b2c(issued, "success", "Core Directory"), "ignored: type_not_mapped");
     streamed(&b2c("Issue an access token to the application", "success", "B2C"), "ignored: type_not_mapped");
     streamed(&b2c("Validate local account credentials", "success", "B2C"), "ignored: type_not_mapped");
-    // Graph lists the same without a tenant.
+    // Graph lists the same record without a tenant.
     check(&b2c(issued, "success", "B2C"), &format!("SignIn id=B2C_1 time=1795382428244 {event}"));
 }
 

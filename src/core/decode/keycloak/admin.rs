@@ -1,16 +1,16 @@
-//! Keycloak's admin events: what an administrator did. Two of them end a person's sessions without a
-//! `LOGOUT`; the others are ignored.
+//! Keycloak's admin events, which record what an administrator did. Two of them end a person's sessions
+//! without a `LOGOUT`; the others are ignored.
 //!
-//! Knows nothing of user events. The user or session that an event is about is in its path and not in
-//! `authDetails`, which name the administrator, his realm and his address: none of that is taken.
+//! Knows nothing of user events. The user or session of an event is in its path, not in `authDetails`, which
+//! holds the administrator and their realm and address. None of these become part of the identity event.
 //!
-//! | operation, resource and path | is |
+//! | operation, resource and path | meaning |
 //! |---|---|
 //! | `ACTION`, `USER`, `users/{id}/logout` | the end of all sessions of the user, reason `admin_logout` |
-//! | `DELETE`, `USER_SESSION`, `sessions/{id}` | the end of that session, reason `admin_logout`; the user is not said |
-//! | all else, and what failed: it has an `error` | ignored |
+//! | `DELETE`, `USER_SESSION`, `sessions/{id}` | the end of that session, reason `admin_logout`; the event does not name the user |
+//! | anything else, and failed operations, which have an `error` | ignored |
 //!
-//! | what | names |
+//! | field | names |
 //! |---|---|
 //! | operation | `operationType`, `operation_type`, `type` or its end (`DELETE`, `USER_SESSION-DELETE`, `admin.USER_SESSION-DELETE`) |
 //! | resource | `resourceType`, `resourceTypeAsString`, `resource_type`, the beginning of `type` |
@@ -34,13 +34,13 @@ use crate::core::{
     },
 };
 
-/// Why the sessions ended, as it goes out.
+/// The reason for the end of the sessions, as it is delivered.
 const REASON: &str = "admin_logout";
 
-/// The operations, which some publishers write as the type or at its end.
+/// The operations. Some publishers write them as the type or at its end.
 const OPERATIONS: [&str; 4] = ["CREATE", "UPDATE", "DELETE", "ACTION"];
 
-/// The fields of an admin event beside its operation.
+/// The fields of an admin event other than its operation.
 const FIELDS: [FieldName; 6] = [
     FieldName::Resource,
     FieldName::ResourceText,
@@ -50,7 +50,7 @@ const FIELDS: [FieldName; 6] = [
     FieldName::AuthDetails,
 ];
 
-/// An admin event has an operation and a resource. Most publishers give it no type.
+/// Whether this is an admin event, which has an operation and a resource. Most publishers give it no type.
 pub(super) fn is_admin_event(fields: &Fields<'_, '_>) -> bool {
     let has = |names: &[FieldName]| fields.word(names).is_some();
     let kind = fields.get(FieldName::Type).str();
@@ -62,22 +62,22 @@ pub(super) fn is_admin_event(fields: &Fields<'_, '_>) -> bool {
         || ends_with_operation(kind)
 }
 
-/// Whether a type is that of an admin event: user events have no hyphen in theirs.
+/// Whether this is the type of an admin event. The types of user events have no hyphen.
 fn ends_with_operation(kind: &str) -> bool {
     OPERATIONS.iter().any(|operation| kind.strip_suffix(operation).is_some_and(|rest| rest.ends_with('-')))
 }
 
-/// Whether an admin event has fields that only Keycloak gives it: a type alone may be anybody's.
+/// Whether an admin event has fields that only Keycloak writes. A type alone could be any provider's.
 pub(super) fn has_fields(fields: &Fields<'_, '_>) -> bool {
     is_admin_event(fields) && fields.has(&FIELDS)
 }
 
-/// The resource and the operation of a type, with or without `admin.`.
+/// Splits a type into the resource and the operation, without `admin.`.
 fn parts(kind: &str) -> Option<(&str, &str)> {
     kind.strip_prefix("admin.").unwrap_or(kind).rsplit_once('-')
 }
 
-/// What an admin event says.
+/// Decodes an admin event.
 pub(super) fn event_of<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
     if fields.get(FieldName::Error).word().is_some() {
         return Err(Ignored::AdminEvent.into());
@@ -114,7 +114,7 @@ fn what<'a>(fields: &Fields<'_, 'a>) -> (Option<Cow<'a, str>>, Option<Cow<'a, st
     (operation.or_else(|| kind.map(owned)), resource)
 }
 
-/// The one segment of a path that `cut` leaves, borrowed where the path is.
+/// The single segment that `cut` leaves of a path, borrowed if the path is.
 fn part<'a>(path: &Cow<'a, str>, cut: fn(&str) -> Option<&str>) -> Option<Cow<'a, str>> {
     let segment = |text: &str| !text.is_empty() && !text.contains('/');
     match path {
@@ -123,7 +123,7 @@ fn part<'a>(path: &Cow<'a, str>, cut: fn(&str) -> Option<&str>) -> Option<Cow<'a
     }
 }
 
-/// The event, without the administrator.
+/// The event, without any data of the administrator.
 fn event<'a>(fields: &Fields<'_, 'a>, kind: Kind) -> Result<IdentityEvent<'a>, Refused> {
     let times = [FieldName::Time, FieldName::Timestamp, FieldName::DateTime, FieldName::AdminTime];
     Ok(IdentityEvent {

@@ -1,16 +1,16 @@
-//! `details`: the free texts of an event, and what is made of them.
+//! `details`: the free-form texts of an event, and how they are used.
 //!
-//! Knows nothing of the rest of the event. Beside Keycloak's own keys these are read, which an enricher
-//! writes:
+//! Knows nothing of the rest of the event. In addition to Keycloak's own keys, these are read, which an
+//! enricher may add:
 //!
-//! | what | keys |
+//! | field | keys |
 //! |---|---|
 //! | place | `geo_country`, `geo_region`, `geo_city`, `geo_lat`, `geo_lon` |
 //! | device | `ua_browser` (browser), `ua_os` (platform), `ua_device_type` (model: desktop, mobile, …) |
 //! | user agent | `user_agent`, `userAgent` |
 //!
-//! The person's `email`, `first_name` and `last_name` are those of a `REGISTER`; the `updated_` ones go
-//! before them. All other texts are attributes, if those are wanted.
+//! A `REGISTER` has the person's `email`, `first_name` and `last_name`; the `updated_` ones take precedence.
+//! All other texts are attributes, if attributes are wanted.
 
 use std::borrow::Cow;
 
@@ -22,15 +22,15 @@ use crate::core::{
     identity::{Device, GeoLocation},
 };
 
-/// What is read of the details, gathered in one pass.
+/// The details that are used, gathered in one pass.
 #[derive(Default)]
 pub(super) struct Details<'t, 'a> {
     pub(super) username: Node<'t, 'a>,
     pub(super) code_id: Node<'t, 'a>,
     pub(super) reason: Node<'t, 'a>,
-    /// The last of the two keys of the user agent.
+    /// The last of the two keys for the user agent.
     pub(super) user_agent: Node<'t, 'a>,
-    /// The object itself, if it has any key of a person, a place or a device: few events have.
+    /// The object itself, if it has a key of a person, a place or a device, which few events have.
     extras: Node<'t, 'a>,
     /// The other texts, if they are wanted.
     pub(super) attributes: Vec<(Cow<'a, str>, Cow<'a, str>)>,
@@ -102,7 +102,7 @@ impl<'t, 'a> Details<'t, 'a> {
     }
 }
 
-/// Whether a key becomes something other than an attribute, beside those of [`Details`].
+/// Whether a key becomes something other than an attribute, in addition to those of [`Details`].
 fn is_extra(key: &str) -> bool {
     matches!(
         key,

@@ -1,8 +1,9 @@
-//! The fields of Keycloak's events under the names that its publishers give them, gathered in one pass.
+//! The fields of Keycloak's events under the names that publishers use, gathered in one pass.
 //!
-//! Keycloak's own JSON (as Jackson writes it), the listeners that rename or wrap fields (`uid`, `eventId`,
-//! `eventType`, `dateTime`, `authDetails`), and the columns of Keycloak's tables (`user_id`). Names that have
-//! capitals are read in any case. All other keys (`@class`, `representation`, …) are ignored.
+//! The names are those of Keycloak's own JSON (as Jackson writes it), of listeners that rename or wrap fields
+//! (`uid`, `eventId`, `eventType`, `dateTime`, `authDetails`), and of the columns of Keycloak's tables
+//! (`user_id`). The case of names that contain capitals is ignored. All other keys (`@class`,
+//! `representation`, …) are ignored.
 
 use std::{borrow::Cow, iter};
 
@@ -15,7 +16,7 @@ use crate::core::{
     time::Timestamp,
 };
 
-/// A field, under one of its names.
+/// A field under one of its names.
 #[derive(Clone, Copy)]
 pub(super) enum FieldName {
     Id,
@@ -29,7 +30,7 @@ pub(super) enum FieldName {
     Ip,
     Error,
     Details,
-    // What only other publishers and the tables have.
+    // Names that only other publishers and the tables use.
     Uid,
     EventId,
     Timestamp,
@@ -59,7 +60,6 @@ pub(super) enum FieldName {
     LongDetailsColumn,
 }
 
-/// How many fields there are.
 const NUMBER: usize = FieldName::LongDetailsColumn as usize + 1;
 
 impl FieldName {
@@ -68,7 +68,7 @@ impl FieldName {
         Self::own(key).or_else(|| Self::other(key))
     }
 
-    /// The field of a key of Keycloak's own JSON. The earlier a key stands, the sooner it is found.
+    /// The field of a key in Keycloak's own JSON. Keys that are listed first are found faster.
     #[inline]
     fn own(key: &str) -> Option<Self> {
         Some(match key {
@@ -87,7 +87,7 @@ impl FieldName {
         })
     }
 
-    /// The field of a key that Keycloak's own JSON has not.
+    /// The field of a key that Keycloak's own JSON does not have.
     fn other(key: &str) -> Option<Self> {
         Self::of_publishers(key).or_else(|| Self::folded(key))
     }
@@ -125,8 +125,8 @@ impl FieldName {
         })
     }
 
-    /// The field of a key whose case was folded, as Athena, Glue and Hive do. A row in capitals, as Oracle's, is
-    /// an envelope.
+    /// The field of a key whose case was folded, as Athena, Glue and Hive do. A row in upper case, such as
+    /// Oracle's, is an envelope instead.
     fn folded(key: &str) -> Option<Self> {
         const NAMES: [(&str, FieldName); 16] = [
             ("realmId", FieldName::Realm),
@@ -150,12 +150,12 @@ impl FieldName {
     }
 }
 
-/// The outermost object.
+/// The fields of the outermost object.
 pub(super) struct Fields<'t, 'a> {
     object: Option<Object<'t, 'a>>,
-    /// Where the value of each field lies; 0 if there is none.
+    /// The place of each field's value; 0 if there is none.
     places: [u32; NUMBER],
-    /// Whether there are keys that Keycloak's own JSON has not: most records have none.
+    /// Whether there are keys that Keycloak's own JSON does not have. Most records have none.
     pub(super) has_others: bool,
 }
 
@@ -170,8 +170,8 @@ impl<'t, 'a> Fields<'t, 'a> {
         fields
     }
 
-    /// The fields of an object that is in no envelope and begins like Keycloak's events. Others may be Keycloak
-    /// events, too.
+    /// The fields of an object that is in no envelope and begins like a Keycloak event. Other objects may be
+    /// Keycloak events too.
     #[inline]
     pub(super) fn of_likely(node: Node<'t, 'a>) -> Option<Self> {
         let Node::Object(object) = node else { return None };
@@ -188,7 +188,7 @@ impl<'t, 'a> Fields<'t, 'a> {
         Some(fields)
     }
 
-    /// Notes where the value of a key lies, if it is a field's.
+    /// Notes the place of a key's value, if the key is a field's.
     #[inline]
     fn put(&mut self, key: &str, at: usize) -> bool {
         let field = FieldName::own(key).or_else(|| {
@@ -201,7 +201,7 @@ impl<'t, 'a> Fields<'t, 'a> {
         field.is_some()
     }
 
-    /// The value of a field; null where there is none.
+    /// The value of a field; null if there is none.
     #[inline]
     pub(super) fn get(&self, field: FieldName) -> Node<'t, 'a> {
         match (self.object, self.places[field as usize]) {
@@ -210,7 +210,7 @@ impl<'t, 'a> Fields<'t, 'a> {
         }
     }
 
-    /// The realm, where it is an object with an id and a name. A text says not which of the two it is.
+    /// The realm, if it is an object with an id and a name. A text does not show which of the two it is.
     pub(super) fn realm_object(&self) -> Node<'t, 'a> {
         let realm = self.get(FieldName::RealmObject);
         if realm.is_object() { realm } else { Node::Null }
@@ -218,7 +218,7 @@ impl<'t, 'a> Fields<'t, 'a> {
 
     /// # Errors
     ///
-    /// The realm's id is no text, see [`Node::id`].
+    /// If the realm's id has another type than [`Node::id`] accepts.
     pub(super) fn realm(&self) -> Result<Option<Cow<'a, str>>, Refused> {
         self.id(self.get(FieldName::Realm), || {
             [self.get(FieldName::RealmColumn), self.realm_object().get("id")]
@@ -234,18 +234,17 @@ impl<'t, 'a> Fields<'t, 'a> {
         fields.iter().any(|field| self.get(*field).is_stated())
     }
 
-    /// The text of the first of the fields that has one.
+    /// The text of the first field that has one.
     pub(super) fn word(&self, fields: &[FieldName]) -> Option<&'t str> {
         fields.iter().find_map(|field| self.get(*field).word())
     }
 
-    /// The values of the fields, in this order.
     pub(super) fn each<const N: usize>(&self, fields: [FieldName; N]) -> impl Iterator<Item = Node<'t, 'a>> {
         fields.into_iter().map(|field| self.get(field))
     }
 
-    /// The text of `own`, or of the first of the values under names that Keycloak's own JSON has not. Most
-    /// records have only Keycloak's names.
+    /// The text of `own`, or else of the first value under a name that Keycloak's own JSON does not have.
+    /// Most records have only Keycloak's names.
     #[inline]
     pub(super) fn text<const N: usize>(
         &self,
@@ -269,7 +268,7 @@ impl<'t, 'a> Fields<'t, 'a> {
         if self.has_others { first_id(iter::once(own).chain(others())) } else { own.id() }
     }
 
-    /// The first time of the fields that can be read. In a column, a text may be a decimal.
+    /// The first field with a readable time. In a column, a text may be a decimal.
     pub(super) fn time(&self, fields: &[FieldName]) -> Option<Timestamp> {
         fields.iter().find_map(|field| match (self.get(*field), field) {
             (node, FieldName::TimeColumn | FieldName::AdminTime) => {
@@ -279,7 +278,7 @@ impl<'t, 'a> Fields<'t, 'a> {
         })
     }
 
-    /// The details, from whichever field has some; `held` keeps those that are written as a text.
+    /// The details, from the first field that has any; `held` stores details that are written as text.
     pub(super) fn details(&self, held: &'t mut Tree<'a>) -> Node<'t, 'a> {
         let wanted = self.object.map(Object::wanted).unwrap_or_default();
         held.wanted = wanted;

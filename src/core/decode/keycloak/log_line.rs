@@ -1,28 +1,28 @@
 //! Events in Keycloak's own log, which the listener `jboss-logging` writes in every realm, without an
 //! extension.
 //!
-//! Knows nothing of what an event becomes: it makes of a line what a publisher writes of the same event. It
-//! follows
+//! Knows nothing of the resulting identity events: it turns a line into the record that a publisher would
+//! write for the same event. It follows
 //! <https://github.com/keycloak/keycloak/blob/main/services/src/main/java/org/keycloak/events/log/JBossLoggingEventListenerProvider.java>.
 //!
-//! | a record is | known by |
+//! | form of the record | recognised by |
 //! |---|---|
-//! | a line as on the console: `2026-11-22 21:20:28,244 INFO  [org.keycloak.events] (executor-thread-1) type="LOGIN", …` | its beginning |
-//! | the message alone: `type="LOGIN", realmId="…", …` | its first two keys |
+//! | a console line: `2026-11-22 21:20:28,244 INFO  [org.keycloak.events] (executor-thread-1) type="LOGIN", …` | its beginning |
+//! | only the message: `type="LOGIN", realmId="…", …` | its first two keys |
 //! | Keycloak's JSON log, in either format | `loggerName` or `log.logger`; the message is `message` |
-//! | what a shipper put one of the first two in | `message` or `log` |
+//! | a shipper's object around one of the first two | `message` or `log` |
 //!
-//! Lines of other categories are ignored. Only the line's own beginning says of which category it is: other
+//! Lines of other categories are ignored. Only the beginning of a line determines its category, because other
 //! messages may repeat what somebody typed.
 //!
-//! | what | where |
+//! | field | source |
 //! |---|---|
-//! | id | host, process, sequence and time of the JSON log, else a hash of the line |
-//! | time | `timestamp`, `@timestamp`, `time` of the JSON. The time in the line has no zone: it is not read |
-//! | the rest | the pairs: Keycloak's own first, in its order, then the details |
+//! | id | host, process, sequence and time of the JSON log, otherwise a hash of the line |
+//! | time | `timestamp`, `@timestamp`, `time` of the JSON. The time in the line has no zone, so it is not read |
+//! | the rest | the pairs: first Keycloak's own, in its order, then the details |
 //!
-//! The realm and the user of an admin event are the administrator's. They are left out, and so is the realm
-//! of what the event is about, which no line says.
+//! The realm and the user in an admin event are the administrator's, so they are left out. The event then has
+//! no realm, because no line states the realm of the affected user or session.
 
 use sha2::{Digest, Sha256};
 
@@ -39,11 +39,11 @@ mod pairs;
 
 use pairs::Pairs;
 
-/// The category of the events.
+/// The category of events.
 const CATEGORY: &str = "org.keycloak.events";
 
-/// What Keycloak writes before the details, in its order. A key that comes later is one of the details,
-/// whatever its name.
+/// The keys that Keycloak writes before the details, in its order. A key that comes later belongs to the
+/// details, whatever its name.
 const OWN: [&str; 11] = [
     "type",
     "operationType",
@@ -58,13 +58,13 @@ const OWN: [&str; 11] = [
     "error",
 ];
 
-/// What is read of an admin event.
+/// The keys of an admin event that are read.
 const OF_ADMIN: [&str; 4] = ["operationType", "resourceType", "resourcePath", "error"];
 
-/// What only the log adds to the details.
+/// The keys that only the log adds to the details.
 const OF_LOG: [&str; 2] = ["authSessionParentId", "authSessionTabId"];
 
-/// How many pairs are read: many times those of any event.
+/// The maximum number of pairs that are read: many times what any event has.
 const MOST_PAIRS: usize = 1_000;
 
 const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
@@ -79,7 +79,7 @@ struct LogRecord<'n> {
     event: Option<&'n str>,
 }
 
-/// A tree of nothing but this text, if it is a line of Keycloak's log.
+/// A tree that holds only this text, if the text is a line of Keycloak's log.
 pub(in crate::core::decode) fn log_line(value: &[u8]) -> Option<Tree<'_>> {
     let text = str::from_utf8(value).ok()?;
     LogRecord::of_text(text)?;
@@ -88,7 +88,7 @@ pub(in crate::core::decode) fn log_line(value: &[u8]) -> Option<Tree<'_>> {
     Some(tree)
 }
 
-/// Whether the value is a record of Keycloak's log, of whichever category.
+/// Whether the value is a record of Keycloak's log, of any category.
 pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     LogRecord::of(node).is_some_and(|record| {
         let is_named = || service_name(node) == "keycloak";
@@ -99,14 +99,14 @@ pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     })
 }
 
-/// What a record of Keycloak's log says; nothing if the value is none.
+/// Decodes a record of Keycloak's log; `None` if the value is not one.
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Option<EventResult<'a>> {
     let record = LogRecord::of(node)?;
     let Some(event) = record.event else { return Some(Err(Ignored::TypeNotMapped.into())) };
     let mut tree = tree(event, &id(node, record), time(node)).into_owned();
     tree.wanted = match node {
         Node::Object(object) => object.wanted(),
-        // A text does not know what is wanted.
+        // A text has no settings of its tree, so it cannot tell what is wanted.
         _ => Wanted { attributes: true },
     };
     Some(event_of(&Fields::of(tree.root())))
@@ -125,7 +125,7 @@ impl<'n> LogRecord<'n> {
         }
     }
 
-    /// A line as on the console, or an event's message alone.
+    /// Reads a console line, or an event's message alone.
     fn of_text(text: &'n str) -> Option<Self> {
         let text = text.trim();
         if is_event(text) {
@@ -149,7 +149,7 @@ fn is_event(message: &str) -> bool {
     matches!(keys.next(), Some("type" | "operationType")) && keys.next() == Some("realmId")
 }
 
-/// Whether a line begins so: with a date, a time and a level.
+/// Whether a line has this beginning: a date, a time and a level.
 fn is_beginning(text: &str) -> bool {
     let mut words = text.split_whitespace();
     let has_digits =
@@ -160,7 +160,7 @@ fn is_beginning(text: &str) -> bool {
         && words.next().is_none()
 }
 
-/// The event as a publisher writes it.
+/// The event in the form that a publisher writes.
 fn tree<'l>(event: &'l str, id: &str, time: Node<'_, 'l>) -> Tree<'l> {
     let is_admin = event.starts_with("operationType");
     let mut tree = Tree::default();
@@ -191,7 +191,7 @@ fn push<'l>(tree: &mut Tree<'l>, key: &'l str, value: &str) {
     tree.push(Node::Escaped(value));
 }
 
-/// The id of an event, which the log itself does not give.
+/// Makes an id for an event, because the log gives it none.
 fn id(node: Node<'_, '_>, record: LogRecord<'_>) -> String {
     let time = first(times(node));
     let parts = [
@@ -205,7 +205,7 @@ fn id(node: Node<'_, '_>, record: LogRecord<'_>) -> String {
     }
     let mut hash = Sha256::new().chain_update(record.text);
     if record.event == Some(record.text) {
-        // The message alone does not say when it was written.
+        // The message alone does not state when it was written.
         hash.update(time.unwrap_or_default().as_bytes());
     }
     hex::encode(&hash.finalize()[..16])
@@ -215,7 +215,7 @@ fn time<'n, 'a>(node: Node<'n, 'a>) -> Node<'n, 'a> {
     times(node).into_iter().find(|time| time.time().is_some()).unwrap_or_default()
 }
 
-/// When the record was written, first of all by its own account; a shipper's is not far from it.
+/// The times at which the record was written: its own first, then a shipper's, which is close to it.
 fn times<'n, 'a>(node: Node<'n, 'a>) -> [Node<'n, 'a>; 3] {
     ["timestamp", "@timestamp", "time"].map(|key| node.get(key))
 }

@@ -1,10 +1,10 @@
-//! How a Keycloak event is known from another provider's.
+//! Distinguishes a Keycloak event from another provider's.
 //!
-//! Knows nothing of what it says. Keycloak's types are capitals (`LOGIN_ERROR`), alone or after `access.`
-//! or `admin.`. So are many others' types, and a user or a session is in everybody's events: only a realm, a
-//! client, details or the fields of an admin event make a record Keycloak's. A realm without a type is a
-//! Keycloak event that lacks it, and is refused as such. A document of our own format is no Keycloak event,
-//! whatever else it has.
+//! Knows nothing of its content. Keycloak's types are in upper case (`LOGIN_ERROR`), alone or after `access.`
+//! or `admin.`. Many other providers' types are too, and all providers' events have a user or a session. So
+//! only a realm, a client, details or the fields of an admin event show that a record is Keycloak's. A realm
+//! without a type is a Keycloak event that lacks its type, and is refused as such. A document of our own
+//! format is never a Keycloak event, whatever other fields it has.
 
 use crate::core::{
     decode::{
@@ -18,12 +18,11 @@ use crate::core::{
     identity::Kind,
 };
 
-/// Whether the value has the shape of this format.
 pub(in crate::core::decode) fn recognises(node: Node<'_, '_>) -> bool {
     fits(node, &Fields::of(node))
 }
 
-/// Like [`recognises`], with the fields of the value.
+/// Like [`recognises`], for fields that were already gathered.
 pub(super) fn fits(node: Node<'_, '_>, fields: &Fields<'_, '_>) -> bool {
     let has_realm = || fields.has(&[FieldName::Realm, FieldName::RealmName, FieldName::RealmColumn]);
     let has_mark = || {
@@ -41,7 +40,7 @@ pub(super) fn fits(node: Node<'_, '_>, fields: &Fields<'_, '_>) -> bool {
     }
 }
 
-/// An object, or a text that begins like one: everybody has details in words.
+/// Whether the details are an object or a text that begins like one. Many other events have details in prose.
 fn has_details(fields: &Fields<'_, '_>) -> bool {
     let details = fields.get(FieldName::Details);
     details.is_object()

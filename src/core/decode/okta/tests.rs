@@ -11,7 +11,7 @@ fn check(value: &str, expected: &str) {
     assert_eq!(lines(value, decode), expected);
 }
 
-/// A log event of type `name` and with `result`, and `fields`.
+/// Checks a log event of type `name` with `result` and `fields`.
 #[track_caller]
 fn log(name: &str, result: &str, fields: &str, expected: &str) {
     check(

@@ -1,8 +1,8 @@
-//! Reads JSON into a tree: bounded in depth and in the number of values.
+//! Parses JSON into a tree, with bounds on the depth and the number of values.
 //!
-//! Knows nothing of what the values mean. `sonic-rs` is the fastest of the parsers that can hand their
-//! values over one by one; `serde_json` reads the few objects with values that lie too deep, because it passes
-//! over these without recursion. Nothing in here recurses deeper than [`DEEPEST`].
+//! Knows nothing of the meaning of the values. `sonic-rs` is the fastest of the parsers that can pass on
+//! values one by one. `serde_json` parses the few objects with values that are nested too deeply, because it
+//! skips these without recursion. Nothing here recurses deeper than [`DEEPEST`].
 
 use std::fmt;
 
@@ -13,36 +13,36 @@ use crate::core::{
     identity::reason::Refused,
 };
 
-/// How many values a record may have within it, together with what is opened of it: several times those of
-/// the largest batch that any provider writes, and some 5 MB of memory.
+/// The maximum number of values in a record, including its opened envelopes: several times the largest batch
+/// of any provider, and about 5 MB of memory.
 pub(in crate::core::decode) const MOST_VALUES: u32 = 100_000;
 
-/// How deep a value may lie.
+/// The maximum nesting depth of a value.
 const DEEPEST: u32 = 64;
 
-/// About how many bytes of a record make a slot of its tree.
+/// The approximate number of a record's bytes per slot of its tree.
 const BYTES_PER_SLOT: usize = 14;
 
-/// Reads any JSON value.
+/// Parses any JSON value.
 ///
 /// # Errors
 ///
-/// The value is no JSON, or too large a tree.
+/// If the value is not JSON, or its tree would be too large.
 pub(in crate::core::decode) fn parse(value: &[u8]) -> Result<Tree<'_>, Refused> {
     parse_within(value, &mut { MOST_VALUES })
 }
 
-/// Reads a part of a record, which may have this many values more.
+/// Parses a part of a record, which may have `left` more values.
 ///
 /// # Errors
 ///
-/// The value is no JSON, or too large a tree.
+/// If the value is not JSON, or its tree would be too large.
 pub(in crate::core::decode) fn parse_within<'a>(
     value: &'a [u8],
     left: &mut u32,
 ) -> Result<Tree<'a>, Refused> {
     let text = text_of(value)?;
-    // Half of a surrogate pair becomes U+FFFD: the text is JSON by its grammar (RFC 8259, section 8.2).
+    // Half of a surrogate pair becomes U+FFFD, because the grammar of JSON allows it (RFC 8259, section 8.2).
     let mut json = sonic_rs::Deserializer::from_str(text).utf8_lossy();
     let mut builder = TreeBuilder::of(text, *left, TooDeep::Refused);
     let read = Onto(&mut builder).deserialize(&mut json).is_ok() && json.end().is_ok();
@@ -50,11 +50,11 @@ pub(in crate::core::decode) fn parse_within<'a>(
     builder.tree(read)
 }
 
-/// Reads a whole record. What lies too deep in an object is left out of it.
+/// Parses a whole record. Values in an object that are nested too deeply are left out.
 ///
 /// # Errors
 ///
-/// The value is no JSON, or too large a tree.
+/// If the value is not JSON, or its tree would be too large.
 pub(in crate::core::decode) fn parse_record(value: &[u8]) -> Result<Tree<'_>, Refused> {
     match parse(value) {
         Err(Refused::TooLarge) if value.trim_ascii_start().starts_with(b"{") => {
@@ -79,12 +79,12 @@ fn is_several(value: &[u8]) -> bool {
     next() && next()
 }
 
-/// Checked at once, which is several times faster than text by text.
+/// Validates everything at once, which is several times faster than text by text.
 fn text_of(value: &[u8]) -> Result<&str, Refused> {
     simdutf8::basic::from_utf8(value).map_err(|_| Refused::NotJson)
 }
 
-/// A tree that is being read, and what is left of its bounds.
+/// A tree that is being built, and what is left of its bounds.
 struct TreeBuilder<'a> {
     tree: Tree<'a>,
     left: u32,
@@ -93,7 +93,7 @@ struct TreeBuilder<'a> {
     is_too_large: bool,
 }
 
-/// What becomes of values that lie too deep.
+/// How values that are nested too deeply are handled.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum TooDeep {
     Refused,
@@ -121,7 +121,8 @@ impl<'a> TreeBuilder<'a> {
     }
 }
 
-/// The next value of a tree that is being built. It goes where it belongs at once: to hand it over costs more than to read it.
+/// Reads the next value straight into the tree that is being built. Returning it would take longer than
+/// reading.
 struct Onto<'s, 'a>(&'s mut TreeBuilder<'a>);
 
 impl<'a> Onto<'_, 'a> {
@@ -217,7 +218,7 @@ impl<'a> Visitor<'a> for Onto<'_, 'a> {
     }
 }
 
-/// Puts an empty list in the place of a value that lies too deep: like the value, it is no text.
+/// Puts an empty list in place of a value that is nested too deeply. Like that value, a list is not a text.
 fn leave_out<E: Error>(builder: &mut TreeBuilder<'_>) -> Result<(), E> {
     if builder.too_deep == TooDeep::Refused {
         return Err(builder.too_large());
@@ -228,7 +229,7 @@ fn leave_out<E: Error>(builder: &mut TreeBuilder<'_>) -> Result<(), E> {
     Ok(())
 }
 
-/// The next key of an object.
+/// Reads the next key of an object.
 struct Key<'s, 'a>(&'s mut Tree<'a>);
 
 impl<'a> DeserializeSeed<'a> for Key<'_, 'a> {
@@ -310,7 +311,7 @@ mod tests {
         assert_eq!(parse_record(unclosed.as_bytes()).err(), Some(Refused::NotJson));
     }
 
-    /// What is JSON, and what it says, is what `serde_json` says.
+    /// Checks that parsing agrees with `serde_json` on what is JSON, and on its content.
     #[track_caller]
     fn compare(value: &[u8]) {
         let theirs = str::from_utf8(value).ok();

@@ -1,4 +1,5 @@
-//! The settings of endpoints: their ids, and what is stated about them. Nothing is stated by default.
+//! The settings of endpoints: their ids, and the details to state about them. By default, no details are
+//! stated.
 
 use std::{collections::BTreeMap, num::NonZeroU32};
 

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::map::config::{field::Field, value::Value};
 
-/// How many attributes and metrics an event may have in total at the destination.
+/// The maximum number of attributes and metrics in total that an event may have at the destination.
 pub const MOST_KEYS: usize = 40;
 
-/// The longest name of an attribute or a metric, of events and endpoints alike, in characters.
+/// The maximum length of the name of an attribute or a metric, of events and endpoints alike, in characters.
 pub const LONGEST_KEY: usize = 50;
 
-/// The attributes that the mapping itself gives to events, where they apply.
+/// The attributes that the mapping itself adds to events, where they apply.
 pub const OWN_ATTRIBUTES: [&str; 8] = [
     "client_id",
     "error",

@@ -28,7 +28,7 @@ pub enum Field {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fixed(usize);
 
-/// The longest name after `person.` and `attributes.`, in bytes.
+/// The maximum length of the name after `person.` or `attributes.`, in bytes.
 const LONGEST_NAME: usize = 200;
 
 impl Field {
@@ -37,7 +37,7 @@ impl Field {
         FIELDS.iter().map(|field| field.name).chain(["person.NAME", "attributes.NAME"])
     }
 
-    /// Whether its values may be personal data.
+    /// Whether the field's values may be personal data.
     #[must_use]
     pub const fn is_personal(&self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! What a field at the destination is filled with, and secrets.
+//! The values that fill fields at the destination, and secrets.
 
 use std::fmt;
 
@@ -32,7 +32,7 @@ pub struct Constant {
 pub struct Secret(pub String);
 
 impl Value {
-    /// The field, if it is one.
+    /// The field, unless this is a constant.
     #[must_use]
     pub const fn field(&self) -> Option<&Field> {
         match self {
@@ -42,7 +42,7 @@ impl Value {
     }
 }
 
-/// Stands for a secret.
+/// Shown in place of a secret.
 const MASK: &str = "***";
 
 impl fmt::Debug for Secret {

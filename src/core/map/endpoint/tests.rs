@@ -1,4 +1,4 @@
-//! What a configuration adds to one identity event: each key by itself, and all keys together.
+//! The additions of a configuration to one identity event: each key by itself, and all keys together.
 
 use std::collections::BTreeMap;
 
@@ -287,7 +287,7 @@ fn events_carry_attributes_metrics_and_the_application() {
     assert_eq!(app.package_name, None);
 }
 
-/// A configuration that asks for everything.
+/// A configuration that adds every field that can be added.
 fn everything() -> (EndpointConfig, EventConfig) {
     let fields = ["user_name", "person.email", "person.given_name", "attributes.note", "ip", "user_agent"];
     let entries: Vec<_> = fields.iter().map(|field| (*field, *field)).collect();

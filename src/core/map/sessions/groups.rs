@@ -1,7 +1,7 @@
 //! Finds the open sessions of a user, and the sessions that one source event ended.
 //!
-//! Knows nothing of what is remembered of a session. A session is in one group at a time, and in none before
-//! its user or its end is known.
+//! Knows nothing of what is remembered of a session. A session is in one group at a time, and in no group
+//! before its user or its end is known.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::core::{map::ids::Fingerprint, time::Timestamp};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
     /// The open sessions of a user, each at the time when it was opened. Holds a part of the user's
-    /// fingerprint: others may have the same.
+    /// fingerprint, which other users may share.
     Open(u64, Timestamp),
     /// The sessions that a source event ended. Holds a part of the event's fingerprint.
     EndedBy(u64),

@@ -19,14 +19,14 @@ use crate::core::{
     units::Span,
 };
 
-/// How many sessions one record may report as idle at most. The next record reports the others.
+/// The maximum number of sessions that one record may report as idle. The next record reports the others.
 const MOST: usize = 100;
 
 /// How far the time of an event may be ahead of its record's timestamp: a wrong clock must not end every
 /// session. The configuration allows no limit as short as this.
 const AHEAD: i64 = 300_000;
 
-/// The part of the shortest limit that may pass before a use is written to the table again.
+/// Divides the shortest limit. The result is the time after which a use is written to the table again.
 const SPARING: i64 = 4;
 
 /// The use of all open sessions.
@@ -130,7 +130,7 @@ impl Idle {
         let sparing = self.sparing();
         let Some(known) = self.uses.get_mut(&session) else { return Used::default() };
         if known.of.was_resumed_by(by) {
-            // What is read again may not have been written.
+            // The use may not have been written when the event was first read.
             return Used { resumes: true, write: true };
         }
         if known.closed {

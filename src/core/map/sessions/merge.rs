@@ -67,8 +67,8 @@ impl Sessions {
     }
 }
 
-/// Takes over what the table holds. Returns whether the table must hold what is recorded here instead. If two
-/// have the same cause, the one with the lesser `tie` stands.
+/// Takes over what the table holds. Returns whether the table must hold what is recorded here instead. If both
+/// have the same cause, the one with the smaller `tie` is kept.
 fn learn<T>(
     ours: &mut Option<Recorded<T>>,
     theirs: Recorded<T>,

@@ -9,8 +9,9 @@ use crate::core::{
     map::ids::Fingerprint,
 };
 
-/// The longest owner that is remembered, in bytes: many times what providers send. Whoever writes records can
-/// make texts of any length, and an entry that is too large for the table's topic would block everything.
+/// The maximum length of an owner that is remembered, in bytes: many times what providers send. Whoever
+/// writes records can make texts of any length, and an entry that is too large for the table's topic would
+/// block everything.
 const LONGEST: usize = 2048;
 
 /// The owner of a session, each text as in the event that opened it.

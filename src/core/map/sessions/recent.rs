@@ -1,4 +1,4 @@
-//! A map of what was touched most recently, bounded by number and by age.
+//! A map of the most recently touched entries, bounded by number and by age.
 //!
 //! Knows nothing of sessions. The entries form a list in the order in which they were last touched. Every
 //! operation takes constant time. Entries stay where they are in memory and the links are indices, so the
@@ -93,7 +93,7 @@ impl<V: Default> Recent<V> {
         self.index.keys().copied()
     }
 
-    /// Removes what has not been touched for longer than the greatest age, and returns it.
+    /// Removes and returns the entries that have not been touched for longer than the greatest age.
     pub(super) fn remove_aged(&mut self, now: Moment) -> Vec<(Fingerprint, V)> {
         let mut removed = Vec::new();
         while self.oldest != NONE && now.since(self.entries[self.oldest as usize].touched) > self.max_age {
@@ -112,7 +112,7 @@ impl<V: Default> Recent<V> {
         removed
     }
 
-    /// Where an entry for `key` is put: in a free slot or a new one.
+    /// Puts an entry for `key` into a free slot or a new one, and returns its index.
     #[expect(clippy::cast_possible_truncation, reason = "there are never more than u32::MAX entries")]
     fn place(&mut self, key: Fingerprint) -> u32 {
         let entry = ListEntry { key, value: V::default(), touched: Moment::START, newer: NONE, older: NONE };

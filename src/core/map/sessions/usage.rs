@@ -1,25 +1,25 @@
 //! How a session was used, as replicas share it: when it was last used, and its last pauses.
 //!
-//! Knows nothing of partitions and limits. Each replica may know a part of it. Merged field by field, the
-//! replicas know the same, in whatever order and however often they hear of each other.
+//! Knows nothing of partitions and limits. Each replica may know a part of it. Replicas merge these parts
+//! field by field, and reach the same result in whatever order and however often they exchange them.
 
 use crate::core::map::ids::Fingerprint;
 
-/// How many pauses of a session are remembered at most, and so can be reported again when
-/// they are read again.
+/// The maximum number of pauses of a session that are remembered. Only these can be reported again when their
+/// records are read again.
 const KEPT: usize = 4;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Use {
     /// When it was last used, in milliseconds.
     pub(super) seen: i64,
-    /// Its last pauses, ordered by when it had last been used and then by record.
+    /// The last pauses, ordered by the last use before each, and then by record.
     pauses: Vec<Pause>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pause {
-    /// When the session had last been used.
+    /// The last use of the session before the pause.
     pub(super) seen: i64,
     /// The record that reported the pause.
     pub(super) by: Fingerprint,
@@ -71,8 +71,8 @@ impl Use {
         other.pauses.iter().for_each(|pause| self.add(*pause));
     }
 
-    /// When it had last been used at the pause that has not ended. Two records may have reported one pause,
-    /// each on a replica of its own.
+    /// The last use before the pause that has not ended. Two records may have reported one pause, each on a
+    /// replica of its own.
     fn open_pause(&self) -> Option<i64> {
         let seen = self.pauses.last()?.seen;
         let mut same = self.pauses.iter().rev().take_while(|pause| pause.seen == seen);

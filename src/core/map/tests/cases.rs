@@ -1,10 +1,10 @@
-//! Inputs from the field, `tests/data/cases`: what publishers write and users reported, cut down to the
-//! smallest that shows what once went wrong. A file of two lines is two records in that order.
+//! Inputs from the field, in `tests/data/cases`: records that publishers write or users reported, cut down to
+//! the smallest that shows a past mistake. A file of two lines is two records in that order.
 
 use super::*;
 use crate::core::decode::line;
 
-/// What the records of a case become: the format, the identity events, and what is sent of them.
+/// Checks the result of each record of a case: the format, the identity events, and the app events.
 #[track_caller]
 fn check_all(records: &[&[u8]], expected: &[[&str; 3]]) {
     let (decoder, mut mapper) = (Decoder::default(), mapper());
@@ -17,7 +17,7 @@ fn check_all(records: &[&[u8]], expected: &[[&str; 3]]) {
     assert_eq!(all.collect::<Vec<_>>(), expected);
 }
 
-/// A case whose lines are records.
+/// Checks a case whose lines are records.
 #[track_caller]
 fn check(case: &str, expected: &[[&str; 3]]) {
     check_all(&case.lines().map(str::as_bytes).collect::<Vec<_>>(), expected);
@@ -25,14 +25,14 @@ fn check(case: &str, expected: &[[&str; 3]]) {
 
 const UNRECOGNISED: [&str; 3] = ["-", "refused: unrecognised", "refused: unrecognised"];
 
-/// A sign-in of Keycloak's, as most cases have it.
+/// A Keycloak sign-in, which most cases contain.
 const SIGN_IN: [&str; 3] = [
     "keycloak",
     "SignIn id=e1 time=1795382428244 realm=r1 realm_name=shop user=u1 name=anna session=s1 client=web ip=192.0.2.7",
     "_userauth.sign_in + _session.start s1 244",
 ];
 
-/// The same a minute earlier, before its session ends.
+/// That sign-in a minute earlier, before its session ends.
 const EARLIER: [&str; 3] = [
     "keycloak",
     "SignIn id=e1 time=1795382368244 realm=r1 realm_name=shop user=u1 name=anna session=s1 client=web ip=192.0.2.7",
@@ -124,7 +124,7 @@ fn what_is_json_by_its_grammar_is_read() {
     );
 }
 
-/// A sign-in of Entra's with this id and address.
+/// Checks that a case is an Entra sign-in with this id and address.
 #[track_caller]
 fn entra(case: &str, id: &str, ip: &str) {
     let sign_in = format!(
@@ -140,7 +140,7 @@ fn a_placeholder_is_nothing() {
     entra(include_str!("../../../../tests/data/cases/entra-zero-coordinates.json"), "i1", " ip=192.0.2.7");
 }
 
-/// An event of Auth0's about this user.
+/// Checks that a case is an Auth0 event about this user.
 #[track_caller]
 fn auth0(case: &str, kind: &str, user: &str, reason: &str, sent: &str) {
     let event = format!(

@@ -4,7 +4,7 @@
 use super::{samples::SAMPLES, *};
 use crate::core::event::InFull;
 
-/// What is inserted into a record at some place.
+/// Pieces to insert anywhere in a record.
 const FRAGMENTS: [&[u8]; 20] = [
     b"\"\\ud800\"",
     b"\\udfff",
@@ -53,7 +53,7 @@ pub(crate) fn mutate(random: &mut fastrand::Rng, value: &mut Vec<u8>, other: &[u
     }
 }
 
-/// What the mapping promises of every event, whatever its destination.
+/// Checks the guarantees of the mapping for every event, whatever its destination.
 #[track_caller]
 pub(crate) fn check_contract(mapped: &InFull) {
     assert_eq!(mapped.deliveries.is_empty() && mapped.refused.is_none(), mapped.ignored.is_some());
@@ -70,7 +70,7 @@ pub(crate) fn check_contract(mapped: &InFull) {
     }
 }
 
-/// Maps many mutated records with one mapper, and shows each result to `look`.
+/// Maps many mutated records with one mapper, and passes each result to `look`.
 pub(crate) fn map_mutated_records(mut look: impl FnMut(InFull)) {
     let samples: Vec<_> = SAMPLES.lines().collect();
     let mut mapper = mapper();

@@ -221,7 +221,7 @@ fn replicas_share_the_use_of_sessions() {
     let paused = "_session.pause s 0..1100000 = 1100000 reason=idle";
     assert_eq!(share(&mut first, &mut second, &other(2, PAUSE)), NOTHING);
     assert_eq!(share(&mut first, &mut second, &other(3, 1250)), paused);
-    // Whoever owns the partition next reports again what was not settled.
+    // The next owner of the partition reports again whatever was not settled.
     assert_eq!(share(&mut second, &mut first, &other(3, 1250)), paused);
     assert_eq!(share(&mut second, &mut first, &refresh(9, 1300)), "_session.resume s 0");
     assert_eq!(share(&mut first, &mut second, &refresh(9, 1300)), "_session.resume s 0");

@@ -1,4 +1,4 @@
-//! Each kind of identity event, from any provider, and what it becomes.
+//! Each kind of identity event, from any provider, and the app events that it becomes.
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn event(kind: Kind, id: &'static str, seconds: i64) -> IdentityEvent<'static> {
     }
 }
 
-/// Checks what one mapper makes of events, one after the other.
+/// Checks the results of several events in one mapper.
 #[track_caller]
 fn check_all(steps: &[(IdentityEvent<'_>, &str)]) {
     let mut mapper = mapper();

@@ -1,4 +1,4 @@
-//! What routes select events by.
+//! The origin of an event, by which routes select events.
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn user_event(id: &str, seconds: i64, kind: &str, fields: &str) -> Record {
     ))
 }
 
-/// The origins of what a record becomes: provider, id and name of the realm, client.
+/// The origins of a record's events: provider, id and name of the realm, client.
 fn origins(mapper: &mut Mapper, record: &Record) -> Vec<String> {
     let (Mapped::Deliver(deliveries) | Mapped::Partly(deliveries, _)) =
         mapper.map(record, Moment::START).mapped

@@ -1,4 +1,4 @@
-//! Every record that a real Keycloak 26.4.7 wrote, and what it becomes.
+//! Every record that a real Keycloak 26.4.7 wrote, and the app events that it becomes.
 
 use super::{map, mapper, record};
 use crate::core::{event::Mapped, time::Moment};

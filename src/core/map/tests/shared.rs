@@ -222,7 +222,7 @@ fn learn2(mapper: &mut Mapper, key: &str, value: &str) {
     mapper.learn(&Entry { key: key.into(), value: value.into() }, Moment::START);
 }
 
-/// What happens in a group of three.
+/// A step in a group of three replicas.
 #[derive(Clone, Debug)]
 enum Step {
     Read(usize, prop::sample::Index),

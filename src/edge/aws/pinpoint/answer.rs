@@ -1,4 +1,4 @@
-//! What an answer of `PutEvents` means.
+//! Interprets the answers of `PutEvents`.
 //!
 //! An error code about the caller takes precedence, then the HTTP status, then `Results`. The SDK's error
 //! variants are never matched: a 429 without a type header has no variant of its own, and a 202 whose body is
@@ -18,7 +18,7 @@ use crate::core::{
     event::Refusal,
 };
 
-/// What the SDK returns for a `PutEvents`.
+/// The SDK's result of a `PutEvents` call.
 pub(super) type SdkResult = Result<PutEventsOutput, SdkError<PutEventsError, HttpResponse>>;
 
 /// Interprets the SDK's result as the answer to `request`.

@@ -28,7 +28,7 @@ use super::{super::credentials::KeptCredentials, config::PinpointConfig};
 /// written into a connection that they have just closed.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Why there is no client: the set-up is wrong, and another attempt would fail as well.
+/// Why no client can be built: the set-up is wrong, and another attempt would fail as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ConnectError {
     #[error("no AWS region: set destination.pinpoint.region, or AWS_REGION")]

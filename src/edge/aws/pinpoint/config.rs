@@ -48,7 +48,7 @@ impl Form for ApplicationForm {
 }
 
 impl PinpointConfig {
-    /// Stands for the application if nothing is delivered.
+    /// A placeholder for the application if nothing is delivered.
     pub const NO_APPLICATION: &str = "00000000000000000000000000000000";
 
     /// Whether the application's id has the form that the service at the address expects.
@@ -60,7 +60,7 @@ impl PinpointConfig {
 }
 
 impl Default for PinpointConfig {
-    /// All defaults; the application has none.
+    /// Uses a placeholder for the application, which has no default.
     fn default() -> Self {
         Self {
             application: ApplicationId::literal(Self::NO_APPLICATION),

@@ -1,4 +1,4 @@
-//! The encoder of `PutEvents`: fits events to what the service takes, and writes the body of a request.
+//! The encoder of `PutEvents`: fits events to what the service accepts, and writes the body of a request.
 //!
 //! Pure: nothing here or below names the SDK or HTTP. A body of fitted events keeps the service's limits, and
 //! is never longer than the sum of their bytes and the overhead.

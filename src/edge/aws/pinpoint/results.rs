@@ -43,7 +43,7 @@ fn mentioned(event: &EventItemResponse) -> Outcome {
         Some(200..=299) => Outcome::Accepted,
         Some(429) => Outcome::Throttled,
         Some(400..=499) => Outcome::Refused(refusal(code, event.message.as_deref())),
-        // A 5xx, no status, or a status that has no meaning here.
+        // A 5xx, no status, or a status without a meaning here.
         _ => Outcome::Again(code),
     }
 }

@@ -120,7 +120,7 @@ fn location(rng: &mut Rng) -> Location {
     }
 }
 
-/// Half of the time any bits, including infinities and NaN.
+/// Random degrees. Half of them are arbitrary bits, including infinities and NaN.
 fn degrees(rng: &mut Rng) -> f64 {
     if rng.bool() { f64::from_bits(rng.u64(..)) } else { rng.f64() * 400.0 - 200.0 }
 }

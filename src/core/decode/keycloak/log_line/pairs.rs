@@ -1,16 +1,16 @@
 //! The pairs of an event in Keycloak's log: `type="LOGIN", realmId="…", …`.
 //!
-//! Knows nothing of what they mean. Takes time in proportion to the length of the text, and ends at the first
-//! thing that is no pair.
+//! Knows nothing of their meaning. Takes time proportional to the length of the text, and stops at the first
+//! thing that is not a pair.
 //!
-//! Since Keycloak 22 all values are in double quotes, and a quote within one has a backslash before it. So a
-//! quote that has one never ends a value: people choose what many values say. Older versions write quotes,
-//! single ones, only around values with a space, and mark nothing within. A value ends there where a key
-//! follows.
+//! Since Keycloak 22 all values are in double quotes, and a backslash precedes a quote within a value. So a
+//! quote after a backslash never ends a value, which matters because people choose the content of many
+//! values. Older versions use single quotes, only around values with a space, and escape nothing. There, a
+//! value ends where a key follows.
 
 use std::borrow::Cow;
 
-/// The pairs that are left.
+/// The remaining pairs.
 pub(super) struct Pairs<'l> {
     rest: &'l str,
     quotes: Quotes,
@@ -43,14 +43,14 @@ impl<'l> Iterator for Pairs<'l> {
     }
 }
 
-/// A key and what follows its equals sign.
+/// A key and the text after its equals sign.
 fn split_key(text: &str) -> Option<(&str, &str)> {
     let is_of_key = |character: char| !character.is_whitespace() && !r#",="'"#.contains(character);
     let end = text.find(|character| !is_of_key(character)).filter(|end| *end > 0)?;
     Some((&text[..end], text[end..].strip_prefix('=')?))
 }
 
-/// A value in double quotes, and the pairs behind it.
+/// A value in double quotes, and the pairs after it.
 fn quoted(text: &str) -> Option<(Cow<'_, str>, &str)> {
     let text = text.strip_prefix('"')?;
     let mut quotes = text.match_indices('"').map(|(at, _)| at);
@@ -60,7 +60,7 @@ fn quoted(text: &str) -> Option<(Cow<'_, str>, &str)> {
     Some((value, rest.strip_prefix(", ").unwrap_or_default()))
 }
 
-/// A value that says nowhere where it ends, and the pairs behind it.
+/// A value whose end is not marked, and the pairs after it.
 fn unmarked(text: &str) -> (Cow<'_, str>, &str) {
     let (text, quote) = text.strip_prefix('\'').map_or((text, ""), |text| (text, "'"));
     for (at, separator) in text.match_indices(", ") {
@@ -99,7 +99,7 @@ mod tests {
         check(r#"a="x\", b=\"y", c="z""#, &[("a", r#"x", b="y"#), ("c", "z")]);
         check(r#"a="\"""#, &[("a", "\"")]);
         check(r#"a="C:\dir", b="c""#, &[("a", r"C:\dir"), ("b", "c")]);
-        // What ends in a backslash cannot be told from a marked quote. What follows is no pair then.
+        // A quote after a final backslash looks like an escaped one. Then the rest is not a pair.
         check(r#"a="x\", b="y", c="z""#, &[("a", r#"x", b="#)]);
         check(r#"a="x\", b=", c=d, e="f""#, &[("a", r#"x", b="#), ("c", "d")][..1]);
     }

@@ -6,18 +6,18 @@ use crate::core::decode::{keycloak, line, tree::parse};
 /// The message of a sign-in.
 const LOGIN: &str = r#"type="LOGIN", realmId="r", realmName="shop", clientId="web", userId="u", sessionId="s", ipAddress="192.0.2.7", auth_method="openid-connect", code_id="s", username="anna", authSessionParentId="s", authSessionTabId="t""#;
 
-/// What it becomes, beside its id and its time.
+/// The event of that message, without its id and its time.
 const EVENT: &str =
     "realm=r realm_name=shop user=u name=anna session=s client=web ip=192.0.2.7 auth_method:openid-connect";
 
-/// What is written before a message.
+/// The beginning of a line, before the message.
 const BEGINNING: &str = "2026-11-22 21:20:28,244 INFO  [org.keycloak.events] (executor-thread-1) ";
 
 fn json(value: &serde_json::Value) -> String {
     line::lines(&value.to_string(), keycloak::decode)
 }
 
-/// What a text that is no JSON becomes, less its id.
+/// Decodes a text that is not JSON, and shows the event without its id.
 fn text(text: &str) -> String {
     let Some(tree) = log_line(text.as_bytes()) else { return "no line".to_owned() };
     assert!(recognises(tree.root()), "{text}");
@@ -60,7 +60,7 @@ fn a_line_becomes_what_a_publisher_makes_of_the_event() {
     check(r#"type="LOGIN_ERROR", realmId="r", error="client_not_found""#, "ignored: client_failure");
 }
 
-/// The message that Keycloak logs for an event, of which this is its JSON.
+/// The message that Keycloak logs for an event in JSON.
 fn logged(event: &serde_json::Value) -> String {
     let is_admin = !event["operationType"].is_null();
     let of = |object: &serde_json::Value, keys: &[&'static str]| -> Vec<(String, serde_json::Value)> {
@@ -111,7 +111,7 @@ fn a_line_before_version_22_has_no_quotes() {
     );
 }
 
-/// An admin event of this operation, with `rest` behind the administrator.
+/// An admin event of this operation, with `rest` after the administrator.
 fn admin(operation: &str, rest: &str) -> String {
     format!(
         r#"operationType="{operation}", realmId="master", realmName="master", clientId="console", userId="boss", ipAddress="192.0.2.9", {rest}"#
@@ -235,7 +235,7 @@ fn its_own_records_are_recognised() {
     check(serde_json::json!({"log": {"logger": "com.example"}, "message": LOGIN}), false);
     check(serde_json::json!({"message": "hello", "type": "LOGIN"}), false);
     check(serde_json::json!({}), false);
-    // Who says that a topic is Keycloak's has its other lines ignored.
+    // If the topic is configured as Keycloak's, its other lines are ignored.
     assert_eq!(
         json(&serde_json::json!({"loggerName": "io.quarkus", "message": "x"})),
         "ignored: type_not_mapped"

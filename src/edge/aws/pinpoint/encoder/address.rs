@@ -1,11 +1,11 @@
-//! Tests by its form whether a channel can reach an address, and corrects it if possible.
+//! Checks from the form of an address whether its channel can reach it, and corrects the form if possible.
 
 use std::borrow::Cow;
 
 use super::limits::ADDRESS;
 use crate::core::{destination::FieldCounts, event::Endpoint};
 
-/// The longest e-mail address (RFC 5321), in bytes.
+/// The maximum length of an e-mail address (RFC 5321), in bytes.
 const LONGEST_EMAIL: usize = 254;
 
 /// Whether the endpoint's address can be sent unchanged.
@@ -16,7 +16,7 @@ pub(super) fn is_reachable(endpoint: &Endpoint) -> bool {
     }
 }
 
-/// Writes the address as its channel takes it, or leaves it out together with its channel.
+/// Writes the address as its channel accepts it, or leaves it out together with its channel.
 pub(super) fn mend(endpoint: &mut Endpoint, counts: &mut FieldCounts) {
     let had_one = endpoint.address.is_some();
     endpoint.address = reachable(endpoint).map(|address| address.into_owned().into());
@@ -26,7 +26,7 @@ pub(super) fn mend(endpoint: &mut Endpoint, counts: &mut FieldCounts) {
     }
 }
 
-/// The address as its channel takes it: borrowed if nothing changes.
+/// The address as its channel accepts it: borrowed if nothing changes.
 fn reachable(endpoint: &Endpoint) -> Option<Cow<'_, str>> {
     let address = endpoint.address.as_deref()?;
     match endpoint.channel_type.as_deref() {

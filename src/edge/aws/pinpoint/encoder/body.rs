@@ -55,7 +55,7 @@ pub(super) fn endpoint_bytes(snapshot: &Endpoint) -> usize {
     length.len()
 }
 
-/// The least number of bytes that an attribute adds to an endpoint.
+/// The minimum number of bytes that an attribute adds to an endpoint.
 pub(super) fn attribute_bytes(key: &str, values: &[Box<str>]) -> usize {
     let mut length = Length::default();
     Object::write(&mut length, |fields| fields.texts(Key::Any(key), values));

@@ -1,4 +1,4 @@
-//! What `PutEvents` takes of an endpoint, and how newer values are merged into a snapshot.
+//! Fits an endpoint to what `PutEvents` accepts, and merges newer values into a snapshot.
 
 use std::{collections::BTreeMap, sync::Arc};
 

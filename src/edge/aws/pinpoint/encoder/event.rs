@@ -1,4 +1,4 @@
-//! What `PutEvents` takes of an event.
+//! Fits an event to what `PutEvents` accepts.
 
 use std::sync::Arc;
 

@@ -5,25 +5,25 @@ use crate::core::{
     event::{Location, Text},
 };
 
-/// The most events in a request.
+/// The maximum number of events in a request.
 pub(super) const EVENTS: usize = 100;
 
-/// The most bytes in a request's body.
+/// The maximum number of bytes in a request's body.
 pub(super) const BYTES: usize = 4_000_000;
 
-/// The most bytes in an endpoint.
+/// The maximum number of bytes in an endpoint.
 pub(super) const ENDPOINT_BYTES: usize = 15_000;
 
-/// The most attributes and metrics of an event, counted together.
+/// The maximum number of attributes and metrics of an event, counted together.
 pub(super) const KEYS: usize = 40;
 
-/// The most values of an attribute of an endpoint or a user.
+/// The maximum number of values of an attribute of an endpoint or a user.
 pub(super) const VALUES: usize = 50;
 
-/// The longest name of an attribute or a metric, in characters.
+/// The maximum length of the name of an attribute or a metric, in characters.
 pub(super) const LONGEST_KEY: usize = 50;
 
-/// The longest user id, in characters: the width of Keycloak's own column.
+/// The maximum length of a user id, in characters: the width of Keycloak's own column.
 pub(super) const LONGEST_USER_ID: usize = 255;
 
 pub(super) const ADDRESS: &str = "Endpoint.Address";

@@ -1,4 +1,4 @@
-//! What `PutEvents` takes: both sides of each limit, and the mapping and the encoder together.
+//! Tests of what `PutEvents` accepts: both sides of each limit, and the mapping and the encoder together.
 
 use proptest::prelude::*;
 
@@ -21,7 +21,7 @@ mod privacy;
 mod requests;
 mod sdk;
 
-/// An event without attributes on an endpoint of which nothing is known.
+/// An event without attributes, on an endpoint without any fields.
 fn delivery() -> Delivery {
     let batch = sample::request(&[("e", &["a"])]).endpoints.remove(0);
     Delivery {
@@ -323,7 +323,7 @@ fn another_destinations_copy_is_not_cut() {
     assert_eq!((delivery.event.attributes[0].1.len(), fitted.event.attributes[0].1.len()), (201, 200));
 }
 
-/// What `PutEvents` takes of a record that an empty mapper maps and delivers.
+/// Maps a record with an empty mapper, fits the deliveries, and shows the result.
 #[track_caller]
 fn taken(record: &Record) -> String {
     let mapped = mapper().map(record, Moment::START).mapped;

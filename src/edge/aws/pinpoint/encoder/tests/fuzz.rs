@@ -49,7 +49,7 @@ const PAGES: [&str; 13] = [
 /// A document of our own format with all fields, most of them too long.
 const EVERYTHING: &str = include_str!("../../../../../../tests/fuzz/everything.json");
 
-/// What surrounds a record: the text before and after it.
+/// The texts before and after a record, for each envelope.
 const ENVELOPES: [(&str, &str); 11] = [
     (r#"{"specversion":"1.0","type":"t","source":"s","id":"c","time":"2026-11-22T21:20:28Z","data":"#, "}"),
     (r#"{"specversion":"1.0","type":"t","source":"s","data_base64":"eyJ0eXBlIjoiTE9HSU4ifQ==","data":"#, "}"),
@@ -135,7 +135,7 @@ fn ids(mapped: &InFull) -> Vec<String> {
     mapped.deliveries.iter().map(|delivery| delivery.event.id.to_string()).collect()
 }
 
-/// What every mapper adds to events and endpoints: everything that can be configured.
+/// The configuration of every mapper, which adds everything to events and endpoints that can be added.
 fn config() -> Config {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/everything.yaml");
     config::load(&Sources { file: Some(file.into()), environment: Vec::new() }).unwrap()

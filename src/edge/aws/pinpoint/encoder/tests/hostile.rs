@@ -12,7 +12,7 @@ fn mutated_records_never_panic_and_keep_the_limits() {
     map_mutated_records(|mapped| check_limits(mapped, &mut FieldCounts::default()));
 }
 
-/// Fits what a record became, and checks it.
+/// Fits the events of a record, and checks them.
 #[track_caller]
 pub(super) fn check_limits(mapped: InFull, counts: &mut FieldCounts) {
     check_contract(&mapped);
