@@ -48,7 +48,6 @@ const FILTER: &str = "@filter";
 /// The bytes of [`MOST_YIELDED`] that a value takes in addition to its text.
 const COST: usize = 24;
 
-/// A compiled filter.
 pub struct Filter(jaq_core::Filter<Data>);
 
 type Data = JustLut<Val>;
@@ -68,8 +67,6 @@ pub struct NotAFilter {
 }
 
 impl Filter {
-    /// Compiles a filter.
-    ///
     /// # Errors
     ///
     /// If the text is not a filter, or uses an undefined name.
@@ -133,7 +130,6 @@ impl Filter {
 /// The outputs of a filter for one record: nearly always one.
 type Outputs<'a> = SmallVec<[Tree<'a>; 1]>;
 
-/// Reads all outputs.
 fn read<'a>(outputs: &[Tree<'a>], reader: Reader<'_, 'a>) -> Result<EventResults<'a>, Refused> {
     let mut events = EventResults::new();
     let mut add = |more| {

@@ -80,7 +80,6 @@ struct Within<'t, 'a> {
 }
 
 impl<'a> Tree<'a> {
-    /// An empty tree.
     pub(super) fn new(wanted: Wanted) -> Self {
         Self { wanted, ..Self::default() }
     }

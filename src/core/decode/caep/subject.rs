@@ -77,8 +77,6 @@ impl<'a> Subject<'a> {
         }))
     }
 
-    /// Reads a subject.
-    ///
     /// # Errors
     ///
     /// If an id is neither text nor a whole number.
