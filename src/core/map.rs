@@ -143,7 +143,7 @@ impl Mapper {
     pub fn map(&mut self, record: &Record, now: Moment) -> Mapping {
         let mut mapped = self.mapped(record, now);
         let mut entries = self.sessions.take_unwritten();
-        // The first entries make the record wait; it asks for the others itself.
+        // The first entries make the record wait at the session barrier, which asks for the others.
         if let Mapped::InPortions(portions) = &mut mapped
             && entries.is_empty()
         {
