@@ -1,7 +1,7 @@
-//! From a record's bytes to what happened: the first of the two steps. Each format has a file of its own.
+//! Decodes a record's bytes into identity events: the first of the two steps. Each format has its own file.
 //!
-//! Knows nothing of Pinpoint, of endpoints and of what else was read. Any bytes at all give an answer, in
-//! time and memory proportional to their length, and never a panic.
+//! Knows nothing of Pinpoint, of endpoints and of other records. Any input yields a result, in time and
+//! memory proportional to its length, and never a panic.
 
 use std::collections::BTreeMap;
 
@@ -54,28 +54,28 @@ pub use format::Format;
 
 use auto::ValueReader;
 
-/// What a record says.
+/// The result of decoding a record.
 pub struct Decoded<'a> {
-    /// What it was taken for; none when it was not even looked at.
+    /// The format in which the record was read; `None` if no format was determined.
     pub format: Option<Format>,
-    /// At least one.
+    /// There is at least one event.
     pub events: EventResults<'a>,
 }
 
-/// The events of a record, nearly always one, for which nothing is allocated.
+/// The events of a record. There is nearly always one, which needs no allocation.
 pub type EventResults<'a> = SmallVec<[EventResult<'a>; 1]>;
 
 /// A decoded event, or the reason there is none.
 pub type EventResult<'a> = Result<IdentityEvent<'a>, Unmapped>;
 
-/// What is read only if somebody asks for it, because it costs time.
+/// Optional parts, which are read only on request, because reading them takes time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// The attributes that no field of an identity event has.
+    /// Attributes that have no field of their own in an identity event.
     pub attributes: bool,
 }
 
-/// Reads records, each in the format of its topic.
+/// Decodes records, each in the format of its topic.
 #[derive(Default)]
 pub struct Decoder {
     format: Choice,
@@ -87,14 +87,14 @@ pub struct Decoder {
 impl Decoder {
     /// # Errors
     ///
-    /// The filter of the format `custom` is no filter.
+    /// If the filter of the format `custom` is invalid.
     pub fn new(config: &FormatsConfig) -> Result<Self, NotAFilter> {
         let custom = config.custom.as_deref().map(Filter::compile).transpose()?;
         let (format, formats) = (config.format, config.formats.clone());
         Ok(Self { format, formats, custom, wanted: Wanted::default() })
     }
 
-    /// A decoder that also reads what is wanted.
+    /// Makes the decoder also read the `wanted` parts.
     #[must_use]
     pub fn wanting(self, wanted: Wanted) -> Self {
         Self { wanted, ..self }

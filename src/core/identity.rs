@@ -1,8 +1,8 @@
-//! What happened at an identity provider, whoever it is: what a format makes of a record's bytes and the
-//! mapping makes app events of.
+//! Identity events: what happened at any identity provider. A format decodes a record's bytes into identity
+//! events, and the mapping turns these into app events.
 //!
-//! Knows nothing of vendors' records and nothing of Pinpoint. Texts are borrowed from the record where
-//! they stand in it as they are, so that an event costs no copies. None of them is empty.
+//! Knows nothing of vendors' records and nothing of Pinpoint. A text that appears unchanged in the record is
+//! borrowed from it, so that an event needs no copies. No text is empty.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -15,8 +15,8 @@ pub mod document;
 pub mod fields;
 pub mod reason;
 
-/// The times, in milliseconds since 1970, at which something can have happened: those that a number can
-/// state (see `decode::time`). Zero and less are what is written when the time is not known.
+/// The plausible times of an event, in milliseconds since 1970: those that a number can express (see
+/// `decode::time`). Publishers write zero or a negative number when they do not know the time.
 pub const PLAUSIBLE_TIMES: Range<i64> = 1..100_000_000_000_000;
 
 /// What happened to a person or to a session. Not `Debug`: it holds personal data.
@@ -171,7 +171,7 @@ pub struct GeoLocation<'a> {
 }
 
 impl<'a> IdentityEvent<'a> {
-    /// An event that says nothing more.
+    /// Creates an event without any other data.
     #[must_use]
     pub fn new(kind: Kind, provider: impl Into<Cow<'a, str>>) -> Self {
         Self {
