@@ -1,16 +1,16 @@
-//! The waits before something is tried again.
+//! Exponential backoff with full jitter: the delays before retries.
 //!
-//! Only this file names `backoff` (unmaintained, RUSTSEC-2025-0012; chosen by the product's owner). Its
-//! `ExponentialBackoff` reads a clock and a random number at each call, so it is called here, once, before
-//! anything starts, with its random part switched off. The pure part then indexes the results and multiplies
-//! them by a random number that the caller passes in ("full jitter").
+//! Only this file uses the crate `backoff` (unmaintained, RUSTSEC-2025-0012; chosen by the product's owner).
+//! Its `ExponentialBackoff` reads a clock and draws a random number at each call. It is therefore called only
+//! here, once, before anything starts, with its randomization switched off. The pure part then looks up the
+//! results and multiplies them by a random number that the caller passes in ("full jitter").
 
 use std::time::Duration;
 
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder, backoff::Backoff as _};
 
-/// The upper bounds of the waits before the first, second, … retry. The last one applies
-/// to all further retries.
+/// The upper bounds of the delays before the first, second, … retry. The last one applies to all further
+/// retries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backoff {
     waits: Vec<Duration>,
@@ -28,29 +28,29 @@ impl Backoff {
             .with_max_elapsed_time(None)
             .build();
         let mut waits: Vec<Duration> = Vec::new();
-        // 64 doublings turn a nanosecond into more than a thousand years, so the loop reaches `max` long
-        // before.
+        // 64 doublings turn a nanosecond into more than a thousand years, so the loop reaches `max` much
+        // earlier.
         while waits.len() < 64 && waits.last().is_none_or(|last| *last < max) {
             waits.extend(backoff.next_backoff());
         }
         Self { waits }
     }
 
-    /// How long to wait after `failures` failures in a row (1 is the first): a random part of the upper
-    /// bound, given by `jitter` (0 to 1), which the caller draws.
+    /// Returns the delay after `failures` consecutive failures (1 is the first). It is the upper bound times
+    /// `jitter`, a random number from 0 to 1 that the caller draws.
     #[must_use]
     pub fn wait(&self, failures: u32, jitter: f64) -> Duration {
         self.longest(failures).mul_f64(jitter.clamp(0.0, 1.0))
     }
 
-    /// The upper bound of the wait after `failures` failures in a row.
+    /// The upper bound of the delay after `failures` consecutive failures.
     #[must_use]
     pub fn longest(&self, failures: u32) -> Duration {
         let index = usize::try_from(failures.saturating_sub(1)).unwrap_or(usize::MAX);
         (self.waits.get(index).or(self.waits.last())).copied().unwrap_or_default()
     }
 
-    /// The upper bound of all waits.
+    /// The upper bound of all delays.
     #[must_use]
     pub fn max(&self) -> Duration {
         self.waits.last().copied().unwrap_or_default()

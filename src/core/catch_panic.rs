@@ -1,7 +1,7 @@
-//! Catches panics that a record could cause in other people's code.
+//! Catches panics that a record could cause in third-party code.
 //!
-//! A hook ends the process at any panic, but no record may end it. The hook asks [`are_caught`] and ignores
-//! panics that are.
+//! A panic hook ends the process, but no record may cause that. The hook therefore asks [`are_caught`] and
+//! ignores panics that are caught.
 
 use std::{
     cell::Cell,
@@ -12,7 +12,7 @@ thread_local! {
     static CAUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The result of `read`, or `None` if it panics. `read` must leave nothing half done.
+/// Returns the result of `read`, or `None` if it panics. `read` must not leave any state half changed.
 pub fn caught<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
     CAUGHT.set(true);
     let read = panic::catch_unwind(AssertUnwindSafe(read));
@@ -20,7 +20,7 @@ pub fn caught<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
     read.ok().flatten()
 }
 
-/// Whether a panic of this thread would now be caught.
+/// Returns whether a panic on this thread would be caught now.
 #[must_use]
 pub fn are_caught() -> bool {
     CAUGHT.get()

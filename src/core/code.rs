@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 /// A reason or an error code, either our own (`snake_case`) or one that AWS documents. It is safe in logs, in
-/// `/status` and as the label of a metric, because it can hold no text of a record or an answer.
+/// `/status` and as a metric label, because it cannot contain text from a record or an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Code(pub &'static str);
 

@@ -22,9 +22,9 @@ pub struct DeadLetter {
     pub event_id: Option<Box<str>>,
 }
 
-/// Where dead letters go. An implementation reports each outcome through the channel it was created with.
+/// Writes dead letters. An implementation reports each outcome through the channel it was created with.
 pub trait DeadLetters {
-    /// Begins to write; never blocks.
+    /// Starts to write a dead letter. Never blocks.
     fn write(&mut self, dead_letter: DeadLetter);
 }
 

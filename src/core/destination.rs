@@ -1,8 +1,9 @@
-//! The seam for destinations. A kind is an encoder, which is pure, and a sender, which makes one attempt.
+//! The interface of destinations. Each kind consists of an encoder, which is pure, and a sender, which makes
+//! one attempt.
 //!
-//! The dispatcher of a destination asks its encoder what a request may hold and which events its service
-//! takes; the runner hands the request to the sender and reports the answer. Knows nothing of retries and
-//! offsets, nor of any service's format, which only the kind's own folder knows.
+//! The dispatcher of a destination asks its encoder for the limits of a request and for the events that its
+//! service accepts. The runner passes the request to the sender and reports the answer. Knows nothing of
+//! retries and offsets, nor of any service's format, which only the kind's own folder knows.
 
 use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -20,7 +21,7 @@ pub struct DestinationId(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// A request to send, with up to 100 events on many endpoints, each endpoint once.
+/// A request to send. It holds up to 100 events for many endpoints. Each endpoint appears once.
 #[derive(Clone)]
 pub struct Request {
     /// The id under which its answer is reported.
@@ -42,7 +43,7 @@ pub struct EndpointBatch {
 /// The result of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The destination answered for each event.
+    /// The answer has a result for each event.
     Results {
         /// One outcome for each event, in the order of the request (endpoint by endpoint).
         outcomes: Vec<Outcome>,
@@ -53,25 +54,25 @@ pub enum Answer {
     Refused(Refusal),
     /// The whole quota domain sends too fast (429).
     Throttled {
-        /// How long the answer asks to wait, if it does.
+        /// The wait that the answer asks for, if any.
         retry_after: Option<Duration>,
     },
-    /// The set-up is wrong, or the answer is not understood. The events are not at fault, so none is ever
-    /// refused for it.
+    /// The set-up is wrong, or the answer is not understood. The events are not at fault, so no event is ever
+    /// refused because of this answer.
     Hold(Code),
-    /// Either the set-up is wrong, or a gateway before the service does not let this request through (403,
-    /// 404, 422 …). The answers to other requests show which of the two it is.
+    /// Either the set-up is wrong, or a gateway in front of the service blocks this request (403, 404, 422
+    /// …). The answers to other requests show which of the two it is.
     Denied(Refusal),
     /// It is not known whether the events were accepted (5xx, time-out, connection error, broken answer).
     Unknown {
         code: Code,
-        /// How long the answer asks to wait (`Retry-After`), if it does.
+        /// The wait that the answer asks for (`Retry-After`), if any.
         retry_after: Option<Duration>,
     },
 }
 
 impl Answer {
-    /// An unknown result whose answer does not ask to wait.
+    /// Creates an unknown result whose answer does not ask for a wait.
     #[must_use]
     pub fn unknown(code: Code) -> Self {
         Self::Unknown { code, retry_after: None }
@@ -81,7 +82,7 @@ impl Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Accepted,
-    /// The event was not accepted, or not mentioned: send it again.
+    /// The event was not accepted, or the answer does not mention it: send it again.
     Again(Code),
     /// The event was not accepted because of throttling: send it again, more slowly.
     Throttled,
@@ -91,26 +92,26 @@ pub enum Outcome {
     EndpointRefused(Refusal),
 }
 
-/// What one request may hold.
+/// The limits of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestLimits {
-    /// The number of events on all endpoints.
+    /// The maximum number of events for all endpoints together.
     pub events: usize,
-    /// The size of the whole body.
+    /// The maximum size of the whole body.
     pub bytes: usize,
     /// The bytes of a body that belong to no event.
     pub overhead: usize,
 }
 
-/// An event as its destination takes it.
+/// An event that was fitted to the limits of its destination.
 #[derive(Clone)]
 pub struct Fitted {
     pub delivery: Delivery,
-    /// The most bytes that it adds to a request, including what its record states about the endpoint.
+    /// The maximum number of bytes that it adds to a request, including the endpoint data of its record.
     pub bytes: usize,
 }
 
-/// How many values were cut or left out because of a service's limits, by field.
+/// The numbers of values that were cut or left out because of a service's limits, by field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldCounts {
     pub shortened: BTreeMap<&'static str, u64>,
@@ -146,28 +147,28 @@ impl FieldCounts {
 
 /// The pure side of a destination.
 pub trait Encoder {
-    /// What one request may hold at most, whatever the configuration allows.
+    /// The service's own limits of one request, whatever the configuration allows.
     fn limits(&self) -> RequestLimits;
 
     /// The fields that [`Encoder::fit`] counts.
     fn fields(&self) -> &'static [&'static str];
 
     /// Cuts the values that the service would refuse, or leaves them out, and counts them by field. The event
-    /// is copied only if it changes and is shared. Fitting an event twice is the same as fitting it once.
+    /// is copied only if it changes and is shared. Fitting is idempotent.
     ///
     /// # Errors
-    /// If the service never takes such an event. Other destinations are not affected.
+    /// If the service never accepts such an event. Other destinations are not affected.
     fn fit(&self, delivery: Delivery, counts: &mut FieldCounts) -> Result<Fitted, Refusal>;
 
-    /// Adds what a newer event states about an endpoint to its snapshot, field by field, and returns how many
-    /// bytes of a request the snapshot then takes. If it would be too large, only the newer one is kept. Both
-    /// must have been fitted.
+    /// Merges newer endpoint data into a snapshot, field by field, and returns how many bytes of a request
+    /// the snapshot then takes. If it would be too large, only the newer data is kept. Both must have been
+    /// fitted.
     fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize;
 
-    /// The body of a request of fitted events.
+    /// Encodes the body of a request. Its events must have been fitted.
     fn body(&self, request: &Request) -> Vec<u8>;
 
-    /// A request in a form for people: headings, each with a JSON object.
+    /// Shows a request in a human-readable form: headings, each with a JSON object.
     fn outline(&self, request: &Request) -> Vec<(String, Value)> {
         vec![("request".to_owned(), serde_json::from_slice(&self.body(request)).unwrap_or_default())]
     }
@@ -178,13 +179,14 @@ pub type Sending = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// The impure side of a destination, which makes one attempt at one request.
 pub trait Sender {
-    /// Prepares what all first requests would wait for, such as credentials. Otherwise they would all start
-    /// at the same moment, over the quota. A failure shows in the first answer.
+    /// Prepares resources that the first requests would otherwise wait for, such as credentials. Without
+    /// this, these requests would all start at the same moment and exceed the quota. A failure shows in the
+    /// first answer.
     fn prepare(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async {})
     }
 
-    /// Sends a request once. It never fails: whatever goes wrong is an [`Answer`].
+    /// Sends a request once. It never fails: every error is an [`Answer`].
     fn send(&self, request: Request) -> Sending;
 }
 
@@ -192,7 +194,7 @@ pub trait Sender {
 pub(crate) mod tests {
     use super::*;
 
-    /// Takes every event whole, with the size that the function returns.
+    /// Accepts every event unchanged. The function returns the size of an event.
     pub(crate) struct Whole(pub(crate) fn(&Delivery) -> usize);
 
     impl Encoder for Whole {

@@ -52,9 +52,9 @@ impl EventType {
 /// Why a record or an event can never be delivered.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// The reason in short, for labels and logs.
+    /// The short reason, for labels and logs.
     pub code: Code,
-    /// The reason at length, for the dead letter alone: it may quote the destination's answer.
+    /// The full reason. Only the dead letter contains it, because it may quote the destination's answer.
     pub message: String,
 }
 
@@ -96,7 +96,7 @@ pub struct AppEvent {
 /// many events of one record.
 pub type Attribute = (Cow<'static, str>, Arc<str>);
 
-/// A text that may be absent. It is never empty.
+/// An optional text. It is never empty.
 pub type Text = Option<Box<str>>;
 
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -111,12 +111,12 @@ pub struct Session {
     /// The provider's session id, opaque.
     pub id: Box<str>,
     pub start: Timestamp,
-    /// When it ended or paused, and how many milliseconds it had lasted.
+    /// When the session ended or paused, and its duration until then in milliseconds.
     pub stop: Option<(Timestamp, i64)>,
 }
 
-/// What is known of an endpoint. An absent field stays as it is at the destination. The mapping states values
-/// as it finds them; each destination cuts its own copy.
+/// The known state of an endpoint. An absent field does not change the destination's value. The mapping
+/// passes values on as it finds them; each destination truncates its own copy.
 #[derive(Clone, Default, PartialEq)]
 pub struct Endpoint {
     /// The user's stable id at the provider.
@@ -150,7 +150,7 @@ pub struct Demographic {
 #[derive(Clone, Default, PartialEq)]
 pub struct Location {
     pub city: Text,
-    /// An ISO 3166-1 code in capitals, or whatever else the source states.
+    /// An ISO 3166-1 code in capitals, or any other text that the source states.
     pub country: Text,
     pub postal_code: Text,
     pub region: Text,
@@ -159,7 +159,7 @@ pub struct Location {
     pub longitude: Option<f64>,
 }
 
-/// What routes may select an event by.
+/// The properties by which routes select an event.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Origin {
     pub provider: Box<str>,
@@ -175,31 +175,31 @@ pub struct Delivery {
     /// Where the event came from; present only if routes need it.
     pub origin: Option<Arc<Origin>>,
     pub endpoint_id: EndpointId,
-    /// What the event's record states about the endpoint.
+    /// The endpoint data of the event's record.
     pub endpoint: Arc<Endpoint>,
     pub event: Arc<AppEvent>,
 }
 
-/// What a record becomes.
+/// The result of mapping a record.
 pub enum Mapped {
-    /// The record becomes at least one app event, in the order in which they are to be sent.
+    /// The record becomes at least one app event. The events are in the order of sending.
     Deliver(Vec<Delivery>),
     /// One part of the record becomes app events; another part cannot be read.
     Partly(Vec<Delivery>, Refusal),
     /// The record becomes more app events than a portion holds.
     InPortions(Portions),
-    /// The record deliberately becomes nothing.
+    /// The record is deliberately ignored.
     Ignored(Code),
-    /// The record becomes nothing, because it cannot be read.
+    /// The whole record is refused, because it cannot be read.
     Refused(Refusal),
 }
 
-/// What a record becomes, all of it at once.
+/// The complete result of mapping a record, including all portions.
 pub struct InFull {
     pub deliveries: Vec<Delivery>,
     /// Why the record, or a part of it, cannot be read.
     pub refused: Option<Refusal>,
-    /// Why the record becomes nothing on purpose.
+    /// Why the record is deliberately ignored.
     pub ignored: Option<Code>,
 }
 
@@ -213,7 +213,7 @@ impl Mapped {
         }
     }
 
-    /// Makes the events of all portions, for those who have the memory.
+    /// Creates the events of all portions at once, for callers that have enough memory.
     #[must_use]
     pub fn in_full(self) -> InFull {
         let (deliveries, refused, ignored) = match self {
@@ -231,7 +231,7 @@ impl Mapped {
 }
 
 impl Delivery {
-    /// The size of its texts, which it keeps in memory beside a fixed part.
+    /// The bytes of memory that its texts take, in addition to a fixed part.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
         let origin = self.origin.as_ref().map_or(0, |origin| {

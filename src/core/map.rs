@@ -1,7 +1,7 @@
 //! Turns identity events into app events on endpoints: the second of two steps.
 //!
-//! Knows nothing of vendors, batches, offsets and destinations. Values are stated as they are found, and each
-//! destination truncates its own copy. A record always becomes the same events: their ids and endpoints
+//! Knows nothing of vendors, batches, offsets and destinations. Values are passed on as they are found, and
+//! each destination truncates its own copy. A record always becomes the same events: their ids and endpoints
 //! depend on the record alone, and their content depends only on the record and on what the session index
 //! holds about the session (invariant 11).
 //!
@@ -17,10 +17,10 @@
 //! | activity | nothing, but the session stays remembered; `_session.resume` if it had been reported as paused |
 //! | no activity for too long | `_session.pause`, `_session.stop`, if these are configured |
 //!
-//! An unknown start is never invented: the stop then has no session object, but the attributes `session_id`
-//! and `session_start_unknown`. If the source does not name the session, `session_id` is missing too. A
-//! sign-in counts as the start of its session if the session began before this process or was forgotten by
-//! it.
+//! An unknown start is never made up: the stop then has no session object, but has the attributes
+//! `session_id` and `session_start_unknown`. If the source does not name the session, `session_id` is missing
+//! too. A sign-in counts as the start of its session if the session began before this process did, or if this
+//! process has forgotten it.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -80,19 +80,19 @@ pub struct MappingCounts {
     pub sessions: u64,
     /// Sessions forgotten because there were too many.
     pub sessions_evicted_by_number: u64,
-    /// Sessions forgotten because no event was about them for too long.
+    /// Sessions forgotten because they had no event for too long.
     pub sessions_evicted_by_age: u64,
     /// Events of sessions whose start was not known.
     pub session_start_unknown: u64,
     /// Openings of sessions whose owner is too long to be remembered.
     pub owners_left_out: u64,
-    /// Openings that an earlier one of another replica replaced: both were sent as starts.
+    /// Openings that were replaced by an earlier one from another replica: both were sent as starts.
     pub openings_replaced: u64,
-    /// Closings that an earlier one of another replica replaced: both were sent as stops.
+    /// Closings that were replaced by an earlier one from another replica: both were sent as stops.
     pub closings_replaced: u64,
     /// Entries of the session table that this version cannot read.
     pub entries_unreadable: u64,
-    /// Records whose own time could not be read, so the record's timestamp was used.
+    /// Events without a readable time, for which the record's timestamp was used.
     pub time_fallback: u64,
     /// Records by the format in which they were read, in the order of [`Format::ALL`].
     pub recognised: [u64; Format::ALL.len()],
@@ -106,7 +106,7 @@ impl MappingCounts {
 }
 
 impl Mapper {
-    /// A mapper that remembers no sessions yet.
+    /// Creates a mapper that remembers no sessions.
     #[must_use]
     pub fn new(decoder: Decoder, config: &SessionsConfig) -> Self {
         Self {
@@ -119,8 +119,8 @@ impl Mapper {
         }
     }
 
-    /// Shares the mapper's sessions with other replicas. [`Mapping::entries`] are sent to them, and theirs
-    /// are passed to [`Mapper::learn`].
+    /// Shares the mapper's sessions with other replicas. The caller sends them [`Mapping::entries`], and
+    /// passes their entries to [`Mapper::learn`].
     #[must_use]
     pub fn sharing(mut self) -> Self {
         self.sessions.share();
@@ -134,7 +134,7 @@ impl Mapper {
     }
 
     /// Sets the current time of the process's wall clock. It never changes the time of an event; it only
-    /// keeps sessions from counting as idle because a clock elsewhere is ahead.
+    /// prevents sessions from counting as idle because another clock is ahead.
     pub fn set_wall_clock(&mut self, now: Timestamp) {
         self.sessions.set_wall_clock(now);
     }
@@ -175,7 +175,8 @@ impl Mapper {
         whole.finish(refused.map(Refusal::from), ignored.unwrap_or(Ignored::Empty).code())
     }
 
-    /// Takes over an entry of the session table. Returns the merged entry if it differs from the table's.
+    /// Merges an entry of the session table into the session index. Returns the merged entry if it differs
+    /// from the table's.
     pub fn learn(&mut self, entry: &Entry, now: Moment) -> Option<Entry> {
         self.sessions.forget_aged(now);
         self.sessions.learn(entry, now)

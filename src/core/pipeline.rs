@@ -1,5 +1,5 @@
-//! The pipeline takes in what happened and answers what to do. Everything that can lose an event is decided
-//! here, in a state machine without I/O, clock and logging, whose random numbers come from a seed.
+//! The pipeline: a state machine that takes inputs and returns actions. Every decision that could lose an
+//! event is made here, without I/O, clock and logging. Random numbers come from a seed.
 //!
 //! ```text
 //! Record ─► ledger (outstanding) ─► session barrier ─► route, room ─► dispatcher ─► request ─► answer
@@ -9,9 +9,9 @@
 //!              position to commit, settled tail ◄── ledger (settled) ◄──────────┴──── accepted ◄──┘
 //! ```
 //!
-//! At the barrier a record waits until its entries of the session table are acknowledged, and those of all
-//! records read before it. If there are none, it passes. This write is an obligation of the record, like its
-//! events and its dead letters.
+//! At the barrier, a record waits until its own entries of the session table, and those of all records read
+//! before it, are acknowledged. If there are none, it passes at once. This write is an obligation of the
+//! record, like its events and its dead letters.
 //!
 //! Knows nothing of tokio, rdkafka and AWS. What always holds: the invariants that its simulation checks
 //! by name (see `core/pipeline/simulation.rs`).
@@ -83,17 +83,17 @@ pub struct PipelineConfig {
     /// The destinations in the order of their ids, each with the index of its domain.
     pub destinations: Vec<(usize, DispatcherConfig)>,
     pub router: Router,
-    /// The waits before a write to Kafka is tried again.
+    /// The delays before a write to Kafka is retried.
     pub backoff: Backoff,
     /// `None` if the circuit breakers are off.
     pub circuit_breaker: Option<CircuitBreakerConfig>,
     /// Whether commits name the settled offsets above their position.
     pub tails: Switch,
-    /// The most bytes outstanding, plus one fetch.
+    /// The limit of outstanding bytes. One fetch may exceed it.
     pub max_bytes: usize,
-    /// How often positions are committed.
+    /// The time between two commits.
     pub commit_interval: Duration,
-    /// How long a partition that is revoked may take to be drained.
+    /// The time limit for draining a partition that is being revoked.
     pub revoke_timeout: Duration,
     pub jitter: Jitter,
 }
@@ -106,13 +106,13 @@ pub struct Pipeline {
     ledger: Ledger,
     barrier: SessionBarrier,
     domains: Vec<QuotaDomain>,
-    /// By their ids; each with the index of its domain.
+    /// The dispatchers in the order of their ids, each with the index of its domain.
     dispatchers: Vec<(usize, Dispatcher)>,
     dead_letters: DeadLetters,
     circuit_breakers: CircuitBreakers,
     /// Records that wait for room at a destination, by partition.
     stalled: BTreeMap<Ownership, Stalled>,
-    /// Ownerships that are being revoked, and until when they may be drained.
+    /// Ownerships that are being revoked, each with the deadline of its drain.
     revoking: Vec<(Ownership, Moment)>,
     /// The partitions of the subscribed topics; empty until they are known.
     partitions: Partitions,
@@ -121,14 +121,14 @@ pub struct Pipeline {
     paused: Paused,
     draining: bool,
     stopped: bool,
-    /// Everything was given up: nothing is sent, written or committed any more.
+    /// Whether everything was given up: nothing is sent, written or committed any more.
     ended: bool,
     /// The actions to carry out, in order.
     output: Vec<Action>,
 }
 
 impl Pipeline {
-    /// A pipeline that owns nothing yet.
+    /// Creates a pipeline that owns no partitions.
     #[must_use]
     pub fn new(config: PipelineConfig) -> Self {
         let PipelineConfig { backoff, mut jitter, .. } = config;
@@ -160,7 +160,7 @@ impl Pipeline {
         }
     }
 
-    /// Takes in what happened; [`actions`](Self::actions) then returns what to do.
+    /// Processes an input. [`actions`](Self::actions) then returns the resulting actions.
     pub fn handle(&mut self, now: Moment, input: Input) {
         if self.ended {
             return self.account(now, input);
@@ -200,12 +200,12 @@ impl Pipeline {
         self.advance(now);
     }
 
-    /// Takes out the actions, in order.
+    /// Removes and returns the pending actions, in order.
     pub fn actions(&mut self) -> impl Iterator<Item = Action> {
         self.output.drain(..)
     }
 
-    /// When [`Input::Tick`] is due, if nothing happens before; never after the end.
+    /// When [`Input::Tick`] is due, if no other input comes first. After the end it is never due.
     #[must_use]
     pub fn next_wake(&self) -> Option<Moment> {
         if self.ended {
@@ -238,7 +238,7 @@ impl Pipeline {
         Summary { commits: self.ledger.commits(reached), unsettled }
     }
 
-    /// Takes in an input after the end: requests that were in flight are still counted, everything else is
+    /// Processes an input after the end: requests that were in flight are still counted, everything else is
     /// ignored.
     fn account(&mut self, now: Moment, input: Input) {
         if let Input::SendFinished { destination, id, answer } = input
@@ -252,7 +252,8 @@ impl Pipeline {
         let ownership = record.ownership;
         let id = match self.ledger.read(record, now) {
             Read::New(id) => id,
-            // The session index has learned of it; nothing of it is sent, and no entry written.
+            // The session index has learned from the record, but none of its events is sent and none of its
+            // entries is written.
             Read::SettledBefore | Read::Dropped => return,
             Read::Void { .. } => return self.rewind(ownership),
         };
@@ -265,8 +266,8 @@ impl Pipeline {
         self.barrier.enter(Waiting { record: id, ownership, mapped, bytes }, entries);
     }
 
-    /// Lets the records through that need not wait any longer. Their obligation to wait is fulfilled last,
-    /// after their events have added their own; an ignored record has no other.
+    /// Lets the records through that no longer need to wait. Their obligation to wait is fulfilled last,
+    /// after their events have added their own obligations; an ignored record has no others.
     fn let_through(&mut self, now: Moment) {
         while let Some(Waiting { record, ownership, mapped, bytes }) = self.barrier.leave() {
             self.ledger.relieve(record, bytes);
@@ -275,7 +276,7 @@ impl Pipeline {
         }
     }
 
-    /// Reads a partition again without its inherited tail, which does not agree with the log.
+    /// Reads a partition again without its inherited tail, which contradicts the log.
     fn rewind(&mut self, ownership: Ownership) {
         let assignment = self.ledger.partitions().get(&ownership).map(|partition| &partition.assignment);
         let Some(Assignment { topic, partition, .. }) = assignment else { return };
@@ -287,7 +288,7 @@ impl Pipeline {
     /// Does everything that is due now.
     fn advance(&mut self, now: Moment) {
         self.let_through(now);
-        // Released records may have stood before others at the barrier, and those let through may settle.
+        // Released records may have blocked others at the barrier, and the records let through may settle.
         while self.release_drained(now) {
             self.let_through(now);
         }
@@ -318,7 +319,7 @@ impl Pipeline {
         }
     }
 
-    /// Whether waiting helps without a person.
+    /// Whether progress is possible without manual intervention.
     fn is_moving(&self) -> bool {
         let sending = || self.dispatchers.iter().any(|(_, dispatcher)| dispatcher.is_moving());
         let moving = self.dead_letters.is_moving() || self.barrier.is_moving() || sending();

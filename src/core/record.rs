@@ -19,13 +19,13 @@ pub struct Assignment {
     pub partition: i32,
     /// The offset where reading begins; `None` means the beginning of the log.
     pub start: Option<i64>,
-    /// What the group has committed, if reading begins there.
+    /// The committed position of the group, if reading begins there.
     pub committed: Option<CommittedPosition>,
     /// The id of the cluster, if the brokers have one.
     pub cluster: Option<Arc<str>>,
 }
 
-/// The next offset to read, as a group has committed it, with the text beside it.
+/// The committed position of a group, which is the next offset to read, with the metadata of the commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommittedPosition {
     pub position: i64,
@@ -49,14 +49,14 @@ pub struct TopicPartition {
 /// The name and the value of a header.
 pub type Header = (Box<str>, Option<Box<[u8]>>);
 
-/// A whole record, because it may have to be written to the dead letters unchanged.
+/// A record with all its parts, because it may have to be written to the dead letters unchanged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Record {
     pub ownership: Ownership,
     pub topic: Arc<str>,
     pub partition: i32,
     pub offset: i64,
-    /// `None` if the broker has set none.
+    /// `None` if the record has no timestamp.
     pub timestamp: Option<Timestamp>,
     /// The key of the record. Identity events are often published without one.
     pub key: Option<Box<[u8]>>,

@@ -1,7 +1,7 @@
-//! Which destinations an app event goes to: the first matching route decides.
+//! Decides which destinations an app event goes to. The first matching route wins.
 //!
 //! Each route is indexed by one of its conditions, the one with the rarest values, so that a thousand routes
-//! that differ in one condition cost as much as one. Knows nothing of what a destination is.
+//! that differ in one condition cost as much as one. Knows nothing of the destinations themselves.
 
 use std::collections::HashMap;
 
@@ -18,11 +18,11 @@ pub mod config;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route<'r> {
-    /// To these destinations, at least one. Each must accept it.
+    /// To these destinations; there is at least one. Each must accept the event.
     To(&'r [DestinationId]),
     /// Nowhere: the event is deliberately ignored.
     Ignore,
-    /// To the dead letters: no route matches, and the configuration wants to know about it.
+    /// To the dead letters: no route matches, and the configuration asks for a dead letter.
     DeadLetter,
 }
 
@@ -31,7 +31,7 @@ pub enum Route<'r> {
 pub struct Router {
     routes: Vec<Compiled>,
     unrouted: Unrouted,
-    /// By field and text, the routes that are indexed by it, in order.
+    /// For each field and text, the routes that are indexed by it, in order.
     index: HashMap<ConditionField, HashMap<Box<str>, Vec<usize>>>,
     /// The first route without conditions.
     catch_all: Option<usize>,
@@ -57,14 +57,14 @@ pub enum RouteProblem {
 }
 
 impl Router {
-    /// The router that sends everything to the only destination.
+    /// Creates the router that sends everything to the only destination.
     #[must_use]
     pub fn to_the_only_one() -> Self {
         let everything = Compiled { conditions: Vec::new(), to: vec![DestinationId(0)] };
         Self::of(vec![everything], Unrouted::DeadLetter)
     }
 
-    /// The router for `destinations`, whose ids are their indices.
+    /// Creates the router for `destinations`, whose ids are their indices.
     ///
     /// # Errors
     /// If anything is wrong with the routes; all problems are listed.
@@ -93,7 +93,7 @@ impl Router {
         self.routes.iter().flat_map(|route| &route.conditions).any(|(field, _)| of_origin(field))
     }
 
-    /// Where an event goes that comes from a record of `topic`.
+    /// Returns the route of an event from a record of `topic`.
     #[must_use]
     pub fn route(&self, topic: &str, origin: Option<&Origin>, event_type: EventType) -> Route<'_> {
         let properties = EventProperties { topic, origin, event_type };

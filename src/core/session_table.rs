@@ -1,6 +1,6 @@
-//! The edge to the session table: what is written to it, and what it reports.
+//! The edge to the session table: the writes to it, and the events that it reports.
 //!
-//! The table is a compacted log of keys and values. Every replica reads all of it before it begins, and
+//! The table is a compacted log of keys and values. Every replica reads the whole table before it begins, and
 //! follows it from then on. Knows nothing of the content of entries.
 
 use std::future::Future;
@@ -20,39 +20,41 @@ pub struct Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WriteId(pub u64);
 
-/// What happened at the table.
+/// An event at the session table.
 pub enum TableEvent {
-    /// Entries that were read, including our own, those of a partition in the order of their offsets.
+    /// Entries that were read, including our own. The entries of a partition are in the order of their
+    /// offsets.
     Entries(Vec<Entry>),
-    /// This many records are not entries, because they have no key or no value, or are not text.
+    /// The number of records that are not entries, because they have no key or no value, or are not text.
     Ignored(u64),
-    /// The topic was deleted or recreated. Only the replicas that have read its entries know them.
+    /// The topic was deleted or recreated. Only replicas that have read its entries still know them.
     Emptied,
-    /// The progress of the first reading, in offsets.
+    /// The progress of the initial load, in offsets.
     Loading {
         read: u64,
         of: u64,
     },
-    /// The first reading has reached the end that the log had at the start. Records may now be mapped.
+    /// The initial load has reached the end that the log had at the start. Records may now be mapped.
     Loaded,
     Written(WriteId, WriteOutcome),
-    /// The connection to the brokers changed. A code says what is wrong; `None` means that all is well.
+    /// The state of the connection to the brokers changed. The code names the problem; `None` means that
+    /// there is no problem.
     Connection(Option<Code>),
     /// The table cannot be read, or was not read in time. Nothing more is read.
     Failed(Code),
 }
 
 pub trait Table {
-    /// Waits for the next event; cancel-safe.
+    /// Waits for the next event. Cancel-safe.
     fn next(&mut self) -> impl Future<Output = TableEvent>;
 
-    /// Begins to write `entries`; never blocks. The outcome of a write without an id is not reported: its
-    /// entries only repeat what is known.
+    /// Starts to write `entries`. Never blocks. The outcome of a write without an id is not reported, because
+    /// its entries only repeat known data.
     fn write(&mut self, id: Option<WriteId>, entries: Vec<Entry>);
 }
 
 impl Entry {
-    /// How many bytes of memory the entry takes.
+    /// The bytes of memory that the entry takes.
     #[must_use]
     pub fn weight(&self) -> usize {
         size_of::<Self>() + self.key.len() + self.value.len()

@@ -1,6 +1,6 @@
-//! The edge to the source of records: the events that it reports, and the commands that it follows.
+//! The edge to the source of records: the events that it reports, and the commands that it accepts.
 //!
-//! Knows nothing of the content of records, and of which are settled.
+//! Knows nothing of the content of records, and of which records are settled.
 
 use std::{future::Future, sync::Arc};
 
@@ -9,17 +9,17 @@ use crate::core::{
     record::{Assignment, Ownership, Record},
 };
 
-/// What happened at the source, in this order.
+/// An event at the source. Events are reported in the order in which they happened.
 #[derive(Debug)]
 pub enum SourceEvent {
     /// Partitions were assigned. Each assignment begins a new ownership, whose records follow.
     Assigned(Vec<Assignment>),
     /// The subscribed topics that exist, with their numbers of partitions.
     Topics(Vec<(Arc<str>, usize)>),
-    /// Records of any ownerships, those of a partition in the order of their offsets.
+    /// Records of any ownerships. The records of a partition are in the order of their offsets.
     Records(Vec<Record>),
-    /// These ownerships are to be given up. No more of their records follow.
-    /// Answer each with [`SourceCommand::Release`].
+    /// These ownerships are being revoked. No more of their records follow. Answer each with
+    /// [`SourceCommand::Release`].
     Revoking(Vec<Ownership>),
     /// These ownerships have ended already: nothing can be committed for them.
     Lost(Vec<Ownership>),
@@ -31,14 +31,15 @@ pub enum SourceEvent {
     Committed {
         commits: Vec<Commit>,
         result: Result<(), Code>,
-        /// The brokers refused metadata as too large, so the positions were committed without any.
+        /// The brokers refused metadata as too large, so the positions were committed without metadata.
         metadata_dropped: bool,
     },
     /// A subscribed topic does not exist (yet), or exists again.
     TopicMissing { topic: Arc<str>, missing: bool },
-    /// The connection to the brokers changed. A code says what is wrong; `None` means that all is well.
+    /// The state of the connection to the brokers changed. The code names the problem; `None` means that
+    /// there is no problem.
     Connection(Option<Code>),
-    /// Kafka failed for good. Only `Closed` follows.
+    /// Kafka failed permanently. Only `Closed` follows.
     Failed(Code),
     /// The source has left its group and is closed. Nothing follows.
     Closed,
@@ -46,18 +47,19 @@ pub enum SourceEvent {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceCommand {
-    /// Join the group and read; nothing is read before.
+    /// Join the group and start to read. Nothing is read before this command.
     Begin,
-    /// Commit these positions. If an ownership has several, the highest counts, and of equal ones the newest.
+    /// Commit these positions. If an ownership has several, the highest one counts; among equal ones, the
+    /// newest.
     Commit(Vec<Commit>),
     /// Give up these ownerships, after these commits.
     Release { ownerships: Vec<Ownership>, commits: Vec<Commit> },
     /// End this ownership and read the partition again from its committed position, in a new ownership
     /// without metadata. `Lost` and `Assigned` follow, unless the partition is being revoked or is lost.
     Rewind(Ownership),
-    /// Pause these partitions and no others.
+    /// Pause exactly these partitions, and resume all others.
     Pause(Paused),
-    /// Commit these positions, leave the group and close, within the source's own bound on time.
+    /// Commit these positions, leave the group and close, within the source's own time limit.
     Close(Vec<Commit>),
 }
 
@@ -85,9 +87,9 @@ pub struct Paused {
 }
 
 pub trait Source {
-    /// Waits for the next event; cancel-safe. Never called again after [`SourceEvent::Closed`].
+    /// Waits for the next event. Cancel-safe. Must not be called again after [`SourceEvent::Closed`].
     fn next(&mut self) -> impl Future<Output = SourceEvent>;
 
-    /// Sends a command; never blocks.
+    /// Sends a command. Never blocks.
     fn command(&mut self, command: SourceCommand);
 }

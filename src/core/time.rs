@@ -1,4 +1,4 @@
-//! Points in time, as arguments: the pure part never reads a clock.
+//! Points in time. They are passed as arguments, because the pure part never reads a clock.
 
 use std::{ops::Add, time::Duration};
 
@@ -14,7 +14,7 @@ impl Moment {
         Self(elapsed)
     }
 
-    /// The time between `earlier` and this point; zero if this is not after `earlier`.
+    /// The time from `earlier` to this point, or zero if this point is not after `earlier`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)

@@ -1,8 +1,8 @@
-//! The kinds of value that a setting can have. A value that exists is valid.
+//! The kinds of values that a setting can have. Every value is valid by construction.
 //!
-//! Knows nothing of files, environment and keys. Each kind is written as a text and can be read back from it.
-//! Its schema says in words what is allowed (`x-allowed`). Errors carry no text: it may be a secret in the
-//! wrong place, and is never repeated.
+//! Knows nothing of files, environment and keys. Each kind is written as text and can be parsed back from it.
+//! Its schema describes the allowed values in words (`x-allowed`). Errors never repeat the text, because it
+//! may be a misplaced secret.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -34,8 +34,8 @@ pub struct Malformed;
 
 /// A setting that can be switched off: `off`, or a value.
 ///
-/// For `#[serde(with = "or_off")]` on an `Option`. `false` means `off` too, because tools that render
-/// YAML 1.1, Helm among them, turn the bare word `off` into it.
+/// For `#[serde(with = "or_off")]` on an `Option`. `false` also means `off`, because tools that render YAML
+/// 1.1, such as Helm, turn the bare word `off` into `false`.
 pub mod or_off {
     use super::{
         Deserialize, Deserializer, JsonSchema, Schema, SchemaGenerator, Serialize, Serializer, json_schema,
@@ -55,7 +55,7 @@ pub mod or_off {
     /// Reads `off` or `false` as `None`.
     ///
     /// # Errors
-    /// If it is neither of these nor a value of the kind.
+    /// If the input is neither of these nor a value of type `T`.
     pub fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
         from: D,
     ) -> Result<Option<T>, D::Error> {
@@ -94,15 +94,15 @@ pub mod or_off {
     }
 }
 
-/// Reads a value from its text, for the `Deserialize` of kinds that are written as text.
+/// Parses a value from its text, for `Deserialize` implementations of kinds that are written as text.
 ///
 /// # Errors
-/// If the text is not of the kind. The error does not repeat the text.
+/// If the text cannot be parsed. The error does not repeat the text.
 pub fn from_text<'de, D: Deserializer<'de>, T: FromStr>(from: D) -> Result<T, D::Error> {
     String::deserialize(from)?.parse().map_err(|_| de::Error::custom(Malformed))
 }
 
-/// Reads a list and leaves out the nulls, which stand for items that were already found to be wrong.
+/// Reads a list and leaves out its nulls, which stand for items that were already found to be wrong.
 ///
 /// # Errors
 /// If an item is wrong.

@@ -6,15 +6,15 @@ use crate::core::code::Code;
 pub enum WriteOutcome {
     /// All records of the write were acknowledged.
     Written,
-    /// Some records were not acknowledged, and may be later.
+    /// Some records were not acknowledged, but a retry may succeed.
     Again(Code),
-    /// The broker refuses a record until a person acts: the topic does not exist, or the right to write
-    /// to it is missing.
+    /// The broker refuses a record until an operator acts: the topic does not exist, or the permission to
+    /// write to it is missing.
     Refused(Code),
 }
 
 impl WriteOutcome {
-    /// The worse of two outcomes, for a whole that consists of both parts.
+    /// Returns the worse of two outcomes, for a write that consists of two parts.
     #[must_use]
     pub fn worse(self, other: Self) -> Self {
         let badness = |outcome| match outcome {

@@ -1,7 +1,7 @@
-//! Decides what to read: nothing while too much is outstanding, and nothing from a partition that waits for
-//! room or for a person.
+//! Backpressure: pauses all reading while too much is outstanding, and a single partition while it waits for
+//! room or is held.
 //!
-//! Knows nothing of how reading is paused. What always holds: records, bytes and events outstanding stay
+//! Knows nothing of how reading is paused. What always holds: outstanding records, bytes and events stay
 //! within their limits plus one fetch (invariant 6).
 
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use crate::core::{
     source::Paused,
 };
 
-/// Reading that was paused resumes below this part of a limit.
+/// Paused reading resumes below this fraction of a limit.
 pub(super) const RESUME_AT: f64 = 0.75;
 
 impl Pipeline {
-    /// Pauses and resumes reading, with hysteresis, because each pause throws away prefetched records.
+    /// Pauses and resumes reading, with hysteresis, because each pause discards prefetched records.
     pub(super) fn regulate(&mut self) {
         let full = self.is_full_in_all(if self.paused.everything { RESUME_AT } else { 1.0 });
         let everything = self.draining || full;
@@ -40,7 +40,7 @@ impl Pipeline {
         }
     }
 
-    /// Whether this part of a limit of everything outstanding is reached.
+    /// Whether everything outstanding together reaches this fraction of a limit.
     pub(super) fn is_full_in_all(&self, part: f64) -> bool {
         #[expect(clippy::cast_precision_loss, reason = "a comparison of sizes far below 2^52")]
         let over = |amount: usize, limit: usize| amount as f64 >= limit as f64 * part;
@@ -51,14 +51,14 @@ impl Pipeline {
         over(bytes, max_bytes) || over(self.events(), self.max_events_in_all())
     }
 
-    /// Events without a verdict, and those at the barrier.
+    /// The number of events without a verdict, including those at the barrier.
     pub(super) fn events(&self) -> usize {
         let dispatched: usize = self.dispatchers.iter().map(|(_, dispatcher)| dispatcher.events()).sum();
         dispatched + self.barrier.events()
     }
 
-    /// The most events outstanding in all. With several destinations each has a bound of its own, and a full
-    /// one stops only its own partitions.
+    /// The maximum number of outstanding events of all destinations together. If there are several, each has
+    /// its own limit instead, and a full one stops only its own partitions.
     fn max_events_in_all(&self) -> usize {
         match &self.dispatchers[..] {
             [(domain, dispatcher)] => self.max_events(&self.domains[*domain], dispatcher),
@@ -66,8 +66,9 @@ impl Pipeline {
         }
     }
 
-    /// The most events of a destination outstanding: as many as this replica may send in half of the time for
-    /// a revocation, so that a rollout with a backlog drains in time. They always fill a request.
+    /// The maximum number of outstanding events of a destination: as many as this replica may send in half of
+    /// the revocation timeout, so that a rollout with a backlog drains in time. They are always enough to
+    /// fill a request.
     pub(super) fn max_events(&self, domain: &QuotaDomain, dispatcher: &Dispatcher) -> usize {
         let seconds = self.revoke_timeout.as_secs_f64() / 2.0;
         let requests = (domain.quota.nominal_rate() * seconds).max(1.0);

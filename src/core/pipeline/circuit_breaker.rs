@@ -1,8 +1,8 @@
-//! The circuit breaker of each topic: when most of a topic's records are refused, that is not the records'
+//! The circuit breaker of each topic. When most of a topic's records are refused, the records are not at
 //! fault, and writing the topic to the dead letters would only move the damage.
 //!
-//! Settlement feeds it. Knows nothing of how dead letters are written. What always holds: while a circuit is
-//! open, the refusals of at most one record are let through in each pause.
+//! Settlement reports finished records to it. Knows nothing of how dead letters are written. What always
+//! holds: while a circuit is open, the refusals of at most one record are let through in each pause.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -19,16 +19,16 @@ use crate::core::{
 
 /// The circuit breakers of all topics.
 pub(super) struct CircuitBreakers {
-    /// `None` if they are off: then every refusal is let through.
+    /// `None` if they are off. Then every refusal is let through.
     config: Option<CircuitBreakerConfig>,
     pause: Duration,
     topics: HashMap<Arc<str>, Topic>,
     transitions: Vec<Transition>,
-    /// Whether [`stops`](Self::stops) may have changed since this was last asked.
+    /// Whether [`stops`](Self::stops) may have changed since the last [`take_changed`](Self::take_changed).
     changed: bool,
 }
 
-/// A topic's breaker and the dead letters that wait for it, first come first served.
+/// A topic's breaker and the dead letters that wait for it, in the order in which they came.
 struct Topic {
     breaker: CircuitBreaker,
     waiting: VecDeque<Waiting>,
@@ -47,7 +47,7 @@ impl CircuitBreakers {
         Self { config, pause, topics: HashMap::new(), transitions: Vec::new(), changed: false }
     }
 
-    /// Whether a dead letter may be written now; if not, it waits. All refusals of one record share the
+    /// Whether a dead letter may be written now. If not, it waits. All refusals of one record share the
     /// answer that the `first` of them gets.
     pub(super) fn admit(
         &mut self,
@@ -60,7 +60,7 @@ impl CircuitBreakers {
         let Some(topic) = self.topic(now, &record.topic) else { return true };
         let through = if first {
             let was_open = topic.breaker.is_on();
-            // What came first goes first.
+            // Earlier refusals go first.
             let through = (topic.waiting.is_empty() || !was_open) && topic.breaker.admit(now);
             if topic.breaker.is_on() && !was_open {
                 topic.open_since = now;
@@ -78,7 +78,8 @@ impl CircuitBreakers {
         through
     }
 
-    /// A record of `topic` was finished without a refusal; returns the dead letters that it lets through.
+    /// Registers that a record of a topic was finished without a refusal. Returns the dead letters that it
+    /// lets through.
     pub(super) fn pass(&mut self, now: Moment, name: &Arc<str>) -> Vec<DeadLetterId> {
         let Some(topic) = self.topic(now, name) else { return Vec::new() };
         if !topic.breaker.pass() {
@@ -108,7 +109,7 @@ impl CircuitBreakers {
         self.topics.get_mut(name)
     }
 
-    /// The dead letters that are let through because it is time.
+    /// Takes the dead letters that are let through because their pause is over.
     pub(super) fn due(&mut self, now: Moment) -> Vec<DeadLetterId> {
         let open = self.topics.values_mut().filter(|topic| topic.breaker.is_on());
         let due: Vec<_> = open.flat_map(|topic| topic.next(now)).collect();
@@ -124,7 +125,7 @@ impl CircuitBreakers {
         }
     }
 
-    /// A partition was assigned, which may be of a topic whose circuit is open.
+    /// Registers that a partition was assigned. The circuit of its topic may be open.
     pub(super) fn own(&mut self) {
         self.changed = true;
     }
@@ -140,7 +141,7 @@ impl CircuitBreakers {
         open.map(|(name, topic)| (name, topic.open_since))
     }
 
-    /// Whether records of this topic wait for its circuit to close: then nothing more of it is read.
+    /// Whether records of this topic wait for its circuit to close. Then the topic is not read any more.
     pub(super) fn stops(&self, topic: &Arc<str>) -> bool {
         self.topics.get(topic).is_some_and(|topic| !topic.waiting.is_empty())
     }
@@ -155,7 +156,7 @@ impl CircuitBreakers {
 }
 
 impl Topic {
-    /// Lets the refusals of the record that has waited longest through, if the breaker does.
+    /// Lets through the refusals of the record that has waited longest, if the breaker allows it.
     fn next(&mut self, now: Moment) -> Vec<DeadLetterId> {
         let Some(first) = self.waiting.front().map(|waiting| waiting.record) else { return Vec::new() };
         if !self.breaker.admit(now) {
@@ -167,7 +168,7 @@ impl Topic {
     }
 }
 
-/// Looks back on the last finished records of a topic, whichever stage finished them.
+/// Keeps the results of the last finished records of a topic, whichever stage finished them.
 #[derive(Debug)]
 struct CircuitBreaker {
     window: VecDeque<bool>,
@@ -181,7 +182,7 @@ struct CircuitBreaker {
 }
 
 impl CircuitBreaker {
-    /// A breaker that lets one refusal through in each `pause` while its circuit is open.
+    /// Creates a breaker that lets one refusal through in each `pause` while its circuit is open.
     fn new(config: CircuitBreakerConfig, pause: Duration) -> Self {
         let length = config.window.get();
         #[expect(
@@ -194,7 +195,7 @@ impl CircuitBreaker {
         Self { window: VecDeque::new(), length, tolerated, refused: 0, pause, next_through: None }
     }
 
-    /// A record was finished without a refusal. Returns whether that closed the circuit.
+    /// Registers that a record was finished without a refusal. Returns whether that closed the circuit.
     fn pass(&mut self) -> bool {
         self.finish(false);
         let released = self.is_on() && self.refused <= self.tolerated;
@@ -204,14 +205,14 @@ impl CircuitBreaker {
         released
     }
 
-    /// Whether a record that is refused may go to the dead letters now; if not, it waits.
+    /// Whether a record that is refused may go to the dead letters now. If not, it waits.
     fn admit(&mut self, now: Moment) -> bool {
         if self.next_through.is_some_and(|next| now < next) {
             return false;
         }
         self.finish(true);
-        // A window that has not been filled yet counts as filled with records that passed: the first
-        // record of a topic may be a bad one without stopping it.
+        // A window that is not full yet counts as filled up with records that passed, so that a bad first
+        // record of a topic does not open its circuit.
         if self.refused > self.tolerated {
             self.next_through = Some(now + self.pause);
         }
@@ -246,8 +247,8 @@ mod tests {
         Moment::after_start(Duration::from_secs(seconds))
     }
 
-    /// Finishes records at second 0 as `history` says (`x` refused, `.` passed); returns what became of
-    /// each (`X` let through, `w` waits).
+    /// Finishes records at second 0 as `history` says (`x` refused, `.` passed), and compares the result of
+    /// each (`X` let through, `w` waits, `.` passed). Returns the breaker.
     #[track_caller]
     fn check(history: &str, expected: &str, on: bool) -> CircuitBreaker {
         let config = CircuitBreakerConfig { share: 0.5, window: NonZeroUsize::new(4).expect("not 0") };

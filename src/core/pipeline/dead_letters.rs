@@ -1,8 +1,8 @@
-//! Dead letters until they are acknowledged: some wait for the circuit breaker of their topic, others are
-//! being written.
+//! Keeps dead letters until they are acknowledged. Some wait for the circuit breaker of their topic, others
+//! are being written.
 //!
-//! Knows nothing of events' delivery and of the broker. What always holds: a record's obligation for a dead
-//! letter is fulfilled by the acknowledgement of that dead letter and by nothing else.
+//! Knows nothing of the delivery of events and of the broker. What always holds: a record's obligation for a
+//! dead letter is fulfilled by the acknowledgement of that dead letter and by nothing else.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -35,7 +35,7 @@ pub(super) struct Refused {
 pub(super) struct DeadLetters {
     writes: Writes<Refused>,
     output: Vec<Action>,
-    /// Whether [`held`](Self::held) may have changed since this was last asked.
+    /// Whether [`held`](Self::held) may have changed since the last [`take_changed`](Self::take_changed).
     changed: bool,
 }
 
@@ -44,7 +44,7 @@ impl DeadLetters {
         Self { writes: Writes::new(backoff, jitter), output: Vec::new(), changed: false }
     }
 
-    /// Takes over a refusal without writing it; [`write`](Self::write) does that.
+    /// Takes over a refusal without writing it. [`write`](Self::write) does that.
     pub(super) fn keep(&mut self, refused: Refused) -> DeadLetterId {
         DeadLetterId(self.writes.keep(refused.record.ownership, refused))
     }
@@ -59,7 +59,7 @@ impl DeadLetters {
         self.output.extend(dead_letter.map(Action::WriteDeadLetter));
     }
 
-    /// Returns the record if the dead letter was acknowledged.
+    /// Handles the end of a write. Returns the record if its dead letter was acknowledged.
     pub(super) fn finish(
         &mut self,
         now: Moment,
@@ -85,7 +85,7 @@ impl DeadLetters {
         }
     }
 
-    /// Writes the dead letters again that are due.
+    /// Retries the writes that are due.
     pub(super) fn advance(&mut self, now: Moment) {
         while let Some(id) = self.writes.next_due(now) {
             self.write(DeadLetterId(id));
@@ -106,12 +106,12 @@ impl DeadLetters {
         self.writes.next_wake()
     }
 
-    /// Whether waiting helps without a person.
+    /// Whether progress is possible without manual intervention.
     pub(super) fn is_moving(&self) -> bool {
         self.writes.any_is_moving()
     }
 
-    /// The partitions that are not to be read until a person acts, because the broker refuses a dead letter.
+    /// The partitions that must not be read until an operator acts, because the broker refuses a dead letter.
     pub(super) fn held(&self) -> &BTreeMap<Ownership, Held> {
         self.writes.held()
     }

@@ -1,6 +1,6 @@
-//! Takes the events of a record into the queues of their destinations, and from there into requests.
+//! Moves the events of a record into the queues of their destinations, and from there into requests.
 //!
-//! Knows nothing of what a destination's answers mean.
+//! Knows nothing of the meaning of a destination's answers.
 
 use crate::core::{
     code::Code,
@@ -12,12 +12,12 @@ use crate::core::{
     time::Moment,
 };
 
-/// Bytes that an outstanding event takes besides its text: its item, its part of an endpoint queue and of the
-/// batcher's indexes, and the overhead of the allocator for a dozen parts. Measured as the growth of the
-/// process for each outstanding record (`tests/bench/end_to_end.rs`).
+/// The bytes of memory that an outstanding event takes besides its text: its item, its part of an endpoint
+/// queue and of the batcher's indexes, and the overhead of the allocator for a dozen allocations. Measured as
+/// the growth of the process for each outstanding record (`tests/bench/end_to_end.rs`).
 pub(super) const HOLDING: usize = 700;
 
-/// No route matches the event.
+/// The code of an event that no route matches.
 const UNROUTED: Code = Code("unrouted");
 
 /// A record on its way to its destinations: the events for each of them, and the refusals.
@@ -25,11 +25,12 @@ pub(super) struct Routed {
     pub(super) record: RecordId,
     pub(super) ownership: Ownership,
     pub(super) fitted: Vec<(DestinationId, Fitted)>,
-    /// Bytes that it takes while it waits for room: its destinations share what they take of an event.
+    /// The bytes of memory that it takes while it waits for room. Its destinations share the memory of an
+    /// event.
     pub(super) bytes: usize,
     /// Refusals, each with the event's id if it concerns a single event.
     refused: Vec<(Refusal, Option<Box<str>>)>,
-    /// The portions that follow, each when there is room for it.
+    /// The remaining portions. Each follows when there is room for it.
     more: Option<Portions>,
     /// Whether a portion was admitted.
     pub(super) begun: bool,
@@ -43,7 +44,7 @@ impl Routed {
         self.fitted.is_empty() && self.refused.is_empty()
     }
 
-    /// Adds a refusal of some of the record's events. Refusals for one reason share a dead letter.
+    /// Adds a refusal of some of the record's events. Refusals for the same reason share a dead letter.
     fn refuse_in_part(&mut self, refusal: Refusal) {
         let code = refusal.code;
         if !self.refused_before.contains(&code) && !self.refused.iter().any(|(other, _)| other.code == code) {
@@ -52,7 +53,7 @@ impl Routed {
     }
 }
 
-/// Bytes that the events of a record take before they are routed.
+/// The bytes of memory that the events of a record take before they are routed.
 pub(super) fn weight(mapped: &Mapped) -> usize {
     match mapped {
         Mapped::Deliver(deliveries) | Mapped::Partly(deliveries, _) => {
@@ -91,7 +92,7 @@ impl Pipeline {
         self.admit_or_stall(now, routed);
     }
 
-    /// Routes the next portion of a record that has something for a destination. Without one the record is
+    /// Routes the next portion of a record that has anything to admit. If there is none, the record is
     /// ignored, unless an earlier portion was admitted.
     fn next_portion(&mut self, now: Moment, mut routed: Routed) -> Option<Routed> {
         while let Some(deliveries) = routed.more.as_mut().and_then(Portions::next_deliveries) {
@@ -138,7 +139,7 @@ impl Pipeline {
     }
 
     /// Hands the events of a record to their destinations, one portion after the other while there is room.
-    /// Returns the portion that must wait. There must be room for the first one.
+    /// Returns the portion that must wait, if any. There must be room for the first one.
     pub(super) fn admit(&mut self, now: Moment, mut routed: Routed) -> Option<Routed> {
         loop {
             self.admit_portion(now, &mut routed);
@@ -176,7 +177,7 @@ impl Pipeline {
         }
     }
 
-    /// A request was answered.
+    /// Handles the answer to a request.
     pub(super) fn sent(&mut self, now: Moment, destination: DestinationId, id: RequestId, answer: Answer) {
         let Some((domain, dispatcher)) = self.dispatchers.get_mut(usize::from(destination.0)) else { return };
         dispatcher.finish(now, id, answer, &mut self.domains[*domain]);
@@ -192,8 +193,8 @@ impl Pipeline {
         }
     }
 
-    /// The next request of a domain. Destinations that have something due take turns, and while another waits
-    /// none has more than half of the domain's requests in flight.
+    /// Returns the next request of a domain. Destinations with due events take turns, and while another one
+    /// waits, none has more than half of the domain's requests in flight.
     fn next_request(&mut self, now: Moment, domain: usize) -> Option<Request> {
         let domain = &mut self.domains[domain];
         if domain.quota.next_start()? > now {
@@ -224,7 +225,7 @@ impl Pipeline {
         None
     }
 
-    /// When the next request may start, if nothing happens before.
+    /// When the next request may start, if no input comes first.
     pub(super) fn next_send(&self) -> Option<Moment> {
         let of_domain = |(index, domain): (usize, &QuotaDomain)| {
             let start = domain.quota.next_start()?;

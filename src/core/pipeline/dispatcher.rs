@@ -1,8 +1,8 @@
-//! One destination: its endpoint queues, what goes into the next request, and what each answer means for
-//! the events of a request.
+//! The dispatcher of one destination: it queues events by endpoint, assembles the next request, and applies
+//! each answer to the events of its request.
 //!
-//! Knows nothing of records' settlement, partitions' positions and dead letters: it hands out requests and
-//! gives back a verdict for each event. Its quota domain, which others may share, says when a request may
+//! Knows nothing of records' settlement, partitions' positions and dead letters: it returns requests, and a
+//! verdict for each event. Its quota domain, which other destinations may share, decides when a request may
 //! start. What always holds: an event is in exactly one place (a queue, a flight, the quarantine) until its
 //! verdict, and an event without a verdict is never forgotten while its ownership lasts.
 
@@ -45,13 +45,14 @@ use flight::{Flight, From};
 use hold::{Hold, HoldKind};
 use quarantine::{Cause, Next, Part, Quarantine};
 
-/// How an event ended.
+/// The final result of an event.
 pub(super) enum Verdict {
-    /// The destination accepted it.
+    /// The destination accepted the event.
     Accepted(RecordId),
-    /// It is refused for good.
+    /// The event is refused permanently.
     Refused { record: RecordId, event_id: Box<str>, refusal: Refusal },
-    /// It is given up because the destination was blocked for too long. That says nothing about its topic.
+    /// The event is given up because the destination was blocked for too long. This is no evidence against
+    /// its topic.
     Spilled { record: RecordId, event_id: Box<str>, refusal: Refusal },
 }
 
@@ -99,11 +100,13 @@ pub struct DispatcherConfig {
     pub encoder: Box<dyn Encoder>,
     pub batch: BatchConfig,
     pub backoff: Backoff,
-    /// How long an event that keeps failing alone is tried before it is refused; `None` means for ever.
+    /// How long an event that keeps failing alone is retried before it is refused; `None` means forever.
     pub give_up: Option<Duration>,
-    /// How long it may be blocked before its events go to the dead letters; `None` means for ever.
+    /// How long the destination may be blocked before its events go to the dead letters; `None` means
+    /// forever.
     pub spill: Option<Duration>,
-    /// Requests a second and in flight of this destination alone, within its domain's.
+    /// The limits of this destination alone, in requests per second and in flight, within those of its
+    /// domain.
     pub cap: Option<crate::core::pipeline::config::QuotaConfig>,
 }
 
@@ -111,7 +114,7 @@ pub(super) struct Dispatcher {
     id: DestinationId,
     name: Arc<str>,
     encoder: Box<dyn Encoder>,
-    /// The most bytes that the events of a request may take.
+    /// The maximum number of bytes that the events of a request may take.
     max_bytes: usize,
     batcher: Batcher,
     quarantine: Quarantine,
@@ -122,10 +125,10 @@ pub(super) struct Dispatcher {
     spill: Option<Duration>,
     flights: HashMap<RequestId, Flight>,
     hold: Option<Hold>,
-    /// When the last of the requests started of which an event was accepted or refused.
+    /// The latest start of a request of which an event was accepted or refused.
     last_success: Option<Moment>,
     denials: Denials,
-    /// Events (by order) that keep failing on their own while others succeed.
+    /// Events that keep failing alone while others succeed, identified by their order.
     stuck: BTreeSet<u64>,
     /// Ownerships that have not ended: their events may be sent.
     live: HashSet<Ownership>,
@@ -134,7 +137,7 @@ pub(super) struct Dispatcher {
     bytes: usize,
     /// Since when there has been no room for a record.
     full_since: Option<Moment>,
-    /// The hold has lasted for so long that events are spilled.
+    /// Whether the hold has lasted so long that events are spilled.
     spilling: bool,
     verdicts: Vec<Verdict>,
     transitions: Vec<Transition>,
@@ -182,25 +185,25 @@ impl Dispatcher {
         }
     }
 
-    /// From now on, events of this ownership may come.
+    /// Registers an ownership whose events may come from now on.
     pub(super) fn own(&mut self, ownership: Ownership) {
         self.live.insert(ownership);
     }
 
-    /// The event as this destination takes it.
+    /// Fits an event to the limits of this destination.
     ///
     /// # Errors
-    /// If its service can never take it.
+    /// If the service can never accept the event.
     pub(super) fn fit(&mut self, delivery: Delivery) -> Result<Fitted, Refusal> {
         self.encoder.fit(delivery, &mut self.counts.fields)
     }
 
-    /// The most bytes that an event may take.
+    /// The maximum number of bytes that an event may take.
     pub(super) fn max_bytes(&self) -> usize {
         self.max_bytes
     }
 
-    /// Takes over an event until its verdict; it takes `held_bytes` of memory.
+    /// Takes over an event until its verdict. The event takes `held_bytes` of memory.
     pub(super) fn accept(
         &mut self,
         now: Moment,
@@ -225,7 +228,7 @@ impl Dispatcher {
         self.batcher.push(&fitted.delivery, item, &*self.encoder);
     }
 
-    /// From now on, events of these ownerships come before all others.
+    /// Gives the events of these ownerships priority over all others from now on.
     pub(super) fn prioritise(&mut self, ownerships: &BTreeSet<Ownership>) {
         self.batcher.prioritise(ownerships);
     }
@@ -233,7 +236,7 @@ impl Dispatcher {
     /// Forgets the events of ownerships that have ended; those in flight are not sent again.
     pub(super) fn release(&mut self, now: Moment, ownerships: &BTreeSet<Ownership>) {
         self.abandon(ownerships);
-        // The rest of a refused request may have waited for the events that left.
+        // The rest of a refused request may have waited for the events that are gone now.
         self.close_quarantine(now);
     }
 
@@ -249,8 +252,8 @@ impl Dispatcher {
         }
     }
 
-    /// The next request to send now, if there is one; it counts as in flight. `flush`: no more events will
-    /// come.
+    /// Returns the next request to send now, if there is one, and counts it as in flight. `flush` means that
+    /// no more events will come.
     pub(super) fn next_request(&mut self, now: Moment, id: RequestId, flush: bool) -> Option<Request> {
         if self.next_start(flush)? > now {
             return None;
@@ -296,8 +299,8 @@ impl Dispatcher {
         }
     }
 
-    /// The next part that the quarantine sends. If it is larger than a request may be, because the snapshots
-    /// of its endpoints have grown, it is halved; a single event goes without its snapshot.
+    /// Returns the next part of the quarantine to send. If the part exceeds the limits of a request, because
+    /// the snapshots of its endpoints have grown, it is halved; a single event is sent without its snapshot.
     fn next_quarantined(&mut self, now: Moment) -> Option<(Events, From)> {
         loop {
             let (from, part) = match self.quarantine.next(now)? {
@@ -321,7 +324,7 @@ impl Dispatcher {
         }
     }
 
-    /// When the next request may be due, if nothing happens before.
+    /// When the next request may be due, if no input comes first.
     pub(super) fn next_wake(&self, flush: bool) -> Option<Moment> {
         let queued = self.batcher.worth_at(self.readiness(flush));
         let quarantined = match &self.hold {
@@ -334,12 +337,12 @@ impl Dispatcher {
         Some(self.next_start(flush)?.max(worth))
     }
 
-    /// When hold and cap allow the next request to start; `None` if that depends on an input.
+    /// When hold and cap allow the next request to start; `None` if this depends on an input.
     fn next_start(&self, flush: bool) -> Option<Moment> {
         let cap = self.cap.as_ref().map_or(Some(Moment::START), Quota::next_start)?;
         match &self.hold {
             None => Some(cap),
-            // One probe at a time; and a drain does not wait for a person.
+            // Only one probe is in flight at a time, and a drain does not wait for an operator.
             Some(hold) => (!flush && self.flights.is_empty()).then(|| hold.next_probe.max(cap)),
         }
     }
@@ -359,7 +362,7 @@ impl Dispatcher {
         self.verdicts.push(Verdict::Refused { record, event_id, refusal });
     }
 
-    /// An event leaves the dispatcher for good.
+    /// Removes an event from the counts, because it leaves the dispatcher permanently.
     fn forget(&mut self, item: &Item) {
         self.events -= 1;
         self.bytes -= item.held_bytes;
@@ -383,7 +386,7 @@ impl Dispatcher {
         self.hold.as_ref().map(|hold| (hold.code, hold.since))
     }
 
-    /// Events that keep failing on their own while others succeed.
+    /// The number of events that keep failing alone while others succeed.
     pub(super) fn stuck(&self) -> usize {
         self.stuck.len()
     }
@@ -392,12 +395,12 @@ impl Dispatcher {
         self.flights.len()
     }
 
-    /// Events without a verdict.
+    /// The number of events without a verdict.
     pub(super) fn events(&self) -> usize {
         self.events
     }
 
-    /// Bytes that its events take.
+    /// The bytes of memory that its events take.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -406,7 +409,7 @@ impl Dispatcher {
         self.batcher.max_events()
     }
 
-    /// Whether waiting helps: a request is in flight, or one will be without a person.
+    /// Whether progress is possible: a request is in flight, or will be without manual intervention.
     pub(super) fn is_moving(&self) -> bool {
         let sendable = self.batcher.has_sendable() || !self.quarantine.is_empty();
         !self.flights.is_empty() || self.hold.is_none() && sendable

@@ -1,4 +1,4 @@
-//! The random part of waits: a seeded generator, so that a run can be replayed.
+//! The jitter of retry delays: a seeded random number generator, so that a run can be replayed.
 
 use fastrand::Rng;
 
@@ -6,7 +6,7 @@ use fastrand::Rng;
 #[derive(Clone, Debug)]
 pub enum Jitter {
     Seeded(Rng),
-    /// Always 1: every wait is as long as it can be.
+    /// Always 1: every delay is at its upper bound.
     Longest,
 }
 
@@ -16,7 +16,7 @@ impl Jitter {
         Self::Seeded(Rng::with_seed(seed))
     }
 
-    /// A new generator for a part of the pipeline.
+    /// Creates a new generator for a part of the pipeline.
     #[must_use]
     pub fn fork(&mut self) -> Self {
         match self {

@@ -1,11 +1,11 @@
-//! Holds every record from before anything else can see it until it is settled: its obligations, the offsets
-//! of its ownership, and the counts that balance (invariant 10).
+//! Tracks every record until it is settled, starting before anything else can see it: its obligations, the
+//! offsets of its ownership, and the counts, which balance (invariant 10).
 //!
-//! Knows nothing of batches, endpoints and dead letters: an obligation is a number that goes down.
+//! Knows nothing of batches, endpoints and dead letters: obligations are only counted down.
 //!
-//! A record that an inherited tail names counts as consumed and settled before when the last record of its
-//! run agrees. Until then it is neither, so that one which must be read again, because the tail turns out
-//! to be void, is counted once.
+//! A record that an inherited tail names counts as `consumed` and `settled_before` once the last record of
+//! its run matches the tail. Until then it counts as neither, so that a record which must be read again,
+//! because the tail turns out to be void, is counted only once.
 
 mod commits;
 #[cfg(test)]
@@ -33,31 +33,31 @@ use crate::core::{
 
 pub(super) use commits::Reached;
 
-/// Identifies a record within the process; larger means read later. Never used twice, so that a late
-/// completion cannot settle another record.
+/// Identifies a record within the process. A larger id means that the record was read later. No id is used
+/// twice, so that a late completion cannot settle another record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct RecordId(pub(super) u64);
 
 /// Counts of records since the process started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RecordCounts {
-    /// Read for the first time.
+    /// Records read for the first time.
     pub consumed: u64,
-    /// Settled with every event accepted.
+    /// Records settled with every event accepted.
     pub accepted: u64,
-    /// Ignored on purpose, by reason.
+    /// Records ignored on purpose, by reason.
     pub ignored: BTreeMap<Code, u64>,
-    /// Settled with at least one refusal, by the reason of the first.
+    /// Records settled with at least one refusal, by the reason of the first one.
     pub dead_lettered: BTreeMap<Code, u64>,
-    /// Named as settled by the tail that their ownership began with; nothing of them is sent.
+    /// Records that the inherited tail of their ownership names as settled. None of their events is sent.
     pub settled_before: u64,
-    /// Given up unsettled: whoever owns the partition next reads them again.
+    /// Records given up unsettled. The next owner of the partition reads them again.
     pub released: u64,
-    /// Read again within one ownership, recognised and dropped.
+    /// Records read again within one ownership, recognised and dropped.
     pub redelivered: u64,
-    /// Read after their ownership had ended, and dropped: whoever owns the partition reads them.
+    /// Records read after their ownership had ended, and dropped. The owner of the partition reads them.
     pub stale: u64,
-    /// Made to wait for room at a destination.
+    /// Records that had to wait for room at a destination.
     pub stalled: u64,
 }
 
@@ -65,21 +65,21 @@ pub struct RecordCounts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Settled {
     pub(super) topic: Arc<str>,
-    /// Whether anything of it was refused.
+    /// Whether the record, or any part of it, was refused.
     pub(super) refused: bool,
 }
 
-/// What follows for a record that was read.
+/// The result of registering a record that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Read {
-    /// It is outstanding.
+    /// The record is outstanding.
     New(RecordId),
-    /// It was read before, or is not owned any more.
+    /// The record was read before, or its ownership has ended.
     Dropped,
-    /// Whoever owned the partition before settled it.
+    /// A previous owner of the partition has settled the record.
     SettledBefore,
-    /// The inherited tail does not agree with this log: the ownership must end, and another begin to read at
-    /// `position` without a tail. Until then nothing more is read of this one.
+    /// The inherited tail contradicts this log. The ownership must end, and a new one must read from
+    /// `position` without a tail. Until then, all further records of this ownership are dropped.
     Void { position: i64 },
 }
 
@@ -87,12 +87,12 @@ pub(super) enum Read {
 #[derive(Debug)]
 pub(super) struct Ledger {
     tails: Switch,
-    /// Characters of a tail's text, at most.
+    /// The maximum length of a tail's text, in characters.
     tail_limit: usize,
     next: u64,
     records: HashMap<RecordId, Entry>,
     partitions: BTreeMap<Ownership, Partition>,
-    /// Ownerships whose position or tail changed since the last commit of it was asked for.
+    /// Ownerships whose position or tail has changed since its last commit was requested.
     moved: BTreeSet<Ownership>,
     bytes: usize,
     counts: RecordCounts,
@@ -104,7 +104,7 @@ pub(super) struct Partition {
     pub(super) offsets: Offsets,
     /// The last position that the broker acknowledged.
     pub(super) committed: Option<i64>,
-    /// What its tails belong to; `None` if it has no tails.
+    /// The scope of its tails; `None` if it has no tails.
     scope: Option<Scope>,
 }
 
@@ -117,7 +117,7 @@ struct Entry {
 }
 
 impl Ledger {
-    /// `tails` says whether settled tails are written and read.
+    /// `tails` determines whether settled tails are written and read.
     pub(super) fn new(tails: Switch) -> Self {
         Self {
             tails,
@@ -131,7 +131,7 @@ impl Ledger {
         }
     }
 
-    /// Begins an ownership. Returns the ownership of the same partition that it ends, if there is one.
+    /// Begins an ownership. If it replaces another ownership of the same partition, returns the replaced one.
     pub(super) fn assign(&mut self, assignment: Assignment) -> Option<Ownership> {
         let same = |other: &Partition| {
             other.assignment.topic == assignment.topic && other.assignment.partition == assignment.partition
@@ -175,8 +175,8 @@ impl Ledger {
         Read::Dropped
     }
 
-    /// Takes in where the log of a partition ends. Returns where its reading must begin anew, as with
-    /// [`Read::Void`], if the log is shorter than the inherited tail.
+    /// Registers the end offset of a partition's log. If the log is shorter than the inherited tail, returns
+    /// the position from which the partition must be read again, as with [`Read::Void`].
     pub(super) fn log_end(&mut self, ownership: Ownership, end: i64) -> Option<i64> {
         self.partitions.get_mut(&ownership)?.offsets.log_end(end)
     }
@@ -200,7 +200,7 @@ impl Ledger {
         }
     }
 
-    /// Takes back bytes that [`Ledger::oblige`] added to a record.
+    /// Subtracts bytes that [`Ledger::oblige`] added to a record.
     pub(super) fn relieve(&mut self, id: RecordId, bytes: usize) {
         if let Some(entry) = self.records.get_mut(&id) {
             entry.weight -= bytes;
@@ -214,8 +214,8 @@ impl Ledger {
         self.oblige(id, 1, bytes);
     }
 
-    /// Notes a refusal of a record or of one of its events; only the first reason is counted. Returns whether
-    /// this was the first.
+    /// Registers a refusal of a record or of one of its events. Only the first reason is counted. Returns
+    /// whether this was the first.
     pub(super) fn refuse(&mut self, id: RecordId, code: Code) -> bool {
         let Some(entry) = self.records.get_mut(&id) else { return false };
         let first = entry.refused.is_none();
@@ -223,8 +223,8 @@ impl Ledger {
         first
     }
 
-    /// Fulfils one obligation; the record settles with the last. Changes nothing when the record is not
-    /// outstanding any more (a completion from an earlier ownership).
+    /// Fulfils one obligation of a record; the last one settles it. Does nothing if the record is no longer
+    /// outstanding (a completion from an earlier ownership).
     pub(super) fn fulfil(&mut self, id: RecordId) -> Option<Settled> {
         let entry = self.records.get_mut(&id)?;
         entry.obligations = entry.obligations.saturating_sub(1);
@@ -258,8 +258,8 @@ impl Ledger {
         Some(Arc::clone(&entry.record.topic))
     }
 
-    /// Ends ownerships and gives up their unsettled records. Returns what each had reached. They are ended
-    /// together, because all outstanding records are looked through.
+    /// Ends ownerships and gives up their unsettled records. Returns the position and tail that each had
+    /// reached. They are ended together, because this scans all outstanding records.
     pub(super) fn release(&mut self, ownerships: &BTreeSet<Ownership>) -> Vec<Reached> {
         let ended: Vec<_> = ownerships.iter().filter_map(|id| self.partitions.remove(id)).collect();
         self.moved.retain(|id| !ownerships.contains(id));
@@ -286,17 +286,17 @@ impl Ledger {
         &self.partitions
     }
 
-    /// How many records are outstanding.
+    /// The number of outstanding records.
     pub(super) fn outstanding(&self) -> usize {
         self.records.len()
     }
 
-    /// How many settled records there are above the positions.
+    /// The number of settled records above the positions.
     pub(super) fn settled_above(&self) -> u64 {
         self.partitions.values().map(Partition::settled_above).sum()
     }
 
-    /// Bytes that everything outstanding takes.
+    /// The bytes of memory that everything outstanding takes.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -307,7 +307,7 @@ impl Ledger {
 }
 
 impl Partition {
-    /// How many settled records there are above the position.
+    /// The number of settled records above the position.
     pub(super) fn settled_above(&self) -> u64 {
         self.offsets.settled_above()
     }

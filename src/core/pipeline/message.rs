@@ -15,18 +15,18 @@ use crate::core::{
     write_outcome::WriteOutcome,
 };
 
-/// What happened.
+/// An input: something that happened.
 pub enum Input {
     /// Partitions were assigned.
     Assigned(Vec<Assignment>),
     /// The subscribed topics that exist, with the number of partitions of each.
     Topics(Vec<(Arc<str>, usize)>),
     /// Records were read. Each comes with its mapping, and with the entries that must be in the session table
-    /// before anything of it is sent.
+    /// before any of its events is sent.
     Records(Vec<(Record, Mapped, Vec<Entry>)>),
-    /// These ownerships are to be given up, once they are drained.
+    /// These ownerships are being revoked. They are to be released once they are drained.
     Revoking(Vec<Ownership>),
-    /// These ownerships are gone.
+    /// These ownerships have ended already.
     Lost(Vec<Ownership>),
     /// A request was answered.
     SendFinished { destination: DestinationId, id: RequestId, answer: Answer },
@@ -38,23 +38,22 @@ pub enum Input {
     Committed {
         commits: Vec<Commit>,
         acknowledged: bool,
-        /// The brokers took the positions without their tails, which were too large.
+        /// The brokers accepted the positions without their tails, which were too large.
         tails_refused: bool,
     },
     /// The end of each partition's log: the offset of the next record to be produced.
     Ends(Vec<(Ownership, i64)>),
     /// Time has passed.
     Tick,
-    /// Read nothing more, settle what can be settled, then stop.
+    /// Stop reading, settle everything that can be settled, and then stop.
     Drain,
 }
 
-/// What to do.
+/// An action: something to do.
 #[derive(Clone)]
 pub enum Action {
-    /// Send this request, once.
+    /// Send this request once.
     Send(Request),
-    /// Write this dead letter.
     WriteDeadLetter(DeadLetter),
     /// Write these entries to the session table.
     WriteEntries(WriteId, Vec<Entry>),
@@ -66,7 +65,7 @@ pub enum Action {
     },
     /// End this ownership, and begin another one at the committed position, without a tail.
     Rewind(Ownership),
-    /// Pause this from now on, and nothing else.
+    /// Pause exactly this from now on.
     Pause(Paused),
     /// Log this change of state.
     Transition(Transition),
@@ -74,11 +73,11 @@ pub enum Action {
     Stopped,
 }
 
-/// How a pipeline ended.
+/// The final state of a pipeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// The last commits.
     pub commits: Vec<Commit>,
-    /// Records that were given up unsettled at the end; they are delivered again.
+    /// Records that were given up unsettled at the end; they will be delivered again.
     pub unsettled: usize,
 }

@@ -1,8 +1,8 @@
-//! Which offsets of one ownership are outstanding, the position that may be committed, and the settled runs
-//! above it.
+//! Tracks the offsets of one ownership: the outstanding ones, the position that may be committed, and the
+//! settled runs above it.
 //!
-//! Knows nothing of what the records become. What always holds: the position is never past a record that
-//! is not settled, no run holds one (invariant 1), and the position never goes back (invariant 2).
+//! Knows nothing of the content of records. What always holds: the position is never past an unsettled
+//! record, no run contains one (invariant 1), and the position never goes back (invariant 2).
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -19,29 +19,29 @@ use inherited::{Inherited, Named};
 /// How a record that was read relates to its ownership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Read {
-    /// It is outstanding from now on.
+    /// The record is outstanding from now on.
     New,
-    /// It was read before, within the ownership.
+    /// The record was read before within this ownership.
     Redelivered,
-    /// The inherited tail names it. `confirmed` is the number of records that count as settled with this
-    /// one: all of a run with its last, none before.
+    /// The inherited tail names the record. `confirmed` is the number of records that count as settled
+    /// because of this one: the last record of a run confirms the whole run, and the others confirm nothing.
     SettledBefore { confirmed: u64 },
-    /// The inherited tail does not agree with this log. Reading must begin anew at `position`, under another
+    /// The inherited tail contradicts this log. The partition must be read again from `position`, under a new
     /// ownership and without a tail.
     Void { position: i64 },
-    /// The tail was found void before: the next ownership reads the record.
+    /// The tail was already found to be void. The next ownership reads the record.
     Stale,
 }
 
-/// The offsets of one ownership. Settled ones take no memory, even if one before them is outstanding for
-/// long: there is at most one run for each outstanding offset (invariant 6).
+/// The offsets of one ownership. Settled offsets take no memory of their own, even if an earlier one stays
+/// outstanding for long: there is at most one run for each outstanding offset (invariant 6).
 #[derive(Debug, Default)]
 pub(super) struct Offsets {
     outstanding: BTreeMap<i64, Outstanding>,
     /// The settled runs above the first outstanding offset, by their first offset: at most one between two
-    /// outstanding offsets, and one above the last.
+    /// outstanding offsets, and at most one above the last.
     runs: BTreeMap<i64, Run>,
-    /// How many records `runs` hold.
+    /// The number of records in `runs`.
     settled_above: u64,
     inherited: Inherited,
     first_read: Option<i64>,
@@ -56,7 +56,7 @@ struct Outstanding {
 }
 
 impl Offsets {
-    /// Bytes that an outstanding offset takes, with a run of its own.
+    /// The bytes of memory that an outstanding offset takes, with a run of its own.
     pub(super) const PLACE: usize = size_of::<(i64, Outstanding)>() + size_of::<(i64, Run)>();
 
     /// Begins with the tail of the position at which reading begins.
@@ -87,9 +87,10 @@ impl Offsets {
         }
     }
 
-    /// Takes in where the log ends: the offset of the next record to be produced. If the inherited tail names
-    /// records beyond it, the log was truncated, and records that grow there must not count as settled:
-    /// returns where reading must begin anew, as with [`Read::Void`].
+    /// Registers the end of the log: the offset of the next record to be produced. If the inherited tail
+    /// names records beyond it, the log was truncated, and new records at these offsets must not count as
+    /// settled. Then this returns the position from which the partition must be read again, as with
+    /// [`Read::Void`].
     pub(super) fn log_end(&mut self, end: i64) -> Option<i64> {
         let truncated = self.inherited.runs().any(|run| run.last >= end);
         truncated.then(|| self.begin_anew())
@@ -101,14 +102,14 @@ impl Offsets {
         self.close(offset, offset, 1, || Fingerprint::of(&record))
     }
 
-    /// The next offset to read: the first that is not settled. Offsets have gaps (compaction, transactions),
-    /// over which it moves. `None` until the very first is settled.
+    /// The next offset to read: the first one that is not settled. It moves over the gaps that offsets have
+    /// (compaction, transactions). `None` until the very first record is settled.
     pub(super) fn position(&self) -> Option<i64> {
         self.first_open().filter(|position| Some(*position) != self.first_read)
     }
 
-    /// The settled runs above the position: those of this ownership, and the inherited ones that are not read
-    /// over yet. `None` if there are none.
+    /// The settled runs above the position: those of this ownership, and the inherited ones that have not
+    /// been read past yet. `None` if there are none.
     pub(super) fn tail(&self) -> Option<Tail> {
         let position = self.first_open()?;
         let runs: Vec<_> = self.runs.values().chain(self.inherited.runs()).take(MAX_RUNS).copied().collect();
@@ -119,17 +120,17 @@ impl Offsets {
         Some(Tail { position, at_position, runs })
     }
 
-    /// How many settled records are above the position, including inherited ones.
+    /// The number of settled records above the position, including inherited ones.
     pub(super) fn settled_above(&self) -> u64 {
         self.settled_above + self.inherited.runs().map(|run| run.records).sum::<u64>()
     }
 
-    /// The offset after the last that was read.
+    /// The offset after the last record that was read.
     pub(super) fn next_read(&self) -> Option<i64> {
         self.last_read.map(|last| last + 1)
     }
 
-    /// How many offsets are outstanding.
+    /// The number of outstanding offsets.
     pub(super) fn outstanding(&self) -> usize {
         self.outstanding.len()
     }
@@ -154,7 +155,8 @@ impl Offsets {
         self.first_unsettled().or(self.inherited.open()).or(self.next_read())
     }
 
-    /// Forgets the inherited tail and what was read of its open run.
+    /// Forgets the inherited tail and the records that were read of its open run. Returns the position from
+    /// which the partition must be read again.
     fn begin_anew(&mut self) -> i64 {
         let position = self.first_open().unwrap_or(self.inherited.position());
         self.last_read = self.inherited.open().map(|first| first - 1).or(self.last_read);
@@ -169,9 +171,9 @@ impl Offsets {
         read
     }
 
-    /// Joins settled records and the runs beside them into one run; returns whether the position passes it,
-    /// so that no run is kept. The fingerprint is that of the last record. It is computed only if there is no
-    /// run above to take it from: rarely, in the usual order of settling.
+    /// Joins settled records and the adjacent runs into one run. Returns whether the position moves past it,
+    /// in which case no run is kept. The fingerprint is that of the last record. It is computed only if there
+    /// is no run above to take it from, which is rare in the usual order of settling.
     fn close(
         &mut self,
         first: i64,
@@ -197,7 +199,7 @@ impl Offsets {
         false
     }
 
-    /// Takes the run between two outstanding offsets.
+    /// Removes and returns the run between two outstanding offsets.
     fn take(&mut self, after: i64, before: i64) -> Option<Run> {
         let first = *self.runs.range(after..before).next()?.0;
         let run = self.runs.remove(&first)?;
@@ -266,8 +268,8 @@ mod tests {
     }
 
     proptest! {
-        /// Against a model that keeps every offset: in any order of settling, the position is the first
-        /// after the longest settled prefix and never goes back.
+        /// Compares with a model that keeps every offset: in any order of settling, the position is the first
+        /// offset after the longest settled prefix, and it never goes back.
         #[test]
         fn invariant_1_position_is_never_past_an_unsettled_record(
             gaps in vec(1_i64..4, 1..40),

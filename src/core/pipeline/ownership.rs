@@ -1,7 +1,7 @@
-//! Ownerships begin, are given up once they are drained, or are lost.
+//! The life cycle of ownerships: they begin, are released once they are drained, or are lost.
 //!
 //! Knows nothing of how a partition is assigned. What always holds: an ownership that has ended is not
-//! committed again, and nothing more is sent of it (invariant 2).
+//! committed again, and none of its events is sent any more (invariant 2).
 
 use std::collections::BTreeSet;
 
@@ -50,8 +50,8 @@ impl Pipeline {
         self.share(now);
     }
 
-    /// Gives up revoked ownerships once they are settled, once their time is over, or once waiting is in
-    /// vain. Returns whether it gave up any.
+    /// Releases revoked ownerships once they are settled, once their deadline has passed, or once waiting is
+    /// in vain. Returns whether it released any.
     pub(super) fn release_drained(&mut self, now: Moment) -> bool {
         if self.revoking.is_empty() {
             return false;
@@ -60,8 +60,8 @@ impl Pipeline {
         let settled = |id: &Ownership| {
             self.ledger.partitions().get(id).is_none_or(|partition| partition.offsets.is_settled())
         };
-        // The ownerships of one revocation go together, as the source gives them up together. Until then this
-        // replica has their part of the quota, which the last ones need for their drain.
+        // The ownerships of one revocation are released together, because the source gives them up together.
+        // Until then, this replica keeps their share of the quota, which the last ones need for their drain.
         let open = |(id, deadline): &&(Ownership, Moment)| !in_vain && *deadline > now && !settled(id);
         let open: Vec<Moment> = self.revoking.iter().filter(open).map(|(_, deadline)| *deadline).collect();
         let (done, rest) = self.revoking.iter().copied().partition(|(_, deadline)| !open.contains(deadline));
@@ -78,7 +78,8 @@ impl Pipeline {
         true
     }
 
-    /// Ends ownerships; returns what they had reached. The caller updates the share afterwards.
+    /// Ends ownerships. Returns the positions and tails that they had reached. The caller updates the share
+    /// afterwards.
     fn release(&mut self, now: Moment, ownerships: &BTreeSet<Ownership>) -> Vec<Reached> {
         for ownership in ownerships {
             let Some(ended) = self.ledger.partitions().get(ownership) else { continue };

@@ -1,8 +1,8 @@
-//! Decides when the next request of a quota domain (one AWS account and region) may start.
+//! The rate limiter of a quota domain (one AWS account and region): decides when its next request may start.
 //!
-//! Knows nothing of what is sent. What always holds: no second sees more requests than this replica's part
-//! of the rate in whole requests, requests in flight stay within its part of the cap (at least one), and
-//! starts are spaced evenly (invariant 5).
+//! Knows nothing of the content of requests. What always holds: no second has more requests than this
+//! replica's share of the rate, in whole requests; the requests in flight stay within its share of the cap
+//! (at least one); and request starts are spaced evenly (invariant 5).
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -27,29 +27,30 @@ use crate::core::{
 /// The window over which a service counts requests.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The most time from the start of a request until the service counts it: a busy machine and the opening of a
-/// connection take that long. An answer shows that its request has been counted, so after an earlier answer
-/// the time begins there. The quota is used fully but for the time of one answer in each second.
+/// The longest time from the start of a request until the service counts it: a busy machine and opening a
+/// connection may take that long. An answer shows that its request has been counted; if it comes earlier, the
+/// window of the request begins with the answer. The quota is used fully, except for the latency of one
+/// answer in each second.
 const ARRIVAL: Duration = Duration::from_millis(500);
 
-/// How much of the lateness of a timer is made up for.
+/// The maximum timer delay that is compensated for.
 const LATE: Duration = Duration::from_millis(20);
 
 /// The factor by which a throttled request lowers the speed, and the lowest speed.
 const SLOWER: f64 = 0.5;
 const SLOWEST: f64 = 0.05;
 
-/// How much of the full speed comes back in a second without throttling.
+/// The fraction of the full speed that is regained in a second without throttling.
 const FASTER_PER_SECOND: f64 = 0.05;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct QuotaStatus {
-    /// This replica's part of the whole, 0 to 1.
+    /// This replica's share of the whole quota, 0 to 1.
     pub share: f64,
-    /// The fraction of its part that it uses at present, 0 to 1: under 1 after throttling.
+    /// The fraction of its share that this replica uses at present, 0 to 1. It is below 1 after throttling.
     pub speed: f64,
     pub requests_per_second: f64,
-    /// The most requests in flight.
+    /// The maximum number of requests in flight.
     #[serde(rename = "requests_in_flight_limit")]
     pub in_flight_cap: usize,
 }
@@ -57,9 +58,9 @@ pub struct QuotaStatus {
 /// One quota domain and the destinations that share it, which take turns.
 pub(super) struct QuotaDomain {
     pub(super) quota: Quota,
-    /// Throttled requests in a row, each of which started after the slowdown for the one before.
+    /// The number of consecutive throttled requests, each started after the slowdown for the previous one.
     throttles: u32,
-    /// Those of its destinations that have events, in the order of their ids.
+    /// The destinations of the domain that have events, in the order of their ids.
     busy: BTreeSet<DestinationId>,
     /// The destination that sent last.
     last: Option<DestinationId>,
@@ -70,9 +71,9 @@ impl QuotaDomain {
         Self { quota: Quota::new(config), throttles: 0, busy: BTreeSet::new(), last: None }
     }
 
-    /// A whole request was throttled. Slows the domain down, unless the request started before
-    /// the last slowdown; nothing starts for as long as the answer `asked`. Returns whether throttling began
-    /// with it.
+    /// Handles a request that was throttled as a whole. Slows the domain down, unless the request started
+    /// before the last slowdown. No request starts during the wait that the answer `asked` for. Returns
+    /// whether throttling began with this request.
     pub(super) fn throttled(
         &mut self,
         now: Moment,
@@ -82,7 +83,7 @@ impl QuotaDomain {
         jitter: f64,
     ) -> bool {
         self.quota.pause(now, asked);
-        // Requests that were in flight at the last slowdown met the congestion that caused it.
+        // Requests that were in flight at the last slowdown met the same congestion that caused it.
         if !self.quota.knew_slowing(started) {
             return false;
         }
@@ -92,8 +93,9 @@ impl QuotaDomain {
         self.throttles == 1
     }
 
-    /// Of a request that started at `started`, `throttled` of `sent` events were throttled and others were
-    /// not. Slows the domain down by that share, once a second: such events also wait on their own.
+    /// Handles a request that started at `started`, and of which `throttled` of `sent` events were throttled
+    /// and others were not. Slows the domain down by that fraction, at most once a second, because such
+    /// events also wait on their own.
     pub(super) fn throttled_partly(&mut self, now: Moment, started: Moment, throttled: usize, sent: usize) {
         if throttled == 0 || !self.quota.knew_slowing(started) {
             return;
@@ -105,7 +107,7 @@ impl QuotaDomain {
         }
     }
 
-    /// A request that started at `started` was answered without throttling.
+    /// Handles a request that started at `started` and was not throttled as a whole.
     pub(super) fn recover(&mut self, started: Moment) {
         if self.quota.knew_slowing(started) {
             self.throttles = 0;
@@ -116,47 +118,49 @@ impl QuotaDomain {
         self.throttles
     }
 
-    /// This destination has events from now on.
+    /// Registers that this destination has events from now on.
     pub(super) fn wake(&mut self, id: DestinationId) {
         self.busy.insert(id);
     }
 
-    /// This destination has no events any more.
+    /// Registers that this destination has no events any more.
     pub(super) fn rest(&mut self, id: DestinationId) {
         self.busy.remove(&id);
     }
 
-    /// The destinations that have events; the one that has waited longest for its turn is the first.
+    /// The destinations that have events, in round-robin order: the one that has waited longest for its turn
+    /// comes first.
     pub(super) fn in_turn(&self) -> impl Iterator<Item = DestinationId> {
         let after = self.last.map_or(Bound::Unbounded, Bound::Excluded);
         let before = self.last.map_or(Bound::Excluded(DestinationId(0)), Bound::Included);
         self.busy.range((after, Bound::Unbounded)).chain(self.busy.range((Bound::Unbounded, before))).copied()
     }
 
-    /// A request of this destination starts.
+    /// Registers the start of a request of this destination.
     pub(super) fn start(&mut self, now: Moment, id: DestinationId) {
         self.quota.start(now);
         self.last = Some(id);
     }
 }
 
-/// The pace of one quota domain, or of one destination that is capped within it.
+/// The rate limiter of one quota domain, or of one destination that is capped within it.
 #[derive(Debug)]
 pub(super) struct Quota {
     config: QuotaConfig,
     part: QuotaShare,
-    /// The fraction of the part that is used: under 1 after throttling.
+    /// The fraction of the share that is used; below 1 after throttling.
     speed: f64,
     speed_changed: Moment,
     /// When throttling last slowed it down.
     slowed: Option<Moment>,
-    /// When the next request may start by the spacing alone.
+    /// When the next request may start if only the spacing counts.
     next_slot: Moment,
-    /// Nothing starts before this.
+    /// No request starts before this moment.
     not_before: Moment,
-    /// When requests in flight started, oldest first.
+    /// The start times of the requests in flight, oldest first.
     in_flight: VecDeque<Moment>,
-    /// When requests were counted at the latest, oldest first, for those of the last second.
+    /// The latest times at which finished requests can have been counted, oldest first. Only those of the
+    /// last second are kept.
     counted: VecDeque<Moment>,
 }
 
@@ -179,8 +183,9 @@ impl Quota {
         }
     }
 
-    /// Sets this replica's part by the partitions that it owns, if the configuration says so. The former
-    /// owner of a partition may have used its part until now, so nothing starts in the second after a gain.
+    /// Sets this replica's share from the partitions that it owns, if it is configured that way. The former
+    /// owner of a partition may have used its share until now, so no request starts in the second after a
+    /// gain.
     pub(super) fn own<'a>(
         &mut self,
         now: Moment,
@@ -195,12 +200,12 @@ impl Quota {
         self.part = part;
         if gained {
             self.not_before = self.not_before.max(now + SECOND);
-            // The spacing of a small part does not outlast it.
+            // The wide spacing of a small share must not outlast that share.
             self.next_slot = self.next_slot.min(now + self.interval());
         }
     }
 
-    /// When the next request may start; `None` if that depends on an answer or an assignment.
+    /// When the next request may start; `None` if this depends on an answer or an assignment.
     pub(super) fn next_start(&self) -> Option<Moment> {
         if self.part.share <= 0.0 || self.in_flight.len() >= self.in_flight_cap() {
             return None;
@@ -208,14 +213,14 @@ impl Quota {
         let mut start = self.next_slot.max(self.not_before);
         let window = self.window();
         if self.counted.len() + self.in_flight.len() >= window {
-            // The oldest request that must leave the second before one more fits in.
+            // Finds the oldest request that must leave the window of a second before one more fits in.
             let excess = self.counted.len() + self.in_flight.len() - window;
             start = start.max(self.counts().nth(excess)? + SECOND);
         }
         Some(start)
     }
 
-    /// A request starts.
+    /// Registers the start of a request.
     pub(super) fn start(&mut self, now: Moment) {
         self.recover(now);
         self.forget(now);
@@ -225,7 +230,7 @@ impl Quota {
         self.in_flight.push_back(now);
     }
 
-    /// A request that started at `started` has been answered, or never will be.
+    /// Registers that a request that started at `started` has been answered, or never will be.
     pub(super) fn finish(&mut self, now: Moment, started: Moment) {
         if let Some(index) = self.in_flight.iter().position(|start| *start == started) {
             self.in_flight.remove(index);
@@ -236,12 +241,14 @@ impl Quota {
         self.forget(now);
     }
 
-    /// Whether a request that started at `started` had the current pace: it started after the last slowdown.
+    /// Whether a request that started at `started` had the current pace, because it started after the last
+    /// slowdown.
     pub(super) fn knew_slowing(&self, started: Moment) -> bool {
         self.slowed.is_none_or(|slowed| started >= slowed)
     }
 
-    /// Slows down at once, by the factor: a request was throttled that started after the last slowdown.
+    /// Slows down at once by the factor, because a request that started after the last slowdown was
+    /// throttled.
     fn slow_down(&mut self, now: Moment, factor: f64) {
         self.recover(now);
         self.speed = (self.speed * factor).max(SLOWEST);
@@ -249,24 +256,25 @@ impl Quota {
         self.speed_changed = now;
     }
 
-    /// Nothing starts for `wait`, and until then no speed comes back.
+    /// Starts no requests for `wait`, and regains no speed until then.
     pub(super) fn pause(&mut self, now: Moment, wait: Duration) {
         self.recover(now);
         self.not_before = self.not_before.max(now + wait);
         self.speed_changed = now;
     }
 
-    /// Requests a second, as this replica sends them at present.
+    /// This replica's current rate, in requests per second.
     pub(super) fn rate(&self) -> f64 {
         self.part.rate * self.speed
     }
 
-    /// This replica's part in requests a second when nothing is throttled: whole ones, or less than one.
+    /// This replica's rate when nothing is throttled, in requests per second: a whole number, or less than
+    /// one.
     pub(super) fn nominal_rate(&self) -> f64 {
         self.part.rate
     }
 
-    /// The most requests in flight.
+    /// The maximum number of requests in flight.
     pub(super) fn in_flight_cap(&self) -> usize {
         let cap = f64::from(self.config.in_flight.get()) * self.part.share;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 ≤ cap ≤ 2^32")]
@@ -287,14 +295,14 @@ impl Quota {
         Duration::try_from_secs_f64(1.0 / self.rate()).unwrap_or(Duration::MAX)
     }
 
-    /// How many requests one second may see.
+    /// The maximum number of requests in one second.
     fn window(&self) -> usize {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is positive")]
         let window = self.part.rate as usize;
         window.max(1)
     }
 
-    /// When requests were counted, or will have been at the latest, oldest first.
+    /// The latest times at which requests were, or will be, counted, oldest first.
     fn counts(&self) -> impl Iterator<Item = Moment> {
         let mut counted = self.counted.iter().copied().peekable();
         let mut flying = self.in_flight.iter().map(|start| *start + ARRIVAL).peekable();
@@ -304,7 +312,7 @@ impl Quota {
         })
     }
 
-    /// Gives back speed for the time that passed without throttling.
+    /// Regains speed for the time that has passed without throttling.
     fn recover(&mut self, now: Moment) {
         if self.speed < 1.0 && now > self.not_before {
             let calm = now.since(self.speed_changed.max(self.not_before));
@@ -337,7 +345,7 @@ mod tests {
         quota
     }
 
-    /// From `now` on it owns these of `total` partitions.
+    /// Makes it own these of `total` partitions from `now` on.
     fn own(quota: &mut Quota, now: Moment, numbers: Range<usize>, total: usize) {
         let assignment =
             |number| Assignment::new(Ownership(0), "a".into(), i32::try_from(number).expect("a few"));
@@ -345,8 +353,8 @@ mod tests {
         quota.own(now, &Partitions::new(vec![("a".into(), total)]), &owned);
     }
 
-    /// Sends as fast as it may for the ten seconds after its first second, and answers each request after
-    /// `latency`; returns the starts.
+    /// Sends as fast as allowed for the ten seconds after its first second, and answers each request after
+    /// `latency`. Returns the start times.
     fn starts(quota: &mut Quota, latency: Duration, late: impl Fn(usize) -> Duration) -> Vec<Moment> {
         let (mut now, mut starts) = (at(1000), Vec::new());
         let mut flying: VecDeque<Moment> = VecDeque::new();
@@ -378,7 +386,7 @@ mod tests {
         assert!(expected.contains(&sent), "{sent} requests in ten seconds");
     }
 
-    /// When a server counts the requests that start then, each so many milliseconds later.
+    /// When a server counts the requests with these starts: each one `after` this many milliseconds.
     fn arrivals(starts: &[Moment], after: impl Fn(usize) -> u64) -> Vec<Moment> {
         let arrival = |(index, start): (usize, &Moment)| *start + Duration::from_millis(after(index));
         starts.iter().enumerate().map(arrival).collect()
@@ -474,8 +482,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the latencies and however late the timers, no second sees a sixteenth request, at
-        /// whatever time within its flight (up to half a second) the server counts it.
+        /// For all latencies and timer delays, no second has a sixteenth request, no matter when within a
+        /// request's flight (up to half a second) the server counts it.
         #[test]
         fn invariant_5_no_second_sees_more_than_the_rate(
             latency in 1_u64..2000,
@@ -489,7 +497,7 @@ mod tests {
             prop_assert!(no_second_sees_a_sixteenth(arrivals(&starts, arrival)));
         }
 
-        /// Nor from several replicas together, whatever the phase of each.
+        /// The same holds for several replicas together, no matter how their phases differ.
         #[test]
         fn invariant_5_no_second_sees_more_than_the_rate_of_several_replicas(
             owned in prop_oneof![Just(vec![1, 1]), Just(vec![1; 4]), Just(vec![2, 2, 3]), Just(vec![5; 3])],

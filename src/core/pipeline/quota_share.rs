@@ -1,55 +1,56 @@
-//! This replica's part of a quota, by the partitions that it owns. Replicas do not talk to each other about
-//! it.
+//! This replica's share of a quota, which depends on the partitions that it owns. Replicas do not communicate
+//! about it.
 //!
-//! Knows nothing of time and requests. What always holds: the whole requests a second of all replicas
-//! together are within the quota's rate (invariant 5), as long as the part of each is one or more.
+//! Knows nothing of time and requests. What always holds: the whole requests per second of all replicas
+//! together are within the quota's rate (invariant 5), as long as the rate of each is at least one.
 //!
-//! Whole requests, because any second may see the most that each of several replicas sends in one: with 7.5
-//! each, two that take the half request would be 16 in a second. With at most as many partitions as requests
-//! a second, each partition brings whole requests, and its owner sends them: nothing of the rate is left
-//! over. With more partitions the part is rounded down. A part of less than one request a second is one
-//! request in a longer time; without talking to each other, several such replicas may send theirs in the same
-//! second.
+//! Rates are whole numbers, because several replicas may each send their maximum in the same second: two
+//! replicas with 7.5 requests each that round up would send 16 in one second. With at most as many partitions
+//! as requests per second, each partition brings whole requests, and its owner sends them, so that the whole
+//! rate is used. With more partitions, the rate of a replica is rounded down. A rate below one request per
+//! second is one request in a longer time. Because replicas do not communicate, several of them may send such
+//! requests in the same second.
 
 use std::{collections::HashMap, sync::Arc};
 
 use crate::core::record::Assignment;
 
-/// The golden ratio of 2^64: multiples of it, modulo 2^64, spread evenly however many they are (Fibonacci
-/// hashing; Knuth, The Art of Computer Programming, volume 3, section 6.4).
+/// 2^64 divided by the golden ratio. Its multiples, modulo 2^64, spread evenly, however many there are
+/// (Fibonacci hashing; Knuth, The Art of Computer Programming, volume 3, section 6.4).
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// A part of a quota.
+/// A share of a quota.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct QuotaShare {
-    /// Its share of the whole, 0 to 1.
+    /// The fraction of the whole quota, 0 to 1.
     pub(super) share: f64,
-    /// Requests a second: whole ones, or less than one.
+    /// Requests per second: a whole number, or less than one.
     pub(super) rate: f64,
 }
 
 impl QuotaShare {
-    /// This share of a quota of `rate` requests a second.
+    /// Creates this share of a quota of `rate` requests per second.
     pub(super) fn of(rate: f64, share: f64) -> Self {
         let whole = whole(rate * share);
         Self { share, rate: if whole >= 1.0 { whole } else { rate * share } }
     }
 
-    /// Nothing of a quota.
+    /// No share of a quota.
     const NONE: Self = Self { share: 0.0, rate: 0.0 };
 }
 
 /// The partitions of the subscribed topics, in an order that all replicas agree on.
 #[derive(Debug, Default)]
 pub(super) struct Partitions {
-    /// Of each topic: the place of its first partition in that order, and how many it has.
+    /// For each topic, the place of its first partition in that order, and the number of its partitions.
     topics: HashMap<Arc<str>, (usize, usize)>,
-    /// The rank of each partition in that order: if there is not enough for all, the lower ranks get it.
+    /// The rank of each partition in that order. Requests that cannot be shared out evenly go to the lowest
+    /// ranks.
     ranks: Vec<usize>,
 }
 
 impl Partitions {
-    /// Of these topics, with the number of partitions of each.
+    /// Creates the order of the partitions of these topics, each given with its number of partitions.
     pub(super) fn new(mut topics: Vec<(Arc<str>, usize)>) -> Self {
         topics.sort_unstable();
         let mut total = 0;
@@ -62,11 +63,12 @@ impl Partitions {
         Self { topics, ranks: ranks(total) }
     }
 
-    /// The part of a quota of `rate` requests a second that comes with these partitions. The parts of all
-    /// replicas add up to no more than the whole, without any of them knowing of the others.
+    /// The share of a quota of `rate` requests per second that comes with these partitions. The shares of all
+    /// replicas add up to no more than the whole, although no replica knows of the others.
     ///
-    /// While the partitions are unknown, the part is one request a second. That stays within the rate for as
-    /// many replicas as the rate has requests, and is enough for a single replica meanwhile.
+    /// While the partitions are unknown, the share is one request per second, or the rate if that is lower.
+    /// This stays within the rate for as many replicas as the rate has requests, and is enough for a single
+    /// replica until then.
     pub(super) fn part<'a>(&self, rate: f64, owned: impl IntoIterator<Item = &'a Assignment>) -> QuotaShare {
         let places: Vec<Option<usize>> = owned.into_iter().map(|partition| self.place(partition)).collect();
         let (owned, total) = (places.len(), self.ranks.len());
@@ -99,8 +101,8 @@ impl Partitions {
     }
 }
 
-/// The rank of each of `total` places: the first few are spread evenly, both over neighbours and over any
-/// stride, as assignors give one or the other to a replica.
+/// The rank of each of `total` places. The lowest ranks are spread evenly, both over neighbouring places and
+/// over any stride, because assignors give a replica one or the other.
 fn ranks(total: usize) -> Vec<usize> {
     let mut places: Vec<usize> = (0..total).collect();
     places.sort_unstable_by_key(|place| (*place as u64).wrapping_mul(GOLDEN));
@@ -111,7 +113,7 @@ fn ranks(total: usize) -> Vec<usize> {
     ranks
 }
 
-/// The whole requests of a rate; a whole number may come out slightly smaller.
+/// The whole requests of a rate. A rate that should be a whole number may have come out slightly smaller.
 fn whole(rate: f64) -> f64 {
     (rate + 1e-6).floor()
 }
@@ -128,7 +130,7 @@ mod tests {
         Assignment::new(Ownership(0), topic.into(), partition)
     }
 
-    /// The rates of replicas that own every second, third ... of `total` partitions.
+    /// The rates of `replicas` replicas, each of which owns every `replicas`-th one of `total` partitions.
     fn rates(rate: f64, total: usize, replicas: usize) -> Vec<f64> {
         let partitions = Partitions::new(vec![("a".into(), total)]);
         let part = |replica| {
@@ -186,7 +188,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever owns what: together they send the rate, and neither more nor, without need, less.
+        /// No matter how partitions are assigned, all replicas together send the rate: never more, and not
+        /// less without need.
         #[test]
         fn invariant_5_all_parts_add_up_to_the_rate(
             rate in 1_u32..60,
@@ -203,7 +206,7 @@ mod tests {
             };
             let mut sum = 0.0;
             for replica in 0..5 {
-                // Each may name the topics in another order.
+                // Each replica may list the topics in a different order.
                 topics.rotate_left(1);
                 let part = Partitions::new(topics.clone()).part(f64::from(rate), owned(replica));
                 prop_assert!(part.rate <= 0.0 || part.rate >= 1.0 || all.len() > rate as usize);
@@ -213,7 +216,7 @@ mod tests {
             prop_assert!(all.len() > rate as usize || sum >= f64::from(rate));
         }
 
-        /// Replicas with as many partitions send as much, to a few requests.
+        /// Replicas with the same number of partitions send the same number of requests, give or take a few.
         #[test]
         fn what_is_left_is_spread_evenly(rate in 2_u32..60, each in 1_usize..16, replicas in 2_usize..5) {
             let total = each * replicas;

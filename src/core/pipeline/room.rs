@@ -1,9 +1,9 @@
 //! Room for records: all destinations share the memory by dynamic thresholds.
 //!
 //! Each destination may keep as much as is still free (Choudhury and Hahne, "Dynamic queue length thresholds
-//! for shared-memory packet switches", 1998), so one that is held or slow ends with half of the memory, and
-//! never with all of it. A record whose destination has no room makes its partition wait, and no other. One
-//! destination alone has the whole memory: then the limits of everything outstanding are enough.
+//! for shared-memory packet switches", 1998), so one that is held or slow ends up with half of the memory,
+//! and never with all of it. A record whose destination has no room makes only its own partition wait. A
+//! single destination has the whole memory, because then the limits of everything outstanding are enough.
 //!
 //! Knows nothing of how reading is paused. What always holds: an empty destination admits one record.
 
@@ -34,7 +34,7 @@ impl Pipeline {
         self.stalled.entry(routed.ownership).or_default().push_back(routed);
     }
 
-    /// Admits the stalled records for which there is room now, those of a partition in their order.
+    /// Admits the stalled records for which there is room now. The records of a partition keep their order.
     pub(super) fn unstall(&mut self, now: Moment) {
         let ownerships: Vec<_> = self.stalled.keys().copied().collect();
         for ownership in ownerships {
@@ -57,7 +57,8 @@ impl Pipeline {
         self.forget_full(now);
     }
 
-    /// A destination for which no record waits any more is not full: those that did may have been released.
+    /// Marks each destination for which no record waits any more as not full. The records that waited may
+    /// have been released.
     fn forget_full(&mut self, now: Moment) {
         for (id, (_, dispatcher)) in (0..).map(DestinationId).zip(&mut self.dispatchers) {
             let waits = |routed: &Routed| routed.fitted.iter().any(|(other, _)| *other == id);
@@ -84,8 +85,8 @@ impl Pipeline {
         room
     }
 
-    /// Whether a destination has no room for so many more bytes. A full one has room again only when it is
-    /// well below its threshold, because each pause throws away prefetched records.
+    /// Whether a destination has no room for this many more bytes. A full one has room again only when it is
+    /// well below its threshold, because each pause discards prefetched records.
     fn is_full(&self, id: DestinationId, bytes: usize) -> bool {
         let (domain, dispatcher) = &self.dispatchers[usize::from(id.0)];
         if dispatcher.events() == 0 {
@@ -99,8 +100,8 @@ impl Pipeline {
         over(dispatcher.bytes() + bytes, free) || over(dispatcher.events(), events)
     }
 
-    /// Bytes of what waits for a destination without room, there or before it: no pause makes them fewer. The
-    /// bytes of the records themselves are shared out in proportion.
+    /// The bytes of everything that waits for a destination without room, in its queues or before them. A
+    /// pause does not reduce them. The bytes of the records themselves are attributed in proportion.
     pub(super) fn stuck_bytes(&self) -> usize {
         let stalled: usize = self.stalled.values().flatten().map(|routed| routed.bytes).sum();
         let bytes = |full: bool| {
@@ -130,7 +131,7 @@ impl Pipeline {
     }
 }
 
-/// Bytes that the events for a destination take.
+/// The bytes of memory that the events for a destination take.
 fn size(routed: &Routed, destination: DestinationId) -> usize {
     let meant = routed.fitted.iter().filter(|(id, _)| *id == destination);
     meant.map(|(_, fitted)| fitted.bytes + HOLDING).sum()

@@ -2,8 +2,8 @@
 //! acknowledged, and so do the records read after it.
 //!
 //! Knows nothing of the content of entries. What always holds: records leave in the order in which they came,
-//! each after its own entries were acknowledged, so that every replica can read of a session before an event
-//! of it is sent (invariant 3). While nothing waits, records pass without stopping.
+//! each after its own entries were acknowledged, so that every replica can read about a session before any
+//! event of it is sent (invariant 3). While nothing waits, records pass without stopping.
 
 use std::collections::VecDeque;
 
@@ -24,16 +24,16 @@ use crate::core::{
     write_outcome::WriteOutcome,
 };
 
-/// A record that waits.
+/// A record that waits at the barrier.
 pub(super) struct Waiting {
     pub(super) record: RecordId,
     pub(super) ownership: Ownership,
     pub(super) mapped: Mapped,
-    /// Bytes that it takes while it waits.
+    /// The bytes of memory that it takes while it waits.
     pub(super) bytes: usize,
 }
 
-/// All records that wait, and the writes that they wait for.
+/// All waiting records, and the writes that they wait for.
 pub(super) struct SessionBarrier {
     writes: Writes<Vec<Entry>>,
     queue: VecDeque<Place>,
@@ -43,15 +43,16 @@ pub(super) struct SessionBarrier {
 }
 
 struct Place {
-    /// The last write that was begun by the time the record came: its own, if it has entries.
+    /// The last write that had begun when the record came. It is the record's own write if the record has
+    /// entries.
     write: u64,
-    /// Its own entries are not acknowledged yet.
+    /// Whether the record's own entries are not acknowledged yet.
     writing: bool,
     waiting: Waiting,
 }
 
 impl SessionBarrier {
-    /// Bytes that a place takes, besides its content.
+    /// The bytes of memory that a place takes, besides its content.
     pub(super) const PLACE: usize = size_of::<Place>() + Writes::<Vec<Entry>>::WRITE;
 
     pub(super) fn new(backoff: Backoff, jitter: Jitter) -> Self {
@@ -69,7 +70,7 @@ impl SessionBarrier {
         self.queue.is_empty()
     }
 
-    /// Lets a record wait while its entries are written.
+    /// Makes a record wait while its entries are written.
     pub(super) fn enter(&mut self, waiting: Waiting, entries: Vec<Entry>) {
         self.events += waiting.mapped.events();
         let has_entries = !entries.is_empty();
@@ -80,7 +81,7 @@ impl SessionBarrier {
         self.queue.push_back(Place { write: self.last_write, writing: has_entries, waiting });
     }
 
-    /// Takes out the record that has waited longest, if it need not wait any longer.
+    /// Removes and returns the record that has waited longest, if it no longer needs to wait.
     pub(super) fn leave(&mut self) -> Option<Waiting> {
         let place = self.queue.pop_front_if(|place| !place.writing)?;
         self.events -= place.waiting.mapped.events();
@@ -103,7 +104,8 @@ impl SessionBarrier {
         }
     }
 
-    /// The entries of a record are acknowledged, or a portion of them: then the next one is written.
+    /// Handles the acknowledgement of a record's entries, or of a portion of them. If there is another
+    /// portion, it is written next.
     fn written(&mut self, write: u64) {
         let place = self.queue.partition_point(|place| place.write < write);
         let Some(place) = self.queue.get_mut(place) else { return };
@@ -120,7 +122,7 @@ impl SessionBarrier {
         }
     }
 
-    /// Writes the entries again that are due.
+    /// Retries the writes that are due.
     pub(super) fn advance(&mut self, now: Moment) {
         while let Some(id) = self.writes.next_due(now) {
             self.write(id);
@@ -132,7 +134,7 @@ impl SessionBarrier {
         self.output.extend(entries.map(|entries| Action::WriteEntries(WriteId(id), entries)));
     }
 
-    /// Forgets the records of an ownership that has ended, and a hold that was theirs alone.
+    /// Forgets the records of an ownership that has ended, and a hold that was due to them alone.
     pub(super) fn release(&mut self, ownership: Ownership) {
         self.writes.release(ownership);
         self.queue.retain(|place| {
@@ -146,7 +148,7 @@ impl SessionBarrier {
         self.output.drain(..)
     }
 
-    /// Events that wait.
+    /// The number of waiting events.
     pub(super) fn events(&self) -> usize {
         self.events
     }
@@ -155,7 +157,8 @@ impl SessionBarrier {
         self.writes.next_wake()
     }
 
-    /// Whether waiting helps without a person: that depends on the record that has waited longest.
+    /// Whether progress is possible without manual intervention. This depends on the record that has waited
+    /// longest.
     pub(super) fn is_moving(&self) -> bool {
         let front = self.queue.front();
         front.is_some_and(|place| !place.writing || self.writes.is_moving(place.write))

@@ -15,7 +15,7 @@ use crate::core::{
 };
 
 impl Pipeline {
-    /// Takes in the verdicts of a destination.
+    /// Applies the verdicts of a destination.
     pub(super) fn conclude(&mut self, now: Moment, destination: DestinationId) {
         let dispatcher = self.dispatcher(destination);
         let (verdicts, transitions) = (dispatcher.take_verdicts(), dispatcher.take_transitions());
@@ -23,7 +23,7 @@ impl Pipeline {
         for verdict in verdicts {
             match verdict {
                 Verdict::Accepted(record) => self.fulfil(now, record),
-                // It says nothing about its topic: the circuit breaker does not count it.
+                // A spilled event is no evidence against its topic, so the circuit breaker does not count it.
                 Verdict::Spilled { record, event_id, refusal } => {
                     if let Some((id, _)) = self.keep_dead_letter(record, refusal, Some(event_id)) {
                         self.dead_letters.write(id);
@@ -75,7 +75,7 @@ impl Pipeline {
         }
     }
 
-    /// A record of the topic was finished without a refusal.
+    /// Registers that a record of the topic was finished without a refusal.
     pub(super) fn pass(&mut self, now: Moment, topic: &Arc<str>) {
         for id in self.circuit_breakers.pass(now, topic) {
             self.dead_letters.write(id);

@@ -1,17 +1,18 @@
-//! A seeded simulation of the whole pipeline against a model of the world: a log per partition, a group
-//! that assigns, revokes and loses them, one to five destinations in up to three quota domains and a broker
-//! with every fault, restarts at any step. One of several destinations may be ill until the world heals.
-//! In half of the schedules there is a table of sessions, with faults of its own, and no event may be sent
-//! before what its record, or one read before it, says of sessions is acknowledged.
+//! A seeded simulation of the whole pipeline against a model of the world: a log for each partition, a group
+//! that assigns, revokes and loses partitions, one to five destinations in up to three quota domains, a
+//! broker with every kind of fault, and restarts at any step. If there are several destinations, one of them
+//! may be ill until the world heals. In half of the schedules there is a session table with faults of its
+//! own. No event may be sent before the entries of its record, and of all records read before it, are
+//! acknowledged.
 //!
-//! After each step the invariants are checked by name; at the end of each schedule the world heals and
-//! everything must settle. A schedule is one seed. A failing one prints itself:
+//! After each step, the invariants are checked by name. At the end of each schedule, the world heals and
+//! everything must settle. One seed determines a schedule. A failing schedule prints its seed:
 //!
 //! ```sh
 //! SIMULATION_SEED=4711 cargo test --lib simulation
 //! ```
 //!
-//! Invariant 9 (the poll loop) belongs to the source, invariant 11 (ids and content) to the mapping; both
+//! Invariant 9 (the poll loop) belongs to the source, and invariant 11 (ids and content) to the mapping. Both
 //! are tested there.
 
 use std::{num::NonZeroUsize, time::Duration};
@@ -20,10 +21,10 @@ mod world;
 
 use world::World;
 
-/// Schedules in a run; `SIMULATION_SCHEDULES` changes it.
+/// The number of schedules in a run. `SIMULATION_SCHEDULES` overrides it.
 const SCHEDULES: u64 = 100_000;
 
-/// Says which seed failed when a schedule panics.
+/// Prints the failing seed when a schedule panics.
 struct Replay(u64);
 
 impl Drop for Replay {
@@ -34,7 +35,7 @@ impl Drop for Replay {
     }
 }
 
-/// One schedule: a life with faults, then healing, then a drain.
+/// Runs one schedule: a life with faults, then healing, then a drain.
 fn run(seed: u64) {
     let _replay = Replay(seed);
     let mut world = World::new(seed);
@@ -50,7 +51,7 @@ fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Invariants 1, 2, 3, 4, 5, 6, 7, 8, 10 and 12, in 100,000 schedules of faults.
+/// Checks invariants 1, 2, 3, 4, 5, 6, 7, 8, 10 and 12, in 100,000 schedules with faults.
 #[test]
 fn invariants_hold_in_every_schedule() {
     if let Some(seed) = setting("SIMULATION_SEED") {
@@ -67,7 +68,7 @@ fn invariants_hold_in_every_schedule() {
     });
 }
 
-/// A day without faults: nothing is sent twice, and requests are as full as the batches allow.
+/// Checks that without faults nothing is sent twice, and requests are as full as the batch limits allow.
 #[test]
 fn nothing_is_sent_twice_without_faults() {
     for seed in 0..200 {

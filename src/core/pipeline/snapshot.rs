@@ -1,6 +1,6 @@
 //! A snapshot of the pipeline at one moment, for metrics and status.
 //!
-//! Holds codes, numbers and names of topics only.
+//! Contains only codes, numbers, and names of topics and destinations.
 
 use std::sync::Arc;
 
@@ -13,15 +13,15 @@ use crate::core::{
     time::Moment,
 };
 
-/// The pipeline at one moment.
+/// The state of the pipeline at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
     pub records: RecordCounts,
     pub sends: SendCounts,
     pub records_outstanding: usize,
-    /// Bytes that everything outstanding takes.
+    /// The bytes of memory that everything outstanding takes.
     pub bytes_outstanding: usize,
-    /// Events without a verdict.
+    /// The number of events without a verdict.
     pub events_outstanding: usize,
     pub requests_in_flight: usize,
     /// When the oldest outstanding record arrived.
@@ -29,7 +29,7 @@ pub struct Snapshot {
     pub partitions: Vec<PartitionStatus>,
     /// The first domain's quota.
     pub quota: QuotaStatus,
-    /// By their ids.
+    /// In the order of their ids.
     pub destinations: Vec<DestinationStatus>,
     /// Settled records above the positions.
     pub settled_above: u64,
@@ -45,14 +45,14 @@ pub struct PartitionStatus {
     pub ownership: Ownership,
     pub topic: Arc<str>,
     pub partition: i32,
-    /// The offset before which everything is settled; `None` until something is.
+    /// The offset before which everything is settled; `None` until the first record is settled.
     pub position: Option<i64>,
     /// The first offset that was read and is not settled.
     #[serde(skip)]
     pub first_unsettled: Option<i64>,
     /// The last position that the broker acknowledged.
     pub committed: Option<i64>,
-    /// The offset after the last that was read.
+    /// The offset after the last record that was read.
     pub next_read: Option<i64>,
     /// When the oldest record that is not settled arrived.
     #[serde(skip)]
@@ -67,9 +67,9 @@ pub struct PartitionStatus {
 pub struct DestinationStatus {
     pub name: Arc<str>,
     pub sends: SendCounts,
-    /// Events without a verdict.
+    /// The number of events without a verdict.
     pub events: usize,
-    /// Bytes that its events take.
+    /// The bytes of memory that its events take.
     pub bytes: usize,
     pub requests_in_flight: usize,
     pub held: bool,
@@ -79,31 +79,31 @@ pub struct DestinationStatus {
     pub quota: QuotaStatus,
 }
 
-/// Something that is held.
+/// A hold: its cause, and the object that is held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HoldStatus {
     /// One of [`HOLD_CAUSES`].
     pub cause: &'static str,
     pub code: Code,
-    /// The destination, if one is held, or an event of it.
+    /// The destination, if it or one of its events is held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destination: Option<Arc<str>>,
     /// The topic, if one topic or partition is held.
     pub topic: Option<Arc<str>>,
     /// The partition, if one is held.
     pub partition: Option<i32>,
-    /// Unknown for events.
+    /// `None` for events, because it is not known for them.
     #[serde(skip)]
     pub since: Option<Moment>,
-    /// How many events are held; 1 for everything else.
+    /// The number of held events; 1 for everything else.
     pub count: usize,
 }
 
-/// Every cause of a hold, so that a metric can show those without a hold.
+/// All causes of holds, so that a metric can also show causes without a hold.
 pub const HOLD_CAUSES: [&str; 5] = ["destination", "circuit_breaker", "dead_letter", "table", "event"];
 
 impl Pipeline {
-    /// The pipeline as it is now.
+    /// Returns the current state of the pipeline.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let partitions: Vec<_> = self.ledger.partitions().keys().map(|id| self.partition(*id)).collect();
@@ -159,7 +159,7 @@ impl Pipeline {
         })
     }
 
-    /// Everything that is held, and why.
+    /// Returns all current holds.
     #[must_use]
     pub fn holds(&self) -> Vec<HoldStatus> {
         let hold = |cause, code| HoldStatus {

@@ -1,18 +1,19 @@
-//! The settled tail: which records above a committed position are settled already. It travels in the
-//! commit's metadata to whoever owns the partition next.
+//! The settled tail: the records above a committed position that are already settled. It travels in the
+//! commit's metadata to the next owner of the partition.
 //!
-//! Knows nothing of what is outstanding; of Kafka's limits it knows only the numbers. What always holds: a
-//! tail names only settled records (invariant 1), and a text that is not ours in every respect is no tail.
+//! Knows nothing of outstanding records; of Kafka's limits it knows only the numbers. What always holds: a
+//! tail names only settled records (invariant 1), and a text that is not ours in every respect is not read as
+//! a tail.
 //!
-//! Why a tail cannot hide a record: a log changes only at its two ends. It grows, and is truncated, at its
-//! end; it expires at its beginning. So a log that holds at some offset the very record that was settled
-//! there is the log that the former owner read, up to that offset. Each [`Run`] carries a fingerprint of its
-//! last record, and nothing of a run counts before that record was read and agrees.
+//! A tail cannot hide a record, because a log changes only at its two ends: it grows and is truncated at its
+//! end, and it expires at its beginning. If a log holds, at some offset, the very record that was settled
+//! there, it is the log that the former owner read, up to that offset. Each [`Run`] carries a fingerprint of
+//! its last record. No record of a run counts as settled before that last record has been read and matches.
 //!
-//! Offsets have gaps (compaction, transactions), and a run spans those within it: an offset that the former
-//! owner passed over and that held nothing then holds nothing later, because a log is never written to in its
-//! middle. Each run still counts its records. If the next owner reads more than that number, it sees records
-//! that the former owner did not see, and the tail is void.
+//! Offsets have gaps (compaction, transactions), and a run spans the gaps within it. An offset that was empty
+//! when the former owner passed it stays empty, because a log is never written to in its middle. Each run
+//! still counts its records. If the next owner reads more than that number, it sees records that the former
+//! owner did not see, and the tail is void.
 
 use std::hash::Hasher;
 
@@ -24,11 +25,11 @@ use crate::core::record::{Assignment, Record};
 mod tests;
 mod text;
 
-/// Base64 characters of a tail, at most: less than the 4096 that a broker takes by default
-/// (`offset.metadata.max.bytes`).
+/// The maximum number of Base64 characters of a tail. It is less than the 4096 that a broker accepts by
+/// default (`offset.metadata.max.bytes`).
 pub(super) const MAX_TEXT: usize = 4095;
 
-/// No text holds more runs: each takes eleven bytes at least.
+/// The maximum number of runs that a text can hold: each takes at least eleven bytes.
 pub(super) const MAX_RUNS: usize = MAX_TEXT * 3 / 4 / 11;
 
 /// The settled records above a position.
@@ -36,25 +37,25 @@ pub(super) const MAX_RUNS: usize = MAX_TEXT * 3 / 4 / 11;
 pub(super) struct Tail {
     /// The position that it belongs to.
     pub(super) position: i64,
-    /// The fingerprint of the record at the position, if that was read.
+    /// The fingerprint of the record at the position, if that record was read.
     pub(super) at_position: Option<Fingerprint>,
-    /// Ascending, and none before the position.
+    /// The runs in ascending order, none of them before the position.
     pub(super) runs: Vec<Run>,
 }
 
-/// A range of offsets, of which every record that exists is settled.
+/// A range of offsets in which every existing record is settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
     pub(super) first: i64,
     /// The offset of its last record.
     pub(super) last: i64,
-    /// How many records it holds, at most one for each offset.
+    /// The number of its records, at most one for each offset.
     pub(super) records: u64,
     /// The fingerprint of its last record.
     pub(super) fingerprint: Fingerprint,
 }
 
-/// Tells the record at an offset from any other that may come to stand there: a hash of timestamp, key and
+/// Distinguishes the record at an offset from any other that may take its place: a hash of timestamp, key and
 /// value. It is stable across processes and versions, because tails carry it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fingerprint(u64);
@@ -64,13 +65,14 @@ pub(super) struct Fingerprint(u64);
 pub(super) struct Scope(u64);
 
 impl Tail {
-    /// The text for a commit's metadata, in `limit` characters at most: the runs that fit, the nearest first.
-    /// `None` if not one fits.
+    /// Encodes the tail for a commit's metadata, in at most `limit` characters. The text contains the runs
+    /// that fit, the nearest first. Returns `None` if no run fits.
     pub(super) fn encode(&self, scope: Scope, limit: usize) -> Option<Box<str>> {
         text::encode(self, scope, limit)
     }
 
-    /// Reads a commit's metadata; `None` if it is not a whole tail of ours for this partition and position.
+    /// Parses a commit's metadata. Returns `None` if it is not a complete tail of ours for this partition and
+    /// position.
     pub(super) fn parse(text: &str, scope: Scope, position: i64) -> Option<Self> {
         text::parse(text, scope).filter(|tail| tail.position == position)
     }

@@ -1,6 +1,6 @@
-//! The pipeline's policy, one behaviour a test: what each answer does, what a hold and a breaker do, what goes
-//! into a request; refusals, failures, ownerships and the barrier have files of their own. What must hold in
-//! every order of events is the simulation's.
+//! Tests of the pipeline's policy, one behaviour per test: the effects of answers, holds and circuit
+//! breakers, and the content of requests. Refusals, failures, ownerships and the barrier have files of their
+//! own. The simulation tests what must hold in every order of events.
 
 use std::{num::NonZeroUsize, sync::Arc};
 
@@ -32,7 +32,7 @@ mod throttling;
 const BAD: Code = Code("bad_request");
 const DOWN: Code = Code("http_503");
 
-/// A pipeline that owns partitions 0 and 1 of topics `a` and `b`, and what it has asked for.
+/// A pipeline that owns partitions 0 and 1 of topics `a` and `b`, and the actions that it has asked for.
 pub(crate) struct Bench {
     now: Moment,
     pipeline: Pipeline,
@@ -87,7 +87,7 @@ impl Bench {
         let assignment = |ownership, topic: &str| Assignment::new(ownership, topic.into(), 0);
         bench.handle(Input::Topics(vec![("a".into(), 1), ("b".into(), 1)]));
         bench.handle(Input::Assigned(vec![assignment(A, "a"), assignment(B, "b")]));
-        // Whoever owned them before may have sent just now.
+        // The former owner may have sent requests just now.
         bench.pass(Duration::from_secs(1));
         bench
     }
@@ -143,7 +143,7 @@ impl Bench {
         Self::with(|config| config.batch.linger = Span(Duration::from_secs(1)))
     }
 
-    /// Reads records with one event each, of as many endpoints, that share one request.
+    /// Reads records with one event each, for as many endpoints. The events share one request.
     fn read_together(&mut self, records: u8) {
         for endpoint in 0..records {
             self.read(A, &[endpoint]);
@@ -156,14 +156,15 @@ impl Bench {
         self.handle(Input::Tick);
     }
 
-    /// Lets time pass until the pipeline wants to be woken, and no longer than `limit`; returns how long.
+    /// Lets time pass until the pipeline's next wake-up, but no longer than `limit`. Returns how long it
+    /// took.
     fn pass_to_wake(&mut self, limit: Duration) -> Duration {
         let wake = self.pipeline.next_wake().map_or(limit, |wake| wake.since(self.now)).min(limit);
         self.pass(wake);
         wake
     }
 
-    /// Lets time pass until a request is sent; returns how long it took.
+    /// Lets time pass until a request is sent. Returns how long it took.
     fn wait_for_request(&mut self) -> Duration {
         let started = self.now;
         while self.requests.is_empty() {
@@ -200,7 +201,7 @@ impl Bench {
         self.pipeline.holds().iter().map(|hold| (hold.cause, hold.code.0)).collect()
     }
 
-    /// Ends the oldest write under way; returns how many entries it had.
+    /// Ends the oldest write in progress. Returns the number of its entries.
     #[track_caller]
     fn finish_write(&mut self, outcome: WriteOutcome) -> usize {
         assert!(!self.writes.is_empty(), "no write is under way");
@@ -218,7 +219,7 @@ impl Bench {
         self.requests.iter().flat_map(ids).collect()
     }
 
-    /// Accepts everything until nothing is outstanding; returns the ids in the order in which they were sent.
+    /// Accepts everything until nothing is outstanding. Returns the ids in the order in which they were sent.
     fn accept_all(&mut self) -> Vec<String> {
         let mut sent = Vec::new();
         while self.outstanding() > 0 {
@@ -238,7 +239,7 @@ impl Bench {
     }
 }
 
-/// What a test may change of a pipeline with one destination.
+/// The settings that a test may change for a pipeline with one destination.
 pub(crate) struct Config {
     quota: QuotaConfig,
     pub(crate) batch: BatchConfig,
@@ -315,7 +316,7 @@ fn refusal() -> Refusal {
     Refusal { code: BAD, message: String::new() }
 }
 
-/// Every event gets this outcome.
+/// Answers every event with this outcome.
 pub(crate) fn each(outcome: Outcome) -> impl FnOnce(&Request) -> Answer {
     move |request| Answer::Results {
         outcomes: vec![outcome; ids(request).len()],
@@ -439,7 +440,7 @@ fn many_throttled_answers_of_one_congestion_slow_down_once() {
     assert!((bench.pipeline.snapshot().quota.speed - 0.5).abs() < 0.01);
     bench.answer(throttled(Some(Duration::from_millis(700))));
     assert_eq!(bench.wait_for_request(), Duration::from_millis(700), "the longest that was asked for");
-    // What starts after that tells of another congestion.
+    // A request that starts after that shows another congestion.
     bench.answer(throttled(None));
     assert!((bench.pipeline.snapshot().quota.speed - 0.25).abs() < 0.01);
     assert_eq!(bench.wait_for_request(), Duration::from_secs(1));
@@ -542,7 +543,7 @@ fn the_brake_stops_a_topic_of_garbage_and_no_other() {
     assert_eq!(bench.paused.partitions, [A]);
     bench.read(B, &[1]);
     bench.answer(accept);
-    // One refusal is let through in each of the longest pauses.
+    // One refusal is let through in each pause, which lasts as long as the longest retry delay.
     bench.pass(Duration::from_secs(29));
     assert_eq!(bench.letters.len(), 0);
     bench.pass(Duration::from_secs(1));
@@ -573,7 +574,7 @@ fn what_is_outstanding_is_what_half_the_revoke_timeout_can_send() {
         }
     }
     assert_eq!(bench.pipeline.snapshot().events_outstanding, 15 * 5 * 100);
-    // Hysteresis: a pause discards what was fetched ahead.
+    // Reading resumes with hysteresis, because a pause discards prefetched records.
     while bench.paused.everything {
         bench.wait_for_request();
         bench.answer(accept);

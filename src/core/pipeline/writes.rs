@@ -1,8 +1,8 @@
-//! Writes to Kafka until they are acknowledged: dead letters, and entries of the session table.
+//! Keeps writes to Kafka until they are acknowledged: dead letters, and entries of the session table.
 //!
-//! A write that failed is due again after a wait. One that the broker refuses for good holds its ownership
-//! until it is acknowledged after all. Knows nothing of what is written. What always holds: a write leaves by
-//! its acknowledgement or with its ownership, and in no other way.
+//! A failed write is retried after a delay. A write that the broker refuses permanently holds its ownership
+//! until it is acknowledged after all. Knows nothing of the content of writes. What always holds: a write
+//! leaves by its acknowledgement or with its ownership, and in no other way.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,13 +11,13 @@ use crate::core::{
     write_outcome::WriteOutcome,
 };
 
-/// All writes of one kind that are not acknowledged yet, by ascending numbers.
+/// All writes of one kind that are not acknowledged yet, in ascending order of their numbers.
 pub(super) struct Writes<T> {
     backoff: Backoff,
     jitter: Jitter,
     next: u64,
     pending: BTreeMap<u64, Write<T>>,
-    /// The writes that failed, and when each is due again.
+    /// The writes that failed, each with the time of its retry.
     due: BTreeSet<(Moment, u64)>,
     held: BTreeMap<Ownership, Held>,
     writing: usize,
@@ -32,11 +32,11 @@ struct Write<T> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Not begun; the caller says when.
+    /// The write has not begun. The caller decides when it does.
     Kept,
-    /// On its way to the broker.
+    /// The write is on its way to the broker.
     Writing,
-    /// To be written again at this time.
+    /// The write is retried at this time.
     Again(Moment),
 }
 
@@ -48,18 +48,18 @@ pub(super) struct Held {
     refused: BTreeSet<u64>,
 }
 
-/// What the end of a write changed.
+/// The effect of the end of a write.
 pub(super) enum Finished<T> {
-    /// It is acknowledged; `resumed` is the code of a hold that this ended.
+    /// The write is acknowledged. `resumed` is the code of the hold that this ended, if any.
     Acknowledged { content: T, resumed: Option<Code> },
-    /// It will be written again; `held` is the code if its ownership is held from now on.
+    /// The write will be retried. `held` is the code if its ownership is held from now on.
     Again { held: Option<Code> },
     /// The write is not known any more.
     Stale,
 }
 
 impl<T> Writes<T> {
-    /// Bytes that a write takes, besides its content.
+    /// The bytes of memory that a write takes, besides its content.
     pub(super) const WRITE: usize = size_of::<Write<T>>();
 
     pub(super) fn new(backoff: Backoff, jitter: Jitter) -> Self {
@@ -82,12 +82,12 @@ impl<T> Writes<T> {
         id
     }
 
-    /// Keeps a write in the place of the one that had its number, which must be acknowledged.
+    /// Keeps a write under the number of an earlier one, which must be acknowledged.
     pub(super) fn keep_next(&mut self, id: u64, ownership: Ownership, content: T) {
         self.pending.insert(id, Write { ownership, content, state: State::Kept, failures: 0 });
     }
 
-    /// Marks the write as on its way.
+    /// Marks the write as being on its way. Returns its content.
     pub(super) fn begin(&mut self, id: u64) -> Option<&T> {
         let write = self.pending.get_mut(&id)?;
         self.writing += usize::from(write.state != State::Writing);
@@ -130,7 +130,7 @@ impl<T> Writes<T> {
         new
     }
 
-    /// The next write that is due again; it is marked as on its way.
+    /// Returns the next write whose retry is due, and marks it as being on its way.
     pub(super) fn next_due(&mut self, now: Moment) -> Option<u64> {
         let (_, id) = *self.due.first().filter(|(until, _)| *until <= now)?;
         self.due.pop_first();
@@ -142,7 +142,7 @@ impl<T> Writes<T> {
         self.pending.get(&id).map(|write| &write.content)
     }
 
-    /// Forgets the writes of an ownership that has ended, and its hold; returns them.
+    /// Removes and returns the writes of an ownership that has ended, and removes its hold.
     pub(super) fn release(&mut self, ownership: Ownership) -> Vec<(u64, T)> {
         self.held.remove(&ownership);
         let gone = self.pending.extract_if(.., |_, write| write.ownership == ownership);
@@ -160,13 +160,13 @@ impl<T> Writes<T> {
         released
     }
 
-    /// When a write is due again, if nothing happens before.
+    /// When the next retry is due.
     pub(super) fn next_wake(&self) -> Option<Moment> {
         self.due.first().map(|(until, _)| *until)
     }
 
-    /// Whether waiting for this write helps without a person. One on its way counts even if it was refused
-    /// before: the person may have acted.
+    /// Whether progress of this write is possible without manual intervention. A write on its way counts even
+    /// if it was refused before, because an operator may have acted.
     pub(super) fn is_moving(&self, id: u64) -> bool {
         self.pending.get(&id).is_some_and(|write| match write.state {
             State::Kept => false,
@@ -175,7 +175,7 @@ impl<T> Writes<T> {
         })
     }
 
-    /// Whether waiting for any write helps without a person.
+    /// Whether progress of any write is possible without manual intervention.
     pub(super) fn any_is_moving(&self) -> bool {
         let refused: usize = self.held.values().map(|held| held.refused.len()).sum();
         self.writing > 0 || self.due.len() > refused

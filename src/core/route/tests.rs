@@ -1,4 +1,4 @@
-//! Routes that people may write, and a comparison of the index with the plain rule.
+//! Tests of realistic routes, and a comparison of the index with the plain rule.
 
 use proptest::{collection::vec, prelude::*};
 
@@ -121,7 +121,7 @@ fn all_problems_are_found_at_once() {
     );
 }
 
-/// How many routes are examined for an event.
+/// The number of routes that are examined for an event.
 fn looked_at(routes: &[RouteConfig], origin: &Origin) -> usize {
     let routing = Router::new(&names(&["shop"]), routes, Some(Unrouted::Ignore)).unwrap();
     let properties = EventProperties { topic: "t", origin: Some(origin), event_type: EventType::SignIn };
@@ -143,7 +143,7 @@ fn a_thousand_routes_cost_as_much_as_one() {
     assert_eq!(thousand(|number| format!(r#""realm": "r{number}", "event": "_userauth.sign_in""#)), 1);
 }
 
-/// The rule without an index.
+/// Applies the routing rule without an index.
 fn plainly<'r>(
     routes: &'r [RouteConfig],
     topic: &str,
@@ -189,7 +189,7 @@ fn any_route() -> impl Strategy<Value = RouteConfig> {
     )
 }
 
-/// Provider, the realm's id and name, and client; an empty text is an absent one.
+/// Provider, the realm's id and name, and client; an empty text stands for an absent one.
 fn any_origin() -> impl Strategy<Value = [&'static str; 4]> {
     let maybe = || prop::sample::select(vec!["", "a", "b", "c"]);
     [maybe(), maybe(), maybe(), maybe()]

@@ -1,7 +1,7 @@
-//! Texts of a given form. A value that exists has the form, so nobody checks it again.
+//! Texts of a given form. Every value has its form by construction, so it is not checked again.
 //!
-//! A form says in words what it allows, and tests whether a text has the form. Everything else is written
-//! here once.
+//! A form describes in words what it allows, and tests whether a text has the form. Everything else is
+//! implemented here, once.
 
 use std::{
     borrow::{Borrow, Cow},
@@ -21,11 +21,11 @@ pub type TopicName = Text<TopicForm>;
 
 pub type DestinationName = Text<DestinationForm>;
 
-/// The form that texts of a kind have.
+/// The form of a kind of text.
 pub trait Form {
     /// The name of the kind in the schema.
     const NAME: &'static str;
-    /// What is allowed, in words that follow "must be".
+    /// The description of the allowed texts. It completes the phrase "must be …".
     const ALLOWED: &'static str;
 
     fn admits(text: &str) -> bool;

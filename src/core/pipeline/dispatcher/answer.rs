@@ -1,19 +1,19 @@
-//! What each answer means for the events of a request: the one place with that policy.
+//! Applies each answer to the events of its request. This is the only place with that policy.
 //!
-//! | answer | what is done |
+//! | answer | action |
 //! |---|---|
 //! | event accepted | a verdict |
 //! | event refused | a verdict |
-//! | event spoiled by its endpoint's snapshot | once more with an empty one, then a verdict |
-//! | event failed or not mentioned | again, after a wait |
-//! | some events throttled | those again, after a wait; the quota domain slows down by their share |
-//! | nothing accepted, refused or throttled | as if the outcome were unknown: the answer says nothing about any one event |
-//! | request refused | quarantine: halved until the culprit stands alone; all refused with one code is a hold |
-//! | request throttled | again; the whole quota domain slows down |
-//! | request denied, set-up wrong, or answer not understood | hold: only probes are sent; if others are taken, quarantine |
-//! | outcome unknown | again, after a wait; after five failures in quarantine, halved if others succeed |
+//! | event refused because of its endpoint's snapshot | sent once more with an empty one, then a verdict |
+//! | event failed or not mentioned | retried after a delay |
+//! | some events throttled | those are retried after a delay; the quota domain slows down by their share |
+//! | nothing accepted, refused or throttled | like an unknown outcome: the answer is about no single event |
+//! | request refused | quarantine: halved until the culprit is isolated; hold if all share one code |
+//! | request throttled | retried; the whole quota domain slows down |
+//! | denied, set-up wrong, answer not understood | hold: only probes are sent; quarantine if others succeed |
+//! | outcome unknown | retried after a delay; after five failures in quarantine, halved if others succeed |
 //!
-//! Knows nothing of statuses and texts: only the destination's own folder does.
+//! Knows nothing of statuses and texts, which only the destination's own folder knows.
 
 use std::time::Duration;
 
@@ -38,13 +38,13 @@ use crate::core::{
     time::Moment,
 };
 
-/// The answer does not mention an event.
+/// The code of an event that the answer does not mention.
 const MISSING: Code = Code("missing");
-/// A request or an event came too fast.
+/// The code of a request or an event that was throttled.
 const THROTTLED: Code = Code("throttled");
 
 impl Dispatcher {
-    /// A request was answered.
+    /// Handles the answer to a request.
     pub(in crate::core::pipeline) fn finish(
         &mut self,
         now: Moment,
@@ -87,7 +87,8 @@ impl Dispatcher {
         self.close_quarantine(now);
     }
 
-    /// The answer judges each event on its own; one that it does not mention counts as not accepted.
+    /// Handles an answer that judges each event on its own. An event that it does not mention counts as not
+    /// accepted.
     fn results(&mut self, now: Moment, flight: Flight, outcomes: Vec<Outcome>, domain: &mut QuotaDomain) {
         let spoke = |outcome: &Outcome| !matches!(outcome, Outcome::Again(_) | Outcome::Throttled);
         let spoke = outcomes.iter().any(spoke);
@@ -110,7 +111,7 @@ impl Dispatcher {
             let (sent, mut back, mut block) = (items.len(), Vec::new(), Block::Free);
             for mut item in items {
                 let judgement = match outcomes.next().unwrap_or(Outcome::Again(MISSING)) {
-                    // If nothing was accepted, the whole request was throttled.
+                    // If nothing was accepted or refused, the whole request counts as throttled.
                     Outcome::Throttled if !spoke => {
                         item.past.alone = 0;
                         self.slowed(now, item, THROTTLED, domain)
@@ -152,7 +153,7 @@ impl Dispatcher {
                 self.refuse(&item, refusal);
                 Judgement::Final
             }
-            // The other events of its request were judged: it fails alone.
+            // Other events of its request were judged, so this one fails alone.
             Outcome::Throttled => self.fail_alone(now, item, THROTTLED),
             Outcome::Again(code) => self.fail_alone(now, item, code),
         }
@@ -165,7 +166,7 @@ impl Dispatcher {
         Judgement::Again(item, Some(now + wait))
     }
 
-    /// Sends the events of a request again, from where they were.
+    /// Returns the events of a request to where they came from, to be sent again.
     pub(super) fn send_again(&mut self, flight: Flight, code: Code, block: Block) {
         self.count_retries(code, flight.events.len() as u64);
         let not_before = if let Block::Until(until) = block { until } else { Moment::START };
@@ -223,7 +224,7 @@ impl Dispatcher {
         self.batcher.unquarantine(endpoint_id, left, mine, block);
     }
 
-    /// Takes those events out of a request whose ownership has ended: they are not sent again.
+    /// Removes the events whose ownership has ended from a request. They are not sent again.
     fn drop_dead(&mut self, flight: &mut Flight) {
         let mut dead = Vec::new();
         flight.events.extract(|item| !self.live.contains(&item.ownership), &mut dead);
@@ -244,7 +245,7 @@ impl Dispatcher {
         }
     }
 
-    /// A request succeeded: an earlier hold ends, and failing requests return to the queues.
+    /// Handles the success of a request: an earlier hold ends, and failing requests return to the queues.
     fn succeed(&mut self, started: Moment) {
         self.last_success = self.last_success.max(Some(started));
         self.denials.end_row();
@@ -268,8 +269,9 @@ impl Dispatcher {
         }
     }
 
-    /// A request that started at `started` was understood: an earlier hold is over. The accused events are
-    /// sent once more; those that are refused again are at fault, because others were accepted.
+    /// Ends an earlier hold, because the answer to a request that started at `started` was understood. The
+    /// accused events are sent once more; those that are refused again are at fault, because others were
+    /// accepted.
     pub(super) fn end_hold(&mut self, started: Moment) {
         let Some(hold) = self.hold.take_if(|hold| started >= hold.since) else { return };
         self.spilling = false;
@@ -295,7 +297,7 @@ impl Dispatcher {
     }
 }
 
-/// The code of an answer that accepts, throttles and refuses nothing.
+/// The code of an answer by which no event was accepted, throttled or refused.
 fn missing(outcomes: &[Outcome]) -> Code {
     let code = |outcome: &Outcome| if let Outcome::Again(code) = outcome { Some(*code) } else { None };
     outcomes.iter().find_map(code).unwrap_or(MISSING)

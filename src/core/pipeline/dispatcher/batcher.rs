@@ -23,17 +23,17 @@ use crate::core::{
     time::Moment,
 };
 
-/// How many queues that do not fit are skipped before a request counts as full.
+/// The number of queues that do not fit and are skipped before a request counts as full.
 const LOOK_PAST: usize = 16;
 
 /// The limits of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// The most events of a request.
+    /// The maximum number of events of a request.
     pub(super) events: usize,
-    /// The most bytes of its events with their endpoints.
+    /// The maximum number of bytes of its events with their endpoints.
     pub(super) bytes: usize,
-    /// How long an event waits for others.
+    /// How long an event waits for others to share its request.
     pub(super) linger: Duration,
 }
 
@@ -48,7 +48,7 @@ pub(super) enum Readiness {
     Probe,
 }
 
-/// The place of a free queue in the order of sending, which is unique: prioritised queues first, then by age.
+/// The unique place of a free queue in the order of sending: prioritised queues first, then by age.
 ///
 /// The first part is whether the queue can wait (`false` sorts first).
 type Place = (bool, u64);
@@ -83,7 +83,7 @@ impl Batcher {
         }
     }
 
-    /// Adds a new event behind all others of its endpoint.
+    /// Adds a new event after all others of its endpoint.
     pub(super) fn push(&mut self, delivery: &Delivery, item: Item, encoder: &dyn Encoder) {
         let Delivery { endpoint_id, endpoint, .. } = delivery;
         let Some(queue) = self.queues.get_mut(endpoint_id) else {
@@ -120,7 +120,7 @@ impl Batcher {
         self.index(endpoint_id);
     }
 
-    /// Closes a queue: so many of its events, which were in flight, go into quarantine.
+    /// Closes a queue, because this number of its events, which were in flight, go into quarantine.
     pub(super) fn quarantine(&mut self, endpoint_id: &EndpointId, events: usize) {
         self.unindex(endpoint_id);
         if let Some(queue) = self.queues.get_mut(endpoint_id) {
@@ -130,7 +130,8 @@ impl Batcher {
         self.index(endpoint_id);
     }
 
-    /// Events of a queue leave quarantine, for good or to be sent again before what came after them.
+    /// Takes `left` events of a queue out of quarantine. Those in `back` are sent again before later events;
+    /// the others have left for good.
     pub(super) fn unquarantine(
         &mut self,
         endpoint_id: &EndpointId,
@@ -150,7 +151,7 @@ impl Batcher {
         self.index(endpoint_id);
     }
 
-    /// The most bytes that these events take in a request, with the current snapshots.
+    /// The maximum number of bytes that these events take in a request, with the current snapshots.
     pub(super) fn size(&self, events: &[(EndpointId, Vec<Item>)]) -> usize {
         let growth = |id: &EndpointId| self.queues.get(id).map_or(0, EndpointQueue::growth);
         let size = |(id, items): &(EndpointId, Vec<Item>)| {
@@ -159,20 +160,20 @@ impl Batcher {
         events.iter().map(size).sum()
     }
 
-    /// Drops the snapshot of an endpoint; the events to come begin a new one.
+    /// Drops the snapshot of an endpoint. Later events begin a new one.
     pub(super) fn forget_endpoint(&mut self, endpoint_id: &EndpointId) {
         if let Some(queue) = self.queues.get_mut(endpoint_id) {
             queue.forget_endpoint();
         }
     }
 
-    /// The snapshot that a request carries of an endpoint; `without` makes it empty.
+    /// The snapshot of an endpoint for a request. `without` makes it empty.
     pub(super) fn snapshot(&self, endpoint_id: &EndpointId, without: bool) -> Arc<Endpoint> {
         let queue = self.queues.get(endpoint_id).filter(|_| !without);
         Arc::clone(queue.map_or(&self.nothing, |queue| &queue.snapshot))
     }
 
-    /// Assembles the next request, if there is one worth sending; its queues count as in flight.
+    /// Assembles the next request, if there is one worth sending. Its queues then count as in flight.
     pub(super) fn pick(&mut self, now: Moment, readiness: Readiness) -> Option<Vec<(EndpointId, Vec<Item>)>> {
         self.wake(now);
         if self.worth_at(readiness)? > now {
@@ -183,7 +184,8 @@ impl Batcher {
         Some(self.pick_oldest(room)).filter(|picked| !picked.is_empty())
     }
 
-    /// When a request is worth sending, if nothing comes in before; a past moment if one is now.
+    /// When a request will be worth sending, if no event comes in first. If one is worth sending now, the
+    /// moment is in the past.
     pub(super) fn worth_at(&self, readiness: Readiness) -> Option<Moment> {
         let full = self.ready_events >= self.limits.events || self.ready_bytes >= self.limits.bytes;
         let impatient = self.ready.first_key_value().is_some_and(|((patient, _), _)| !patient);
@@ -218,7 +220,7 @@ impl Batcher {
         let queue = self.queues.get_mut(endpoint_id)?;
         let mut items = queue.take(*room);
         if items.is_empty() && room.empty && queue.growth() > 0 {
-            // An event that fills a request alone goes without the grown snapshot.
+            // An event that fills a request alone is sent without the grown snapshot.
             queue.forget_endpoint();
             items = queue.take(*room);
         }
@@ -232,7 +234,7 @@ impl Batcher {
         Some((endpoint_id.clone(), items))
     }
 
-    /// From now on, events of these ownerships come before all others.
+    /// Gives the events of these ownerships priority over all others from now on.
     pub(super) fn prioritise(&mut self, ownerships: &BTreeSet<Ownership>) {
         self.prioritised.extend(ownerships);
         for endpoint_id in self.queues_of(ownerships) {
@@ -271,7 +273,7 @@ impl Batcher {
         self.queues.iter().filter(|(_, queue)| of_them(queue)).map(|(id, _)| id.clone()).collect()
     }
 
-    /// All events that wait.
+    /// All waiting events.
     pub(super) fn items(&self) -> impl Iterator<Item = &Item> {
         self.queues.values().flat_map(EndpointQueue::items)
     }
@@ -294,7 +296,8 @@ impl Batcher {
         }
     }
 
-    /// Puts a queue where it belongs, or forgets it if it is empty and no event will come back.
+    /// Puts a queue into the index where it belongs, or forgets it if it is empty and no event will come
+    /// back.
     fn index(&mut self, endpoint_id: &EndpointId) {
         let Some(queue) = self.queues.get_mut(endpoint_id) else { return };
         let id = || endpoint_id.clone();
@@ -315,7 +318,7 @@ impl Batcher {
         }
     }
 
-    /// Takes a queue out of every index, before it changes.
+    /// Removes a queue from every index, before it changes.
     fn unindex(&mut self, endpoint_id: &EndpointId) {
         let Some(queue) = self.queues.get_mut(endpoint_id) else { return };
         if let Block::Until(until) = queue.block {
@@ -333,7 +336,7 @@ fn owned((rank, endpoint_id): (&Place, &EndpointId)) -> (Place, EndpointId) {
     (*rank, endpoint_id.clone())
 }
 
-/// Ranks a queue by its first event of a partition that is being revoked, else by its front.
+/// Ranks a queue by its first event of a partition that is being revoked, or else by its front.
 fn rank(queue: &EndpointQueue, prioritised: &HashSet<Ownership>, linger: Duration) -> Option<Rank> {
     let head = queue.head()?;
     let pressing = |item: &&Item| prioritised.contains(&item.ownership);

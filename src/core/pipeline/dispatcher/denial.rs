@@ -1,10 +1,11 @@
-//! Answers that say that the set-up is wrong, or that come from a gateway which does not let one payload
-//! through. Other requests show which of the two it is.
+//! Handles denied requests: either the set-up is wrong, or a gateway blocks one payload. The answers to other
+//! requests show which of the two is the case.
 //!
-//! While nothing else is accepted, it is the set-up: a hold keeps everything, and its probes try other events
-//! than those that were denied. Once others are accepted, a request that is denied again is halved in
-//! quarantine until the culprit stands alone. If that event is denied five times, with others accepted in
-//! between, it is refused; it goes on at the slowest pace if the answers speak of the caller.
+//! While nothing else is accepted, the set-up is considered wrong: a hold stops everything except its probes,
+//! which try other events than those that were denied. Once others are accepted, a request that is denied
+//! again is halved in quarantine until the culprit is isolated. If that event is denied five times, with
+//! others accepted in between, it is refused. If the answers are about the caller, it is instead retried at
+//! the slowest pace.
 //!
 //! Knows nothing of statuses. What always holds: no event is refused while nothing else is accepted.
 
@@ -28,7 +29,7 @@ use crate::core::{
 /// How a request was denied.
 pub(super) struct Denial {
     code: Code,
-    /// With what an event is refused that is denied alone; `None` if the answer speaks of the caller.
+    /// The refusal of an event that is denied alone; `None` if the answer is about the caller.
     refusal: Option<Refusal>,
 }
 
@@ -42,24 +43,24 @@ impl Denial {
     }
 }
 
-/// What earlier denials showed.
+/// The findings from earlier denials.
 #[derive(Default)]
 pub(super) struct Denials {
-    /// Codes of requests that were denied while others were accepted: a request that is denied with one of
-    /// them is no reason for a hold.
+    /// Codes of requests that were denied while others were accepted: a denial with one of them is no reason
+    /// for a hold.
     about_requests: BTreeSet<Code>,
-    /// Denials since the last request that was accepted.
+    /// The number of denials since the last request that was accepted.
     in_a_row: u32,
 }
 
 impl Denials {
-    /// A request was accepted.
+    /// Registers an accepted request.
     pub(super) fn end_row(&mut self) {
         self.in_a_row = 0;
     }
 
-    /// Whether a denial says nothing about the set-up. `others_succeed`: others were accepted since the same
-    /// events were denied.
+    /// Whether a denial is about the request and not about the set-up. `others_succeed` means that others
+    /// were accepted since the same events were last denied.
     fn is_about_the_request(&mut self, code: Code, others_succeed: bool) -> bool {
         self.in_a_row += 1;
         if others_succeed {
@@ -72,7 +73,7 @@ impl Denials {
 }
 
 impl Dispatcher {
-    /// The set-up is wrong, or something does not let this request through.
+    /// Handles a denied request: the set-up is wrong, or something blocks this request.
     pub(super) fn denied(&mut self, now: Moment, mut flight: Flight, denial: Denial) {
         let code = denial.code;
         if flight.from == From::Accused
@@ -98,7 +99,8 @@ impl Dispatcher {
         self.quarantine(From::Queues, Part { events: flight.events, cause, not_before: now });
     }
 
-    /// A request is denied while others are accepted: it is halved, and its culprit goes on alone.
+    /// Handles a request that is denied while others are accepted: it is halved, and its culprit is sent
+    /// alone.
     fn denied_alone(&mut self, now: Moment, flight: Flight, denial: Denial, others_succeed: bool) {
         let Flight { events, from, .. } = flight;
         self.count_retries(denial.code, events.len() as u64);

@@ -13,44 +13,43 @@ use crate::core::{
     time::Moment,
 };
 
-/// How many events a queue usually holds: those of one record. There may be many queues, and each would
-/// otherwise allocate space for twice as many.
+/// The usual number of events in a queue: those of one record. There may be many queues, and each would
+/// otherwise allocate space for twice as many events.
 const USUAL: usize = 2;
 
-/// One event on its way.
+/// An event on its way to the destination.
 #[derive(Clone)]
 pub(super) struct Item {
-    /// Larger means came in later; unique.
+    /// A unique number. A larger one means that the event came in later.
     pub(super) order: u64,
-    /// The record that it is an obligation of.
+    /// The record of which the event is an obligation.
     pub(super) record: RecordId,
     pub(super) ownership: Ownership,
     pub(super) event: Arc<AppEvent>,
-    /// The most bytes that it takes of a request, with its endpoint.
+    /// The maximum number of bytes that it takes in a request, with its endpoint.
     pub(super) bytes: usize,
-    /// Bytes of memory that it takes.
+    /// The bytes of memory that it takes.
     pub(super) held_bytes: usize,
     pub(super) arrived: Moment,
-    /// What earlier attempts showed.
     pub(super) past: Past,
 }
 
-/// What earlier attempts showed about an event.
+/// The findings from earlier attempts to send an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Past {
-    /// How many requests in a row had an unknown outcome.
+    /// The number of consecutive requests with an unknown outcome.
     pub(super) failures: u32,
-    /// How often in a row it failed while other events of its request were judged.
+    /// How often in a row it failed alone, while other events were judged.
     pub(super) alone: u32,
-    /// When the last of these requests failed.
+    /// When it last failed.
     pub(super) failed: Option<Moment>,
-    /// Since when it is known to fail on its own while others are accepted.
+    /// Since when it is known to fail alone while others are accepted.
     pub(super) stuck_since: Option<Moment>,
-    /// To be sent with an empty snapshot of its endpoint: the snapshot was refused.
+    /// Whether it must be sent with an empty snapshot of its endpoint, because the snapshot was refused.
     pub(super) without_snapshot: bool,
 }
 
-/// What is still free in the request that is being put together.
+/// The room that is left in the request that is being assembled.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Room {
     pub(super) events: usize,
@@ -68,25 +67,26 @@ impl Room {
     }
 }
 
-/// The events of one endpoint that wait.
+/// The waiting events of one endpoint.
 pub(super) struct EndpointQueue {
     items: VecDeque<Item>,
     bytes: usize,
     /// The newest known state of the endpoint, field by field.
     pub(super) snapshot: Arc<Endpoint>,
-    /// Bytes that the snapshot takes, once it may be larger than some of the events were measured with.
+    /// The bytes that the snapshot takes, once it may be larger than the one that some of the events were
+    /// measured with.
     grown: Option<usize>,
-    /// Why nothing of it may be sent now.
+    /// Whether something prevents sending from this queue now.
     pub(super) block: Block,
-    /// How many of its events are in quarantine: what came after them waits.
+    /// The number of its events in quarantine. Later events wait for them.
     pub(super) quarantined: usize,
-    /// When the last wait before its front may be sent again ends, or ended.
+    /// When the last retry delay of its front ends, or ended.
     pub(super) again_from: Moment,
-    /// Its place in the batcher's order; `None` while nothing may be taken from it.
+    /// Its place in the batcher's order; `None` while no events may be taken from it.
     pub(super) rank: Option<Rank>,
 }
 
-/// The place in the batcher's order of a queue that events may be taken from.
+/// The place of a queue in the batcher's order, while events may be taken from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rank {
     /// Whether it holds no event of a partition that is being revoked.
@@ -97,19 +97,19 @@ pub(super) struct Rank {
     pub(super) due: Moment,
 }
 
-/// Why nothing of a queue may be sent now.
+/// Whether something prevents sending from a queue now, and what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Block {
-    /// Nothing stands in the way.
+    /// The queue is not blocked.
     Free,
-    /// A request with events of it is in flight.
+    /// A request with some of its events is in flight.
     InFlight,
-    /// Its front waits to be sent again.
+    /// Its front waits for a retry.
     Until(Moment),
 }
 
 impl Block {
-    /// Extends the block until then, at least.
+    /// Extends the block at least until then.
     pub(super) fn later(self, until: Moment) -> Self {
         match self {
             Self::Until(other) => Self::Until(other.max(until)),
@@ -132,7 +132,7 @@ impl EndpointQueue {
         }
     }
 
-    /// Adds a new event at the back, and what its record states about the endpoint.
+    /// Adds a new event at the back, and merges the endpoint data of its record into the snapshot.
     pub(super) fn push(&mut self, item: Item, endpoint: &Arc<Endpoint>, encoder: &dyn Encoder) {
         if !Arc::ptr_eq(&self.snapshot, endpoint) && *self.snapshot != **endpoint {
             self.grown = Some(encoder.merge(&mut self.snapshot, endpoint));
@@ -141,7 +141,7 @@ impl EndpointQueue {
         self.items.push_back(item);
     }
 
-    /// Puts events back where they were: before all that came in later.
+    /// Puts events back where they were: before all events that came in later.
     pub(super) fn put_back(&mut self, items: Vec<Item>) {
         for item in items.into_iter().rev() {
             self.bytes += item.bytes;
@@ -150,8 +150,8 @@ impl EndpointQueue {
         }
     }
 
-    /// Takes events that may share a request: whole records while there is room, all with the snapshot or all
-    /// without it, and no event id twice.
+    /// Takes events that may share a request: whole records while there is room, either all with the snapshot
+    /// or all without it, and no event id twice.
     pub(super) fn take(&mut self, mut room: Room) -> Vec<Item> {
         room.bytes = room.bytes.saturating_sub(self.growth());
         let mut taken: Vec<Item> = Vec::new();
@@ -164,19 +164,19 @@ impl EndpointQueue {
         taken
     }
 
-    /// By how many bytes the snapshot may exceed the measurements of the events: each was measured with what
-    /// its own record states about the endpoint.
+    /// The number of bytes by which the snapshot may exceed the measurements of the events. Each event was
+    /// measured with the endpoint data of its own record.
     pub(super) fn growth(&self) -> usize {
         self.grown.unwrap_or_default()
     }
 
-    /// Drops the snapshot; the events to come begin a new one.
+    /// Drops the snapshot. Later events begin a new one.
     pub(super) fn forget_endpoint(&mut self) {
         self.snapshot = Arc::default();
         self.grown = None;
     }
 
-    /// How many items at the front go next: the events of one record, if they fit.
+    /// The number of items at the front to take next: the events of one record, if they fit.
     fn next_unit(&self, taken: &[Item], room: Room) -> Option<usize> {
         let head = self.items.front()?;
         let bare = head.past.without_snapshot;
@@ -190,8 +190,8 @@ impl EndpointQueue {
             if taken.iter().any(same) {
                 return None;
             }
-            // If a record has an id twice, the second one goes in a later request. Events that do not fit do,
-            // too.
+            // If a record has an id twice, the second event goes into a later request. So do events that do
+            // not fit.
             if self.items.iter().take(length).any(same) || length > room.events {
                 break;
             }

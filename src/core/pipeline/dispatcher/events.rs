@@ -4,7 +4,7 @@
 
 use crate::core::{event::EndpointId, pipeline::dispatcher::endpoint_queue::Item};
 
-/// The events of a request, endpoint by endpoint; each endpoint is there once and has at least one.
+/// The events of a request, endpoint by endpoint. Each endpoint appears once and has at least one event.
 #[derive(Default)]
 pub(super) struct Events(pub(super) Vec<(EndpointId, Vec<Item>)>);
 
@@ -13,13 +13,13 @@ impl Events {
         Self(vec![(endpoint_id, vec![item])])
     }
 
-    /// The first event, which is the only one of a request that was halved to its end.
+    /// The first event. A request that was halved to its end has no other.
     pub(super) fn into_first(self) -> Option<(EndpointId, Item)> {
         let (endpoint_id, items) = self.0.into_iter().next()?;
         Some((endpoint_id, items.into_iter().next()?))
     }
 
-    /// Puts the events of each endpoint together, in the order in which they came in.
+    /// Groups events by endpoint, each group in the order in which its events came in.
     pub(super) fn gathered(events: impl Iterator<Item = (EndpointId, Item)>) -> Self {
         let mut gathered = Self::default();
         for (id, item) in events {
@@ -48,12 +48,12 @@ impl Events {
         self.0.is_empty()
     }
 
-    /// Whether both hold events of one endpoint.
+    /// Whether both contain events of the same endpoint.
     pub(super) fn shares(&self, other: &Self) -> bool {
         self.0.iter().any(|(id, _)| other.0.iter().any(|(other, _)| other == id))
     }
 
-    /// Splits them into two halves, in their order; the first may be larger by one.
+    /// Splits the events into two halves, in their order. The first half may be larger by one.
     pub(super) fn halve(self) -> [Self; 2] {
         let half = self.len().div_ceil(2);
         let (mut first, mut second) = (Self::default(), Self::default());
@@ -73,13 +73,13 @@ impl Events {
         }
     }
 
-    /// Takes out the events of an endpoint.
+    /// Removes and returns the events of an endpoint.
     pub(super) fn take(&mut self, endpoint_id: &EndpointId) -> Vec<Item> {
         let index = self.0.iter().position(|(id, _)| id == endpoint_id);
         index.map(|index| self.0.remove(index).1).unwrap_or_default()
     }
 
-    /// Takes out the events for which `gone` holds.
+    /// Moves the events for which `gone` holds to `taken`.
     pub(super) fn extract(&mut self, gone: impl Fn(&Item) -> bool, taken: &mut Vec<(EndpointId, Item)>) {
         for (id, items) in &mut self.0 {
             taken.extend(items.extract_if(.., |item| gone(item)).map(|item| (id.clone(), item)));

@@ -1,5 +1,6 @@
-//! Requests and events with an unknown outcome are sent again, ever later and without end. One that keeps
-//! failing while others are accepted is singled out, and goes on at the slowest pace.
+//! Retries requests and events with an unknown outcome, with growing delays and without end. One that keeps
+//! failing while others are accepted is isolated and retried at the slowest pace, or given up if that is
+//! configured.
 //!
 //! Knows nothing of why anything fails.
 
@@ -22,7 +23,7 @@ use crate::core::{
     time::Moment,
 };
 
-/// After so many failures in a row a request goes into quarantine.
+/// The number of consecutive failures after which a request goes into quarantine.
 pub(super) const PATIENCE: u32 = 5;
 
 /// How a request with an unknown outcome failed.
@@ -40,12 +41,12 @@ impl Failure {
 }
 
 impl Dispatcher {
-    /// Nobody knows whether the request was accepted.
+    /// Handles a request for which it is unknown whether it was accepted.
     pub(super) fn unknown(&mut self, now: Moment, mut flight: Flight, Failure { code, asked }: Failure) {
         let others_succeed = self.others_succeed(&flight.events);
         for item in flight.events.iter_mut() {
             fail(now, item);
-            // The whole request failed: that an event failed alone before proves nothing any more.
+            // The whole request failed, so an event that failed alone before proves nothing any more.
             item.past.alone = 0;
         }
         let failures = flight.events.iter().map(|item| item.past.failures).max().unwrap_or_default();
@@ -61,7 +62,7 @@ impl Dispatcher {
         match from {
             _ if others_succeed => self.quarantine_in_halves(from, events, not_before),
             From::Half(cause) => self.quarantine.retry(Part { events, cause, not_before }),
-            // It stays apart from now on: new events in it would fail with it, and prove nothing.
+            // The request stays apart from now on: new events in it would fail with it, and prove nothing.
             From::Queues | From::Whole(_) | From::Accused => {
                 self.quarantine(from, Part { events, cause: Cause::Failing { halve: false }, not_before });
             }
@@ -84,8 +85,8 @@ impl Dispatcher {
             if from == From::Queues {
                 self.batcher.quarantine(endpoint_id, items.len());
             } else {
-                // It leaves the request that is being halved; later events of its endpoints wait in their
-                // queues.
+                // The part leaves the request that is being halved. Later events of its endpoints wait in
+                // their queues.
                 let later = self.quarantine.take_endpoint(endpoint_id);
                 self.batcher.unquarantine(endpoint_id, later.len(), later, Block::Free);
             }
@@ -93,14 +94,15 @@ impl Dispatcher {
         self.quarantine.admit(part);
     }
 
-    /// A request of one event keeps failing while others succeed: it goes on alone at the slowest pace.
+    /// Handles a request of one event that keeps failing while others succeed: it is retried alone at the
+    /// slowest pace.
     fn stick_apart(&mut self, now: Moment, flight: Flight, code: Code) {
         let Some((endpoint_id, item)) = flight.events.into_first() else { return };
         let judgement = self.stick(now, item, code);
         self.go_on_alone(now, &endpoint_id, flight.from, judgement);
     }
 
-    /// The only event of a request ends with it, or is sent on its own from now on.
+    /// Ends the only event of a request, or has it sent alone from now on.
     pub(super) fn go_on_alone(
         &mut self,
         now: Moment,
@@ -121,11 +123,11 @@ impl Dispatcher {
         }
     }
 
-    /// One event failed while the others of its request did not.
+    /// Handles an event that failed while the others of its request did not.
     pub(super) fn fail_alone(&mut self, now: Moment, mut item: Item, code: Code) -> Judgement {
         self.count_retries(code, 1);
         fail(now, &mut item);
-        // Its request was answered: earlier failures, as in an outage, say nothing about the event.
+        // Its request was answered, so earlier failures, such as in an outage, say nothing about the event.
         item.past.failures = 0;
         item.past.alone += 1;
         if item.past.alone >= PATIENCE || item.past.stuck_since.is_some() {
@@ -135,7 +137,7 @@ impl Dispatcher {
         Judgement::Again(item, Some(now + wait))
     }
 
-    /// An event that keeps failing on its own goes on at the slowest pace, or is given up if that is set.
+    /// Retries an event that keeps failing alone at the slowest pace, or gives it up if that is configured.
     fn stick(&mut self, now: Moment, mut item: Item, code: Code) -> Judgement {
         let stuck_since = *item.past.stuck_since.get_or_insert(now);
         if self.give_up.is_some_and(|limit| now.since(stuck_since) >= limit) {
@@ -147,7 +149,7 @@ impl Dispatcher {
         Judgement::Again(item, Some(now + self.backoff.max()))
     }
 
-    /// From now on the event is shown as one that keeps failing.
+    /// Shows the event as one that keeps failing from now on.
     pub(super) fn mark_stuck(&mut self, item: &Item, code: Code) {
         if self.stuck.is_empty() {
             self.transitions.push(Transition::EventStuck { destination: self.id, code });
@@ -155,13 +157,13 @@ impl Dispatcher {
         self.stuck.insert(item.order);
     }
 
-    /// Whether another request succeeded that started since these events failed last.
+    /// Whether another request has succeeded that started after these events last failed.
     pub(super) fn others_succeed(&self, events: &Events) -> bool {
         let failed = events.iter().filter_map(|item| item.past.failed).max();
         failed.is_some_and(|failed| self.succeeded_since(failed))
     }
 
-    /// Whether a request succeeded that started at that moment or later.
+    /// Whether a request has succeeded that started at that moment or later.
     pub(super) fn succeeded_since(&self, moment: Moment) -> bool {
         self.last_success.is_some_and(|started| started >= moment)
     }

@@ -7,10 +7,9 @@ use crate::core::{
     time::Moment,
 };
 
-/// A request in flight.
 pub(super) struct Flight {
     pub(super) events: Events,
-    /// How many events the request had; `events` lacks those whose ownership has ended since.
+    /// The number of events that the request had. `events` lacks those whose ownership has ended since.
     pub(super) sent: usize,
     pub(super) started: Moment,
     pub(super) from: From,
@@ -19,12 +18,12 @@ pub(super) struct Flight {
 /// Where the events of a request came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum From {
-    /// In the queues of their endpoints.
+    /// They came from the queues of their endpoints.
     Queues,
-    /// In quarantine: a part of the request that is being halved.
+    /// They came from quarantine, as a part of the request that is being halved.
     Half(Cause),
-    /// In quarantine: a whole request that failed before.
+    /// They came from quarantine, as a whole request that failed before.
     Whole(Cause),
-    /// In quarantine: an accused event, as the probe of a hold.
+    /// They came from quarantine: one accused event, as the probe of a hold.
     Accused,
 }

@@ -1,4 +1,4 @@
-//! A hold keeps everything and sends only probes, until one of them is understood.
+//! A hold stops all sending except probes, until the answer to one of them is understood.
 //!
 //! Knows nothing of the content of probes.
 
@@ -9,7 +9,7 @@ use crate::core::{backoff::Backoff, code::Code, time::Moment};
 pub(super) enum HoldKind {
     /// The set-up is wrong, or an answer is not understood: nothing is accepted.
     SetUp,
-    /// Every single event of a request was refused with one code: that is not the events' fault.
+    /// Every single event of a request was refused with the same code, so the events are not at fault.
     Refused,
 }
 
@@ -26,12 +26,12 @@ impl Hold {
         Self { kind, code, since: now, next_probe: now + backoff.longest(1), probes: 0 }
     }
 
-    /// Whether the next probe is one of those that try a single endpoint's events rather than whole requests.
+    /// Whether the next probe tries the events of a single endpoint rather than a whole request.
     pub(super) fn is_single(&self) -> bool {
         self.probes.is_multiple_of(2)
     }
 
-    /// Notes that a probe starts, and plans the next one after a longer wait.
+    /// Registers the start of a probe, and schedules the next one after a longer delay.
     pub(super) fn probe(&mut self, now: Moment, backoff: &Backoff) {
         self.probes = self.probes.saturating_add(1);
         self.next_probe = now + backoff.longest(self.probes.saturating_add(1));

@@ -4,10 +4,10 @@
 
 use crate::core::{pipeline::dispatcher::endpoint_queue::Item, time::Moment};
 
-/// What follows for an event from its outcome.
+/// The decision about an event after its outcome.
 pub(super) enum Judgement {
-    /// It has its verdict.
+    /// The event has its verdict.
     Final,
-    /// It returns to the front of its queue, which waits until then.
+    /// The event returns to the front of its queue, which waits until the given moment, if any.
     Again(Item, Option<Moment>),
 }

@@ -1,13 +1,13 @@
-//! Requests that were refused or keep failing, kept as they were until their culprits stand alone.
+//! The quarantine keeps requests that were refused or keep failing, until their culprits are isolated.
 //!
-//! A refusal of a request says nothing about any one event. Such a request is halved, one request at a time,
-//! until single events are refused. Such an event is at fault only if others of its request were not: it is
-//! *accused* until another event of the request is accepted, or is refused for another reason. If every event
-//! is refused with one code, that is not the events' fault. A request that keeps failing, or is denied, is kept
-//! whole and sent again, ever later, and halved once other requests succeed.
+//! The refusal of a request says nothing about any single event. Such a request is halved, one request at a
+//! time, until single events are refused. A refused event is at fault only if others of its request are not:
+//! it is *accused* until another event of the request is accepted, or is refused for a different reason. If
+//! every event is refused with the same code, the events are not at fault. A request that keeps failing, or
+//! is denied, is kept whole and retried with growing delays. It is halved once other requests succeed.
 //!
-//! Knows nothing of queues, quota and answers. What always holds: every event that went in is in a waiting
-//! request, in a part, accused, or was handed out.
+//! Knows nothing of queues, quota and answers. What always holds: every event that was admitted is in a
+//! waiting request, is in a part, is accused, or was handed out.
 
 use std::collections::VecDeque;
 
@@ -20,11 +20,12 @@ use crate::core::{
 /// Why a request is in quarantine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// It was refused as a whole. `proven`: others were accepted meanwhile, so its refusals are final.
+    /// The request was refused as a whole. `proven` means that others were accepted meanwhile, so that its
+    /// refusals are final.
     Refused { proven: bool },
-    /// It keeps failing, or was denied. `halve`: other requests succeed meanwhile.
+    /// The request keeps failing, or was denied. `halve` means that other requests succeed meanwhile.
     Failing { halve: bool },
-    /// Its only event keeps failing while others succeed.
+    /// The only event of the request keeps failing while others succeed.
     Stuck,
 }
 
@@ -35,19 +36,19 @@ pub(super) struct Part {
     pub(super) not_before: Moment,
 }
 
-/// An event that was refused alone, until it is decided whether that was its own fault.
+/// An event that was refused alone, until it is decided whether the event is at fault.
 pub(super) struct Accused {
     pub(super) endpoint_id: EndpointId,
     pub(super) item: Item,
     pub(super) refusal: Refusal,
 }
 
-/// How a request that was halved ended, if not with a verdict for each event.
+/// The result of halving a request, for the events that have no verdict.
 #[derive(Default)]
 pub(super) struct Closed {
-    /// Every event was refused with one code: that is not the events' fault.
+    /// All events, if every one was refused with the same code: they are not at fault.
     pub(super) unanimous: Vec<Accused>,
-    /// The only refused event among those that were answered: one refusal proves nothing.
+    /// The only refused event, if others left without an answer: a single refusal proves nothing.
     pub(super) undecided: Option<Accused>,
 }
 
@@ -56,19 +57,20 @@ pub(super) struct Quarantine {
     /// The request that is being halved.
     trace: Option<Trace>,
     waiting: VecDeque<Part>,
-    /// Events that were refused unanimously, during the hold for that; oldest first.
+    /// Events that were refused unanimously, during the resulting hold, oldest first.
     accused: VecDeque<Accused>,
 }
 
 struct Trace {
-    /// The parts still to be sent, in the order of the request.
+    /// The parts that are still to be sent, in the order of the request.
     parts: VecDeque<Part>,
     /// The endpoints of its parts in flight.
     flying: Vec<EndpointId>,
     accused: Vec<Accused>,
-    /// Some events left without an answer.
+    /// Whether some events left without an answer.
     departed: bool,
-    /// An event of it was accepted, or two were refused for different reasons: each refusal is final.
+    /// Whether an event of it was accepted, or two were refused for different reasons, so that each refusal
+    /// is final.
     proven: bool,
 }
 
@@ -87,7 +89,7 @@ impl Quarantine {
         }
     }
 
-    /// A part of the request that is being halved was answered.
+    /// Registers the answer to a part of the request that is being halved.
     pub(super) fn landed(&mut self, events: &Events) {
         if let Some(trace) = &mut self.trace {
             trace.flying.retain(|flying| !events.0.iter().any(|(id, _)| id == flying));
@@ -102,7 +104,7 @@ impl Quarantine {
         }
     }
 
-    /// Takes back a part, to be sent in two halves.
+    /// Takes back a part of the request that is being halved, to be sent in two halves.
     pub(super) fn halve(&mut self, part: Part) {
         let Some(trace) = &mut self.trace else { return self.waiting.push_back(part) };
         for half in halves(part).into_iter().rev().filter(|half| !half.events.is_empty()) {
@@ -110,14 +112,14 @@ impl Quarantine {
         }
     }
 
-    /// Some events of the request that is being halved leave without an answer.
+    /// Registers that some events of the request that is being halved leave without an answer.
     pub(super) fn depart(&mut self) {
         if let Some(trace) = &mut self.trace {
             trace.departed = true;
         }
     }
 
-    /// A single event was refused; returns the events whose refusal is final with that.
+    /// Registers the refusal of a single event. Returns the events whose refusal thereby becomes final.
     pub(super) fn accuse(&mut self, accused: Accused) -> Vec<Accused> {
         let Some(trace) = &mut self.trace else { return vec![accused] };
         let another = trace.accused.first().is_some_and(|first| first.refusal.code != accused.refusal.code);
@@ -125,15 +127,15 @@ impl Quarantine {
         if another || trace.proven { self.prove() } else { Vec::new() }
     }
 
-    /// An event of the request that is being halved was accepted: all its refusals are final, past and
-    /// future.
+    /// Makes all refusals of the request that is being halved final, past and future: one of its events was
+    /// accepted, or two were refused for different reasons. Returns the events that were refused so far.
     pub(super) fn prove(&mut self) -> Vec<Accused> {
         let Some(trace) = &mut self.trace else { return Vec::new() };
         trace.proven = true;
         std::mem::take(&mut trace.accused)
     }
 
-    /// The next part to send now, if there is one; it counts as in flight.
+    /// Returns the next part to send now, if there is one, and counts it as in flight.
     pub(super) fn next(&mut self, now: Moment) -> Option<Next> {
         self.begin();
         if let Some(trace) = &mut self.trace
@@ -147,8 +149,8 @@ impl Quarantine {
         self.waiting.remove(index).map(Next::Whole)
     }
 
-    /// One endpoint's events of a whole request, to see whether they are accepted. The others of the request
-    /// wait behind all other requests.
+    /// Returns the events of one endpoint of a whole request, to test whether they are accepted. The other
+    /// events of the request wait behind all other requests.
     pub(super) fn next_single(&mut self, now: Moment) -> Option<Part> {
         let is_whole = |part: &Part| part.cause == Cause::Failing { halve: false };
         let index = self.waiting.iter().position(|part| is_whole(part) && part.not_before <= now)?;
@@ -158,7 +160,7 @@ impl Quarantine {
         Some(single)
     }
 
-    /// When there may be a part to send; a past moment if there is one now.
+    /// When there may be a part to send. If there is one now, the moment is in the past.
     pub(super) fn next_wake(&self) -> Option<Moment> {
         let halves = self.trace.iter().flat_map(|trace| trace.sendable().map(|index| &trace.parts[index]));
         let wholes = self.waiting.iter().filter(|part| self.trace.is_none() || !part.is_to_be_halved());
@@ -173,14 +175,14 @@ impl Quarantine {
         let Some(index) = self.waiting.iter().position(Part::is_to_be_halved) else { return };
         let Some(part) = self.waiting.remove(index) else { return };
         let proven = part.cause == Cause::Refused { proven: true };
-        // Accused events have been sent alone already: they go together once more, and then in halves. If the
-        // other events of a request have left, its refusal says nothing about the one that remains.
+        // Accused events have been sent alone already. They are sent together once more, and then in halves.
+        // If the other events of a request have left, its refusal says nothing about the one that remains.
         let alone = part.events.len() < 2;
         let parts = if proven || alone { [part].into() } else { halves(part).into() };
         self.trace = Some(Trace { parts, flying: Vec::new(), accused: Vec::new(), departed: alone, proven });
     }
 
-    /// Closes the request that is being halved, if nothing of it is left to send.
+    /// Closes the request that is being halved, if no part of it is left to send or in flight.
     pub(super) fn close(&mut self) -> Closed {
         let done = |trace: &mut Trace| trace.parts.is_empty() && trace.flying.is_empty();
         let Some(mut trace) = self.trace.take_if(done) else { return Closed::default() };
@@ -190,12 +192,12 @@ impl Quarantine {
         Closed { unanimous: trace.accused, undecided: None }
     }
 
-    /// Keeps events that were refused unanimously, during the hold for that.
+    /// Keeps events that were refused unanimously, during the resulting hold.
     pub(super) fn keep(&mut self, accused: impl IntoIterator<Item = Accused>) {
         self.accused.extend(accused);
     }
 
-    /// The accused event that has waited longest, to see whether it is still refused.
+    /// Takes the accused event that has waited longest, to test whether it is still refused.
     pub(super) fn next_accused(&mut self) -> Option<Accused> {
         self.accused.pop_front()
     }
@@ -204,7 +206,7 @@ impl Quarantine {
         !self.accused.is_empty()
     }
 
-    /// Sends the accused events once more. Others were accepted since, so a refusal is final now.
+    /// Has the accused events sent once more. Others have been accepted since, so a refusal is final now.
     pub(super) fn try_accused(&mut self) {
         let accused = self.accused.drain(..).map(|accused| (accused.endpoint_id, accused.item));
         let events = Events::gathered(accused);
@@ -217,7 +219,7 @@ impl Quarantine {
         }
     }
 
-    /// Takes out the requests that wait because they kept failing: other requests succeed again.
+    /// Takes the requests that wait because they kept failing, now that other requests succeed again.
     pub(super) fn take_failing(&mut self) -> impl Iterator<Item = Events> {
         let failing = |part: &Part| part.cause == Cause::Failing { halve: false };
         let (failing, rest): (Vec<_>, Vec<_>) =
@@ -236,7 +238,7 @@ impl Quarantine {
         taken
     }
 
-    /// Takes out every event for which `gone` holds; those in flight are not here.
+    /// Removes and returns every event for which `gone` holds. Events in flight are not here.
     pub(super) fn extract(&mut self, gone: impl Fn(&Item) -> bool) -> Vec<(EndpointId, Item)> {
         let mut taken = Vec::new();
         if let Some(trace) = &mut self.trace {
@@ -254,14 +256,14 @@ impl Quarantine {
         taken
     }
 
-    /// All events that are here; those in flight are not.
+    /// All events in quarantine, except those in flight.
     pub(super) fn items(&self) -> impl Iterator<Item = &Item> {
         let parts = self.trace.iter().flat_map(|trace| &trace.parts).chain(&self.waiting);
         let accused = self.trace.iter().flat_map(|trace| &trace.accused).chain(&self.accused);
         parts.flat_map(|part| part.events.iter()).chain(accused.map(|accused| &accused.item))
     }
 
-    /// Whether it has anything to send, now or later.
+    /// Whether it has nothing to send, now or later.
     pub(super) fn is_empty(&self) -> bool {
         self.trace.is_none() && self.waiting.is_empty() && self.accused.is_empty()
     }

@@ -1,8 +1,8 @@
-//! Halves a refused request in quarantine until its culprit stands alone. If there is no culprit, the set-up
+//! Halves a refused request in quarantine until its culprit is isolated. If there is no culprit, the set-up
 //! is wrong.
 //!
 //! Knows nothing of why anything is refused. What always holds: an event of a larger request is refused for
-//! good only if others of it were not.
+//! good only if another event was accepted, or was refused with a different code.
 
 use crate::core::{
     event::Refusal,
@@ -18,17 +18,17 @@ use crate::core::{
 };
 
 impl Dispatcher {
-    /// The whole request was refused for its content.
+    /// Handles a request that was refused as a whole because of its content.
     pub(super) fn refused(&mut self, flight: Flight, refusal: Refusal) {
         match self.hold.as_ref().map(|hold| hold.kind) {
-            // The probe was refused as well: it waits with the others.
+            // The probe was refused as well, so it waits with the other accused events.
             Some(HoldKind::Refused) if flight.sent == 1 => {
                 return self.accuse_probe(flight, &refusal);
             }
-            // It started before the hold: halving it now would only waste the quota.
+            // The request started before the hold. Halving it now would only waste the quota.
             Some(HoldKind::Refused) => return self.send_again(flight, refusal.code, Block::Free),
-            // The set-up is right again: this refusal is about the request. That a single event is refused
-            // first proves nothing.
+            // The set-up is right again, so this refusal is about the request. If the first refusal is that
+            // of a single event, it proves nothing.
             Some(HoldKind::SetUp) => {
                 self.end_hold(flight.started);
                 let is_judged = matches!(flight.from, From::Half(Cause::Refused { .. }));
@@ -71,7 +71,7 @@ impl Dispatcher {
         self.keep_accused(flight, refusal);
     }
 
-    /// These refusals are final.
+    /// Makes these refusals final.
     pub(super) fn convict(&mut self, guilty: Vec<Accused>) {
         for Accused { endpoint_id, item, refusal } in guilty {
             self.refuse(&item, refusal);
@@ -79,7 +79,7 @@ impl Dispatcher {
         }
     }
 
-    /// Decides about a request that was halved, once nothing of it is left to send.
+    /// Decides about a request that was halved, once no part of it is left to send or in flight.
     pub(super) fn close_quarantine(&mut self, now: Moment) {
         let closed = self.quarantine.close();
         if let Some(Accused { endpoint_id, item, .. }) = closed.undecided {
@@ -87,7 +87,8 @@ impl Dispatcher {
         }
         let Some(code) = closed.unanimous.first().map(|accused| accused.refusal.code) else { return };
         if self.hold.as_ref().is_some_and(|hold| hold.kind == HoldKind::SetUp) {
-            // While the set-up is wrong, that proves nothing: they are halved again afterwards.
+            // While the set-up is wrong, unanimous refusals prove nothing: the events are halved again
+            // afterwards.
             let events = closed.unanimous.into_iter().map(|accused| (accused.endpoint_id, accused.item));
             let (events, cause) = (Events::gathered(events), Cause::Refused { proven: false });
             return self.quarantine.admit(Part { events, cause, not_before: Moment::START });

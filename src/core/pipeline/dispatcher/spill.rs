@@ -1,8 +1,9 @@
-//! Spilling: a destination that has been held, or without room, for too long gives its events to the dead
-//! letters, from where they can be brought back.
+//! Spilling: a destination that has been held, or without room, for too long moves its events to the dead
+//! letters, from which they can be brought back.
 //!
-//! Knows nothing of dead letters. One event stays for as long as there is a hold: the probe that can end it.
-//! It is one that was neither refused nor denied yet, if there is any: those might be at fault themselves.
+//! Knows nothing of dead letters. During a hold, one event stays: the probe that can end the hold. If
+//! possible, it is an event that has been neither refused nor denied yet, because a refused or denied one
+//! might itself be at fault.
 
 use crate::core::{
     code::Code,
@@ -18,26 +19,26 @@ use crate::core::{
 };
 
 impl Dispatcher {
-    /// Notes whether the destination has no room for a record.
+    /// Sets whether the destination has no room for a record.
     pub(in crate::core::pipeline) fn set_full(&mut self, now: Moment, full: bool) {
         self.full_since = if full { self.full_since.or(Some(now)) } else { None };
     }
 
-    /// Whether there was no room when that was last noted.
+    /// Whether the destination had no room according to the last [`set_full`](Self::set_full).
     pub(in crate::core::pipeline) fn is_full(&self) -> bool {
         self.full_since.is_some()
     }
 
-    /// When spilling begins, if nothing changes before.
+    /// When spilling begins, if nothing changes first.
     pub(in crate::core::pipeline) fn spills_at(&self) -> Option<Moment> {
         let held = self.hold.as_ref().map(|hold| hold.since);
         let since = [held, self.full_since].into_iter().flatten().min()?;
         Some(since + self.spill?).filter(|_| self.waiting_events() > usize::from(self.hold.is_some()))
     }
 
-    /// Spills the waiting events: it is due.
+    /// Spills the waiting events. The caller checks that this is due.
     pub(in crate::core::pipeline) fn spill(&mut self, now: Moment) {
-        // While a hold goes on, what comes in is spilled as it comes: that is no news.
+        // While a hold goes on, later events are spilled as they come in, which is not reported again.
         if self.hold.is_none() || !self.spilling {
             self.transitions.push(Transition::Spilling { destination: self.id });
         }
@@ -61,7 +62,7 @@ impl Dispatcher {
         self.close_quarantine(now);
     }
 
-    /// Events without a verdict that are not in flight.
+    /// The number of events without a verdict that are not in flight.
     fn waiting_events(&self) -> usize {
         self.events - self.flights.values().map(|flight| flight.events.len()).sum::<usize>()
     }

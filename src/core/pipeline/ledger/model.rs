@@ -1,10 +1,9 @@
-//! Random lives of one partition against a model of the world: a log with gaps, a group that keeps one
+//! Tests random lives of one partition against a model of the world: a log with gaps, a group that keeps one
 //! commit, owners that read, settle, commit and die, and every change of log and group that can make a tail
 //! void.
 //!
-//! After each step no record that is not settled may be below the position or within a run (invariant 1),
-//! nothing that the commit named may be handed out as new (invariant 12), and the counts balance
-//! (invariant 10).
+//! After each step, no unsettled record may be below the position or within a run (invariant 1), no record
+//! that the commit named may be handed out as new (invariant 12), and the counts must balance (invariant 10).
 
 use std::collections::HashSet;
 
@@ -68,22 +67,22 @@ struct World {
     log: Vec<Logged>,
     next_offset: i64,
     contents: u64,
-    /// Contents that were ever settled.
+    /// The contents that were ever settled.
     settled: HashSet<u64>,
     cluster: u64,
-    /// What the group has committed, and the contents that it names as settled.
+    /// The commit of the group. `group_named` has the contents that it names as settled.
     group: Option<(i64, Option<Box<str>>)>,
     group_named: HashSet<u64>,
-    /// Whether the log is as it was when what the commit names was read.
+    /// Whether the log is unchanged since the records that the commit names were read.
     intact: bool,
 
     ledger: Ledger,
     ownership: Ownership,
-    /// Whether the log is as it was when what the ownership's tail names was read.
+    /// Whether the log is unchanged since the records that the ownership's tail names were read.
     sound: bool,
     start: i64,
     next_read: i64,
-    /// The contents that are known as settled in this ownership, by its own doing and by its tail.
+    /// The contents that this ownership has found or made settled. `named` has those that its commit named.
     settled_here: HashSet<u64>,
     named: HashSet<u64>,
     outstanding: Vec<(RecordId, u64)>,
@@ -260,7 +259,7 @@ impl World {
         for commit in &commits {
             self.check_settled(commit.position);
             let named = self.named_by(commit);
-            // A tail that is not of this log is carried on until it is read: then it is found to be void.
+            // A tail of another log is passed on until it is read. Then it is found to be void.
             assert!(!self.sound || named.is_subset(&self.settled), "invariant 1: it names too much");
             let above = |logged: &&Logged| logged.offset >= commit.position;
             let known = |content| self.settled_here.contains(content) || self.named.contains(content);
@@ -355,7 +354,7 @@ impl World {
         assert_eq!(self.ledger.outstanding(), self.outstanding.len());
     }
 
-    /// Invariant 1, of what this ownership has to deliver.
+    /// Checks invariant 1 for the records that this ownership has to deliver.
     #[track_caller]
     fn check_settled(&self, position: i64) {
         let below = |logged: &&Logged| (self.start..position).contains(&logged.offset);
@@ -391,7 +390,7 @@ proptest! {
         for step in steps {
             world.step(step);
         }
-        // In the end everything is settled, whatever happened.
+        // In the end, everything is settled, whatever happened before.
         for _ in 0..20 {
             (0..500).for_each(|_| world.read());
             while !world.outstanding.is_empty() {

@@ -1,4 +1,4 @@
-//! What a tail does, one behaviour a test. What must hold in every order of events is the model's.
+//! Tests of tails, one behaviour per test. The model tests what must hold in every order of events.
 
 use std::ops::RangeInclusive;
 
@@ -9,7 +9,7 @@ use crate::core::{record::CommittedPosition, source::Commit};
 const FIRST: Ownership = Ownership(1);
 const NEXT: Ownership = Ownership(2);
 
-/// A ledger, and the records of today's ownership.
+/// A ledger, and the records of the current ownership.
 struct Bench {
     ledger: Ledger,
     ownership: Ownership,
@@ -27,7 +27,7 @@ impl Bench {
         Self::with(Switch::On, FIRST, None)
     }
 
-    /// The next process, which begins with this commit.
+    /// Creates the ledger of the next process, which begins with this commit.
     fn after(commit: &Commit) -> Self {
         Self::with(Switch::On, NEXT, Some((commit.position, commit.metadata.clone())))
     }
@@ -183,7 +183,7 @@ fn a_run_that_is_read_becomes_one_with_those_beside_it() {
     assert_eq!((bench.take().position, bench.ledger.settled_above()), (33, 0));
 }
 
-/// Reads the offsets as they were up to `offset`, which is another record now.
+/// Reads the `unchanged` offsets as they were, and then `offset`, which is another record now.
 #[track_caller]
 fn check_void(commit: &Commit, unchanged: &[i64], offset: i64, position: i64) -> Bench {
     let mut bench = Bench::after(commit);
@@ -200,11 +200,11 @@ fn a_tail_of_another_log_is_void() {
     let first_run: Vec<i64> = (10..20).collect();
     check_void(&commit, &[], 10, 10);
     check_void(&commit, &first_run, 20, 10);
-    // The last record of the run is not there.
+    // The last record of the run does not exist.
     check_void(&commit, &first_run, 21, 10);
     check_void(&commit, &[10], 21, 10);
     check_void(&commit, &[], 40, 10);
-    // The first run is of this log, the second is not.
+    // The first run belongs to this log, the second one does not.
     let both: Vec<i64> = (10..30).collect();
     check_void(&commit, &both, 30, 10);
 }

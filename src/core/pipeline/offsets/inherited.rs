@@ -1,7 +1,7 @@
-//! The tail that an ownership begins with, as it is read over.
+//! The inherited tail, with which an ownership begins, while its records are being read.
 //!
-//! What always holds: a run is named in whole or not at all. Its records are held until its last one has
-//! been read and agrees; until then the position stays before them.
+//! What always holds: a run counts as settled as a whole or not at all. Its records are held back until its
+//! last one has been read and matches. Until then, the position stays before them.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -10,26 +10,26 @@ use crate::core::{
     record::Record,
 };
 
-/// What the inherited tail says about a record.
+/// Whether the inherited tail names a record as settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Named {
     Not,
-    /// It is settled if the last record of its run agrees.
+    /// The record is settled if the last record of its run matches.
     Tentatively,
-    /// It is the last record of this run, and agrees.
+    /// The record is the last one of this run, and it matches.
     Finally(Run),
-    /// The tail does not agree with this log.
+    /// The tail contradicts this log.
     Void,
 }
 
-/// The rest of an inherited tail.
+/// The rest of an inherited tail, which has not been read past yet.
 #[derive(Debug, Default)]
 pub(super) struct Inherited {
     position: i64,
     at_position: Option<Fingerprint>,
-    /// The runs that are not read over yet.
+    /// The runs that have not been read past yet.
     runs: VecDeque<Run>,
-    /// How many records of the first run were read.
+    /// The number of records of the first run that were read.
     held: u64,
 }
 
@@ -39,11 +39,11 @@ impl Inherited {
         Self { position, at_position, runs: runs.into(), held: 0 }
     }
 
-    /// Takes in the next record that is read, in the order of offsets.
+    /// Compares the next record with the tail. Records must come in the order of their offsets.
     pub(super) fn read(&mut self, record: &Arc<Record>) -> Named {
         let offset = record.offset;
         if offset < self.position {
-            // Reading began elsewhere: the tail is another position's.
+            // Reading began elsewhere, so the tail belongs to another position.
             *self = Self::default();
         }
         let agrees = |fingerprint| fingerprint == Fingerprint::of(record);
@@ -66,7 +66,7 @@ impl Inherited {
         Named::Finally(run)
     }
 
-    /// Where the run begins that has been read in part.
+    /// The first offset of the run that has been read in part, if there is one.
     pub(super) fn open(&self) -> Option<i64> {
         self.runs.front().filter(|_| self.held > 0).map(|run| run.first)
     }

@@ -1,4 +1,4 @@
-//! The world around one pipeline, and what happens in it.
+//! The simulated world around one pipeline, and the events in it.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
@@ -32,7 +32,7 @@ use destination::Mood;
 use group::{Gated, Owned};
 use settings::Settings;
 
-/// How likely what is.
+/// The faults that may occur, and their probabilities.
 #[derive(Clone, Copy)]
 struct Faults {
     partial: f64,
@@ -57,19 +57,19 @@ pub(super) struct World {
     flights: BTreeMap<RequestId, Request>,
     letters: VecDeque<DeadLetter>,
     commits: VecDeque<Vec<Commit>>,
-    /// Writes under way: the key of their entries, and how many there are.
+    /// The writes in progress, each with the key and the number of its entries.
     writes: BTreeMap<WriteId, (Box<str>, usize)>,
     paused: Paused,
-    /// Of each destination.
+    /// The mood of each destination.
     moods: Vec<Mood>,
     /// The destination that is ill until the world heals.
     culprit: Option<usize>,
-    /// Of each domain and of each destination, in the last second.
+    /// The request starts in the last second, by domain and (in `starts`) by destination.
     domain_starts: Vec<VecDeque<Moment>>,
     starts: Vec<VecDeque<Moment>>,
     /// Whether there is a table.
     has_table: bool,
-    /// It refuses everything at present.
+    /// Whether the table refuses everything at present.
     table_refuses: bool,
     /// The records that may not be sent yet, in the order in which they were read.
     barrier: VecDeque<Gated>,
@@ -79,30 +79,29 @@ pub(super) struct World {
     newest: HashMap<(usize, u64), u64>,
     /// When tags were first sent to a destination by this pipeline.
     sent: HashMap<(usize, String), Moment>,
-    /// When each destination last took something.
+    /// When each destination last accepted something.
     last_taken: Vec<Option<Moment>>,
     /// Tags that were refused or denied while alone: a dead letter may be waiting at the circuit breaker.
     refused_alone: HashSet<(usize, String)>,
-    /// Since when each destination is held, or keeps a record from getting on.
+    /// Since when each destination has been held, or has blocked a record.
     blocked: Vec<Option<Moment>>,
     /// The destinations that spill in this step.
     spilling: Vec<usize>,
     /// The destination whose answer this step is about.
     answering: Option<usize>,
-    /// Which destination the dead letters of events are about.
+    /// The destination that each dead letter of an event is about.
     letter_of: HashMap<DeadLetterId, usize>,
-    /// Records have waited for room, so that events of different partitions may have changed places.
+    /// Whether records have waited for room, so that events of different partitions may have been reordered.
     has_stalled: bool,
     sent_again: usize,
     settings: Settings,
     stopped: bool,
-    /// A person has mended the destination: it takes everything.
+    /// Whether an operator has repaired the destinations, so that they accept everything.
     lenient: bool,
 }
 
 const FETCH: usize = 8;
 
-/// No faults.
 const NONE: Faults =
     Faults { partial: 0.0, moods: false, rebalances: false, letters: 0.0, table: 0.0, natures: 0.0 };
 
@@ -194,17 +193,17 @@ impl World {
         world
     }
 
-    /// How many steps the backoff has.
+    /// The number of steps of a schedule.
     pub(super) fn length(&mut self) -> usize {
         self.rng.usize(20..150)
     }
 
-    /// How many events were sent more than once by one pipeline.
+    /// The number of events that one pipeline sent more than once.
     pub(super) fn sent_again(&self) -> usize {
         self.sent_again
     }
 
-    /// One random thing happens.
+    /// Performs one random step.
     pub(super) fn step(&mut self) {
         match self.rng.u32(..100) {
             0..30 => self.fetch(),
@@ -224,7 +223,7 @@ impl World {
         }
     }
 
-    /// Faults end, and everything must settle.
+    /// Ends all faults. Everything must settle then.
     pub(super) fn heal(&mut self) {
         self.isolate();
         self.faults = NONE;
@@ -240,8 +239,8 @@ impl World {
             self.answer();
             self.acknowledge();
             if self.is_quiet() {
-                // Others that are taken prove that it is not the set-up that is wrong.
-                // Where nothing more fits in, a hold asks for a person.
+                // Other events that are accepted prove that the set-up is not wrong. If no more events fit
+                // in, a hold needs an operator.
                 let full = self.paused.everything || !self.pipeline.stalled.is_empty();
                 self.lenient |= self.is_held() && full;
                 if self.is_held() {
@@ -252,8 +251,9 @@ impl World {
         }
     }
 
-    /// After a drain with a destination that answers, nothing is left unsettled; if the table refuses, what
-    /// waits for it; if the destination fails, whatever it does not take. Nothing of that is committed.
+    /// Drains the pipeline. If all destinations answer, nothing is left unsettled except the records that
+    /// wait for a table that refuses them. If a destination fails, everything that it does not accept is left
+    /// as well. Nothing of this is committed.
     pub(super) fn drain(&mut self) {
         (0..self.logs.len()).for_each(|log| self.produce(log, 0.0));
         self.fetch();
@@ -298,7 +298,7 @@ impl World {
 
     fn is_done(&mut self) -> bool {
         let settled = self.logs.iter().all(|log| log.records.iter().all(|record| record.open.is_empty()));
-        // What is read again in a drain could be kept by a breaker that is still on.
+        // Records that are read again in a drain could be kept by a circuit that is still open.
         let is_read = |owned: &Owned| owned.next == self.logs[owned.log].records.len();
         let read = self.owned.len() == self.logs.len() && self.owned.values().all(is_read);
         settled && read && self.pipeline.snapshot().records_outstanding == 0 && !self.is_held()
@@ -314,7 +314,7 @@ impl World {
         self.acknowledge_commit();
     }
 
-    /// Whether nothing is on its way but time.
+    /// Whether nothing is in progress, so that only time can pass.
     fn is_quiet(&self) -> bool {
         self.flights.is_empty() && self.letters.is_empty() && self.writes.is_empty()
     }

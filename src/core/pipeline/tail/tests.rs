@@ -1,3 +1,5 @@
+//! Tests of the text of a tail, of fingerprints and of scopes.
+
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use proptest::{collection::vec, option, prelude::*};
 
@@ -20,7 +22,7 @@ fn tail(position: i64, runs: &[Run]) -> Tail {
     Tail { position, at_position: Some(Fingerprint(7)), runs: runs.to_vec() }
 }
 
-/// So many runs of one record, with one record between two.
+/// Creates this many runs of one record each, with one record between two runs.
 fn many(position: i64, runs: i64) -> Tail {
     let runs: Vec<_> = (1..=runs).map(|index| run(position + 2 * index, position + 2 * index, 0)).collect();
     tail(position, &runs)
@@ -59,7 +61,7 @@ fn check_is_no_tail(text: &str, scope: Scope, position: i64) {
     assert_eq!(Tail::parse(text, scope, position), None);
 }
 
-/// What other versions have written must be read, and the same must be written by all processors.
+/// The text of other versions must be readable, and all processors must write the same text.
 #[test]
 fn the_text_is_the_same_in_every_process() {
     let tail = tail(1000, &[run(1001, 101_000, 0), run(101_002, 101_009, 3)]);
@@ -85,7 +87,7 @@ fn a_text_of_anything_else_is_no_tail() {
     check_is_no_tail(&"A".repeat(1 << 20), SCOPE, 0);
 }
 
-/// Writes these bytes as a text of ours: with the head of a tail at position 1000, and a checksum.
+/// Writes these bytes as a text of ours, with the head of a tail at position 1000 and a checksum.
 #[track_caller]
 fn check_body(version: u8, after_position: &[u8], expected: Option<&[Run]>) {
     let mut bytes = vec![version];
@@ -108,13 +110,13 @@ fn a_text_with_a_good_checksum_can_still_be_no_tail() {
     check_body(1, &[2], None);
     check_body(1, &[1, 9, 9], None);
     check_body(1, &[], None);
-    // Fewer records than none, and none.
+    // The number of records is negative, and zero.
     check_body(1, &with_hash(&[1, 2, 3]), None);
     check_body(1, &with_hash(&[1, 2, 4]), None);
     // The end is missing.
     check_body(1, &[0, 1, 2, 1, 9, 9, 9, 9, 9, 9, 9], None);
     check_body(1, &[0, 0x80], None);
-    // Offsets that do not exist, and numbers without an end.
+    // The offsets do not exist, or the numbers have no end.
     let largest = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f];
     check_body(1, &with_hash(&[&largest[..], &[0, 0]].concat()), None);
     check_body(1, &with_hash(&[&[1], &largest[..], &[0]].concat()), None);
@@ -203,7 +205,7 @@ proptest! {
         prop_assert_eq!(Tail::parse(&STANDARD_NO_PAD.encode(&bytes), SCOPE, 0), None);
     }
 
-    /// Bytes behind a good head and under a good checksum: what is parsed is a tail.
+    /// Parses any bytes after a good head and with a good checksum: every result is a valid tail.
     #[test]
     fn any_bytes_with_a_good_checksum_can_be_parsed(
         position in 0_i64..1 << 62,

@@ -1,9 +1,9 @@
-//! The text of a tail: base64 of a version, the partition's hash, the position with its record's
-//! fingerprint, the runs, and a checksum of all before it.
+//! The text of a tail: base64 of a version, the partition's hash, the position with its record's fingerprint,
+//! the runs, and a checksum of everything before it.
 //!
-//! Numbers are LEB128, offsets are written as distances, hashes as eight bytes. A run costs eleven bytes
-//! where it is short. What always holds: every text can be parsed safely, and a parsed tail has ascending
-//! runs, none before the position, with at most one record for each offset.
+//! Numbers are LEB128, offsets are written as distances, hashes as eight bytes. A short run takes eleven
+//! bytes. What always holds: every text can be parsed safely, and a parsed tail has ascending runs, none
+//! before the position, with at most one record for each offset.
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use twox_hash::XxHash64;
@@ -14,7 +14,7 @@ const VERSION: u8 = 1;
 
 const CHECKSUM: usize = 4;
 
-/// `None` if no run fits.
+/// Returns `None` if no run fits.
 pub(super) fn encode(tail: &Tail, scope: Scope, limit: usize) -> Option<Box<str>> {
     let room = (limit / 4 * 3 + limit % 4 * 3 / 4).saturating_sub(CHECKSUM);
     let mut bytes = vec![VERSION];
@@ -65,7 +65,7 @@ pub(super) fn parse(text: &str, scope: Scope) -> Option<Tail> {
     Some(Tail { position, at_position, runs })
 }
 
-/// Writes the distance from the end of the run before, the distance from its first to its last offset, and
+/// Writes the distance from the end of the previous run, the distance from its first to its last offset, and
 /// the number of gaps between these.
 fn put_run(bytes: &mut Vec<u8>, next: i64, run: &Run) {
     let span = (run.last - run.first).cast_unsigned();

@@ -8,7 +8,7 @@ fn denied() -> Answer {
     Answer::Denied(Refusal { code: FORBIDDEN, message: "answered 403".into() })
 }
 
-/// Denies a request that holds one of the events, and accepts the others.
+/// Denies a request that contains one of the events, and accepts the others.
 fn deny_with<'a>(culprits: &'a [&str], denial: &'a Answer) -> impl Fn(&Request) -> Answer + 'a {
     move |request| {
         let is_denied = ids(request).iter().any(|id| culprits.contains(id));
@@ -16,7 +16,7 @@ fn deny_with<'a>(culprits: &'a [&str], denial: &'a Answer) -> impl Fn(&Request) 
     }
 }
 
-/// Answers everything for so long, while a new event comes in each second.
+/// Answers everything for this many seconds, while a new event comes in each second.
 pub(super) fn live(bench: &mut Bench, seconds: u64, answer: impl Fn(&Request) -> Answer) {
     for second in 0..seconds {
         bench.read(B, &[100 + u8::try_from(second % 100).expect("small")]);
@@ -109,7 +109,7 @@ fn where_nothing_is_accepted_it_is_the_set_up_and_nothing_is_refused() {
     for denial in [denied(), Answer::Hold(Code("ExpiredTokenException"))] {
         let mut bench = Bench::patient();
         bench.read_together(100);
-        // Codes that were once about a request do not count for ever.
+        // A code that was once about a request does not count forever.
         live(&mut bench, 60, deny_with(&["42:0"], &denial));
         live(&mut bench, 3600, |_| denial.clone());
         assert!(bench.letters.is_empty());

@@ -9,8 +9,8 @@ use crate::core::{
     units::text::DestinationName,
 };
 
-/// What a test may change of a pipeline with several destinations; the client `d1` routes to the second of
-/// them, and `both` to the first two.
+/// The settings that a test may change for a pipeline with several destinations. The client `d1` routes to
+/// the second one, and `both` to the first two.
 struct Plan {
     domains: Vec<QuotaConfig>,
     destinations: Vec<(usize, DispatcherConfig)>,
@@ -20,7 +20,7 @@ struct Plan {
 }
 
 impl Bench {
-    /// A pipeline with a destination in each of these domains.
+    /// Creates a pipeline with a destination in each of these domains.
     fn several(domains: &[usize], change: impl FnOnce(&mut Plan)) -> Self {
         let count = domains.iter().max().map_or(0, |last| last + 1);
         let mut plan = Plan {
@@ -34,13 +34,13 @@ impl Bench {
         Self::of(plan.pipeline())
     }
 
-    /// Reads a record with one event for an endpoint, of a client.
+    /// Reads a record with one event of a client for an endpoint.
     fn read_of(&mut self, ownership: Ownership, endpoint: u8, client: &str) -> i64 {
         let id = format!("{}:{client}", self.next_offset);
         self.read_as(ownership, Mapped::Deliver(vec![of_client(client, delivery(endpoint, &id))]))
     }
 
-    /// Answers every request that is sent within `time`, each destination in its way.
+    /// Answers every request that is sent within `time`, each destination in its own way.
     fn answer_for(&mut self, time: Duration, answer: impl Fn(usize, &Request) -> Answer) {
         let until = self.now + time;
         while self.now < until {
@@ -115,7 +115,7 @@ fn of_client(client: &str, delivery: Delivery) -> Delivery {
     Delivery { origin: Some(Arc::new(origin)), ..delivery }
 }
 
-/// The first destination is held, the others take everything.
+/// Answers so that the first destination is held and the others accept everything.
 fn first_held(destination: usize, request: &Request) -> Answer {
     if destination == 0 { Answer::Hold(Code("forbidden")) } else { accept(request) }
 }
@@ -190,7 +190,7 @@ fn a_held_destination_stops_only_partitions_with_its_records() {
         bench.answer_for(Duration::from_millis(10), first_held);
     }
     assert_eq!(bench.paused, Paused { everything: false, partitions: vec![A] });
-    // What was read before the pause waits behind it, whoever it is for.
+    // Records that were read before the pause wait behind it, no matter where they go.
     bench.read_of(A, 200, "d1");
     bench.answer_for(seconds(10), first_held);
     let before = bench.outstanding();
@@ -204,7 +204,7 @@ fn a_held_destination_stops_only_partitions_with_its_records() {
     assert_eq!((bench.outstanding(), bench.bytes_kept(), bench.is_paused(A)), (0, 0, false));
 }
 
-/// A record of events of these clients, in portions of two.
+/// A record with events of these clients, in portions of two.
 fn in_portions(clients: &[&str]) -> Mapped {
     let deliveries = clients.iter().zip(0..);
     let deliveries = deliveries.map(|(client, n)| of_client(client, delivery(n, &n.to_string())));
@@ -290,12 +290,13 @@ fn a_held_destination_ends_with_half_of_the_memory() {
 #[test]
 fn what_waits_for_room_never_pauses_everything_for_good() {
     let mut bench = Bench::several(&[0, 1], |plan| plan.max_bytes = 20_000);
-    // Some are kept, and others are a fetch that was on its way: over three quarters of the memory.
+    // Some of the records are kept, and others come from a fetch that was on its way. Together they take over
+    // three quarters of the memory.
     for endpoint in 0..17 {
         bench.read_of(A, endpoint, "d0");
         bench.answer_for(Duration::from_millis(1), first_held);
     }
-    // One large record of the other fills the memory for a moment.
+    // One large record for the other destination fills the memory for a moment.
     let many = (0..4).map(|n| of_client("d1", delivery(n, &format!("large{n}"))));
     bench.read_as(B, Mapped::Deliver(many.collect()));
     assert!(bench.paused.everything, "{}", bench.bytes_kept());
@@ -311,7 +312,7 @@ fn an_empty_destination_always_admits_one_record() {
     bench.read_as(A, Mapped::Deliver(many.collect()));
     assert!(bench.bytes_kept() > 4000);
     bench.answer(|_| Answer::Hold(Code("forbidden")));
-    // On its way already when everything was paused.
+    // This record was already on its way when everything was paused.
     bench.read_of(B, 1, "d1");
     assert_eq!(bench.in_flight(1), 1);
     bench.read_of(B, 2, "d1");
@@ -330,7 +331,7 @@ fn a_destination_is_not_full_once_those_that_waited_are_released() {
     }
     bench.read_of(B, 100, "d0");
     assert!(bench.is_paused(A) || bench.is_paused(B));
-    // Those that wait for room go elsewhere.
+    // The partitions of the records that wait for room go elsewhere.
     bench.handle(Input::Lost(vec![A, B]));
     assert_eq!(bench.paused.partitions, []);
     assert!(!bench.pipeline.snapshot().destinations[0].full, "nobody waits for room any more");
@@ -366,7 +367,7 @@ fn a_destination_that_is_held_for_too_long_spills_all_but_a_probe() {
     assert_eq!(bench.write_letters(WriteOutcome::Written), 11);
     assert_eq!(bench.holds(), [("destination", "forbidden")], "no circuit is open");
     assert_eq!((bench.outstanding(), bench.pipeline.snapshot().sends.events_spilled), (1, 11));
-    // Later events go the same way, but for one: it was not denied yet, so it is the next probe.
+    // Later events are spilled as well, except one. It has not been denied yet, so it is the next probe.
     bench.read_of(A, 50, "d0");
     bench.answer_for(seconds(1), first_held);
     assert_eq!(bench.write_letters(WriteOutcome::Written), 1);
@@ -399,7 +400,7 @@ fn a_probe_that_is_itself_at_fault_makes_way_for_another() {
     let poisoned = |_: usize, request: &Request| {
         if is_poison(request) { Answer::Refused(refusal()) } else { accept(request) }
     };
-    // Nothing but the one is left, and it is refused again and again.
+    // Only one event is left, and it is refused again and again.
     bench.answer_for(seconds(2), |_, _| Answer::Refused(refusal()));
     bench.answer_for(seconds(60), poisoned);
     bench.read_of(A, 50, "d0");
@@ -460,7 +461,7 @@ fn a_destination_leaves_half_of_what_its_domain_has_in_flight_to_one_that_waits(
     for endpoint in 0..30 {
         bench.read_of(B, endpoint, "d1");
     }
-    // All that is free goes to the one that waits, up to one half.
+    // Everything that becomes free goes to the destination that waits, up to one half.
     bench.answer(accept);
     bench.pass(Duration::from_millis(100));
     bench.answer(accept);

@@ -1,5 +1,5 @@
-//! Requests and events of which nobody knows whether they were taken: sent again, ever later, and the one
-//! that keeps failing alone is found.
+//! Requests and events with an unknown outcome are retried with growing delays, and one that keeps failing
+//! alone is isolated.
 
 use super::*;
 
@@ -30,8 +30,8 @@ fn what_asks_to_be_sent_later_is_not_sent_before() {
     }
 }
 
-/// For ten minutes, fails each request that holds one of the events and takes the others; new events keep
-/// coming.
+/// For ten minutes, fails each request that contains one of the events and accepts the others, while new
+/// events keep coming.
 fn fail_alone(bench: &mut Bench, culprits: &[&str]) {
     for round in 0..20 {
         bench.read(B, &[100 + round]);
@@ -81,7 +81,7 @@ fn an_outage_does_not_count_against_an_event_that_is_missing_once() {
     assert!(bench.wait_for_request() <= Duration::from_millis(500), "as after a first failure");
 }
 
-/// Fails every event of each request for so many minutes, though the requests are answered.
+/// Fails every event of each request for this many minutes, although the requests are answered.
 fn fail_each(bench: &mut Bench, minutes: u64, failed: &Answer) {
     let until = bench.now + Duration::from_mins(minutes);
     while bench.now < until {
@@ -115,7 +115,7 @@ fn an_outage_between_its_failures_is_not_a_row_of_failures_of_one_event() {
     let mut bench = Bench::patient();
     bench.read(A, &[1]);
     for round in 0..8 {
-        // Others of its request are taken four times in a row, and then all fails.
+        // Other events of its request are accepted four times in a row, and then everything fails.
         bench.read(A, &[10 + round]);
         bench.pass(Duration::from_secs(30));
         let alone = round % 5 != 4;

@@ -1,10 +1,10 @@
-//! What always holds, one invariant a test and by its number; the simulation checks the same in every order
-//! of events.
+//! Tests of the invariants, one per test, which are named by number. The simulation checks the same in every
+//! order of events.
 
 use super::*;
 
 impl Bench {
-    /// Lets so many minutes pass, and answers whatever is sent meanwhile.
+    /// Lets this many minutes pass, and answers every request that is sent meanwhile.
     fn live(&mut self, minutes: u64, answer: impl Fn(&Request) -> Answer) {
         let until = self.now + Duration::from_mins(minutes);
         while self.now < until {
@@ -27,7 +27,7 @@ fn invariant_2_the_position_never_goes_back_and_is_of_an_ownership_of_today() {
         bench.read(A, &[endpoint]);
         bench.pass(Duration::from_millis(100));
     }
-    // The last is answered first.
+    // The last request is answered first.
     bench.requests.reverse();
     for _ in 0..3 {
         bench.answer(accept);

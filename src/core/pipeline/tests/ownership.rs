@@ -1,4 +1,4 @@
-//! Partitions that are revoked, lost and assigned anew, the drain, and what comes after the end.
+//! Partitions that are revoked, lost and assigned anew, the drain, and inputs after the end.
 
 use super::*;
 
@@ -56,7 +56,7 @@ fn a_revoked_partition_is_released_unsettled_after_the_timeout() {
     bench.pass(Duration::from_millis(1));
     assert_eq!(bench.released, [(A, None)]);
     assert_eq!(bench.pipeline.snapshot().records.released, 1);
-    // The late answer changes nothing but what it says was accepted.
+    // The late answer changes nothing except the count of accepted events.
     bench.answer(accept);
     assert_eq!(bench.pipeline.snapshot().records.accepted, 0);
 }
@@ -133,7 +133,7 @@ fn after_the_end_nothing_is_sent_and_written() {
     assert_eq!(bench.pipeline.finish().unsettled, 3);
     bench.answer(|_| Answer::unknown(DOWN));
     bench.pass(Duration::from_mins(1));
-    // The source may not have heard of the end yet.
+    // The source may not know of the end yet.
     let late = Assignment::new(Ownership(7), "a".into(), 0);
     bench.handle(Input::Assigned(vec![late]));
     bench.handle(Input::Records(vec![(

@@ -1,4 +1,4 @@
-//! Records that come in portions: one portion after the other, as there is room.
+//! Records that come in portions: one portion after the other, when there is room.
 
 use super::*;
 use crate::core::event::Portions;
@@ -21,7 +21,7 @@ impl Bench {
     }
 }
 
-/// A pipeline with room for few bytes: an event takes 800, and what makes room is that all are sent.
+/// A pipeline with room for few bytes. An event takes 800, and there is room again once all events are sent.
 fn narrow() -> Bench {
     Bench::with(|config| config.max_bytes = 4000)
 }

@@ -1,8 +1,8 @@
-//! Refused requests: traced to their culprits, or a hold where there are none.
+//! Refused requests: their culprits are isolated, or there is a hold if there are none.
 
 use super::*;
 
-/// Refuses the request if it holds the event.
+/// Refuses the request if it contains the event.
 fn refuse_with(culprit: &str) -> impl Fn(&Request) -> Answer {
     move |request| if ids(request).contains(&culprit) { Answer::Refused(refusal()) } else { accept(request) }
 }
@@ -43,7 +43,7 @@ fn all_refused_with_one_code_is_a_hold_and_no_dead_letters() {
         bench.answer(|_| Answer::Refused(refusal()));
     }
     assert_eq!(bench.holds(), [("destination", "bad_request")]);
-    // It was the set-up: everything is delivered.
+    // The set-up was at fault, so everything is delivered.
     while bench.outstanding() > 0 {
         bench.wait_for_request();
         bench.answer(accept);
@@ -105,7 +105,7 @@ fn all_refused_with_one_code_during_a_hold_for_the_set_up_become_no_dead_letters
     bench.pass(Duration::from_secs(1));
     bench.pass(Duration::from_millis(100));
     assert_eq!(bench.requests.len(), 3);
-    // The last one tells of the set-up, and then the two halves are refused.
+    // The last request is answered with a hold because of the set-up, and then the two halves are refused.
     bench.requests.rotate_right(1);
     bench.answer(|_| Answer::Hold(Code("forbidden")));
     bench.answer(|_| Answer::Refused(refusal()));

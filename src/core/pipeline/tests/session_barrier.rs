@@ -1,4 +1,5 @@
-//! The barrier's promises, one a test: what waits, for what, how long, and what is left over.
+//! The guarantees of the session barrier, one per test: what waits, for what, how long, and what is left
+//! over.
 
 use super::*;
 use crate::core::write_outcome::WriteOutcome;
@@ -8,7 +9,8 @@ const AGAIN: WriteOutcome = WriteOutcome::Again(Code("timeout"));
 const REFUSED: WriteOutcome = WriteOutcome::Refused(Code("unknown_topic"));
 
 impl Bench {
-    /// Reads a record of `ownership` with one event for each of `endpoints` and an entry of the table.
+    /// Reads a record of `ownership` with one event for each of `endpoints` and an entry of the session
+    /// table.
     fn read_gated(&mut self, ownership: Ownership, endpoints: &[u8]) -> i64 {
         let offset = self.next_offset;
         let delivery = |endpoint: &u8| delivery(*endpoint, &format!("{offset}:{endpoint}"));

@@ -1,4 +1,5 @@
-//! Throttled events among others that are taken: they wait, and the quota domain slows down by their share.
+//! Throttled events among others that are accepted: they wait, and the quota domain slows down by their
+//! share.
 
 use std::{collections::VecDeque, num::NonZeroU32};
 
@@ -39,7 +40,7 @@ fn an_event_that_is_throttled_alone_while_others_are_taken_is_one_events_trouble
     assert!(bench.pipeline.snapshot().quota.speed > 0.9);
 }
 
-/// 27,000 events, of which 3 % are answered 429 each time, beside 5 % of the requests.
+/// Sends 27,000 events. Each time, 3 % of the events are answered with 429, and so are 5 % of the requests.
 #[test]
 fn a_few_throttled_events_do_not_strangle_the_domain() {
     const LATENCY: Duration = Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! The broker's answers: dead letters, commits, and the table.
+//! The broker's answers to dead letters, commits, and writes to the table.
 
 use super::{
     Log, World,
@@ -16,8 +16,8 @@ use crate::core::{
 };
 
 impl World {
-    /// Takes over a letter that is to be written; an event that was given up, denied or spilled has its verdict
-    /// with it.
+    /// Takes over a dead letter that is to be written. An event that was given up, denied or spilled gets its
+    /// verdict with it.
     pub(super) fn take_letter(&mut self, letter: DeadLetter) {
         if let Some(id) = &letter.event_id
             && !self.letter_of.contains_key(&letter.id)
@@ -54,7 +54,7 @@ impl World {
         events.iter().find(|event| event.id == id).expect("it is the record's").clone()
     }
 
-    /// The destination that spills the event: the first one of those that had it and have it no more.
+    /// The destination that spills the event: the first one that had it and does not have it any more.
     fn who_spills(&self, endpoint: u64, tag: &str) -> usize {
         let has = |destination: &usize| {
             let lane = self.lanes.get(&(*destination, endpoint));
@@ -69,7 +69,7 @@ impl World {
             .expect("an event was spilled that no spilling destination has")
     }
 
-    /// Which log a record is of.
+    /// The log that a record belongs to.
     fn log_of(&self, record: &Record) -> usize {
         let is_its = |log: &Log| log.topic == record.topic && log.partition == record.partition;
         self.logs.iter().position(is_its).expect("the partition exists")
@@ -112,12 +112,12 @@ impl World {
         if acknowledged {
             commits.iter().cloned().for_each(|commit| self.store(commit));
         }
-        // Now and then the brokers take the positions without the tails.
+        // Now and then, the brokers accept the positions without the tails.
         let tails_refused = acknowledged && self.rng.f64() < self.faults.letters / 8.0;
         self.handle(Input::Committed { commits, acknowledged, tails_refused });
     }
 
-    /// The coordinator takes a commit, unless it comes from a member that has lost the partition.
+    /// The coordinator accepts a commit, unless it comes from a member that has lost the partition.
     pub(super) fn store(&mut self, commit: Commit) {
         let Some(owned) = self.owned.get(&commit.ownership) else { return };
         let log = &mut self.logs[owned.log];
@@ -125,7 +125,7 @@ impl World {
         log.committed = Some(CommittedPosition { position: commit.position, metadata: commit.metadata });
     }
 
-    /// Takes over what the pipeline wants to have written.
+    /// Takes over a write to the session table.
     pub(super) fn write(&mut self, id: WriteId, entries: &[Entry]) {
         let key = entries.first().expect("there is something to write").key.clone();
         let waiting = self.barrier.iter().find(|gated| gated.key == *key);
@@ -135,7 +135,7 @@ impl World {
         assert!(self.writes.insert(id, (key, entries.len())).is_none(), "a write is twice on its way");
     }
 
-    /// One of the writes under way ends, whichever; perhaps long after its record was given up.
+    /// Ends a random one of the writes in progress, perhaps long after its record was given up.
     pub(super) fn acknowledge_write(&mut self) {
         if self.writes.is_empty() {
             return;
@@ -155,7 +155,7 @@ impl World {
         self.handle(Input::EntriesFinished(id, outcome));
     }
 
-    /// Keeps the model of the barrier and of what is settled up to date with the outcome of a write.
+    /// Updates the model of the barrier and of settled records with the outcome of a write.
     fn note_write(&mut self, key: &str, entries: usize, outcome: WriteOutcome) {
         let gated = self.barrier.iter_mut().find(|gated| gated.key == key);
         match outcome {

@@ -1,4 +1,4 @@
-//! What must hold after each step.
+//! The checks of everything that must hold after each step.
 
 use std::collections::HashSet;
 
@@ -55,7 +55,7 @@ impl World {
         self.flights.insert(request.id, request);
     }
 
-    /// A request to a destination starts.
+    /// Checks the quota when a request to a destination starts.
     fn check_quota(&mut self, destination: usize) {
         let target = self.settings.destinations[destination];
         let domain = self.settings.domains[target.domain];
@@ -73,8 +73,8 @@ impl World {
         self.check_half(destination, target.domain);
     }
 
-    /// While another destination of its domain has something due, none takes more than half of what the
-    /// domain may have in flight. The request is not in flight yet.
+    /// Checks that a destination takes no more than half of the requests that its domain may have in flight,
+    /// while another destination of the domain has something due. The request is not in flight yet.
     fn check_half(&self, destination: usize, domain: usize) {
         let waits = |(index, (its, dispatcher)): (usize, &(usize, Dispatcher))| {
             let wake = dispatcher.next_wake(self.pipeline.draining);
@@ -91,7 +91,8 @@ impl World {
         self.flights.values().filter(|request| of(usize::from(request.destination.0))).count()
     }
 
-    /// A destination spills only what waits since it has been held, or without room, for as long as is set.
+    /// Checks that a destination spills events only after it has been held, or without room, for the
+    /// configured time.
     pub(super) fn check_spilling(&mut self, destination: usize) {
         let after = self.settings.destinations[destination].spill.expect("it spills though that is off");
         let blocked = self.blocked[destination].is_some_and(|since| self.now.since(since) >= after);
@@ -99,7 +100,7 @@ impl World {
         self.spilling.push(destination);
     }
 
-    /// Notes which destinations are held, or keep a record from getting on.
+    /// Notes which destinations are held or block a record.
     fn note_blocked(&mut self, snapshot: &Snapshot) {
         for destination in 0..self.blocked.len() {
             let id = |id: DestinationId| usize::from(id.0) == destination;
@@ -113,8 +114,8 @@ impl World {
         }
     }
 
-    /// The events are the oldest of their endpoint that have no verdict, in their order, and come with the
-    /// newest snapshot.
+    /// Checks that the events are the oldest of their endpoint without a verdict, in their order, and that
+    /// they come with the newest snapshot.
     fn check_order(&mut self, destination: usize, endpoint: u64, batch: &EndpointBatch) {
         let key = (destination, endpoint);
         let lane = self.lanes.get(&key).map(Vec::as_slice).unwrap_or_default();
@@ -126,7 +127,7 @@ impl World {
             let named = self.owned.values().any(|owned| owned.log == log && owned.named.contains(&offset));
             assert!(!named, "invariant 12: a record that the last commit named as settled is sent again");
         }
-        // What waits for room is passed by events of other partitions.
+        // Events of other partitions overtake the records that wait for room.
         let mut logs: Vec<Option<usize>> = vec![None];
         if self.has_stalled {
             logs = tags.iter().map(|tag| Some(place(tag).0)).collect();
@@ -177,7 +178,7 @@ impl World {
             );
         }
         self.check_events(&snapshot);
-        // An event takes its place once for each destination, and an empty destination admits a record.
+        // An event takes memory once for each destination, and an empty destination admits one record.
         let record = if self.settings.has_several() { 6600 } else { 4000 };
         let spare = if self.settings.has_several() { self.settings.destinations.len() * record } else { 0 };
         let (bytes, bound) = (snapshot.bytes_outstanding, self.settings.budget + FETCH * record + spare);
@@ -187,9 +188,9 @@ impl World {
         self.check_hold(&snapshot);
     }
 
-    /// Invariant 6: no destination keeps more events than it can send in half the time of a revocation.
+    /// Invariant 6: no destination keeps more events than it can send in half of the revocation timeout.
     fn check_events(&self, snapshot: &Snapshot) {
-        // The share shrinks when partitions are lost, and what is in flight then stays outstanding.
+        // The share shrinks when partitions are lost, but the events in flight stay outstanding.
         if self.faults.rebalances || snapshot.quota.share < 1.0 {
             return;
         }
@@ -203,7 +204,7 @@ impl World {
         assert!(several || snapshot.events_outstanding <= bound, "invariant 6: too many events outstanding");
     }
 
-    /// Invariant 3: whatever was read under an ownership of today and is not settled is outstanding.
+    /// Invariant 3: every record that was read under a current ownership and is not settled is outstanding.
     fn check_outstanding(&self, outstanding: usize) {
         let open = self.unsettled();
         assert!(
@@ -212,20 +213,20 @@ impl World {
         );
     }
 
-    /// How many records were read under an ownership of today and are not settled.
+    /// The number of records that were read under a current ownership and are not settled.
     pub(super) fn unsettled(&self) -> usize {
         let read = |owned: &Owned| self.logs[owned.log].records[..owned.next].iter();
         self.owned.values().flat_map(read).filter(|record| !record.open.is_empty()).count()
     }
 
-    /// An event is given up only if others were taken since it was first sent.
+    /// Checks that an event is given up only if others were accepted since it was first sent.
     pub(super) fn check_given_up(&self, destination: usize, tag: &str) {
         let sent = self.sent.get(&(destination, tag.to_owned())).expect("it was sent");
         let taken = self.last_taken[destination].is_some_and(|taken| taken >= *sent);
         assert!(taken, "an event was given up though nothing was taken");
     }
 
-    /// Whatever is answered and however long it takes, nothing is done after the end.
+    /// Checks that nothing is done after the end, whatever the answers are and however late they come.
     pub(super) fn check_end(&mut self) {
         self.letters.clear();
         self.commits.clear();
@@ -240,7 +241,7 @@ impl World {
         assert!(quiet, "something is done after the end");
     }
 
-    /// No event is sent before the entries of its record, and those of all that was read before it, were
+    /// Checks that no event is sent before the entries of its record, and of all records read before it, were
     /// acknowledged.
     fn check_gate(&self, tag: &str) {
         // A tag is the key of the record with the event's place before the ownership.
@@ -255,7 +256,7 @@ impl World {
         }
     }
 
-    /// The table is held while it has refused something that still waits, and no longer.
+    /// Checks that the table is held exactly while something that it has refused still waits.
     fn check_hold(&self, snapshot: &Snapshot) {
         let held = snapshot.holds.iter().any(|hold| hold.cause == "table");
         assert_eq!(held, self.barrier.iter().any(|gated| gated.refused), "a hold of the table");

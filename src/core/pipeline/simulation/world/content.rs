@@ -1,4 +1,4 @@
-//! What the logs hold: records, what each becomes, and the tags by which the model knows an event again.
+//! The content of the logs: records, their mappings, and the tags by which the model recognises events.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -23,7 +23,7 @@ pub(super) enum Nature {
     Denied,
     /// The event is refused.
     Bad,
-    /// Its endpoint spoils it, unless it comes with an empty one.
+    /// The event is refused because of its endpoint, unless it comes with an empty one.
     Spoiled,
 }
 
@@ -32,7 +32,7 @@ pub(super) enum Nature {
 pub(super) struct Event {
     pub(super) endpoint: u64,
     pub(super) id: String,
-    /// Names the record and the event's place in it; travels in an attribute.
+    /// Identifies the record and the event's place in it. It is sent in an attribute.
     pub(super) tag: String,
     pub(super) version: u64,
     nature: Nature,
@@ -46,21 +46,21 @@ pub(super) enum Content {
     Ignored,
     Garbage,
     Events(Vec<Event>),
-    /// Some of it is garbage.
+    /// A part of the record is garbage.
     Partly(Vec<Event>),
 }
 
-/// Stands for the record as a whole among what is not settled.
+/// Stands for the record as a whole, among the tags that are not settled.
 pub(super) const WHOLE: &str = "";
-/// Stands for those of its events that no route matches.
+/// Stands for the events of a record that no route matches.
 pub(super) const UNROUTED: &str = "unrouted";
-/// Stands for the write of its entries.
+/// Stands for the write of a record's entries.
 pub(super) const WRITE: &str = "write";
 
 pub(super) struct LogRecord {
     pub(super) offset: i64,
     pub(super) content: Content,
-    /// How many entries of the table it comes with.
+    /// The number of its entries of the session table.
     pub(super) entries: usize,
     /// Whether its entries and events come one by one.
     pub(super) in_portions: bool,
@@ -76,7 +76,7 @@ pub(super) struct Log {
     pub(super) committed: Option<CommittedPosition>,
     /// The offsets that the last commit named as settled above its position.
     pub(super) named: BTreeSet<i64>,
-    /// A destination that gets nothing of it.
+    /// A destination that gets no events of this log.
     pub(super) avoids: Option<usize>,
 }
 
@@ -149,7 +149,7 @@ impl World {
     }
 
     fn events(&mut self, log: usize, offset: i64, natures: f64) -> Vec<Event> {
-        // Now and then the same source event again, as publishers do.
+        // Now and then, a source event is repeated, as publishers do.
         let source = if self.rng.u8(..10) == 0 { self.next_id / 2 } else { self.next_id };
         let endpoint = self.rng.u64(..5);
         let number = 1 + self.rng.usize(..3);
@@ -206,7 +206,7 @@ pub(super) fn record_of(log: &Log, ownership: Ownership, offset: i64) -> Record 
     }
 }
 
-/// What a record becomes, with the entries that it comes with. Their keys name the record and the ownership.
+/// The mapping of a record, with its entries. Their keys name the record and the ownership.
 pub(super) fn mapped(log: usize, record: &LogRecord, ownership: Ownership) -> (Mapped, Vec<Entry>) {
     let key = || write_key(log, record.offset, ownership).into();
     let entries = (0..record.entries).map(|entry| Entry { key: key(), value: entry.to_string().into() });
@@ -266,7 +266,7 @@ fn origin(client: &str) -> Arc<Origin> {
     Arc::new(Origin { client: Some(client.into()), ..Origin::default() })
 }
 
-/// What a record has open while a destination has not concluded about one of its events.
+/// The obligation that a record has open while a destination has no verdict for one of its events.
 pub(super) fn obligation(tag: &str, destination: usize) -> String {
     format!("{tag}@{destination}")
 }
@@ -276,17 +276,17 @@ pub(super) fn goes_to(obligation: &str) -> Option<usize> {
     obligation.rsplit_once('@').map(|(_, destination)| destination.parse().expect("a destination"))
 }
 
-/// 100 to 300 bytes, by what the tag says.
+/// The size of an event: 100 to 300 bytes, derived from its tag.
 pub(super) fn size(event: &AppEvent) -> usize {
     100 + base(tag(event)).bytes().map(usize::from).sum::<usize>() % 200
 }
 
-/// The tag as it travels: an event that is read again under another ownership is another event.
+/// The tag that an event is sent with. An event that is read again under another ownership is another event.
 pub(super) fn owned_tag(event: &Event, ownership: Ownership) -> String {
     format!("{}-{}", event.tag, ownership.0)
 }
 
-/// The tag as the log has it.
+/// The tag as it is in the log.
 pub(super) fn base(tag: &str) -> &str {
     tag.rsplit_once('-').map_or(tag, |(base, _)| base)
 }

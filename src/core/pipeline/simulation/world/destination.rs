@@ -1,4 +1,4 @@
-//! The destination: its moods, and how it answers.
+//! The destinations: their moods, and how they answer.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::core::{
     pipeline::Input,
 };
 
-/// What the destination does at present.
+/// The current behaviour of a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mood {
     Well,
@@ -22,14 +22,14 @@ pub(super) enum Mood {
     WrongRole,
     Throttling,
     RefusingAll,
-    /// Each event is answered, and none is taken.
+    /// Each event is answered, but none is accepted.
     FailingEach,
-    /// It takes its time.
+    /// The answers are slow.
     Slow,
 }
 
 impl Mood {
-    /// How a destination may be ill until the world heals.
+    /// The moods that an ill destination may have until the world heals.
     pub(super) const ILL: [Self; 5] =
         [Self::Down, Self::WrongRole, Self::Throttling, Self::FailingEach, Self::Slow];
 }
@@ -75,7 +75,7 @@ impl World {
 
     fn answer_to(&mut self, request: &Request) -> Answer {
         let destination = usize::from(request.destination.0);
-        // The message tells whose dead letter it is.
+        // The message names the destination of the dead letter.
         let refusal = || Refusal { code: Code("bad_request"), message: destination.to_string() };
         let denial = || Answer::Denied(Refusal { code: Code("denied"), message: destination.to_string() });
         match self.moods[destination] {
@@ -126,7 +126,7 @@ impl World {
         Answer::Results { outcomes, endpoints_refused: Vec::new() }
     }
 
-    /// Keeps the model of lanes and of what is settled up to date with an answer.
+    /// Updates the model of lanes and of settled records with an answer.
     fn note(&mut self, request: &Request, answer: &Answer) {
         let destination = usize::from(request.destination.0);
         let tags = request.endpoints.iter().flat_map(|batch| {

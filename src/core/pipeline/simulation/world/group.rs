@@ -1,4 +1,4 @@
-//! The group: partitions come and go, and what is read of them; the barrier, as it should be.
+//! The group, whose partitions come and go and are read, and the model of the barrier.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
@@ -22,7 +22,7 @@ pub(super) struct Owned {
     pub(super) next: usize,
     pub(super) committed: Option<i64>,
     pub(super) revoking: bool,
-    /// What the commit that it began with named as settled.
+    /// The offsets that the commit at its beginning named as settled.
     pub(super) named: BTreeSet<i64>,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Gated {
     pub(super) ownership: Ownership,
     /// The key of its entries.
     pub(super) key: String,
-    /// How many of its entries are not acknowledged yet, and how many one write takes.
+    /// The number of its entries that are not acknowledged yet. One write takes `portion` of them.
     pub(super) entries: usize,
     pub(super) portion: usize,
     /// Whether its own entries are not acknowledged yet.
@@ -63,7 +63,7 @@ impl World {
         }
     }
 
-    /// The topics that there are, with the number of partitions of each.
+    /// The topics that exist, with the number of partitions of each.
     fn topics(&self) -> Vec<(Arc<str>, usize)> {
         let mut topics = BTreeMap::new();
         for log in &self.logs {
@@ -72,7 +72,7 @@ impl World {
         topics.into_iter().collect()
     }
 
-    /// One fetch of one partition arrives, unless the pipeline wants none.
+    /// Delivers one fetch of one partition, unless the pipeline wants none.
     pub(super) fn fetch(&mut self) {
         let readable = |(id, owned): (&Ownership, &Owned)| {
             (!owned.revoking && !self.paused.partitions.contains(id)).then_some(*id)
@@ -108,7 +108,7 @@ impl World {
         }
     }
 
-    /// The broker hands out a record for the second time within one ownership.
+    /// Delivers a record for the second time within one ownership.
     pub(super) fn redeliver(&mut self) {
         let Some((ownership, owned)) = self.owned.iter().find(|(_, owned)| owned.next > 0) else { return };
         let (ownership, log) = (*ownership, owned.log);
@@ -141,7 +141,7 @@ impl World {
         self.handle(Input::Lost(some));
     }
 
-    /// The process is killed, and another one starts.
+    /// Kills the process and starts another one.
     pub(super) fn restart(&mut self) {
         let owned: Vec<_> = self.owned.keys().copied().collect();
         for ownership in owned {
@@ -173,11 +173,11 @@ impl World {
         for lane in self.lanes.values_mut() {
             lane.retain(|tag| place(tag).0 != owned.log);
         }
-        // Whoever reads them again sends them for the first time.
+        // The next owner reads these events again and sends them for the first time.
         self.sent.retain(|(_, tag), _| place(tag).0 != owned.log);
     }
 
-    /// What needs wait no more is in the lanes from now on.
+    /// Moves the events that no longer need to wait into the lanes.
     pub(super) fn let_through(&mut self) {
         while let Some(gated) = self.barrier.pop_front_if(|gated| !gated.writing) {
             for event in &gated.events {

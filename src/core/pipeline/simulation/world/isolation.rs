@@ -1,11 +1,12 @@
-//! Invariant 7 with several destinations: what one that is ill may slow down, and what not.
+//! Invariant 7 with several destinations: what an ill destination may slow down, and what it may not.
 
 use std::collections::BTreeSet;
 
 use super::{World, content::goes_to, destination::Mood, seconds};
 
 impl World {
-    /// One destination stays ill, all else is well: whatever has nothing to do with it settles.
+    /// Keeps one destination ill while everything else is well. Everything that does not depend on it must
+    /// settle.
     pub(super) fn isolate(&mut self) {
         let Some(ill) = self.culprit.filter(|_| !self.settings.breaker) else { return };
         let faults = std::mem::replace(&mut self.faults, super::NONE);
@@ -23,11 +24,11 @@ impl World {
                 holder()
             );
             if self.pipeline.stuck_bytes() >= self.settings.budget {
-                // What was fetched of every partition before its pause fills the memory.
+                // The records that were fetched from every partition before its pause fill the memory.
                 break;
             }
             self.assign_all();
-            // Of which partition is left to chance; the time for it is not.
+            // The partition to fetch from is random, but the time for it is given.
             (0..self.logs.len()).for_each(|_| self.fetch());
             self.answer();
             self.acknowledge();
@@ -40,7 +41,7 @@ impl World {
         (self.faults, self.lenient) = (faults, false);
     }
 
-    /// The logs that hold nothing of an ill destination, nor of one that it slows down.
+    /// The logs that contain nothing for an ill destination or for one that it slows down.
     fn apart_from(&self, ill: usize) -> Vec<usize> {
         let domain = |destination: usize| self.settings.destinations[destination].domain;
         let slows = |destination: usize| {

@@ -1,4 +1,4 @@
-//! What the pipelines of a schedule are made with: destinations, their quota domains, and the routes.
+//! The settings of the pipelines of a schedule: destinations, their quota domains, and the routes.
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
@@ -26,7 +26,7 @@ use crate::core::{
 pub(super) struct Settings {
     pub(super) max_events: usize,
     pub(super) max_bytes: usize,
-    /// Bytes outstanding, at most.
+    /// The maximum number of outstanding bytes.
     pub(super) budget: usize,
     pub(super) breaker: bool,
     pub(super) give_up: Option<Duration>,
@@ -43,12 +43,12 @@ pub(super) struct Domain {
     pub(super) in_flight: u32,
 }
 
-/// A destination.
+/// The settings of a destination.
 #[derive(Clone, Copy)]
 pub(super) struct Target {
     pub(super) domain: usize,
     pub(super) spill: Option<Duration>,
-    /// Requests a second within its domain's.
+    /// The limit of requests per second of the destination alone, within its domain's.
     pub(super) cap: Option<u32>,
 }
 
@@ -73,7 +73,7 @@ impl Settings {
             max_bytes: [600, 4000, 100_000][rng.usize(..3)],
             budget: [if several { 100_000 } else { 60_000 }, 10_000_000][rng.usize(..2)],
             breaker,
-            // What a breaker keeps has its verdict already, which the model could not tell.
+            // An event that a circuit breaker keeps already has its verdict, which the model cannot see.
             give_up: (!breaker && rng.bool()).then_some(seconds(20)),
             tails: rng.u8(..4) > 0,
             domains: (0..domains).map(|_| domain(rng)).collect(),
