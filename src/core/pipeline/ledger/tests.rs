@@ -316,3 +316,59 @@ fn the_balance_holds_when_what_an_ownership_has_is_given_up() {
     bench.check_counts(12, 10, 2);
     assert_eq!((bench.ledger.outstanding(), bench.ledger.bytes()), (0, 0));
 }
+
+#[test]
+fn an_assignment_ends_the_earlier_ownership_of_the_same_partition_alone() {
+    let mut ledger = Ledger::new(Switch::On);
+    let of =
+        |ownership, topic: &str, partition| Assignment::new(Ownership(ownership), topic.into(), partition);
+    assert_eq!(ledger.assign(of(1, "a", 0)), None);
+    assert_eq!(ledger.assign(of(2, "a", 1)), None);
+    assert_eq!(ledger.assign(of(3, "b", 0)), None);
+    assert_eq!(ledger.assign(of(4, "a", 0)), Some(Ownership(1)));
+}
+
+#[test]
+fn a_record_of_an_ownership_that_has_ended_is_stale_and_not_consumed() {
+    let mut bench = Bench::new();
+    bench.read_new(10..=10);
+    bench.release();
+    assert_eq!(bench.read_as(11, "value"), Read::Dropped);
+    assert_eq!(bench.read_as(12, "value"), Read::Dropped);
+    assert_eq!(bench.ledger.counts().stale, 2);
+    bench.check_counts(1, 0, 1);
+}
+
+#[test]
+fn bytes_and_obligations_count_until_the_record_is_settled() {
+    let mut bench = Bench::new();
+    bench.read_new(10..=10);
+    let id = bench.ids[&10];
+    let ledger = &mut bench.ledger;
+    let alone = ledger.bytes();
+    let record = ledger.record(id).expect("it is outstanding").weight();
+    assert_eq!(alone, record + size_of::<Entry>() + Offsets::PLACE);
+    ledger.oblige(id, 2, 100);
+    ledger.relieve(id, 40);
+    assert_eq!(ledger.bytes(), alone + 60);
+    ledger.stall(id, 7);
+    assert_eq!((ledger.bytes(), ledger.counts().stalled), (alone + 67, 1));
+    for _ in 0..3 {
+        assert_eq!(ledger.fulfil(id), None);
+    }
+    assert_eq!(ledger.fulfil(id), Some(Settled { topic: "topic".into(), refused: false }));
+    assert_eq!((ledger.bytes(), ledger.outstanding(), ledger.counts().accepted), (0, 0, 1));
+}
+
+#[test]
+fn the_first_refusal_of_a_record_is_counted() {
+    let mut bench = Bench::new();
+    bench.read_new(10..=10);
+    let id = bench.ids[&10];
+    let ledger = &mut bench.ledger;
+    assert!(ledger.refuse(id, Code("first")) && !ledger.refuse(id, Code("second")));
+    assert!(!ledger.refuse(RecordId(99), Code("first")), "no such record is outstanding");
+    assert_eq!(ledger.fulfil(id), Some(Settled { topic: "topic".into(), refused: true }));
+    assert_eq!(ledger.counts().dead_lettered, [(Code("first"), 1)].into());
+    assert_eq!((ledger.counts().accepted, ledger.fulfil(id)), (0, None));
+}
