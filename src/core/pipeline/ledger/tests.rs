@@ -372,3 +372,30 @@ fn the_first_refusal_of_a_record_is_counted() {
     assert_eq!(ledger.counts().dead_lettered, [(Code("first"), 1)].into());
     assert_eq!((ledger.counts().accepted, ledger.fulfil(id)), (0, None));
 }
+
+#[test]
+fn an_ignored_record_is_settled_at_once_and_counted_by_its_reason() {
+    let mut bench = Bench::new();
+    bench.read_new(10..=11);
+    let (first, second) = (bench.ids[&10], bench.ids[&11]);
+    assert_eq!(bench.ledger.ignore(first, Code("activity")).as_deref(), Some("topic"));
+    assert_eq!((bench.ledger.outstanding(), bench.take().position), (1, 11));
+    bench.ledger.ignore(second, Code("activity"));
+    assert_eq!(bench.ledger.counts().ignored, [(Code("activity"), 2)].into());
+    assert_eq!((bench.ledger.outstanding(), bench.ledger.bytes()), (0, 0));
+}
+
+#[test]
+fn a_release_gives_up_what_is_outstanding_of_its_ownerships_alone() {
+    let mut bench = Bench::new();
+    bench.read_new(10..=12);
+    bench.ledger.assign(Assignment::new(NEXT, "topic".into(), 1));
+    let alone = bench.ledger.bytes();
+    bench.ownership = NEXT;
+    bench.read_new(20..=21);
+    bench.ledger.release(&[FIRST].into());
+    assert_eq!((bench.ledger.outstanding(), bench.ledger.counts().released), (2, 3));
+    assert!(bench.ledger.bytes() > 0 && bench.ledger.bytes() < alone);
+    bench.settle(20..=21);
+    assert_eq!((bench.ledger.outstanding(), bench.ledger.bytes()), (0, 0));
+}
