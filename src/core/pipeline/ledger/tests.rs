@@ -392,10 +392,28 @@ fn a_release_gives_up_what_is_outstanding_of_its_ownerships_alone() {
     bench.ledger.assign(Assignment::new(NEXT, "topic".into(), 1));
     let alone = bench.ledger.bytes();
     bench.ownership = NEXT;
-    bench.read_new(20..=21);
+    bench.read_new(20..=22);
+    bench.settle(20..=20);
     bench.ledger.release(&[FIRST].into());
     assert_eq!((bench.ledger.outstanding(), bench.ledger.counts().released), (2, 3));
     assert!(bench.ledger.bytes() > 0 && bench.ledger.bytes() < alone);
-    bench.settle(20..=21);
+    assert!(bench.ledger.has_moved(), "a commit of the other ownership is still due");
+    bench.settle(21..=22);
     assert_eq!((bench.ledger.outstanding(), bench.ledger.bytes()), (0, 0));
+}
+
+#[test]
+fn a_partition_is_settled_when_nothing_of_it_is_outstanding() {
+    let mut bench = Bench::new();
+    let of = |bench: &Bench| {
+        let offsets = &bench.ledger.partitions()[&FIRST].offsets;
+        (offsets.outstanding(), offsets.is_settled())
+    };
+    assert_eq!(of(&bench), (0, true));
+    bench.read_new(10..=12);
+    bench.settle(11..=11);
+    assert_eq!(of(&bench), (2, false));
+    bench.settle(10..=10);
+    bench.settle(12..=12);
+    assert_eq!(of(&bench), (0, true));
 }
