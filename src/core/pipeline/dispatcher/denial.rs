@@ -76,14 +76,14 @@ impl Dispatcher {
     /// Handles a denied request: the set-up is wrong, or something blocks this request.
     pub(super) fn denied(&mut self, now: Moment, mut flight: Flight, denial: Denial) {
         let code = denial.code;
+        let others_succeed = self.others_succeed(&flight.events);
+        flight.events.iter_mut().for_each(|item| item.past.failed = Some(now));
         if flight.from == From::Accused
             || self.hold.as_ref().is_some_and(|hold| hold.kind == HoldKind::Refused)
         {
             self.enter_hold(now, code, HoldKind::SetUp);
             return self.send_again(flight, code, Block::Free);
         }
-        let others_succeed = self.others_succeed(&flight.events);
-        flight.events.iter_mut().for_each(|item| item.past.failed = Some(now));
         if self.denials.is_about_the_request(code, others_succeed) {
             return self.denied_alone(now, flight, denial, others_succeed);
         }

@@ -67,8 +67,9 @@ impl Dispatcher {
         self.events - self.flights.values().map(|flight| flight.events.len()).sum::<usize>()
     }
 
+    /// A queued event may have been denied as well: a probe during a hold comes from the queues.
     fn oldest_probe(&self) -> Option<u64> {
-        let queued = self.batcher.items().map(|item| item.order).min();
-        queued.or_else(|| self.quarantine.items().map(|item| item.order).min())
+        let queued = self.batcher.items().min_by_key(|item| (item.past.failed.is_some(), item.order));
+        queued.or_else(|| self.quarantine.items().min_by_key(|item| item.order)).map(|item| item.order)
     }
 }
