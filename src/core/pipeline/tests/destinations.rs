@@ -409,6 +409,22 @@ fn a_probe_that_is_itself_at_fault_makes_way_for_another() {
 }
 
 #[test]
+fn a_queued_probe_that_is_denied_makes_way_for_another() {
+    let mut bench = spilling(|_| Answer::Refused(refusal()));
+    bench.answer_for(seconds(2), |_, _| Answer::Refused(refusal()));
+    let denied = |_: usize, request: &Request| {
+        if ids(request) == ["24:d0"] { Answer::Denied(refusal()) } else { accept(request) }
+    };
+    // The refused events are spilled, and the new one is denied again and again.
+    bench.read_of(A, 50, "d0");
+    bench.answer_for(seconds(60), denied);
+    assert_eq!(bench.holds(), [("destination", BAD.0)]);
+    bench.read_of(A, 51, "d0");
+    bench.answer_for(seconds(60), denied);
+    assert_eq!(bench.holds(), []);
+}
+
+#[test]
 fn what_is_in_flight_spills_after_its_answer() {
     let mut bench = Bench::several(&[0, 1], |plan| plan.destinations[0].1.spill = Some(seconds(20)));
     bench.read_of(A, 1, "d0");
