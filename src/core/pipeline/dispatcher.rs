@@ -288,7 +288,7 @@ impl Dispatcher {
         let hold = self.hold.as_ref()?;
         match hold.kind {
             HoldKind::Refused => {
-                let accused = self.quarantine.next_accused()?;
+                let Some(accused) = self.quarantine.next_accused() else { return self.next_quarantined(now) };
                 Some((Events::one(accused.endpoint_id, accused.item), From::Accused))
             }
             HoldKind::SetUp => {
@@ -328,8 +328,8 @@ impl Dispatcher {
     pub(super) fn next_wake(&self, flush: bool) -> Option<Moment> {
         let queued = self.batcher.worth_at(self.readiness(flush));
         let quarantined = match &self.hold {
-            Some(hold) if hold.kind == HoldKind::Refused => {
-                self.quarantine.has_accused().then_some(Moment::START)
+            Some(hold) if hold.kind == HoldKind::Refused && self.quarantine.has_accused() => {
+                Some(Moment::START)
             }
             _ => self.quarantine.next_wake(),
         };

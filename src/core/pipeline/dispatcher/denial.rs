@@ -78,17 +78,13 @@ impl Dispatcher {
         let code = denial.code;
         let others_succeed = self.others_succeed(&flight.events);
         flight.events.iter_mut().for_each(|item| item.past.failed = Some(now));
-        if flight.from == From::Accused
-            || self.hold.as_ref().is_some_and(|hold| hold.kind == HoldKind::Refused)
-        {
-            self.enter_hold(now, code, HoldKind::SetUp);
-            return self.send_again(flight, code, Block::Free);
-        }
-        if self.denials.is_about_the_request(code, others_succeed) {
+        let is_in_doubt = flight.from == From::Accused
+            || self.hold.as_ref().is_some_and(|hold| hold.kind == HoldKind::Refused);
+        if !is_in_doubt && self.denials.is_about_the_request(code, others_succeed) {
             return self.denied_alone(now, flight, denial, others_succeed);
         }
         // If a later request was accepted, the set-up is right again.
-        if !self.succeeded_since(flight.started) {
+        if is_in_doubt || !self.succeeded_since(flight.started) {
             self.enter_hold(now, code, HoldKind::SetUp);
         }
         if flight.from != From::Queues {

@@ -158,3 +158,18 @@ fn later_events_of_its_endpoint_wait_for_a_denied_one() {
     }
     assert_eq!(bench.letters.len(), 1);
 }
+
+#[test]
+fn a_denied_probe_of_a_hold_after_refusals_does_not_keep_others_from_being_tried() {
+    let mut bench = Bench::patient();
+    bench.read_together(3);
+    while bench.holds().is_empty() {
+        bench.wait_for_request();
+        bench.answer(|_| Answer::Refused(refusal()));
+    }
+    assert_eq!(bench.holds(), [("destination", BAD.0)]);
+    let culprit = format!("{}:0", bench.read(B, &[100]));
+    let denied = denied();
+    live(&mut bench, 120, deny_with(&[&culprit], &denied));
+    assert_eq!(bench.holds(), []);
+}
