@@ -294,11 +294,13 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
                 self.handle(now, Input::Committed { commits, acknowledged, tails_refused: metadata_dropped });
             }
             SourceEvent::Ends(ends) => self.handle(now, Input::Ends(ends)),
+            SourceEvent::Passed(positions) => self.handle(now, Input::Passed(positions)),
             SourceEvent::Failed(code) => {
                 self.failed = Some(code);
                 self.close(now);
             }
             SourceEvent::LostToRetention { .. }
+            | SourceEvent::Truncated { .. }
             | SourceEvent::TopicMissing { .. }
             | SourceEvent::Connection(_)
             | SourceEvent::Closed => {}

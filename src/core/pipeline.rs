@@ -65,6 +65,7 @@ pub use ledger::RecordCounts;
 pub use message::{Action, Input, Summary};
 pub use quota_domain::QuotaStatus;
 pub use snapshot::{DestinationStatus, HOLD_CAUSES, HoldStatus, PartitionStatus, Snapshot};
+pub use tail::Fingerprint;
 pub use transition::Transition;
 
 use circuit_breaker::CircuitBreakers;
@@ -190,6 +191,13 @@ impl Pipeline {
             Input::Ends(ends) => {
                 for (ownership, end) in ends {
                     if self.ledger.log_end(ownership, end).is_some() {
+                        self.rewind(ownership);
+                    }
+                }
+            }
+            Input::Passed(positions) => {
+                for (ownership, position) in positions {
+                    if self.ledger.pass(ownership, position).is_some() {
                         self.rewind(ownership);
                     }
                 }

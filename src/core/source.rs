@@ -25,8 +25,15 @@ pub enum SourceEvent {
     Lost(Vec<Ownership>),
     /// The end of each partition's log: the offset of the next record to be produced.
     Ends(Vec<(Ownership, i64)>),
-    /// Records expired before they were read, so these offsets were skipped.
+    /// Nothing that can be read is left before these offsets: transaction markers and aborted records have
+    /// offsets, too, and so have records that expired. Comes behind the records that were read before.
+    Passed(Vec<(Ownership, i64)>),
+    /// Offsets were skipped, because their records expired before they were read. Not every offset need have
+    /// held a record, so `records` is an upper bound.
     LostToRetention { ownership: Ownership, records: u64 },
+    /// The brokers lost the end of a partition's log, and perhaps records that were never read. Reading goes
+    /// on where the log was cut off.
+    Truncated { topic: Arc<str>, partition: i32 },
     /// A commit ended, successfully or not.
     Committed {
         commits: Vec<Commit>,

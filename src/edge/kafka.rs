@@ -15,6 +15,7 @@ pub mod lookups;
 pub mod partition_list;
 pub mod producer;
 pub mod properties;
+pub mod reader;
 pub mod record;
 pub mod session_table;
 pub mod topic_creation;

@@ -27,6 +27,10 @@ use crate::{
     },
 };
 
+/// What is said of a log that lost its end.
+const TRUNCATED: &str = "the brokers lost the end of a partition's log: records that nobody read may be lost; see \
+                         the brokers' logs, and unclean.leader.election.enable and min.insync.replicas of the topic";
+
 /// How often progress is logged while records arrive.
 const PROGRESS: Duration = Duration::from_mins(1);
 
@@ -119,6 +123,10 @@ impl Reporter {
                     "records expired before they were read: they are lost; raise the topic's retention"
                 );
             }
+            SourceEvent::Truncated { topic, partition } => {
+                self.errors.note(now, "source", Code("log_truncated"));
+                error!(%topic, partition, "{TRUNCATED}");
+            }
             SourceEvent::Committed { result: Err(code), .. } => {
                 self.errors.note(now, "commit", *code);
                 warn!(%code, "commit failed; it will be retried");
@@ -139,6 +147,7 @@ impl Reporter {
             SourceEvent::Topics(_)
             | SourceEvent::Records(_)
             | SourceEvent::Ends(_)
+            | SourceEvent::Passed(_)
             | SourceEvent::Committed { result: Ok(()), .. }
             | SourceEvent::Closed => {}
         }
@@ -200,6 +209,7 @@ impl Reporter {
             }
             Transition::CircuitClosed { topic } => info!(%topic, "topic is resumed"),
             Transition::TailVoid { topic, partition } => {
+                self.source.found_changed();
                 let what = "the committed list of settled records does not match the log";
                 warn!(%topic, partition, "{what}: the partition is read again from its position");
             }

@@ -181,6 +181,18 @@ impl Ledger {
         self.partitions.get_mut(&ownership)?.offsets.log_end(end)
     }
 
+    /// Registers that nothing which can be read is left before `position`. If that contradicts the inherited
+    /// tail, returns the position from which the partition must be read again, as with [`Read::Void`].
+    pub(super) fn pass(&mut self, ownership: Ownership, position: i64) -> Option<i64> {
+        let offsets = &mut self.partitions.get_mut(&ownership)?.offsets;
+        let before = offsets.position();
+        let void = offsets.pass(position);
+        if offsets.position() != before {
+            self.moved.insert(ownership);
+        }
+        void
+    }
+
     fn add(&mut self, record: Arc<Record>) -> RecordId {
         self.counts.consumed += 1;
         let id = RecordId(self.next);

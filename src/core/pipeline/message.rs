@@ -43,6 +43,8 @@ pub enum Input {
     },
     /// The end of each partition's log: the offset of the next record to be produced.
     Ends(Vec<(Ownership, i64)>),
+    /// Nothing that can be read is left before these offsets.
+    Passed(Vec<(Ownership, i64)>),
     /// Time has passed.
     Tick,
     /// Stop reading, settle everything that can be settled, and then stop.

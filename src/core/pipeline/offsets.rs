@@ -45,6 +45,7 @@ pub(super) struct Offsets {
     settled_above: u64,
     inherited: Inherited,
     first_read: Option<i64>,
+    /// The last offset that was read or passed.
     last_read: Option<i64>,
     void: bool,
 }
@@ -94,6 +95,21 @@ impl Offsets {
     pub(super) fn log_end(&mut self, end: i64) -> Option<i64> {
         let truncated = self.inherited.runs().any(|run| run.last >= end);
         truncated.then(|| self.begin_anew())
+    }
+
+    /// Registers that nothing which can be read is left before `to`: these offsets hold transaction markers,
+    /// aborted records or records that expired. If the inherited tail names a record there that was not read,
+    /// this is not the log that the former owner read. Then this returns the position from which the partition
+    /// must be read again, as with [`Read::Void`].
+    pub(super) fn pass(&mut self, to: i64) -> Option<i64> {
+        if self.void || self.next_read().is_some_and(|next| to <= next) {
+            return None;
+        }
+        if self.inherited.runs().next().is_some_and(|run| run.last < to) {
+            return Some(self.begin_anew());
+        }
+        self.last_read = Some(to - 1);
+        None
     }
 
     /// Marks a record as settled; returns whether that moved the position.

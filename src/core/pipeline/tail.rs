@@ -58,7 +58,7 @@ pub(super) struct Run {
 /// Distinguishes the record at an offset from any other that may take its place: a hash of timestamp, key and
 /// value. It is stable across processes and versions, because tails carry it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fingerprint(u64);
+pub struct Fingerprint(u64);
 
 /// The partition that a tail belongs to: a hash of cluster, topic and partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,8 @@ impl Tail {
 }
 
 impl Fingerprint {
-    pub(super) fn of(record: &Record) -> Self {
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
         let mut hash = XxHash64::default();
         let timestamp = record.timestamp.map(|timestamp| timestamp.0.to_le_bytes());
         put(&mut hash, timestamp.as_ref().map(|bytes| &bytes[..]));

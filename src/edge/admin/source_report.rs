@@ -18,6 +18,7 @@ pub struct SourceReport {
     trouble: Option<Code>,
     commits: CommitCounts,
     lost_to_retention: u64,
+    changed_logs: u64,
 }
 
 /// The results of commits.
@@ -38,6 +39,7 @@ impl SourceReport {
             SourceEvent::Committed { result: Ok(()), .. } => self.commits.ok += 1,
             SourceEvent::Committed { result: Err(_), .. } => self.commits.failed += 1,
             SourceEvent::LostToRetention { records, .. } => self.lost_to_retention += records,
+            SourceEvent::Truncated { .. } => self.changed_logs += 1,
             SourceEvent::TopicMissing { topic, missing: true } => {
                 self.missing_topics.insert(Arc::clone(topic));
             }
@@ -49,10 +51,16 @@ impl SourceReport {
             SourceEvent::Assigned(_)
             | SourceEvent::Topics(_)
             | SourceEvent::Records(_)
+            | SourceEvent::Passed(_)
             | SourceEvent::Revoking(_)
             | SourceEvent::Lost(_)
             | SourceEvent::Closed => {}
         }
+    }
+
+    /// Takes in that a log does not hold the records that the inherited tail names.
+    pub fn found_changed(&mut self) {
+        self.changed_logs += 1;
     }
 
     /// Where the log of a partition ends: the offset of the next record to be produced.
@@ -77,6 +85,12 @@ impl SourceReport {
     #[must_use]
     pub fn commits(&self) -> CommitCounts {
         self.commits
+    }
+
+    /// How often a log was found truncated or replaced.
+    #[must_use]
+    pub fn changed_logs(&self) -> u64 {
+        self.changed_logs
     }
 
     /// The number of offsets that expired before they were read.

@@ -39,6 +39,7 @@ use self::{
     rebalance::Rebalance,
     recovery::Recovery,
     state::State,
+    validation::Validation,
 };
 use crate::{
     core::source::{Source, SourceCommand, SourceEvent},
@@ -51,6 +52,7 @@ mod commits;
 pub mod config;
 mod group;
 pub mod heartbeat;
+mod landmarks;
 mod lookup_thread;
 mod metadata;
 mod newest_commits;
@@ -64,6 +66,8 @@ mod rebalance;
 mod recovery;
 mod report;
 mod state;
+mod truncation;
+mod validation;
 
 /// How many events may wait for the runner; a batch of records is one event.
 const EVENTS: usize = 4;
@@ -103,6 +107,8 @@ impl KafkaSource {
             outbox: Outbox::new(events_in),
             partitions: OwnedPartitions::default(),
             metadata: Metadata::default(),
+            validation: Validation::default(),
+            assigned_at: None,
         };
         let poll_loop = PollLoop {
             state,

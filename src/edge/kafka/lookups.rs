@@ -69,14 +69,18 @@ impl<'a, C: ConsumerContext> Lookups<'a, C> {
         &self,
         partitions: &[TopicPartition],
     ) -> KafkaResult<BTreeMap<TopicPartition, CommittedPosition>> {
-        let list = self.consumer.committed_offsets(without_offsets(partitions), self.timeout)?;
-        let mut metadata: BTreeMap<_, _> =
-            list.elements().iter().map(|element| (partition(element), metadata(element))).collect();
-        let committed = |(partition, position): (TopicPartition, i64)| {
-            let metadata = metadata.remove(&partition).flatten();
-            (partition, CommittedPosition { position, metadata })
-        };
-        Ok(offsets(&list)?.into_iter().map(committed).collect())
+        positions(&self.committed_list(partitions)?)
+    }
+
+    /// The group's commits as librdkafka has them, with their leader epochs.
+    ///
+    /// # Errors
+    /// If the group's coordinator does not answer.
+    pub fn committed_list(&self, partitions: &[TopicPartition]) -> KafkaResult<TopicPartitionList> {
+        if partitions.is_empty() {
+            return Ok(TopicPartitionList::new());
+        }
+        self.consumer.committed_offsets(without_offsets(partitions), self.timeout)
     }
 
     /// The id of the cluster, if the brokers have one. librdkafka knows it from the first answer of a broker.
@@ -138,6 +142,20 @@ fn joined(
         Some((partition, start..end))
     };
     starts.into_iter().filter_map(range).collect()
+}
+
+/// The positions of a list of commits, or the first error of a partition.
+///
+/// # Errors
+/// If the coordinator refused a partition.
+pub fn positions(list: &TopicPartitionList) -> KafkaResult<BTreeMap<TopicPartition, CommittedPosition>> {
+    let mut metadata: BTreeMap<_, _> =
+        list.elements().iter().map(|element| (partition(element), metadata(element))).collect();
+    let committed = |(partition, position): (TopicPartition, i64)| {
+        let metadata = metadata.remove(&partition).flatten();
+        (partition, CommittedPosition { position, metadata })
+    };
+    Ok(offsets(list)?.into_iter().map(committed).collect())
 }
 
 /// The list's offsets, or the first error of a partition.

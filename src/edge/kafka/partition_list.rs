@@ -31,16 +31,22 @@ pub fn starting_at<'a>(
     Ok(list)
 }
 
-/// A list of positions to commit, each with its metadata.
+/// The list, with these positions and no others, each with its metadata. Its elements keep their leader
+/// epochs; none may have metadata before.
 ///
 /// # Errors
 /// If a position is negative.
 pub fn committing<'a>(
+    mut list: TopicPartitionList,
     commits: impl IntoIterator<Item = (&'a TopicPartition, i64, Option<&'a str>)>,
 ) -> KafkaResult<TopicPartitionList> {
-    let mut list = TopicPartitionList::new();
+    // librdkafka does not commit an offset that is invalid.
+    list.set_all_offsets(Offset::Invalid)?;
     for (TopicPartition { topic, partition }, position, metadata) in commits {
-        let mut element = list.add_partition(topic, *partition);
+        if list.find_partition(topic, *partition).is_none() {
+            list.add_partition(topic, *partition);
+        }
+        let Some(mut element) = list.find_partition(topic, *partition) else { continue };
         element.set_offset(Offset::Offset(position))?;
         // Set once for each element, because a second call leaks the first text.
         if let Some(metadata) = metadata {
@@ -50,16 +56,19 @@ pub fn committing<'a>(
     Ok(list)
 }
 
-/// The same partitions and offsets, but without metadata.
+/// The list, with the offset that `offset` gives for each of its partitions. Its elements keep their leader
+/// epochs.
 ///
 /// # Errors
 /// If an offset is negative.
-pub fn without_metadata(list: &TopicPartitionList) -> KafkaResult<TopicPartitionList> {
-    let mut copy = TopicPartitionList::with_capacity(list.count());
-    for element in list.elements() {
-        copy.add_partition(element.topic(), element.partition()).set_offset(element.offset())?;
+pub fn with_offsets(
+    mut list: TopicPartitionList,
+    offset: impl Fn(&TopicPartition) -> Offset,
+) -> KafkaResult<TopicPartitionList> {
+    for partition in partitions(&list) {
+        list.set_partition_offset(&partition.topic, partition.partition, offset(&partition))?;
     }
-    Ok(copy)
+    Ok(list)
 }
 
 #[must_use]

@@ -9,17 +9,18 @@ use anyhow::{Error, anyhow};
 use rdkafka::{
     Message as _,
     consumer::{BaseConsumer, Consumer as _},
-    error::{KafkaError, KafkaResult},
+    error::KafkaError,
 };
 
 use crate::{
     core::record::{Ownership, Record, TopicPartition},
     edge::kafka::{
-        cluster::{Cluster, Take},
+        cluster::Cluster,
         codes,
         log::Silent,
         lookups::{Lookups, TopicState},
         partition_list::starting_at,
+        reader::reader,
         record::record,
     },
     exit::{Exit, Failure},
@@ -46,7 +47,7 @@ pub(super) fn read(
     last: Last<'_>,
     mut show: impl FnMut(Record) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let consumer = consumer(cluster, group).map_err(|error| failed(last.topic, &error))?;
+    let consumer = reader(cluster, group).map_err(|error| failed(last.topic, &error))?;
     let topic = Arc::from(last.topic);
     let mut ends = assign(&consumer, &topic, last.records)?;
     while !ends.is_empty() {
@@ -68,19 +69,6 @@ pub(super) fn read(
         }
     }
     Ok(())
-}
-
-fn consumer(cluster: &Cluster, group: &str) -> KafkaResult<BaseConsumer<Silent>> {
-    let owned = [
-        // No group is joined, but librdkafka assigns nothing without one.
-        ("group.id", group),
-        ("enable.auto.commit", "false"),
-        ("enable.auto.offset.store", "false"),
-        ("allow.auto.create.topics", "false"),
-        ("enable.partition.eof", "true"),
-        ("auto.offset.reset", "earliest"),
-    ];
-    cluster.client(&[], Take::All, &owned).create_with_context(Silent)
 }
 
 /// Assigns the partitions that have records. Returns their ends.

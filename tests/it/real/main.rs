@@ -33,6 +33,7 @@ mod start;
 mod table;
 mod tail;
 mod topics;
+mod truncation;
 
 #[path = ".."]
 mod it {
@@ -96,6 +97,8 @@ fn trials() -> Vec<Trial> {
         trial(topics::records_that_expired_before_they_were_read_are_an_error),
         trial(topics::records_that_expired_before_a_first_start_are_no_loss),
         trial(topics::transactions_are_read_when_they_are_committed_and_their_gaps_are_no_loss),
+        trial(truncation::a_log_that_lost_its_end_while_it_was_read_is_read_on_from_there),
+        trial(truncation::a_log_that_lost_its_end_and_grew_is_read_on_from_where_it_was_cut_off),
     ]
 }
 

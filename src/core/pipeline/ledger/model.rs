@@ -15,8 +15,16 @@ use crate::core::{record::CommittedPosition, source::Commit};
 
 #[derive(Clone, Debug)]
 enum Step {
-    Append { gap: i64 },
-    Read { records: usize },
+    Append {
+        gap: i64,
+    },
+    /// Offsets at the end of the log that hold nothing to read, such as the marker of a transaction.
+    Mark {
+        offsets: i64,
+    },
+    Read {
+        records: usize,
+    },
     Rewind(Index),
     Settle(Index),
     TakeCommit,
@@ -27,8 +35,13 @@ enum Step {
     Rebalance,
     Compact(Index),
     Truncate(Index),
-    MakeAnew { keep: bool },
-    Reset { position: Index, keep_text: bool },
+    MakeAnew {
+        keep: bool,
+    },
+    Reset {
+        position: Index,
+        keep_text: bool,
+    },
     Foreign(String),
     OtherCluster,
 }
@@ -36,6 +49,7 @@ enum Step {
 fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         10 => (1_i64..4).prop_map(|gap| Step::Append { gap }),
+        2 => (1_i64..4).prop_map(|offsets| Step::Mark { offsets }),
         10 => (1_usize..20).prop_map(|records| Step::Read { records }),
         1 => any::<Index>().prop_map(Step::Rewind),
         30 => any::<Index>().prop_map(Step::Settle),
@@ -125,6 +139,7 @@ impl World {
     fn step(&mut self, step: Step) {
         match step {
             Step::Append { gap } => self.append(gap),
+            Step::Mark { offsets } => self.next_offset += offsets,
             Step::Read { records } => (0..records).for_each(|_| self.read()),
             Step::Rewind(index) => {
                 let span = usize::try_from(self.next_read - self.start).expect("it only grows");
@@ -207,10 +222,7 @@ impl World {
 
     fn read(&mut self) {
         let Some(&logged) = self.log.iter().find(|logged| logged.offset >= self.next_read) else {
-            if let Some(position) = self.ledger.log_end(self.ownership, self.next_offset) {
-                self.begin_anew(position);
-            }
-            return;
+            return self.read_to_end();
         };
         self.next_read = logged.offset + 1;
         match self.ledger.read(record(self.ownership, logged), Moment::START) {
@@ -224,6 +236,19 @@ impl World {
                 self.settled_here.insert(logged.content);
             }
             Read::Void { position } => self.begin_anew(position),
+        }
+    }
+
+    /// Reads past the end of the log, where nothing can be read.
+    fn read_to_end(&mut self) {
+        let (ownership, end) = (self.ownership, self.next_offset);
+        match self.ledger.log_end(ownership, end) {
+            Some(position) => self.begin_anew(position),
+            None if end <= self.next_read => {}
+            None => match self.ledger.pass(ownership, end) {
+                Some(position) => self.begin_anew(position),
+                None => self.next_read = end,
+            },
         }
     }
 
@@ -401,5 +426,7 @@ proptest! {
         let start = world.start;
         let left = world.log.iter().filter(|logged| logged.offset >= start);
         prop_assert!(left.clone().all(|logged| world.settled.contains(&logged.content)));
+        let position = world.ledger.partitions()[&world.ownership].offsets.position();
+        prop_assert_eq!(position.unwrap_or(start), world.next_offset.max(start), "nothing is left behind");
     }
 }

@@ -269,6 +269,35 @@ fn a_tail_that_reaches_beyond_the_end_of_the_log_is_void() {
 }
 
 #[test]
+fn the_position_passes_what_cannot_be_read_once_everything_before_it_is_settled() {
+    let mut bench = Bench::new();
+    bench.read_new(0..=1);
+    assert_eq!(bench.ledger.pass(FIRST, 5), None);
+    bench.settle(0..=0);
+    assert_eq!(bench.take().position, 1);
+    bench.settle(1..=1);
+    assert_eq!(bench.take().position, 5);
+    assert_eq!(bench.ledger.pass(FIRST, 8), None);
+    assert_eq!(bench.take().position, 8, "it is due by itself");
+    assert_eq!(bench.ledger.pass(FIRST, 8), None);
+    assert_eq!(bench.ledger.take_moved(), [], "it is no news");
+    bench.read_new(9..=9);
+    bench.settle(9..=9);
+    assert_eq!(bench.take().position, 10);
+}
+
+#[test]
+fn a_tail_whose_records_are_passed_without_being_read_is_void() {
+    let mut bench = Bench::after(&two_runs());
+    bench.read_new(10..=10);
+    bench.read_settled(11..=12);
+    assert_eq!(bench.ledger.pass(NEXT, 13), None);
+    assert_eq!(bench.ledger.pass(NEXT, 31), Some(10));
+    assert_eq!(bench.ledger.pass(NEXT, 40), None, "it is void already");
+    assert_eq!(bench.read_as(41, "value"), Read::Dropped);
+}
+
+#[test]
 fn without_tails_none_is_written_and_none_read() {
     let commit = two_runs();
     let mut bench = Bench::with(Switch::Off, NEXT, Some((commit.position, commit.metadata)));

@@ -308,8 +308,13 @@ impl Families<'_> {
         );
         page.counter(
             "pinpoint_sidecar_records_lost_to_retention_total",
-            "Offsets that expired before they were read: these events are irrecoverably lost.",
+            "Offsets that expired before they were read: at most so many records are irrecoverably lost.",
             source.lost_to_retention(),
+        );
+        page.counter(
+            "pinpoint_sidecar_logs_changed_total",
+            "Partitions whose logs were found truncated or replaced: records that nobody read may be lost.",
+            source.changed_logs(),
         );
         page.gauge(
             "pinpoint_sidecar_topics_missing",

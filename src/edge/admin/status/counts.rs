@@ -29,6 +29,7 @@ pub(super) struct RecordsReport {
     outstanding_bytes: usize,
     oldest_outstanding_age_seconds: Option<f64>,
     lost_to_retention: u64,
+    logs_changed: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -102,6 +103,7 @@ impl RecordsReport {
             outstanding_bytes: snapshot.bytes_outstanding,
             oldest_outstanding_age_seconds: age(overview, snapshot.oldest),
             lost_to_retention: overview.source.lost_to_retention(),
+            logs_changed: overview.source.changed_logs(),
         }
     }
 }

@@ -17,6 +17,7 @@ use std::{
 use rdkafka::{
     TopicPartitionList,
     consumer::{CommitMode, Consumer as _},
+    error::KafkaResult,
 };
 
 use super::{
@@ -26,11 +27,8 @@ use super::{
     report::{Committed, Report},
 };
 use crate::{
-    core::{record::Ownership, source::Commit},
-    edge::kafka::{
-        codes,
-        partition_list::{committing, without_metadata},
-    },
+    core::{record::Ownership, source::Commit, units::Switch},
+    edge::kafka::{codes, partition_list::committing},
 };
 
 /// How long to wait before retrying a commit that failed for a moment.
@@ -45,9 +43,12 @@ const METADATA: usize = 256 << 10;
 struct Job {
     commits: Vec<Commit>,
     list: TopicPartitionList,
+    /// The same without metadata, if there is any.
+    without_metadata: Option<TopicPartitionList>,
 }
 
 pub(super) struct Commits {
+    consumer: Arc<GroupConsumer>,
     thread: SyncSender<Job>,
     waiting: NewestCommits,
     /// The ownerships whose positions are being committed.
@@ -59,10 +60,17 @@ impl Commits {
     /// Starts the commit thread. It ends when this is dropped and the last commit is answered.
     pub(super) fn start(consumer: Arc<GroupConsumer>, reports: SyncSender<Report>) -> io::Result<Self> {
         let (thread, jobs) = sync_channel(1);
+        let committing = Arc::clone(&consumer);
         thread::Builder::new()
             .name("kafka-commits".into())
-            .spawn(move || commit_each(&consumer, &jobs, &reports))?;
-        Ok(Self { thread, waiting: NewestCommits::default(), running: Vec::new(), not_before: None })
+            .spawn(move || commit_each(&committing, &jobs, &reports))?;
+        Ok(Self {
+            consumer,
+            thread,
+            waiting: NewestCommits::default(),
+            running: Vec::new(),
+            not_before: None,
+        })
     }
 
     pub(super) fn want(&mut self, commits: impl IntoIterator<Item = Commit>) {
@@ -84,14 +92,28 @@ impl Commits {
             return;
         }
         let running = commits.iter().map(|commit| commit.ownership).collect();
-        let list = committing(commits.iter().filter_map(|commit| {
-            Some((partitions.of(commit.ownership)?, commit.position, commit.metadata.as_deref()))
-        }));
-        if let Ok(list) = list
-            && self.thread.try_send(Job { commits, list }).is_ok()
+        if let Ok(job) = self.job(commits, partitions)
+            && self.thread.try_send(job).is_ok()
         {
             self.running = running;
         }
+    }
+
+    /// A commit of these positions, each with the leader epoch of the last record that was read, by which a
+    /// later owner finds out that the log was truncated. A position before that record needs no earlier epoch:
+    /// an epoch that came after it ends after it, unless the log was truncated before.
+    fn job(&self, commits: Vec<Commit>, partitions: &OwnedPartitions) -> KafkaResult<Job> {
+        let epochs = self.consumer.position()?;
+        let positions = |metadata: Switch| {
+            commits.iter().filter_map(move |commit| {
+                let metadata = commit.metadata.as_deref().filter(|_| metadata == Switch::On);
+                Some((partitions.of(commit.ownership)?, commit.position, metadata))
+            })
+        };
+        let has_metadata = commits.iter().any(|commit| commit.metadata.is_some());
+        let without_metadata = has_metadata.then(|| committing(epochs.clone(), positions(Switch::Off)));
+        let list = committing(epochs, positions(Switch::On))?;
+        Ok(Job { list, without_metadata: without_metadata.transpose()?, commits })
     }
 
     /// Notes that the running commit has ended.
@@ -128,16 +150,16 @@ impl Commits {
 }
 
 fn commit_each(consumer: &GroupConsumer, jobs: &Receiver<Job>, reports: &SyncSender<Report>) {
-    for Job { mut commits, list } in jobs {
+    for Job { mut commits, list, without_metadata } in jobs {
         let mut result = consumer.commit(&list, CommitMode::Sync);
-        let has_metadata = commits.iter().any(|commit| commit.metadata.is_some());
         // librdkafka returns one error for the whole list, so it is not known whose metadata was too large.
-        let metadata_dropped = has_metadata && result.as_ref().is_err_and(codes::is_metadata_too_large);
-        if metadata_dropped {
+        let refused = without_metadata.filter(|_| result.as_ref().is_err_and(codes::is_metadata_too_large));
+        let metadata_dropped = refused.is_some();
+        if let Some(list) = refused {
             for commit in &mut commits {
                 commit.metadata = None;
             }
-            result = without_metadata(&list).and_then(|list| consumer.commit(&list, CommitMode::Sync));
+            result = consumer.commit(&list, CommitMode::Sync);
         }
         if reports.send(Report::Committed(Committed { commits, result, metadata_dropped })).is_err() {
             return;

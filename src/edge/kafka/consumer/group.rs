@@ -19,6 +19,7 @@ use rdkafka::{
     types::RDKafkaRespErr,
 };
 
+use super::truncation::Truncation;
 use crate::{
     core::record::TopicPartition,
     edge::kafka::{log, partition_list::partitions},
@@ -38,14 +39,20 @@ pub(super) enum Request {
 
 #[derive(Debug, Default)]
 pub(super) struct Group {
-    /// A lock, because librdkafka wants a context that can be shared. Only the poll thread takes it.
+    /// Locks, because librdkafka wants a context that can be shared. Only the poll thread takes them.
     requests: Mutex<VecDeque<Request>>,
+    truncations: Mutex<Vec<Truncation>>,
     closing: AtomicBool,
 }
 
 impl Group {
     pub(super) fn request(&self) -> Option<Request> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// Takes the truncations that librdkafka has reported.
+    pub(super) fn truncations(&self) -> Vec<Truncation> {
+        std::mem::take(&mut *self.truncations.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Makes the callback answer requests itself from now on, because nothing is drained any more.
@@ -63,8 +70,11 @@ impl ClientContext for Group {
         log::line(level, facility, text);
     }
 
-    // `poll` returns every error too.
-    fn error(&self, _: KafkaError, _: &str) {}
+    // `poll` returns every error too, but without its text.
+    fn error(&self, _: KafkaError, text: &str) {
+        let truncation = Truncation::parse(text);
+        self.truncations.lock().unwrap_or_else(PoisonError::into_inner).extend(truncation);
+    }
 }
 
 impl ConsumerContext for Group {

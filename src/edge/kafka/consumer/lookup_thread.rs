@@ -18,14 +18,21 @@ use rdkafka::{Offset, error::KafkaResult};
 use super::{
     config::{SourceConfig, Start},
     group::{Group, GroupConsumer},
-    report::{LogRange, PartitionStart, Refresh, Report, Starts},
+    landmarks::Landmark,
+    report::{LogRange, Logs, PartitionStart, Refresh, Report, Starts},
 };
 use crate::{
     core::{
         code::Code,
         record::{Ownership, TopicPartition},
+        time::Timestamp,
     },
-    edge::kafka::{codes, lookups::Lookups},
+    edge::kafka::{
+        cluster::Cluster,
+        codes,
+        lookups::{self, Lookups},
+        reader::{reader, record_from},
+    },
 };
 
 /// How long the brokers may take to answer one question.
@@ -35,10 +42,29 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) enum Question {
     /// Where to begin reading these partitions.
     Starts(Vec<TopicPartition>),
-    /// Which offsets the logs of these partitions hold. Each partition comes with its current position.
-    Ranges(Vec<(TopicPartition, Option<i64>)>),
+    /// What the logs of the owned partitions hold.
+    Logs(LogsQuestion),
     /// The subscribed topics, and the logs of the owned partitions, each with its position.
     Refresh(Vec<(Ownership, TopicPartition, Option<i64>)>),
+}
+
+/// By what a log can be recognised as the one that was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Evidence {
+    /// It holds this record.
+    Holds(Landmark),
+    /// Its first record is no younger than this.
+    BeginsBy(Timestamp),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct LogsQuestion {
+    /// The partitions whose ranges of offsets are wanted, each with its current position.
+    pub(super) positions: Vec<(TopicPartition, Option<i64>)>,
+    /// By what to recognise logs that lost their end.
+    pub(super) evidence: Vec<(TopicPartition, Evidence)>,
+    /// The partitions whose commits are wanted.
+    pub(super) committed: Vec<TopicPartition>,
 }
 
 /// The poll loop's handle to the thread.
@@ -63,6 +89,8 @@ impl LookupThread {
 /// Answers questions about the topics that a consumer is subscribed to.
 pub(super) struct Asker {
     consumer: Arc<GroupConsumer>,
+    cluster: Cluster,
+    group: String,
     topics: Vec<Arc<str>>,
     start: Start,
     reports: SyncSender<Report>,
@@ -75,14 +103,15 @@ impl Asker {
         reports: SyncSender<Report>,
     ) -> Self {
         let topics = config.topics.iter().map(|topic| Arc::from(topic.as_str())).collect();
-        Self { consumer: Arc::clone(consumer), topics, start: config.start, reports }
+        let (cluster, group) = (config.cluster(), config.group.clone());
+        Self { consumer: Arc::clone(consumer), cluster, group, topics, start: config.start, reports }
     }
 
     fn answer_each(&self, questions: &Receiver<Question>) {
         for question in questions {
             let report = match question {
                 Question::Starts(partitions) => Report::Starts(coded(self.starts(partitions))),
-                Question::Ranges(positions) => Report::Ranges(coded(self.ranges(positions))),
+                Question::Logs(question) => Report::Logs(coded(self.logs(question))),
                 Question::Refresh(owned) => Report::Refreshed(coded(self.refresh(owned))),
             };
             if self.reports.send(report).is_err() {
@@ -98,7 +127,12 @@ impl Asker {
     /// The committed position of each partition. If there is none, the configured start is resolved to an
     /// offset: a partition that starts at its end must not start at a later end after a restart.
     fn starts(&self, partitions: Vec<TopicPartition>) -> KafkaResult<Starts> {
-        let mut committed = self.lookups().committed(&partitions)?;
+        let mut list = self.lookups().committed_list(&partitions)?;
+        let mut committed = lookups::positions(&list)?;
+        if committed.len() < partitions.len() {
+            let known: Vec<_> = committed.keys().cloned().collect();
+            list = self.lookups().committed_list(&known)?;
+        }
         let new: Vec<_> =
             partitions.iter().filter(|partition| !committed.contains_key(partition)).cloned().collect();
         let configured = self.configured_starts(&new)?;
@@ -108,7 +142,7 @@ impl Asker {
             (partition, start)
         };
         let partitions = partitions.into_iter().map(start).collect();
-        Ok(Starts { partitions, cluster: self.lookups().cluster_id() })
+        Ok(Starts { partitions, committed: list, cluster: self.lookups().cluster_id() })
     }
 
     fn configured_starts(&self, new: &[TopicPartition]) -> KafkaResult<BTreeMap<TopicPartition, i64>> {
@@ -124,6 +158,42 @@ impl Asker {
                 Ok(found)
             }
         }
+    }
+
+    fn logs(&self, question: LogsQuestion) -> KafkaResult<Logs> {
+        let LogsQuestion { positions, evidence, committed } = question;
+        let ranges = self.ranges(positions)?;
+        let recognised = self.recognised(evidence, &ranges)?;
+        Ok(Logs { ranges, recognised, committed: self.lookups().committed_list(&committed)? })
+    }
+
+    /// The partitions whose logs are recognised.
+    fn recognised(
+        &self,
+        evidence: Vec<(TopicPartition, Evidence)>,
+        ranges: &[LogRange],
+    ) -> KafkaResult<Vec<TopicPartition>> {
+        if evidence.is_empty() {
+            return Ok(Vec::new());
+        }
+        let reader = reader(&self.cluster, &self.group)?;
+        let mut recognised = Vec::new();
+        for (partition, evidence) in evidence {
+            let Some(range) = ranges.iter().find(|range| range.partition == partition) else { continue };
+            let from = match evidence {
+                Evidence::Holds(landmark) => landmark.offset,
+                Evidence::BeginsBy(_) => range.start,
+            };
+            let record = record_from(&reader, &partition, from, TIMEOUT)?;
+            let is_recognised = record.is_some_and(|record| match evidence {
+                Evidence::Holds(landmark) => landmark.is(&record),
+                Evidence::BeginsBy(time) => record.timestamp.is_some_and(|timestamp| timestamp <= time),
+            });
+            if is_recognised {
+                recognised.push(partition);
+            }
+        }
+        Ok(recognised)
     }
 
     fn ranges(&self, positions: Vec<(TopicPartition, Option<i64>)>) -> KafkaResult<Vec<LogRange>> {

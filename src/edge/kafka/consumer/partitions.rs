@@ -7,9 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use super::report::PartitionStart;
+use super::{landmarks::Landmarks, report::PartitionStart};
 use crate::core::{
-    record::{Assignment, CommittedPosition, Ownership, TopicPartition},
+    record::{Assignment, CommittedPosition, Ownership, Record, TopicPartition},
     source::{Commit, Paused},
 };
 
@@ -22,6 +22,8 @@ pub(super) struct OwnedPartition {
     pub(super) next: Option<i64>,
     /// Where a new ownership would have to begin: at the last commit, or at the start of this ownership.
     restart: Option<i64>,
+    /// Some of the records that were read in this ownership.
+    landmarks: Landmarks,
     paused: bool,
     revoking: bool,
 }
@@ -52,6 +54,15 @@ impl OwnedPartition {
     pub(super) fn is_revoking(&self) -> bool {
         self.revoking
     }
+
+    pub(super) fn landmarks(&self) -> &Landmarks {
+        &self.landmarks
+    }
+
+    /// The last committed position of this ownership, or its start.
+    pub(super) fn restart(&self) -> Option<i64> {
+        self.restart
+    }
 }
 
 impl OwnedPartitions {
@@ -64,8 +75,15 @@ impl OwnedPartitions {
         self.by_ownership.insert(ownership, partition.clone());
         let TopicPartition { topic, partition: number } = partition.clone();
         let next = start.offset();
-        let owned =
-            OwnedPartition { ownership, partition, next, restart: next, paused: false, revoking: false };
+        let owned = OwnedPartition {
+            ownership,
+            partition,
+            next,
+            restart: next,
+            landmarks: Landmarks::default(),
+            paused: false,
+            revoking: false,
+        };
         self.topics.entry(Arc::clone(&topic)).or_default().insert(number, owned);
         let committed = match start {
             PartitionStart::Committed(committed) => Some(committed),
@@ -111,10 +129,41 @@ impl OwnedPartitions {
         Some((owned.ownership, Arc::clone(&owned.partition.topic)))
     }
 
+    /// Keeps these records, which were read in this order, as landmarks of their logs: the last one of each
+    /// partition.
+    pub(super) fn remember(&mut self, records: &[Record]) {
+        let is_last = |pair: &&[Record]| pair[0].ownership != pair[1].ownership;
+        let last = records.windows(2).filter(is_last).map(|pair| &pair[0]).chain(records.last());
+        for record in last {
+            let partition = self.topics.get_mut(&record.topic).and_then(|it| it.get_mut(&record.partition));
+            if let Some(owned) = partition.filter(|owned| owned.ownership == record.ownership) {
+                owned.landmarks.add(record);
+            }
+        }
+    }
+
+    /// Notes that the reader has passed offsets that hold nothing to read. Returns `None` if that is no news.
+    pub(super) fn pass(&mut self, topic: &str, partition: i32, next: i64) -> Option<Ownership> {
+        let owned = self.topics.get_mut(topic)?.get_mut(&partition)?;
+        if owned.revoking || owned.next >= Some(next) {
+            return None;
+        }
+        owned.next = Some(next);
+        Some(owned.ownership)
+    }
+
+    /// Notes where the log begins, if the partition is read from its beginning.
+    pub(super) fn start_at(&mut self, partition: &TopicPartition, start: i64) {
+        if let Some(owned) = self.get_mut(partition) {
+            owned.next.get_or_insert(start);
+        }
+    }
+
     /// Continues at a later offset, because the records before it are gone.
     pub(super) fn skip_to(&mut self, partition: &TopicPartition, next: i64) -> Option<Ownership> {
         let owned = self.get_mut(partition)?;
         owned.next = Some(next);
+        owned.restart = owned.restart.max(owned.next);
         Some(owned.ownership)
     }
 
@@ -161,6 +210,14 @@ impl OwnedPartitions {
             }
         }
         change
+    }
+
+    /// Records the partition as paused for now. Returns whether it was not paused.
+    pub(super) fn set_paused(&mut self, partition: &TopicPartition) -> bool {
+        let Some(owned) = self.get_mut(partition) else { return false };
+        let was_paused = std::mem::replace(&mut owned.paused, true);
+        self.pauses_are_stale = true;
+        !was_paused
     }
 
     /// Records the partition as resumed. Returns whether it was paused.
@@ -237,6 +294,19 @@ mod tests {
             assert_eq!(partitions.read("topic", 0, offset), Some((Ownership(0), "topic".into())));
             assert_eq!(partitions.get(&partition(0)).unwrap().next, Some(next));
         }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_passed_once() {
+        let mut partitions = two();
+        partitions.read("topic", 0, 3);
+        assert_eq!(partitions.pass("topic", 0, 4), None, "that is where it is");
+        assert_eq!(partitions.pass("topic", 0, 6), Some(Ownership(0)));
+        assert_eq!(partitions.pass("topic", 0, 6), None);
+        assert_eq!(partitions.get(&partition(0)).unwrap().next, Some(6));
+        assert_eq!(partitions.pass("topic", 2, 6), None, "it is not owned");
+        partitions.revoke(&partition(1));
+        assert_eq!(partitions.pass("topic", 1, 11), None, "it is being revoked");
     }
 
     #[test]

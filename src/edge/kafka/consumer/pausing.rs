@@ -30,6 +30,9 @@ impl Pausing {
 
     /// Applies what has changed. While `is_closing`, or while nobody takes the records, everything is paused.
     pub(super) fn step(&mut self, state: &mut State, is_closing: bool, now: Instant) {
+        if state.validation.is_pending() {
+            return;
+        }
         let is_stopped = is_closing || state.outbox.is_jammed(now);
         if is_stopped == self.is_stopped && !self.is_stale && !state.partitions.pauses_are_stale() {
             return;

@@ -72,6 +72,7 @@ impl PollLoop {
         let answered = self.rebalance.step(&mut self.state, now);
         self.fail_if_refused(answered, now);
         if !self.rebalance.is_pending() {
+            self.state.validation.step(&self.state.consumer, now);
             self.recovery.ask(&self.state, now);
         }
         self.rewind(now);
@@ -123,9 +124,9 @@ impl PollLoop {
                     self.fail_if_refused(begun, now);
                 }
                 // The group waits for an answer, and its request may be about these partitions.
-                Report::Ranges(_) if self.rebalance.is_pending() => self.recovery.postpone(now),
-                Report::Ranges(ranges) => {
-                    let recovered = self.recovery.recover(&mut self.state, ranges, now);
+                Report::Logs(_) if self.rebalance.is_pending() => self.recovery.postpone(now),
+                Report::Logs(logs) => {
+                    let recovered = self.recovery.recover(&mut self.state, logs, now);
                     self.fail_if_refused(recovered, now);
                 }
                 Report::Refreshed(refresh) => {
@@ -166,7 +167,7 @@ impl PollLoop {
             } else if self.rebalance.is_pending() {
                 self.rewinds.push(ownership);
             } else {
-                let rewound = recovery::rewind(&mut self.state, ownership);
+                let rewound = recovery::rewind(&mut self.state, ownership, now);
                 self.fail_if_refused(rewound, now);
             }
         }
@@ -177,6 +178,7 @@ impl PollLoop {
             self.rebalance.is_pending() || self.closing.has_begun() || !self.state.commits.are_done();
         let wait = if is_busy { BUSY } else { IDLE };
         let batch = reading::read(&mut self.state, self.batch_bytes, wait);
+        self.state.partitions.remember(&batch.records);
         batch.errors.iter().for_each(|error| self.act_on(error, now));
         if !batch.records.is_empty() && !self.closing.has_begun() {
             self.state.outbox.push(SourceEvent::Records(batch.records));

@@ -66,13 +66,11 @@ pub(super) fn meaning(error: &KafkaError, connection: &mut Connection) -> Meanin
         return Meaning::Fatal(codes::named(*code));
     }
     match error.rdkafka_error_code() {
-        Some(RDKafkaErrorCode::LogTruncation) => {
-            tracing::error!(
-                "the brokers' log was truncated and continues with other records: some may never be read"
-            );
-            Meaning::OutOfRange
-        }
-        Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => Meaning::OutOfRange,
+        Some(
+            RDKafkaErrorCode::AutoOffsetReset
+            | RDKafkaErrorCode::OffsetOutOfRange
+            | RDKafkaErrorCode::LogTruncation,
+        ) => Meaning::OutOfRange,
         Some(
             RDKafkaErrorCode::UnknownTopic
             | RDKafkaErrorCode::UnknownTopicOrPartition

@@ -139,7 +139,7 @@ impl Rebalance {
             Ok(_) if state.consumer.assignment_lost() => return self.decline(state),
             Ok(starts) => {
                 *self = Self::Settled;
-                return assign(state, starts);
+                return assign(state, starts, now);
             }
             Err(code) => {
                 *ask_at = Some(now + PAUSE);
@@ -198,8 +198,8 @@ impl Rebalance {
     }
 }
 
-fn assign(state: &mut State, starts: Starts) -> KafkaResult<()> {
-    let Starts { partitions, cluster } = starts;
+fn assign(state: &mut State, starts: Starts, now: Instant) -> KafkaResult<()> {
+    let Starts { partitions, committed, cluster } = starts;
     let list = starting_at(partitions.iter().map(|(partition, start)| (partition, start.offset())))?;
     group::assign(&state.consumer, &list)?;
     state.partitions.cluster = cluster;
@@ -219,5 +219,6 @@ fn assign(state: &mut State, starts: Starts) -> KafkaResult<()> {
     }
     state.metadata.connection.well(Affected::Group);
     state.metadata.refresh_now();
-    Ok(())
+    state.assigned_at = Some(now);
+    state.validate(committed, now)
 }

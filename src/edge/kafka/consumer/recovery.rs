@@ -1,27 +1,34 @@
-//! Recovers positions that their log no longer holds, because its oldest records expired or the topic was
-//! deleted and recreated.
+//! Recovers positions that their log no longer holds: its oldest records expired, its end was lost, or the topic
+//! was deleted and recreated.
 //!
 //! librdkafka stops reading such a partition and reports once that there is one, but not which one; a pause
 //! of another partition can discard the report. So the positions of all partitions are compared with their
 //! logs when there is such a report, and whenever two refreshes in a row find a position out of range. All
 //! such partitions are restarted where they belong.
 //!
+//! A log whose end was lost (an unclean election, a disk) is read on from where it was cut off. A topic that was
+//! recreated looks the same, so the log must be recognised first: it still holds a record that was read, or, if
+//! all of these are gone, it begins no later than they. If nothing was read yet, the position comes from a commit,
+//! which the brokers delete together with its topic.
+//!
 //! The runner may also find that a partition holds records other than those that the metadata of its commit
 //! describes. Then that partition is read again from the commit.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use rdkafka::error::KafkaResult;
+use rdkafka::{consumer::Consumer as _, error::KafkaResult};
 
 use super::{
-    lookup_thread::Question,
+    landmarks::Landmarks,
+    lookup_thread::{Evidence, LogsQuestion, Question},
     partitions::OwnedPartitions,
-    report::{LogRange, PartitionStart},
+    report::{LogRange, Logs, PartitionStart},
     state::State,
+    truncation::Truncation,
 };
 use crate::core::{
     code::Code,
@@ -38,6 +45,10 @@ pub(super) struct Recovery {
     is_wanted: bool,
     is_asked: bool,
     not_before: Option<Instant>,
+    /// The logs that librdkafka has found truncated, with the end of what they still hold. Not decided yet.
+    truncated: BTreeMap<Ownership, Option<i64>>,
+    /// The ownerships whose logs end before their positions, which were restarted to learn why.
+    doubted: BTreeSet<Ownership>,
     /// The positions that the last refresh found out of range.
     suspects: BTreeMap<Ownership, i64>,
 }
@@ -49,7 +60,9 @@ enum Finding {
     Within,
     /// The log begins this many offsets later: records expired before they were read.
     Expired(u64),
-    /// The log ends earlier, so it is not the log that was read.
+    /// The log lost its end, and holds up to this offset what it held before.
+    Truncated(i64),
+    /// It is not the log that was read.
     OtherLog,
 }
 
@@ -72,14 +85,34 @@ impl Recovery {
         self.suspects = found;
     }
 
-    /// Asks for the ranges of all logs if a position is out of range.
+    /// Asks for what all logs hold if a position is out of range.
     pub(super) fn ask(&mut self, state: &State, now: Instant) {
         if !self.is_wanted || self.is_asked || self.not_before.is_some_and(|at| now < at) {
             return;
         }
-        let positions = state.partitions.iter().map(|owned| (owned.partition.clone(), owned.next)).collect();
-        self.is_asked = state.lookups.ask(Question::Ranges(positions));
+        for Truncation { position, end } in state.consumer.context().truncations() {
+            let at_position = state.partitions.iter().filter(|owned| owned.next == Some(position));
+            self.truncated.extend(at_position.map(|owned| (owned.ownership, end)));
+        }
+        self.truncated.retain(|ownership, _| state.partitions.of(*ownership).is_some());
+        self.doubted.retain(|ownership| state.partitions.of(*ownership).is_some());
+        self.is_asked = state.lookups.ask(Question::Logs(self.question(&state.partitions)));
         self.is_wanted = !self.is_asked;
+    }
+
+    fn question(&self, partitions: &OwnedPartitions) -> LogsQuestion {
+        let mut question = LogsQuestion::default();
+        for owned in partitions.iter() {
+            let partition = || owned.partition.clone();
+            question.positions.push((partition(), owned.next));
+            if owned.landmarks().is_empty() {
+                question.committed.push(partition());
+            }
+            let end = self.truncated.get(&owned.ownership).copied().flatten();
+            let evidence = end.and_then(|end| evidence(owned.landmarks(), end));
+            question.evidence.extend(evidence.map(|evidence| (partition(), evidence)));
+        }
+        question
     }
 
     /// Discards the answer and asks again later.
@@ -94,30 +127,68 @@ impl Recovery {
     pub(super) fn recover(
         &mut self,
         state: &mut State,
-        ranges: Result<Vec<LogRange>, Code>,
+        logs: Result<Logs, Code>,
         now: Instant,
     ) -> KafkaResult<()> {
-        let Ok(ranges) = ranges else {
+        let Ok(Logs { ranges, recognised, committed }) = logs else {
             self.postpone(now);
             return Ok(());
         };
         self.is_asked = false;
         self.not_before = Some(now + PAUSE);
-        for mut range in ranges {
-            if compare(&range) != Finding::OtherLog {
-                // Records that were fetched ahead have arrived meanwhile, and are not lost.
-                let next = state.partitions.get(&range.partition).and_then(|owned| owned.next);
-                range.next = range.next.max(next);
-            }
-            match compare(&range) {
-                Finding::Within => {}
+        let positions = state.consumer.position()?;
+        let mut is_comparable = true;
+        for range in ranges {
+            match self.finding(&state.partitions, &range, &recognised) {
+                Finding::Within => state.partitions.start_at(&range.partition, range.start),
                 Finding::Expired(records) => skip(state, &range, records),
-                Finding::OtherLog => begin_anew(state, &range),
+                Finding::Truncated(end) => go_back(state, &range, end),
+                Finding::OtherLog => {
+                    // The epochs of its positions are those of the log that was read before.
+                    is_comparable &= range.start == 0;
+                    begin_anew(state, &range);
+                }
             }
         }
-        let partitions: Vec<_> = state.partitions.iter().map(|owned| owned.partition.clone()).collect();
-        state.restart(&partitions)
+        let owned: Vec<_> = state.partitions.iter().map(|owned| owned.partition.clone()).collect();
+        state.restart(&owned, now)?;
+        // What librdkafka has found out about other partitions meanwhile is lost with the restart.
+        if is_comparable {
+            state.validate(positions, now)?;
+            state.validate(committed, now)?;
+        }
+        Ok(())
     }
+
+    fn finding(
+        &mut self,
+        partitions: &OwnedPartitions,
+        range: &LogRange,
+        recognised: &[TopicPartition],
+    ) -> Finding {
+        let Some(owned) = partitions.get(&range.partition) else { return Finding::Within };
+        // Records that were fetched ahead have arrived since the question, and are not lost.
+        let next = range.next.max(owned.next);
+        match self.truncated.remove(&owned.ownership) {
+            // A fetch may have failed before the epochs were compared. The restart compares them first.
+            None if compare(range) == Finding::OtherLog && self.doubted.insert(owned.ownership) => {
+                Finding::Within
+            }
+            None if compare(range) == Finding::OtherLog => Finding::OtherLog,
+            None => compare(&LogRange { next, partition: range.partition.clone(), ..*range }),
+            Some(Some(end)) if next <= Some(end) => Finding::Within,
+            Some(Some(end)) if owned.landmarks().is_empty() || recognised.contains(&range.partition) => {
+                Finding::Truncated(end)
+            }
+            Some(_) => Finding::OtherLog,
+        }
+    }
+}
+
+/// By what to recognise a log that still holds what it held before `end`.
+fn evidence(landmarks: &Landmarks, end: i64) -> Option<Evidence> {
+    let first = || landmarks.first()?.timestamp.map(Evidence::BeginsBy);
+    landmarks.before(end).map(Evidence::Holds).or_else(first)
 }
 
 fn skip(state: &mut State, range: &LogRange, records: u64) {
@@ -125,29 +196,46 @@ fn skip(state: &mut State, range: &LogRange, records: u64) {
     let Some(ownership) = state.partitions.skip_to(&range.partition, range.start) else { return };
     tracing::error!(%topic, partition, records, "records expired before they were read");
     state.outbox.push(SourceEvent::LostToRetention { ownership, records });
+    // The skip is committed as soon as everything before it is settled, so that it is not reported again.
+    state.outbox.push(SourceEvent::Passed(vec![(ownership, range.start)]));
+}
+
+/// Begins a new ownership where the log was cut off, or at the last commit if that is before.
+fn go_back(state: &mut State, range: &LogRange, end: i64) {
+    let TopicPartition { topic, partition } = &range.partition;
+    let Some(owned) = state.partitions.get(&range.partition) else { return };
+    let start = owned.restart().map_or(end, |committed| committed.min(end)).max(range.start);
+    let next = owned.next;
+    tracing::error!(%topic, partition, next, start, "the log was truncated: records that nobody read may be lost");
+    state.outbox.push(SourceEvent::Truncated { topic: Arc::clone(topic), partition: *partition });
+    begin_at(state, &range.partition, start);
 }
 
 fn begin_anew(state: &mut State, range: &LogRange) {
     let TopicPartition { topic, partition } = &range.partition;
-    let Some(old) = state.partitions.end(&range.partition) else { return };
     tracing::warn!(%topic, partition, "the topic was recreated: it is read from its beginning");
-    let start = PartitionStart::Uncommitted(Some(range.start));
-    let assignment = state.partitions.begin(range.partition.clone(), start);
-    // Without this commit, a restart before the first record would continue at the old topic's position.
-    state.commits.want([Commit::at(assignment.ownership, range.start)]);
+    begin_at(state, &range.partition, range.start);
+}
+
+/// Ends the ownership of a partition and begins another one at `start`.
+fn begin_at(state: &mut State, partition: &TopicPartition, start: i64) {
+    let Some(old) = state.partitions.end(partition) else { return };
+    let assignment = state.partitions.begin(partition.clone(), PartitionStart::Uncommitted(Some(start)));
+    // Without this commit, a restart before the first record would continue at the old log's position.
+    state.commits.want([Commit::at(assignment.ownership, start)]);
     state.outbox.push(SourceEvent::Lost(vec![old]));
     state.outbox.push(SourceEvent::Assigned(vec![assignment]));
 }
 
 /// Ends an ownership and reads its partition again from the last commit.
-pub(super) fn rewind(state: &mut State, ownership: Ownership) -> KafkaResult<()> {
+pub(super) fn rewind(state: &mut State, ownership: Ownership, now: Instant) -> KafkaResult<()> {
     let Some(assignment) = state.partitions.rewind(ownership) else { return Ok(()) };
     let Assignment { topic, partition, start, .. } = &assignment;
     let rewound = TopicPartition { topic: Arc::clone(topic), partition: *partition };
     tracing::warn!(%topic, partition, start, "the log does not match the commit: the partition is read again from there");
     state.outbox.push(SourceEvent::Lost(vec![ownership]));
     state.outbox.push(SourceEvent::Assigned(vec![assignment]));
-    state.restart(&[rewound])
+    state.restart(&[rewound], now)
 }
 
 /// The position if it is out of range, is being read, and has not moved since the range was requested.

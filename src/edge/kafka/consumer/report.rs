@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rdkafka::error::KafkaResult;
+use rdkafka::{TopicPartitionList, error::KafkaResult};
 
 use crate::{
     core::{
@@ -16,7 +16,7 @@ use crate::{
 pub(super) enum Report {
     Committed(Committed),
     Starts(Result<Starts, Code>),
-    Ranges(Result<Vec<LogRange>, Code>),
+    Logs(Result<Logs, Code>),
     Refreshed(Result<Refresh, Code>),
 }
 
@@ -29,10 +29,22 @@ pub(super) struct Committed {
 }
 
 /// Where to begin reading.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Starts {
     pub(super) partitions: Vec<(TopicPartition, PartitionStart)>,
+    /// The committed positions, with the leader epochs that were committed with them.
+    pub(super) committed: TopicPartitionList,
     pub(super) cluster: Option<Arc<str>>,
+}
+
+/// What was found in the logs.
+#[derive(Default)]
+pub(super) struct Logs {
+    pub(super) ranges: Vec<LogRange>,
+    /// The partitions whose logs are the ones that were read.
+    pub(super) recognised: Vec<TopicPartition>,
+    /// The committed positions of the partitions of which nothing was read yet, with their leader epochs.
+    pub(super) committed: TopicPartitionList,
 }
 
 /// Where to begin reading a partition.

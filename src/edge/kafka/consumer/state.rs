@@ -3,9 +3,13 @@
 //! Rebalancing, recovering, pausing and closing each keep their own progress as a value, and operate on this
 //! state. None of them knows another; only `poll` calls them.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
+    Offset, TopicPartitionList,
     consumer::{Consumer as _, RebalanceProtocol},
     error::KafkaResult,
 };
@@ -18,12 +22,13 @@ use super::{
     outbox::Outbox,
     partitions::OwnedPartitions,
     report::Refresh,
+    validation::Validation,
 };
 use crate::{
-    core::{code::Code, record::TopicPartition},
+    core::{code::Code, record::TopicPartition, source::SourceEvent},
     edge::kafka::{
         codes,
-        partition_list::{starting_at, without_offsets},
+        partition_list::{partitions, starting_at, with_offsets, without_offsets},
     },
 };
 
@@ -34,7 +39,13 @@ pub(super) struct State {
     pub(super) outbox: Outbox,
     pub(super) partitions: OwnedPartitions,
     pub(super) metadata: Metadata,
+    pub(super) validation: Validation,
+    /// When partitions were last assigned.
+    pub(super) assigned_at: Option<Instant>,
 }
+
+/// How long after an assignment `position` may still return that of an earlier one.
+const STALE: Duration = Duration::from_secs(2);
 
 impl State {
     /// Asks the brokers for news, if it is time.
@@ -53,6 +64,25 @@ impl State {
         for event in self.metadata.update(refresh, current, now) {
             self.outbox.push(event);
         }
+        self.report_passed(now);
+    }
+
+    /// Reports positions that have moved without a record: over transaction markers and aborted records. All
+    /// records before them are in the outbox already.
+    fn report_passed(&mut self, now: Instant) {
+        if self.assigned_at.is_none_or(|at| now.saturating_duration_since(at) < STALE) {
+            return;
+        }
+        let Ok(positions) = self.consumer.position() else { return };
+        let mut passed = Vec::new();
+        for position in positions.elements() {
+            let Some(next) = position.offset().to_raw().filter(|next| *next >= 0) else { continue };
+            let ownership = self.partitions.pass(position.topic(), position.partition(), next);
+            passed.extend(ownership.map(|ownership| (ownership, next)));
+        }
+        if !passed.is_empty() {
+            self.outbox.push(SourceEvent::Passed(passed));
+        }
     }
 
     /// Resumes what we have paused: librdkafka keeps a pause for whoever owns the partition next, which
@@ -70,21 +100,39 @@ impl State {
     /// Removes these partitions and assigns them again at their positions; all partitions, if the group's
     /// protocol is eager. A seek is not enough, because librdkafka does not resume a partition that
     /// stopped with an error.
-    pub(super) fn restart(&mut self, partitions: &[TopicPartition]) -> KafkaResult<()> {
+    ///
+    /// They are paused until their positions have been compared, so that nothing is fetched before; the pausing
+    /// step resumes them.
+    pub(super) fn restart(&mut self, partitions: &[TopicPartition], now: Instant) -> KafkaResult<()> {
         let is_cooperative = matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         let restarted: Vec<_> = if is_cooperative {
             partitions.to_vec()
         } else {
             self.partitions.iter().map(|owned| owned.partition.clone()).collect()
         };
-        self.resume(&restarted);
+        let unpaused: Vec<_> =
+            restarted.iter().filter(|partition| self.partitions.set_paused(partition)).collect();
+        self.consumer.pause(&without_offsets(unpaused))?;
         let owned = restarted.iter().filter_map(|partition| self.partitions.get(partition));
         let list = starting_at(owned.map(|owned| (&owned.partition, owned.next)))?;
+        self.assigned_at = Some(now);
         if is_cooperative {
             self.consumer.incremental_unassign(&list)?;
             self.consumer.incremental_assign(&list)
         } else {
             self.consumer.assign(&list)
         }
+    }
+
+    /// Has the positions of these partitions compared with the leader epochs that the list carries. Does nothing
+    /// if the position of one is not known.
+    pub(super) fn validate(&mut self, epochs: TopicPartitionList, now: Instant) -> KafkaResult<()> {
+        let next = |partition: &TopicPartition| self.partitions.get(partition)?.next;
+        // A seek to a logical offset would be in the way of the query of another one.
+        if partitions(&epochs).iter().all(|partition| next(partition).is_some()) {
+            let offset = |partition: &TopicPartition| next(partition).map_or(Offset::Invalid, Offset::Offset);
+            self.validation.want(with_offsets(epochs, offset)?, now);
+        }
+        Ok(())
     }
 }

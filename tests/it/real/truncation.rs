@@ -1,0 +1,104 @@
+//! The brokers lose the end of a partition's log, as in a power failure or after an unclean election.
+
+use std::time::Duration;
+
+use super::scene::{Scene, assert_balanced, wait_count, wait_says};
+use crate::support::{client::Message, kafka::Kafka, process::Signal, service::Service, wait::eventually};
+
+/// How many records are produced at once, so that a log can be cut off in between.
+const PART: usize = 100;
+/// The end of what is left of a log: two parts.
+const CUT: i64 = 200;
+/// What the log says.
+const LOST: &str = "the brokers lost the end of a partition's log: records that nobody read may be lost";
+/// How long the service may take to notice.
+const NOTICED: Duration = Duration::from_mins(1);
+
+pub(super) fn a_log_that_lost_its_end_while_it_was_read_is_read_on_from_there() {
+    let (mut kafka, mut scenes) = deliver_three_parts(&["real-cut-short", "real-cut-other"]);
+    let services: Vec<_> = scenes.iter().map(|scene| scene.setup().start()).collect();
+    kafka.kill();
+    cut(&kafka, &mut scenes);
+    kafka.restart();
+    for (scene, service) in scenes.iter_mut().zip(&services) {
+        // The log is shorter than the position.
+        wait_count(service, "logs_changed_total", 1);
+        produce(scene, PART / 2);
+        conclude(scene, service);
+        produce(scene, PART * 3);
+        conclude(scene, service);
+    }
+    for service in services {
+        assert_eq!(service.stop(), Some(0));
+    }
+}
+
+pub(super) fn a_log_that_lost_its_end_and_grew_is_read_on_from_where_it_was_cut_off() {
+    let (mut kafka, mut scenes) = deliver_three_parts(&["real-cut-stopped", "real-cut-frozen"]);
+    let stopped = scenes[0].setup().start();
+    let frozen = scenes[1].setup().start();
+    for (scene, service) in scenes.iter_mut().zip([&stopped, &frozen]) {
+        produce(scene, PART);
+        scene.conclude().assert_exact();
+        assert_eq!(service.metrics().count("logs_changed_total"), 0);
+    }
+    assert_eq!(stopped.stop(), Some(0));
+    frozen.signal(Signal::Stop);
+    kafka.kill();
+    cut(&kafka, &mut scenes);
+    kafka.restart();
+    // The log is longer than the position, and the records before the position are others.
+    for scene in &mut scenes {
+        produce(scene, PART * 4);
+    }
+    frozen.signal(Signal::Cont);
+    let restarted = scenes[0].setup().start();
+    for (scene, service) in scenes.iter().zip([&restarted, &frozen]) {
+        conclude(scene, service);
+    }
+    assert_eq!((restarted.stop(), frozen.stop()), (Some(0), Some(0)));
+    // What was lost is reported once.
+    let again = scenes[0].setup().start();
+    produce(&mut scenes[0], PART);
+    scenes[0].conclude().assert_exact();
+    assert_eq!(again.metrics().count("logs_changed_total"), 0);
+    assert_eq!(again.stop(), Some(0));
+}
+
+/// A broker with these topics, of one partition, and a group for each that has delivered three parts.
+fn deliver_three_parts(topics: &[&str]) -> (Kafka, Vec<Scene>) {
+    let kafka = Kafka::start();
+    let mut scenes: Vec<_> = topics.iter().map(|topic| Scene::new(&kafka, topic, 1)).collect();
+    for scene in &mut scenes {
+        (0..3).for_each(|_| produce(scene, PART));
+        let service = scene.setup().start();
+        scene.conclude().assert_exact();
+        assert_eq!(service.stop(), Some(0));
+    }
+    (kafka, scenes)
+}
+
+/// Produces records of which none becomes a dead letter, in a batch of their own.
+fn produce(scene: &mut Scene, records: usize) {
+    let records = scene.records(records);
+    let messages: Vec<Message> = records.into_iter().map(|record| scene.enter(record)).collect();
+    scene.client.produce(&scene.topic, messages);
+}
+
+fn cut(kafka: &Kafka, scenes: &mut [Scene]) {
+    for scene in scenes {
+        kafka.cut(&scene.topic, 0, CUT);
+        scene.cut(0, CUT);
+    }
+}
+
+/// That everything has arrived once, and that the loss was reported.
+#[track_caller]
+fn conclude(scene: &Scene, service: &Service) {
+    scene.conclude().assert_exact();
+    wait_says(service, LOST);
+    eventually(NOTICED, "it is reported once", || {
+        (service.metrics().count("logs_changed_total") == 1).then_some(())
+    });
+    assert_balanced(service);
+}
