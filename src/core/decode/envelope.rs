@@ -12,7 +12,7 @@
 //! | Debezium | `op` and `before` or `after`; with or without `schema` and `payload` around them | `after` |
 //! | Debezium in a CloudEvent | `iodebeziumop`, and `before` or `after` in its data | `after` |
 //! | Debezium, flattened | `__op` or `__deleted`, or Keycloak's columns in upper case | the columns |
-//! | Kafka Connect's JSON | `payload`, and no other key than `schema` | `payload`; null is a tombstone |
+//! | Kafka Connect's JSON | `payload`, and no other key than `schema` | `payload`, or the bytes in it if the schema is `bytes`; null is a tombstone |
 //! | a notification of Amazon SNS | `Type` is `Notification`, `MessageId` | the JSON in `Message` |
 //! | text | a JSON string | the JSON in it |
 //!
@@ -23,9 +23,8 @@
 //! A deleted row (`op` is `d`, or `t` for all rows at once) is no event. A row that was read in a snapshot,
 //! inserted or updated (`r`, `c`, `u`) is an event: events are updated only to repair them, and because the
 //! row contains the id, the second copy becomes the same event. Upper-case columns are read like lower-case
-//! ones. The id and the time of a CloudEvent or a notification, and the time that a shipper adds, are used if
-//! the event has none of its own. An id is not used if it is so long that giving it to many events would be
-//! expensive.
+//! ones. The id and the time of a CloudEvent or a notification, and the time that a shipper adds, are used if the event has none of its own. An id is not used if it is so long that giving it to many
+//! events would be expensive.
 
 use std::borrow::Cow;
 
@@ -62,7 +61,7 @@ const SHIPPED_AT: [&str; 3] = ["@timestamp", "timestamp", "time"];
 /// The properties that the envelopes state of the event in them.
 #[derive(Clone)]
 pub(super) struct Outside<'a> {
-    /// The id of the CloudEvent or the notification.
+    /// The id of the innermost CloudEvent or notification.
     pub(super) id: Option<Cow<'a, str>>,
     /// The time of the innermost envelope that has one.
     pub(super) time: Option<Timestamp>,
@@ -204,8 +203,7 @@ impl<'a> Outside<'a> {
         if self.is_cloud_event(node) {
             self.cloud_event(part, object)
         } else if is_with_schema(object, node) {
-            let payload = object.find("payload").filter(|at| part.tree.node(*at).is_some());
-            payload.map(Step::Within).ok_or(Ignored::Tombstone.into())
+            self.with_schema(part, object)
         } else if is_notification(node) {
             self.notification(part)
         } else if self.is_change(object, node) {
@@ -238,8 +236,21 @@ impl<'a> Outside<'a> {
             let data = event.find("data").filter(|at| part.tree.node(*at).is_some());
             return data.map(Step::Within).ok_or(Ignored::Empty.into());
         }
-        let bytes = from_base64(encoded).unwrap_or_default();
-        Ok(Step::Opened(self.inner(payload(&bytes), part)?.unwrap_or_default()))
+        self.bytes(&from_base64(encoded).unwrap_or_default(), part)
+    }
+
+    fn with_schema(&mut self, part: &Part<'_, 'a>, message: Object<'_, 'a>) -> Result<Step<'a>, Unmapped> {
+        let at = message.find("payload").filter(|at| part.tree.node(*at).is_some());
+        let at = at.ok_or(Ignored::Tombstone)?;
+        let bytes = match (part.node().at(&["schema", "type"]).str(), part.tree.node(at)) {
+            ("bytes", text @ (Node::Text(_) | Node::Escaped(_))) => from_base64(text.str()),
+            _ => None,
+        };
+        match bytes.as_deref() {
+            None => Ok(Step::Within(at)),
+            Some([]) => Err(Ignored::Tombstone.into()),
+            Some(bytes) => self.bytes(bytes, part),
+        }
     }
 
     fn notification(&mut self, part: &Part<'_, 'a>) -> Result<Step<'a>, Unmapped> {
@@ -255,6 +266,20 @@ impl<'a> Outside<'a> {
     /// Opens a text that contains JSON.
     fn text(&mut self, text: &str, part: &Part<'_, 'a>) -> Result<Step<'a>, Unmapped> {
         Ok(self.inner(text.as_bytes(), part)?.map_or(Step::Bare, Step::Opened))
+    }
+
+    /// Opens the bytes of a record: JSON, or else text, which may be a line of a log.
+    fn bytes(&mut self, bytes: &[u8], part: &Part<'_, 'a>) -> Result<Step<'a>, Unmapped> {
+        let content = payload(bytes);
+        if let Some(tree) = self.inner(content, part)? {
+            return Ok(Step::Opened(tree));
+        }
+        if has_schema_id(bytes) {
+            return Err(Refused::NotJsonInSchema.into());
+        }
+        let mut tree = Tree::new(part.tree.wanted);
+        tree.push(Node::Escaped(str::from_utf8(content).map_err(|_| Refused::NotJson)?));
+        Ok(Step::Opened(tree))
     }
 
     /// Parses bytes within the record; `None` if they are not JSON.

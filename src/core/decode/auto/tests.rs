@@ -99,6 +99,13 @@ fn quoted(value: &str) -> String {
 
 const LOGIN: &str = r#"{"type":"LOGIN","realmId":"r","userId":"u"}"#;
 
+const KEYCLOAK_MESSAGE: &str = r#"type="LOGIN", realmId="r", userId="u", sessionId="s""#;
+
+/// A line of Keycloak's log, with that message.
+const KEYCLOAK_LINE: &str = r#"2026-11-22 21:20:28,244 INFO  [org.keycloak.events] (executor-thread-1) type="LOGIN", realmId="r", userId="u", sessionId="s""#;
+
+const KEYCLOAK_LINE_READ: &str = "keycloak; SignIn id=793dbfcf30a5110ad9663336fe8d2b62 user=u session=s";
+
 #[test]
 fn every_format_knows_its_own_records_and_no_other() {
     for (format, value) in MATRIX {
@@ -402,6 +409,38 @@ fn what_kafka_connect_writes_with_schemas_is_opened() {
     check(format!(r#"{{"payload":{LOGIN}}}"#), "keycloak; SignIn user=u");
     check(r#"{"payload":null}"#, "-; refused: unrecognised");
     check(format!(r#"{{"schema":{{}},"payload":{LOGIN},"other":1}}"#), "-; refused: unrecognised");
+}
+
+/// Base64 of these bytes.
+fn base64(bytes: impl AsRef<[u8]>) -> String {
+    ::base64::Engine::encode(&::base64::engine::general_purpose::STANDARD, bytes)
+}
+
+#[test]
+fn kafka_connects_bytes_hold_the_record_itself() {
+    let schema = r#"{"type":"bytes","optional":false}"#;
+    let connect = |payload: &str| format!(r#"{{"schema":{schema},"payload":{payload}}}"#);
+    let of = |bytes: &[u8]| connect(&quoted(&base64(bytes)));
+    check(of(LOGIN.as_bytes()), "keycloak; SignIn user=u");
+    named("keycloak", &of(LOGIN.as_bytes()), "keycloak; SignIn user=u");
+    named("okta", &of(LOGIN.as_bytes()), "-; refused: not_the_format");
+    check(of(format!("\u{feff}{LOGIN}").as_bytes()), "keycloak; SignIn user=u");
+    check(of(format!("\0\0\0\0\u{1}{LOGIN}").as_bytes()), "keycloak; SignIn user=u");
+    check(of(format!("[{LOGIN},{LOGIN}]").as_bytes()), "keycloak; SignIn user=u; SignIn user=u");
+    check(of(notification(LOGIN).as_bytes()), &format!("keycloak; SignIn id=m user=u time={T}"));
+    check(of(KEYCLOAK_LINE.as_bytes()), KEYCLOAK_LINE_READ);
+    check(connect("null"), "-; ignored: tombstone");
+    check(of(b""), "-; ignored: tombstone");
+    check(of(b"\0\0\0\0\x01\x02Obj"), "-; refused: not_json_in_schema");
+    check(of(b"\xff\xfe"), "-; refused: not_json");
+    check(of(b"hello"), "-; refused: not_an_event");
+    // No base64, so the payload is the record.
+    check(connect(LOGIN), "keycloak; SignIn user=u");
+    check(connect(&quoted(LOGIN)), "keycloak; SignIn user=u");
+    check(connect("17"), "-; refused: not_an_event");
+    // In any other schema, a text is a text.
+    let text = format!(r#"{{"schema":{{"type":"string"}},"payload":{}}}"#, quoted(&base64(LOGIN)));
+    check(text, "-; refused: not_an_event");
 }
 
 #[test]

@@ -99,6 +99,10 @@ fn an_envelope_is_opened() {
     check(include_str!("../../../../tests/data/cases/envelope-event-object-keycloak.json"), &[SIGN_IN]);
     check(include_str!("../../../../tests/data/cases/envelope-sns-keycloak.json"), &[SIGN_IN]);
     check(include_str!("../../../../tests/data/cases/shipper-message.json"), &[SIGN_IN]);
+    check(
+        include_str!("../../../../tests/data/cases/envelope-connect-schema-bytes-payload.json"),
+        &[SIGN_IN],
+    );
 }
 
 #[test]
