@@ -84,10 +84,11 @@ impl ValueReader<'_> {
     fn batch<'a>(self, whole: &Part<'_, 'a>, parts: List<'_, 'a>, outside: &mut Outside<'a>) -> Decoded<'a> {
         let mut all = Decoded { format: None, events: EventResults::new() };
         for at in parts.places() {
-            let mut around = outside.clone();
-            let decoded = match around.open(whole.part(at)) {
-                Ok(part) => self.bare(&part, &mut around),
-                Err(reason) => refused(reason),
+            let (part, mut around) = (whole.part(at), outside.clone());
+            let decoded = match part.node() {
+                // A batch may be in an envelope, but not in a batch itself.
+                Node::List(_) => self.bare(&part, &mut around),
+                _ => self.value(part, &mut around),
             };
             outside.left = around.left;
             all.format = all.format.or(decoded.format);

@@ -14,6 +14,8 @@
 //! | Debezium, flattened | `__op` or `__deleted`, or Keycloak's columns in upper case | the columns |
 //! | Kafka Connect's JSON | `payload`, and no other key than `schema` | `payload`, or the bytes in it if the schema is `bytes`; null is a tombstone |
 //! | a notification of Amazon SNS | `Type` is `Notification`, `MessageId` | the JSON in `Message` |
+//! | the input of a Lambda function | `Records`, the first with an `eventSource` | each element |
+//! | a record in such an input | `eventSource` is that of Amazon SNS, SQS or Kinesis | the message, see `envelope/aws.rs` |
 //! | text | a JSON string | the JSON in it |
 //!
 //! Log shippers (Logstash, Filebeat, Fluent Bit, Vector), and listeners that add their own fields, put a
@@ -23,7 +25,7 @@
 //! A deleted row (`op` is `d`, or `t` for all rows at once) is no event. A row that was read in a snapshot,
 //! inserted or updated (`r`, `c`, `u`) is an event: events are updated only to repair them, and because the
 //! row contains the id, the second copy becomes the same event. Upper-case columns are read like lower-case
-//! ones. The id and the time of a CloudEvent or a notification, and the time that a shipper adds, are used if the event has none of its own. An id is not used if it is so long that giving it to many
+//! ones. The id and the time of a CloudEvent or a message, and the time that a shipper adds, are used if the event has none of its own. An id is not used if it is so long that giving it to many
 //! events would be expensive.
 
 use std::borrow::Cow;
@@ -41,6 +43,10 @@ use crate::core::{
     record::Record,
     time::Timestamp,
 };
+
+mod aws;
+
+use aws::EventSource;
 
 /// The maximum number of nested envelopes that are opened.
 const MOST: usize = 5;
@@ -61,7 +67,7 @@ const SHIPPED_AT: [&str; 3] = ["@timestamp", "timestamp", "time"];
 /// The properties that the envelopes state of the event in them.
 #[derive(Clone)]
 pub(super) struct Outside<'a> {
-    /// The id of the innermost CloudEvent or notification.
+    /// The id of the innermost CloudEvent or message.
     pub(super) id: Option<Cow<'a, str>>,
     /// The time of the innermost envelope that has one.
     pub(super) time: Option<Timestamp>,
@@ -180,9 +186,9 @@ impl<'a> Outside<'a> {
         Some(Self { time, unopened, ..self.clone() })
     }
 
-    /// Whether `list` is a batch of CloudEvents, which must not be read as one value of a format.
+    /// Whether `list` is a batch of envelopes, which must not be read as one value of a format.
     pub(super) fn is_batch(&self, list: List<'_, '_>) -> bool {
-        list.first().is_some_and(|first| self.is_cloud_event(first))
+        list.first().is_some_and(|first| self.is_cloud_event(first) || aws::is_record(first))
     }
 
     /// Gives an event the envelope's id and time if it has none of its own.
@@ -206,6 +212,10 @@ impl<'a> Outside<'a> {
             self.with_schema(part, object)
         } else if is_notification(node) {
             self.notification(part)
+        } else if let Some(at) = aws::records(object) {
+            Ok(Step::Within(at))
+        } else if let Some(source) = EventSource::of(node) {
+            self.delivered(part, source)
         } else if self.is_change(object, node) {
             Ok(Step::Opened(self.row_of(part, object)?))
         } else if is_flattened(object) {
@@ -261,6 +271,13 @@ impl<'a> Outside<'a> {
         self.id = node.get("MessageId").text().filter(|id| is_short(id)).or(self.id.take());
         self.time = node.get("Timestamp").time().or(self.time);
         Ok(Step::Opened(message))
+    }
+
+    fn delivered(&mut self, part: &Part<'_, 'a>, source: &EventSource) -> Result<Step<'a>, Unmapped> {
+        let node = part.node();
+        self.id = node.at(source.id).text().filter(|id| is_short(id)).or(self.id.take());
+        self.time = node.at(source.time).time().or(self.time);
+        self.bytes(&source.content(node), part)
     }
 
     /// Opens a text that contains JSON.
@@ -325,7 +342,17 @@ fn is_short(id: &str) -> bool {
 pub(super) fn is_of_an_envelope(key: &str) -> bool {
     matches!(
         key,
-        "specversion" | "payload" | "after" | "before" | "__op" | "__deleted" | "REALM_ID" | "MessageId"
+        "specversion"
+            | "payload"
+            | "after"
+            | "before"
+            | "__op"
+            | "__deleted"
+            | "REALM_ID"
+            | "MessageId"
+            | "Records"
+            | "eventSource"
+            | "EventSource"
     )
 }
 
