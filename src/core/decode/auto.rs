@@ -40,7 +40,11 @@ pub(super) struct ValueReader<'f> {
 impl ValueReader<'_> {
     /// Reads the value of a record.
     pub(super) fn record<'a>(self, record: &'a Record, value: &'a [u8]) -> Decoded<'a> {
-        let payload = payload(value);
+        let mut outside = Outside::of(record);
+        let payload = match outside.without_prefix(payload(value)) {
+            Ok(payload) => payload,
+            Err(reason) => return refused(reason),
+        };
         let mut tree = match parse_record(payload).or_else(|reason| self.log_line(payload).ok_or(reason)) {
             Ok(tree) => tree,
             Err(Refused::NotJson) if has_schema_id(value) => return refused(Refused::NotJsonInSchema),
@@ -51,7 +55,6 @@ impl ValueReader<'_> {
             return refused(Refused::TooLarge);
         }
         tree.wanted = self.wanted;
-        let mut outside = Outside::of(record);
         if self.choice.allows(Format::KEYCLOAK)
             && let Some(item) = keycloak::decode_likely(tree.root())
         {

@@ -17,6 +17,7 @@
 //! | the input of a Lambda function | `Records`, the first with an `eventSource` | each element |
 //! | a record in such an input | `eventSource` is that of Amazon SNS, SQS or Kinesis | the message, see `envelope/aws.rs` |
 //! | text | a JSON string | the JSON in it |
+//! | a line of a container's log | its beginning, see `envelope/container.rs`; in a text too | the rest |
 //!
 //! Log shippers (Logstash, Filebeat, Fluent Bit, Vector), and listeners that add their own fields, put a
 //! record into one of the keys of [`WITHIN`], as an object or as text. These keys are common, so they are
@@ -25,8 +26,12 @@
 //! A deleted row (`op` is `d`, or `t` for all rows at once) is no event. A row that was read in a snapshot,
 //! inserted or updated (`r`, `c`, `u`) is an event: events are updated only to repair them, and because the
 //! row contains the id, the second copy becomes the same event. Upper-case columns are read like lower-case
-//! ones. The id and the time of a CloudEvent or a message, and the time that a shipper adds, are used if the event has none of its own. An id is not used if it is so long that giving it to many
+//! ones. The id and the time of a CloudEvent or a message, and the time that a shipper or a container runtime
+//! adds, are used if the event has none of its own. An id is not used if it is so long that giving it to many
 //! events would be expensive.
+//!
+//! A container runtime splits long lines. No event can be read from a part, so each part is refused: whoever
+//! sees the dead letters learns that the shipper must join the parts.
 
 use std::borrow::Cow;
 
@@ -45,8 +50,10 @@ use crate::core::{
 };
 
 mod aws;
+mod container;
 
 use aws::EventSource;
+use container::{ContainerLine, Extent};
 
 /// The maximum number of nested envelopes that are opened.
 const MOST: usize = 5;
@@ -191,6 +198,22 @@ impl<'a> Outside<'a> {
         list.first().is_some_and(|first| self.is_cloud_event(first) || aws::is_record(first))
     }
 
+    /// The bytes without what a container runtime wrote in front of them, whose time is noted.
+    ///
+    /// # Errors
+    ///
+    /// If nothing follows, or only a part of a line.
+    pub(super) fn without_prefix<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], Unmapped> {
+        let Some(line) = ContainerLine::of(bytes) else { return Ok(bytes) };
+        match (line.extent, line.content) {
+            (Extent::Partial, _) => return Err(Refused::PartialLine.into()),
+            (Extent::Full, []) => return Err(Ignored::Tombstone.into()),
+            (Extent::Full, _) => {}
+        }
+        self.time = Some(line.time);
+        Ok(line.content)
+    }
+
     /// Gives an event the envelope's id and time if it has none of its own.
     pub(super) fn fill(&self, event: &mut IdentityEvent<'a>) {
         if event.id.is_none() {
@@ -280,9 +303,13 @@ impl<'a> Outside<'a> {
         self.bytes(&source.content(node), part)
     }
 
-    /// Opens a text that contains JSON.
+    /// Opens a text that contains JSON, or a line of a container's log.
     fn text(&mut self, text: &str, part: &Part<'_, 'a>) -> Result<Step<'a>, Unmapped> {
-        Ok(self.inner(text.as_bytes(), part)?.map_or(Step::Bare, Step::Opened))
+        let content = self.without_prefix(text.as_bytes())?;
+        if content.len() < text.len() {
+            return self.bytes(content, part);
+        }
+        Ok(self.inner(content, part)?.map_or(Step::Bare, Step::Opened))
     }
 
     /// Opens the bytes of a record: JSON, or else text, which may be a line of a log.

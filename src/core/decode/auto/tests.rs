@@ -535,11 +535,66 @@ fn a_batch_has_its_bounds_in_a_batch_too() {
     check(deep(3), "-; refused: unrecognised");
 }
 
+/// What a container runtime writes in front of a line.
+const CRI: &str = "2026-11-22T21:20:28.244798073Z stdout F ";
+
+#[test]
+fn a_line_of_a_containers_log_is_read_without_its_prefix() {
+    let line = format!("{CRI}{LOGIN}");
+    let expected = format!("keycloak; SignIn user=u time={T}");
+    check(&line, &expected);
+    check(format!("{line}\n"), &expected);
+    named("keycloak", &line, &expected);
+    named("okta", &line, "-; refused: not_the_format");
+    check(format!("{CRI}[{LOGIN}]"), &expected);
+    let own = r#"{"type":"LOGIN","realmId":"r","id":"own","time":1}"#;
+    check(format!("{CRI}{own}"), "keycloak; SignIn id=own time=1000");
+    // As a text, and as a shipper without a parser for it writes it.
+    check(quoted(&line), &expected);
+    let shipped = format!(r#"{{"@timestamp":"2026-11-22T21:20:29Z","log":{}}}"#, quoted(&line));
+    check(&shipped, &expected);
+    named("keycloak", &shipped, &expected);
+    check(from_sqs(&line), &format!("keycloak; SignIn id=q user=u time={T}"));
+    let other = "\0\0\0\0\u{1}".to_owned() + &line;
+    check(other, &expected);
+}
+
+#[test]
+fn a_line_of_keycloaks_log_may_have_a_containers_prefix() {
+    let expected = format!("{KEYCLOAK_LINE_READ} time={T}");
+    let line = format!("{CRI}{KEYCLOAK_LINE}");
+    check(&line, &expected);
+    named("keycloak", &line, &expected);
+    check(format!(r#"{{"message":{}}}"#, quoted(&line)), &expected);
+    let json = format!(r#"{{"loggerName":"org.keycloak.events","message":{}}}"#, quoted(KEYCLOAK_MESSAGE));
+    let read = self::line(&Decoder::default(), &record(format!("{CRI}{json}"), &[]));
+    assert!(
+        read.starts_with("keycloak; SignIn id=") && read.ends_with(&format!("session=s time={T}")),
+        "{read}"
+    );
+    let other = "2026-11-22 21:20:28,244 INFO  [io.quarkus] (main) started";
+    check(format!("{CRI}{other}"), "keycloak; ignored: type_not_mapped");
+}
+
+#[test]
+fn what_is_no_record_is_told_so_behind_a_containers_prefix() {
+    let partial = CRI.replace(" F ", " P ");
+    check(format!("{partial}{LOGIN}"), "-; refused: partial_line");
+    check(format!("{partial}{KEYCLOAK_LINE}"), "-; refused: partial_line");
+    named("okta", &format!("{partial}{}", &LOGIN[..10]), "-; refused: partial_line");
+    check(format!(r#"{{"log":{}}}"#, quoted(&format!("{partial}{LOGIN}"))), "-; refused: partial_line");
+    check(CRI, "-; ignored: tombstone");
+    check(format!("{CRI}hello"), "-; refused: not_json");
+    check(format!("{CRI}{LOGIN}{LOGIN}"), "-; refused: several_values");
+    check(format!("{CRI}{CRI}{LOGIN}"), "-; refused: not_json");
+    check(format!(r#"{{"log":{}}}"#, quoted(&format!("{CRI}hello"))), "-; refused: unrecognised");
+}
+
 #[test]
 fn a_piece_of_an_envelope_is_answered() {
     let connect = format!(r#"{{"schema":{{"type":"bytes"}},"payload":"{}"}}"#, base64(LOGIN));
     let decoder = Decoder::default();
-    for value in [connect, from_sns(&[("m", LOGIN)]), from_sqs(LOGIN)] {
+    for value in [connect, from_sns(&[("m", LOGIN)]), from_sqs(LOGIN), format!("{CRI}{LOGIN}")] {
         let whole = line(&decoder, &record(&value, &[]));
         for (at, _) in value.char_indices().skip(1) {
             for piece in [&value[..at], &value[at..]] {
@@ -552,6 +607,19 @@ fn a_piece_of_an_envelope_is_answered() {
             }
         }
     }
+}
+
+#[test]
+fn what_docker_writes_into_its_json_file_is_opened() {
+    let file = |line: &str| {
+        let line = quoted(&format!("{line}\n"));
+        format!(r#"{{"log":{line},"stream":"stdout","time":"2026-11-22T21:20:28.244798073Z"}}"#)
+    };
+    check(file(LOGIN), &format!("keycloak; SignIn user=u time={T}"));
+    check(file(KEYCLOAK_LINE), &format!("{KEYCLOAK_LINE_READ} time={T}"));
+    let ory = r#"{"name":"SessionIssued","eventAttributes":{"IdentityID":"u","SessionID":"s"}}"#;
+    check(file(ory), &format!("ory; SessionStarted user=u session=s time={T}"));
+    check(file("hello"), "-; refused: unrecognised");
 }
 
 #[test]

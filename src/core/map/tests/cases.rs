@@ -120,6 +120,12 @@ fn each_message_of_a_batch_is_an_event_with_an_id_of_its_own() {
 }
 
 #[test]
+fn a_line_of_a_containers_log_is_what_the_program_wrote() {
+    check(include_str!("../../../../tests/data/cases/container-cri-line.txt"), &[SIGN_IN]);
+    check(include_str!("../../../../tests/data/cases/container-docker-json-file.json"), &[SIGN_IN]);
+}
+
+#[test]
 fn what_is_json_by_its_grammar_is_read() {
     check_all(&[include_bytes!("../../../../tests/data/cases/kafka-bom.json")], &[SIGN_IN]);
     check_all(
