@@ -89,7 +89,7 @@ impl ValueReader<'_> {
         for at in parts.places() {
             let (part, mut around) = (whole.part(at), outside.clone());
             let decoded = match part.node() {
-                // A batch may be in an envelope, but not in a batch itself.
+                // An array in a batch is a batch only if it is in an envelope.
                 Node::List(_) => self.bare(&part, &mut around),
                 _ => self.value(part, &mut around),
             };
