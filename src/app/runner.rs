@@ -274,6 +274,7 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
                     (record, mapping.mapped, mapping.entries)
                 });
                 let records = records.collect();
+                mapper.take_new_doubts().iter().for_each(Reporter::doubtful);
                 self.handle(now, Input::Records(records));
             }
             // Everything was already given up, and nothing begins: records of these ownerships are stale.

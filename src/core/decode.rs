@@ -100,9 +100,14 @@ impl Decoder {
         Self { wanted, ..self }
     }
 
+    /// The configured format of a topic.
+    pub(in crate::core) fn choice(&self, topic: &str) -> Choice {
+        *self.formats.get(topic).unwrap_or(&self.format)
+    }
+
     #[must_use]
     pub fn decode<'a>(&self, record: &'a Record) -> Decoded<'a> {
-        let choice = *self.formats.get(&*record.topic).unwrap_or(&self.format);
+        let choice = self.choice(&record.topic);
         match record.value.as_deref() {
             None | Some([]) => Decoded { format: None, events: one(Err(Ignored::Tombstone.into())) },
             Some(value) => {

@@ -25,7 +25,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use crate::core::{
-    decode::{self, Decoder, Format},
+    decode::{self, Choice, Decoder, Format},
     event::{EventType, Mapped, Refusal},
     identity::{
         IdentityEvent, Kind,
@@ -33,6 +33,7 @@ use crate::core::{
     },
     map::{
         config::{SessionsConfig, endpoint::FailedSignIn},
+        doubtful_formats::DoubtfulFormats,
         endpoint::Additions,
         ids::{EndpointOwner, SourceKeys},
         mapped_record::{MappedEvent, MappedRecord},
@@ -47,6 +48,7 @@ use crate::core::{
 
 mod agent;
 pub mod config;
+mod doubtful_formats;
 pub mod endpoint;
 mod fields;
 mod ids;
@@ -56,6 +58,8 @@ mod outputs;
 mod session_event;
 mod sessions;
 
+pub use doubtful_formats::DoubtfulFormat;
+
 /// Maps records one by one, in the order in which they were read.
 pub struct Mapper {
     decoder: Decoder,
@@ -64,6 +68,7 @@ pub struct Mapper {
     session_start_unknown: u64,
     time_fallback: u64,
     recognised: [u64; Format::ALL.len()],
+    doubtful_formats: DoubtfulFormats,
 }
 
 pub struct Mapping {
@@ -116,6 +121,7 @@ impl Mapper {
             session_start_unknown: 0,
             time_fallback: 0,
             recognised: [0; Format::ALL.len()],
+            doubtful_formats: DoubtfulFormats::default(),
         }
     }
 
@@ -172,7 +178,12 @@ impl Mapper {
         if !rest.is_empty() {
             whole.push(MappedEvent::Events(rest), |_| {});
         }
-        whole.finish(refused.map(Refusal::from), ignored.unwrap_or(Ignored::Empty).code())
+        let mapped = whole.finish(refused.map(Refusal::from), ignored.unwrap_or(Ignored::Empty).code());
+        if self.decoder.choice(&record.topic) == Choice::Auto {
+            let ignored = ignored.filter(|_| matches!(mapped, Mapped::Ignored(_)));
+            self.doubtful_formats.observe(&record.topic, decoded.format, ignored);
+        }
+        mapped
     }
 
     /// Merges an entry of the session table into the session index. Returns the merged entry if it differs
@@ -180,6 +191,17 @@ impl Mapper {
     pub fn learn(&mut self, entry: &Entry, now: Moment) -> Option<Entry> {
         self.sessions.forget_aged(now);
         self.sessions.learn(entry, now)
+    }
+
+    /// The doubts about formats that have arisen since the last call; each arises once.
+    pub fn take_new_doubts(&mut self) -> Vec<DoubtfulFormat> {
+        self.doubtful_formats.take_new()
+    }
+
+    /// The topics whose format was recognised, probably wrongly, because most of their records are ignored.
+    #[must_use]
+    pub fn doubtful_formats(&self) -> Vec<DoubtfulFormat> {
+        self.doubtful_formats.current()
     }
 
     #[must_use]

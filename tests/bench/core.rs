@@ -156,6 +156,7 @@ fn write_the_metrics(criterion: &mut Criterion) {
                     stage,
                     snapshot: &snapshot,
                     mapping,
+                    doubtful_formats: &[],
                     source: &source,
                     table: None,
                     errors: &errors,

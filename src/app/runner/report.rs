@@ -15,7 +15,7 @@ use crate::{
     core::{
         code::Code,
         destination::{Answer, DestinationId, Request},
-        map::Mapper,
+        map::{DoubtfulFormat, Mapper},
         pipeline::{HoldStatus, Pipeline, Transition},
         session_table::TableEvent,
         source::SourceEvent,
@@ -153,6 +153,17 @@ impl Reporter {
         }
     }
 
+    /// Reports a topic whose format was probably recognised wrongly.
+    pub(super) fn doubtful(doubt: &DoubtfulFormat) {
+        let DoubtfulFormat { topic, format } = doubt;
+        warn!(
+            %topic,
+            format = format.name(),
+            "most records of the topic are ignored, in a format that was recognised and not configured: \
+             name the right one as `source.format`, or look at the records with `map --topic`"
+        );
+    }
+
     /// Counts a request that is being sent.
     pub(super) fn sending(&mut self, request: &Request) {
         self.metrics.observe_request(request.endpoints.iter().map(|batch| batch.events.len()).sum());
@@ -276,12 +287,13 @@ impl Reporter {
 
     /// Answers a question of the admin pages.
     pub(super) fn answer(&mut self, now: Moment, query: Query, pipeline: &Pipeline, mapper: &Mapper) {
-        let snapshot = pipeline.snapshot();
+        let (snapshot, doubtful_formats) = (pipeline.snapshot(), mapper.doubtful_formats());
         let overview = Overview {
             now,
             stage: self.health.stage(),
             snapshot: &snapshot,
             mapping: mapper.counts(),
+            doubtful_formats: &doubtful_formats,
             source: &self.source,
             table: self.table.as_ref(),
             errors: &self.errors,

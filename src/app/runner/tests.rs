@@ -5,6 +5,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     future::Future,
+    io,
     num::NonZeroU32,
     pin::Pin,
     rc::Rc,
@@ -217,18 +218,24 @@ impl Script {
         let (topic, partition): (Arc<str>, _) = ("logins".into(), 0);
         let assignment = Assignment::new(OWNED, Arc::clone(&topic), partition);
         self.say(SourceEvent::Assigned(vec![assignment]));
-        self.say(SourceEvent::Topics(vec![(Arc::clone(&topic), 1)]));
+        self.say(SourceEvent::Topics(vec![(topic, 1)]));
+        self.read_on(0, values);
+    }
+
+    /// Makes the source read these values from the assigned partition, from this offset on.
+    fn read_on(&self, from: i64, values: &[Option<&str>]) {
+        let topic = Arc::from("logins");
         let record = |(offset, value): (i64, Option<&str>)| Record {
             ownership: OWNED,
             topic: Arc::clone(&topic),
-            partition,
+            partition: 0,
             offset,
             timestamp: Some(Timestamp(1_795_382_400_000)),
             key: None,
             value: value.map(|value| value.as_bytes().into()),
             headers: Vec::new(),
         };
-        self.say(SourceEvent::Records((0..).zip(values.iter().copied()).map(record).collect()));
+        self.say(SourceEvent::Records((from..).zip(values.iter().copied()).map(record).collect()));
     }
 
     fn mood(&self, mood: Mood) {
@@ -584,6 +591,50 @@ async fn queries_are_answered_even_during_a_drain_and_their_counts_balance() {
         }
     })
     .await;
+}
+
+/// The log of a test.
+#[derive(Clone, Default)]
+struct Page(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_doubtful_format_is_logged_once_and_shown_without_a_record() {
+    let page = Page::default();
+    let to = page.clone();
+    let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || to.clone()).finish();
+    let _log = tracing::subscriber::set_default(log);
+    let shown = async |script: &Script| {
+        let (reply, answer) = oneshot::channel();
+        script.queries.send(Query::Status(reply)).await.unwrap();
+        serde_json::to_value(answer.await.unwrap()).unwrap()["source"]["doubtful_formats"].clone()
+    };
+    run(async |script: Script| {
+        script.read(&[OTHER; 99]);
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(shown(&script).await, serde_json::json!([]));
+        script.read_on(99, &[OTHER; 200]);
+        sleep(Duration::from_secs(1)).await;
+        let expected = serde_json::json!([{"topic": "logins", "format": "keycloak"}]);
+        assert_eq!(shown(&script).await, expected);
+        script.drain.cancel();
+    })
+    .await;
+    let log = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("most records")).collect();
+    let [line] = lines[..] else { panic!("{log}") };
+    assert!(line.contains(" WARN ") && line.ends_with("topic=logins format=\"keycloak\""), "{line}");
+    assert!(!log.contains("CLIENT_LOGIN") && !log.contains("u2"), "{log}");
 }
 
 #[tokio::test(start_paused = true)]

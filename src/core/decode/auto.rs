@@ -40,7 +40,11 @@ pub(super) struct ValueReader<'f> {
 impl ValueReader<'_> {
     /// Reads the value of a record.
     pub(super) fn record<'a>(self, record: &'a Record, value: &'a [u8]) -> Decoded<'a> {
-        let payload = payload(value);
+        let mut outside = Outside::of(record);
+        let payload = match outside.without_prefix(payload(value)) {
+            Ok(payload) => payload,
+            Err(reason) => return refused(reason),
+        };
         let mut tree = match parse_record(payload).or_else(|reason| self.log_line(payload).ok_or(reason)) {
             Ok(tree) => tree,
             Err(Refused::NotJson) if has_schema_id(value) => return refused(Refused::NotJsonInSchema),
@@ -51,7 +55,6 @@ impl ValueReader<'_> {
             return refused(Refused::TooLarge);
         }
         tree.wanted = self.wanted;
-        let mut outside = Outside::of(record);
         if self.choice.allows(Format::KEYCLOAK)
             && let Some(item) = keycloak::decode_likely(tree.root())
         {
@@ -84,10 +87,11 @@ impl ValueReader<'_> {
     fn batch<'a>(self, whole: &Part<'_, 'a>, parts: List<'_, 'a>, outside: &mut Outside<'a>) -> Decoded<'a> {
         let mut all = Decoded { format: None, events: EventResults::new() };
         for at in parts.places() {
-            let mut around = outside.clone();
-            let decoded = match around.open(whole.part(at)) {
-                Ok(part) => self.bare(&part, &mut around),
-                Err(reason) => refused(reason),
+            let (part, mut around) = (whole.part(at), outside.clone());
+            let decoded = match part.node() {
+                // An array in a batch is a batch only if it is in an envelope.
+                Node::List(_) => self.bare(&part, &mut around),
+                _ => self.value(part, &mut around),
             };
             outside.left = around.left;
             all.format = all.format.or(decoded.format);

@@ -12,9 +12,12 @@
 //! | Debezium | `op` and `before` or `after`; with or without `schema` and `payload` around them | `after` |
 //! | Debezium in a CloudEvent | `iodebeziumop`, and `before` or `after` in its data | `after` |
 //! | Debezium, flattened | `__op` or `__deleted`, or Keycloak's columns in upper case | the columns |
-//! | Kafka Connect's JSON | `payload`, and no other key than `schema` | `payload`; null is a tombstone |
+//! | Kafka Connect's JSON | `payload`, and no other key than `schema` | `payload`, or the bytes in it if the schema is `bytes`; null is a tombstone |
 //! | a notification of Amazon SNS | `Type` is `Notification`, `MessageId` | the JSON in `Message` |
+//! | the input of a Lambda function | `Records`, the first with an `eventSource` | each element |
+//! | a record in such an input | `eventSource` is that of Amazon SNS, SQS or Kinesis | the message, see `envelope/aws.rs` |
 //! | text | a JSON string | the JSON in it |
+//! | a line of a container's log | its beginning, see `envelope/container.rs`; in a text too | the rest |
 //!
 //! Log shippers (Logstash, Filebeat, Fluent Bit, Vector), and listeners that add their own fields, put a
 //! record into one of the keys of [`WITHIN`], as an object or as text. These keys are common, so they are
@@ -23,9 +26,12 @@
 //! A deleted row (`op` is `d`, or `t` for all rows at once) is no event. A row that was read in a snapshot,
 //! inserted or updated (`r`, `c`, `u`) is an event: events are updated only to repair them, and because the
 //! row contains the id, the second copy becomes the same event. Upper-case columns are read like lower-case
-//! ones. The id and the time of a CloudEvent or a notification, and the time that a shipper adds, are used if
-//! the event has none of its own. An id is not used if it is so long that giving it to many events would be
-//! expensive.
+//! ones. The id and the time of a CloudEvent or a message, and the time that a shipper or a container runtime
+//! adds, are used if the event has none of its own. An id is not used if it is so long that giving it to many
+//! events would be expensive.
+//!
+//! A container runtime splits long lines. No event can be read from a part, so each part is refused: whoever
+//! sees the dead letters learns that the shipper must join the parts.
 
 use std::borrow::Cow;
 
@@ -42,6 +48,12 @@ use crate::core::{
     record::Record,
     time::Timestamp,
 };
+
+mod aws;
+mod container;
+
+use aws::EventSource;
+use container::{ContainerLine, Extent};
 
 /// The maximum number of nested envelopes that are opened.
 const MOST: usize = 5;
@@ -62,7 +74,7 @@ const SHIPPED_AT: [&str; 3] = ["@timestamp", "timestamp", "time"];
 /// The properties that the envelopes state of the event in them.
 #[derive(Clone)]
 pub(super) struct Outside<'a> {
-    /// The id of the CloudEvent or the notification.
+    /// The id of the innermost CloudEvent or message.
     pub(super) id: Option<Cow<'a, str>>,
     /// The time of the innermost envelope that has one.
     pub(super) time: Option<Timestamp>,
@@ -181,9 +193,25 @@ impl<'a> Outside<'a> {
         Some(Self { time, unopened, ..self.clone() })
     }
 
-    /// Whether `list` is a batch of CloudEvents, which must not be read as one value of a format.
+    /// Whether `list` is a batch of envelopes, which must not be read as one value of a format.
     pub(super) fn is_batch(&self, list: List<'_, '_>) -> bool {
-        list.first().is_some_and(|first| self.is_cloud_event(first))
+        list.first().is_some_and(|first| self.is_cloud_event(first) || aws::is_record(first))
+    }
+
+    /// The bytes without what a container runtime wrote in front of them, whose time is noted.
+    ///
+    /// # Errors
+    ///
+    /// If nothing follows, or only a part of a line.
+    pub(super) fn without_prefix<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], Unmapped> {
+        let Some(line) = ContainerLine::of(bytes) else { return Ok(bytes) };
+        match (line.extent, line.content) {
+            (Extent::Partial, _) => return Err(Refused::PartialLine.into()),
+            (Extent::Full, []) => return Err(Ignored::Tombstone.into()),
+            (Extent::Full, _) => {}
+        }
+        self.time = Some(line.time);
+        Ok(line.content)
     }
 
     /// Gives an event the envelope's id and time if it has none of its own.
@@ -204,10 +232,13 @@ impl<'a> Outside<'a> {
         if self.is_cloud_event(node) {
             self.cloud_event(part, object)
         } else if is_with_schema(object, node) {
-            let payload = object.find("payload").filter(|at| part.tree.node(*at).is_some());
-            payload.map(Step::Within).ok_or(Ignored::Tombstone.into())
+            self.with_schema(part, object)
         } else if is_notification(node) {
             self.notification(part)
+        } else if let Some(at) = aws::records(object) {
+            Ok(Step::Within(at))
+        } else if let Some(source) = EventSource::of(node) {
+            self.delivered(part, source)
         } else if self.is_change(object, node) {
             Ok(Step::Opened(self.row_of(part, object)?))
         } else if is_flattened(object) {
@@ -238,8 +269,21 @@ impl<'a> Outside<'a> {
             let data = event.find("data").filter(|at| part.tree.node(*at).is_some());
             return data.map(Step::Within).ok_or(Ignored::Empty.into());
         }
-        let bytes = from_base64(encoded).unwrap_or_default();
-        Ok(Step::Opened(self.inner(payload(&bytes), part)?.unwrap_or_default()))
+        self.bytes(&from_base64(encoded).unwrap_or_default(), part)
+    }
+
+    fn with_schema(&mut self, part: &Part<'_, 'a>, message: Object<'_, 'a>) -> Result<Step<'a>, Unmapped> {
+        let at = message.find("payload").filter(|at| part.tree.node(*at).is_some());
+        let at = at.ok_or(Ignored::Tombstone)?;
+        let bytes = match (part.node().at(&["schema", "type"]).str(), part.tree.node(at)) {
+            ("bytes", text @ (Node::Text(_) | Node::Escaped(_))) => from_base64(text.str()),
+            _ => None,
+        };
+        match bytes.as_deref() {
+            None => Ok(Step::Within(at)),
+            Some([]) => Err(Ignored::Tombstone.into()),
+            Some(bytes) => self.bytes(bytes, part),
+        }
     }
 
     fn notification(&mut self, part: &Part<'_, 'a>) -> Result<Step<'a>, Unmapped> {
@@ -252,9 +296,34 @@ impl<'a> Outside<'a> {
         Ok(Step::Opened(message))
     }
 
-    /// Opens a text that contains JSON.
+    fn delivered(&mut self, part: &Part<'_, 'a>, source: &EventSource) -> Result<Step<'a>, Unmapped> {
+        let node = part.node();
+        self.id = node.at(source.id).text().filter(|id| is_short(id)).or(self.id.take());
+        self.time = node.at(source.time).time().or(self.time);
+        self.bytes(&source.content(node), part)
+    }
+
+    /// Opens a text that contains JSON, or a line of a container's log.
     fn text(&mut self, text: &str, part: &Part<'_, 'a>) -> Result<Step<'a>, Unmapped> {
-        Ok(self.inner(text.as_bytes(), part)?.map_or(Step::Bare, Step::Opened))
+        let content = self.without_prefix(text.as_bytes())?;
+        if content.len() < text.len() {
+            return self.bytes(content, part);
+        }
+        Ok(self.inner(content, part)?.map_or(Step::Bare, Step::Opened))
+    }
+
+    /// Opens the bytes of a record: JSON, or else text, which may be a line of a log.
+    fn bytes(&mut self, bytes: &[u8], part: &Part<'_, 'a>) -> Result<Step<'a>, Unmapped> {
+        let content = payload(bytes);
+        if let Some(tree) = self.inner(content, part)? {
+            return Ok(Step::Opened(tree));
+        }
+        if has_schema_id(bytes) {
+            return Err(Refused::NotJsonInSchema.into());
+        }
+        let mut tree = Tree::new(part.tree.wanted);
+        tree.push(Node::Escaped(str::from_utf8(content).map_err(|_| Refused::NotJson)?));
+        Ok(Step::Opened(tree))
     }
 
     /// Parses bytes within the record; `None` if they are not JSON.
@@ -300,7 +369,17 @@ fn is_short(id: &str) -> bool {
 pub(super) fn is_of_an_envelope(key: &str) -> bool {
     matches!(
         key,
-        "specversion" | "payload" | "after" | "before" | "__op" | "__deleted" | "REALM_ID" | "MessageId"
+        "specversion"
+            | "payload"
+            | "after"
+            | "before"
+            | "__op"
+            | "__deleted"
+            | "REALM_ID"
+            | "MessageId"
+            | "Records"
+            | "eventSource"
+            | "EventSource"
     )
 }
 

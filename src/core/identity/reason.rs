@@ -57,6 +57,11 @@ pub enum Refused {
     /// The payload follows the id of a schema, as Confluent's serializers write it.
     #[error("the value is Avro, Protobuf or another binary format behind the id of a schema: write JSON")]
     NotJsonInSchema,
+    /// The runtime marks each part but the last, which looks like a line of its own.
+    #[error(
+        "the value is part of a line that the container runtime split: the log shipper must join the parts"
+    )]
+    PartialLine,
     #[error("the value is JSON, but not an object")]
     NotAnEvent,
     #[error("the value has more parts, is nested deeper, or gives its events longer ids than any provider")]
@@ -125,10 +130,11 @@ impl Ignored {
 
 impl Refused {
     /// One value of each kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NotJson,
         Self::SeveralValues,
         Self::NotJsonInSchema,
+        Self::PartialLine,
         Self::NotAnEvent,
         Self::TooLarge,
         Self::Unrecognised,
@@ -148,6 +154,7 @@ impl Refused {
             Self::NotJson => "not_json",
             Self::SeveralValues => "several_values",
             Self::NotJsonInSchema => "not_json_in_schema",
+            Self::PartialLine => "partial_line",
             Self::NotAnEvent => "not_an_event",
             Self::TooLarge => "too_large",
             Self::Unrecognised => "unrecognised",

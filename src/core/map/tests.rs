@@ -10,6 +10,7 @@ use crate::core::{
 };
 
 mod cases;
+mod doubtful_formats;
 pub(crate) mod hostile;
 mod idle;
 mod kinds;

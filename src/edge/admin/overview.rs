@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::{
     core::{
-        map::MappingCounts,
+        map::{DoubtfulFormat, MappingCounts},
         pipeline::{PartitionStatus, Snapshot},
         time::Moment,
     },
@@ -23,6 +23,8 @@ pub struct Overview<'a> {
     pub snapshot: &'a Snapshot,
     /// The counts of the mapping.
     pub mapping: MappingCounts,
+    /// The topics whose format was probably recognised wrongly.
+    pub doubtful_formats: &'a [DoubtfulFormat],
     /// What the source has reported about itself.
     pub source: &'a SourceReport,
     /// What the session table has reported about itself, if there is one.

@@ -97,7 +97,7 @@ impl Status {
             uptime_seconds: seconds(overview.now.elapsed()),
             holds: snapshot.holds.iter().map(|hold| HoldReport::new(overview, hold)).collect(),
             intake_paused: snapshot.paused,
-            source: SourceSummary::new(overview.source),
+            source: SourceSummary::new(overview),
             quota: snapshot.quota,
             destinations: snapshot.destinations.iter().map(DestinationReport::new).collect(),
             records: RecordsReport::new(overview),

@@ -99,6 +99,13 @@ fn quoted(value: &str) -> String {
 
 const LOGIN: &str = r#"{"type":"LOGIN","realmId":"r","userId":"u"}"#;
 
+const KEYCLOAK_MESSAGE: &str = r#"type="LOGIN", realmId="r", userId="u", sessionId="s""#;
+
+/// A line of Keycloak's log, with that message.
+const KEYCLOAK_LINE: &str = r#"2026-11-22 21:20:28,244 INFO  [org.keycloak.events] (executor-thread-1) type="LOGIN", realmId="r", userId="u", sessionId="s""#;
+
+const KEYCLOAK_LINE_READ: &str = "keycloak; SignIn id=793dbfcf30a5110ad9663336fe8d2b62 user=u session=s";
+
 #[test]
 fn every_format_knows_its_own_records_and_no_other() {
     for (format, value) in MATRIX {
@@ -404,6 +411,217 @@ fn what_kafka_connect_writes_with_schemas_is_opened() {
     check(format!(r#"{{"schema":{{}},"payload":{LOGIN},"other":1}}"#), "-; refused: unrecognised");
 }
 
+/// Base64 of these bytes.
+fn base64(bytes: impl AsRef<[u8]>) -> String {
+    ::base64::Engine::encode(&::base64::engine::general_purpose::STANDARD, bytes)
+}
+
+#[test]
+fn kafka_connects_bytes_hold_the_record_itself() {
+    let schema = r#"{"type":"bytes","optional":false}"#;
+    let connect = |payload: &str| format!(r#"{{"schema":{schema},"payload":{payload}}}"#);
+    let of = |bytes: &[u8]| connect(&quoted(&base64(bytes)));
+    check(of(LOGIN.as_bytes()), "keycloak; SignIn user=u");
+    named("keycloak", &of(LOGIN.as_bytes()), "keycloak; SignIn user=u");
+    named("okta", &of(LOGIN.as_bytes()), "-; refused: not_the_format");
+    check(of(format!("\u{feff}{LOGIN}").as_bytes()), "keycloak; SignIn user=u");
+    check(of(format!("\0\0\0\0\u{1}{LOGIN}").as_bytes()), "keycloak; SignIn user=u");
+    check(of(format!("[{LOGIN},{LOGIN}]").as_bytes()), "keycloak; SignIn user=u; SignIn user=u");
+    check(of(notification(LOGIN).as_bytes()), &format!("keycloak; SignIn id=m user=u time={T}"));
+    check(of(KEYCLOAK_LINE.as_bytes()), KEYCLOAK_LINE_READ);
+    check(of(CLOUD_TRAIL.as_bytes()), "cognito; ignored: type_not_mapped");
+    check(connect("null"), "-; ignored: tombstone");
+    check(of(b""), "-; ignored: tombstone");
+    check(of(b"\0\0\0\0\x01\x02Obj"), "-; refused: not_json_in_schema");
+    check(of(b"\xff\xfe"), "-; refused: not_json");
+    check(of(b"hello"), "-; refused: not_an_event");
+    // No base64, so the payload is the record.
+    check(connect(LOGIN), "keycloak; SignIn user=u");
+    check(connect(&quoted(LOGIN)), "keycloak; SignIn user=u");
+    check(connect("17"), "-; refused: not_an_event");
+    // In any other schema, a text is a text.
+    let text = format!(r#"{{"schema":{{"type":"string"}},"payload":{}}}"#, quoted(&base64(LOGIN)));
+    check(text, "-; refused: not_an_event");
+}
+
+/// The input of a Lambda function that is subscribed to a topic of Amazon SNS, with these message ids.
+fn from_sns(messages: &[(&str, &str)]) -> String {
+    let record = |(id, message): &(&str, &str)| {
+        format!(
+            r#"{{"EventSource":"aws:sns","EventVersion":"1.0","EventSubscriptionArn":"a","Sns":{}}}"#,
+            notification(message).replace(r#""MessageId":"m""#, &format!(r#""MessageId":"{id}""#))
+        )
+    };
+    format!(r#"{{"Records":[{}]}}"#, messages.iter().map(record).collect::<Vec<_>>().join(","))
+}
+
+/// The input of a Lambda function with this message of a queue.
+fn from_sqs(body: &str) -> String {
+    format!(
+        r#"{{"Records":[{{"messageId":"q","receiptHandle":"h","body":{},"attributes":{{"SentTimestamp":"{T}"}},
+            "messageAttributes":{{}},"eventSource":"aws:sqs","awsRegion":"eu-west-1"}}]}}"#,
+        quoted(body)
+    )
+}
+
+/// A record of `CloudTrail`, whose event source is the service that was called.
+const CLOUD_TRAIL: &str =
+    r#"{"eventSource":"cognito-idp.amazonaws.com","eventName":"InitiateAuth","eventID":"c"}"#;
+
+#[test]
+fn the_input_of_a_lambda_function_is_a_batch() {
+    let filled = |id: &str| format!("SignIn id={id} user=u time={T}");
+    check(from_sns(&[("m", LOGIN)]), &format!("keycloak; {}", filled("m")));
+    check(from_sns(&[("m", LOGIN), ("n", LOGIN)]), &format!("keycloak; {}; {}", filled("m"), filled("n")));
+    named("keycloak", &from_sns(&[("m", LOGIN)]), &format!("keycloak; {}", filled("m")));
+    named("okta", &from_sns(&[("m", LOGIN)]), "-; refused: not_the_format");
+    let own = r#"{"type":"LOGIN","realmId":"r","id":"own","time":1}"#;
+    check(from_sns(&[("m", own)]), "keycloak; SignIn id=own time=1000");
+    let ory = r#"{"name":"SessionIssued","eventAttributes":{"IdentityID":"u","SessionID":"s"}}"#;
+    check(from_sns(&[("m", ory)]), &format!("ory; SessionStarted id=m user=u session=s time={T}"));
+    let mixed = from_sns(&[("m", "hello"), ("n", LOGIN), ("o", "{}")]);
+    check(mixed, &format!("keycloak; refused: not_an_event; {}; refused: unrecognised", filled("n")));
+    check(quoted(&from_sns(&[("m", LOGIN)])), &format!("keycloak; {}", filled("m")));
+    // One record alone, as a function may pass it on.
+    let input: serde_json::Value = serde_json::from_str(&from_sns(&[("m", LOGIN)])).unwrap();
+    check(input["Records"][0].to_string(), &format!("keycloak; {}", filled("m")));
+    check(input["Records"].to_string(), &format!("keycloak; {}", filled("m")));
+}
+
+#[test]
+fn messages_of_sqs_and_kinesis_are_opened() {
+    check(from_sqs(LOGIN), &format!("keycloak; SignIn id=q user=u time={T}"));
+    check(from_sqs(&notification(LOGIN)), &format!("keycloak; SignIn id=m user=u time={T}"));
+    check(from_sqs(&from_sns(&[("n", LOGIN)])), &format!("keycloak; SignIn id=n user=u time={T}"));
+    check(
+        from_sqs(&format!("[{LOGIN},{LOGIN}]")),
+        &format!("keycloak; SignIn id=q user=u time={T}; SignIn id=q user=u time={T}"),
+    );
+    check(from_sqs(KEYCLOAK_LINE), &format!("{KEYCLOAK_LINE_READ} time={T}"));
+    let kinesis = |data: &str| {
+        format!(
+            r#"{{"Records":[{{"kinesis":{{"partitionKey":"1","sequenceNumber":"2","data":"{data}",
+                "approximateArrivalTimestamp":1795382428.244}},"eventSource":"aws:kinesis","eventID":"k"}}]}}"#
+        )
+    };
+    check(kinesis(&base64(LOGIN)), &format!("keycloak; SignIn id=k user=u time={T}"));
+    check(kinesis("!"), "-; refused: not_an_event");
+}
+
+#[test]
+fn records_of_other_event_sources_are_read_as_they_are() {
+    check(
+        format!(r#"{{"Records":[{CLOUD_TRAIL},{CLOUD_TRAIL}]}}"#),
+        "cognito; ignored: type_not_mapped; ignored: type_not_mapped",
+    );
+    let object = r#"{"eventSource":"aws:s3","s3":{"bucket":{"name":"b"},"object":{"key":"k"}}}"#;
+    check(format!(r#"{{"Records":[{object}]}}"#), "-; refused: unrecognised");
+    check(format!(r#"{{"Records":[{LOGIN}]}}"#), "-; refused: unrecognised");
+    check(r#"{"Records":17}"#, "-; refused: unrecognised");
+}
+
+#[test]
+fn a_batch_has_its_bounds_in_a_batch_too() {
+    let many = |number: usize| format!("[{}]", vec![LOGIN; number].join(","));
+    let two = from_sns(&[("m", &many(5_000)), ("n", &many(5_000))]);
+    assert_eq!(Decoder::default().decode(&record(two, &[])).events.len(), 10_000);
+    check(from_sns(&[("m", &many(5_000)), ("n", &many(5_001))]), "-; refused: too_many_events");
+    let large = format!(r#"{{"x":[{}0]}}"#, "0,".repeat(45_000));
+    let read = from_sns(&[("m", &large), ("n", &large), ("o", &large)]);
+    check(read, "-; refused: unrecognised; refused: unrecognised; refused: too_large");
+    let deep = |times| (0..times).fold(LOGIN.to_owned(), |inner, _| from_sqs(&inner));
+    // Each is two envelopes: the input and its record.
+    check(deep(2), &format!("keycloak; SignIn id=q user=u time={T}"));
+    check(deep(3), "-; refused: unrecognised");
+}
+
+/// What a container runtime writes in front of a line.
+const CRI: &str = "2026-11-22T21:20:28.244798073Z stdout F ";
+
+#[test]
+fn a_line_of_a_containers_log_is_read_without_its_prefix() {
+    let line = format!("{CRI}{LOGIN}");
+    let expected = format!("keycloak; SignIn user=u time={T}");
+    check(&line, &expected);
+    check(format!("{line}\n"), &expected);
+    named("keycloak", &line, &expected);
+    named("okta", &line, "-; refused: not_the_format");
+    check(format!("{CRI}[{LOGIN}]"), &expected);
+    let own = r#"{"type":"LOGIN","realmId":"r","id":"own","time":1}"#;
+    check(format!("{CRI}{own}"), "keycloak; SignIn id=own time=1000");
+    // As a text, and as a shipper without a parser for it writes it.
+    check(quoted(&line), &expected);
+    let shipped = format!(r#"{{"@timestamp":"2026-11-22T21:20:29Z","log":{}}}"#, quoted(&line));
+    check(&shipped, &expected);
+    named("keycloak", &shipped, &expected);
+    check(from_sqs(&line), &format!("keycloak; SignIn id=q user=u time={T}"));
+    let other = "\0\0\0\0\u{1}".to_owned() + &line;
+    check(other, &expected);
+}
+
+#[test]
+fn a_line_of_keycloaks_log_may_have_a_containers_prefix() {
+    let expected = format!("{KEYCLOAK_LINE_READ} time={T}");
+    let line = format!("{CRI}{KEYCLOAK_LINE}");
+    check(&line, &expected);
+    named("keycloak", &line, &expected);
+    check(format!(r#"{{"message":{}}}"#, quoted(&line)), &expected);
+    let json = format!(r#"{{"loggerName":"org.keycloak.events","message":{}}}"#, quoted(KEYCLOAK_MESSAGE));
+    let read = self::line(&Decoder::default(), &record(format!("{CRI}{json}"), &[]));
+    assert!(
+        read.starts_with("keycloak; SignIn id=") && read.ends_with(&format!("session=s time={T}")),
+        "{read}"
+    );
+    let other = "2026-11-22 21:20:28,244 INFO  [io.quarkus] (main) started";
+    check(format!("{CRI}{other}"), "keycloak; ignored: type_not_mapped");
+}
+
+#[test]
+fn what_is_no_record_is_told_so_behind_a_containers_prefix() {
+    let partial = CRI.replace(" F ", " P ");
+    check(format!("{partial}{LOGIN}"), "-; refused: partial_line");
+    check(format!("{partial}{KEYCLOAK_LINE}"), "-; refused: partial_line");
+    named("okta", &format!("{partial}{}", &LOGIN[..10]), "-; refused: partial_line");
+    check(format!(r#"{{"log":{}}}"#, quoted(&format!("{partial}{LOGIN}"))), "-; refused: partial_line");
+    check(CRI, "-; ignored: tombstone");
+    check(format!("{CRI}hello"), "-; refused: not_json");
+    check(format!("{CRI}{LOGIN}{LOGIN}"), "-; refused: several_values");
+    check(format!("{CRI}{CRI}{LOGIN}"), "-; refused: not_json");
+    check(format!(r#"{{"log":{}}}"#, quoted(&format!("{CRI}hello"))), "-; refused: unrecognised");
+}
+
+#[test]
+fn a_piece_of_an_envelope_is_answered() {
+    let connect = format!(r#"{{"schema":{{"type":"bytes"}},"payload":"{}"}}"#, base64(LOGIN));
+    let decoder = Decoder::default();
+    for value in [connect, from_sns(&[("m", LOGIN)]), from_sqs(LOGIN), format!("{CRI}{LOGIN}")] {
+        let whole = line(&decoder, &record(&value, &[]));
+        for (at, _) in value.char_indices().skip(1) {
+            for piece in [&value[..at], &value[at..]] {
+                // A piece may be an event too, but no other one.
+                let read = line(&decoder, &record(piece, &[]));
+                assert!(
+                    read.contains("refused") || read.contains("ignored") || whole.starts_with(&read),
+                    "{piece}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_docker_writes_into_its_json_file_is_opened() {
+    let file = |line: &str| {
+        let line = quoted(&format!("{line}\n"));
+        format!(r#"{{"log":{line},"stream":"stdout","time":"2026-11-22T21:20:28.244798073Z"}}"#)
+    };
+    check(file(LOGIN), &format!("keycloak; SignIn user=u time={T}"));
+    check(file(KEYCLOAK_LINE), &format!("{KEYCLOAK_LINE_READ} time={T}"));
+    let ory = r#"{"name":"SessionIssued","eventAttributes":{"IdentityID":"u","SessionID":"s"}}"#;
+    check(file(ory), &format!("ory; SessionStarted user=u session=s time={T}"));
+    check(file("hello"), "-; refused: unrecognised");
+}
+
 #[test]
 fn what_a_shipper_of_logs_writes_is_opened() {
     for value in [
@@ -607,6 +825,9 @@ fn a_long_id_of_an_envelope_is_given_to_no_event() {
         |id: &str| format!(r#"{{"specversion":"1.0","type":"t","source":"s","id":"{id}","data":{data}}}"#);
     assert_eq!(ids(&of(&"\\u0061".repeat(1_001)), &[]), (5_000, 0));
     assert_eq!(ids(&of("ce"), &[]), (15_000, 0));
+    let messages = |id: &str| from_sns(&[(id, &data)]);
+    assert_eq!(ids(&messages(&"m".repeat(1_001)), &[]), (5_000, 0));
+    assert_eq!(ids(&messages("mm"), &[]), (15_000, 0));
     let long = "i".repeat(1_001);
     assert_eq!(ids(&data, &[("ce_specversion", "1.0"), ("ce_id", &long)]), (5_000, 0));
 }

@@ -99,6 +99,30 @@ fn an_envelope_is_opened() {
     check(include_str!("../../../../tests/data/cases/envelope-event-object-keycloak.json"), &[SIGN_IN]);
     check(include_str!("../../../../tests/data/cases/envelope-sns-keycloak.json"), &[SIGN_IN]);
     check(include_str!("../../../../tests/data/cases/shipper-message.json"), &[SIGN_IN]);
+    check(
+        include_str!("../../../../tests/data/cases/envelope-connect-schema-bytes-payload.json"),
+        &[SIGN_IN],
+    );
+    check(include_str!("../../../../tests/data/cases/envelope-lambda-records-sqs-of-sns.json"), &[SIGN_IN]);
+}
+
+#[test]
+fn each_message_of_a_batch_is_an_event_with_an_id_of_its_own() {
+    check(
+        include_str!("../../../../tests/data/cases/envelope-lambda-records-sns.json"),
+        &[[
+            "ory",
+            "SessionStarted id=m1 time=1795382428244 user=u1 session=s1\n\
+             SessionStarted id=m2 time=1795382428244 user=u2 session=s2",
+            "_session.start s1 244 + _session.start s2 244",
+        ]],
+    );
+}
+
+#[test]
+fn a_line_of_a_containers_log_is_what_the_program_wrote() {
+    check(include_str!("../../../../tests/data/cases/container-cri-line.txt"), &[SIGN_IN]);
+    check(include_str!("../../../../tests/data/cases/container-docker-json-file.json"), &[SIGN_IN]);
 }
 
 #[test]

@@ -134,6 +134,7 @@ fn a_record_that_is_not_an_event_is_refused_with_a_reason_of_our_own() {
     refused(b"secret", "not_json");
     refused(b"\x00\x00\x00\x00\x01secret", "not_json_in_schema");
     refused(b"\x00\x00\x00\x00\x01{}", "unrecognised");
+    refused(b"2026-11-22T21:20:28Z stdout P {\"type\":\"secret", "partial_line");
     refused(b"{\"type\":\"secret", "not_json");
     refused(b"{\"type\":\"LOGIN\",\"userId\":\"\xff\"}", "not_json");
     refused(b"{\"type\":\"LOGIN\",\"userId\":1e999}", "not_json");

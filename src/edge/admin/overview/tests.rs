@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::*;
 use crate::core::{
     code::Code,
+    decode::Format,
     destination::FieldCounts,
     pipeline::{DestinationStatus, HoldStatus, QuotaStatus, RecordCounts, SendCounts},
     record::Ownership,
@@ -17,6 +18,7 @@ use crate::core::{
 pub(crate) struct Parts {
     pub(crate) snapshot: Snapshot,
     mapping: MappingCounts,
+    doubtful_formats: Vec<DoubtfulFormat>,
     source: SourceReport,
     table: Option<TableReport>,
     errors: RecentErrors,
@@ -43,6 +45,7 @@ impl Parts {
                 draining: false,
             },
             mapping: MappingCounts::default(),
+            doubtful_formats: Vec::new(),
             source: SourceReport::default(),
             table: None,
             errors: RecentErrors::default(),
@@ -89,6 +92,8 @@ impl Parts {
             recognised: [900, 0, 30, 20, 0, 0, 0, 0, 0, 0, 0, 4, 0],
             ..MappingCounts::default()
         };
+        parts.doubtful_formats =
+            vec![DoubtfulFormat { topic: "orders".into(), format: Format::named("keycloak").unwrap() }];
         parts.source = source();
         parts.table = Some(table());
         parts.errors.note(at(10_000), "destination", Code("connection_failed"));
@@ -104,6 +109,7 @@ impl Parts {
             stage: Stage::Running,
             snapshot: &self.snapshot,
             mapping: self.mapping,
+            doubtful_formats: &self.doubtful_formats,
             source: &self.source,
             table: self.table.as_ref(),
             errors: &self.errors,

@@ -12,10 +12,10 @@ use crate::{
         code::Code,
         destination::FieldCounts,
         event::EventType,
-        map::MappingCounts,
+        map::{DoubtfulFormat, MappingCounts},
         pipeline::{RecordCounts, Snapshot},
     },
-    edge::admin::{Overview, SourceReport, TableReport},
+    edge::admin::{Overview, TableReport},
 };
 
 type Counts = BTreeMap<Code, u64>;
@@ -90,8 +90,16 @@ pub(super) struct SourceSummary {
     /// What is wrong with the connection to the brokers.
     trouble: Option<Code>,
     missing_topics: Vec<Arc<str>>,
+    doubtful_formats: Vec<DoubtReport>,
     commits_ok: u64,
     commits_failed: u64,
+}
+
+/// A topic whose format was recognised, not configured, and is probably another one.
+#[derive(Debug, Serialize)]
+struct DoubtReport {
+    topic: Arc<str>,
+    format: &'static str,
 }
 
 impl RecordsReport {
@@ -166,13 +174,21 @@ impl TableSummary {
 }
 
 impl SourceSummary {
-    pub(super) fn new(report: &SourceReport) -> Self {
+    pub(super) fn new(overview: &Overview<'_>) -> Self {
+        let report = overview.source;
         let commits = report.commits();
         Self {
             trouble: report.trouble(),
             missing_topics: report.missing_topics().iter().map(Arc::clone).collect(),
+            doubtful_formats: overview.doubtful_formats.iter().map(DoubtReport::new).collect(),
             commits_ok: commits.ok,
             commits_failed: commits.failed,
         }
+    }
+}
+
+impl DoubtReport {
+    fn new(doubt: &DoubtfulFormat) -> Self {
+        Self { topic: Arc::clone(&doubt.topic), format: doubt.format.name() }
     }
 }
