@@ -295,6 +295,9 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
                 self.handle(now, Input::Committed { commits, acknowledged, tails_refused: metadata_dropped });
             }
             SourceEvent::Ends(ends) => self.handle(now, Input::Ends(ends)),
+            SourceEvent::Unreadable { ownership, code } => {
+                self.handle(now, Input::Unreadable(ownership, code));
+            }
             SourceEvent::Passed(positions) => self.handle(now, Input::Passed(positions)),
             SourceEvent::Failed(code) => {
                 self.failed = Some(code);

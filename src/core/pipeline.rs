@@ -24,6 +24,7 @@ use std::{
 
 use crate::core::{
     backoff::Backoff,
+    code::Code,
     destination::DestinationId,
     event::Mapped,
     record::{Assignment, Ownership, Record},
@@ -113,6 +114,8 @@ pub struct Pipeline {
     circuit_breakers: CircuitBreakers,
     /// Records that wait for room at a destination, by partition.
     stalled: BTreeMap<Ownership, Stalled>,
+    /// Partitions whose next records cannot be read, each with the code and since when.
+    unreadable: BTreeMap<Ownership, (Code, Moment)>,
     /// Ownerships that are being revoked, each with the deadline of its drain.
     revoking: Vec<(Ownership, Moment)>,
     /// The partitions of the subscribed topics; empty until they are known.
@@ -149,6 +152,7 @@ impl Pipeline {
             circuit_breakers: CircuitBreakers::new(config.circuit_breaker, backoff.max()),
             dead_letters: DeadLetters::new(backoff, jitter.fork()),
             stalled: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
             revoking: Vec::new(),
             partitions: Partitions::default(),
             next_request: 0,
@@ -202,6 +206,7 @@ impl Pipeline {
                     }
                 }
             }
+            Input::Unreadable(ownership, code) => self.unreadable(now, ownership, code),
             Input::Tick => {}
             Input::Drain => self.draining = true,
         }

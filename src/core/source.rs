@@ -34,6 +34,9 @@ pub enum SourceEvent {
     /// The brokers lost the end of a partition's log, and perhaps records that were never read. Reading goes
     /// on where the log was cut off.
     Truncated { topic: Arc<str>, partition: i32 },
+    /// The next records of a partition cannot be read, such as a batch that cannot be decompressed, or can be
+    /// read again (`None`).
+    Unreadable { ownership: Ownership, code: Option<Code> },
     /// A commit ended, successfully or not.
     Committed {
         commits: Vec<Commit>,

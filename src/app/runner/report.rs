@@ -31,6 +31,10 @@ use crate::{
 const TRUNCATED: &str = "the brokers lost the end of a partition's log: records that nobody read may be lost; see \
                          the brokers' logs, and unclean.leader.election.enable and min.insync.replicas of the topic";
 
+/// What a person can do about records that cannot be read.
+const RESTORE: &str = "restore the partition's log from another replica, or give the batch up: stop the service, \
+                       and set the group's offset behind it with kafka-consumer-groups --reset-offsets";
+
 /// How often progress is logged while records arrive.
 const PROGRESS: Duration = Duration::from_mins(1);
 
@@ -148,6 +152,7 @@ impl Reporter {
             | SourceEvent::Records(_)
             | SourceEvent::Ends(_)
             | SourceEvent::Passed(_)
+            | SourceEvent::Unreadable { .. }
             | SourceEvent::Committed { result: Ok(()), .. }
             | SourceEvent::Closed => {}
         }
@@ -232,6 +237,13 @@ impl Reporter {
             }
             Transition::PartitionResumed { topic, partition } => {
                 info!(%topic, partition, "partition is resumed");
+            }
+            Transition::Unreadable { topic, partition, code } => {
+                self.errors.note(now, "source", *code);
+                error!(%topic, partition, %code, "the next records cannot be read: the partition is on hold; {RESTORE}");
+            }
+            Transition::Readable { topic, partition } => {
+                info!(%topic, partition, "partition can be read again");
             }
             Transition::TableHeld { code } => {
                 error!(%code, "the broker refuses writes to the session table: nothing more is delivered; {}", tabled::remedy_of_hold(*code));

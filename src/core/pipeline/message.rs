@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::core::{
+    code::Code,
     dead_letter::{DeadLetter, DeadLetterId},
     destination::{Answer, DestinationId, Request, RequestId},
     event::Mapped,
@@ -45,6 +46,8 @@ pub enum Input {
     Ends(Vec<(Ownership, i64)>),
     /// Nothing that can be read is left before these offsets.
     Passed(Vec<(Ownership, i64)>),
+    /// The next records of a partition cannot be read, or can be read again (`None`).
+    Unreadable(Ownership, Option<Code>),
     /// Time has passed.
     Tick,
     /// Stop reading, settle everything that can be settled, and then stop.

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::core::{
+    code::Code,
     pipeline::{Action, Pipeline, Transition, ledger::Reached},
     record::{Assignment, Ownership},
     time::Moment,
@@ -31,6 +32,22 @@ impl Pipeline {
         for cap in self.dispatchers.iter_mut().filter_map(|(_, dispatcher)| dispatcher.cap.as_mut()) {
             cap.own(now, &self.partitions, owned.clone());
         }
+    }
+
+    /// Registers that a partition's next records cannot be read, or can be read again.
+    pub(super) fn unreadable(&mut self, now: Moment, ownership: Ownership, code: Option<Code>) {
+        let Some(partition) = self.ledger.partitions().get(&ownership) else { return };
+        let Assignment { topic, partition, .. } = partition.assignment.clone();
+        self.output.push(Action::Transition(match code {
+            Some(code) => {
+                self.unreadable.insert(ownership, (code, now));
+                Transition::Unreadable { topic, partition, code }
+            }
+            None => {
+                self.unreadable.remove(&ownership);
+                Transition::Readable { topic, partition }
+            }
+        }));
     }
 
     pub(super) fn revoke(&mut self, now: Moment, ownerships: Vec<Ownership>) {
@@ -91,6 +108,7 @@ impl Pipeline {
             }
             self.barrier.release(*ownership);
             self.stalled.remove(ownership);
+            self.unreadable.remove(ownership);
             self.dead_letters.release(*ownership);
             self.circuit_breakers.release(*ownership);
         }

@@ -100,7 +100,8 @@ pub struct HoldStatus {
 }
 
 /// All causes of holds, so that a metric can also show causes without a hold.
-pub const HOLD_CAUSES: [&str; 5] = ["destination", "circuit_breaker", "dead_letter", "table", "event"];
+pub const HOLD_CAUSES: [&str; 6] =
+    ["destination", "circuit_breaker", "dead_letter", "table", "event", "unreadable"];
 
 impl Pipeline {
     /// Returns the current state of the pipeline.
@@ -182,15 +183,20 @@ impl Pipeline {
             since: Some(since),
             ..hold("circuit_breaker", Code("mostly_refused"))
         });
-        let partitions = self.dead_letters.held().iter().map(|(id, held)| {
+        let of_partition = |id, since, status| {
             let assignment = self.ledger.partitions().get(id).map(|partition| &partition.assignment);
             HoldStatus {
                 topic: assignment.map(|assignment| Arc::clone(&assignment.topic)),
                 partition: assignment.map(|assignment| assignment.partition),
-                since: Some(held.since),
-                ..hold("dead_letter", held.code)
+                since: Some(since),
+                ..status
             }
-        });
+        };
+        let held = self.dead_letters.held().iter();
+        let partitions = held.map(|(id, held)| of_partition(id, held.since, hold("dead_letter", held.code)));
+        let unreadable = self.unreadable.iter();
+        let unreadable =
+            unreadable.map(|(id, (code, since))| of_partition(id, *since, hold("unreadable", *code)));
         let table = self.barrier.hold();
         let table = table.map(|(code, since)| HoldStatus { since: Some(since), ..hold("table", code) });
         let events = dispatchers().filter(|dispatcher| dispatcher.stuck() > 0).map(|dispatcher| {
@@ -198,6 +204,6 @@ impl Pipeline {
             let destination = Some(Arc::clone(dispatcher.name()));
             HoldStatus { destination, count: dispatcher.stuck(), ..stuck }
         });
-        destinations.chain(circuits).chain(partitions).chain(table).chain(events).collect()
+        destinations.chain(circuits).chain(partitions).chain(table).chain(events).chain(unreadable).collect()
     }
 }

@@ -25,6 +25,10 @@ pub enum Transition {
     PartitionHeld { topic: Arc<str>, partition: i32, code: Code },
     /// The partition's dead letter was written after all.
     PartitionResumed { topic: Arc<str>, partition: i32 },
+    /// The next records of a partition cannot be read. An operator must act.
+    Unreadable { topic: Arc<str>, partition: i32, code: Code },
+    /// The partition's records can be read again.
+    Readable { topic: Arc<str>, partition: i32 },
     /// The broker refuses writes to the session table. An operator must act.
     TableHeld { code: Code },
     /// Writes to the session table succeed again.

@@ -52,6 +52,7 @@ impl SourceReport {
             | SourceEvent::Topics(_)
             | SourceEvent::Records(_)
             | SourceEvent::Passed(_)
+            | SourceEvent::Unreadable { .. }
             | SourceEvent::Revoking(_)
             | SourceEvent::Lost(_)
             | SourceEvent::Closed => {}

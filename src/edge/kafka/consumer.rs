@@ -39,6 +39,7 @@ use self::{
     rebalance::Rebalance,
     recovery::Recovery,
     state::State,
+    unreadable::Unreadable,
     validation::Validation,
 };
 use crate::{
@@ -67,6 +68,7 @@ mod recovery;
 mod report;
 mod state;
 mod truncation;
+mod unreadable;
 mod validation;
 
 /// How many events may wait for the runner; a batch of records is one event.
@@ -114,6 +116,7 @@ impl KafkaSource {
             state,
             rebalance: Rebalance::default(),
             recovery: Recovery::default(),
+            unreadable: Unreadable::default(),
             pausing: Pausing::default(),
             closing: Closing::default(),
             rewinds: Vec::new(),

@@ -51,6 +51,7 @@ fn trials() -> Vec<Trial> {
         trial(broker::nothing_is_lost_when_the_broker_is_stopped_killed_and_paused),
         trial(broker::a_drain_without_a_broker_ends_before_its_deadline),
         trial(compression::records_are_read_in_every_compression),
+        trial(compression::a_batch_that_cannot_be_decompressed_holds_its_partition_until_it_is_restored),
         trial(delivery::the_records_of_a_real_keycloak_are_delivered),
         trial(faults::throttling_slows_down_and_nothing_is_lost),
         trial(faults::an_outage_of_any_kind_is_waited_for),

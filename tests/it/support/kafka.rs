@@ -118,6 +118,13 @@ impl Kafka {
         log_end::cut(&self.scratch.path().join("data"), topic, partition, end);
     }
 
+    /// Damages the batch that begins at this offset; a second time restores it. The broker must be stopped.
+    #[track_caller]
+    pub(crate) fn flip(&self, topic: &str, partition: i32, start: i64) {
+        assert!(self.process.is_none(), "the broker runs");
+        log_end::flip(&self.scratch.path().join("data"), topic, partition, start);
+    }
+
     /// Sends a signal to its process. After `Stop` it keeps connections open but does not answer.
     pub(crate) fn signal(&self, signal: Signal) {
         self.process.as_ref().expect("the broker runs").signal(signal);

@@ -27,6 +27,7 @@ use super::{
     recovery::{self, Recovery},
     report::{Committed, Report},
     state::State,
+    unreadable::Unreadable,
 };
 use crate::{
     core::{
@@ -46,6 +47,7 @@ pub(super) struct PollLoop {
     pub(super) state: State,
     pub(super) rebalance: Rebalance,
     pub(super) recovery: Recovery,
+    pub(super) unreadable: Unreadable,
     pub(super) pausing: Pausing,
     pub(super) closing: Closing,
     /// Ownerships to rewind as soon as the group waits for nothing.
@@ -133,6 +135,9 @@ impl PollLoop {
                     self.state.take_refresh(&refresh, now);
                     let ranges = refresh.map(|refresh| refresh.ranges).unwrap_or_default();
                     self.recovery.inspect(&self.state, &ranges);
+                    for event in self.unreadable.inspect(&self.state.partitions, &ranges) {
+                        self.state.outbox.push(event);
+                    }
                 }
             }
         }
@@ -190,7 +195,7 @@ impl PollLoop {
             Meaning::Fatal(code) => self.fail(code, now),
             Meaning::OutOfRange => self.recovery.want(),
             Meaning::Changed => self.state.metadata.refresh_now(),
-            Meaning::Other(code) => tracing::warn!(%code, "an error while reading from kafka"),
+            Meaning::Other(code) => self.unreadable.note(code),
         }
     }
 

@@ -1,4 +1,5 @@
-//! Cuts a partition's log short, as a disk does that loses its last writes in a power failure.
+//! Damages a partition's log: cuts it short, as a disk does that loses its last writes in a power failure, or
+//! flips bits in it.
 
 use std::{
     fs::{self, File},
@@ -21,6 +22,20 @@ pub(super) fn cut(data: &Path, topic: &str, partition: i32, end: i64) {
     // What the broker noted about the log is older than the log, or gone.
     remove(&folder, |name| name != SEGMENT && name != "partition.metadata");
     remove(data, |name| name == ".kafka_cleanshutdown" || name.ends_with("-checkpoint"));
+}
+
+/// How many bytes a batch has before its records.
+const BATCH_HEAD: usize = 61;
+
+/// Flips the first bytes of the records in the batch that begins at `start`; a second time restores them.
+pub(super) fn flip(data: &Path, topic: &str, partition: i32, start: i64) {
+    let path = data.join(format!("{topic}-{partition}")).join(SEGMENT);
+    let mut log = fs::read(&path).expect("the partition has a log");
+    let at = length(&log, start).expect("a batch begins there") + BATCH_HEAD;
+    for byte in &mut log[at..at + 8] {
+        *byte = !*byte;
+    }
+    fs::write(&path, log).expect("the log can be written");
 }
 
 /// How many bytes the batches before the offset take.
