@@ -30,7 +30,9 @@ use crate::{
         discard::Discard,
         geo::{Database, Reloader},
         kafka::{
-            cluster::StartError, consumer::KafkaSource, dead_letters::KafkaDeadLetters,
+            cluster::StartError,
+            consumer::{KafkaSource, ReadAhead},
+            dead_letters::KafkaDeadLetters,
             session_table::KafkaTable,
         },
     },
@@ -100,8 +102,8 @@ pub async fn deliver(
     let router = config.router().map_err(|error| Failure::new(Exit::Configuration, error))?;
     let additions = if router.needs_origin() { additions.with_origins() } else { additions };
     // A quarter of the memory is for reading ahead, the rest for everything outstanding.
-    let queue_bytes = config.memory.max_bytes.0 / 4;
-    let source = KafkaSource::start(&config.source, queue_bytes, clock.origin().into_std());
+    let ahead = ReadAhead { bytes: config.memory.max_bytes.0 / 4, brokers: config.memory.brokers };
+    let source = KafkaSource::start(&config.source, ahead, clock.origin().into_std());
     let source = source.map_err(not_started)?;
     let table = config.sessions.table.as_ref();
     let table = table.map(|table| {

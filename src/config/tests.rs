@@ -109,6 +109,7 @@ fn each_kind_of_value_is_read() {
             == Some(TableConfig { topic: TopicName::literal("s"), load_timeout: seconds(5) })
     });
     reads("memory: { max_bytes: 67108864 }", |config| config.memory.max_bytes == Size(64 << 20));
+    reads("memory: { brokers: 9 }", |config| config.memory.brokers.get() == 9);
     reads("memory: { max_bytes: 64MiB }", |config| config.memory.max_bytes == Size(64 << 20));
     reads("admin: { readiness: delivery }", |config| config.admin.readiness == Readiness::Delivery);
     reads("admin: { listen: '[::]:9464' }", |config| config.admin.listen.is_ipv6());

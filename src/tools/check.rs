@@ -16,6 +16,7 @@ mod letters;
 mod questions;
 mod routes;
 mod sent;
+mod source_topic;
 mod table;
 mod trouble;
 
@@ -42,7 +43,8 @@ pub fn kafka(config: &Config) -> Vec<Finding> {
     let mut findings = vec![Finding { what: brokers, result: answer }];
     if reached {
         let topics: Vec<_> = config.source.topics.iter().map(ToString::to_string).collect();
-        findings.extend(topics.iter().map(|name| finding("topic", name, questions.topic(name))));
+        let look = |name: &String| finding("topic", name, source_topic::look(&questions, name, config));
+        findings.extend(topics.iter().map(look));
         findings.push(finding("group", &config.source.group, questions.group(&topics)));
         findings.push(match &config.dead_letter.target {
             DeadLetterConfig::Topic(name) => {

@@ -104,6 +104,9 @@ pub struct MemoryConfig {
     /// Bytes of librdkafka's queue and of all that is outstanding together.
     #[schemars(extend("x-from" = "8MiB", "x-to" = "1024GiB"))]
     pub max_bytes: Size,
+    /// How many brokers lead partitions of the topics. Each sends its records without knowing of the others.
+    #[schemars(range(min = 1, max = 1000))]
+    pub brokers: NonZeroU32,
 }
 
 /// `dead_letter.circuit_breaker`: stop rather than write most of a topic to the dead letters.
@@ -152,7 +155,7 @@ impl Default for CommitConfig {
 
 impl Default for MemoryConfig {
     fn default() -> Self {
-        Self { max_bytes: Size(32 << 20) }
+        Self { max_bytes: Size(32 << 20), brokers: NonZeroU32::MIN.saturating_add(2) }
     }
 }
 

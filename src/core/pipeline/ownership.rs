@@ -38,16 +38,14 @@ impl Pipeline {
     pub(super) fn unreadable(&mut self, now: Moment, ownership: Ownership, code: Option<Code>) {
         let Some(partition) = self.ledger.partitions().get(&ownership) else { return };
         let Assignment { topic, partition, .. } = partition.assignment.clone();
-        self.output.push(Action::Transition(match code {
-            Some(code) => {
-                self.unreadable.insert(ownership, (code, now));
-                Transition::Unreadable { topic, partition, code }
-            }
-            None => {
-                self.unreadable.remove(&ownership);
-                Transition::Readable { topic, partition }
-            }
-        }));
+        let transition = if let Some(code) = code {
+            self.unreadable.insert(ownership, (code, now));
+            Transition::Unreadable { topic, partition, code }
+        } else {
+            self.unreadable.remove(&ownership);
+            Transition::Readable { topic, partition }
+        };
+        self.output.push(Action::Transition(transition));
     }
 
     pub(super) fn revoke(&mut self, now: Moment, ownerships: Vec<Ownership>) {

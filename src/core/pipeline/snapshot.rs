@@ -192,8 +192,9 @@ impl Pipeline {
                 ..status
             }
         };
-        let held = self.dead_letters.held().iter();
-        let partitions = held.map(|(id, held)| of_partition(id, held.since, hold("dead_letter", held.code)));
+        let partitions = self.dead_letters.held().iter();
+        let partitions =
+            partitions.map(|(id, held)| of_partition(id, held.since, hold("dead_letter", held.code)));
         let unreadable = self.unreadable.iter();
         let unreadable =
             unreadable.map(|(id, (code, since))| of_partition(id, *since, hold("unreadable", *code)));

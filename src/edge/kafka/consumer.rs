@@ -15,6 +15,7 @@
 //! is delivered. Knows nothing of the content of records.
 
 use std::{
+    num::NonZeroU32,
     sync::{Arc, mpsc::sync_channel},
     thread::{self, Thread},
     time::Instant,
@@ -76,6 +77,14 @@ const EVENTS: usize = 4;
 /// How many reports may wait for the poll loop.
 const REPORTS: usize = 8;
 
+/// How much is read ahead of what is delivered.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadAhead {
+    pub bytes: u64,
+    /// The number of brokers that records are fetched from at the same time.
+    pub brokers: NonZeroU32,
+}
+
 /// A consumer in a group. When dropped, it leaves the group without a commit.
 #[derive(Debug)]
 pub struct KafkaSource {
@@ -86,7 +95,7 @@ pub struct KafkaSource {
 }
 
 impl KafkaSource {
-    /// Starts to poll; [`SourceCommand::Begin`] joins the group. About `queue_bytes` are read ahead, in
+    /// Starts to poll; [`SourceCommand::Begin`] joins the group. About `ahead.bytes` are read ahead, in
     /// librdkafka and in the channel to the runner. Ownerships are numbered from 0. `origin` is the start of
     /// the process, from which [`Heartbeat`] counts.
     ///
@@ -94,8 +103,9 @@ impl KafkaSource {
     ///
     /// If librdkafka refuses a property, or a thread cannot be started. Unreachable brokers are not an error
     /// here: the source reports them and keeps trying.
-    pub fn start(config: &SourceConfig, queue_bytes: u64, origin: Instant) -> Result<Self, StartError> {
-        let client = properties::consumer(config, queue_bytes - queue_bytes / 8);
+    pub fn start(config: &SourceConfig, ahead: ReadAhead, origin: Instant) -> Result<Self, StartError> {
+        let queue = ReadAhead { bytes: ahead.bytes - ahead.bytes / 8, ..ahead };
+        let client = properties::consumer(config, queue);
         let consumer = Arc::new(GroupConsumer::from_config_and_context(&client, Group::default())?);
         let (events_in, events) = mpsc::channel(EVENTS);
         let (reports_in, reports) = sync_channel(REPORTS);
@@ -124,7 +134,7 @@ impl KafkaSource {
             commands: Arc::clone(&commands),
             reports,
             heartbeat: Arc::clone(&heartbeat),
-            batch_bytes: batch_bytes(queue_bytes),
+            batch_bytes: batch_bytes(ahead.bytes),
         };
         let thread = thread::Builder::new().name("kafka-poll".into()).spawn(|| poll_loop.run());
         let poll_thread = thread.map_err(StartError::Thread)?.thread().clone();
@@ -157,10 +167,10 @@ impl Drop for KafkaSource {
     }
 }
 
-/// The size of a batch: an eighth of `queue_bytes` is for the batches in the channel and one more.
-fn batch_bytes(queue_bytes: u64) -> usize {
+/// The size of a batch: an eighth of what is read ahead is for the batches in the channel and one more.
+fn batch_bytes(ahead: u64) -> usize {
     let batches = u64::try_from(EVENTS + 1).unwrap_or(u64::MAX);
-    usize::try_from(queue_bytes / 8 / batches).unwrap_or(usize::MAX).clamp(16 * 1024, 1024 * 1024)
+    usize::try_from(ahead / 8 / batches).unwrap_or(usize::MAX).clamp(16 * 1024, 1024 * 1024)
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ mod faults;
 mod harness;
 mod letters;
 mod map;
+mod memory;
 mod metadata;
 mod replicas;
 mod restart;
@@ -65,6 +66,7 @@ fn trials() -> Vec<Trial> {
         trial(letters::a_dead_letter_is_the_record_and_why),
         trial(letters::a_dead_letter_that_is_too_large_holds_its_partition_until_the_limit_is_raised),
         trial(map::the_last_records_of_a_topic_are_read_and_no_group_is_joined),
+        trial(memory::memory_stays_bounded_however_well_records_are_compressed),
         trial(metadata::metadata_comes_back_after_a_restart_and_a_rebalance),
         trial(metadata::a_broker_that_takes_little_metadata_gets_the_positions_without),
         trial(replicas::a_partition_is_handed_over_while_the_destination_is_down),

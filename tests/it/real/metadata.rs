@@ -1,13 +1,13 @@
 //! The metadata of commits on a real Kafka: the source alone writes it and gets it back.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
 use pinpoint_sidecar::{
     core::{
         record::{Assignment, CommittedPosition, Ownership},
         source::{Commit, Source as _, SourceCommand, SourceEvent},
     },
-    edge::kafka::consumer::{KafkaSource, config::SourceConfig},
+    edge::kafka::consumer::{KafkaSource, ReadAhead, config::SourceConfig},
 };
 use tokio::{runtime, time::timeout};
 
@@ -116,7 +116,8 @@ impl Member {
             properties: properties.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             ..SourceConfig::default()
         };
-        let mut source = KafkaSource::start(&config, 8 << 20, now()).expect("the source starts");
+        let ahead = ReadAhead { bytes: 8 << 20, brokers: NonZeroU32::MIN };
+        let mut source = KafkaSource::start(&config, ahead, now()).expect("the source starts");
         source.command(SourceCommand::Begin);
         Self {
             source,

@@ -1,9 +1,9 @@
-//! A real Apache Kafka of one node on free ports of this machine, without Docker.
+//! A real Apache Kafka on free ports of this machine, without Docker: of one node, or of several.
 //!
 //! It can be stopped, killed, paused and started again with its data and ports. Its files are removed when it
 //! is dropped or the test process ends.
 
-use std::{fs, sync::OnceLock, time::Duration};
+use std::{fs, path::Path, sync::OnceLock, time::Duration};
 
 use rdkafka::{
     Offset, TopicPartitionList,
@@ -34,6 +34,8 @@ pub(crate) struct Kafka {
     installation: &'static Installation,
     // Declared before the folder, because fields are dropped in order.
     process: Option<Process>,
+    /// The brokers that joined it.
+    joined: Vec<Process>,
     scratch: TempDir,
 }
 
@@ -62,22 +64,43 @@ impl Kafka {
             Installation::find().unwrap_or_else(|missing| panic!("a real Kafka needs {missing}"));
         let scratch = TempDir::with_prefix("pinpoint-sidecar-kafka-").expect("a folder for the broker");
         let data = scratch.path().join("data");
-        fs::create_dir(&data).expect("a folder for the broker");
-        for file in fs::read_dir(installation.formatted()).expect("the formatted folder") {
-            let file = file.expect("the formatted folder");
-            fs::copy(file.path(), data.join(file.file_name())).expect("a file for the broker");
-        }
-        let identity = data.join("meta.properties");
-        let text = fs::read_to_string(&identity).expect("a file for the broker");
-        fs::write(&identity, text.replace(installation::CLUSTER, cluster)).expect("a file for the broker");
+        format(installation, &data, |text| text.replace(installation::CLUSTER, cluster));
         let (listen, control) = (port::free(), port::free());
         let mut properties = installation::properties(listen, control, &data);
         properties.extend(more.iter().map(|(name, value)| format!("{name}={value}\n")));
         fs::write(scratch.path().join("server.properties"), properties).expect("a file for the broker");
         let client = Client { bootstrap: format!("127.0.0.1:{listen}") };
-        let mut kafka = Self { client, installation, process: None, scratch };
+        let mut kafka = Self { client, installation, process: None, joined: Vec::new(), scratch };
         kafka.restart();
         kafka
+    }
+
+    /// Adds a broker to the cluster; it is never stopped by itself.
+    #[track_caller]
+    pub(crate) fn join(&mut self) {
+        let node = self.joined.len() + 2;
+        let folder = self.scratch.path().join(node.to_string());
+        fs::create_dir(&folder).expect("a folder for the broker");
+        let data = folder.join("data");
+        format(self.installation, &data, |text| {
+            let shared = |line: &&str| !line.starts_with("node.id=") && !line.starts_with("directory.id=");
+            let shared: Vec<_> = text.lines().filter(shared).collect();
+            format!("{}\nnode.id={node}\ndirectory.id=YnJva2VyLTAwMDAwMD{node}wMQ\n", shared.join("\n"))
+        });
+        let first = fs::read_to_string(self.scratch.path().join("server.properties"));
+        let first = first.expect("the properties of the first broker");
+        let own = format!(
+            "process.roles=broker\nnode.id={node}\nlisteners=PLAINTEXT://127.0.0.1:{}\nlog.dirs={}\n",
+            port::free(),
+            data.display()
+        );
+        // The last one of several lines with a name counts.
+        let path = folder.join("server.properties");
+        fs::write(&path, first + &own).expect("a file for the broker");
+        let mut command = self.installation.java("kafka.Kafka");
+        let process = Process::start(command.arg(path), &folder);
+        assert!(process.says(START, "Kafka Server started"), "the broker does not start");
+        self.joined.push(process);
     }
 
     /// The broker that the tests of this process share. They leave it running and use topics and
@@ -177,4 +200,16 @@ impl Kafka {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(operation(&admin, &options)).expect("the broker answers")
     }
+}
+
+/// Makes the folder of a broker, whose identity `change` changes.
+fn format(installation: &Installation, data: &Path, change: impl FnOnce(String) -> String) {
+    fs::create_dir(data).expect("a folder for the broker");
+    for file in fs::read_dir(installation.formatted()).expect("the formatted folder") {
+        let file = file.expect("the formatted folder");
+        fs::copy(file.path(), data.join(file.file_name())).expect("a file for the broker");
+    }
+    let identity = data.join("meta.properties");
+    let text = fs::read_to_string(&identity).expect("a file for the broker");
+    fs::write(&identity, change(text)).expect("a file for the broker");
 }

@@ -84,6 +84,15 @@ impl Service {
         self.process.id()
     }
 
+    /// The most memory that it has had resident so far, in bytes.
+    #[allow(dead_code, reason = "a test on a real Kafka asks for it")]
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.process.id());
+        let status = fs::read_to_string(path).expect("the process runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
+    }
+
     /// An admin page, such as `/livez`; `None` if nobody answers.
     pub(crate) fn page(&self, path: &str) -> Option<http::Page> {
         http::get(self.admin, path)

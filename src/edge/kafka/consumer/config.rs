@@ -8,6 +8,7 @@ use jiff::fmt::temporal::DateTimePrinter;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::properties::LARGEST_RESPONSE;
 use crate::core::{
     decode::config::{Choice, FormatsConfig},
     time::Timestamp,
@@ -64,6 +65,13 @@ impl SourceConfig {
     #[must_use]
     pub fn cluster(&self) -> Cluster {
         Cluster { brokers: self.brokers.clone(), properties: self.properties.clone() }
+    }
+
+    /// The largest response of a broker, in bytes. A batch that is larger cannot be read.
+    #[must_use]
+    pub fn largest_response(&self) -> u64 {
+        let own = self.properties.get("receive.message.max.bytes").and_then(|bytes| bytes.parse().ok());
+        own.unwrap_or(LARGEST_RESPONSE)
     }
 
     /// The settings that the decoder needs.

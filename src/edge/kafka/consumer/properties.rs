@@ -3,21 +3,26 @@
 
 use rdkafka::ClientConfig;
 
-use super::config::SourceConfig;
+use super::{ReadAhead, config::SourceConfig};
 use crate::edge::kafka::cluster::Take;
 
 /// The size below which a fetch is not worth its round trip.
-const LEAST_FETCH: u64 = 64 * 1024;
-/// More than the largest record that Kafka can hold, and less than the length that another protocol would
-/// seem to send (`HTTP` read as a length).
-const LARGEST_RESPONSE: u64 = 1_000_001_024;
+const LEAST_FETCH: u64 = 16 * 1024;
+/// A fetch is not made larger than this.
+const LARGEST_FETCH: u64 = 50_000_000;
+/// The largest response of a broker, and the largest batch after decompression with zstd: librdkafka's default. A
+/// batch is always sent whole, so it must be more than `max.message.bytes` of every topic.
+pub(super) const LARGEST_RESPONSE: u64 = 100_000_000;
 /// Roughly what librdkafka needs for a queued record in addition to its bytes. Its own counts leave this out.
 const BYTES_PER_RECORD: u64 = 512;
+/// How much larger records are than their compressed batches. The brokers count compressed bytes. Records that say
+/// nearly the same, such as those of one client's sign-ins, compress so well with zstd.
+const COMPRESSION: u64 = 20;
 
-/// Fetches about `queue_bytes` ahead, including librdkafka's own bookkeeping. One record is always fetched,
+/// Fetches about `ahead.bytes` ahead, including librdkafka's own bookkeeping. One batch is always fetched,
 /// however large it is.
-pub(super) fn consumer(config: &SourceConfig, queue_bytes: u64) -> ClientConfig {
-    let mut proposed = prefetch(queue_bytes).to_vec();
+pub(super) fn consumer(config: &SourceConfig, ahead: ReadAhead) -> ClientConfig {
+    let mut proposed = prefetch(ahead).to_vec();
     proposed.push(("partition.assignment.strategy", "cooperative-sticky".into()));
     // Finds a new topic or partition within seconds; the default is five minutes.
     proposed.push(("topic.metadata.refresh.interval.ms", "10000".into()));
@@ -34,13 +39,14 @@ pub(super) fn consumer(config: &SourceConfig, queue_bytes: u64) -> ClientConfig 
     config.cluster().client(&proposed, Take::All, &owned)
 }
 
-/// Divides `queue_bytes`: a quarter for the queue, a quarter for a fetch that was sent before the queue was
-/// full, and half for librdkafka's bookkeeping.
-fn prefetch(queue_bytes: u64) -> [(&'static str, String); 7] {
-    let fetch = (queue_bytes / 4).clamp(LEAST_FETCH, LARGEST_RESPONSE / 2);
-    let records = (queue_bytes / 4 / BYTES_PER_RECORD).clamp(100, 100_000);
+/// Divides what is read ahead: a quarter for the queue, a quarter for the fetches that each broker was sent before
+/// the queue was full, and half for librdkafka's bookkeeping.
+fn prefetch(ahead: ReadAhead) -> [(&'static str, String); 7] {
+    let quarter = ahead.bytes / 4;
+    let fetch = (quarter / COMPRESSION / u64::from(ahead.brokers.get())).clamp(LEAST_FETCH, LARGEST_FETCH);
+    let records = (quarter / BYTES_PER_RECORD).clamp(100, 100_000);
     [
-        ("queued.max.messages.kbytes", (fetch / 1024).to_string()),
+        ("queued.max.messages.kbytes", (quarter / 1024).clamp(64, 2_097_151).to_string()),
         ("queued.min.messages", records.to_string()),
         ("fetch.max.bytes", fetch.to_string()),
         ("fetch.message.max.bytes", fetch.to_string()),
@@ -54,6 +60,8 @@ fn prefetch(queue_bytes: u64) -> [(&'static str, String); 7] {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use rdkafka::consumer::BaseConsumer;
 
     use super::*;
@@ -63,16 +71,33 @@ mod tests {
         SourceConfig { properties, ..SourceConfig::default() }
     }
 
+    fn ahead(bytes: u64, brokers: u32) -> ReadAhead {
+        ReadAhead { bytes, brokers: NonZeroU32::new(brokers).unwrap() }
+    }
+
+    #[test]
+    fn what_all_brokers_may_send_at_once_has_room_even_if_it_is_compressed_well() {
+        for (bytes, brokers) in [(64 << 20, 1), (64 << 20, 3), (64 << 20, 10), (1 << 34, 3), (1 << 34, 100)] {
+            let client = consumer(&config(&[]), ahead(bytes, brokers));
+            let number = |name| client.get(name).unwrap().parse::<u64>().unwrap();
+            let fetched = number("fetch.max.bytes") * COMPRESSION * u64::from(brokers);
+            assert!(fetched <= bytes / 4, "{fetched} of {bytes}");
+            assert!(number("queued.max.messages.kbytes") * 1024 <= bytes / 4);
+        }
+    }
+
     #[test]
     fn librdkafka_takes_the_properties_whatever_the_budget() {
-        for queue_bytes in [0, 1 << 20, 8 << 20, 1 << 34] {
-            consumer(&config(&[]), queue_bytes).create::<BaseConsumer>().unwrap();
+        for bytes in [0, 1 << 20, 8 << 20, 1 << 34, 1 << 38] {
+            for brokers in [1, 3, 1000] {
+                consumer(&config(&[]), ahead(bytes, brokers)).create::<BaseConsumer>().unwrap();
+            }
         }
     }
 
     #[track_caller]
     fn check(name: &str, is_taken: bool) {
-        let client = consumer(&config(&[(name, "theirs")]), 1 << 20);
+        let client = consumer(&config(&[(name, "theirs")]), ahead(1 << 20, 3));
         assert_eq!(client.get(name) == Some("theirs"), is_taken, "{name}");
     }
 

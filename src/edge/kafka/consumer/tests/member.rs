@@ -15,6 +15,8 @@ use crate::core::{
     source::Commit,
 };
 
+const AHEAD: ReadAhead = ReadAhead { bytes: 8 << 20, brokers: NonZeroU32::MIN };
+
 pub(super) struct Member {
     pub(super) source: KafkaSource,
     /// The owned partitions, by ownership.
@@ -35,7 +37,7 @@ impl Member {
 
     /// A member that has not begun.
     pub(super) fn waiting(config: &SourceConfig) -> Self {
-        let source = KafkaSource::start(config, 8 << 20, now()).unwrap();
+        let source = KafkaSource::start(config, AHEAD, now()).unwrap();
         let (owned, revoking) = (BTreeMap::new(), BTreeSet::new());
         Self {
             source,
