@@ -155,3 +155,40 @@ fn what_was_in_flight_at_the_end_is_counted() {
     assert_eq!(bench.pipeline.snapshot().sends.accepted.iter().sum::<u64>(), 1);
     assert_eq!(bench.pipeline.snapshot().records.accepted, 0, "it was given up");
 }
+
+#[test]
+fn a_partition_whose_records_cannot_be_read_is_a_hold_until_they_can_be_or_it_is_gone() {
+    let mut bench = Bench::new();
+    let broken = Code("bad_compression");
+    bench.handle(Input::Unreadable(A, Some(broken)));
+    bench.handle(Input::Unreadable(B, Some(broken)));
+    let hold = bench.pipeline.holds().remove(0);
+    assert_eq!(
+        (hold.cause, hold.code, hold.topic.as_deref(), hold.partition),
+        ("unreadable", broken, Some("a"), Some(0))
+    );
+    bench.read(A, &[1]);
+    bench.answer(accept);
+    assert_eq!(bench.holds().len(), 2, "what was read before is delivered");
+    bench.handle(Input::Unreadable(A, None));
+    assert_eq!(bench.holds(), [("unreadable", "bad_compression")]);
+    bench.handle(Input::Lost(vec![B]));
+    assert_eq!(bench.holds(), []);
+    bench.handle(Input::Unreadable(B, Some(broken)));
+    assert_eq!(bench.holds(), [], "it is not owned any more");
+}
+
+#[test]
+fn what_cannot_be_read_is_committed_behind_the_records_before_it() {
+    let mut bench = Bench::new();
+    bench.read(A, &[1]);
+    bench.handle(Input::Passed(vec![(A, 4)]));
+    bench.pass(Duration::from_secs(2));
+    assert_eq!(bench.commits, [], "a record before it is not settled");
+    bench.answer(accept);
+    bench.pass(Duration::from_secs(2));
+    assert_eq!(bench.commits, [(A, 4)]);
+    bench.handle(Input::Passed(vec![(A, 6), (B, 3)]));
+    bench.pass(Duration::from_secs(2));
+    assert_eq!(bench.commits[1..], [(A, 6), (B, 3)]);
+}

@@ -102,6 +102,7 @@ impl Rebalance {
         match request {
             Request::Assign(partitions) => *self = Self::Starting { partitions, ask_at: Some(now) },
             Request::Revoke(partitions) => {
+                state.report_passed(now);
                 let revoking: Vec<_> =
                     partitions.iter().filter_map(|partition| state.partitions.revoke(partition)).collect();
                 let unreleased = revoking.iter().copied().collect();

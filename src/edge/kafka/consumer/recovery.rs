@@ -49,9 +49,25 @@ pub(super) struct Recovery {
     truncated: BTreeMap<Ownership, Option<i64>>,
     /// The ownerships whose logs end before their positions, which were restarted to learn why.
     doubted: BTreeSet<Ownership>,
-    /// The positions that the last refresh found out of range.
-    suspects: BTreeMap<Ownership, i64>,
+    /// The positions that the last refreshes found where they should not stay.
+    suspects: BTreeMap<Ownership, Suspect>,
 }
+
+/// A position that does not move although it should.
+#[derive(Clone, Copy, Debug)]
+struct Suspect {
+    position: i64,
+    /// How many refreshes have found it there.
+    found: u32,
+    /// How many may find it there before something is done.
+    patience: u32,
+}
+
+/// How often a position may be found out of range: records that were fetched ahead may still arrive.
+const OUT_OF_RANGE: u32 = 1;
+/// How often a position may be found before the end of its log: for about a minute. Its turn may be slow to come,
+/// but librdkafka may also have stopped reading, and the report may have been discarded.
+const BEHIND: u32 = 12;
 
 /// How a position compares with its log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,16 +88,21 @@ impl Recovery {
         self.is_wanted = true;
     }
 
-    /// Looks through the ranges of a refresh for positions that stay out of range.
+    /// Looks through the ranges of a refresh for positions that do not move although they should.
     pub(super) fn inspect(&mut self, state: &State, ranges: &[(Ownership, LogRange)]) {
         let stuck = |(ownership, range): &(Ownership, LogRange)| stuck(&state.partitions, *ownership, range);
         self.suspect(ranges.iter().filter_map(stuck).collect());
     }
 
-    /// Notes which positions a refresh found out of range. A position that the previous refresh also found
-    /// there will not move by itself, because records that were fetched ahead would have arrived meanwhile.
-    fn suspect(&mut self, found: BTreeMap<Ownership, i64>) {
-        self.is_wanted |= found.iter().any(|(ownership, next)| self.suspects.get(ownership) == Some(next));
+    fn suspect(&mut self, mut found: BTreeMap<Ownership, Suspect>) {
+        for (ownership, suspect) in &mut found {
+            let before = self.suspects.get(ownership).filter(|before| before.position == suspect.position);
+            suspect.found += before.map_or(0, |before| before.found);
+            if suspect.found > suspect.patience {
+                self.is_wanted = true;
+                suspect.found = 0;
+            }
+        }
         self.suspects = found;
     }
 
@@ -238,11 +259,22 @@ pub(super) fn rewind(state: &mut State, ownership: Ownership, now: Instant) -> K
     state.restart(&[rewound], now)
 }
 
-/// The position if it is out of range, is being read, and has not moved since the range was requested.
-fn stuck(partitions: &OwnedPartitions, ownership: Ownership, range: &LogRange) -> Option<(Ownership, i64)> {
+/// The position if it is out of range or before the end of its log, is being read, and has not moved since the range
+/// was requested.
+fn stuck(
+    partitions: &OwnedPartitions,
+    ownership: Ownership,
+    range: &LogRange,
+) -> Option<(Ownership, Suspect)> {
     let owned = partitions.get(&range.partition)?;
     let has_not_moved = owned.ownership == ownership && owned.next == range.next && !owned.is_paused();
-    (has_not_moved && compare(range) != Finding::Within).then_some((ownership, range.next?))
+    let position = range.next.filter(|_| has_not_moved)?;
+    let patience = match compare(range) {
+        Finding::Within if position < range.end => BEHIND,
+        Finding::Within => return None,
+        _ => OUT_OF_RANGE,
+    };
+    Some((ownership, Suspect { position, found: 1, patience }))
 }
 
 fn compare(range: &LogRange) -> Finding {
@@ -297,5 +329,26 @@ mod tests {
         recovery.suspect(refresh(&partitions, 4));
         recovery.suspect(refresh(&partitions, 4));
         assert!(!recovery.is_wanted, "it is paused");
+    }
+
+    #[test]
+    fn a_position_that_stays_before_the_end_of_its_log_is_found_after_a_while() {
+        let (mut partitions, mut recovery) = (OwnedPartitions::default(), Recovery::default());
+        let partition = TopicPartition { topic: "topic".into(), partition: 0 };
+        let ownership = partitions.begin(partition.clone(), PartitionStart::Uncommitted(Some(4))).ownership;
+        let mut refresh = |recovery: &mut Recovery, next, end| {
+            partitions.skip_to(&partition, next);
+            let range = LogRange { partition: partition.clone(), next: Some(next), start: 0, end };
+            recovery.suspect(stuck(&partitions, ownership, &range).into_iter().collect());
+            std::mem::take(&mut recovery.is_wanted)
+        };
+        for _ in 0..2 {
+            assert!((0..BEHIND).all(|_| !refresh(&mut recovery, 4, 9)), "its turn may come");
+            assert!(refresh(&mut recovery, 4, 9));
+        }
+        for next in 5..30 {
+            assert!(!refresh(&mut recovery, next, 90), "it moves");
+        }
+        assert!((0..2 * BEHIND).all(|_| !refresh(&mut recovery, 90, 90)), "it is at the end");
     }
 }

@@ -69,7 +69,7 @@ impl State {
 
     /// Reports positions that have moved without a record: over transaction markers and aborted records. All
     /// records before them are in the outbox already.
-    fn report_passed(&mut self, now: Instant) {
+    pub(super) fn report_passed(&mut self, now: Instant) {
         if self.assigned_at.is_none_or(|at| now.saturating_duration_since(at) < STALE) {
             return;
         }
