@@ -8,7 +8,6 @@ use jiff::fmt::temporal::DateTimePrinter;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::properties::LARGEST_RESPONSE;
 use crate::core::{
     decode::config::{Choice, FormatsConfig},
     time::Timestamp,
@@ -49,6 +48,10 @@ pub struct SourceConfig {
     #[schemars(schema_with = "properties::schema")]
     pub properties: BTreeMap<String, String>,
 }
+
+/// The largest response of a broker, and the largest batch after decompression with zstd: librdkafka's default. A
+/// batch is always sent whole, so it must be more than `max.message.bytes` of every topic.
+pub(super) const LARGEST_RESPONSE: u64 = 100_000_000;
 
 /// Where to start a partition that has no commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,16 +3,16 @@
 
 use rdkafka::ClientConfig;
 
-use super::{ReadAhead, config::SourceConfig};
+use super::{
+    ReadAhead,
+    config::{LARGEST_RESPONSE, SourceConfig},
+};
 use crate::edge::kafka::cluster::Take;
 
 /// The size below which a fetch is not worth its round trip.
 const LEAST_FETCH: u64 = 16 * 1024;
 /// A fetch is not made larger than this.
 const LARGEST_FETCH: u64 = 50_000_000;
-/// The largest response of a broker, and the largest batch after decompression with zstd: librdkafka's default. A
-/// batch is always sent whole, so it must be more than `max.message.bytes` of every topic.
-pub(super) const LARGEST_RESPONSE: u64 = 100_000_000;
 /// Roughly what librdkafka needs for a queued record in addition to its bytes. Its own counts leave this out.
 const BYTES_PER_RECORD: u64 = 512;
 /// How much larger records are than their compressed batches. The brokers count compressed bytes. Records that say
