@@ -106,6 +106,8 @@ pub enum SchemaName {
     Config,
     /// The format identity-event.
     IdentityEvent,
+    /// The records that destinations other than Pinpoint get.
+    StreamRecord,
 }
 
 #[derive(Debug, Args)]

@@ -77,6 +77,7 @@
 //! | [`map`](crate::core::map) | identity event → app events with their endpoint; the session index, ids, endpoint fields |
 //! | [`route`](crate::core::route) | app event → destinations |
 //! | [`pipeline`](crate::core::pipeline) | what to send, dead-letter, commit, pause and release; its files are below |
+//! | [`stream_record`](crate::core::stream_record) | app event and endpoint → the record of Pinpoint's event stream, and its schema |
 //! | [`identity`](crate::core::identity), [`event`](crate::core::event), [`record`](crate::core::record), [`code`](crate::core::code) | the vocabulary: what happened at a provider, what is sent, what was read, and the only text that may be shown |
 //! | [`destination`](crate::core::destination), [`source`](crate::core::source), [`dead_letter`](crate::core::dead_letter), [`session_table`](crate::core::session_table) | the seams: what the edges must do, in the pipeline's terms |
 //! | [`time`](crate::core::time), [`backoff`](crate::core::backoff), [`units`](crate::core::units), [`catch_panic`](crate::core::catch_panic) | points in time; waits; durations and sizes as text; panics that a record could cause in a library |

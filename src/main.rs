@@ -7,7 +7,7 @@ use pinpoint_sidecar::{
     app,
     cli::{self, CheckArguments, Cli, Command, SchemaName},
     config::{self, Config, LoadError, Sources},
-    core::identity::document,
+    core::{identity::document, stream_record},
     edge::log::{self, Format, Level, LogConfig},
     exit::{self, Exit, Failure},
     tools::{check, demo, emulator, map},
@@ -80,6 +80,7 @@ fn schema(name: SchemaName) -> serde_json::Value {
     match name {
         SchemaName::Config => config::schema(),
         SchemaName::IdentityEvent => document::schema(),
+        SchemaName::StreamRecord => stream_record::schema::schema(),
     }
 }
 

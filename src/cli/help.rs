@@ -69,6 +69,7 @@ pub(super) const SCHEMA: &str = "\
 Names:
   config           the configuration, for editors and other tools
   identity-event   the format identity-event, for programs that publish it
+  stream-record    the records of all destinations but Pinpoint, for those who read them
 
 Example:
   pinpoint-sidecar schema identity-event > identity-event.schema.json";

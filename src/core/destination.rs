@@ -14,6 +14,9 @@ use crate::core::{
     event::{AppEvent, Delivery, Endpoint, EndpointId, Refusal},
 };
 
+#[cfg(test)]
+pub(crate) mod sample;
+
 /// The index of a destination in the configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DestinationId(pub u16);

@@ -25,8 +25,6 @@ pub mod config;
 mod encoder;
 mod results;
 #[cfg(test)]
-mod sample;
-#[cfg(test)]
 pub(super) mod scripted;
 
 /// One Pinpoint application. Clones share its connections and credentials.
@@ -147,6 +145,7 @@ mod tests {
     use aws_smithy_runtime_api::client::http::HttpClient;
 
     use super::*;
+    use crate::core::destination::sample;
 
     fn made_up() -> Credentials {
         Credentials::new("a", "b", None, None, "test")

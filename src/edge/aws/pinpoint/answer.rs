@@ -93,11 +93,11 @@ fn error_type(headers: &Headers) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::{sample, scripted},
-        *,
+    use super::{super::scripted, *};
+    use crate::core::{
+        code::Code,
+        destination::{Outcome, sample},
     };
-    use crate::core::{code::Code, destination::Outcome};
 
     /// Checks the answer to a request of two events of one endpoint.
     #[track_caller]

@@ -16,7 +16,6 @@ mod address;
 mod body;
 mod endpoint;
 mod event;
-mod json;
 mod limits;
 
 /// Encodes requests of Pinpoint's `PutEvents`.

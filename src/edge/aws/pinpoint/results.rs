@@ -72,7 +72,8 @@ fn refusal(code: Code, message: Option<&str>) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::sample, *};
+    use super::*;
+    use crate::core::destination::sample;
 
     /// The content of `Results` for one endpoint: the status of its own item, and those of its events.
     type Item = (Option<i32>, &'static [(&'static str, i32)]);

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// The output for JSON text.
-pub(super) trait Sink {
+pub(crate) trait Sink {
     /// Takes `text` unchanged, without escaping.
     fn raw(&mut self, text: &str);
 
@@ -52,7 +52,7 @@ impl Sink for Vec<u8> {
 
 /// Counts the bytes that would have been written.
 #[derive(Default)]
-pub(super) struct Length(usize);
+pub(crate) struct Length(usize);
 
 impl Sink for Length {
     fn raw(&mut self, text: &str) {
@@ -78,7 +78,7 @@ impl Sink for Length {
 
 /// The key of a value within an object.
 #[derive(Clone, Copy)]
-pub(super) enum Key<'a> {
+pub(crate) enum Key<'a> {
     /// A name from the code, which needs no escaping. Most keys are names, and checking them each time would
     /// take as long as the values.
     Name(&'static str),
@@ -89,7 +89,7 @@ pub(super) enum Key<'a> {
 impl<'a> Key<'a> {
     /// A borrowed key is a name from the code; an owned one is any text.
     #[expect(clippy::ptr_arg, reason = "the variant shows where the key comes from")]
-    pub(super) fn of(key: &'a Cow<'static, str>) -> Self {
+    pub(crate) fn of(key: &'a Cow<'static, str>) -> Self {
         match key {
             Cow::Borrowed(name) => (*name).into(),
             Cow::Owned(text) => Self::Any(text),
@@ -105,27 +105,27 @@ impl From<&'static str> for Key<'_> {
 }
 
 /// A JSON object that is being written.
-pub(super) struct Object<'a, S> {
+pub(crate) struct Object<'a, S> {
     sink: &'a mut S,
     is_empty: bool,
 }
 
 impl<S: Sink> Object<'_, S> {
     /// Writes an object, whose members `fields` writes.
-    pub(super) fn write(sink: &mut S, fields: impl FnOnce(&mut Object<'_, S>)) {
+    pub(crate) fn write(sink: &mut S, fields: impl FnOnce(&mut Object<'_, S>)) {
         sink.raw("{");
         fields(&mut Object { sink, is_empty: true });
         sink.raw("}");
     }
 
     /// Writes an object as a member of this one.
-    pub(super) fn object<'k>(&mut self, key: impl Into<Key<'k>>, fields: impl FnOnce(&mut Object<'_, S>)) {
+    pub(crate) fn object<'k>(&mut self, key: impl Into<Key<'k>>, fields: impl FnOnce(&mut Object<'_, S>)) {
         self.key(key.into());
         Object::write(self.sink, fields);
     }
 
     /// Writes an object as a member of this one, unless it is empty.
-    pub(super) fn object_if_any<'k>(
+    pub(crate) fn object_if_any<'k>(
         &mut self,
         key: impl Into<Key<'k>>,
         fields: impl FnOnce(&mut Object<'_, S>),
@@ -141,7 +141,7 @@ impl<S: Sink> Object<'_, S> {
     }
 
     /// Writes a text, unless it is empty.
-    pub(super) fn text<'k>(&mut self, key: impl Into<Key<'k>>, text: &str) {
+    pub(crate) fn text<'k>(&mut self, key: impl Into<Key<'k>>, text: &str) {
         if !text.is_empty() {
             self.key(key.into());
             self.quoted(text);
@@ -149,12 +149,12 @@ impl<S: Sink> Object<'_, S> {
     }
 
     /// Writes a text if there is one and it is not empty.
-    pub(super) fn text_if_any<'k>(&mut self, key: impl Into<Key<'k>>, text: Option<&str>) {
+    pub(crate) fn text_if_any<'k>(&mut self, key: impl Into<Key<'k>>, text: Option<&str>) {
         self.text(key, text.unwrap_or_default());
     }
 
     /// Writes an array of the texts that are not empty, if there are any.
-    pub(super) fn texts<'k>(&mut self, key: impl Into<Key<'k>>, texts: &[Box<str>]) {
+    pub(crate) fn texts<'k>(&mut self, key: impl Into<Key<'k>>, texts: &[Box<str>]) {
         let (key, mut opening) = (key.into(), "[");
         for text in texts.iter().filter(|text| !text.is_empty()) {
             if opening == "[" {
@@ -170,7 +170,7 @@ impl<S: Sink> Object<'_, S> {
     }
 
     /// Writes a value that is formatted as JSON, such as a finite number.
-    pub(super) fn formatted<'k>(&mut self, key: impl Into<Key<'k>>, value: fmt::Arguments<'_>) {
+    pub(crate) fn formatted<'k>(&mut self, key: impl Into<Key<'k>>, value: fmt::Arguments<'_>) {
         self.key(key.into());
         // A sink takes everything, so there is no error.
         let _ = Raw(self.sink).write_fmt(value);
