@@ -29,10 +29,7 @@ use crate::{
         clock::Clock,
         discard::Discard,
         geo::{Database, Reloader},
-        kafka::{
-            cluster::StartError, consumer::KafkaSource, dead_letters::KafkaDeadLetters,
-            session_table::KafkaTable,
-        },
+        kafka::{consumer::KafkaSource, dead_letters::KafkaDeadLetters, session_table::KafkaTable},
     },
     exit::{Exit, Failure},
 };
@@ -41,7 +38,7 @@ pub mod kinds;
 pub mod runner;
 pub(crate) mod signals;
 
-use kinds::Destination;
+use kinds::{Destination, not_started};
 
 /// The two ends of the channel through which the runner is asked.
 pub type Queries = (mpsc::Sender<Query>, mpsc::Receiver<Query>);
@@ -59,7 +56,7 @@ const LETTERS: usize = 1024;
 pub async fn run(config: Config) -> Result<Exit, Failure> {
     let mut destinations = Vec::new();
     for destination in config.destinations() {
-        destinations.push(kinds::connect(&destination.kind).await?);
+        destinations.push(kinds::connect(&destination.kind, &config).await?);
     }
     let listener = listen(&config).await?;
     let drain = CancellationToken::new();
@@ -226,12 +223,4 @@ async fn listen(config: &Config) -> Result<TcpListener, Failure> {
     listener.with_context(|| format!("admin.listen: cannot listen on {listen}")).map_err(|cause| {
         Failure::new(Exit::Unreachable, cause).with_help("another process may listen there; set admin.listen")
     })
-}
-
-fn not_started(error: StartError) -> Failure {
-    let exit = match error {
-        StartError::Thread(_) => Exit::Bug,
-        _ => Exit::Configuration,
-    };
-    Failure::new(exit, error)
 }

@@ -94,7 +94,7 @@
 //!
 //! | in `edge` | does |
 //! |---|---|
-//! | [`kafka`](crate::edge::kafka) | the clients and what they share: consumer, producer, dead letters, session table |
+//! | [`kafka`](crate::edge::kafka) | the clients and what they share: consumer, producer, dead letters, session table; [`destination`](crate::edge::kafka::destination), a topic that events go to |
 //! | [`aws`](crate::edge::aws) | credentials; [`pinpoint`](crate::edge::aws::pinpoint), the encoder and the sender that alone know `PutEvents` |
 //! | [`admin`](crate::edge::admin) | liveness, readiness, status; the [`metrics`](crate::edge::admin::metrics) and their names |
 //! | [`geo`](crate::edge::geo), [`clock`](crate::edge::clock), [`log`](crate::edge::log) | the locations of IP addresses; the time; the log |
@@ -108,8 +108,8 @@
 //! | [`tools::emulator`], [`tools::demo`] | a server that answers `PutEvents`; the service in a world of its own |
 //!
 //! To add a format, write its file and its line in the table of formats. To add a kind of destination, write
-//! a folder with an encoder and a sender, and a line in each of the two tables of kinds
-//! (`config/destinations.rs` and `app/kinds.rs`). `.github/CONTRIBUTING.md` lists the files.
+//! a folder with an encoder and a sender, a line in each of the two tables of kinds (`config/destinations.rs` and
+//! `app/kinds.rs`), and a page. `.github/CONTRIBUTING.md` lists the files.
 //!
 //! # What always holds
 //!
@@ -149,7 +149,7 @@
 //! - A reload of the configuration: a restart is cheap, and the configuration that runs is the one that was
 //!   checked.
 //! - Order between destinations, between endpoints, and between spilled events and later ones.
-//! - Kinds of destination other than Pinpoint: not yet. Several destinations of this kind are supported.
+//! - Kinds of destination other than Pinpoint and Kafka: not yet.
 
 pub mod app;
 pub mod cli;

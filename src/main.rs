@@ -62,12 +62,13 @@ fn check(arguments: &CheckArguments, file: Option<PathBuf>) -> Result<Exit, Fail
         return Ok(Exit::Clean);
     }
     let mut findings = check::kafka(&config);
+    findings.extend(check::destination_topics(&config));
     findings.extend(check::places(&config));
     let credentials = async {
         let mut findings = Vec::new();
         for destination in config.destinations() {
             let outcome = app::kinds::credentials(&destination.kind).await;
-            findings.push(check::credentials(&destination.name, outcome));
+            findings.extend(outcome.map(|outcome| check::credentials(&destination.name, outcome)));
         }
         findings
     };

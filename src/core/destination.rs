@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::core::{
     code::Code,
     event::{AppEvent, Delivery, Endpoint, EndpointId, Refusal},
+    time::Timestamp,
 };
 
 #[cfg(test)]
@@ -168,12 +169,13 @@ pub trait Encoder {
     /// fitted.
     fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize;
 
-    /// Encodes the body of a request. Its events must have been fitted.
-    fn body(&self, request: &Request) -> Vec<u8>;
+    /// Encodes the body of a request that is sent at this time. Its events must have been fitted. A kind whose
+    /// requests have no body shows them as JSON.
+    fn body(&self, request: &Request, at: Timestamp) -> Vec<u8>;
 
     /// Shows a request in a human-readable form: headings, each with a JSON object.
-    fn outline(&self, request: &Request) -> Vec<(String, Value)> {
-        vec![("request".to_owned(), serde_json::from_slice(&self.body(request)).unwrap_or_default())]
+    fn outline(&self, request: &Request, at: Timestamp) -> Vec<(String, Value)> {
+        vec![("request".to_owned(), serde_json::from_slice(&self.body(request, at)).unwrap_or_default())]
     }
 }
 
@@ -224,7 +226,7 @@ pub(crate) mod tests {
             merged.attributes.values().flatten().map(|value| value.len()).sum()
         }
 
-        fn body(&self, _: &Request) -> Vec<u8> {
+        fn body(&self, _: &Request, _: Timestamp) -> Vec<u8> {
             Vec::new()
         }
     }

@@ -17,9 +17,10 @@ mod questions;
 mod routes;
 mod sent;
 mod table;
+mod topics;
 mod trouble;
 
-pub use self::{routes::routes, sent::sent, trouble::Trouble};
+pub use self::{routes::routes, sent::sent, topics::destination_topics, trouble::Trouble};
 
 /// The result of trying one thing.
 #[derive(Debug, PartialEq, Eq)]

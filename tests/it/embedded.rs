@@ -9,6 +9,7 @@ mod faults;
 mod formats;
 mod holds;
 mod hostile_server;
+mod kafka_destination;
 mod load;
 mod marked;
 mod privacy;

@@ -15,7 +15,7 @@ pub use self::{client::ConnectError, encoder::PutEvents};
 use super::credentials::KeptCredentials;
 use crate::core::{
     code::Code,
-    destination::{Answer, Encoder as _, Request, Sender, Sending},
+    destination::{Answer, Request, Sender, Sending},
 };
 
 mod answer;
