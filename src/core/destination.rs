@@ -107,6 +107,15 @@ pub struct RequestLimits {
     pub overhead: usize,
 }
 
+/// The order of an endpoint's events that a service keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Also within a request, which may hold any of them.
+    WithinRequest,
+    /// Only between requests. So of an endpoint, a request holds events of one record alone: they share a moment.
+    BetweenRequests,
+}
+
 /// An event that was fitted to the limits of its destination.
 #[derive(Clone)]
 pub struct Fitted {
@@ -153,6 +162,11 @@ impl FieldCounts {
 pub trait Encoder {
     /// The service's own limits of one request, whatever the configuration allows.
     fn limits(&self) -> RequestLimits;
+
+    /// The order of an endpoint's events that the service keeps.
+    fn order(&self) -> Order {
+        Order::WithinRequest
+    }
 
     /// The fields that [`Encoder::fit`] counts.
     fn fields(&self) -> &'static [&'static str];
@@ -201,6 +215,35 @@ pub(crate) mod tests {
 
     /// Accepts every event unchanged. The function returns the size of an event.
     pub(crate) struct Whole(pub(crate) fn(&Delivery) -> usize);
+
+    /// Like [`Whole`], for a service that keeps no order within a request.
+    pub(crate) struct Unordered(pub(crate) Whole);
+
+    impl Encoder for Unordered {
+        fn limits(&self) -> RequestLimits {
+            self.0.limits()
+        }
+
+        fn order(&self) -> Order {
+            Order::BetweenRequests
+        }
+
+        fn fields(&self) -> &'static [&'static str] {
+            self.0.fields()
+        }
+
+        fn fit(&self, delivery: Delivery, counts: &mut FieldCounts) -> Result<Fitted, Refusal> {
+            self.0.fit(delivery, counts)
+        }
+
+        fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
+            self.0.merge(snapshot, newer)
+        }
+
+        fn body(&self, request: &Request, at: Timestamp) -> Vec<u8> {
+            self.0.body(request, at)
+        }
+    }
 
     impl Encoder for Whole {
         fn limits(&self) -> RequestLimits {
