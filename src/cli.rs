@@ -17,7 +17,7 @@ use crate::{core::decode::config::Choice, exit::Exit};
 
 mod help;
 
-/// Delivers an identity provider's sign-in and session events from Kafka to a Kafka topic or Amazon Pinpoint.
+/// Delivers an identity provider's sign-in and session events from Kafka to Kafka, Amazon Kinesis or Amazon Pinpoint.
 ///
 /// Reads the events of Keycloak and other providers from Kafka topics and delivers them, at
 /// least once: a position is committed only when every record before it is delivered, written to the dead
@@ -93,7 +93,7 @@ pub enum MapOutput {
     Text,
     /// A JSON object per record, each on a line.
     Json,
-    /// The requests, each on a line: the bodies of PutEvents, or the records of a Kafka topic.
+    /// The requests, each on a line: the bodies of PutEvents or PutRecords, or the records of a Kafka topic.
     Request,
 }
 

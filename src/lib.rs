@@ -95,7 +95,7 @@
 //! | in `edge` | does |
 //! |---|---|
 //! | [`kafka`](crate::edge::kafka) | the clients and what they share: consumer, producer, dead letters, session table; [`destination`](crate::edge::kafka::destination), a topic that events go to |
-//! | [`aws`](crate::edge::aws) | credentials; [`pinpoint`](crate::edge::aws::pinpoint), the encoder and the sender that alone know `PutEvents` |
+//! | [`aws`](crate::edge::aws) | credentials, and what all clients share; [`pinpoint`](crate::edge::aws::pinpoint) and [`kinesis`](crate::edge::aws::kinesis), the encoders and senders that alone know `PutEvents` and `PutRecords` |
 //! | [`admin`](crate::edge::admin) | liveness, readiness, status; the [`metrics`](crate::edge::admin::metrics) and their names |
 //! | [`geo`](crate::edge::geo), [`clock`](crate::edge::clock), [`log`](crate::edge::log) | the locations of IP addresses; the time; the log |
 //! | [`acks`](crate::edge::acks), [`discard`](crate::edge::discard) | reports the outcomes of writes; drops dead letters |
@@ -149,7 +149,7 @@
 //! - A reload of the configuration: a restart is cheap, and the configuration that runs is the one that was
 //!   checked.
 //! - Order between destinations, between endpoints, and between spilled events and later ones.
-//! - Kinds of destination other than Pinpoint and Kafka: not yet.
+//! - Kinds of destination other than Pinpoint, Kafka and Kinesis: not yet.
 
 pub mod app;
 pub mod cli;

@@ -12,7 +12,11 @@ use crate::{
         stream_record::config::RecordConfig,
     },
     edge::{
-        aws::pinpoint::{Pinpoint, PutEvents},
+        aws::{
+            client::ConnectError,
+            kinesis::{Kinesis, PutRecords},
+            pinpoint::{Pinpoint, PutEvents},
+        },
         clock::Clock,
         kafka::{
             cluster::StartError,
@@ -37,7 +41,11 @@ pub async fn connect(kind: &DestinationKind, config: &Config) -> Result<Destinat
     match kind {
         DestinationKind::Pinpoint(pinpoint) => {
             let pinpoint = Pinpoint::connect(pinpoint).await;
-            pinpoint.map(Into::into).map_err(|error| Failure::new(Exit::Configuration, error))
+            pinpoint.map(Into::into).map_err(incomplete)
+        }
+        DestinationKind::Kinesis(kinesis) => {
+            let kinesis = Kinesis::connect(kinesis, config.record.clone(), Clock::wall).await;
+            kinesis.map(Into::into).map_err(incomplete)
         }
         DestinationKind::Kafka(kafka) => topic(kafka, config),
     }
@@ -48,6 +56,7 @@ pub async fn connect(kind: &DestinationKind, config: &Config) -> Result<Destinat
 pub fn encoder(kind: &DestinationKind, record: &RecordConfig) -> Box<dyn Encoder> {
     match kind {
         DestinationKind::Pinpoint(_) => Box::new(PutEvents),
+        DestinationKind::Kinesis(kinesis) => Box::new(PutRecords::new(kinesis, record.clone())),
         DestinationKind::Kafka(kafka) => Box::new(KafkaEncoder::new(kafka.topic.clone(), record.clone())),
     }
 }
@@ -62,6 +71,12 @@ pub async fn credentials(kind: &DestinationKind) -> Option<Result<(), Code>> {
             Ok(pinpoint) => Some(pinpoint.credentials().await),
             Err(_) => Some(Err(Code("set_up"))),
         },
+        DestinationKind::Kinesis(config) => {
+            match Kinesis::connect(config, RecordConfig::default(), Clock::wall).await {
+                Ok(kinesis) => Some(kinesis.credentials().await),
+                Err(_) => Some(Err(Code("set_up"))),
+            }
+        }
         DestinationKind::Kafka(_) => None,
     }
 }
@@ -99,6 +114,17 @@ pub(super) fn not_started(error: StartError) -> Failure {
         _ => Exit::Configuration,
     };
     Failure::new(exit, error)
+}
+
+/// A set-up of AWS that lacks something.
+fn incomplete(error: ConnectError) -> Failure {
+    Failure::new(Exit::Configuration, error)
+}
+
+impl From<Kinesis> for Destination {
+    fn from(kinesis: Kinesis) -> Self {
+        Self { encoder: Box::new(kinesis.encoder()), address: kinesis.to_string(), sender: Arc::new(kinesis) }
+    }
 }
 
 impl From<Pinpoint> for Destination {

@@ -58,8 +58,8 @@ Example:
   pinpoint-sidecar run --config config.yaml";
 
 pub(super) const CHECK: &str = "\
-Tries the brokers, the topics, the consumer group, the dead-letter topic, the session table, the location \
-database and the AWS credentials. If something is wrong, it says what to do. Reads no record and sends no event.
+Tries the brokers, the topics, the consumer group, the dead-letter topic, the session table, the topics and \
+streams of destinations, the location database and the AWS credentials. If something is wrong, it says what to do. Reads no record and sends no event.
 
 Examples:
   pinpoint-sidecar check --config config.yaml

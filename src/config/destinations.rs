@@ -16,7 +16,7 @@ use crate::{
         units::text::DestinationName,
     },
     edge::{
-        aws::{config::Region, pinpoint::config::PinpointConfig},
+        aws::{config::Region, kinesis::config::KinesisConfig, pinpoint::config::PinpointConfig},
         kafka::destination::{ServiceTopics, config::KafkaConfig},
     },
 };
@@ -40,18 +40,20 @@ pub struct DestinationConfig {
 pub enum DestinationKind {
     Pinpoint(PinpointConfig),
     Kafka(KafkaConfig),
+    Kinesis(KinesisConfig),
 }
 
 /// The keys of the kinds, one of which each destination has.
-pub(super) const KINDS: [&str; 2] = ["pinpoint", "kafka"];
+pub(super) const KINDS: [&str; 3] = ["pinpoint", "kafka", "kinesis"];
 
 /// The services of the kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(extend("x-allowed" = "pinpoint or kafka"))]
+#[schemars(extend("x-allowed" = "pinpoint, kafka or kinesis"))]
 pub enum Service {
     Pinpoint,
     Kafka,
+    Kinesis,
 }
 
 /// `destination`: where events go if there is one destination.
@@ -66,6 +68,10 @@ pub struct DestinationSection {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "KafkaConfig")]
     pub kafka: Option<KafkaConfig>,
+    /// A stream of Kinesis Data Streams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "KinesisConfig")]
+    pub kinesis: Option<KinesisConfig>,
 }
 
 /// One of `destinations`. Keys of `batch` and `retry` that are left out are taken from the top level.
@@ -80,6 +86,10 @@ pub struct NamedDestination {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "KafkaConfig")]
     pub kafka: Option<KafkaConfig>,
+    /// A stream of Kinesis Data Streams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "KinesisConfig")]
+    pub kinesis: Option<KinesisConfig>,
     /// How much of its domain's quota the destination may use.
     pub quota: CapConfig,
     /// How events are combined into requests.
@@ -159,7 +169,7 @@ impl Config {
             let own = self.quotas.iter().find(|quota| quota.is_of(domain));
             let top = match domain.service {
                 Service::Pinpoint => self.quota.clone(),
-                Service::Kafka => QuotaConfig::off(self.quota.share),
+                Service::Kafka | Service::Kinesis => QuotaConfig::off(self.quota.share),
             };
             QuotaConfig {
                 requests_per_second: own
@@ -223,30 +233,39 @@ pub const ONLY: &str = "default";
 
 impl DestinationSection {
     fn kind(&self) -> DestinationKind {
-        DestinationKind::of(self.pinpoint.as_ref(), self.kafka.as_ref())
+        let Self { pinpoint, kafka, kinesis } = self.clone();
+        DestinationKind::of(pinpoint, kafka, kinesis)
     }
 }
 
 impl NamedDestination {
     fn kind(&self) -> DestinationKind {
-        DestinationKind::of(self.pinpoint.as_ref(), self.kafka.as_ref())
+        let Self { pinpoint, kafka, kinesis, .. } = self.clone();
+        DestinationKind::of(pinpoint, kafka, kinesis)
     }
 }
 
 impl DestinationKind {
     /// The kind whose section is written. If there is none, which only a use that delivers nothing allows, it is
     /// Pinpoint.
-    fn of(pinpoint: Option<&PinpointConfig>, kafka: Option<&KafkaConfig>) -> Self {
-        match kafka {
-            Some(kafka) => Self::Kafka(kafka.clone()),
-            None => Self::Pinpoint(pinpoint.cloned().unwrap_or_default()),
-        }
+    fn of(
+        pinpoint: Option<PinpointConfig>,
+        kafka: Option<KafkaConfig>,
+        kinesis: Option<KinesisConfig>,
+    ) -> Self {
+        let kind = kafka.map(Self::Kafka).or_else(|| kinesis.map(Self::Kinesis));
+        kind.unwrap_or_else(|| Self::Pinpoint(pinpoint.unwrap_or_default()))
     }
 
     fn domain(&self) -> Domain {
         match self {
             Self::Pinpoint(PinpointConfig { region, endpoint_url, .. }) => Domain {
                 service: Service::Pinpoint,
+                region: region.clone(),
+                address: endpoint_url.as_ref().map(ToString::to_string),
+            },
+            Self::Kinesis(KinesisConfig { region, endpoint_url, .. }) => Domain {
+                service: Service::Kinesis,
                 region: region.clone(),
                 address: endpoint_url.as_ref().map(ToString::to_string),
             },

@@ -16,6 +16,7 @@ use crate::{
 
 mod destinations;
 mod kafka;
+mod kinesis;
 
 /// The settings that have no default.
 const NEEDED: &str = "

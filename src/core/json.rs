@@ -169,6 +169,24 @@ impl<S: Sink> Object<'_, S> {
         }
     }
 
+    /// Writes an array of objects, the members of each of which `fields` writes.
+    pub(crate) fn objects<'k, T>(
+        &mut self,
+        key: impl Into<Key<'k>>,
+        items: impl IntoIterator<Item = T>,
+        mut fields: impl FnMut(&mut Object<'_, S>, T),
+    ) {
+        self.key(key.into());
+        self.sink.raw("[");
+        for (place, item) in items.into_iter().enumerate() {
+            if place > 0 {
+                self.sink.raw(",");
+            }
+            Object::write(self.sink, |object| fields(object, item));
+        }
+        self.sink.raw("]");
+    }
+
     /// Writes a value that is formatted as JSON, such as a finite number.
     pub(crate) fn formatted<'k>(&mut self, key: impl Into<Key<'k>>, value: fmt::Arguments<'_>) {
         self.key(key.into());
@@ -248,6 +266,8 @@ mod tests {
         check(|o| o.formatted("a", format_args!("{:?}", -90.0)), r#"{"a":-90.0}"#);
         check(|o| o.formatted("a", format_args!("{}", 7)), r#"{"a":7}"#);
         check(|o| o.texts("a", &["b".into(), "c".into()]), r#"{"a":["b","c"]}"#);
+        check(|o| o.objects("a", [""; 0], |o, text| o.text("b", text)), r#"{"a":[]}"#);
+        check(|o| o.objects("a", ["c", "d"], |o, text| o.text("b", text)), r#"{"a":[{"b":"c"},{"b":"d"}]}"#);
     }
 
     #[test]

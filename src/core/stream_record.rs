@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use self::{config::RecordConfig, locale::Locale};
 use crate::core::{
+    destination::Request,
     event::{App, AppEvent, Demographic, Endpoint, EndpointId, Session},
     json::{Key, Length, Object, Sink},
     time::Timestamp,
@@ -92,6 +93,17 @@ impl StreamRecord<'_> {
         let text = str::from_utf8(&bytes).unwrap_or_default();
         fields.object("custom", |fields| fields.text("endpoint", text));
     }
+}
+
+/// The records of a request, in order.
+pub fn of_request<'r>(
+    config: &'r RecordConfig,
+    request: &'r Request,
+) -> impl Iterator<Item = StreamRecord<'r>> {
+    request.endpoints.iter().flat_map(move |batch| {
+        let (endpoint_id, endpoint) = (&batch.endpoint_id, &*batch.endpoint);
+        batch.events.iter().map(move |event| StreamRecord { config, endpoint_id, endpoint, event })
+    })
 }
 
 /// Merges newer endpoint data into a snapshot, field by field, and returns how many bytes of a record the

@@ -6,6 +6,7 @@ pub mod client;
 mod code;
 pub mod config;
 mod credentials;
+pub mod kinesis;
 pub mod pinpoint;
 #[cfg(test)]
 mod scripted;

@@ -6,6 +6,7 @@
 
 use std::{env, fs, path::Path};
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::Value;
 
 use super::support::{schema::Schema, service};
@@ -72,11 +73,24 @@ fn becomes(config: &str, record: &str) -> String {
     let (config, record) = (write("c.yaml", config), write("r.json", record));
     let output = service::run(&["map", "--config", &config, "--output", "request", &record]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let mut request: Value = serde_json::from_slice(&output.stdout).expect("one line of JSON");
-    let last = request["records"].as_array_mut().expect("records").pop().expect("a record");
-    let mut value = last["value"].clone();
+    let request: Value = serde_json::from_slice(&output.stdout).expect("one line of JSON");
+    let mut value = last_of(&request);
     Schema::published("stream-record.json").assert_valid(&value);
     // The time of sending is now.
     value["arrival_timestamp"] = value["event_timestamp"].as_i64().map(|time| time + 1234).into();
     format!("{value:#}\n")
+}
+
+/// The last record in a request of any kind.
+#[track_caller]
+fn last_of(request: &Value) -> Value {
+    let records = request.get("records").or_else(|| request.get("Records")).and_then(Value::as_array);
+    let last = records.and_then(|records| records.last()).expect("a record");
+    match last["Data"].as_str() {
+        Some(data) => {
+            let data = BASE64_STANDARD.decode(data).expect("base64");
+            serde_json::from_slice(&data).expect("JSON")
+        }
+        None => last["value"].clone(),
+    }
 }

@@ -10,6 +10,7 @@ mod formats;
 mod holds;
 mod hostile_server;
 mod kafka_destination;
+mod kinesis;
 mod load;
 mod marked;
 mod privacy;

@@ -44,14 +44,14 @@ impl Rules<'_> {
         let is_missing = written == 0 && !self.problems.has_below(destination);
         match kind {
             _ if written > 1 => {
-                self.problem(destination, "must have only one of `pinpoint` and `kafka`");
+                self.problem(destination, "must have only one of `pinpoint`, `kafka` and `kinesis`");
             }
             DestinationKind::Pinpoint(pinpoint) if is_written("pinpoint") || is_missing => {
                 self.application(destination, pinpoint);
             }
             DestinationKind::Kafka(kafka) => self.topic(destination, kafka, config),
             // The types check everything else, and a section that was wrong has been reported.
-            DestinationKind::Pinpoint(_) => {}
+            DestinationKind::Pinpoint(_) | DestinationKind::Kinesis(_) => {}
         }
     }
 
@@ -78,8 +78,11 @@ impl Rules<'_> {
         let path = [&section[..], &["application"]].concat();
         let allowed = ApplicationForm::ALLOWED;
         if !self.is_written(&path) {
-            let others =
-                if self.is_written(&section) { "" } else { "; or give `kafka` instead of `pinpoint`" };
+            let others = if self.is_written(&section) {
+                ""
+            } else {
+                "; or give `kafka` or `kinesis` instead of `pinpoint`"
+            };
             if self.purpose == Purpose::Delivery {
                 self.problem(&path, &format!("must be given: {allowed}{others}"));
             }

@@ -205,7 +205,7 @@ fn a_quota_must_be_of_a_domain_that_there_is() {
         &[
             "quotas.0.in_flight (config.yaml:7): must be a whole number from 1 to 10000",
             "quotas.1.region (config.yaml:7): must be an AWS region such as us-east-1",
-            "quotas.1.service (config.yaml:7): must be pinpoint or kafka",
+            "quotas.1.service (config.yaml:7): must be pinpoint, kafka or kinesis",
         ],
     );
     check(

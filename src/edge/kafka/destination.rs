@@ -29,7 +29,7 @@ use super::{cluster::StartError, producer::Producer};
 use crate::core::{
     code::Code,
     destination::{Answer, Request, Sender, Sending},
-    stream_record::config::RecordConfig,
+    stream_record::{self, config::RecordConfig},
     time::Timestamp,
     units::text::TopicName,
 };
@@ -81,7 +81,7 @@ impl KafkaDestination {
         let arrival = (self.clock)();
         let mut producer = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut value = Vec::new();
-        for (number, record) in encoder::records(&self.record, request).enumerate() {
+        for (number, record) in stream_record::of_request(&self.record, request).enumerate() {
             value.clear();
             record.write(arrival, &mut value);
             let event_id = Header { key: EVENT_ID, value: Some(&*record.event.id) };

@@ -27,7 +27,7 @@ pub fn destination_topics(config: &Config) -> Vec<Finding> {
             };
             Some(Finding { what, result: look(kafka, &service) })
         }
-        DestinationKind::Pinpoint(_) => None,
+        DestinationKind::Pinpoint(_) | DestinationKind::Kinesis(_) => None,
     });
     findings.collect()
 }

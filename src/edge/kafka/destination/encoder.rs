@@ -56,26 +56,18 @@ impl Encoder for KafkaEncoder {
 
     /// The records of a request as JSON. They are sent one by one.
     fn body(&self, request: &Request, at: Timestamp) -> Vec<u8> {
-        let records: Vec<_> = records(&self.record, request).map(|record| shown(&record, at)).collect();
+        let records: Vec<_> =
+            stream_record::of_request(&self.record, request).map(|record| shown(&record, at)).collect();
         json!({ "topic": self.topic, "records": records }).to_string().into_bytes()
     }
 
     /// A heading for each record.
     fn outline(&self, request: &Request, at: Timestamp) -> Vec<(String, Value)> {
         let heading = format!("record for {}", self.topic);
-        records(&self.record, request).map(|record| (heading.clone(), shown(&record, at))).collect()
+        stream_record::of_request(&self.record, request)
+            .map(|record| (heading.clone(), shown(&record, at)))
+            .collect()
     }
-}
-
-/// The records of a request, in order.
-pub(super) fn records<'r>(
-    config: &'r RecordConfig,
-    request: &'r Request,
-) -> impl Iterator<Item = StreamRecord<'r>> {
-    request.endpoints.iter().flat_map(move |batch| {
-        let (endpoint_id, endpoint) = (&batch.endpoint_id, &*batch.endpoint);
-        batch.events.iter().map(move |event| StreamRecord { config, endpoint_id, endpoint, event })
-    })
 }
 
 fn shown(record: &StreamRecord<'_>, at: Timestamp) -> Value {
@@ -120,7 +112,8 @@ mod tests {
         let mut bytes = Vec::new();
         let request = sample::request(&[("endpoint", &["event"])]);
         let encoder = encoder();
-        records(&encoder.record, &request).for_each(|record| record.write(Timestamp(i64::MIN), &mut bytes));
+        stream_record::of_request(&encoder.record, &request)
+            .for_each(|record| record.write(Timestamp(i64::MIN), &mut bytes));
         assert_eq!(fitted.bytes, bytes.len() + "endpoint".len() + "event_id".len() + "event".len());
     }
 }
