@@ -100,8 +100,8 @@ pub struct NamedDestination {
     pub spill: SpillConfig,
 }
 
-/// One of `quotas`: the quota of a service in a region. Keys that are left out are taken from `quota`, if the service
-/// has a quota without this.
+/// One of `quotas`: the quota of a service in a region. Keys that are left out are taken from `quota`, if the
+/// service has a quota without this.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("x-allowed" = "a mapping with `service`, `region`, `requests_per_second` and `in_flight`"))]
@@ -246,8 +246,8 @@ impl NamedDestination {
 }
 
 impl DestinationKind {
-    /// The kind whose section is written. If there is none, which only a use that delivers nothing allows, it is
-    /// Pinpoint.
+    /// The kind whose section is written. If there is none, which only a use that delivers nothing allows, it
+    /// is Pinpoint.
     fn of(
         pinpoint: Option<PinpointConfig>,
         kafka: Option<KafkaConfig>,

@@ -112,7 +112,8 @@ pub struct RequestLimits {
 pub enum Order {
     /// Also within a request, which may hold any of them.
     WithinRequest,
-    /// Only between requests. So of an endpoint, a request holds events of one record alone: they share a moment.
+    /// Only between requests. So of an endpoint, a request holds events of one record alone: they share a
+    /// moment.
     BetweenRequests,
 }
 
@@ -183,8 +184,8 @@ pub trait Encoder {
     /// fitted.
     fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize;
 
-    /// Encodes the body of a request that is sent at this time. Its events must have been fitted. A kind whose
-    /// requests have no body shows them as JSON.
+    /// Encodes the body of a request that is sent at this time. Its events must have been fitted. A kind
+    /// whose requests have no body shows them as JSON.
     fn body(&self, request: &Request, at: Timestamp) -> Vec<u8>;
 
     /// Shows a request in a human-readable form: headings, each with a JSON object.

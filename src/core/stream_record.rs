@@ -1,9 +1,9 @@
 //! The stream record: one app event with its endpoint as a JSON object, as readers of Pinpoint's event stream
 //! know it. Every destination that is not Pinpoint writes these records, so their readers can stay.
 //!
-//! A record is written once, straight into bytes. What is not known is left out. Knows nothing of destinations and
-//! of the clock. What always holds: the record depends only on the event, its endpoint and the configuration, except
-//! for `arrival_timestamp`. `schemas/stream-record.json` describes it.
+//! A record is written once, straight into bytes. What is not known is left out. Knows nothing of
+//! destinations and of the clock. What always holds: the record depends only on the event, its endpoint and
+//! the configuration, except for `arrival_timestamp`. `schemas/stream-record.json` describes it.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The code that talks to AWS: credentials, what the clients and answers of all services have in common, and a folder
-//! for each service.
+//! The code that talks to AWS: credentials, what the clients and answers of all services have in common, and
+//! a folder for each service.
 
 mod answer;
 pub mod client;

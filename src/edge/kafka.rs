@@ -1,5 +1,5 @@
-//! Kafka: what all clients share, and the consumer, the dead letters, the session table and the destination, which
-//! use it.
+//! Kafka: what all clients share, and the consumer, the dead letters, the session table and the destination,
+//! which use it.
 //!
 //! The shared files know nothing of what is read and written. They hold the access to a cluster, the queries
 //! to the brokers, a writer that reports every outcome, and librdkafka's errors, lists and log lines in our

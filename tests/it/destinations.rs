@@ -1,8 +1,9 @@
-//! The pages of `deploy/guide/destinations`: their configurations pass the check, and the example record becomes what
-//! the page shows.
+//! The pages of `deploy/guide/destinations`: their configurations pass the check, and the example record
+//! becomes what the page shows.
 //!
-//! The first `yaml` block of a page is the configuration of the example. Of its `json` blocks, the first is a record of
-//! the source, and the second is the last record that it becomes. `INSTA_UPDATE=always` rewrites the second one.
+//! The first `yaml` block of a page is the configuration of the example. Of its `json` blocks, the first is a
+//! record of the source, and the second is the last record that it becomes. `INSTA_UPDATE=always` rewrites
+//! the second one.
 
 use std::{env, fs, path::Path};
 

@@ -1,5 +1,5 @@
-//! Writes what is known of an endpoint, in the words of Pinpoint's `Endpoint`: the stream record and the requests of
-//! `PutEvents` have the same fields.
+//! Writes what is known of an endpoint, in the words of Pinpoint's `Endpoint`: the stream record and the
+//! requests of `PutEvents` have the same fields.
 
 use crate::core::{
     event::{Demographic, Endpoint, Location},

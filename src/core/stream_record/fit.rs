@@ -1,5 +1,5 @@
-//! Leaves out the values that a stream record cannot hold. Only these change an event: a record has no limits of
-//! length.
+//! Leaves out the values that a stream record cannot hold. Only these change an event: a record has no limits
+//! of length.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! The JSON Schema of stream records, for those who read them.
 //!
-//! `schemas/stream-record.json` is generated from these types. They only describe: a record is written without them,
-//! and tests read every record back as one of these values.
+//! `schemas/stream-record.json` is generated from these types. They only describe: a record is written
+//! without them, and tests read every record back as one of these values.
 
 use std::collections::BTreeMap;
 
@@ -19,8 +19,8 @@ pub fn schema() -> Value {
     schema
 }
 
-/// Removes the type `null`, because a record leaves out what is absent; and allows more fields, which later versions
-/// may have.
+/// Removes the type `null`, because a record leaves out what is absent; and allows more fields, which later
+/// versions may have.
 fn adapt(schema: &mut Value) {
     match schema {
         Value::Object(keys) => {

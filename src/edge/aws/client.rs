@@ -1,5 +1,5 @@
-//! The set-up that the SDK's clients of all services share, without retries of their own: the pipeline decides what is
-//! sent again, and when.
+//! The set-up that the SDK's clients of all services share, without retries of their own: the pipeline
+//! decides what is sent again, and when.
 //!
 //! Everything that an attempt needs is set once; no request sets anything of its own but its body.
 
@@ -63,8 +63,8 @@ pub(super) fn no_environment(region: Option<&config::Region>) -> SdkConfig {
         .build()
 }
 
-/// The settings of a client in the environment `sdk`, which makes one attempt within `timeout`; and the credentials
-/// that it uses.
+/// The settings of a client in the environment `sdk`, which makes one attempt within `timeout`; and the
+/// credentials that it uses.
 ///
 /// # Errors
 /// If the region or the source of credentials is missing.

@@ -1,4 +1,5 @@
-//! Codes for the answers of AWS's services: the error codes that all of them have, and our own for other answers.
+//! Codes for the answers of AWS's services: the error codes that all of them have, and our own for other
+//! answers.
 //!
 //! The text of an answer never becomes a code. It is looked up here; an unknown text gets the code of the
 //! answer's status.

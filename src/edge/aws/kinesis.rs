@@ -1,6 +1,7 @@
 //! Kinesis Data Streams' `PutRecords`: the encoder of its requests, and the sender, which makes one attempt.
 //!
-//! Knows nothing of retries and offsets: a failure is an [`Answer`], and the pipeline decides what to do about it.
+//! Knows nothing of retries and offsets: a failure is an [`Answer`], and the pipeline decides what to do
+//! about it.
 
 use std::{fmt, pin::Pin, sync::Arc};
 
@@ -48,9 +49,9 @@ struct Shared {
 }
 
 impl Kinesis {
-    /// Connects to the stream that `config` names, in the environment of the AWS SDK: its variables (`AWS_REGION`,
-    /// `AWS_ENDPOINT_URL_KINESIS`, …), profiles, and the role of the pod or machine. Credentials are fetched by
-    /// [`Kinesis::credentials`], and connections are made by the first send.
+    /// Connects to the stream that `config` names, in the environment of the AWS SDK: its variables
+    /// (`AWS_REGION`, `AWS_ENDPOINT_URL_KINESIS`, …), profiles, and the role of the pod or machine.
+    /// Credentials are fetched by [`Kinesis::credentials`], and connections are made by the first send.
     ///
     /// # Errors
     /// If the environment and `config` together are incomplete.

@@ -1,8 +1,8 @@
 //! A Kafka topic as a destination: each event becomes a record, keyed by its endpoint.
 //!
-//! The sender produces the records of a request at once, and its answer is complete with the last delivery report. The
-//! producer is idempotent and acknowledged by all in-sync replicas. Knows nothing of retries and offsets: a failure
-//! is an [`Answer`], and the pipeline decides what to do about it.
+//! The sender produces the records of a request at once, and its answer is complete with the last delivery
+//! report. The producer is idempotent and acknowledged by all in-sync replicas. Knows nothing of retries and
+//! offsets: a failure is an [`Answer`], and the pipeline decides what to do about it.
 
 use std::{
     fmt,

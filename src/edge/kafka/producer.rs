@@ -55,8 +55,8 @@ pub struct Producer<O: Outcomes> {
     serving: Serving<O>,
 }
 
-/// Why the brokers refuse the producer itself, and with it all its records. librdkafka does not report
-/// this for a record. If the producer fails for good, it purges all records, without a reason. If the log-in is
+/// Why the brokers refuse the producer itself, and with it all its records. librdkafka does not report this
+/// for a record. If the producer fails for good, it purges all records, without a reason. If the log-in is
 /// refused, records time out. A lock, because two threads use it.
 #[derive(Clone, Default)]
 struct ProducerRefusal(Arc<Mutex<Option<RDKafkaErrorCode>>>);
@@ -226,7 +226,28 @@ pub fn properties(cluster: &Cluster, own: &[(&'static str, &'static str)]) -> Cl
 
 #[cfg(test)]
 mod tests {
+    use RDKafkaErrorCode as Error;
+
     use super::*;
+
+    #[track_caller]
+    fn check(refusal: Option<Error>, error: Error, expected: Error) {
+        let slot = ProducerRefusal::default();
+        slot.set(refusal);
+        let behind = slot.behind(&KafkaError::MessageProduction(error));
+        assert_eq!(behind, KafkaError::MessageProduction(expected));
+    }
+
+    #[test]
+    fn a_refusal_explains_the_errors_that_it_causes_and_no_others() {
+        let unauthorised = Error::ClusterAuthorizationFailed;
+        check(Some(unauthorised), Error::PurgeInflight, unauthorised);
+        check(Some(unauthorised), Error::Fatal, unauthorised);
+        check(Some(unauthorised), Error::MessageTimedOut, Error::MessageTimedOut);
+        check(Some(Error::Authentication), Error::MessageTimedOut, Error::Authentication);
+        check(Some(Error::Authentication), Error::MessageSizeTooLarge, Error::MessageSizeTooLarge);
+        check(None, Error::PurgeQueue, Error::PurgeQueue);
+    }
 
     #[test]
     fn librdkafka_takes_the_properties() {

@@ -1,5 +1,5 @@
-//! Looks at the streams of Kinesis destinations: whether they may be written to, and keep what the configuration
-//! relies on. Writes nothing.
+//! Looks at the streams of Kinesis destinations: whether they may be written to, and keep what the
+//! configuration relies on. Writes nothing.
 
 use super::{
     Finding,

@@ -1,5 +1,5 @@
-//! A Kafka topic as the destination, on an embedded cluster of its own: each event is one record, and each failure
-//! of the brokers has its consequence.
+//! A Kafka topic as the destination, on an embedded cluster of its own: each event is one record, and each
+//! failure of the brokers has its consequence.
 
 use std::{fs, time::Duration};
 
@@ -166,8 +166,8 @@ fn events_go_to_pinpoint_and_to_kafka_at_once() {
     assert_eq!(service.stop(), Some(0));
 }
 
-/// Starts the service with a destination that refuses everything, which shows as a hold with `code`, and checks that
-/// it delivers once `mend` has fixed it.
+/// Starts the service with a destination that refuses everything, which shows as a hold with `code`, and
+/// checks that it delivers once `mend` has fixed it.
 #[track_caller]
 fn check_hold(scene: &Scene, code: &str, mend: impl Fn(&Scene)) {
     let load = Load::generate(200, 0.0);

@@ -1,4 +1,5 @@
-//! A data stream as the destination: a server in the test process answers `PutRecords`, and fails as a test demands.
+//! A data stream as the destination: a server in the test process answers `PutRecords`, and fails as a test
+//! demands.
 //!
 //! It knows the service's limits and the order that the service promises, and nothing else of Kinesis.
 
@@ -120,7 +121,8 @@ impl Stream {
         records.iter().enumerate().map(&mut result).collect()
     }
 
-    /// Checks the limits, the records, and that an endpoint has events of one record of the source in a request.
+    /// Checks the limits, the records, and that an endpoint has events of one record of the source in a
+    /// request.
     fn check(&self, records: &[(String, Value)]) {
         assert!((1..=500).contains(&records.len()));
         let mut sources = HashMap::new();

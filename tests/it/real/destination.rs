@@ -1,4 +1,5 @@
-//! A topic of a real broker as the destination: what it takes, what it refuses, and what happens when it dies.
+//! A topic of a real broker as the destination: what it takes, what it refuses, and what happens when it
+//! dies.
 
 use std::{collections::BTreeSet, fs, iter};
 

@@ -151,7 +151,8 @@ impl EndpointQueue {
     }
 
     /// Takes events that may share a request: whole records while there is room, either all with the snapshot
-    /// or all without it, and no event id twice; only one record if the service keeps no order within a request.
+    /// or all without it, and no event id twice; only one record if the service keeps no order within a
+    /// request.
     pub(super) fn take(&mut self, mut room: Room, order: Order) -> Vec<Item> {
         room.bytes = room.bytes.saturating_sub(self.growth());
         let mut taken: Vec<Item> = Vec::new();

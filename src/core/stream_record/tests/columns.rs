@@ -1,7 +1,7 @@
 //! Reads records as the tables do that people have over Pinpoint's event stream in Athena and Glue.
 //!
-//! Each column has a type of Hive. A column of texts takes a text and nothing else; in a map of texts, the reader
-//! turns numbers into texts, and takes nothing nested.
+//! Each column has a type of Hive. A column of texts takes a text and nothing else; in a map of texts, the
+//! reader turns numbers into texts, and takes nothing nested.
 
 use serde_json::Value;
 

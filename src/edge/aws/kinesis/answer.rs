@@ -40,8 +40,8 @@ pub(super) fn read(records: usize, sent: SdkResult) -> Answer {
 
 fn of_results(results: &[PutRecordsResultEntry]) -> Answer {
     let outcomes: Vec<_> = results.iter().map(outcome).collect();
-    // As long as a record of it is judged, the others are only sent again: their next request shows whether the
-    // set-up is wrong.
+    // As long as a record of it is judged, the others are only sent again: their next request shows whether
+    // the set-up is wrong.
     if !outcomes.iter().any(|outcome| !matches!(outcome, Outcome::Again(_))) {
         let set_up = results.iter().find_map(|result| match code::meaning(result.error_code()) {
             Some((code, Meaning::SetUp)) => Some(code),

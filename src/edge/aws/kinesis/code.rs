@@ -1,5 +1,5 @@
-//! What the error codes of `PutRecords` mean. They are looked at before the status, because every error of this
-//! service has the status 400, throttling too.
+//! What the error codes of `PutRecords` mean. They are looked at before the status, because every error of
+//! this service has the status 400, throttling too.
 //!
 //! The text of an answer never becomes a code: it is looked up here.
 

@@ -1,4 +1,5 @@
-//! The encoder of a Kinesis destination: each event is a stream record in base64, under the key of its endpoint.
+//! The encoder of a Kinesis destination: each event is a stream record in base64, under the key of its
+//! endpoint.
 //!
 //! Pure: nothing here names the SDK or HTTP. The limits count data and keys before base64.
 

@@ -1,5 +1,5 @@
-//! What `check` asks about a stream: whether its records may be written, and what it does with them. Nothing is
-//! written.
+//! What `check` asks about a stream: whether its records may be written, and what it does with them. Nothing
+//! is written.
 
 use aws_sdk_kinesis::{
     error::{ProvideErrorMetadata, SdkError},

@@ -44,8 +44,8 @@ const MEANINGS: &[(Error, Meaning)] = &[
     (Error::UnsupportedSASLMechanism, Meaning::SetUp),
 ];
 
-/// The answer to a request whose records have these reports, in its order. As long as a record of it is taken or
-/// refused, the others are only sent again: their next request shows whether the set-up is wrong.
+/// The answer to a request whose records have these reports, in its order. As long as a record of it is taken
+/// or refused, the others are only sent again: their next request shows whether the set-up is wrong.
 pub(super) fn of(reports: &[Report]) -> Answer {
     let errors = || reports.iter().filter_map(|report| report.as_ref().err());
     let is_judged = reports.iter().any(Result::is_ok) || errors().any(|one| meaning(one) == Meaning::Refused);

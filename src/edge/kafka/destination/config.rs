@@ -28,8 +28,8 @@ pub struct KafkaConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-allowed" = "host:port, several separated by commas"))]
     pub brokers: Option<String>,
-    /// Properties of librdkafka about the connection, and those that shape its batches. On the source's cluster they
-    /// are added to those of the source.
+    /// Properties of librdkafka about the connection, and those that shape its batches. On the source's
+    /// cluster they are added to those of the source.
     #[serde(default, serialize_with = "properties::masked", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "properties::schema")]
     pub properties: BTreeMap<String, String>,

@@ -1,7 +1,7 @@
 //! The encoder of a Kafka destination: each event is a stream record of its own.
 //!
-//! Pure: nothing here names rdkafka. A topic's own limit of the size of a record is not known here: the broker refuses
-//! what is larger.
+//! Pure: nothing here names rdkafka. A topic's own limit of the size of a record is not known here: the
+//! broker refuses what is larger.
 
 use std::sync::Arc;
 

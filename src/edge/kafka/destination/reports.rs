@@ -19,8 +19,8 @@ pub(super) struct Place {
 
 /// A request whose records are on their way.
 pub(super) struct Pending {
-    /// A lock, because reports come from the runner's thread and from the producer's. It is held only to note a
-    /// report.
+    /// A lock, because reports come from the runner's thread and from the producer's. It is held only to note
+    /// a report.
     progress: Mutex<Progress>,
 }
 
@@ -33,8 +33,8 @@ struct Progress {
 }
 
 impl Pending {
-    /// Begins to collect the reports of so many records, and returns where they arrive when the last is there. If
-    /// the producer ends before, nothing arrives.
+    /// Begins to collect the reports of so many records, and returns where they arrive when the last is
+    /// there. If the producer ends before, nothing arrives.
     pub(super) fn begin(records: usize) -> (Arc<Self>, oneshot::Receiver<Vec<Report>>) {
         let (complete, completed) = oneshot::channel();
         let reports = (0..records).map(|_| Err(KafkaError::Canceled)).collect();

@@ -1,8 +1,8 @@
-//! The topics of the service itself, none of which may be a destination: its events would be read as records, for
-//! ever.
+//! The topics of the service itself, none of which may be a destination: its events would be read as records,
+//! for ever.
 //!
-//! Topics are the same if their names and their clusters are. One cluster may be reached under many addresses, so
-//! its id decides, which only its brokers know.
+//! Topics are the same if their names and their clusters are. One cluster may be reached under many
+//! addresses, so its id decides, which only its brokers know.
 
 use std::{sync::Arc, time::Duration};
 
