@@ -30,7 +30,6 @@ use crate::{
         discard::Discard,
         geo::{Database, Reloader},
         kafka::{
-            cluster::StartError,
             consumer::{KafkaSource, ReadAhead},
             dead_letters::KafkaDeadLetters,
             session_table::KafkaTable,
@@ -43,7 +42,7 @@ pub mod kinds;
 pub mod runner;
 pub(crate) mod signals;
 
-use kinds::Destination;
+use kinds::{Destination, not_started};
 
 /// The two ends of the channel through which the runner is asked.
 pub type Queries = (mpsc::Sender<Query>, mpsc::Receiver<Query>);
@@ -61,7 +60,7 @@ const LETTERS: usize = 1024;
 pub async fn run(config: Config) -> Result<Exit, Failure> {
     let mut destinations = Vec::new();
     for destination in config.destinations() {
-        destinations.push(kinds::connect(&destination.kind).await?);
+        destinations.push(kinds::connect(&destination.kind, &config).await?);
     }
     let listener = listen(&config).await?;
     let drain = CancellationToken::new();
@@ -228,12 +227,4 @@ async fn listen(config: &Config) -> Result<TcpListener, Failure> {
     listener.with_context(|| format!("admin.listen: cannot listen on {listen}")).map_err(|cause| {
         Failure::new(Exit::Unreachable, cause).with_help("another process may listen there; set admin.listen")
     })
-}
-
-fn not_started(error: StartError) -> Failure {
-    let exit = match error {
-        StartError::Thread(_) => Exit::Bug,
-        _ => Exit::Configuration,
-    };
-    Failure::new(exit, error)
 }

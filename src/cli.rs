@@ -17,9 +17,10 @@ use crate::{core::decode::config::Choice, exit::Exit};
 
 mod help;
 
-/// Delivers an identity provider's sign-in and session events from Kafka to Amazon Pinpoint.
+/// Delivers an identity provider's sign-in and session events from Kafka to Kafka, Amazon Kinesis or Amazon
+/// Pinpoint.
 ///
-/// Reads the events of Keycloak and other providers from Kafka topics and sends them with PutEvents, at
+/// Reads the events of Keycloak and other providers from Kafka topics and delivers them, at
 /// least once: a position is committed only when every record before it is delivered, written to the dead
 /// letters or deliberately ignored.
 #[derive(Debug, Parser)]
@@ -76,6 +77,9 @@ pub struct MapArguments {
     /// The form of the output.
     #[arg(long, default_value = "text", value_name = "FORM")]
     pub output: MapOutput,
+    /// The destination whose requests are shown, if there are several; by default the first by name.
+    #[arg(long, value_name = "NAME")]
+    pub destination: Option<String>,
     /// Read the last records of this Kafka topic instead of files.
     #[arg(long, value_name = "TOPIC")]
     pub topic: Option<String>,
@@ -90,7 +94,7 @@ pub enum MapOutput {
     Text,
     /// A JSON object per record, each on a line.
     Json,
-    /// The bodies of the PutEvents requests, each on a line.
+    /// The requests, each on a line: the bodies of PutEvents or PutRecords, or the records of a Kafka topic.
     Request,
 }
 
@@ -106,6 +110,8 @@ pub enum SchemaName {
     Config,
     /// The format identity-event.
     IdentityEvent,
+    /// The records that destinations other than Pinpoint get.
+    StreamRecord,
 }
 
 #[derive(Debug, Args)]

@@ -28,6 +28,7 @@ use crate::{
         map::config::{SessionsConfig, endpoint::EndpointConfig, event::EventConfig, field::Field},
         pipeline::config::{BatchConfig, CommitConfig, MemoryConfig, QuotaConfig, RetryConfig},
         route::config::{RouteConfig, Unrouted},
+        stream_record::config::RecordConfig,
         units::{
             self,
             text::{DestinationForm, DestinationName, Form as _},
@@ -90,6 +91,8 @@ pub struct Config {
     pub endpoint: EndpointConfig,
     /// What events carry in addition to what they always carry.
     pub event: EventConfig,
+    /// What the records of all destinations but Pinpoint state alike.
+    pub record: RecordConfig,
     /// What happens to records that can never be delivered.
     pub dead_letter: DeadLetterSection,
     /// How much memory unsettled records may take.
@@ -202,6 +205,7 @@ impl Default for Config {
             sessions: SessionsConfig::default(),
             endpoint: EndpointConfig::default(),
             event: EventConfig::default(),
+            record: RecordConfig::default(),
             dead_letter: DeadLetterSection::default(),
             memory: MemoryConfig::default(),
             commit: CommitConfig::default(),

@@ -77,6 +77,7 @@
 //! | [`map`](crate::core::map) | identity event → app events with their endpoint; the session index, ids, endpoint fields |
 //! | [`route`](crate::core::route) | app event → destinations |
 //! | [`pipeline`](crate::core::pipeline) | what to send, dead-letter, commit, pause and release; its files are below |
+//! | [`stream_record`](crate::core::stream_record) | app event and endpoint → the record of Pinpoint's event stream, and its schema |
 //! | [`identity`](crate::core::identity), [`event`](crate::core::event), [`record`](crate::core::record), [`code`](crate::core::code) | the vocabulary: what happened at a provider, what is sent, what was read, and the only text that may be shown |
 //! | [`destination`](crate::core::destination), [`source`](crate::core::source), [`dead_letter`](crate::core::dead_letter), [`session_table`](crate::core::session_table) | the seams: what the edges must do, in the pipeline's terms |
 //! | [`time`](crate::core::time), [`backoff`](crate::core::backoff), [`units`](crate::core::units), [`catch_panic`](crate::core::catch_panic) | points in time; waits; durations and sizes as text; panics that a record could cause in a library |
@@ -93,8 +94,8 @@
 //!
 //! | in `edge` | does |
 //! |---|---|
-//! | [`kafka`](crate::edge::kafka) | the clients and what they share: consumer, producer, dead letters, session table |
-//! | [`aws`](crate::edge::aws) | credentials; [`pinpoint`](crate::edge::aws::pinpoint), the encoder and the sender that alone know `PutEvents` |
+//! | [`kafka`](crate::edge::kafka) | the clients and what they share: consumer, producer, dead letters, session table; [`destination`](crate::edge::kafka::destination), a topic that events go to |
+//! | [`aws`](crate::edge::aws) | credentials, and what all clients share; [`pinpoint`](crate::edge::aws::pinpoint) and [`kinesis`](crate::edge::aws::kinesis), the encoders and senders that alone know `PutEvents` and `PutRecords` |
 //! | [`admin`](crate::edge::admin) | liveness, readiness, status; the [`metrics`](crate::edge::admin::metrics) and their names |
 //! | [`geo`](crate::edge::geo), [`clock`](crate::edge::clock), [`log`](crate::edge::log) | the locations of IP addresses; the time; the log |
 //! | [`acks`](crate::edge::acks), [`discard`](crate::edge::discard) | reports the outcomes of writes; drops dead letters |
@@ -107,8 +108,8 @@
 //! | [`tools::emulator`], [`tools::demo`] | a server that answers `PutEvents`; the service in a world of its own |
 //!
 //! To add a format, write its file and its line in the table of formats. To add a kind of destination, write
-//! a folder with an encoder and a sender, and a line in each of the two tables of kinds
-//! (`config/destinations.rs` and `app/kinds.rs`). `.github/CONTRIBUTING.md` lists the files.
+//! a folder with an encoder and a sender, a line in each of the two tables of kinds (`config/destinations.rs` and
+//! `app/kinds.rs`), and a page. `.github/CONTRIBUTING.md` lists the files.
 //!
 //! # What always holds
 //!
@@ -148,7 +149,7 @@
 //! - A reload of the configuration: a restart is cheap, and the configuration that runs is the one that was
 //!   checked.
 //! - Order between destinations, between endpoints, and between spilled events and later ones.
-//! - Kinds of destination other than Pinpoint: not yet. Several destinations of this kind are supported.
+//! - Kinds of destination other than Pinpoint, Kafka and Kinesis: not yet.
 
 pub mod app;
 pub mod cli;

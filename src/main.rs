@@ -7,7 +7,7 @@ use pinpoint_sidecar::{
     app,
     cli::{self, CheckArguments, Cli, Command, SchemaName},
     config::{self, Config, LoadError, Sources},
-    core::identity::document,
+    core::{identity::document, stream_record},
     edge::log::{self, Format, Level, LogConfig},
     exit::{self, Exit, Failure},
     tools::{check, demo, emulator, map},
@@ -62,12 +62,17 @@ fn check(arguments: &CheckArguments, file: Option<PathBuf>) -> Result<Exit, Fail
         return Ok(Exit::Clean);
     }
     let mut findings = check::kafka(&config);
+    findings.extend(check::destination_topics(&config));
     findings.extend(check::places(&config));
     let credentials = async {
         let mut findings = Vec::new();
         for destination in config.destinations() {
             let outcome = app::kinds::credentials(&destination.kind).await;
-            findings.push(check::credentials(&destination.name, outcome));
+            let has_credentials = outcome.is_none_or(|outcome| outcome.is_ok());
+            findings.extend(outcome.map(|outcome| check::credentials(&destination, outcome)));
+            if has_credentials {
+                findings.extend(check::stream(&destination).await);
+            }
         }
         findings
     };
@@ -80,6 +85,7 @@ fn schema(name: SchemaName) -> serde_json::Value {
     match name {
         SchemaName::Config => config::schema(),
         SchemaName::IdentityEvent => document::schema(),
+        SchemaName::StreamRecord => stream_record::schema::schema(),
     }
 }
 

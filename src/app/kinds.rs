@@ -5,12 +5,24 @@
 use std::sync::Arc;
 
 use crate::{
-    config::destinations::DestinationKind,
+    config::{Config, destinations::DestinationKind},
     core::{
         code::Code,
         destination::{Encoder, Sender},
+        stream_record::config::RecordConfig,
     },
-    edge::aws::pinpoint::{Pinpoint, PutEvents},
+    edge::{
+        aws::{
+            client::ConnectError,
+            kinesis::{Kinesis, PutRecords},
+            pinpoint::{Pinpoint, PutEvents},
+        },
+        clock::Clock,
+        kafka::{
+            cluster::StartError,
+            destination::{KafkaDestination, KafkaEncoder, TopicConflict, config::KafkaConfig},
+        },
+    },
     exit::{Exit, Failure},
 };
 
@@ -21,29 +33,97 @@ pub struct Destination {
     pub address: String,
 }
 
-/// Connects a destination, with credentials from the environment of the process.
+/// Connects a destination of `config`, with credentials from the environment of the process.
 ///
 /// # Errors
 /// If the set-up is wrong.
-pub async fn connect(kind: &DestinationKind) -> Result<Destination, Failure> {
+pub async fn connect(kind: &DestinationKind, config: &Config) -> Result<Destination, Failure> {
     match kind {
-        DestinationKind::Pinpoint(config) => {
-            let pinpoint = Pinpoint::connect(config).await;
-            pinpoint.map(Into::into).map_err(|error| Failure::new(Exit::Configuration, error))
+        DestinationKind::Pinpoint(pinpoint) => {
+            let pinpoint = Pinpoint::connect(pinpoint).await;
+            pinpoint.map(Into::into).map_err(incomplete)
+        }
+        DestinationKind::Kinesis(kinesis) => {
+            let kinesis = Kinesis::connect(kinesis, config.record.clone(), Clock::wall).await;
+            kinesis.map(Into::into).map_err(incomplete)
+        }
+        DestinationKind::Kafka(kafka) => topic(kafka, config),
+    }
+}
+
+/// The encoder of a destination, for whoever sends nothing.
+#[must_use]
+pub fn encoder(kind: &DestinationKind, record: &RecordConfig) -> Box<dyn Encoder> {
+    match kind {
+        DestinationKind::Pinpoint(_) => Box::new(PutEvents),
+        DestinationKind::Kinesis(kinesis) => Box::new(PutRecords::new(kinesis, record.clone())),
+        DestinationKind::Kafka(kafka) => Box::new(KafkaEncoder::new(kafka.topic.clone(), record.clone())),
+    }
+}
+
+/// Resolves the credentials of a destination, as a send would; `None` if its kind has none of AWS.
+///
+/// # Errors
+/// If no credentials are found; the code says why.
+pub async fn credentials(kind: &DestinationKind) -> Option<Result<(), Code>> {
+    match kind {
+        DestinationKind::Pinpoint(config) => match Pinpoint::connect(config).await {
+            Ok(pinpoint) => Some(pinpoint.credentials().await),
+            Err(_) => Some(Err(Code("set_up"))),
+        },
+        DestinationKind::Kinesis(config) => {
+            match Kinesis::connect(config, RecordConfig::default(), Clock::wall).await {
+                Ok(kinesis) => Some(kinesis.credentials().await),
+                Err(_) => Some(Err(Code("set_up"))),
+            }
+        }
+        DestinationKind::Kafka(_) => None,
+    }
+}
+
+fn topic(kafka: &KafkaConfig, config: &Config) -> Result<Destination, Failure> {
+    let service = config.service_topics();
+    service.check(kafka).map_err(conflicting)?;
+    let sender = KafkaDestination::start(kafka, config.record.clone(), &service, Clock::wall);
+    let sender = sender.map_err(not_started)?;
+    Ok(Destination {
+        encoder: Box::new(KafkaEncoder::new(kafka.topic.clone(), config.record.clone())),
+        address: sender.to_string(),
+        sender: Arc::new(sender),
+    })
+}
+
+fn conflicting(error: TopicConflict) -> Failure {
+    match error {
+        TopicConflict::Own { .. } => {
+            let help = "set the destination's `kafka.topic` to a topic that the service neither reads nor writes itself";
+            Failure::new(Exit::Configuration, error).with_help(help)
+        }
+        TopicConflict::Unknown { .. } => {
+            let help = "both clusters must answer at the start, because the topic has the name of one of the source's; \
+                        another name in the destination's `kafka.topic` needs no answer";
+            Failure::new(Exit::Unreachable, error).with_help(help)
         }
     }
 }
 
-/// Resolves the credentials of a destination, as a send would.
-///
-/// # Errors
-/// If no credentials are found; the code says why.
-pub async fn credentials(kind: &DestinationKind) -> Result<(), Code> {
-    match kind {
-        DestinationKind::Pinpoint(config) => {
-            let pinpoint = Pinpoint::connect(config).await;
-            pinpoint.map_err(|_| Code("set_up"))?.credentials().await
-        }
+/// A Kafka client that cannot be started.
+pub(super) fn not_started(error: StartError) -> Failure {
+    let exit = match error {
+        StartError::Thread(_) => Exit::Bug,
+        _ => Exit::Configuration,
+    };
+    Failure::new(exit, error)
+}
+
+/// A set-up of AWS that lacks something.
+fn incomplete(error: ConnectError) -> Failure {
+    Failure::new(Exit::Configuration, error)
+}
+
+impl From<Kinesis> for Destination {
+    fn from(kinesis: Kinesis) -> Self {
+        Self { encoder: Box::new(kinesis.encoder()), address: kinesis.to_string(), sender: Arc::new(kinesis) }
     }
 }
 

@@ -58,8 +58,8 @@ Example:
   pinpoint-sidecar run --config config.yaml";
 
 pub(super) const CHECK: &str = "\
-Tries the brokers, the topics, the consumer group, the dead-letter topic, the session table, the location \
-database and the AWS credentials. If something is wrong, it says what to do. Reads no record and sends no event.
+Tries the brokers, the topics, the consumer group, the dead-letter topic, the session table, the topics and \
+streams of destinations, the location database and the AWS credentials. If something is wrong, it says what to do. Reads no record and sends no event.
 
 Examples:
   pinpoint-sidecar check --config config.yaml
@@ -69,6 +69,7 @@ pub(super) const SCHEMA: &str = "\
 Names:
   config           the configuration, for editors and other tools
   identity-event   the format identity-event, for programs that publish it
+  stream-record    the records of all destinations but Pinpoint, for those who read them
 
 Example:
   pinpoint-sidecar schema identity-event > identity-event.schema.json";

@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::Config,
     core::{
+        dead_letter::config::DeadLetterConfig,
         pipeline::config::{BatchConfig, CapConfig, QuotaConfig, RetryConfig, SpillConfig},
         route::{RouteProblems, Router},
         units::text::DestinationName,
     },
-    edge::aws::{
-        config::{EndpointUrl, Region},
-        pinpoint::config::PinpointConfig,
+    edge::{
+        aws::{config::Region, kinesis::config::KinesisConfig, pinpoint::config::PinpointConfig},
+        kafka::destination::{ServiceTopics, config::KafkaConfig},
     },
 };
 
@@ -38,14 +39,21 @@ pub struct DestinationConfig {
 #[derive(Clone, Debug, PartialEq)]
 pub enum DestinationKind {
     Pinpoint(PinpointConfig),
+    Kafka(KafkaConfig),
+    Kinesis(KinesisConfig),
 }
 
-/// The services that have quotas.
+/// The keys of the kinds, one of which each destination has.
+pub(super) const KINDS: [&str; 3] = ["pinpoint", "kafka", "kinesis"];
+
+/// The services of the kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(extend("x-allowed" = "pinpoint"))]
+#[schemars(extend("x-allowed" = "pinpoint, kafka or kinesis"))]
 pub enum Service {
     Pinpoint,
+    Kafka,
+    Kinesis,
 }
 
 /// `destination`: where events go if there is one destination.
@@ -53,7 +61,17 @@ pub enum Service {
 #[serde(default, deny_unknown_fields)]
 pub struct DestinationSection {
     /// An Amazon Pinpoint application.
-    pub pinpoint: PinpointConfig,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PinpointConfig")]
+    pub pinpoint: Option<PinpointConfig>,
+    /// A Kafka topic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "KafkaConfig")]
+    pub kafka: Option<KafkaConfig>,
+    /// A stream of Kinesis Data Streams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "KinesisConfig")]
+    pub kinesis: Option<KinesisConfig>,
 }
 
 /// One of `destinations`. Keys of `batch` and `retry` that are left out are taken from the top level.
@@ -61,7 +79,17 @@ pub struct DestinationSection {
 #[serde(default, deny_unknown_fields)]
 pub struct NamedDestination {
     /// An Amazon Pinpoint application.
-    pub pinpoint: PinpointConfig,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PinpointConfig")]
+    pub pinpoint: Option<PinpointConfig>,
+    /// A Kafka topic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "KafkaConfig")]
+    pub kafka: Option<KafkaConfig>,
+    /// A stream of Kinesis Data Streams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "KinesisConfig")]
+    pub kinesis: Option<KinesisConfig>,
     /// How much of its domain's quota the destination may use.
     pub quota: CapConfig,
     /// How events are combined into requests.
@@ -72,7 +100,8 @@ pub struct NamedDestination {
     pub spill: SpillConfig,
 }
 
-/// One of `quotas`: the quota of a service in a region. Keys that are left out are taken from `quota`.
+/// One of `quotas`: the quota of a service in a region. Keys that are left out are taken from `quota`, if the
+/// service has a quota without this.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("x-allowed" = "a mapping with `service`, `region`, `requests_per_second` and `in_flight`"))]
@@ -98,7 +127,8 @@ pub struct DomainQuota {
 pub(super) struct Domain {
     service: Service,
     region: Option<Region>,
-    endpoint_url: Option<EndpointUrl>,
+    /// The address, if it is not AWS's own.
+    address: Option<String>,
 }
 
 impl Config {
@@ -137,7 +167,10 @@ impl Config {
     pub fn domains(&self) -> Vec<QuotaConfig> {
         let quota = |domain: &Domain| {
             let own = self.quotas.iter().find(|quota| quota.is_of(domain));
-            let top = self.quota.clone();
+            let top = match domain.service {
+                Service::Pinpoint => self.quota.clone(),
+                Service::Kafka | Service::Kinesis => QuotaConfig::off(self.quota.share),
+            };
             QuotaConfig {
                 requests_per_second: own
                     .and_then(|own| own.requests_per_second)
@@ -147,6 +180,18 @@ impl Config {
             }
         };
         self.quota_domains().iter().map(quota).collect()
+    }
+
+    /// The topics that the service itself reads and writes.
+    #[must_use]
+    pub fn service_topics(&self) -> ServiceTopics {
+        let letters = match &self.dead_letter.target {
+            DeadLetterConfig::Topic(topic) => Some(topic.clone()),
+            DeadLetterConfig::Discard => None,
+        };
+        let table = self.sessions.table.as_ref().map(|table| table.topic.clone());
+        let topics = self.source.topics.iter().cloned().chain(letters).chain(table).collect();
+        ServiceTopics { cluster: self.source.cluster(), topics }
     }
 
     /// The router of events to destinations.
@@ -188,20 +233,46 @@ pub const ONLY: &str = "default";
 
 impl DestinationSection {
     fn kind(&self) -> DestinationKind {
-        DestinationKind::Pinpoint(self.pinpoint.clone())
+        let Self { pinpoint, kafka, kinesis } = self.clone();
+        DestinationKind::of(pinpoint, kafka, kinesis)
     }
 }
 
 impl NamedDestination {
     fn kind(&self) -> DestinationKind {
-        DestinationKind::Pinpoint(self.pinpoint.clone())
+        let Self { pinpoint, kafka, kinesis, .. } = self.clone();
+        DestinationKind::of(pinpoint, kafka, kinesis)
     }
 }
 
 impl DestinationKind {
+    /// The kind whose section is written. If there is none, which only a use that delivers nothing allows, it
+    /// is Pinpoint.
+    fn of(
+        pinpoint: Option<PinpointConfig>,
+        kafka: Option<KafkaConfig>,
+        kinesis: Option<KinesisConfig>,
+    ) -> Self {
+        let kind = kafka.map(Self::Kafka).or_else(|| kinesis.map(Self::Kinesis));
+        kind.unwrap_or_else(|| Self::Pinpoint(pinpoint.unwrap_or_default()))
+    }
+
     fn domain(&self) -> Domain {
-        let Self::Pinpoint(PinpointConfig { region, endpoint_url, .. }) = self;
-        Domain { service: Service::Pinpoint, region: region.clone(), endpoint_url: endpoint_url.clone() }
+        match self {
+            Self::Pinpoint(PinpointConfig { region, endpoint_url, .. }) => Domain {
+                service: Service::Pinpoint,
+                region: region.clone(),
+                address: endpoint_url.as_ref().map(ToString::to_string),
+            },
+            Self::Kinesis(KinesisConfig { region, endpoint_url, .. }) => Domain {
+                service: Service::Kinesis,
+                region: region.clone(),
+                address: endpoint_url.as_ref().map(ToString::to_string),
+            },
+            Self::Kafka(KafkaConfig { brokers, .. }) => {
+                Domain { service: Service::Kafka, region: None, address: brokers.clone() }
+            }
+        }
     }
 }
 

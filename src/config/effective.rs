@@ -21,7 +21,7 @@ pub(super) fn yaml(config: &Config) -> String {
     text
 }
 
-const SECTIONS: [&str; 18] = [
+const SECTIONS: [&str; 19] = [
     "source",
     "destination",
     "destinations",
@@ -34,6 +34,7 @@ const SECTIONS: [&str; 18] = [
     "sessions",
     "endpoint",
     "event",
+    "record",
     "dead_letter",
     "memory",
     "commit",

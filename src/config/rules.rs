@@ -39,10 +39,7 @@ struct Rules<'a> {
 impl Rules<'_> {
     fn source(&mut self, config: &Config) {
         let source = &config.source;
-        let broker = |broker: &str| !broker.trim().is_empty() && !broker.trim().contains(char::is_whitespace);
-        if !source.brokers.split(',').all(broker) {
-            self.problem(&["source", "brokers"], "must be host:port, several separated by commas");
-        }
+        self.brokers(&["source", "brokers"], &source.brokers);
         if source.group.is_empty() || source.group.len() > 255 {
             self.problem(&["source", "group"], "must be a name of 1 to 255 characters");
         }
@@ -50,6 +47,13 @@ impl Rules<'_> {
             if let Err(refused) = properties::check(name, value) {
                 self.problem(&["source", "properties", name], &refused.to_string());
             }
+        }
+    }
+
+    fn brokers(&mut self, path: &[&str], brokers: &str) {
+        let broker = |broker: &str| !broker.trim().is_empty() && !broker.trim().contains(char::is_whitespace);
+        if !brokers.split(',').all(broker) {
+            self.problem(path, "must be host:port, several separated by commas");
         }
     }
 

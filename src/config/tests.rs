@@ -15,6 +15,8 @@ use crate::{
 };
 
 mod destinations;
+mod kafka;
+mod kinesis;
 
 /// The settings that have no default.
 const NEEDED: &str = "
@@ -121,7 +123,7 @@ fn a_text_is_a_text_whatever_it_looks_like() {
     reads(topics, |config| config.source.topics == ["123", "1e3", "true", "0x1f"]);
     let digits = "{pinpoint: {application: 12345678901234567890123456789012}}";
     reads_with("", &[("PINPOINT_SIDECAR__DESTINATION", digits)], &[], |config| {
-        config.destination.pinpoint.application == "12345678901234567890123456789012"
+        config.destination.pinpoint.as_ref().unwrap().application == "12345678901234567890123456789012"
     });
     let properties = "source: { properties: { session.timeout.ms: 6000, socket.keepalive.enable: true } }";
     reads(properties, |config| config.source.properties["session.timeout.ms"] == "6000");

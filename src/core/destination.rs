@@ -12,7 +12,11 @@ use serde_json::Value;
 use crate::core::{
     code::Code,
     event::{AppEvent, Delivery, Endpoint, EndpointId, Refusal},
+    time::Timestamp,
 };
+
+#[cfg(test)]
+pub(crate) mod sample;
 
 /// The index of a destination in the configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -103,6 +107,16 @@ pub struct RequestLimits {
     pub overhead: usize,
 }
 
+/// The order of an endpoint's events that a service keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Also within a request, which may hold any of them.
+    WithinRequest,
+    /// Only between requests. So of an endpoint, a request holds events of one record alone: they share a
+    /// moment.
+    BetweenRequests,
+}
+
 /// An event that was fitted to the limits of its destination.
 #[derive(Clone)]
 pub struct Fitted {
@@ -150,6 +164,11 @@ pub trait Encoder {
     /// The service's own limits of one request, whatever the configuration allows.
     fn limits(&self) -> RequestLimits;
 
+    /// The order of an endpoint's events that the service keeps.
+    fn order(&self) -> Order {
+        Order::WithinRequest
+    }
+
     /// The fields that [`Encoder::fit`] counts.
     fn fields(&self) -> &'static [&'static str];
 
@@ -165,12 +184,13 @@ pub trait Encoder {
     /// fitted.
     fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize;
 
-    /// Encodes the body of a request. Its events must have been fitted.
-    fn body(&self, request: &Request) -> Vec<u8>;
+    /// Encodes the body of a request that is sent at this time. Its events must have been fitted. A kind
+    /// whose requests have no body shows them as JSON.
+    fn body(&self, request: &Request, at: Timestamp) -> Vec<u8>;
 
     /// Shows a request in a human-readable form: headings, each with a JSON object.
-    fn outline(&self, request: &Request) -> Vec<(String, Value)> {
-        vec![("request".to_owned(), serde_json::from_slice(&self.body(request)).unwrap_or_default())]
+    fn outline(&self, request: &Request, at: Timestamp) -> Vec<(String, Value)> {
+        vec![("request".to_owned(), serde_json::from_slice(&self.body(request, at)).unwrap_or_default())]
     }
 }
 
@@ -197,6 +217,35 @@ pub(crate) mod tests {
     /// Accepts every event unchanged. The function returns the size of an event.
     pub(crate) struct Whole(pub(crate) fn(&Delivery) -> usize);
 
+    /// Like [`Whole`], for a service that keeps no order within a request.
+    pub(crate) struct Unordered(pub(crate) Whole);
+
+    impl Encoder for Unordered {
+        fn limits(&self) -> RequestLimits {
+            self.0.limits()
+        }
+
+        fn order(&self) -> Order {
+            Order::BetweenRequests
+        }
+
+        fn fields(&self) -> &'static [&'static str] {
+            self.0.fields()
+        }
+
+        fn fit(&self, delivery: Delivery, counts: &mut FieldCounts) -> Result<Fitted, Refusal> {
+            self.0.fit(delivery, counts)
+        }
+
+        fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
+            self.0.merge(snapshot, newer)
+        }
+
+        fn body(&self, request: &Request, at: Timestamp) -> Vec<u8> {
+            self.0.body(request, at)
+        }
+    }
+
     impl Encoder for Whole {
         fn limits(&self) -> RequestLimits {
             RequestLimits { events: usize::MAX, bytes: usize::MAX, overhead: 0 }
@@ -221,7 +270,7 @@ pub(crate) mod tests {
             merged.attributes.values().flatten().map(|value| value.len()).sum()
         }
 
-        fn body(&self, _: &Request) -> Vec<u8> {
+        fn body(&self, _: &Request, _: Timestamp) -> Vec<u8> {
             Vec::new()
         }
     }

@@ -7,6 +7,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 use crate::core::{code::Code, time::Timestamp};
 
 mod portions;
+mod update;
 
 pub use portions::{PORTION, Portions};
 
@@ -298,6 +299,15 @@ impl Location {
     /// The texts in the order of [`Location::texts`].
     pub fn texts_mut(&mut self) -> [&mut Text; 4] {
         [&mut self.city, &mut self.country, &mut self.postal_code, &mut self.region]
+    }
+
+    /// Latitude and longitude, if the location has both and they are valid.
+    #[must_use]
+    pub fn coordinates(&self) -> Option<(f64, f64)> {
+        // The ranges do not contain NaN.
+        self.latitude.zip(self.longitude).filter(|(latitude, longitude)| {
+            (-90.0..=90.0).contains(latitude) && (-180.0..=180.0).contains(longitude)
+        })
     }
 }
 

@@ -1,4 +1,5 @@
-//! Kafka: what all clients share, and the consumer, the dead letters and the session table, which use it.
+//! Kafka: what all clients share, and the consumer, the dead letters, the session table and the destination,
+//! which use it.
 //!
 //! The shared files know nothing of what is read and written. They hold the access to a cluster, the queries
 //! to the brokers, a writer that reports every outcome, and librdkafka's errors, lists and log lines in our
@@ -10,6 +11,7 @@ pub mod codes;
 pub mod connection;
 pub mod consumer;
 pub mod dead_letters;
+pub mod destination;
 pub mod log;
 pub mod lookups;
 pub mod partition_list;

@@ -7,7 +7,10 @@ use std::{fmt, fmt::Write, path::Path};
 
 use self::{questions::Questions, trouble::trouble};
 use crate::{
-    config::{Config, destinations::ONLY},
+    config::{
+        Config,
+        destinations::{DestinationConfig, DestinationKind, ONLY},
+    },
     core::{code::Code, dead_letter::config::DeadLetterConfig},
     edge::geo::{Database, GeoError},
 };
@@ -17,10 +20,12 @@ mod questions;
 mod routes;
 mod sent;
 mod source_topic;
+mod streams;
 mod table;
+mod topics;
 mod trouble;
 
-pub use self::{routes::routes, sent::sent, trouble::Trouble};
+pub use self::{routes::routes, sent::sent, streams::stream, topics::destination_topics, trouble::Trouble};
 
 /// The result of trying one thing.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,13 +68,21 @@ pub fn kafka(config: &Config) -> Vec<Finding> {
 
 /// The finding about the AWS credentials of a destination.
 #[must_use]
-pub fn credentials(destination: &str, outcome: Result<(), Code>) -> Finding {
+pub fn credentials(destination: &DestinationConfig, outcome: Result<(), Code>) -> Finding {
     let result = outcome.map(|()| "found".to_owned()).map_err(|code| Trouble {
         why: format!("no credentials are found ({code})"),
-        help: "give the process a role (on Kubernetes: a service account with one), or set \
-               AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; it needs mobiletargeting:PutEvents",
+        help: match destination.kind {
+            DestinationKind::Kinesis(_) => {
+                "give the process a role (on Kubernetes: a service account with one), or set \
+                 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; it needs kinesis:PutRecords"
+            }
+            DestinationKind::Pinpoint(_) | DestinationKind::Kafka(_) => {
+                "give the process a role (on Kubernetes: a service account with one), or set \
+                 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; it needs mobiletargeting:PutEvents"
+            }
+        },
     });
-    let what = match destination {
+    let what = match &*destination.name {
         ONLY => "AWS credentials".to_owned(),
         name => format!("AWS credentials of {name}"),
     };
@@ -158,8 +171,10 @@ mod tests {
 
     #[test]
     fn credentials_are_found_or_not() {
-        assert_eq!(credentials(ONLY, Ok(())).to_string(), "ok     AWS credentials: found");
-        assert_eq!(credentials("lab", Ok(())).to_string(), "ok     AWS credentials of lab: found");
-        assert_snapshot!(credentials(ONLY, Err(Code("no_credentials"))));
+        let only = Config::default().destinations().remove(0);
+        let lab = DestinationConfig { name: "lab".parse().unwrap(), ..only.clone() };
+        assert_eq!(credentials(&only, Ok(())).to_string(), "ok     AWS credentials: found");
+        assert_eq!(credentials(&lab, Ok(())).to_string(), "ok     AWS credentials of lab: found");
+        assert_snapshot!(credentials(&only, Err(Code("no_credentials"))));
     }
 }

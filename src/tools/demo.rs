@@ -77,7 +77,7 @@ async fn deliver_and_judge(
     arguments: &DemoArguments,
     drain: &CancellationToken,
 ) -> Result<Exit, Failure> {
-    let destination = Pinpoint::emulated(&stage.config.destination.pinpoint).map_err(bug)?;
+    let destination = Pinpoint::emulated(&stage.pinpoint).map_err(bug)?;
     let (asking, queries) = app::queries();
     let (over, closed, finished) = (drain.child_token(), CancellationToken::new(), CancellationToken::new());
     // Ends the threads, however this function ends.
@@ -85,7 +85,7 @@ async fn deliver_and_judge(
     let mut threads = JoinSet::new();
     let watcher = watcher(&stage, arguments, &mut threads, (drain, &finished)).map_err(bug)?;
     let mut observer = Observer { arguments, watcher, service: asking.clone() };
-    let Stage { kafka: _kafka, server, admin, config } = stage;
+    let Stage { kafka: _kafka, server, admin, config, .. } = stage;
     let delivering = async {
         let ended =
             app::deliver(&config, vec![destination.into()], admin, drain.clone(), (asking, queries)).await;

@@ -22,6 +22,7 @@ use self::{
     values::Values,
 };
 use crate::{
+    app::kinds,
     cli::{MapArguments, MapOutput},
     config::Config,
     core::{
@@ -35,7 +36,7 @@ use crate::{
         record::{Ownership, Record},
         time::Moment,
     },
-    edge::{aws::pinpoint::PutEvents, clock::Clock, geo::Database},
+    edge::{clock::Clock, geo::Database},
     exit::{Exit, Failure},
 };
 
@@ -97,7 +98,7 @@ impl Preview {
         Ok(Self {
             decoder: decoder(true)?,
             mapper: Mapper::new(decoder(config.wants_attributes())?, &config.sessions).with(additions),
-            encoder: Box::new(PutEvents),
+            encoder: encoder(arguments, config)?,
             output: arguments.output,
             requests: Requests::default(),
             routes,
@@ -179,7 +180,7 @@ impl Preview {
     }
 
     fn print(&mut self, request: &Request) -> io::Result<()> {
-        self.printed.write_all(&self.encoder.body(request))?;
+        self.printed.write_all(&self.encoder.body(request, Clock::wall()))?;
         self.printed.write_all(b"\n")
     }
 
@@ -189,6 +190,21 @@ impl Preview {
         }
         Ok(if self.refused { Exit::Refused } else { Exit::Clean })
     }
+}
+
+/// The encoder of the destination that the command line names, or of the first one.
+fn encoder(arguments: &MapArguments, config: &Config) -> Result<Box<dyn Encoder>, Failure> {
+    let destinations = config.destinations();
+    let shown = match &arguments.destination {
+        Some(name) => destinations.iter().find(|one| *one.name == **name),
+        None => destinations.first(),
+    };
+    let Some(shown) = shown else {
+        let names: Vec<_> = destinations.iter().map(|one| one.name.as_str()).collect();
+        let error = format!("--destination names no destination of the configuration: {}", names.join(", "));
+        return Err(Failure::new(Exit::Usage, Error::msg(error)));
+    };
+    Ok(kinds::encoder(&shown.kind, &config.record))
 }
 
 /// The lookup of IP addresses.

@@ -9,6 +9,8 @@ mod faults;
 mod formats;
 mod holds;
 mod hostile_server;
+mod kafka_destination;
+mod kinesis;
 mod load;
 mod marked;
 mod privacy;

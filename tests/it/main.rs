@@ -9,6 +9,7 @@
 mod binary;
 mod demo;
 mod deploy;
+mod destinations;
 mod embedded;
 mod emulator;
 mod generated;

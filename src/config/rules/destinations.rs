@@ -1,10 +1,15 @@
 //! The rules about destinations: their number, routes, quotas and spilling.
 
 use crate::{
-    config::{Config, Purpose, destinations::DestinationKind},
-    core::route::RouteProblem,
-    core::units::text::Form as _,
-    edge::aws::pinpoint::config::{ApplicationForm, PinpointConfig},
+    config::{
+        Config, Purpose,
+        destinations::{DestinationKind, KINDS},
+    },
+    core::{pipeline::config::QuotaConfig, route::RouteProblem, units::text::Form as _},
+    edge::{
+        aws::pinpoint::config::{ApplicationForm, PinpointConfig},
+        kafka::destination::config::{self, KafkaConfig},
+    },
 };
 
 use super::Rules;
@@ -23,24 +28,68 @@ impl Rules<'_> {
                 self.problem(&["destinations"], "must name 1 to 1000 destinations");
             }
         }
-        for (path, DestinationKind::Pinpoint(pinpoint)) in config.kinds() {
-            self.application(&[&path[..], &["pinpoint"]].concat(), &pinpoint);
+        for (path, kind) in config.kinds() {
+            self.kind(&path, &kind, config);
         }
         self.retries(config);
         self.spills(config);
+        self.quota(config);
         self.quotas(config);
         self.routes(config);
     }
 
-    fn application(&mut self, section: &[&str], pinpoint: &PinpointConfig) {
-        let path = [section, &["application"]].concat();
+    fn kind(&mut self, destination: &[&str], kind: &DestinationKind, config: &Config) {
+        let is_written = |kind: &str| self.is_written(&[destination, &[kind]].concat());
+        let written = KINDS.iter().filter(|kind| is_written(kind)).count();
+        let is_missing = written == 0 && !self.problems.has_below(destination);
+        match kind {
+            _ if written > 1 => {
+                self.problem(destination, "must have only one of `pinpoint`, `kafka` and `kinesis`");
+            }
+            DestinationKind::Pinpoint(pinpoint) if is_written("pinpoint") || is_missing => {
+                self.application(destination, pinpoint);
+            }
+            DestinationKind::Kafka(kafka) => self.topic(destination, kafka, config),
+            // The types check everything else, and a section that was wrong has been reported.
+            DestinationKind::Pinpoint(_) | DestinationKind::Kinesis(_) => {}
+        }
+    }
+
+    fn topic(&mut self, destination: &[&str], kafka: &KafkaConfig, config: &Config) {
+        let at = |key: &[&'static str]| [destination, &["kafka"], key].concat();
+        if let Some(brokers) = &kafka.brokers {
+            self.brokers(&at(&["brokers"]), brokers);
+        }
+        for (name, value) in &kafka.properties {
+            if let Err(refused) = config::check_property(name, value) {
+                let path = [&at(&["properties"])[..], &[name]].concat();
+                self.problem(&path, &refused.to_string());
+            }
+        }
+        if config.service_topics().contains(kafka) {
+            let text = "must be none of `source.topics`, `dead_letter.topic` and `sessions.table.topic`: on the same \
+                        cluster the service would read its own events";
+            self.problem(&at(&["topic"]), text);
+        }
+    }
+
+    fn application(&mut self, destination: &[&str], pinpoint: &PinpointConfig) {
+        let section = [destination, &["pinpoint"]].concat();
+        let path = [&section[..], &["application"]].concat();
         let allowed = ApplicationForm::ALLOWED;
         if !self.is_written(&path) {
+            let others = if self.is_written(&section) {
+                ""
+            } else {
+                "; or give `kafka` or `kinesis` instead of `pinpoint`"
+            };
             if self.purpose == Purpose::Delivery {
-                self.problem(&path, &format!("must be given: {allowed}"));
+                self.problem(&path, &format!("must be given: {allowed}{others}"));
             }
         // Even an invalid address may show that it is not AWS's.
-        } else if !pinpoint.application_fits() && !self.problems.has(&[section, &["endpoint_url"]].concat()) {
+        } else if !pinpoint.application_fits()
+            && !self.problems.has(&[&section[..], &["endpoint_url"]].concat())
+        {
             self.problem(&path, &format!("must be {allowed}"));
         }
     }
@@ -66,6 +115,18 @@ impl Rules<'_> {
                 let text = "must be off with `dead_letter.discard`: spilled events would be lost";
                 self.problem(&["destinations", name, "spill", "after"], text);
             }
+        }
+    }
+
+    /// The quota of the top level is Pinpoint's. It must not seem to hold for others.
+    fn quota(&mut self, config: &Config) {
+        let default = QuotaConfig { share: config.quota.share, ..QuotaConfig::default() };
+        let has_pinpoint =
+            config.kinds().iter().any(|(_, kind)| matches!(kind, DestinationKind::Pinpoint(_)));
+        if config.quota != default && !has_pinpoint {
+            let text =
+                "is the quota of Pinpoint, and there is no such destination: write `quotas` with the service";
+            self.problem(&["quota"], text);
         }
     }
 

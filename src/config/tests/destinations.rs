@@ -181,7 +181,8 @@ fn an_application_may_have_any_id_at_another_address() {
         loaded(&NEEDED.replace("application: 0123456789abcdef0123456789abcdef", pinpoint), &[], &[])
     };
     let at = |id: &str| format!("application: {id}, endpoint_url: 'http://127.0.0.1:8081'");
-    assert_eq!(application(&at("mine")).unwrap().destination.pinpoint.application, "mine");
+    let pinpoint = application(&at("mine")).unwrap().destination.pinpoint;
+    assert_eq!(pinpoint.unwrap().application, "mine");
     let error = |pinpoint: &str| application(pinpoint).unwrap_err().lines().skip(1).collect::<String>();
     let hex = "  destination.pinpoint.application (config.yaml:2): must be the id of a Pinpoint application (project), 32 hex digits";
     assert_eq!(error("application: mine"), hex);
@@ -204,7 +205,7 @@ fn a_quota_must_be_of_a_domain_that_there_is() {
         &[
             "quotas.0.in_flight (config.yaml:7): must be a whole number from 1 to 10000",
             "quotas.1.region (config.yaml:7): must be an AWS region such as us-east-1",
-            "quotas.1.service (config.yaml:7): must be pinpoint",
+            "quotas.1.service (config.yaml:7): must be pinpoint, kafka or kinesis",
         ],
     );
     check(
@@ -223,7 +224,7 @@ fn a_variable_changes_a_destination_and_never_makes_one() {
     ];
     let config = loaded(&format!("{TWO}{ROUTED}"), &variables, &[]).unwrap();
     let changed = &config.destinations()[0];
-    let DestinationKind::Pinpoint(pinpoint) = &changed.kind;
+    let DestinationKind::Pinpoint(pinpoint) = &changed.kind else { panic!("{:?}", changed.kind) };
     assert_eq!((pinpoint.region.as_deref(), changed.cap), (Some("eu-west-1"), Some(3.0)));
     for (variable, key) in [
         ("PINPOINT_SIDECAR__DESTINATIONS__D__PINPOINT__REGION", "destinations.d.pinpoint.region"),

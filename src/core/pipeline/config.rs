@@ -131,6 +131,18 @@ impl Default for QuotaConfig {
     }
 }
 
+impl QuotaConfig {
+    /// No quota: only the requests in flight are bounded, so that their memory is.
+    #[must_use]
+    pub fn off(share: Share) -> Self {
+        Self {
+            requests_per_second: 100_000.0,
+            in_flight: NonZeroU32::new(16).unwrap_or(NonZeroU32::MIN),
+            share,
+        }
+    }
+}
+
 impl Default for BatchConfig {
     fn default() -> Self {
         Self {

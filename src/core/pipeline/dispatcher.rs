@@ -153,6 +153,7 @@ impl Dispatcher {
             events: config.batch.max_events.get().min(allowed.events),
             bytes: max_bytes,
             linger: config.batch.linger.0,
+            order: config.encoder.order(),
         };
         let fields = FieldCounts::new(config.encoder.fields());
         let counts = SendCounts { fields, ..SendCounts::default() };

@@ -8,7 +8,10 @@ use super::*;
 use crate::core::{
     code::Code,
     dead_letter::DeadLetter,
-    destination::{Answer, Encoder, Outcome, Request, tests::Whole},
+    destination::{
+        Answer, Encoder, Outcome, Request,
+        tests::{Unordered, Whole},
+    },
     event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Refusal},
     pipeline::config::BatchConfig,
     record::Assignment,
@@ -326,6 +329,26 @@ pub(crate) fn each(outcome: Outcome) -> impl FnOnce(&Request) -> Answer {
 
 pub(crate) fn accept(request: &Request) -> Answer {
     each(Outcome::Accepted)(request)
+}
+
+#[test]
+fn where_a_request_has_no_order_an_endpoint_has_events_of_one_record_in_it() {
+    let mut bench = Bench::with(|config| {
+        config.encoder = Box::new(Unordered(Whole(|_| 100)));
+        config.batch.linger = Span(Duration::from_secs(1));
+    });
+    bench.read(A, &[1, 1]);
+    bench.read(A, &[1, 2, 1]);
+    bench.read(A, &[2]);
+    bench.pass(Duration::from_secs(1));
+    let mut ids = Vec::new();
+    while !bench.requests.is_empty() {
+        let request = bench.answer(accept);
+        let events = request.endpoints.iter().flat_map(|batch| &batch.events);
+        ids.push(events.map(|event| event.id.to_string()).collect::<Vec<_>>().join(" "));
+        bench.pass(Duration::from_secs(1));
+    }
+    assert_eq!(ids, ["0:0 0:1 1:1", "1:0 1:2 2:0"]);
 }
 
 #[test]

@@ -144,7 +144,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::edge::aws::pinpoint::scripted::block_on;
+    use crate::edge::aws::scripted::block_on;
 
     /// Provides numbered credentials. `script` says what it does instead at each call.
     #[derive(Debug, Default)]

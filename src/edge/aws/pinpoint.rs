@@ -5,29 +5,28 @@
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-use aws_sdk_pinpoint::{Client, types::EventsRequest};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_types::body::SdkBody;
+use aws_sdk_pinpoint::{Client, config::Builder, types::EventsRequest};
 use bytes::Bytes;
 
 use self::config::PinpointConfig;
-pub use self::{client::ConnectError, encoder::PutEvents};
-use super::credentials::KeptCredentials;
+pub use self::encoder::PutEvents;
+use super::{
+    client::{self, ConnectError},
+    code::CREDENTIALS,
+    credentials::KeptCredentials,
+};
 use crate::core::{
     code::Code,
-    destination::{Answer, Encoder as _, Request, Sender, Sending},
+    destination::{Answer, Request, Sender, Sending},
 };
 
 mod answer;
-mod client;
 mod code;
 pub mod config;
 mod encoder;
 mod results;
 #[cfg(test)]
-mod sample;
-#[cfg(test)]
-pub(super) mod scripted;
+mod scripted;
 
 /// One Pinpoint application. Clones share its connections and credentials.
 #[derive(Clone)]
@@ -48,7 +47,7 @@ impl Pinpoint {
     /// # Errors
     /// If the environment and `config` together are incomplete.
     pub async fn connect(config: &PinpointConfig) -> Result<Self, ConnectError> {
-        Self::new(config, &client::environment(config).await)
+        Self::new(config, &client::environment(config.region.as_ref()).await)
     }
 
     /// Connects to the application that `config` names at an emulator of `PutEvents`, with made-up
@@ -60,13 +59,18 @@ impl Pinpoint {
         if config.endpoint_url.is_none() {
             return Err(ConnectError::EndpointUrl);
         }
-        Self::new(config, &client::no_environment(config))
+        Self::new(config, &client::no_environment(config.region.as_ref()))
     }
 
     fn new(config: &PinpointConfig, sdk: &aws_config::SdkConfig) -> Result<Self, ConnectError> {
-        let (client, credentials) = client::build(config, sdk)?;
+        let (settings, credentials) = client::settings(sdk, config.timeout.0)?;
         let application = config.application.to_string();
         let endpoint_url = config.endpoint_url.as_ref().map(ToString::to_string);
+        let mut client = Builder::from(&settings);
+        if endpoint_url.is_some() {
+            client.set_endpoint_url(endpoint_url.clone());
+        }
+        let client = Client::from_conf(client.build());
         Ok(Self(Arc::new(Shared { client, credentials, application, endpoint_url })))
     }
 
@@ -75,7 +79,7 @@ impl Pinpoint {
     /// # Errors
     /// If there are none within the time for one attempt. A send would then answer a hold with this code.
     pub async fn credentials(&self) -> Result<(), Code> {
-        self.0.credentials.resolve().await.map(drop).map_err(|_| code::CREDENTIALS)
+        self.0.credentials.resolve().await.map(drop).map_err(|_| CREDENTIALS)
     }
 }
 
@@ -95,26 +99,20 @@ impl Sender for Pinpoint {
 impl Shared {
     async fn attempt(&self, request: &Request) -> Answer {
         if self.credentials.resolve().await.is_err() {
-            return Answer::Hold(code::CREDENTIALS);
+            return Answer::Hold(CREDENTIALS);
         }
         let body = Bytes::from(PutEvents.body(request));
         let put_events = self.client.put_events().application_id(&self.application);
         // The SDK first gets an empty request, and the real body before it signs.
         let nothing = EventsRequest::builder().build();
         let customized = put_events.events_request(nothing).customize();
-        let sent = customized.mutate_request(move |request| put_in(request, &body)).send().await;
+        let sent = customized.mutate_request(move |request| client::put_in(request, &body)).send().await;
         let answer = answer::read(request, sent);
         if matches!(answer, Answer::Hold(_) | Answer::Denied(_)) {
             self.credentials.forget();
         }
         answer
     }
-}
-
-/// Puts `body` into a request, and corrects the length that the SDK has set for its own body.
-fn put_in(request: &mut HttpRequest, body: &Bytes) {
-    request.headers_mut().insert("content-length", body.len().to_string());
-    *request.body_mut() = SdkBody::from(body.clone());
 }
 
 /// Shows where events go: the application, the region and the configured address, if any.
@@ -139,18 +137,12 @@ fn without_user(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use aws_credential_types::{
-        Credentials,
-        provider::{self, ProvideCredentials, error::CredentialsError, future},
-    };
+    use aws_credential_types::provider::{self, ProvideCredentials, error::CredentialsError, future};
     use aws_smithy_http_client::test_util::{NeverClient, capture_request};
     use aws_smithy_runtime_api::client::http::HttpClient;
 
     use super::*;
-
-    fn made_up() -> Credentials {
-        Credentials::new("a", "b", None, None, "test")
-    }
+    use crate::core::destination::sample;
 
     #[track_caller]
     fn check(
@@ -191,7 +183,7 @@ mod tests {
 
     #[test]
     fn no_answer_in_time_is_unknown() {
-        check(NeverClient::new(), made_up(), &Answer::unknown(Code("timeout")));
+        check(NeverClient::new(), scripted::made_up(), &Answer::unknown(Code("timeout")));
     }
 
     #[tokio::test]

@@ -70,7 +70,8 @@ impl Cluster {
 }
 
 impl Take {
-    fn includes(self, name: &str) -> bool {
+    #[must_use]
+    pub fn includes(self, name: &str) -> bool {
         self == Self::All || CONNECTION.iter().any(|start| name.starts_with(start))
     }
 }

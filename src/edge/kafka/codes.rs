@@ -66,11 +66,17 @@ pub fn is_metadata_too_large(error: &KafkaError) -> bool {
     matches!(error.rdkafka_error_code(), Some(Error::OffsetMetadataTooLarge | Error::InvalidCommitOffsetSize))
 }
 
+/// Whether a broker refuses the log-in.
+#[must_use]
+pub fn is_refused_login(error: Error) -> bool {
+    matches!(error, Error::Authentication | Error::SaslAuthenticationFailed | Error::UnsupportedSASLMechanism)
+}
+
 /// Whether an error explains why a broker cannot be reached, and how well: the higher the better.
 #[must_use]
 pub fn explains_unreachable(error: Error) -> Option<u8> {
     match error {
-        Error::Authentication | Error::SaslAuthenticationFailed | Error::UnsupportedSASLMechanism => Some(3),
+        _ if is_refused_login(error) => Some(3),
         Error::SSL | Error::Resolve => Some(2),
         Error::BrokerTransportFailure => Some(1),
         _ => None,

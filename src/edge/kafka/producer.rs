@@ -22,9 +22,7 @@ use rdkafka::{
 use super::{
     cluster::{Cluster, StartError, Take},
     codes, log,
-    write::Write,
 };
-use crate::{core::write_outcome::WriteOutcome, edge::acks::Acks};
 
 /// How long one turn of the serving thread takes. Acknowledgements are reported at once, but those that do
 /// not fit into the channel wait for the next turn.
@@ -34,22 +32,32 @@ const TURN: Duration = Duration::from_millis(50);
 /// nor keep it from ending.
 const END: Duration = Duration::from_secs(1);
 
-/// A record that belongs to a write.
-pub type WriteRecord<'a, Id> = BaseRecord<'a, [u8], [u8], Box<Arc<Write<Id>>>>;
+/// Learns the outcome of each record, exactly once.
+pub trait Outcomes: Send + Sync + 'static {
+    /// What travels with a record, to tell whose outcome it is.
+    type Of: Send + Sync + 'static;
 
-type WriteAcks<Id> = Arc<Acks<(Id, WriteOutcome)>>;
+    /// Learns whether the brokers acknowledged a record.
+    fn record_ended(&self, of: &Self::Of, result: Result<(), &KafkaError>);
 
-pub struct Producer<Id: Copy + Send + Sync + 'static> {
-    client: ClientConfig,
-    name: &'static str,
-    acks: WriteAcks<Id>,
-    refusal: ProducerRefusal,
-    serving: Serving<Id>,
+    /// Passes on what could not be passed on before. Called from time to time.
+    fn flush(&self) {}
 }
 
-/// Why the brokers refuse the producer itself, and with it all its records. librdkafka does not report
-/// this for a record: the producer fails for good and purges all records, without a reason. A lock,
-/// because two threads use it.
+/// A record with what tells whose it is.
+pub type ProducerRecord<'a, Of> = BaseRecord<'a, [u8], [u8], Box<Of>>;
+
+pub struct Producer<O: Outcomes> {
+    client: ClientConfig,
+    name: &'static str,
+    outcomes: Arc<O>,
+    refusal: ProducerRefusal,
+    serving: Serving<O>,
+}
+
+/// Why the brokers refuse the producer itself, and with it all its records. librdkafka does not report this
+/// for a record. If the producer fails for good, it purges all records, without a reason. If the log-in is
+/// refused, records time out. A lock, because two threads use it.
 #[derive(Clone, Default)]
 struct ProducerRefusal(Arc<Mutex<Option<RDKafkaErrorCode>>>);
 
@@ -60,26 +68,29 @@ impl ProducerRefusal {
 
     /// The error that caused `error`.
     fn behind(&self, error: &KafkaError) -> KafkaError {
-        let is_purged = matches!(
-            error.rdkafka_error_code(),
-            Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight | RDKafkaErrorCode::Fatal)
-        );
+        let explains = |refusal: &RDKafkaErrorCode| match error.rdkafka_error_code() {
+            Some(
+                RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight | RDKafkaErrorCode::Fatal,
+            ) => true,
+            Some(RDKafkaErrorCode::MessageTimedOut) => codes::is_refused_login(*refusal),
+            _ => false,
+        };
         let refusal = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        refusal.filter(|_| is_purged).map_or_else(|| error.clone(), KafkaError::MessageProduction)
+        refusal.filter(explains).map_or_else(|| error.clone(), KafkaError::MessageProduction)
     }
 }
 
-impl<Id: Copy + Send + Sync + 'static> Producer<Id> {
+impl<O: Outcomes> Producer<O> {
     /// # Errors
     /// If librdkafka refuses a property, or no thread can be started.
-    pub fn start(client: ClientConfig, name: &'static str, acks: WriteAcks<Id>) -> Result<Self, StartError> {
+    pub fn start(client: ClientConfig, name: &'static str, outcomes: Arc<O>) -> Result<Self, StartError> {
         let refusal = ProducerRefusal::default();
-        let serving = Serving::start(&client, name, &acks, &refusal)?;
-        Ok(Self { client, name, acks, refusal, serving })
+        let serving = Serving::start(&client, name, &outcomes, &refusal)?;
+        Ok(Self { client, name, outcomes, refusal, serving })
     }
 
     /// Writes a record; its outcome is reported now or later.
-    pub fn write(&mut self, record: WriteRecord<'_, Id>) {
+    pub fn write(&mut self, record: ProducerRecord<'_, O::Of>) {
         let Err((mut error, mut unsent)) = self.serving.producer.send(record) else { return };
         if error == KafkaError::MessageProduction(RDKafkaErrorCode::Fatal) {
             match self.replace() {
@@ -91,7 +102,7 @@ impl<Id: Copy + Send + Sync + 'static> Producer<Id> {
                 },
             }
         }
-        self.acks.record_ended(&unsent.delivery_opaque, Err(&error));
+        self.outcomes.record_ended(&unsent.delivery_opaque, Err(&error));
     }
 
     /// Replaces a producer that no longer writes, because it lost its sequence or the brokers refuse it.
@@ -102,7 +113,7 @@ impl<Id: Copy + Send + Sync + 'static> Producer<Id> {
         self.refusal.set(refused);
         let code = fatal.map_or("unknown", |code| codes::named(code).0);
         tracing::warn!(of = self.name, code, "a producer failed for good and is replaced");
-        if let Ok(serving) = Serving::start(&self.client, self.name, &self.acks, &self.refusal) {
+        if let Ok(serving) = Serving::start(&self.client, self.name, &self.outcomes, &self.refusal) {
             // The old thread ends by itself; nobody waits for it.
             std::mem::replace(&mut self.serving, serving).thread = None;
         }
@@ -112,27 +123,27 @@ impl<Id: Copy + Send + Sync + 'static> Producer<Id> {
 
 /// librdkafka's producer and the thread that serves it. Dropping this ends both, and reports the records that
 /// are not acknowledged by then.
-struct Serving<Id: Copy + Send + Sync + 'static> {
-    producer: Arc<BaseProducer<Context<Id>>>,
+struct Serving<O: Outcomes> {
+    producer: Arc<BaseProducer<Context<O>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl<Id: Copy + Send + Sync + 'static> Serving<Id> {
+impl<O: Outcomes> Serving<O> {
     fn start(
         client: &ClientConfig,
         name: &str,
-        acks: &WriteAcks<Id>,
+        outcomes: &Arc<O>,
         refusal: &ProducerRefusal,
     ) -> Result<Self, StartError> {
-        let context = Context { acks: Arc::clone(acks), refusal: refusal.clone() };
+        let context = Context { outcomes: Arc::clone(outcomes), refusal: refusal.clone() };
         let producer = Arc::new(BaseProducer::from_config_and_context(client, context)?);
         let stop = Arc::new(AtomicBool::new(false));
-        let (served, stopped, acks) = (Arc::clone(&producer), Arc::clone(&stop), Arc::clone(acks));
+        let (served, stopped, outcomes) = (Arc::clone(&producer), Arc::clone(&stop), Arc::clone(outcomes));
         let serve = move || {
             while !stopped.load(Ordering::Relaxed) {
                 served.poll(TURN);
-                acks.flush();
+                outcomes.flush();
             }
         };
         let thread = thread::Builder::new().name(name.into()).spawn(serve).map_err(StartError::Thread)?;
@@ -140,7 +151,7 @@ impl<Id: Copy + Send + Sync + 'static> Serving<Id> {
     }
 }
 
-impl<Id: Copy + Send + Sync + 'static> Drop for Serving<Id> {
+impl<O: Outcomes> Drop for Serving<O> {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         let Some(thread) = self.thread.take() else { return };
@@ -154,30 +165,34 @@ impl<Id: Copy + Send + Sync + 'static> Drop for Serving<Id> {
     }
 }
 
-struct Context<Id> {
-    acks: WriteAcks<Id>,
+struct Context<O> {
+    outcomes: Arc<O>,
     refusal: ProducerRefusal,
 }
 
-impl<Id: Copy + Send + Sync + 'static> ClientContext for Context<Id> {
+impl<O: Outcomes> ClientContext for Context<O> {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         log::line(level, facility, text);
     }
 
-    // An error that matters comes back with a record.
-    fn error(&self, _: KafkaError, _: &str) {}
+    // Any other error that matters comes back with a record.
+    fn error(&self, error: KafkaError, _: &str) {
+        if let Some(code) = error.rdkafka_error_code().filter(|code| codes::is_refused_login(*code)) {
+            self.refusal.set(Some(code));
+        }
+    }
 }
 
-impl<Id: Copy + Send + Sync + 'static> ProducerContext for Context<Id> {
-    type DeliveryOpaque = Box<Arc<Write<Id>>>;
+impl<O: Outcomes> ProducerContext for Context<O> {
+    type DeliveryOpaque = Box<O::Of>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, write: Box<Arc<Write<Id>>>) {
+    fn delivery(&self, result: &DeliveryResult<'_>, of: Box<O::Of>) {
         match result {
             Ok(_) => {
                 self.refusal.set(None);
-                self.acks.record_ended(&write, Ok(()));
+                self.outcomes.record_ended(&of, Ok(()));
             }
-            Err((error, _)) => self.acks.record_ended(&write, Err(&self.refusal.behind(error))),
+            Err((error, _)) => self.outcomes.record_ended(&of, Err(&self.refusal.behind(error))),
         }
     }
 }
@@ -211,7 +226,28 @@ pub fn properties(cluster: &Cluster, own: &[(&'static str, &'static str)]) -> Cl
 
 #[cfg(test)]
 mod tests {
+    use RDKafkaErrorCode as Error;
+
     use super::*;
+
+    #[track_caller]
+    fn check(refusal: Option<Error>, error: Error, expected: Error) {
+        let slot = ProducerRefusal::default();
+        slot.set(refusal);
+        let behind = slot.behind(&KafkaError::MessageProduction(error));
+        assert_eq!(behind, KafkaError::MessageProduction(expected));
+    }
+
+    #[test]
+    fn a_refusal_explains_the_errors_that_it_causes_and_no_others() {
+        let unauthorised = Error::ClusterAuthorizationFailed;
+        check(Some(unauthorised), Error::PurgeInflight, unauthorised);
+        check(Some(unauthorised), Error::Fatal, unauthorised);
+        check(Some(unauthorised), Error::MessageTimedOut, Error::MessageTimedOut);
+        check(Some(Error::Authentication), Error::MessageTimedOut, Error::Authentication);
+        check(Some(Error::Authentication), Error::MessageSizeTooLarge, Error::MessageSizeTooLarge);
+        check(None, Error::PurgeQueue, Error::PurgeQueue);
+    }
 
     #[test]
     fn librdkafka_takes_the_properties() {

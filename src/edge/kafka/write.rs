@@ -1,11 +1,11 @@
 //! Writes in progress. Each consists of one or more records, and is reported once, when every record has an
 //! outcome.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::error::KafkaError;
 
-use super::codes;
+use super::{codes, producer::Outcomes};
 use crate::{core::write_outcome::WriteOutcome, edge::acks::Acks};
 
 /// A write. Every record of it that is on its way to the broker holds a reference.
@@ -39,9 +39,10 @@ impl<Id> Write<Id> {
     }
 }
 
-impl<Id: Copy> Acks<(Id, WriteOutcome)> {
-    /// Records whether the broker acknowledged a record of `write`.
-    pub(super) fn record_ended(&self, write: &Write<Id>, result: Result<(), &KafkaError>) {
+impl<Id: Copy + Send + Sync + 'static> Outcomes for Acks<(Id, WriteOutcome)> {
+    type Of = Arc<Write<Id>>;
+
+    fn record_ended(&self, write: &Arc<Write<Id>>, result: Result<(), &KafkaError>) {
         let outcome = result.err().map_or(WriteOutcome::Written, unwritten);
         match (write.id, write.record_ended(outcome)) {
             (Some(id), Some(outcome)) => self.report((id, outcome)),
@@ -50,6 +51,10 @@ impl<Id: Copy> Acks<(Id, WriteOutcome)> {
             }
             _ => {}
         }
+    }
+
+    fn flush(&self) {
+        Acks::flush(self);
     }
 }
 

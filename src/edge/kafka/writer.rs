@@ -12,7 +12,7 @@ use crate::{core::write_outcome::WriteOutcome, edge::acks::Acks};
 
 pub struct TopicWriter<Id: Copy + Send + Sync + 'static> {
     topic: String,
-    producer: Producer<Id>,
+    producer: Producer<Acks<(Id, WriteOutcome)>>,
     acks: Arc<Acks<(Id, WriteOutcome)>>,
 }
 

@@ -12,7 +12,7 @@ use super::trouble::{Trouble, trouble};
 use crate::{
     core::record::TopicPartition,
     edge::kafka::{
-        cluster::Take,
+        cluster::{Cluster, Take},
         codes,
         consumer::config::SourceConfig,
         log::Silent,
@@ -27,18 +27,32 @@ pub(super) struct Questions(BaseConsumer<Silent>);
 
 impl Questions {
     pub(super) fn new(source: &SourceConfig) -> KafkaResult<Self> {
-        let owned = [
-            ("group.id", &*source.group),
-            ("enable.auto.commit", "false"),
-            ("allow.auto.create.topics", "false"),
-        ];
-        source.cluster().client(&[], Take::All, &owned).create_with_context(Silent).map(Self)
+        Self::to(&source.cluster(), Take::All, &source.group)
+    }
+
+    /// Queries to another cluster than the source's.
+    pub(super) fn elsewhere(cluster: &Cluster) -> KafkaResult<Self> {
+        Self::to(cluster, Take::Connection, "pinpoint-sidecar")
+    }
+
+    fn to(cluster: &Cluster, take: Take, group: &str) -> KafkaResult<Self> {
+        let owned =
+            [("group.id", group), ("enable.auto.commit", "false"), ("allow.auto.create.topics", "false")];
+        cluster.client(&[], take, &owned).create_with_context(Silent).map(Self)
     }
 
     pub(super) fn brokers(&self) -> Result<String, Trouble> {
+        self.reach().map_err(|error| trouble(&error))
+    }
+
+    /// Reaches the brokers and counts them.
+    ///
+    /// # Errors
+    /// If none answers; the error says why, if that is known.
+    pub(super) fn reach(&self) -> KafkaResult<String> {
         match self.0.fetch_metadata(None, TIMEOUT) {
             Ok(metadata) => Ok(format!("{} in the cluster", count(metadata.brokers().len(), "broker"))),
-            Err(error) => Err(trouble(&self.reason().unwrap_or(error))),
+            Err(error) => Err(self.reason().unwrap_or(error)),
         }
     }
 

@@ -20,7 +20,10 @@ use crate::{
         dead_letter::config::DeadLetterConfig,
         units::{Span, text::TopicName},
     },
-    edge::aws::{config::Region, pinpoint::config::ApplicationId},
+    edge::aws::{
+        config::Region,
+        pinpoint::config::{ApplicationId, PinpointConfig},
+    },
     exit::{Exit, Failure},
     tools::emulator::{Emulator, Options},
 };
@@ -40,6 +43,8 @@ pub(super) struct Stage {
     pub(super) server: Emulator,
     /// Where the service will serve its admin pages.
     pub(super) admin: TcpListener,
+    /// The settings of the destination, which the configuration contains.
+    pub(super) pinpoint: PinpointConfig,
     pub(super) config: Config,
 }
 
@@ -56,8 +61,14 @@ impl Stage {
         let server = server.map_err(|cause| Failure::new(Exit::Unreachable, cause))?;
         let admin = admin(arguments.listen).await.context("--listen: there is no free port");
         let (admin, address) = admin.map_err(|cause| Failure::new(Exit::Unreachable, cause))?;
-        let config = configure(&kafka.bootstrap_servers(), &server.url(), address);
-        Ok(Self { kafka, server, admin, config })
+        let pinpoint = PinpointConfig {
+            application: ApplicationId::literal("0123456789abcdef0123456789abcdef"),
+            region: Some(Region::literal("us-east-1")),
+            endpoint_url: server.url().parse().ok(),
+            ..PinpointConfig::default()
+        };
+        let config = configure(&kafka.bootstrap_servers(), pinpoint.clone(), address);
+        Ok(Self { kafka, server, admin, pinpoint, config })
     }
 }
 
@@ -69,16 +80,13 @@ fn kafka() -> anyhow::Result<MockCluster<'static, DefaultProducerContext>> {
     Ok(kafka)
 }
 
-fn configure(brokers: &str, url: &str, admin: SocketAddr) -> Config {
+fn configure(brokers: &str, pinpoint: PinpointConfig, admin: SocketAddr) -> Config {
     let mut config = Config::default();
     brokers.clone_into(&mut config.source.brokers);
     config.source.topics = vec![TopicName::literal(TOPIC)];
     // The embedded broker derives the pace of a rebalance from it: the group starts after half of this time.
     config.source.properties.insert("session.timeout.ms".to_owned(), "6000".to_owned());
-    let pinpoint = &mut config.destination.pinpoint;
-    pinpoint.application = ApplicationId::literal("0123456789abcdef0123456789abcdef");
-    pinpoint.region = Some(Region::literal("us-east-1"));
-    pinpoint.endpoint_url = url.parse().ok();
+    config.destination.pinpoint = Some(pinpoint);
     config.dead_letter.target = DeadLetterConfig::Topic(TopicName::literal(DEAD_LETTERS));
     // Nobody wants to watch the service wait for half a minute after an outage.
     config.retry.max = Span(Duration::from_secs(4));

@@ -7,13 +7,16 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{NO_TOPIC, outline::outline, requests::Requests};
-use crate::core::{
-    code::Code,
-    decode::{Decoded, EventResult, Format},
-    destination::{Encoder, FieldCounts, Fitted, Request},
-    event::{InFull, Refusal},
-    identity::{document::Document, reason::Unmapped},
-    record::Record,
+use crate::{
+    core::{
+        code::Code,
+        decode::{Decoded, EventResult, Format},
+        destination::{Encoder, FieldCounts, Fitted, Request},
+        event::{InFull, Refusal},
+        identity::{document::Document, reason::Unmapped},
+        record::Record,
+    },
+    edge::clock::Clock,
 };
 
 pub(super) struct Outcome<'o, 'r> {
@@ -64,7 +67,9 @@ impl Outcome<'_, '_> {
                 }
             }
         }
-        for (heading, fields) in self.requests().iter().flat_map(|request| self.encoder.outline(request)) {
+        for (heading, fields) in
+            self.requests().iter().flat_map(|request| self.encoder.outline(request, Clock::wall()))
+        {
             // Writing into a `String` does not fail.
             let _ = writeln!(text, "  {heading}");
             outline(&mut text, 4, &fields);
@@ -114,7 +119,8 @@ impl Outcome<'_, '_> {
 
     /// The bodies of the requests with the record's app events.
     fn bodies(&self) -> Vec<Value> {
-        let body = |request| serde_json::from_slice(&self.encoder.body(request)).unwrap_or_default();
+        let body =
+            |request| serde_json::from_slice(&self.encoder.body(request, Clock::wall())).unwrap_or_default();
         self.requests().iter().map(body).collect()
     }
 

@@ -6,7 +6,7 @@
 use std::{mem, sync::Arc};
 
 use crate::core::{
-    destination::{DestinationId, Encoder, EndpointBatch, Fitted, Request, RequestId},
+    destination::{DestinationId, Encoder, EndpointBatch, Fitted, Order, Request, RequestId},
     event::Delivery,
 };
 
@@ -32,9 +32,12 @@ impl Requests {
         let (Fitted { delivery, bytes }, limits) = (event, encoder.limits());
         let known = |batch: &EndpointBatch| batch.events.iter().any(|event| event.id == delivery.event.id);
         let same = |batch: &&mut EndpointBatch| batch.endpoint_id == delivery.endpoint_id;
+        let apart = |batch: &EndpointBatch| {
+            encoder.order() == Order::BetweenRequests && !Arc::ptr_eq(&batch.endpoint, &delivery.endpoint)
+        };
         let full = self.events == limits.events
             || limits.overhead + self.bytes + bytes > limits.bytes
-            || self.endpoints.iter_mut().find(same).is_some_and(|batch| known(batch));
+            || self.endpoints.iter_mut().find(same).is_some_and(|batch| known(batch) || apart(batch));
         let before = if full { self.take() } else { None };
         self.events += 1;
         self.bytes += bytes;

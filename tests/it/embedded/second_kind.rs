@@ -22,6 +22,7 @@ use pinpoint_sidecar::{
             Answer, Encoder, FieldCounts, Fitted, Outcome, Request, RequestLimits, Sender, Sending,
         },
         event::{Delivery, Endpoint, EventType, Refusal},
+        time::Timestamp,
     },
     edge::aws::pinpoint::Pinpoint,
     tools::emulator::Options,
@@ -138,7 +139,9 @@ fn deliver(config: &Config, lines: Destination, drain: CancellationToken) -> End
     let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let admin = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
-        let DestinationKind::Pinpoint(pinpoint) = &config.destinations()[1].kind;
+        let DestinationKind::Pinpoint(pinpoint) = &config.destinations()[1].kind else {
+            panic!("the second destination is a Pinpoint");
+        };
         let pinpoint = Pinpoint::emulated(pinpoint).expect("a URL").into();
         let ended = app::deliver(config, vec![lines, pinpoint], admin, drain, app::queries()).await;
         ended.unwrap_or_else(|_| panic!("a part cannot be started"))
@@ -168,7 +171,7 @@ impl Sender for Lines {
         let file = Arc::clone(&self.0);
         Box::pin(async move {
             let events = request.endpoints.iter().map(|endpoint| endpoint.events.len()).sum();
-            let written = file.lock().unwrap().write_all(&LinesEncoder.body(&request));
+            let written = file.lock().unwrap().write_all(&LinesEncoder.body(&request, Timestamp::default()));
             match written {
                 Ok(()) => Answer::Results {
                     outcomes: vec![Outcome::Accepted; events],
@@ -206,7 +209,7 @@ impl Encoder for LinesEncoder {
         0
     }
 
-    fn body(&self, request: &Request) -> Vec<u8> {
+    fn body(&self, request: &Request, _: Timestamp) -> Vec<u8> {
         let mut body = Vec::new();
         for endpoint in &request.endpoints {
             for event in &endpoint.events {

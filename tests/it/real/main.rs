@@ -19,6 +19,7 @@ use crate::{it::support, support::kafka::installation::Installation};
 mod broker;
 mod compression;
 mod delivery;
+mod destination;
 mod faults;
 mod harness;
 mod letters;
@@ -54,6 +55,9 @@ fn trials() -> Vec<Trial> {
         trial(compression::records_are_read_in_every_compression),
         trial(compression::a_batch_that_cannot_be_decompressed_holds_its_partition_until_it_is_restored),
         trial(delivery::the_records_of_a_real_keycloak_are_delivered),
+        trial(destination::a_record_that_is_larger_than_the_topic_allows_is_the_only_dead_letter),
+        trial(destination::nothing_is_lost_when_the_broker_of_the_events_is_killed),
+        trial(destination::a_topic_of_the_source_is_refused_under_another_name_of_its_broker),
         trial(faults::throttling_slows_down_and_nothing_is_lost),
         trial(faults::an_outage_of_any_kind_is_waited_for),
         trial(faults::a_role_without_the_right_is_a_hold_until_it_has_it),

@@ -16,7 +16,7 @@ use std::{
 };
 
 use crate::core::{
-    destination::Encoder,
+    destination::{Encoder, Order},
     event::{Delivery, Endpoint, EndpointId},
     pipeline::dispatcher::endpoint_queue::{Block, EndpointQueue, Item, Rank, Room},
     record::Ownership,
@@ -33,6 +33,8 @@ pub(super) struct Limits {
     pub(super) events: usize,
     /// The maximum number of bytes of its events with their endpoints.
     pub(super) bytes: usize,
+    /// Which events of an endpoint may be in it.
+    pub(super) order: Order,
     /// How long an event waits for others to share its request.
     pub(super) linger: Duration,
 }
@@ -218,11 +220,11 @@ impl Batcher {
     fn take(&mut self, endpoint_id: &EndpointId, room: &mut Room) -> Option<(EndpointId, Vec<Item>)> {
         self.unindex(endpoint_id);
         let queue = self.queues.get_mut(endpoint_id)?;
-        let mut items = queue.take(*room);
+        let mut items = queue.take(*room, self.limits.order);
         if items.is_empty() && room.empty && queue.growth() > 0 {
             // An event that fills a request alone is sent without the grown snapshot.
             queue.forget_endpoint();
-            items = queue.take(*room);
+            items = queue.take(*room, self.limits.order);
         }
         if items.is_empty() {
             self.index(endpoint_id);

@@ -6,7 +6,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use crate::core::{
-    destination::Encoder,
+    destination::{Encoder, Order},
     event::{AppEvent, Endpoint},
     pipeline::ledger::RecordId,
     record::Ownership,
@@ -151,14 +151,18 @@ impl EndpointQueue {
     }
 
     /// Takes events that may share a request: whole records while there is room, either all with the snapshot
-    /// or all without it, and no event id twice.
-    pub(super) fn take(&mut self, mut room: Room) -> Vec<Item> {
+    /// or all without it, and no event id twice; only one record if the service keeps no order within a
+    /// request.
+    pub(super) fn take(&mut self, mut room: Room, order: Order) -> Vec<Item> {
         room.bytes = room.bytes.saturating_sub(self.growth());
         let mut taken: Vec<Item> = Vec::new();
         while let Some(unit) = self.next_unit(&taken, room) {
             let from = taken.len();
             taken.extend(self.items.drain(..unit));
             room.fill(&taken[from..]);
+            if order == Order::BetweenRequests {
+                break;
+            }
         }
         self.bytes -= taken.iter().map(|item| item.bytes).sum::<usize>();
         taken

@@ -4,18 +4,22 @@
 //! variants are never matched: a 429 without a type header has no variant of its own, and a 202 whose body is
 //! broken is an error too. Knows nothing of how a request is made.
 
-use std::time::Duration;
-
 use aws_sdk_pinpoint::{
     error::{ProvideErrorMetadata, SdkError},
     operation::put_events::{PutEventsError, PutEventsOutput},
 };
-use aws_smithy_runtime_api::{client::orchestrator::HttpResponse, http::Headers};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use super::{code, results};
-use crate::core::{
-    destination::{Answer, Request},
-    event::Refusal,
+use super::results;
+use crate::{
+    core::{
+        destination::{Answer, Request},
+        event::Refusal,
+    },
+    edge::aws::{
+        answer::{error_type, of_silence, retry_after},
+        code,
+    },
 };
 
 /// The SDK's result of a `PutEvents` call.
@@ -49,7 +53,7 @@ fn of_failure(response: &HttpResponse, error: Option<&PutEventsError>) -> Answer
     let code = code::of_answer(error_code, status);
     match status {
         429 => Answer::Throttled { retry_after: retry_after(response.headers()) },
-        400..=499 if code::is_of_the_rate(error_code) => {
+        400..=499 if code::of_the_rate(error_code).is_some() => {
             Answer::Throttled { retry_after: retry_after(response.headers()) }
         }
         400 | 413 => {
@@ -66,38 +70,15 @@ fn of_failure(response: &HttpResponse, error: Option<&PutEventsError>) -> Answer
     }
 }
 
-/// Interprets the absence of an answer.
-fn of_silence(failure: &SdkError<PutEventsError, HttpResponse>) -> Answer {
-    match failure {
-        SdkError::TimeoutError(_) => Answer::unknown(code::TIMEOUT),
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => Answer::unknown(code::TIMEOUT),
-        // Part of the request may have arrived.
-        SdkError::DispatchFailure(_) => Answer::unknown(code::CONNECTION),
-        // Nothing was sent, and another attempt would not change it.
-        _ => Answer::Hold(code::NOT_SENT),
-    }
-}
-
-/// How long an answer asks to wait. The dispatcher bounds it.
-fn retry_after(headers: &Headers) -> Option<Duration> {
-    let number = |name| headers.get(name).and_then(|value| value.trim().parse().ok());
-    let milliseconds = number("x-amz-retry-after").map(Duration::from_millis);
-    milliseconds.or_else(|| number("retry-after").map(Duration::from_secs))
-}
-
-/// The error code in the header, without namespace and address. The SDK ignores it if the body is not JSON.
-fn error_type(headers: &Headers) -> Option<&str> {
-    let code = headers.get("x-amzn-errortype")?.split(':').next()?;
-    code.rsplit('#').next()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::{sample, scripted},
-        *,
+    use std::time::Duration;
+
+    use super::{super::scripted, *};
+    use crate::core::{
+        code::Code,
+        destination::{Outcome, sample},
     };
-    use crate::core::{code::Code, destination::Outcome};
 
     /// Checks the answer to a request of two events of one endpoint.
     #[track_caller]

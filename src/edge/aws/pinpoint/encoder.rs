@@ -10,18 +10,26 @@ use serde_json::{Value, json};
 use crate::core::{
     destination::{Encoder, FieldCounts, Fitted, Request, RequestLimits},
     event::{Delivery, Endpoint, Refusal},
+    time::Timestamp,
 };
 
 mod address;
 mod body;
 mod endpoint;
 mod event;
-mod json;
 mod limits;
 
 /// Encodes requests of Pinpoint's `PutEvents`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PutEvents;
+
+impl PutEvents {
+    /// Encodes the body of a request, whose events must have been fitted.
+    #[must_use]
+    pub fn body(self, request: &Request) -> Vec<u8> {
+        body::write(request)
+    }
+}
 
 impl Encoder for PutEvents {
     fn limits(&self) -> RequestLimits {
@@ -43,13 +51,14 @@ impl Encoder for PutEvents {
         endpoint::merge(snapshot, newer)
     }
 
-    fn body(&self, request: &Request) -> Vec<u8> {
-        body::write(request)
+    /// A body states no time of sending.
+    fn body(&self, request: &Request, _: Timestamp) -> Vec<u8> {
+        Self::body(*self, request)
     }
 
     /// A heading for each endpoint and each of its events.
-    fn outline(&self, request: &Request) -> Vec<(String, Value)> {
-        let mut body: Value = serde_json::from_slice(&self.body(request)).unwrap_or_default();
+    fn outline(&self, request: &Request, at: Timestamp) -> Vec<(String, Value)> {
+        let mut body: Value = serde_json::from_slice(&self.body(request, at)).unwrap_or_default();
         let mut outline = Vec::new();
         for batch in &request.endpoints {
             let item = &mut body["BatchItem"][&*batch.endpoint_id.0];

@@ -8,10 +8,13 @@ use std::collections::HashMap;
 use aws_sdk_pinpoint::types::{EndpointItemResponse, EventItemResponse, ItemResponse};
 
 use super::code;
-use crate::core::{
-    code::Code,
-    destination::{Answer, Outcome, Request},
-    event::Refusal,
+use crate::{
+    core::{
+        code::Code,
+        destination::{Answer, Outcome, Request},
+        event::Refusal,
+    },
+    edge::aws::code::MISSING,
 };
 
 /// The outcome of each event of `request`, in its order, and the codes of endpoints whose update was refused
@@ -56,7 +59,7 @@ fn unmentioned(endpoint: Option<&EndpointItemResponse>) -> Outcome {
         Some(429) => Outcome::Throttled,
         Some(status @ 400..=499) => Outcome::EndpointRefused(refusal(code::of_endpoint(status), message)),
         Some(status @ 500..=599) => Outcome::Again(code::of_endpoint(status)),
-        _ => Outcome::Again(code::MISSING),
+        _ => Outcome::Again(MISSING),
     }
 }
 
@@ -72,7 +75,8 @@ fn refusal(code: Code, message: Option<&str>) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::sample, *};
+    use super::*;
+    use crate::core::destination::sample;
 
     /// The content of `Results` for one endpoint: the status of its own item, and those of its events.
     type Item = (Option<i32>, &'static [(&'static str, i32)]);

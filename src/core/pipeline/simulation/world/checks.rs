@@ -7,10 +7,10 @@ use super::{
     content::{number, place, size, tag},
     group::Owned,
     seconds,
-    settings::Target,
+    settings::{Settings, Target},
 };
 use crate::core::{
-    destination::{DestinationId, EndpointBatch, Request},
+    destination::{DestinationId, EndpointBatch, Order, Request},
     pipeline::{DestinationStatus, Input, Snapshot, dispatcher::Dispatcher, room::Stalled},
     source::Commit,
 };
@@ -48,6 +48,9 @@ impl World {
                     && other.endpoints.iter().any(|other| other.endpoint_id == batch.endpoint_id)
             };
             assert!(!self.flights.values().any(flying), "invariant 4: an endpoint is in two requests");
+            let records: HashSet<_> = batch.events.iter().map(|event| place(tag(event))).collect();
+            let is_ordered = Settings::order(usize::from(request.destination.0)) == Order::WithinRequest;
+            assert!(is_ordered || records.len() == 1, "invariant 4: two records without an order");
             let ids: HashSet<_> = batch.events.iter().map(|event| &event.id).collect();
             assert_eq!(ids.len(), batch.events.len(), "an event id is twice in an endpoint of a request");
             self.check_order(usize::from(request.destination.0), number(&batch.endpoint_id), batch);

@@ -10,7 +10,10 @@ use fastrand::Rng;
 use super::{content::size, seconds};
 use crate::core::{
     backoff::Backoff,
-    destination::tests::Whole,
+    destination::{
+        Encoder, Order,
+        tests::{Unordered, Whole},
+    },
     pipeline::{
         DispatcherConfig, Jitter, Pipeline, PipelineConfig,
         config::{BatchConfig, CircuitBreakerConfig, QuotaConfig, Share},
@@ -94,7 +97,9 @@ impl Settings {
     pub(super) fn pipeline(&self, seed: u64) -> Pipeline {
         let backoff = Backoff::new(Duration::from_millis(500), seconds(30));
         let breaker = || CircuitBreakerConfig { share: 0.5, window: count(10) };
-        let destinations = self.destinations.iter().map(|target| (target.domain, self.dispatcher(target)));
+        let destinations = self.destinations.iter().enumerate();
+        let destinations =
+            destinations.map(|(index, target)| (target.domain, self.dispatcher(index, target)));
         Pipeline::new(PipelineConfig {
             domains: self.domains.iter().map(|domain| quota(domain.rate, domain.in_flight)).collect(),
             destinations: destinations.collect(),
@@ -109,10 +114,20 @@ impl Settings {
         })
     }
 
-    fn dispatcher(&self, target: &Target) -> DispatcherConfig {
+    /// The order that a destination keeps: every second one keeps none within a request.
+    pub(super) fn order(index: usize) -> Order {
+        if index % 2 == 1 { Order::BetweenRequests } else { Order::WithinRequest }
+    }
+
+    fn dispatcher(&self, index: usize, target: &Target) -> DispatcherConfig {
+        let whole = Whole(|delivery| size(&delivery.event));
+        let encoder: Box<dyn Encoder> = match Self::order(index) {
+            Order::WithinRequest => Box::new(whole),
+            Order::BetweenRequests => Box::new(Unordered(whole)),
+        };
         DispatcherConfig {
             name: "one".into(),
-            encoder: Box::new(Whole(|delivery| size(&delivery.event))),
+            encoder,
             batch: BatchConfig {
                 max_events: count(self.max_events),
                 max_bytes: Size(self.max_bytes as u64),

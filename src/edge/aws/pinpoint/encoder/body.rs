@@ -6,13 +6,11 @@
 
 use jiff::tz::Offset;
 
-use super::{
-    json::{Key, Length, Object, Sink},
-    limits,
-};
 use crate::core::{
     destination::Request,
-    event::{AppEvent, Delivery, Demographic, Endpoint, EndpointId, Location, Session},
+    event::{AppEvent, Delivery, Endpoint, EndpointId, Session},
+    json::{Key, Length, Object, Sink},
+    stream_record::endpoint,
     time::Timestamp,
 };
 
@@ -51,7 +49,7 @@ pub(super) fn measure(delivery: &Delivery, endpoint_bytes: usize) -> usize {
 /// How many bytes an endpoint takes.
 pub(super) fn endpoint_bytes(snapshot: &Endpoint) -> usize {
     let mut length = Length::default();
-    Object::write(&mut length, |fields| endpoint(fields, snapshot));
+    Object::write(&mut length, |fields| endpoint::fields(fields, snapshot));
     length.len()
 }
 
@@ -69,60 +67,13 @@ fn item<'e, S: Sink>(
     events: impl Iterator<Item = &'e AppEvent>,
 ) {
     items.object(Key::Any(&id.0), |item| {
-        item.object("Endpoint", |fields| endpoint(fields, snapshot));
+        item.object("Endpoint", |fields| endpoint::fields(fields, snapshot));
         item.object("Events", |by_id| {
             for event in events {
                 by_id.object(Key::Any(&event.id), |fields| app_event(fields, event));
             }
         });
     });
-}
-
-fn endpoint<S: Sink>(fields: &mut Object<'_, S>, endpoint: &Endpoint) {
-    fields.text_if_any("Address", endpoint.address.as_deref());
-    fields.object_if_any("Attributes", |attributes| {
-        for (key, values) in &endpoint.attributes {
-            attributes.texts(Key::Any(key), values);
-        }
-    });
-    fields.text_if_any("ChannelType", endpoint.channel_type.as_deref());
-    if let Some(about) = &endpoint.demographic {
-        fields.object_if_any("Demographic", |fields| demographic(fields, about));
-    }
-    if let Some(place) = &endpoint.location {
-        fields.object_if_any("Location", |fields| location(fields, place));
-    }
-    fields.text_if_any("OptOut", endpoint.opt_out.as_deref());
-    fields.object_if_any("User", |user| {
-        user.object_if_any("UserAttributes", |attributes| {
-            for (key, values) in &endpoint.user_attributes {
-                attributes.texts(Key::Any(key), values);
-            }
-        });
-        user.text_if_any("UserId", endpoint.user_id.as_deref());
-    });
-}
-
-fn demographic<S: Sink>(fields: &mut Object<'_, S>, demographic: &Demographic) {
-    fields.text_if_any("AppVersion", demographic.app_version.as_deref());
-    fields.text_if_any("Locale", demographic.locale.as_deref());
-    fields.text_if_any("Make", demographic.make.as_deref());
-    fields.text_if_any("Model", demographic.model.as_deref());
-    fields.text_if_any("ModelVersion", demographic.model_version.as_deref());
-    fields.text_if_any("Platform", demographic.platform.as_deref());
-    fields.text_if_any("PlatformVersion", demographic.platform_version.as_deref());
-    fields.text_if_any("Timezone", demographic.timezone.as_deref());
-}
-
-fn location<S: Sink>(fields: &mut Object<'_, S>, location: &Location) {
-    fields.text_if_any("City", location.city.as_deref());
-    fields.text_if_any("Country", location.country.as_deref());
-    if let Some((latitude, longitude)) = limits::coordinates(location) {
-        fields.formatted("Latitude", format_args!("{latitude:?}"));
-        fields.formatted("Longitude", format_args!("{longitude:?}"));
-    }
-    fields.text_if_any("PostalCode", location.postal_code.as_deref());
-    fields.text_if_any("Region", location.region.as_deref());
 }
 
 fn app_event<S: Sink>(fields: &mut Object<'_, S>, event: &AppEvent) {
@@ -193,7 +144,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::edge::aws::pinpoint::sample;
+    use crate::core::destination::sample;
 
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, cases: 200, ..ProptestConfig::default() })]

@@ -12,7 +12,7 @@ use super::{
 use crate::core::{
     code::Code,
     destination::FieldCounts,
-    event::{Endpoint, Location, Refusal, Text},
+    event::{Endpoint, Location, Refusal},
 };
 
 type Attributes = BTreeMap<Box<str>, Vec<Box<str>>>;
@@ -37,7 +37,7 @@ pub(super) fn fit(endpoint: &mut Arc<Endpoint>, counts: &mut FieldCounts) -> Res
 /// Adds the fields that `newer` states to the snapshot, and returns how many bytes it then takes. A snapshot
 /// that has become too large is replaced by `newer`.
 pub(super) fn merge(snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
-    update(Arc::make_mut(snapshot), newer);
+    Arc::make_mut(snapshot).update(newer);
     let bytes = body::endpoint_bytes(snapshot);
     if bytes <= ENDPOINT_BYTES {
         return bytes;
@@ -73,7 +73,7 @@ fn is_place(place: &Location) -> bool {
     let has_coordinates = place.latitude.is_some() || place.longitude.is_some();
     limits::allow(&LOCATION, place.texts())
         && place.country.as_deref().is_none_or(is_country)
-        && has_coordinates == limits::coordinates(place).is_some()
+        && has_coordinates == place.coordinates().is_some()
 }
 
 /// Whether the text has the form of an ISO 3166-1 code.
@@ -132,32 +132,4 @@ fn shrink(endpoint: &mut Arc<Endpoint>, counts: &mut FieldCounts) -> usize {
         counts.leave_out(limit.name);
     }
     bytes
-}
-
-/// Takes over each field that `newer` states.
-fn update(snapshot: &mut Endpoint, newer: &Endpoint) {
-    update_text(&mut snapshot.user_id, &newer.user_id);
-    update_text(&mut snapshot.address, &newer.address);
-    update_text(&mut snapshot.channel_type, &newer.channel_type);
-    update_text(&mut snapshot.opt_out, &newer.opt_out);
-    snapshot.user_attributes.extend(newer.user_attributes.clone());
-    snapshot.attributes.extend(newer.attributes.clone());
-    if let Some(newer) = &newer.demographic {
-        let snapshot = snapshot.demographic.get_or_insert_default();
-        snapshot
-            .texts_mut()
-            .into_iter()
-            .zip(newer.texts())
-            .for_each(|(text, newer)| update_text(text, newer));
-    }
-    if newer.location.is_some() {
-        // A location is one fact: a new city with the old coordinates would be nowhere.
-        snapshot.location.clone_from(&newer.location);
-    }
-}
-
-fn update_text(text: &mut Text, newer: &Text) {
-    if newer.is_some() {
-        text.clone_from(newer);
-    }
 }

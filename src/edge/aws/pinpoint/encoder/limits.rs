@@ -1,9 +1,6 @@
 //! The limits of `PutEvents`, and the names under which values that were cut or left out are counted.
 
-use crate::core::{
-    destination::FieldCounts,
-    event::{Location, Text},
-};
+use crate::core::{destination::FieldCounts, event::Text};
 
 /// The maximum number of events in a request.
 pub(super) const EVENTS: usize = 100;
@@ -131,12 +128,4 @@ pub(super) fn cut<const N: usize>(limits: &[Limit; N], texts: [&mut Text; N], co
 #[inline]
 pub(super) fn is_within(text: &str, most: usize) -> bool {
     text.len() <= most || text.chars().nth(most).is_none()
-}
-
-/// Latitude and longitude, if the location has both and they are valid.
-pub(super) fn coordinates(place: &Location) -> Option<(f64, f64)> {
-    // The ranges do not contain NaN.
-    place.latitude.zip(place.longitude).filter(|(latitude, longitude)| {
-        (-90.0..=90.0).contains(latitude) && (-180.0..=180.0).contains(longitude)
-    })
 }

@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::{super::sample, *};
+use super::*;
 use crate::core::{
+    destination::sample,
     event::{AppEvent, Demographic, Location, Mapped, Session, Text},
     map::{
         config::event::{LONGEST_KEY, MOST_KEYS},

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     core::{
-        destination::{Encoder as _, Outcome},
+        destination::Outcome,
         event::{Delivery, Endpoint, Mapped},
         pipeline::{
             config::BatchConfig,

@@ -1,28 +1,30 @@
-//! The SDK's client, set up without retries of its own: the pipeline decides what is sent again, and when.
+//! The set-up that the SDK's clients of all services share, without retries of their own: the pipeline
+//! decides what is sent again, and when.
 //!
-//! Everything that an attempt needs is set once; no request sets anything of its own.
+//! Everything that an attempt needs is set once; no request sets anything of its own but its body.
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, identity::IdentityCache};
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, identity::IdentityCache};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-use aws_sdk_pinpoint::{
-    Client,
-    config::{AppName, Builder, StalledStreamProtectionConfig},
-};
 use aws_smithy_http_client::{
     Builder as HttpClientBuilder, Connector,
     proxy::ProxyConfig,
     tls::{Provider, rustls_provider::CryptoMode},
 };
-use aws_smithy_runtime_api::client::{http::SharedHttpClient, runtime_components::RuntimeComponents};
+use aws_smithy_runtime_api::client::{
+    http::SharedHttpClient, orchestrator::HttpRequest, runtime_components::RuntimeComponents,
+    stalled_stream_protection::StalledStreamProtectionConfig,
+};
 use aws_smithy_types::{
+    body::SdkBody,
     retry::{ReconnectMode, RetryConfig},
     timeout::TimeoutConfig,
 };
+use bytes::Bytes;
 use thiserror::Error;
 
-use super::{super::credentials::KeptCredentials, config::PinpointConfig};
+use super::{config, credentials::KeptCredentials};
 
 /// How long a connection may be idle. Load balancers and proxies on the way allow more, so no request is
 /// written into a connection that they have just closed.
@@ -31,7 +33,7 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Why no client can be built: the set-up is wrong, and another attempt would fail as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ConnectError {
-    #[error("no AWS region: set destination.pinpoint.region, or AWS_REGION")]
+    #[error("no AWS region: set the destination's `region`, or AWS_REGION")]
     NoRegion,
     #[error("no source of AWS credentials")]
     NoCredentials,
@@ -41,17 +43,17 @@ pub enum ConnectError {
 }
 
 /// The environment of the SDK: `AWS_*` variables, profiles, the roles of a pod or machine.
-pub(super) async fn environment(config: &PinpointConfig) -> SdkConfig {
+pub(super) async fn environment(region: Option<&config::Region>) -> SdkConfig {
     let mut loader = aws_config::defaults(behavior()).http_client(http_client(ProxyConfig::from_env()));
-    if let Some(region) = &config.region {
+    if let Some(region) = region {
         loader = loader.region(Region::new(region.to_string()));
     }
     loader.load().await
 }
 
 /// An environment without AWS: an emulator accepts any region and credentials.
-pub(super) fn no_environment(config: &PinpointConfig) -> SdkConfig {
-    let region = config.region.as_deref().unwrap_or("us-east-1").to_owned();
+pub(super) fn no_environment(region: Option<&config::Region>) -> SdkConfig {
+    let region = region.map_or("us-east-1", config::Region::as_str).to_owned();
     let credentials = Credentials::new("emulator", "emulator", None, None, "emulator");
     SdkConfig::builder()
         .behavior_version(behavior())
@@ -61,19 +63,20 @@ pub(super) fn no_environment(config: &PinpointConfig) -> SdkConfig {
         .build()
 }
 
-/// The client for `config` in the environment `sdk`, and the credentials that it uses.
+/// The settings of a client in the environment `sdk`, which makes one attempt within `timeout`; and the
+/// credentials that it uses.
 ///
 /// # Errors
 /// If the region or the source of credentials is missing.
-pub(super) fn build(
-    config: &PinpointConfig,
+pub(super) fn settings(
     sdk: &SdkConfig,
-) -> Result<(Client, KeptCredentials), ConnectError> {
+    timeout: Duration,
+) -> Result<(SdkConfig, KeptCredentials), ConnectError> {
     sdk.region().ok_or(ConnectError::NoRegion)?;
     let provider = sdk.credentials_provider().ok_or(ConnectError::NoCredentials)?;
-    let timeout = config.timeout.0;
     let credentials = KeptCredentials::new(provider, timeout);
-    let mut client = Builder::from(sdk)
+    let mut settings = sdk
+        .to_builder()
         .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
         // The credentials are kept by our own provider.
         .identity_cache(IdentityCache::no_cache())
@@ -83,11 +86,14 @@ pub(super) fn build(
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(timeout).build())
         // The time-out covers both bodies, and both are small.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-    client.set_app_name(AppName::new(env!("CARGO_PKG_NAME")).ok());
-    if let Some(url) = &config.endpoint_url {
-        client.set_endpoint_url(Some(url.to_string()));
-    }
-    Ok((Client::from_conf(client.build()), credentials))
+    settings.set_app_name(AppName::new(env!("CARGO_PKG_NAME")).ok());
+    Ok((settings.build(), credentials))
+}
+
+/// Puts `body` into a request, and corrects the length that the SDK has set for its own body.
+pub(super) fn put_in(request: &mut HttpRequest, body: &Bytes) {
+    request.headers_mut().insert("content-length", body.len().to_string());
+    *request.body_mut() = SdkBody::from(body.clone());
 }
 
 /// The SDK's defaults of one date, so that an update of the crates does not change them.

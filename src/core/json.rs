@@ -9,7 +9,7 @@ use std::{
 };
 
 /// The output for JSON text.
-pub(super) trait Sink {
+pub(crate) trait Sink {
     /// Takes `text` unchanged, without escaping.
     fn raw(&mut self, text: &str);
 
@@ -52,7 +52,7 @@ impl Sink for Vec<u8> {
 
 /// Counts the bytes that would have been written.
 #[derive(Default)]
-pub(super) struct Length(usize);
+pub(crate) struct Length(usize);
 
 impl Sink for Length {
     fn raw(&mut self, text: &str) {
@@ -78,7 +78,7 @@ impl Sink for Length {
 
 /// The key of a value within an object.
 #[derive(Clone, Copy)]
-pub(super) enum Key<'a> {
+pub(crate) enum Key<'a> {
     /// A name from the code, which needs no escaping. Most keys are names, and checking them each time would
     /// take as long as the values.
     Name(&'static str),
@@ -89,7 +89,7 @@ pub(super) enum Key<'a> {
 impl<'a> Key<'a> {
     /// A borrowed key is a name from the code; an owned one is any text.
     #[expect(clippy::ptr_arg, reason = "the variant shows where the key comes from")]
-    pub(super) fn of(key: &'a Cow<'static, str>) -> Self {
+    pub(crate) fn of(key: &'a Cow<'static, str>) -> Self {
         match key {
             Cow::Borrowed(name) => (*name).into(),
             Cow::Owned(text) => Self::Any(text),
@@ -105,27 +105,27 @@ impl From<&'static str> for Key<'_> {
 }
 
 /// A JSON object that is being written.
-pub(super) struct Object<'a, S> {
+pub(crate) struct Object<'a, S> {
     sink: &'a mut S,
     is_empty: bool,
 }
 
 impl<S: Sink> Object<'_, S> {
     /// Writes an object, whose members `fields` writes.
-    pub(super) fn write(sink: &mut S, fields: impl FnOnce(&mut Object<'_, S>)) {
+    pub(crate) fn write(sink: &mut S, fields: impl FnOnce(&mut Object<'_, S>)) {
         sink.raw("{");
         fields(&mut Object { sink, is_empty: true });
         sink.raw("}");
     }
 
     /// Writes an object as a member of this one.
-    pub(super) fn object<'k>(&mut self, key: impl Into<Key<'k>>, fields: impl FnOnce(&mut Object<'_, S>)) {
+    pub(crate) fn object<'k>(&mut self, key: impl Into<Key<'k>>, fields: impl FnOnce(&mut Object<'_, S>)) {
         self.key(key.into());
         Object::write(self.sink, fields);
     }
 
     /// Writes an object as a member of this one, unless it is empty.
-    pub(super) fn object_if_any<'k>(
+    pub(crate) fn object_if_any<'k>(
         &mut self,
         key: impl Into<Key<'k>>,
         fields: impl FnOnce(&mut Object<'_, S>),
@@ -141,7 +141,7 @@ impl<S: Sink> Object<'_, S> {
     }
 
     /// Writes a text, unless it is empty.
-    pub(super) fn text<'k>(&mut self, key: impl Into<Key<'k>>, text: &str) {
+    pub(crate) fn text<'k>(&mut self, key: impl Into<Key<'k>>, text: &str) {
         if !text.is_empty() {
             self.key(key.into());
             self.quoted(text);
@@ -149,12 +149,12 @@ impl<S: Sink> Object<'_, S> {
     }
 
     /// Writes a text if there is one and it is not empty.
-    pub(super) fn text_if_any<'k>(&mut self, key: impl Into<Key<'k>>, text: Option<&str>) {
+    pub(crate) fn text_if_any<'k>(&mut self, key: impl Into<Key<'k>>, text: Option<&str>) {
         self.text(key, text.unwrap_or_default());
     }
 
     /// Writes an array of the texts that are not empty, if there are any.
-    pub(super) fn texts<'k>(&mut self, key: impl Into<Key<'k>>, texts: &[Box<str>]) {
+    pub(crate) fn texts<'k>(&mut self, key: impl Into<Key<'k>>, texts: &[Box<str>]) {
         let (key, mut opening) = (key.into(), "[");
         for text in texts.iter().filter(|text| !text.is_empty()) {
             if opening == "[" {
@@ -169,8 +169,26 @@ impl<S: Sink> Object<'_, S> {
         }
     }
 
+    /// Writes an array of objects, the members of each of which `fields` writes.
+    pub(crate) fn objects<'k, T>(
+        &mut self,
+        key: impl Into<Key<'k>>,
+        items: impl IntoIterator<Item = T>,
+        mut fields: impl FnMut(&mut Object<'_, S>, T),
+    ) {
+        self.key(key.into());
+        self.sink.raw("[");
+        for (place, item) in items.into_iter().enumerate() {
+            if place > 0 {
+                self.sink.raw(",");
+            }
+            Object::write(self.sink, |object| fields(object, item));
+        }
+        self.sink.raw("]");
+    }
+
     /// Writes a value that is formatted as JSON, such as a finite number.
-    pub(super) fn formatted<'k>(&mut self, key: impl Into<Key<'k>>, value: fmt::Arguments<'_>) {
+    pub(crate) fn formatted<'k>(&mut self, key: impl Into<Key<'k>>, value: fmt::Arguments<'_>) {
         self.key(key.into());
         // A sink takes everything, so there is no error.
         let _ = Raw(self.sink).write_fmt(value);
@@ -248,6 +266,8 @@ mod tests {
         check(|o| o.formatted("a", format_args!("{:?}", -90.0)), r#"{"a":-90.0}"#);
         check(|o| o.formatted("a", format_args!("{}", 7)), r#"{"a":7}"#);
         check(|o| o.texts("a", &["b".into(), "c".into()]), r#"{"a":["b","c"]}"#);
+        check(|o| o.objects("a", [""; 0], |o, text| o.text("b", text)), r#"{"a":[]}"#);
+        check(|o| o.objects("a", ["c", "d"], |o, text| o.text("b", text)), r#"{"a":[{"b":"c"},{"b":"d"}]}"#);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Requests for the tests of this destination: hand-written and arbitrary ones.
+//! Requests for the tests of encoders: hand-written and arbitrary ones.
 //!
 //! Arbitrary requests are generated from a seed. Events have no `Debug` output, so a failing test shows the
 //! seed.
@@ -14,7 +14,7 @@ use crate::core::{
 };
 
 /// A request of bare sign-ins: endpoint ids with the ids of their events.
-pub(super) fn request(endpoints: &[(&str, &[&str])]) -> Request {
+pub(crate) fn request(endpoints: &[(&str, &[&str])]) -> Request {
     let sign_in = |id: &&str| {
         Arc::new(AppEvent {
             id: (*id).into(),
@@ -40,7 +40,7 @@ pub(super) fn request(endpoints: &[(&str, &[&str])]) -> Request {
 
 /// A request of up to four endpoints with up to `events` events each. Each field is sometimes absent, and
 /// texts and numbers include some that the wire must not carry.
-pub(super) fn arbitrary(seed: u64, events: usize) -> Request {
+pub(crate) fn arbitrary(seed: u64, events: usize) -> Request {
     let mut rng = Rng::with_seed(seed);
     let endpoints = (0..rng.usize(1..=4)).map(|number| {
         let events = (0..rng.usize(1..=events)).map(|number| Arc::new(app_event(&mut rng, number))).collect();

@@ -1,0 +1,126 @@
+//! The settings of a Kinesis destination.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    core::units::{
+        Size, Span,
+        text::{Form, Text},
+    },
+    edge::aws::config::{EndpointUrl, Region},
+};
+
+/// The name or the ARN of a data stream.
+pub type StreamName = Text<StreamForm>;
+
+/// `kinesis`: the data stream that events go to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("x-allowed" = "a mapping with `stream`, `region`, `endpoint_url`, `timeout`, `order` and `max_record`"))]
+pub struct KinesisConfig {
+    /// The name or the ARN of the stream, required.
+    pub stream: StreamName,
+    /// The AWS region. If absent, the AWS SDK takes it from its environment.
+    #[serde(default)]
+    #[schemars(extend("x-allowed" = "an AWS region such as us-east-1"))]
+    pub region: Option<Region>,
+    /// An address to use instead of AWS's.
+    #[serde(default)]
+    #[schemars(extend("x-allowed" = "an address such as http://127.0.0.1:8081, without user and password"))]
+    pub endpoint_url: Option<EndpointUrl>,
+    /// How long one attempt may take.
+    #[serde(default = "timeout")]
+    #[schemars(extend("x-from" = "100ms", "x-to" = "5m"))]
+    pub timeout: Span,
+    /// The order that is kept.
+    #[serde(default)]
+    pub order: StreamOrder,
+    /// The largest record, data and key together, that the stream's owner allows.
+    #[serde(default = "max_record")]
+    #[schemars(extend("x-from" = "64KiB", "x-to" = "10MiB"))]
+    pub max_record: Size,
+}
+
+impl KinesisConfig {
+    /// The ARN of the stream, if it is written so.
+    #[must_use]
+    pub fn stream_arn(&self) -> Option<&str> {
+        Some(self.stream.as_str()).filter(|stream| stream.starts_with("arn:"))
+    }
+}
+
+/// The order of the events of an endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("x-allowed" = "endpoint or none"))]
+pub enum StreamOrder {
+    /// A request holds only those that belong to one record of the source.
+    #[default]
+    Endpoint,
+    /// None is kept within a request, and requests are fuller.
+    None,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StreamForm {}
+
+impl Form for StreamForm {
+    const NAME: &'static str = "StreamName";
+    const ALLOWED: &'static str =
+        "the name of a data stream, 1 to 128 letters, digits, dots, underscores and hyphens; or its ARN";
+
+    fn admits(text: &str) -> bool {
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        let is_name = |text: &str| (1..=128).contains(&text.len()) && text.bytes().all(legal);
+        match text.strip_prefix("arn:") {
+            Some(arn) => {
+                let mut parts = arn.split(':');
+                let stream = parts.nth(4).and_then(|stream| stream.strip_prefix("stream/"));
+                arn.split(':').nth(1) == Some("kinesis")
+                    && parts.next().is_none()
+                    && stream.is_some_and(is_name)
+            }
+            None => is_name(text),
+        }
+    }
+}
+
+fn timeout() -> Span {
+    Span(Duration::from_secs(10))
+}
+
+fn max_record() -> Size {
+    Size(1 << 20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: bool) {
+        assert_eq!(text.parse::<StreamName>().is_ok(), expected, "{text}");
+    }
+
+    #[test]
+    fn a_stream_has_a_name_or_an_arn() {
+        for text in ["a", "identity-events_1.x", "arn:aws:kinesis:eu-west-1:111122223333:stream/identity"] {
+            check(text, true);
+        }
+        for text in [
+            "",
+            "a b",
+            "a/b",
+            &"x".repeat(129),
+            "arn:aws:firehose:eu-west-1:111122223333:stream/identity",
+            "arn:aws:kinesis:eu-west-1:111122223333:stream/",
+            "arn:aws:kinesis:eu-west-1:111122223333:stream/a:b",
+            "arn:aws:kinesis",
+        ] {
+            check(text, false);
+        }
+    }
+}
