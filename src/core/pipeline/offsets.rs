@@ -98,14 +98,14 @@ impl Offsets {
     }
 
     /// Registers that nothing which can be read is left before `to`: these offsets hold transaction markers,
-    /// aborted records or records that expired. If the inherited tail names a record there that was not read,
-    /// this is not the log that the former owner read. Then this returns the position from which the partition
-    /// must be read again, as with [`Read::Void`].
+    /// aborted records or records that expired. If only a part of a run of the inherited tail was read, nothing
+    /// shows any more that this is the log that the former owner read. Then this returns the position from which
+    /// the partition must be read again, as with [`Read::Void`].
     pub(super) fn pass(&mut self, to: i64) -> Option<i64> {
         if self.void || self.next_read().is_some_and(|next| to <= next) {
             return None;
         }
-        if self.inherited.runs().next().is_some_and(|run| run.last < to) {
+        if !self.inherited.pass(to) {
             return Some(self.begin_anew());
         }
         self.last_read = Some(to - 1);

@@ -9,11 +9,15 @@ use rdkafka::{
 
 use super::{
     cluster::{Cluster, Take},
+    codes,
     log::Silent,
     partition_list::starting_at,
     record::record,
 };
 use crate::core::record::{Ownership, Record, TopicPartition};
+
+/// How many errors of connections may come before a record.
+const TOLERATED: usize = 20;
 
 /// A consumer that reads the partitions that it is assigned, and reports their ends.
 ///
@@ -43,10 +47,23 @@ pub fn record_from(
     timeout: Duration,
 ) -> KafkaResult<Option<Record>> {
     consumer.assign(&starting_at([(partition, Some(offset))])?)?;
-    match consumer.poll(timeout) {
-        Some(Ok(message)) => Ok(Some(record(&message, Ownership(0), Arc::clone(&partition.topic)))),
-        Some(Err(KafkaError::PartitionEOF(_))) => Ok(None),
-        Some(Err(error)) => Err(error),
-        None => Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut)),
+    for _ in 0..TOLERATED {
+        match consumer.poll(timeout) {
+            Some(Ok(message)) => {
+                return Ok(Some(record(&message, Ownership(0), Arc::clone(&partition.topic))));
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
+            // One of several brokers is down.
+            Some(Err(error)) if is_about_a_broker(&error) => {}
+            Some(Err(error)) => return Err(error),
+            None => break,
+        }
     }
+    Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut))
+}
+
+fn is_about_a_broker(error: &KafkaError) -> bool {
+    let code = error.rdkafka_error_code();
+    code == Some(RDKafkaErrorCode::AllBrokersDown)
+        || code.is_some_and(|it| codes::explains_unreachable(it).is_some())
 }

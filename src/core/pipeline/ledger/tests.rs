@@ -287,7 +287,7 @@ fn the_position_passes_what_cannot_be_read_once_everything_before_it_is_settled(
 }
 
 #[test]
-fn a_tail_whose_records_are_passed_without_being_read_is_void() {
+fn a_run_of_which_only_a_part_was_read_before_it_was_passed_is_void() {
     let mut bench = Bench::after(&two_runs());
     bench.read_new(10..=10);
     bench.read_settled(11..=12);
@@ -295,6 +295,22 @@ fn a_tail_whose_records_are_passed_without_being_read_is_void() {
     assert_eq!(bench.ledger.pass(NEXT, 31), Some(10));
     assert_eq!(bench.ledger.pass(NEXT, 40), None, "it is void already");
     assert_eq!(bench.read_as(41, "value"), Read::Dropped);
+}
+
+#[test]
+fn a_tail_is_still_good_behind_what_expired() {
+    let mut bench = Bench::after(&two_runs());
+    // The records up to the middle of the first run have expired.
+    assert_eq!(bench.ledger.pass(NEXT, 15), None);
+    assert_eq!(bench.take().position, 15);
+    bench.read_settled(15..=20);
+    bench.read_new(21..=21);
+    // The second run has expired.
+    assert_eq!(bench.ledger.pass(NEXT, 31), None);
+    bench.read_new(31..=31);
+    bench.settle(31..=31);
+    bench.settle(21..=21);
+    assert_eq!(bench.take().position, 32);
 }
 
 #[test]

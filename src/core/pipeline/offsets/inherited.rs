@@ -66,6 +66,23 @@ impl Inherited {
         Named::Finally(run)
     }
 
+    /// Forgets what the tail names before `to`, where nothing will be read any more. Returns whether the rest of the
+    /// tail is as good as before: not if the last record of a run is passed of which others were read.
+    pub(super) fn pass(&mut self, to: i64) -> bool {
+        while let Some(run) = self.runs.front_mut().filter(|run| run.first < to) {
+            if self.held > 0 {
+                return run.last >= to;
+            }
+            if run.last >= to {
+                run.first = to;
+                run.records = run.records.min(run.last.abs_diff(to) + 1);
+                return true;
+            }
+            self.runs.pop_front();
+        }
+        true
+    }
+
     /// The first offset of the run that has been read in part, if there is one.
     pub(super) fn open(&self) -> Option<i64> {
         self.runs.front().filter(|_| self.held > 0).map(|run| run.first)

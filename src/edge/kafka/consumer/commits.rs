@@ -92,10 +92,11 @@ impl Commits {
             return;
         }
         let running = commits.iter().map(|commit| commit.ownership).collect();
-        if let Ok(job) = self.job(commits, partitions)
-            && self.thread.try_send(job).is_ok()
-        {
+        let job = self.job(commits.clone(), partitions);
+        if job.is_ok_and(|job| self.thread.try_send(job).is_ok()) {
             self.running = running;
+        } else {
+            self.retry_soon(&commits, now);
         }
     }
 

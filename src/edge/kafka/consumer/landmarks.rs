@@ -54,6 +54,10 @@ impl Landmarks {
         self.0.iter().rev().find(|landmark| landmark.offset < offset).copied()
     }
 
+    pub(super) fn newest(&self) -> Option<Landmark> {
+        self.0.last().copied()
+    }
+
     pub(super) fn first(&self) -> Option<Landmark> {
         self.0.first().copied()
     }

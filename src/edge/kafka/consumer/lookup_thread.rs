@@ -48,12 +48,22 @@ pub(super) enum Question {
     Refresh(Vec<(Ownership, TopicPartition, Option<i64>)>),
 }
 
+/// A log that seems to have lost its end.
+#[derive(Debug)]
+pub(super) struct Suspect {
+    pub(super) partition: TopicPartition,
+    /// The newest record that was read. If the log holds it, it has lost nothing that was read.
+    pub(super) newest: Option<Landmark>,
+    /// By what to recognise the log as the one that was read.
+    pub(super) evidence: Option<Evidence>,
+}
+
 /// By what a log can be recognised as the one that was read.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Evidence {
     /// It holds this record.
     Holds(Landmark),
-    /// Its first record is no younger than this.
+    /// Its first record is not younger than this.
     BeginsBy(Timestamp),
 }
 
@@ -61,8 +71,7 @@ pub(super) enum Evidence {
 pub(super) struct LogsQuestion {
     /// The partitions whose ranges of offsets are wanted, each with its current position.
     pub(super) positions: Vec<(TopicPartition, Option<i64>)>,
-    /// By what to recognise logs that lost their end.
-    pub(super) evidence: Vec<(TopicPartition, Evidence)>,
+    pub(super) suspects: Vec<Suspect>,
     /// The partitions whose commits are wanted.
     pub(super) committed: Vec<TopicPartition>,
 }
@@ -127,12 +136,8 @@ impl Asker {
     /// The committed position of each partition. If there is none, the configured start is resolved to an
     /// offset: a partition that starts at its end must not start at a later end after a restart.
     fn starts(&self, partitions: Vec<TopicPartition>) -> KafkaResult<Starts> {
-        let mut list = self.lookups().committed_list(&partitions)?;
+        let list = self.lookups().committed_list(&partitions)?;
         let mut committed = lookups::positions(&list)?;
-        if committed.len() < partitions.len() {
-            let known: Vec<_> = committed.keys().cloned().collect();
-            list = self.lookups().committed_list(&known)?;
-        }
         let new: Vec<_> =
             partitions.iter().filter(|partition| !committed.contains_key(partition)).cloned().collect();
         let configured = self.configured_starts(&new)?;
@@ -161,39 +166,46 @@ impl Asker {
     }
 
     fn logs(&self, question: LogsQuestion) -> KafkaResult<Logs> {
-        let LogsQuestion { positions, evidence, committed } = question;
-        let ranges = self.ranges(positions)?;
-        let recognised = self.recognised(evidence, &ranges)?;
-        Ok(Logs { ranges, recognised, committed: self.lookups().committed_list(&committed)? })
+        let LogsQuestion { positions, suspects, committed } = question;
+        let mut logs = Logs {
+            ranges: self.ranges(positions)?,
+            committed: self.lookups().committed_list(&committed)?,
+            ..Logs::default()
+        };
+        if !suspects.is_empty() {
+            self.recognise(suspects, &mut logs)?;
+        }
+        Ok(logs)
     }
 
-    /// The partitions whose logs are recognised.
-    fn recognised(
-        &self,
-        evidence: Vec<(TopicPartition, Evidence)>,
-        ranges: &[LogRange],
-    ) -> KafkaResult<Vec<TopicPartition>> {
-        if evidence.is_empty() {
-            return Ok(Vec::new());
-        }
+    /// Finds out which logs are intact, and which are at least the ones that were read.
+    fn recognise(&self, suspects: Vec<Suspect>, logs: &mut Logs) -> KafkaResult<()> {
         let reader = reader(&self.cluster, &self.group)?;
-        let mut recognised = Vec::new();
-        for (partition, evidence) in evidence {
-            let Some(range) = ranges.iter().find(|range| range.partition == partition) else { continue };
-            let from = match evidence {
-                Evidence::Holds(landmark) => landmark.offset,
-                Evidence::BeginsBy(_) => range.start,
+        for Suspect { partition, newest, evidence } in suspects {
+            let Some(range) = logs.ranges.iter().find(|range| range.partition == partition) else { continue };
+            let from = |offset| record_from(&reader, &partition, offset, TIMEOUT);
+            if let Some(newest) = newest
+                && newest.offset < range.end
+                && from(newest.offset)?.is_some_and(|record| newest.is(&record))
+            {
+                logs.intact.push(partition);
+                continue;
+            }
+            let is_recognised = match evidence {
+                Some(Evidence::Holds(landmark)) => {
+                    from(landmark.offset)?.is_some_and(|record| landmark.is(&record))
+                }
+                Some(Evidence::BeginsBy(time)) => {
+                    let first = from(range.start)?.and_then(|record| record.timestamp);
+                    first.is_some_and(|first| first <= time)
+                }
+                None => false,
             };
-            let record = record_from(&reader, &partition, from, TIMEOUT)?;
-            let is_recognised = record.is_some_and(|record| match evidence {
-                Evidence::Holds(landmark) => landmark.is(&record),
-                Evidence::BeginsBy(time) => record.timestamp.is_some_and(|timestamp| timestamp <= time),
-            });
             if is_recognised {
-                recognised.push(partition);
+                logs.recognised.push(partition);
             }
         }
-        Ok(recognised)
+        Ok(())
     }
 
     fn ranges(&self, positions: Vec<(TopicPartition, Option<i64>)>) -> KafkaResult<Vec<LogRange>> {

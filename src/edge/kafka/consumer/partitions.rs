@@ -212,6 +212,21 @@ impl OwnedPartitions {
         change
     }
 
+    /// Compares the paused partitions with those that should be paused. Records and returns those that are to be
+    /// paused; the others stay as they are, until [`OwnedPartitions::pause`].
+    pub(super) fn pause_alone(&mut self, paused: &Paused) -> Vec<TopicPartition> {
+        self.pauses_are_stale = true;
+        let mut pause = Vec::new();
+        for owned in self.topics.values_mut().flat_map(BTreeMap::values_mut) {
+            let is_wanted = paused.everything || paused.partitions.binary_search(&owned.ownership).is_ok();
+            if is_wanted && !owned.paused {
+                owned.paused = true;
+                pause.push(owned.partition.clone());
+            }
+        }
+        pause
+    }
+
     /// Records the partition as paused for now. Returns whether it was not paused.
     pub(super) fn set_paused(&mut self, partition: &TopicPartition) -> bool {
         let Some(owned) = self.get_mut(partition) else { return false };

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use rdkafka::consumer::Consumer as _;
 
-use super::state::State;
+use super::{partitions::PauseChange, state::State};
 use crate::{
     core::source::Paused,
     edge::kafka::{codes, partition_list::without_offsets},
@@ -30,9 +30,6 @@ impl Pausing {
 
     /// Applies what has changed. While `is_closing`, or while nobody takes the records, everything is paused.
     pub(super) fn step(&mut self, state: &mut State, is_closing: bool, now: Instant) {
-        if state.validation.is_pending() {
-            return;
-        }
         let is_stopped = is_closing || state.outbox.is_jammed(now);
         if is_stopped == self.is_stopped && !self.is_stale && !state.partitions.pauses_are_stale() {
             return;
@@ -40,7 +37,13 @@ impl Pausing {
         self.is_stopped = is_stopped;
         self.is_stale = false;
         let everything = Paused { everything: true, partitions: Vec::new() };
-        let change = state.partitions.pause(if is_stopped { &everything } else { &self.wanted });
+        let wanted = if is_stopped { &everything } else { &self.wanted };
+        let change = if state.validation.is_pending() {
+            // Nothing is resumed before its position was sought.
+            PauseChange { pause: state.partitions.pause_alone(wanted), resume: Vec::new() }
+        } else {
+            state.partitions.pause(wanted)
+        };
         let mut result = Ok(());
         if !change.pause.is_empty() {
             result = state.consumer.pause(&without_offsets(&change.pause));

@@ -73,8 +73,8 @@ impl PollLoop {
         self.receive_reports(now);
         let answered = self.rebalance.step(&mut self.state, now);
         self.fail_if_refused(answered, now);
+        self.state.validation.step(&self.state.consumer, &self.state.partitions, now);
         if !self.rebalance.is_pending() {
-            self.state.validation.step(&self.state.consumer, now);
             self.recovery.ask(&self.state, now);
         }
         self.rewind(now);
@@ -134,8 +134,9 @@ impl PollLoop {
                 Report::Refreshed(refresh) => {
                     self.state.take_refresh(&refresh, now);
                     let ranges = refresh.map(|refresh| refresh.ranges).unwrap_or_default();
-                    self.recovery.inspect(&self.state, &ranges);
-                    for event in self.unreadable.inspect(&self.state.partitions, &ranges) {
+                    let is_held = |ownership| self.unreadable.holds(ownership);
+                    self.recovery.inspect(&self.state.partitions, &ranges, is_held, now);
+                    for event in self.unreadable.inspect(&self.state.partitions, &ranges, now) {
                         self.state.outbox.push(event);
                     }
                 }
@@ -193,7 +194,7 @@ impl PollLoop {
     fn act_on(&mut self, error: &KafkaError, now: Instant) {
         match reading::meaning(error, &mut self.state.metadata.connection) {
             Meaning::Fatal(code) => self.fail(code, now),
-            Meaning::OutOfRange => self.recovery.want(),
+            Meaning::OutOfRange => self.recovery.out_of_range(&self.state),
             Meaning::Changed => self.state.metadata.refresh_now(),
             Meaning::Other(code) => self.unreadable.note(code),
         }

@@ -204,6 +204,7 @@ fn assign(state: &mut State, starts: Starts, now: Instant) -> KafkaResult<()> {
     let list = starting_at(partitions.iter().map(|(partition, start)| (partition, start.offset())))?;
     group::assign(&state.consumer, &list)?;
     state.partitions.cluster = cluster;
+    let assigned: Vec<_> = partitions.iter().map(|(partition, _)| partition.clone()).collect();
     let mut assignments = Vec::with_capacity(partitions.len());
     for (partition, start) in partitions {
         let uncommitted = match &start {
@@ -221,5 +222,6 @@ fn assign(state: &mut State, starts: Starts, now: Instant) -> KafkaResult<()> {
     state.metadata.connection.well(Affected::Group);
     state.metadata.refresh_now();
     state.assigned_at = Some(now);
-    state.validate(committed, now)
+    state.validation.want(committed, now);
+    state.pause(&assigned)
 }

@@ -2,7 +2,7 @@
 //! was deleted and recreated.
 //!
 //! librdkafka stops reading such a partition and reports once that there is one, but not which one; a pause
-//! of another partition can discard the report. So the positions of all partitions are compared with their
+//! of that partition can discard the report. So the positions of all partitions are compared with their
 //! logs when there is such a report, and whenever two refreshes in a row find a position out of range. All
 //! such partitions are restarted where they belong.
 //!
@@ -15,16 +15,16 @@
 //! describes. Then that partition is read again from the commit.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use rdkafka::{consumer::Consumer as _, error::KafkaResult};
+use rdkafka::{TopicPartitionList, consumer::Consumer as _, error::KafkaResult};
 
 use super::{
     landmarks::Landmarks,
-    lookup_thread::{Evidence, LogsQuestion, Question},
+    lookup_thread::{Evidence, LogsQuestion, Question, Suspect},
     partitions::OwnedPartitions,
     report::{LogRange, Logs, PartitionStart},
     state::State,
@@ -47,27 +47,30 @@ pub(super) struct Recovery {
     not_before: Option<Instant>,
     /// The logs that librdkafka has found truncated, with the end of what they still hold. Not decided yet.
     truncated: BTreeMap<Ownership, Option<i64>>,
-    /// The ownerships whose logs end before their positions, which were restarted to learn why.
-    doubted: BTreeSet<Ownership>,
+    /// Whether one of them is not in the question that is asked.
+    is_incomplete: bool,
+    /// The ownerships whose logs end before their positions, which were restarted to learn why; and when.
+    doubted: BTreeMap<Ownership, Instant>,
     /// The positions that the last refreshes found where they should not stay.
-    suspects: BTreeMap<Ownership, Suspect>,
+    stuck: BTreeMap<Ownership, Stuck>,
 }
 
 /// A position that does not move although it should.
 #[derive(Clone, Copy, Debug)]
-struct Suspect {
+struct Stuck {
     position: i64,
-    /// How many refreshes have found it there.
-    found: u32,
-    /// How many may find it there before something is done.
-    patience: u32,
+    since: Instant,
+    patience: Duration,
 }
 
-/// How often a position may be found out of range: records that were fetched ahead may still arrive.
-const OUT_OF_RANGE: u32 = 1;
-/// How often a position may be found before the end of its log: for about a minute. Its turn may be slow to come,
-/// but librdkafka may also have stopped reading, and the report may have been discarded.
-const BEHIND: u32 = 12;
+/// How long a position may be found out of range, by more than one refresh: records that were fetched ahead may
+/// still arrive.
+const OUT_OF_RANGE: Duration = Duration::ZERO;
+/// How long a position may be found before the end of its log. Its turn may be slow to come, but librdkafka may also
+/// have stopped reading, and the report may have been discarded.
+const BEHIND: Duration = Duration::from_mins(1);
+/// How long librdkafka may take to compare a position with the epochs of its log.
+const COMPARED: Duration = Duration::from_secs(2);
 
 /// How a position compares with its log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,27 +86,43 @@ enum Finding {
 }
 
 impl Recovery {
-    /// Notes that some position is out of range.
-    pub(super) fn want(&mut self) {
+    /// Notes that some position is out of range. librdkafka names no partition, but if it has found a truncation, its
+    /// partition is still at the position that was compared.
+    pub(super) fn out_of_range(&mut self, state: &State) {
         self.is_wanted = true;
+        for Truncation { position, end } in state.consumer.context().truncations() {
+            let at_position = state.partitions.iter().filter(|owned| owned.next == Some(position));
+            self.truncated.extend(at_position.map(|owned| (owned.ownership, end)));
+            self.is_incomplete = true;
+        }
     }
 
-    /// Looks through the ranges of a refresh for positions that do not move although they should.
-    pub(super) fn inspect(&mut self, state: &State, ranges: &[(Ownership, LogRange)]) {
-        let stuck = |(ownership, range): &(Ownership, LogRange)| stuck(&state.partitions, *ownership, range);
-        self.suspect(ranges.iter().filter_map(stuck).collect());
+    /// Looks through the ranges of a refresh for positions that do not move although they should, except those whose
+    /// records are known to be unreadable.
+    pub(super) fn inspect(
+        &mut self,
+        partitions: &OwnedPartitions,
+        ranges: &[(Ownership, LogRange)],
+        is_unreadable: impl Fn(Ownership) -> bool,
+        now: Instant,
+    ) {
+        let stuck = |(ownership, range): &(Ownership, LogRange)| {
+            stuck(partitions, *ownership, range, now).filter(|_| !is_unreadable(*ownership))
+        };
+        self.suspect(ranges.iter().filter_map(stuck).collect(), now);
     }
 
-    fn suspect(&mut self, mut found: BTreeMap<Ownership, Suspect>) {
-        for (ownership, suspect) in &mut found {
-            let before = self.suspects.get(ownership).filter(|before| before.position == suspect.position);
-            suspect.found += before.map_or(0, |before| before.found);
-            if suspect.found > suspect.patience {
+    fn suspect(&mut self, mut found: BTreeMap<Ownership, Stuck>, now: Instant) {
+        for (ownership, stuck) in &mut found {
+            let before = self.stuck.get(ownership).filter(|before| before.position == stuck.position);
+            let Some(before) = before else { continue };
+            stuck.since = before.since;
+            if now.saturating_duration_since(stuck.since) >= stuck.patience {
                 self.is_wanted = true;
-                suspect.found = 0;
+                stuck.since = now;
             }
         }
-        self.suspects = found;
+        self.stuck = found;
     }
 
     /// Asks for what all logs hold if a position is out of range.
@@ -111,14 +130,11 @@ impl Recovery {
         if !self.is_wanted || self.is_asked || self.not_before.is_some_and(|at| now < at) {
             return;
         }
-        for Truncation { position, end } in state.consumer.context().truncations() {
-            let at_position = state.partitions.iter().filter(|owned| owned.next == Some(position));
-            self.truncated.extend(at_position.map(|owned| (owned.ownership, end)));
-        }
         self.truncated.retain(|ownership, _| state.partitions.of(*ownership).is_some());
-        self.doubted.retain(|ownership| state.partitions.of(*ownership).is_some());
+        self.doubted.retain(|ownership, _| state.partitions.of(*ownership).is_some());
         self.is_asked = state.lookups.ask(Question::Logs(self.question(&state.partitions)));
         self.is_wanted = !self.is_asked;
+        self.is_incomplete = false;
     }
 
     fn question(&self, partitions: &OwnedPartitions) -> LogsQuestion {
@@ -126,12 +142,14 @@ impl Recovery {
         for owned in partitions.iter() {
             let partition = || owned.partition.clone();
             question.positions.push((partition(), owned.next));
-            if owned.landmarks().is_empty() {
+            // The commit's epoch is right for exactly its position.
+            if owned.next.is_some() && owned.next == owned.restart() {
                 question.committed.push(partition());
             }
-            let end = self.truncated.get(&owned.ownership).copied().flatten();
-            let evidence = end.and_then(|end| evidence(owned.landmarks(), end));
-            question.evidence.extend(evidence.map(|evidence| (partition(), evidence)));
+            if let Some(end) = self.truncated.get(&owned.ownership) {
+                let (newest, evidence) = (owned.landmarks().newest(), evidence(owned.landmarks(), *end));
+                question.suspects.push(Suspect { partition: partition(), newest, evidence });
+            }
         }
         question
     }
@@ -140,7 +158,7 @@ impl Recovery {
     pub(super) fn postpone(&mut self, now: Instant) {
         self.is_asked = false;
         self.not_before = Some(now + PAUSE);
-        self.want();
+        self.is_wanted = true;
     }
 
     /// Moves each position into its log, and restarts all partitions. An error means
@@ -151,33 +169,30 @@ impl Recovery {
         logs: Result<Logs, Code>,
         now: Instant,
     ) -> KafkaResult<()> {
-        let Ok(Logs { ranges, recognised, committed }) = logs else {
+        let Ok(logs) = logs else {
             self.postpone(now);
             return Ok(());
         };
+        if self.is_incomplete {
+            self.postpone(now);
+            return Ok(());
+        }
         self.is_asked = false;
         self.not_before = Some(now + PAUSE);
-        let positions = state.consumer.position()?;
-        let mut is_comparable = true;
-        for range in ranges {
-            match self.finding(&state.partitions, &range, &recognised) {
+        let epochs = state.consumer.position()?;
+        for range in &logs.ranges {
+            match self.finding(&state.partitions, range, &logs, now) {
                 Finding::Within => state.partitions.start_at(&range.partition, range.start),
-                Finding::Expired(records) => skip(state, &range, records),
-                Finding::Truncated(end) => go_back(state, &range, end),
-                Finding::OtherLog => {
-                    // The epochs of its positions are those of the log that was read before.
-                    is_comparable &= range.start == 0;
-                    begin_anew(state, &range);
-                }
+                Finding::Expired(records) => skip(state, range, records),
+                Finding::Truncated(end) => go_back(state, range, end),
+                Finding::OtherLog => begin_anew(state, range),
             }
         }
         let owned: Vec<_> = state.partitions.iter().map(|owned| owned.partition.clone()).collect();
         state.restart(&owned, now)?;
         // What librdkafka has found out about other partitions meanwhile is lost with the restart.
-        if is_comparable {
-            state.validate(positions, now)?;
-            state.validate(committed, now)?;
-        }
+        state.validation.want(epochs, now);
+        state.validation.want(logs.committed, now);
         Ok(())
     }
 
@@ -185,20 +200,28 @@ impl Recovery {
         &mut self,
         partitions: &OwnedPartitions,
         range: &LogRange,
-        recognised: &[TopicPartition],
+        logs: &Logs,
+        now: Instant,
     ) -> Finding {
         let Some(owned) = partitions.get(&range.partition) else { return Finding::Within };
         // Records that were fetched ahead have arrived since the question, and are not lost.
         let next = range.next.max(owned.next);
+        let is_in = |list: &[TopicPartition]| list.contains(&range.partition);
         match self.truncated.remove(&owned.ownership) {
             // A fetch may have failed before the epochs were compared. The restart compares them first.
-            None if compare(range) == Finding::OtherLog && self.doubted.insert(owned.ownership) => {
-                Finding::Within
+            None if compare(range) == Finding::OtherLog => {
+                let since = *self.doubted.entry(owned.ownership).or_insert(now);
+                let is_sure = now.saturating_duration_since(since) >= COMPARED;
+                if is_sure { Finding::OtherLog } else { Finding::Within }
             }
-            None if compare(range) == Finding::OtherLog => Finding::OtherLog,
             None => compare(&LogRange { next, partition: range.partition.clone(), ..*range }),
+            // Another partition at the same position was meant, or only records that nobody has read are lost.
+            Some(_) if is_in(&logs.intact) => Finding::Within,
             Some(Some(end)) if next <= Some(end) => Finding::Within,
-            Some(Some(end)) if owned.landmarks().is_empty() || recognised.contains(&range.partition) => {
+            Some(Some(end)) if is_in(&logs.recognised) => Finding::Truncated(end),
+            Some(Some(end))
+                if owned.landmarks().is_empty() && has_commit(&logs.committed, &range.partition) =>
+            {
                 Finding::Truncated(end)
             }
             Some(_) => Finding::OtherLog,
@@ -207,9 +230,14 @@ impl Recovery {
 }
 
 /// By what to recognise a log that still holds what it held before `end`.
-fn evidence(landmarks: &Landmarks, end: i64) -> Option<Evidence> {
+fn evidence(landmarks: &Landmarks, end: Option<i64>) -> Option<Evidence> {
     let first = || landmarks.first()?.timestamp.map(Evidence::BeginsBy);
-    landmarks.before(end).map(Evidence::Holds).or_else(first)
+    landmarks.before(end?).map(Evidence::Holds).or_else(first)
+}
+
+fn has_commit(committed: &TopicPartitionList, partition: &TopicPartition) -> bool {
+    let element = committed.find_partition(&partition.topic, partition.partition);
+    element.is_some_and(|element| element.offset().to_raw().is_some_and(|offset| offset >= 0))
 }
 
 fn skip(state: &mut State, range: &LogRange, records: u64) {
@@ -225,11 +253,16 @@ fn skip(state: &mut State, range: &LogRange, records: u64) {
 fn go_back(state: &mut State, range: &LogRange, end: i64) {
     let TopicPartition { topic, partition } = &range.partition;
     let Some(owned) = state.partitions.get(&range.partition) else { return };
-    let start = owned.restart().map_or(end, |committed| committed.min(end)).max(range.start);
-    let next = owned.next;
+    let (start, next) = (start_again(owned.restart(), end, range.start), owned.next);
     tracing::error!(%topic, partition, next, start, "the log was truncated: records that nobody read may be lost");
     state.outbox.push(SourceEvent::Truncated { topic: Arc::clone(topic), partition: *partition });
     begin_at(state, &range.partition, start);
+}
+
+/// Where to read on in a log that was cut off at `end` and begins at `start`. `committed` is `None` if the partition
+/// is read from its beginning and nothing is committed.
+fn start_again(committed: Option<i64>, end: i64, start: i64) -> i64 {
+    committed.unwrap_or(start).min(end).max(start)
 }
 
 fn begin_anew(state: &mut State, range: &LogRange) {
@@ -265,16 +298,18 @@ fn stuck(
     partitions: &OwnedPartitions,
     ownership: Ownership,
     range: &LogRange,
-) -> Option<(Ownership, Suspect)> {
+    now: Instant,
+) -> Option<(Ownership, Stuck)> {
     let owned = partitions.get(&range.partition)?;
     let has_not_moved = owned.ownership == ownership && owned.next == range.next && !owned.is_paused();
-    let position = range.next.filter(|_| has_not_moved)?;
+    let position = range.next.unwrap_or(range.start);
     let patience = match compare(range) {
+        _ if !has_not_moved => return None,
         Finding::Within if position < range.end => BEHIND,
         Finding::Within => return None,
         _ => OUT_OF_RANGE,
     };
-    Some((ownership, Suspect { position, found: 1, patience }))
+    Some((ownership, Stuck { position, since: now, patience }))
 }
 
 fn compare(range: &LogRange) -> Finding {
@@ -287,7 +322,7 @@ fn compare(range: &LogRange) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::heartbeat::now, *};
     use crate::core::source::Paused;
 
     #[track_caller]
@@ -308,47 +343,60 @@ mod tests {
     }
 
     #[test]
+    fn a_log_that_was_cut_off_is_read_on_from_there_or_from_what_is_not_settled() {
+        for (committed, end, start, expected) in [
+            (None, 60, 0, 0),
+            (None, 60, 5, 5),
+            (Some(40), 60, 0, 40),
+            (Some(80), 60, 0, 60),
+            (Some(3), 60, 5, 5),
+        ] {
+            assert_eq!(start_again(committed, end, start), expected, "{committed:?} {end} {start}");
+        }
+    }
+
+    #[test]
     fn a_position_that_stays_out_of_range_is_found_without_a_report() {
-        let (mut partitions, mut recovery) = (OwnedPartitions::default(), Recovery::default());
+        let (mut partitions, mut recovery, now) = (OwnedPartitions::default(), Recovery::default(), now());
         let partition = TopicPartition { topic: "topic".into(), partition: 0 };
         let ownership = partitions.begin(partition.clone(), PartitionStart::Uncommitted(Some(4))).ownership;
         let range = |next| LogRange { partition: partition.clone(), next: Some(next), start: 5, end: 9 };
-        let refresh = |partitions: &OwnedPartitions, next| {
-            stuck(partitions, ownership, &range(next)).into_iter().collect()
+        let refresh = |recovery: &mut Recovery, partitions: &OwnedPartitions, next| {
+            recovery.inspect(partitions, &[(ownership, range(next))], |_| false, now);
         };
-        recovery.suspect(refresh(&partitions, 4));
+        refresh(&mut recovery, &partitions, 4);
         assert!(!recovery.is_wanted, "records that were fetched ahead may still arrive");
-        recovery.suspect(refresh(&partitions, 4));
+        refresh(&mut recovery, &partitions, 4);
         assert!(recovery.is_wanted);
 
         let mut recovery = Recovery::default();
-        recovery.suspect(refresh(&partitions, 4));
-        recovery.suspect(refresh(&partitions, 3));
+        refresh(&mut recovery, &partitions, 4);
+        refresh(&mut recovery, &partitions, 3);
         assert!(!recovery.is_wanted, "it has moved");
         partitions.pause(&Paused { everything: true, partitions: Vec::new() });
-        recovery.suspect(refresh(&partitions, 4));
-        recovery.suspect(refresh(&partitions, 4));
+        refresh(&mut recovery, &partitions, 4);
+        refresh(&mut recovery, &partitions, 4);
         assert!(!recovery.is_wanted, "it is paused");
     }
 
     #[test]
     fn a_position_that_stays_before_the_end_of_its_log_is_found_after_a_while() {
-        let (mut partitions, mut recovery) = (OwnedPartitions::default(), Recovery::default());
+        let (mut partitions, mut recovery, start) = (OwnedPartitions::default(), Recovery::default(), now());
         let partition = TopicPartition { topic: "topic".into(), partition: 0 };
         let ownership = partitions.begin(partition.clone(), PartitionStart::Uncommitted(Some(4))).ownership;
-        let mut refresh = |recovery: &mut Recovery, next, end| {
+        let mut refresh = |next, end, is_unreadable, seconds| {
             partitions.skip_to(&partition, next);
             let range = LogRange { partition: partition.clone(), next: Some(next), start: 0, end };
-            recovery.suspect(stuck(&partitions, ownership, &range).into_iter().collect());
+            let now = start + Duration::from_secs(seconds);
+            recovery.inspect(&partitions, &[(ownership, range)], |_| is_unreadable, now);
             std::mem::take(&mut recovery.is_wanted)
         };
-        for _ in 0..2 {
-            assert!((0..BEHIND).all(|_| !refresh(&mut recovery, 4, 9)), "its turn may come");
-            assert!(refresh(&mut recovery, 4, 9));
-        }
-        for next in 5..30 {
-            assert!(!refresh(&mut recovery, next, 90), "it moves");
-        }
-        assert!((0..2 * BEHIND).all(|_| !refresh(&mut recovery, 90, 90)), "it is at the end");
+        assert!((0..12).all(|turn| !refresh(4, 9, false, turn * 5)), "its turn may come");
+        assert!(refresh(4, 9, false, 60));
+        assert!((13..24).all(|turn| !refresh(4, 9, false, turn * 5)), "it was just restarted");
+        assert!(refresh(4, 9, false, 120));
+        assert!((25..60).all(|turn| !refresh(i64::try_from(turn).unwrap(), 90, false, turn * 5)), "it moves");
+        assert!((60..90).all(|turn| !refresh(90, 90, false, turn * 5)), "it is at the end");
+        assert!((90..120).all(|turn| !refresh(90, 99, true, turn * 5)), "it cannot be read");
     }
 }

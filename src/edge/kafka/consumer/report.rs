@@ -41,9 +41,12 @@ pub(super) struct Starts {
 #[derive(Default)]
 pub(super) struct Logs {
     pub(super) ranges: Vec<LogRange>,
-    /// The partitions whose logs are the ones that were read.
+    /// The suspects that hold everything that was read.
+    pub(super) intact: Vec<TopicPartition>,
+    /// The suspects whose logs are the ones that were read.
     pub(super) recognised: Vec<TopicPartition>,
-    /// The committed positions of the partitions of which nothing was read yet, with their leader epochs.
+    /// The committed positions of the partitions that are read as far as they are committed, with their leader
+    /// epochs.
     pub(super) committed: TopicPartitionList,
 }
 
@@ -68,7 +71,7 @@ impl PartitionStart {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct LogRange {
     pub(super) partition: TopicPartition,
-    /// The position when the question was asked. The log cannot have ended below it since.
+    /// The position when the question was asked.
     pub(super) next: Option<i64>,
     /// The offset of the oldest record.
     pub(super) start: i64,

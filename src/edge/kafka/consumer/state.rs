@@ -9,7 +9,6 @@ use std::{
 };
 
 use rdkafka::{
-    Offset, TopicPartitionList,
     consumer::{Consumer as _, RebalanceProtocol},
     error::KafkaResult,
 };
@@ -28,7 +27,7 @@ use crate::{
     core::{code::Code, record::TopicPartition, source::SourceEvent},
     edge::kafka::{
         codes,
-        partition_list::{partitions, starting_at, with_offsets, without_offsets},
+        partition_list::{starting_at, without_offsets},
     },
 };
 
@@ -97,12 +96,18 @@ impl State {
         }
     }
 
+    /// Pauses these partitions for now. librdkafka keeps a pause when a partition is assigned again.
+    pub(super) fn pause(&mut self, partitions: &[TopicPartition]) -> KafkaResult<()> {
+        let unpaused: Vec<_> =
+            partitions.iter().filter(|partition| self.partitions.set_paused(partition)).collect();
+        self.consumer.pause(&without_offsets(unpaused))
+    }
+
     /// Removes these partitions and assigns them again at their positions; all partitions, if the group's
     /// protocol is eager. A seek is not enough, because librdkafka does not resume a partition that
     /// stopped with an error.
     ///
-    /// They are paused until their positions have been compared, so that nothing is fetched before; the pausing
-    /// step resumes them.
+    /// They are paused until their positions were sought, if that is wanted; the pausing step resumes them.
     pub(super) fn restart(&mut self, partitions: &[TopicPartition], now: Instant) -> KafkaResult<()> {
         let is_cooperative = matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         let restarted: Vec<_> = if is_cooperative {
@@ -110,9 +115,7 @@ impl State {
         } else {
             self.partitions.iter().map(|owned| owned.partition.clone()).collect()
         };
-        let unpaused: Vec<_> =
-            restarted.iter().filter(|partition| self.partitions.set_paused(partition)).collect();
-        self.consumer.pause(&without_offsets(unpaused))?;
+        self.pause(&restarted)?;
         let owned = restarted.iter().filter_map(|partition| self.partitions.get(partition));
         let list = starting_at(owned.map(|owned| (&owned.partition, owned.next)))?;
         self.assigned_at = Some(now);
@@ -122,17 +125,5 @@ impl State {
         } else {
             self.consumer.assign(&list)
         }
-    }
-
-    /// Has the positions of these partitions compared with the leader epochs that the list carries. Does nothing
-    /// if the position of one is not known.
-    pub(super) fn validate(&mut self, epochs: TopicPartitionList, now: Instant) -> KafkaResult<()> {
-        let next = |partition: &TopicPartition| self.partitions.get(partition)?.next;
-        // A seek to a logical offset would be in the way of the query of another one.
-        if partitions(&epochs).iter().all(|partition| next(partition).is_some()) {
-            let offset = |partition: &TopicPartition| next(partition).map_or(Offset::Invalid, Offset::Offset);
-            self.validation.want(with_offsets(epochs, offset)?, now);
-        }
-        Ok(())
     }
 }

@@ -4,10 +4,16 @@
 //! unreadable if there are such errors and it has not moved from one refresh to the next, although its log goes on
 //! and it is not paused.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use super::{partitions::OwnedPartitions, report::LogRange};
 use crate::core::{code::Code, record::Ownership, source::SourceEvent};
+
+/// How far two comparisons are apart at least. librdkafka tries again within a second.
+const APART: Duration = Duration::from_secs(4);
 
 #[derive(Debug, Default)]
 pub(super) struct Unreadable {
@@ -15,6 +21,8 @@ pub(super) struct Unreadable {
     error: Option<Code>,
     /// The error that was logged last.
     logged: Option<Code>,
+    /// When positions were last compared.
+    compared: Option<Instant>,
     /// The positions before the ends of their logs at the last refresh.
     behind: BTreeMap<Ownership, i64>,
     /// The unreadable partitions and their positions.
@@ -31,19 +39,30 @@ impl Unreadable {
         }
     }
 
-    /// Compares the positions with those at the last refresh. Returns what has changed.
+    pub(super) fn holds(&self, ownership: Ownership) -> bool {
+        self.held.contains_key(&ownership)
+    }
+
+    /// Compares the positions with those at the last refresh, unless that was just now. Returns what has changed.
     pub(super) fn inspect(
         &mut self,
         partitions: &OwnedPartitions,
         ranges: &[(Ownership, LogRange)],
+        now: Instant,
     ) -> Vec<SourceEvent> {
+        if self.compared.is_some_and(|at| now.saturating_duration_since(at) < APART) {
+            return Vec::new();
+        }
+        self.compared = Some(now);
         let behind = ranges.iter().filter_map(|(ownership, range)| behind(partitions, *ownership, range));
         let last = std::mem::replace(&mut self.behind, behind.collect());
         let mut events = Vec::new();
         self.held.retain(|ownership, position| {
-            let next = partitions.of(*ownership).and_then(|it| partitions.get(it)?.next);
-            let is_there = next == Some(*position);
-            if next.is_some() && !is_there {
+            let Some(owned) = partitions.of(*ownership).and_then(|it| partitions.get(it)) else {
+                return false;
+            };
+            let is_there = owned.next.is_none_or(|next| next == *position);
+            if !is_there {
                 events.push(SourceEvent::Unreadable { ownership: *ownership, code: None });
             }
             is_there
@@ -77,7 +96,7 @@ fn behind(partitions: &OwnedPartitions, ownership: Ownership, range: &LogRange) 
 mod tests {
     use super::*;
     use crate::core::record::TopicPartition;
-    use crate::edge::kafka::consumer::report::PartitionStart;
+    use crate::edge::kafka::consumer::{heartbeat::now, report::PartitionStart};
 
     /// What a refresh reports about two partitions, of which the first one is at `next`.
     fn refresh(
@@ -93,7 +112,27 @@ mod tests {
             SourceEvent::Unreadable { ownership, code } => (ownership.0, code.map(|code| code.0)),
             other => panic!("{other:?}"),
         };
-        unreadable.inspect(partitions, &[range(0), range(1)]).into_iter().map(short).collect()
+        let now = unreadable.compared.map_or_else(now, |at| at + APART);
+        let ranges = [range(0), range(1)];
+        let events = unreadable.inspect(partitions, &ranges, now).into_iter().map(short).collect();
+        assert!(unreadable.inspect(partitions, &ranges, now).is_empty(), "not so soon");
+        events
+    }
+
+    #[test]
+    fn a_partition_of_which_nothing_was_ever_read_is_held_as_well() {
+        let (mut partitions, mut unreadable) = (OwnedPartitions::default(), Unreadable::default());
+        for partition in 0..2 {
+            let partition = TopicPartition { topic: "topic".into(), partition };
+            partitions.begin(partition, PartitionStart::Uncommitted(None));
+        }
+        partitions.read("topic", 1, 9);
+        assert_eq!(refresh(&mut unreadable, &partitions), []);
+        unreadable.note(Code("bad_compression"));
+        assert_eq!(refresh(&mut unreadable, &partitions), [(0, Some("bad_compression"))]);
+        assert_eq!(refresh(&mut unreadable, &partitions), [], "it stays");
+        partitions.read("topic", 0, 0);
+        assert_eq!(refresh(&mut unreadable, &partitions), [(0, None)]);
     }
 
     #[test]

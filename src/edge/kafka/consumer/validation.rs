@@ -10,27 +10,28 @@ use std::{
 };
 
 use rdkafka::{
-    TopicPartitionList,
+    Offset, TopicPartitionList,
     consumer::Consumer as _,
-    error::{KafkaError, RDKafkaErrorCode},
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
 };
 
-use super::group::GroupConsumer;
+use super::{group::GroupConsumer, partitions::OwnedPartitions};
+use crate::{core::record::TopicPartition, edge::kafka::partition_list::with_offsets};
 
 /// How long librdkafka's own thread may take to accept a seek.
 const SEEK: Duration = Duration::from_millis(100);
-/// How long a partition that was just assigned may take to start.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long partitions that were just assigned may take to start.
+const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Positions to compare.
+/// Positions to compare. Their partitions are paused until they were sought, so that nothing is fetched before.
 #[derive(Default)]
 pub(super) struct Validation(VecDeque<(TopicPartitionList, Instant)>);
 
 impl Validation {
-    /// Adds positions, with the epochs that the list carries.
-    pub(super) fn want(&mut self, positions: TopicPartitionList, now: Instant) {
-        if positions.count() > 0 {
-            self.0.push_back((positions, now + PATIENCE));
+    /// Adds partitions, with the epochs that the list carries.
+    pub(super) fn want(&mut self, epochs: TopicPartitionList, now: Instant) {
+        if epochs.count() > 0 {
+            self.0.push_back((epochs, now + PATIENCE));
         }
     }
 
@@ -39,16 +40,29 @@ impl Validation {
         !self.0.is_empty()
     }
 
-    /// Seeks, if the partitions have started. Nothing may be read between two seeks of the same partition.
-    pub(super) fn step(&mut self, consumer: &GroupConsumer, now: Instant) {
-        while let Some((positions, until)) = self.0.front() {
-            let sought = consumer.seek_partitions(positions.clone(), SEEK);
+    /// Seeks to the present positions, if the partitions have started.
+    pub(super) fn step(&mut self, consumer: &GroupConsumer, owned: &OwnedPartitions, now: Instant) {
+        while let Some((epochs, until)) = self.0.front() {
+            let sought = seek(consumer, epochs, owned);
             if *until > now && !sought.is_ok_and(|sought| have_started(&sought)) {
                 return;
             }
             self.0.pop_front();
         }
     }
+}
+
+fn seek(
+    consumer: &GroupConsumer,
+    epochs: &TopicPartitionList,
+    owned: &OwnedPartitions,
+) -> KafkaResult<TopicPartitionList> {
+    let next = |partition: &TopicPartition| owned.get(partition)?.next;
+    // A seek to the stored offset is refused before it changes anything. A seek to another logical offset would be
+    // in the way of the query for it.
+    let offset = |partition: &TopicPartition| next(partition).map_or(Offset::Stored, Offset::Offset);
+    let sought = consumer.seek_partitions(with_offsets(epochs.clone(), offset)?, SEEK)?;
+    Ok(sought)
 }
 
 fn have_started(sought: &TopicPartitionList) -> bool {
