@@ -11,7 +11,7 @@ use crate::{
     config::Config,
     core::{
         dead_letter::config::DeadLetterConfig,
-        pipeline::config::{BatchConfig, CapConfig, QuotaConfig, RetryConfig, SpillConfig},
+        pipeline::config::{BatchConfig, CapConfig, QuotaConfig, RetryConfig, Share, SpillConfig},
         route::{RouteProblems, Router},
         units::text::DestinationName,
     },
@@ -127,7 +127,7 @@ pub struct DomainQuota {
 pub(super) struct Domain {
     service: Service,
     region: Option<Region>,
-    /// The address, if it is not AWS's own.
+    /// The address, if it is not AWS's own, and the stream.
     address: Option<String>,
 }
 
@@ -169,14 +169,16 @@ impl Config {
             let own = self.quotas.iter().find(|quota| quota.is_of(domain));
             let top = match domain.service {
                 Service::Pinpoint => self.quota.clone(),
-                Service::Kafka | Service::Kinesis => QuotaConfig::off(self.quota.share),
+                Service::Kafka | Service::Kinesis => QuotaConfig::off(),
             };
+            // What nobody has written is not divided among the replicas.
+            let is_written = own.is_some() || self.quota.share != Share::Partitions;
             QuotaConfig {
+                share: if is_written { self.quota.share } else { top.share },
                 requests_per_second: own
                     .and_then(|own| own.requests_per_second)
                     .unwrap_or(top.requests_per_second),
                 in_flight: own.and_then(|own| own.in_flight).unwrap_or(top.in_flight),
-                ..top
             }
         };
         self.quota_domains().iter().map(quota).collect()
@@ -264,10 +266,14 @@ impl DestinationKind {
                 region: region.clone(),
                 address: endpoint_url.as_ref().map(ToString::to_string),
             },
-            Self::Kinesis(KinesisConfig { region, endpoint_url, .. }) => Domain {
+            // Streams share no quota.
+            Self::Kinesis(kinesis) => Domain {
                 service: Service::Kinesis,
-                region: region.clone(),
-                address: endpoint_url.as_ref().map(ToString::to_string),
+                region: kinesis.region(),
+                address: Some(match &kinesis.endpoint_url {
+                    Some(url) => format!("{url} {}", kinesis.stream),
+                    None => kinesis.stream.to_string(),
+                }),
             },
             Self::Kafka(KafkaConfig { brokers, .. }) => {
                 Domain { service: Service::Kafka, region: None, address: brokers.clone() }

@@ -90,6 +90,9 @@ pub enum Outcome {
     Again(Code),
     /// The event was not accepted because of throttling: send it again, more slowly.
     Throttled,
+    /// Where the event goes takes nothing at present: its shard is used too fast, or its partition has no leader. The
+    /// event is not at fault, however often this happens: send it again, more slowly.
+    Later(Code),
     /// The event is invalid and will never be accepted.
     Refused(Refusal),
     /// The event was refused because of its endpoint: send it once more with an empty endpoint.
@@ -113,7 +116,7 @@ pub enum Order {
     /// Also within a request, which may hold any of them.
     WithinRequest,
     /// Only between requests. So of an endpoint, a request holds events of one record alone: they share a
-    /// moment.
+    /// moment. They come with the endpoint data of their own record, and not with the newest.
     BetweenRequests,
 }
 

@@ -126,9 +126,9 @@ fn a_topic_has_no_quota_unless_one_is_written() {
         let quota = config.unwrap().domains().remove(0);
         (quota.requests_per_second, quota.in_flight.get(), quota.share)
     };
-    assert_eq!(quota(""), (100_000.0, 16, Share::Partitions));
-    assert_eq!(quota("quota: { share: 0.5 }"), (100_000.0, 16, Share::Fixed(0.5)));
-    assert_eq!(quota("quotas: [{ service: kafka, requests_per_second: 50 }]"), (50.0, 16, Share::Partitions));
+    assert_eq!(quota(""), (100_000.0, 32, Share::Fixed(1.0)));
+    assert_eq!(quota("quota: { share: 0.5 }"), (100_000.0, 32, Share::Fixed(0.5)));
+    assert_eq!(quota("quotas: [{ service: kafka, requests_per_second: 50 }]"), (50.0, 32, Share::Partitions));
     assert_eq!(quota("quotas: [{ service: kafka, in_flight: 3 }]"), (100_000.0, 3, Share::Partitions));
     check(
         "{ kafka: { topic: events } }",

@@ -70,9 +70,9 @@ fn a_stream_has_no_quota_unless_one_is_written() {
         let quota = loaded(&yaml, &[], &[]).unwrap().domains().remove(0);
         (quota.requests_per_second, quota.in_flight.get())
     };
-    assert_eq!(quota(""), (100_000.0, 16));
+    assert_eq!(quota(""), (100_000.0, 32));
     assert_eq!(
         quota("quotas: [{ service: kinesis, region: eu-west-1, requests_per_second: 20 }]"),
-        (20.0, 16)
+        (20.0, 32)
     );
 }

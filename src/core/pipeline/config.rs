@@ -131,15 +131,26 @@ impl Default for QuotaConfig {
     }
 }
 
+/// The requests per second of a quota that is off.
+const OFF: f64 = 100_000.0;
+/// The requests in flight of a quota that is off.
+const IN_FLIGHT: u32 = 32;
+
 impl QuotaConfig {
-    /// No quota: only the requests in flight are bounded, so that their memory is.
+    /// No quota: only this replica's requests in flight are bounded, so that their memory is.
     #[must_use]
-    pub fn off(share: Share) -> Self {
+    pub fn off() -> Self {
         Self {
-            requests_per_second: 100_000.0,
-            in_flight: NonZeroU32::new(16).unwrap_or(NonZeroU32::MIN),
-            share,
+            requests_per_second: OFF,
+            in_flight: NonZeroU32::MIN.saturating_add(IN_FLIGHT - 1),
+            share: Share::Fixed(1.0),
         }
+    }
+
+    /// Whether the rate is so high that it bounds nothing.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        self.requests_per_second >= OFF
     }
 }
 

@@ -15,8 +15,8 @@ use std::{
 use crate::core::{
     backoff::Backoff,
     code::Code,
-    destination::{DestinationId, Encoder, EndpointBatch, FieldCounts, Fitted, Request, RequestId},
-    event::{Delivery, Refusal},
+    destination::{DestinationId, Encoder, EndpointBatch, FieldCounts, Fitted, Order, Request, RequestId},
+    event::{Delivery, Endpoint, EndpointId, Refusal},
     pipeline::{
         config::BatchConfig, jitter::Jitter, ledger::RecordId, quota_domain::Quota, transition::Transition,
     },
@@ -215,11 +215,13 @@ impl Dispatcher {
     ) {
         self.events += 1;
         self.bytes += held_bytes;
+        let has_own = self.encoder.order() == Order::BetweenRequests;
         let item = Item {
             order: self.next_order,
             record,
             ownership,
             event: Arc::clone(&fitted.delivery.event),
+            endpoint: has_own.then(|| Arc::clone(&fitted.delivery.endpoint)),
             bytes: fitted.bytes,
             held_bytes,
             arrived: now,
@@ -268,12 +270,19 @@ impl Dispatcher {
         }
         let endpoints = events.0.iter().map(|(id, items)| EndpointBatch {
             endpoint_id: id.clone(),
-            endpoint: self.batcher.snapshot(id, items.iter().any(|item| item.past.without_snapshot)),
+            endpoint: self.endpoint(id, items),
             events: items.iter().map(|item| Arc::clone(&item.event)).collect(),
         });
         let request = Request { id, destination: self.id, endpoints: endpoints.collect() };
         self.flights.insert(id, Flight { sent: events.len(), events, started: now, from });
         Some(request)
+    }
+
+    /// The endpoint data to send with these events.
+    fn endpoint(&self, id: &EndpointId, items: &[Item]) -> Arc<Endpoint> {
+        let without = items.iter().any(|item| item.past.without_snapshot);
+        let own = items.first().and_then(|item| item.endpoint.clone()).filter(|_| !without);
+        own.unwrap_or_else(|| self.batcher.snapshot(id, without))
     }
 
     fn next_events(&mut self, now: Moment, flush: bool) -> Option<(Events, From)> {

@@ -276,7 +276,9 @@ impl Quota {
 
     /// The maximum number of requests in flight.
     pub(super) fn in_flight_cap(&self) -> usize {
-        let cap = f64::from(self.config.in_flight.get()) * self.part.share;
+        // Without a rate, only the requests in flight can become fewer.
+        let speed = if self.config.is_off() { self.speed } else { 1.0 };
+        let cap = f64::from(self.config.in_flight.get()) * self.part.share * speed;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 ≤ cap ≤ 2^32")]
         let cap = cap as usize;
         cap.max(1)

@@ -60,7 +60,7 @@ impl Kinesis {
         record: RecordConfig,
         clock: fn() -> Timestamp,
     ) -> Result<Self, ConnectError> {
-        Self::new(config, record, clock, &client::environment(config.region.as_ref()).await)
+        Self::new(config, record, clock, &client::environment(config.region().as_ref()).await)
     }
 
     fn new(

@@ -1,6 +1,8 @@
 //! Looks at the streams of Kinesis destinations: whether they may be written to, and keep what the
 //! configuration relies on. Writes nothing.
 
+use std::env;
+
 use super::{
     Finding,
     questions::count,
@@ -37,7 +39,9 @@ pub async fn stream(destination: &DestinationConfig) -> Option<Finding> {
 
 async fn look(kinesis: &Kinesis, config: &KinesisConfig) -> Result<String, Trouble> {
     // Another server than AWS's may not know dry runs, and would write the record.
-    if config.endpoint_url.is_none() {
+    let is_elsewhere =
+        ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KINESIS"].map(env::var_os).iter().any(Option::is_some);
+    if config.endpoint_url.is_none() && !is_elsewhere {
         kinesis.may_write().await.map_err(unwritable)?;
     }
     match kinesis.facts().await {

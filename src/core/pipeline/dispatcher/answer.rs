@@ -90,9 +90,13 @@ impl Dispatcher {
     /// Handles an answer that judges each event on its own. An event that it does not mention counts as not
     /// accepted.
     fn results(&mut self, now: Moment, flight: Flight, outcomes: Vec<Outcome>, domain: &mut QuotaDomain) {
-        let spoke = |outcome: &Outcome| !matches!(outcome, Outcome::Again(_) | Outcome::Throttled);
+        let spoke = |outcome: &Outcome| {
+            !matches!(outcome, Outcome::Again(_) | Outcome::Throttled | Outcome::Later(_))
+        };
         let spoke = outcomes.iter().any(spoke);
-        let throttled = outcomes.iter().filter(|outcome| **outcome == Outcome::Throttled).count();
+        let is_throttled =
+            |outcome: &&Outcome| matches!(outcome, Outcome::Throttled | Outcome::Later(THROTTLED));
+        let throttled = outcomes.iter().filter(is_throttled).count();
         if !spoke && throttled == 0 {
             let mut flight = flight;
             self.drop_dead(&mut flight);
@@ -116,7 +120,9 @@ impl Dispatcher {
                         item.past.alone = 0;
                         self.slowed(now, item, THROTTLED, domain)
                     }
-                    Outcome::Again(code) if !spoke => self.slowed(now, item, code, domain),
+                    Outcome::Again(code) | Outcome::Later(code) if !spoke => {
+                        self.slowed(now, item, code, domain)
+                    }
                     outcome => self.judge(now, item, outcome),
                 };
                 match judgement {
@@ -156,6 +162,7 @@ impl Dispatcher {
             // Other events of its request were judged, so this one fails alone.
             Outcome::Throttled => self.fail_alone(now, item, THROTTLED),
             Outcome::Again(code) => self.fail_alone(now, item, code),
+            Outcome::Later(code) => self.try_later(now, item, code),
         }
     }
 

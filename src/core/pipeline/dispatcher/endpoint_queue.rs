@@ -26,6 +26,8 @@ pub(super) struct Item {
     pub(super) record: RecordId,
     pub(super) ownership: Ownership,
     pub(super) event: Arc<AppEvent>,
+    /// The endpoint data of its own record, if it is sent with that and not with the newest.
+    pub(super) endpoint: Option<Arc<Endpoint>>,
     /// The maximum number of bytes that it takes in a request, with its endpoint.
     pub(super) bytes: usize,
     /// The bytes of memory that it takes.
@@ -41,6 +43,8 @@ pub(super) struct Past {
     pub(super) failures: u32,
     /// How often in a row it failed alone, while other events were judged.
     pub(super) alone: u32,
+    /// How often where it goes took nothing.
+    pub(super) later: u32,
     /// When it last failed.
     pub(super) failed: Option<Moment>,
     /// Since when it is known to fail alone while others are accepted.
@@ -132,9 +136,11 @@ impl EndpointQueue {
         }
     }
 
-    /// Adds a new event at the back, and merges the endpoint data of its record into the snapshot.
+    /// Adds a new event at the back, and merges the endpoint data of its record into the snapshot unless the event
+    /// has its own.
     pub(super) fn push(&mut self, item: Item, endpoint: &Arc<Endpoint>, encoder: &dyn Encoder) {
-        if !Arc::ptr_eq(&self.snapshot, endpoint) && *self.snapshot != **endpoint {
+        let is_new = !Arc::ptr_eq(&self.snapshot, endpoint) && *self.snapshot != **endpoint;
+        if item.endpoint.is_none() && is_new {
             self.grown = Some(encoder.merge(&mut self.snapshot, endpoint));
         }
         self.bytes += item.bytes;

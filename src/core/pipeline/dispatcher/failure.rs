@@ -137,6 +137,15 @@ impl Dispatcher {
         Judgement::Again(item, Some(now + wait))
     }
 
+    /// Retries an event that is not at fault, more and more slowly.
+    pub(super) fn try_later(&mut self, now: Moment, mut item: Item, code: Code) -> Judgement {
+        self.count_retries(code, 1);
+        item.past.failures = 0;
+        item.past.later = item.past.later.saturating_add(1);
+        let wait = self.backoff.wait(item.past.later, self.jitter.next());
+        Judgement::Again(item, Some(now + wait))
+    }
+
     /// Retries an event that keeps failing alone at the slowest pace, or gives it up if that is configured.
     fn stick(&mut self, now: Moment, mut item: Item, code: Code) -> Judgement {
         let stuck_since = *item.past.stuck_since.get_or_insert(now);

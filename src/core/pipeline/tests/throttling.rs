@@ -83,3 +83,46 @@ fn delivery_of(number: u32) -> Delivery {
     delivery.endpoint_id = EndpointId((number % 9000).to_string().into());
     delivery
 }
+
+#[test]
+fn an_event_whose_shard_takes_nothing_is_neither_stuck_nor_given_up() {
+    let mut bench = Bench::with(|config| config.give_up = Some(Duration::from_mins(1)));
+    bench.read(A, &[1, 2]);
+    let partly = |code| {
+        move |request: &Request| {
+            let outcomes = request.endpoints.iter().flat_map(|batch| {
+                let outcome =
+                    if &*batch.endpoint_id.0 == "2" { Outcome::Later(Code(code)) } else { Outcome::Accepted };
+                vec![outcome; batch.events.len()]
+            });
+            Answer::Results { outcomes: outcomes.collect(), endpoints_refused: Vec::new() }
+        }
+    };
+    bench.answer(partly("throttled"));
+    for code in ["throttled", "message_timed_out"].repeat(20) {
+        // Another endpoint's event is accepted each time.
+        bench.read(B, &[1]);
+        bench.pass(Duration::from_secs(31));
+        while !bench.requests.is_empty() {
+            bench.answer(partly(code));
+        }
+    }
+    assert_eq!((bench.holds(), bench.letters.len()), (vec![], 0));
+    bench.pass(Duration::from_secs(31));
+    bench.answer(accept);
+    assert_eq!(bench.outstanding(), 0);
+}
+
+#[test]
+fn without_a_rate_partial_throttling_leaves_fewer_requests_in_flight() {
+    let mut bench = Bench::with(|config| config.quota = QuotaConfig::off());
+    let before = bench.pipeline.snapshot().quota.in_flight_cap;
+    bench.read(A, &[1, 2]);
+    bench.answer(|request| {
+        let outcome = |index| if index == 0 { Outcome::Accepted } else { Outcome::Later(Code("throttled")) };
+        let outcomes = (0..request.endpoints.len()).map(outcome).collect();
+        Answer::Results { outcomes, endpoints_refused: Vec::new() }
+    });
+    let after = bench.pipeline.snapshot().quota.in_flight_cap;
+    assert!(after < before, "{after} of {before}");
+}

@@ -22,6 +22,9 @@ use crate::{
     },
 };
 
+/// The code of a record that was throttled, as the dispatcher counts it.
+const THROTTLED: Code = Code("throttled");
+
 /// The SDK's result of a `PutRecords` call.
 pub(super) type SdkResult = Result<PutRecordsOutput, SdkError<PutRecordsError, HttpResponse>>;
 
@@ -56,9 +59,10 @@ fn of_results(results: &[PutRecordsResultEntry]) -> Answer {
 
 fn outcome(result: &PutRecordsResultEntry) -> Outcome {
     match (result.error_code(), code::meaning(result.error_code())) {
-        (None, _) if result.sequence_number().is_some() => Outcome::Accepted,
+        (None, _) if result.sequence_number().is_some_and(|number| !number.is_empty()) => Outcome::Accepted,
         (None, _) => Outcome::Again(MISSING),
-        (_, Some((_, Meaning::Throttled))) => Outcome::Throttled,
+        // It says something about the shard, and nothing about the record.
+        (_, Some((_, Meaning::Throttled))) => Outcome::Later(THROTTLED),
         (_, Some((code, Meaning::Refused))) => {
             Outcome::Refused(Refusal { code, message: result.error_message().unwrap_or_default().to_owned() })
         }
@@ -88,10 +92,13 @@ fn of_failure(response: &HttpResponse, error: Option<&PutRecordsError>) -> Answe
         Some((code, Meaning::Refused)) => Answer::Refused(refusal(code)),
         None => match status {
             429 => Answer::Throttled { retry_after },
-            400 | 413 => Answer::Refused(refusal(code)),
+            413 => Answer::Refused(refusal(code)),
             401 => Answer::Hold(code),
             408 | 500..=599 => Answer::Unknown { code, retry_after },
-            402..=499 => Answer::Denied(Refusal { code, message: format!("PutRecords answered {status}") }),
+            // Every error of this service has the status 400, so a code that is not known blames nobody.
+            400 | 402..=499 => {
+                Answer::Denied(Refusal { code, message: format!("PutRecords answered {status}") })
+            }
             _ => Answer::Hold(not_understood(status)),
         },
     }
@@ -136,7 +143,7 @@ mod tests {
         check_results(
             r#"{"FailedRecordCount":1,"Records":[{"SequenceNumber":"1","ShardId":"s"},
                {"ErrorCode":"ProvisionedThroughputExceededException","ErrorMessage":"secret"}]}"#,
-            [Outcome::Accepted, Outcome::Throttled],
+            [Outcome::Accepted, Outcome::Later(THROTTLED)],
         );
         check_results(
             r#"{"Records":[{"ErrorCode":"InternalFailure"},{"SequenceNumber":"2"}]}"#,
@@ -145,6 +152,10 @@ mod tests {
         check_results(
             r#"{"Records":[{"ErrorCode":"user@example.com"},{}]}"#,
             [again("record_not_understood"), again("missing")],
+        );
+        check_results(
+            r#"{"Records":[{"SequenceNumber":""},{"SequenceNumber":"2"}]}"#,
+            [again("missing"), Outcome::Accepted],
         );
         check_results(
             r#"{"Records":[{"ErrorCode":"KMSDisabledException"},{"SequenceNumber":"2"}]}"#,
@@ -173,10 +184,13 @@ mod tests {
         let throttled = &Answer::Throttled { retry_after: None };
         check_error(r#"{"__type":"ProvisionedThroughputExceededException","message":"secret"}"#, throttled);
         check_error(r#"{"__type":"com.amazonaws.kinesis#KMSThrottlingException"}"#, throttled);
-        check_error(
-            r#"{"__type":"LimitExceededException"}"#,
-            &refused("http_400", "PutRecords answered 400"),
-        );
+        check_error(r#"{"__type":"LimitExceededException"}"#, throttled);
+        let denied = |code| {
+            let message = "PutRecords answered 400".to_owned();
+            Answer::Denied(Refusal { code: Code(code), message })
+        };
+        check_error(r#"{"__type":"UnknownOperationException"}"#, &denied("UnknownOperationException"));
+        check_error("<html>", &denied("http_400"));
         check_error(
             r#"{"__type":"InternalFailureException"}"#,
             &Answer::unknown(Code("InternalFailureException")),

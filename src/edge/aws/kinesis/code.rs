@@ -30,7 +30,10 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("KMSOptInRequired", Meaning::SetUp),
     ("KMSThrottlingException", Meaning::Throttled),
     ("ProvisionedThroughputExceededException", Meaning::Throttled),
+    ("LimitExceededException", Meaning::Throttled),
     ("ResourceNotFoundException", Meaning::SetUp),
+    ("ServiceUnavailable", Meaning::Again),
+    ("ServiceUnavailableException", Meaning::Again),
     ("ValidationException", Meaning::Refused),
 ];
 

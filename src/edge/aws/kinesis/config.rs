@@ -23,7 +23,7 @@ pub type StreamName = Text<StreamForm>;
 pub struct KinesisConfig {
     /// The name or the ARN of the stream, required.
     pub stream: StreamName,
-    /// The AWS region. If absent, the AWS SDK takes it from its environment.
+    /// The AWS region. If absent, it is that of the ARN, or else the AWS SDK takes it from its environment.
     #[serde(default)]
     #[schemars(extend("x-allowed" = "an AWS region such as us-east-1"))]
     pub region: Option<Region>,
@@ -49,6 +49,23 @@ impl KinesisConfig {
     #[must_use]
     pub fn stream_arn(&self) -> Option<&str> {
         Some(self.stream.as_str()).filter(|stream| stream.starts_with("arn:"))
+    }
+
+    /// The region that is written, or else that of the stream's ARN.
+    #[must_use]
+    pub fn region(&self) -> Option<Region> {
+        self.region.clone().or_else(|| self.region_of_arn()?.parse().ok())
+    }
+
+    /// Whether the ARN is of another region than the one that is written.
+    #[must_use]
+    pub fn region_contradicts(&self) -> bool {
+        let written = self.region.as_ref().map(Region::as_str);
+        written.zip(self.region_of_arn()).is_some_and(|(written, of_arn)| written != of_arn)
+    }
+
+    fn region_of_arn(&self) -> Option<&str> {
+        self.stream_arn()?.split(':').nth(3)
     }
 }
 
@@ -99,6 +116,33 @@ fn max_record() -> Size {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[track_caller]
+    fn check_region(stream: &str, region: Option<&str>, expected: Option<&str>, contradicts: bool) {
+        let config = KinesisConfig {
+            stream: stream.parse().unwrap(),
+            region: region.map(|region| region.parse().unwrap()),
+            endpoint_url: None,
+            timeout: timeout(),
+            order: StreamOrder::Endpoint,
+            max_record: max_record(),
+        };
+        let found = config.region();
+        assert_eq!(
+            (found.as_ref().map(Region::as_str), config.region_contradicts()),
+            (expected, contradicts)
+        );
+    }
+
+    #[test]
+    fn the_region_is_written_or_that_of_the_arn() {
+        let arn = "arn:aws:kinesis:eu-west-1:111122223333:stream/identity";
+        check_region("identity", None, None, false);
+        check_region("identity", Some("us-east-1"), Some("us-east-1"), false);
+        check_region(arn, None, Some("eu-west-1"), false);
+        check_region(arn, Some("eu-west-1"), Some("eu-west-1"), false);
+        check_region(arn, Some("us-east-1"), Some("us-east-1"), true);
+    }
 
     #[track_caller]
     fn check(text: &str, expected: bool) {

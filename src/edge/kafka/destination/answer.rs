@@ -30,10 +30,12 @@ enum Meaning {
 const MEANINGS: &[(Error, Meaning)] = &[
     (Error::InvalidMessageSize, Meaning::Refused),
     (Error::InvalidRecord, Meaning::Refused),
-    (Error::InvalidTimestamp, Meaning::Refused),
+    (Error::MessageBatchTooLarge, Meaning::Refused),
     (Error::MessageSizeTooLarge, Meaning::Refused),
     (Error::Authentication, Meaning::SetUp),
     (Error::ClusterAuthorizationFailed, Meaning::SetUp),
+    // The service sets no timestamp, so the topic's settings or a clock are wrong.
+    (Error::InvalidTimestamp, Meaning::SetUp),
     (Error::InvalidTopic, Meaning::SetUp),
     (Error::PolicyViolation, Meaning::SetUp),
     (Error::SaslAuthenticationFailed, Meaning::SetUp),
@@ -48,6 +50,10 @@ const MEANINGS: &[(Error, Meaning)] = &[
 /// or refused, the others are only sent again: their next request shows whether the set-up is wrong.
 pub(super) fn of(reports: &[Report]) -> Answer {
     let errors = || reports.iter().filter_map(|report| report.as_ref().err());
+    // A topic may demand a schema that no record has. Then it is not the records that are wrong.
+    if let Some(error) = errors().next().filter(|_| reports.iter().all(is_invalid)) {
+        return Answer::Denied(refusal(error));
+    }
     let is_judged = reports.iter().any(Result::is_ok) || errors().any(|one| meaning(one) == Meaning::Refused);
     if is_judged {
         let outcomes = reports.iter().map(outcome).collect();
@@ -59,15 +65,22 @@ pub(super) fn of(reports: &[Report]) -> Answer {
     Answer::unknown(errors().next().map_or(Code("missing"), codes::code))
 }
 
+fn is_invalid(report: &Report) -> bool {
+    report.as_ref().is_err_and(|error| error.rdkafka_error_code() == Some(Error::InvalidRecord))
+}
+
+fn refusal(error: &KafkaError) -> Refusal {
+    let message = error.rdkafka_error_code().map_or_else(String::new, |error| error.to_string());
+    Refusal { code: codes::code(error), message }
+}
+
 fn outcome(report: &Report) -> Outcome {
     let Err(error) = report else { return Outcome::Accepted };
     let code = codes::code(error);
     match meaning(error) {
-        Meaning::Refused => {
-            let message = error.rdkafka_error_code().map_or_else(String::new, |error| error.to_string());
-            Outcome::Refused(Refusal { code, message })
-        }
-        Meaning::SetUp | Meaning::Again => Outcome::Again(code),
+        Meaning::Refused => Outcome::Refused(refusal(error)),
+        // Others were taken, so it says something about the record's partition, and nothing about the record.
+        Meaning::SetUp | Meaning::Again => Outcome::Later(code),
     }
 }
 
@@ -123,10 +136,20 @@ mod tests {
             "MessageSizeTooLarge (Broker: Message size too large)",
         );
         check_refused(
-            Error::InvalidRecord,
-            "invalid_record",
-            "InvalidRecord (Broker: Broker failed to validate record)",
+            Error::MessageBatchTooLarge,
+            "message_batch_too_large",
+            "MessageBatchTooLarge (Broker: Message batch larger than configured server segment size)",
         );
+    }
+
+    #[test]
+    fn a_topic_that_finds_every_record_invalid_may_be_at_fault_itself() {
+        let message = "InvalidRecord (Broker: Broker failed to validate record)";
+        let refusal = || Refusal { code: Code("invalid_record"), message: message.to_owned() };
+        check_alone(Error::InvalidRecord, &Answer::Denied(refusal()));
+        let invalid = || failed(Error::InvalidRecord);
+        check(&[invalid(), invalid()], &Answer::Denied(refusal()));
+        check(&[invalid(), Ok(())], &results(vec![Outcome::Refused(refusal()), Outcome::Accepted]));
     }
 
     #[test]
@@ -135,6 +158,7 @@ mod tests {
         check_hold(Error::ClusterAuthorizationFailed, "cluster_authorization_failed");
         check_hold(Error::UnknownTopic, "unknown_topic_or_partition");
         check_hold(Error::UnknownTopicOrPartition, "unknown_topic_or_partition");
+        check_hold(Error::InvalidTimestamp, "invalid_timestamp");
         check_hold(Error::PolicyViolation, "policy_violation");
         check_hold(Error::Authentication, "authentication_failed");
     }
@@ -155,13 +179,13 @@ mod tests {
 
     #[test]
     fn each_record_has_its_own_outcome_if_any_is_taken_or_refused() {
-        let again = |code| Outcome::Again(Code(code));
+        let later = |code| Outcome::Later(Code(code));
         check(
             &[Ok(()), failed(Error::MessageTimedOut), failed(Error::TopicAuthorizationFailed)],
             &results(vec![
                 Outcome::Accepted,
-                again("message_timed_out"),
-                again("topic_authorization_failed"),
+                later("message_timed_out"),
+                later("topic_authorization_failed"),
             ]),
         );
         let Answer::Results { outcomes, .. } =
@@ -169,7 +193,7 @@ mod tests {
         else {
             panic!("no results")
         };
-        assert!(matches!(outcomes[..], [Outcome::Refused(_), Outcome::Again(_)]));
+        assert!(matches!(outcomes[..], [Outcome::Refused(_), Outcome::Later(_)]));
         check(
             &[failed(Error::MessageTimedOut), failed(Error::UnknownTopic)],
             &Answer::Hold(Code("unknown_topic_or_partition")),

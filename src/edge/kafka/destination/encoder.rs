@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::core::{
-    destination::{Encoder, FieldCounts, Fitted, Request, RequestLimits},
+    destination::{Encoder, FieldCounts, Fitted, Order, Request, RequestLimits},
     event::{Delivery, Endpoint, Refusal},
     stream_record::{self, StreamRecord, config::RecordConfig},
     time::Timestamp,
@@ -36,6 +36,11 @@ impl Encoder for KafkaEncoder {
     /// Kafka has no requests of ours, so the configuration alone limits them.
     fn limits(&self) -> RequestLimits {
         RequestLimits { events: usize::MAX, bytes: usize::MAX, overhead: 0 }
+    }
+
+    /// A record that is written again may come after later ones of its request.
+    fn order(&self) -> Order {
+        Order::BetweenRequests
     }
 
     fn fields(&self) -> &'static [&'static str] {

@@ -118,7 +118,8 @@ impl World {
     }
 
     /// Checks that the events are the oldest of their endpoint without a verdict, in their order, and that
-    /// they come with the newest snapshot.
+    /// they come with the newest snapshot, or with that of their record if the service keeps no order within a
+    /// request.
     fn check_order(&mut self, destination: usize, endpoint: u64, batch: &EndpointBatch) {
         let key = (destination, endpoint);
         let lane = self.lanes.get(&key).map(Vec::as_slice).unwrap_or_default();
@@ -148,16 +149,27 @@ impl World {
             assert!(lane.starts_with(&sent), "invariant 4: events of an endpoint out of order");
         }
         if batch.endpoint.user_id.is_some() && !self.has_stalled {
-            let newest = self.newest.get(&key).copied();
+            let expected = match Settings::order(destination) {
+                Order::WithinRequest => self.newest.get(&key).copied(),
+                Order::BetweenRequests => Some(self.version_of(tags[0])),
+            };
             let said =
                 batch.endpoint.user_attributes.get("version").and_then(|values| values.first()?.parse().ok());
-            assert_eq!(said, newest, "invariant 4: an older snapshot of the endpoint");
+            assert_eq!(said, expected, "invariant 4: another snapshot of the endpoint");
         }
         for tag in tags {
             let key = (destination, tag.to_owned());
             self.sent_again += usize::from(self.sent.contains_key(&key));
             self.sent.entry(key).or_insert(self.now);
         }
+    }
+
+    /// The version of the endpoint that the record of an event states.
+    fn version_of(&self, tag: &str) -> u64 {
+        let (log, offset) = place(tag);
+        let records = &self.logs[log].records;
+        let index = records.binary_search_by_key(&offset, |record| record.offset).expect("the record exists");
+        records[index].content.events()[0].version
     }
 
     pub(super) fn check_counts(&mut self) {
