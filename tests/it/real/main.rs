@@ -106,6 +106,8 @@ fn trials() -> Vec<Trial> {
         trial(topics::transactions_are_read_when_they_are_committed_and_their_gaps_are_no_loss),
         trial(truncation::a_log_that_lost_its_end_while_it_was_read_is_read_on_from_there),
         trial(truncation::a_log_that_lost_its_end_and_grew_is_read_on_from_where_it_was_cut_off),
+        trial(truncation::a_neighbour_at_the_same_position_sends_nothing_again),
+        trial(truncation::what_was_not_settled_before_the_cut_is_sent_although_nothing_was_committed),
     ]
 }
 

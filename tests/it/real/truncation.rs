@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pinpoint_sidecar::tools::emulator::Outage;
+
 use super::scene::{Scene, assert_balanced, wait_count, wait_says};
 use crate::support::{client::Message, kafka::Kafka, process::Signal, service::Service, wait::eventually};
 
@@ -63,6 +65,41 @@ pub(super) fn a_log_that_lost_its_end_and_grew_is_read_on_from_where_it_was_cut_
     scenes[0].conclude().assert_exact();
     assert_eq!(again.metrics().count("logs_changed_total"), 0);
     assert_eq!(again.stop(), Some(0));
+}
+
+pub(super) fn a_neighbour_at_the_same_position_sends_nothing_again() {
+    let mut kafka = Kafka::start();
+    let mut scene = Scene::new(&kafka, "real-cut-neighbour", 2);
+    (0..3).for_each(|_| produce(&mut scene, PART));
+    let service = scene.setup().start();
+    scene.conclude().assert_exact();
+    kafka.kill();
+    // Each partition has half of each part.
+    kafka.cut(&scene.topic, 0, CUT / 2);
+    scene.cut(0, CUT / 2);
+    kafka.restart();
+    wait_count(&service, "logs_changed_total", 1);
+    produce(&mut scene, PART * 3);
+    conclude(&scene, &service);
+    assert_eq!(service.stop(), Some(0));
+}
+
+pub(super) fn what_was_not_settled_before_the_cut_is_sent_although_nothing_was_committed() {
+    let mut kafka = Kafka::start();
+    let mut scene = Scene::new(&kafka, "real-cut-unsettled", 1);
+    (0..3).for_each(|_| produce(&mut scene, PART));
+    scene.outage(Outage::answer(503, "ServiceUnavailable"));
+    let service = scene.setup().start();
+    wait_count(&service, "records_consumed_total", 3 * PART as u64);
+    kafka.kill();
+    cut(&kafka, std::slice::from_mut(&mut scene));
+    scene.forget(|(_, offset)| offset >= CUT);
+    kafka.restart();
+    wait_count(&service, "logs_changed_total", 1);
+    scene.mend();
+    produce(&mut scene, PART * 2);
+    conclude(&scene, &service);
+    assert_eq!(service.stop(), Some(0));
 }
 
 /// A broker with these topics, of one partition, and a group for each that has delivered three parts.
