@@ -24,6 +24,8 @@ pub(super) struct OwnedPartition {
     restart: Option<i64>,
     /// Some of the records that were read in this ownership.
     landmarks: Landmarks,
+    /// Whether the epochs of earlier positions say nothing about its log.
+    epoch_is_unknown: bool,
     paused: bool,
     revoking: bool,
 }
@@ -55,6 +57,11 @@ impl OwnedPartition {
         self.revoking
     }
 
+    /// The position to compare with the epochs of the log.
+    pub(super) fn comparable(&self) -> Option<i64> {
+        self.next.filter(|_| !self.epoch_is_unknown)
+    }
+
     pub(super) fn landmarks(&self) -> &Landmarks {
         &self.landmarks
     }
@@ -81,6 +88,7 @@ impl OwnedPartitions {
             next,
             restart: next,
             landmarks: Landmarks::default(),
+            epoch_is_unknown: false,
             paused: false,
             revoking: false,
         };
@@ -126,6 +134,7 @@ impl OwnedPartitions {
         let owned = self.topics.get_mut(topic)?.get_mut(&partition).filter(|owned| !owned.revoking)?;
         // An offset may be delivered twice, and the position must not go back.
         owned.next = owned.next.max(Some(offset + 1));
+        owned.epoch_is_unknown = false;
         Some((owned.ownership, Arc::clone(&owned.partition.topic)))
     }
 
@@ -150,6 +159,13 @@ impl OwnedPartitions {
         }
         owned.next = Some(next);
         Some(owned.ownership)
+    }
+
+    /// Notes that the epochs of earlier positions say nothing about the log, until something of it is read.
+    pub(super) fn forget_epoch(&mut self, partition: &TopicPartition) {
+        if let Some(owned) = self.get_mut(partition) {
+            owned.epoch_is_unknown = true;
+        }
     }
 
     /// Notes where the log begins, if the partition is read from its beginning.

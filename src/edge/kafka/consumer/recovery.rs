@@ -81,6 +81,8 @@ enum Finding {
     Expired(u64),
     /// The log lost its end, and holds up to this offset what it held before.
     Truncated(i64),
+    /// The log is intact, but knows nothing of the epoch of the position, so the two cannot be compared.
+    Incomparable,
     /// It is not the log that was read.
     OtherLog,
 }
@@ -185,6 +187,7 @@ impl Recovery {
                 Finding::Within => state.partitions.start_at(&range.partition, range.start),
                 Finding::Expired(records) => skip(state, range, records),
                 Finding::Truncated(end) => go_back(state, range, end),
+                Finding::Incomparable => state.partitions.forget_epoch(&range.partition),
                 Finding::OtherLog => begin_anew(state, range),
             }
         }
@@ -206,6 +209,7 @@ impl Recovery {
         let Some(owned) = partitions.get(&range.partition) else { return Finding::Within };
         // Records that were fetched ahead have arrived since the question, and are not lost.
         let next = range.next.max(owned.next);
+        let newest = owned.landmarks().newest().map(|newest| newest.offset);
         let is_in = |list: &[TopicPartition]| list.contains(&range.partition);
         match self.truncated.remove(&owned.ownership) {
             // A fetch may have failed before the epochs were compared. The restart compares them first.
@@ -214,11 +218,15 @@ impl Recovery {
                 let is_sure = now.saturating_duration_since(since) >= COMPARED;
                 if is_sure { Finding::OtherLog } else { Finding::Within }
             }
-            None => compare(&LogRange { next, partition: range.partition.clone(), ..*range }),
-            // Another partition at the same position was meant, or only records that nobody has read are lost.
-            Some(_) if is_in(&logs.intact) => Finding::Within,
+            None => {
+                self.doubted.remove(&owned.ownership);
+                compare(&LogRange { next, partition: range.partition.clone(), ..*range })
+            }
+            Some(None) if is_in(&logs.intact) => Finding::Incomparable,
             Some(Some(end)) if next <= Some(end) => Finding::Within,
-            Some(Some(end)) if is_in(&logs.recognised) => Finding::Truncated(end),
+            // Another partition at the same position was meant: this one holds a record behind the cut.
+            Some(Some(end)) if is_in(&logs.intact) && newest >= Some(end) => Finding::Within,
+            Some(Some(end)) if is_in(&logs.intact) || is_in(&logs.recognised) => Finding::Truncated(end),
             Some(Some(end))
                 if owned.landmarks().is_empty() && has_commit(&logs.committed, &range.partition) =>
             {
@@ -269,6 +277,7 @@ fn begin_anew(state: &mut State, range: &LogRange) {
     let TopicPartition { topic, partition } = &range.partition;
     tracing::warn!(%topic, partition, "the topic was recreated: it is read from its beginning");
     begin_at(state, &range.partition, range.start);
+    state.partitions.forget_epoch(&range.partition);
 }
 
 /// Ends the ownership of a partition and begins another one at `start`.
@@ -323,7 +332,7 @@ fn compare(range: &LogRange) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::{super::heartbeat::now, *};
-    use crate::core::source::Paused;
+    use crate::core::{record::Record, source::Paused};
 
     #[track_caller]
     fn check(next: Option<i64>, start: i64, end: i64, expected: Finding) {
@@ -340,6 +349,54 @@ mod tests {
         check(Some(0), 5, 5, Finding::Expired(5));
         check(Some(10), 5, 9, Finding::OtherLog);
         check(Some(1), 0, 0, Finding::OtherLog);
+    }
+
+    /// Checks what is found out about a log from 0 to 150 that was reported as truncated at `end`, of which the
+    /// records up to 99 were read, and which is read on at `next`.
+    #[track_caller]
+    fn check_truncated(next: i64, end: Option<i64>, logs: &Logs, expected: Finding) {
+        let mut partitions = OwnedPartitions::default();
+        let partition = TopicPartition { topic: "topic".into(), partition: 0 };
+        let ownership = partitions.begin(partition.clone(), PartitionStart::Uncommitted(Some(50))).ownership;
+        for offset in 50..100 {
+            partitions.read("topic", 0, offset);
+            partitions.remember(&[record(ownership, offset)]);
+        }
+        partitions.pass("topic", 0, next);
+        let mut recovery = Recovery::default();
+        recovery.truncated.insert(ownership, end);
+        let range = LogRange { partition, next: Some(next), start: 0, end: 150 };
+        assert_eq!(recovery.finding(&partitions, &range, logs, now()), expected, "{next} {end:?}");
+    }
+
+    fn record(ownership: Ownership, offset: i64) -> Record {
+        Record {
+            ownership,
+            topic: "topic".into(),
+            partition: 0,
+            offset,
+            timestamp: None,
+            key: None,
+            value: None,
+            headers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_truncated_log_is_told_from_another_one_and_from_its_neighbours() {
+        let partition = || vec![TopicPartition { topic: "topic".into(), partition: 0 }];
+        let other = Logs::default();
+        let intact = Logs { intact: partition(), ..Logs::default() };
+        let recognised = Logs { recognised: partition(), ..Logs::default() };
+        check_truncated(100, Some(70), &recognised, Finding::Truncated(70));
+        check_truncated(100, Some(70), &other, Finding::OtherLog);
+        check_truncated(100, None, &other, Finding::OtherLog);
+        check_truncated(100, Some(100), &other, Finding::Within);
+        // A neighbour at the same position was cut off.
+        check_truncated(100, Some(70), &intact, Finding::Within);
+        // Only markers that were passed are gone, so the position would stay behind the cut.
+        check_truncated(103, Some(101), &intact, Finding::Truncated(101));
+        check_truncated(100, None, &intact, Finding::Incomparable);
     }
 
     #[test]

@@ -57,7 +57,7 @@ fn seek(
     epochs: &TopicPartitionList,
     owned: &OwnedPartitions,
 ) -> KafkaResult<TopicPartitionList> {
-    let next = |partition: &TopicPartition| owned.get(partition)?.next;
+    let next = |partition: &TopicPartition| owned.get(partition)?.comparable();
     // A seek to the stored offset is refused before it changes anything. A seek to another logical offset would be
     // in the way of the query for it.
     let offset = |partition: &TopicPartition| next(partition).map_or(Offset::Stored, Offset::Offset);
