@@ -4,7 +4,7 @@ use pinpoint_sidecar::tools::emulator::Outage;
 
 use super::{
     restart::wait_owned,
-    scene::{Scene, assert_balanced, wait_says},
+    scene::{Scene, assert_balanced, wait_count, wait_says},
 };
 use crate::support::kafka::Kafka;
 
@@ -15,6 +15,7 @@ pub(super) fn a_partition_is_handed_over_while_the_destination_is_down() {
     wait_owned(&[(&first, 4)]);
     scene.outage(Outage::unavailable());
     scene.produce(2000);
+    wait_count(&first, "records_consumed_total", 2000);
     let second = scene.setup().start();
     wait_owned(&[(&first, 2), (&second, 2)]);
     wait_says(&first, "partition given up with unsettled records");
