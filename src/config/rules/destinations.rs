@@ -50,6 +50,10 @@ impl Rules<'_> {
                 self.application(destination, pinpoint);
             }
             DestinationKind::Kafka(kafka) => self.topic(destination, kafka, config),
+            DestinationKind::Kinesis(kinesis) if kinesis.region_contradicts() => {
+                let path = [destination, &["kinesis", "region"]].concat();
+                self.problem(&path, "must be the region of the stream's ARN");
+            }
             // The types check everything else, and a section that was wrong has been reported.
             DestinationKind::Pinpoint(_) | DestinationKind::Kinesis(_) => {}
         }

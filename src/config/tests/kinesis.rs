@@ -45,6 +45,10 @@ fn every_wrong_key_of_a_stream_is_reported() {
         ],
     );
     check(
+        "{ stream: 'arn:aws:kinesis:eu-west-1:111122223333:stream/a', region: us-east-1 }",
+        &["destination.kinesis.region (config.yaml:2): must be the region of the stream's ARN"],
+    );
+    check(
         "{ stream: a/b, order: shard, max_record: 11MiB, timeout: 1h, region: Ireland, shard: 1 }",
         &[
             "destination.kinesis.max_record (config.yaml:2): must be a number of bytes such as 4000000, 512KiB or 32MiB, from \
