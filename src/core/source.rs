@@ -96,6 +96,13 @@ pub struct Paused {
     pub partitions: Vec<Ownership>,
 }
 
+impl Paused {
+    #[must_use]
+    pub fn contains(&self, ownership: Ownership) -> bool {
+        self.everything || self.partitions.binary_search(&ownership).is_ok()
+    }
+}
+
 pub trait Source {
     /// Waits for the next event. Cancel-safe. Must not be called again after [`SourceEvent::Closed`].
     fn next(&mut self) -> impl Future<Output = SourceEvent>;

@@ -7,7 +7,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{landmarks::Landmarks, report::PartitionStart};
+use super::{
+    landmarks::Landmarks,
+    report::{LogRange, PartitionStart},
+};
 use crate::core::{
     record::{Assignment, CommittedPosition, Ownership, Record, TopicPartition},
     source::{Commit, Paused},
@@ -49,10 +52,6 @@ pub(super) struct PauseChange {
 }
 
 impl OwnedPartition {
-    pub(super) fn is_paused(&self) -> bool {
-        self.paused
-    }
-
     pub(super) fn is_revoking(&self) -> bool {
         self.revoking
     }
@@ -198,6 +197,13 @@ impl OwnedPartitions {
         self.topics.get(&partition.topic)?.get(&partition.partition)
     }
 
+    /// The position of an ownership that is being read and has not moved since the range was requested.
+    pub(super) fn unmoved(&self, ownership: Ownership, range: &LogRange) -> Option<i64> {
+        let owned = self.get(&range.partition)?;
+        let is_unmoved = owned.ownership == ownership && owned.next == range.next && !owned.paused;
+        is_unmoved.then(|| range.next.unwrap_or(range.start))
+    }
+
     /// The owned partitions, in the order of their ownerships.
     pub(super) fn iter(&self) -> impl Iterator<Item = &OwnedPartition> {
         self.by_ownership.values().filter_map(|partition| self.get(partition))
@@ -218,7 +224,7 @@ impl OwnedPartitions {
         self.pauses_are_stale = false;
         let mut change = PauseChange::default();
         for owned in self.topics.values_mut().flat_map(BTreeMap::values_mut) {
-            let pause = paused.everything || paused.partitions.binary_search(&owned.ownership).is_ok();
+            let pause = paused.contains(owned.ownership);
             if pause != owned.paused {
                 let changed = if pause { &mut change.pause } else { &mut change.resume };
                 changed.push(owned.partition.clone());
@@ -234,8 +240,7 @@ impl OwnedPartitions {
         self.pauses_are_stale = true;
         let mut pause = Vec::new();
         for owned in self.topics.values_mut().flat_map(BTreeMap::values_mut) {
-            let is_wanted = paused.everything || paused.partitions.binary_search(&owned.ownership).is_ok();
-            if is_wanted && !owned.paused {
+            if paused.contains(owned.ownership) && !owned.paused {
                 owned.paused = true;
                 pause.push(owned.partition.clone());
             }

@@ -301,19 +301,15 @@ pub(super) fn rewind(state: &mut State, ownership: Ownership, now: Instant) -> K
     state.restart(&[rewound], now)
 }
 
-/// The position if it is out of range or before the end of its log, is being read, and has not moved since the range
-/// was requested.
+/// The position if it is out of range or before the end of its log and does not move.
 fn stuck(
     partitions: &OwnedPartitions,
     ownership: Ownership,
     range: &LogRange,
     now: Instant,
 ) -> Option<(Ownership, Stuck)> {
-    let owned = partitions.get(&range.partition)?;
-    let has_not_moved = owned.ownership == ownership && owned.next == range.next && !owned.is_paused();
-    let position = range.next.unwrap_or(range.start);
+    let position = partitions.unmoved(ownership, range)?;
     let patience = match compare(range) {
-        _ if !has_not_moved => return None,
         Finding::Within if position < range.end => BEHIND,
         Finding::Within => return None,
         _ => OUT_OF_RANGE,

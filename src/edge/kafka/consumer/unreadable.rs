@@ -84,12 +84,10 @@ impl Unreadable {
     }
 }
 
-/// The position if it is before the end of its log, is being read, and has not moved since the range was requested.
+/// The position if it is before the end of its log and does not move.
 fn behind(partitions: &OwnedPartitions, ownership: Ownership, range: &LogRange) -> Option<(Ownership, i64)> {
-    let owned = partitions.get(&range.partition)?;
-    let is_read = owned.ownership == ownership && owned.next == range.next && !owned.is_paused();
-    let next = range.next.unwrap_or(range.start);
-    (is_read && next < range.end).then_some((ownership, next))
+    let position = partitions.unmoved(ownership, range)?;
+    (position < range.end).then_some((ownership, position))
 }
 
 #[cfg(test)]
