@@ -47,6 +47,7 @@ mod message;
 mod offsets;
 mod ownership;
 mod quota_domain;
+mod quota_margin;
 mod quota_share;
 mod room;
 mod session_barrier;

@@ -1,8 +1,9 @@
 //! The rate limiter of a quota domain (one AWS account and region): decides when its next request may start.
 //!
-//! Knows nothing of the content of requests. What always holds: no second has more requests than this
+//! Knows nothing of the content of requests. What always holds: in no second do more requests start than this
 //! replica's share of the rate, in whole requests; the requests in flight stay within its share of the cap
-//! (at least one); and request starts are spaced evenly (invariant 5).
+//! (at least one); and request starts are spaced evenly (invariant 5). Requests that start within a second of
+//! each other may arrive closer together: the learned margin keeps quota free for those on their way.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -18,6 +19,7 @@ use crate::core::{
     destination::DestinationId,
     pipeline::{
         config::{QuotaConfig, Share},
+        quota_margin::Margin,
         quota_share::{Partitions, QuotaShare},
     },
     record::Assignment,
@@ -26,12 +28,6 @@ use crate::core::{
 
 /// The window over which a service counts requests.
 const SECOND: Duration = Duration::from_secs(1);
-
-/// The longest time from the start of a request until the service counts it: a busy machine and opening a
-/// connection may take that long. An answer shows that its request has been counted; if it comes earlier, the
-/// window of the request begins with the answer. The quota is used fully, except for the latency of one
-/// answer in each second.
-const ARRIVAL: Duration = Duration::from_millis(500);
 
 /// The maximum timer delay that is compensated for.
 const LATE: Duration = Duration::from_millis(20);
@@ -72,8 +68,8 @@ impl QuotaDomain {
     }
 
     /// Handles a request that was throttled as a whole. Slows the domain down, unless the request started
-    /// before the last slowdown. No request starts during the wait that the answer `asked` for. Returns
-    /// whether throttling began with this request.
+    /// before the last slowdown, or a margin that was too short explains it. No request starts during the wait
+    /// that the answer `asked` for. Returns whether throttling began with this request.
     pub(super) fn throttled(
         &mut self,
         now: Moment,
@@ -84,7 +80,7 @@ impl QuotaDomain {
     ) -> bool {
         self.quota.pause(now, asked);
         // Requests that were in flight at the last slowdown met the same congestion that caused it.
-        if !self.quota.knew_slowing(started) {
+        if !self.quota.knew_slowing(started) || self.quota.lengthen_margin(now) {
             return false;
         }
         self.throttles += 1;
@@ -157,6 +153,8 @@ pub(super) struct Quota {
     next_slot: Moment,
     /// No request starts before this moment.
     not_before: Moment,
+    /// The time that requests may take to be counted.
+    margin: Margin,
     /// The start times of the requests in flight, oldest first.
     in_flight: VecDeque<Moment>,
     /// The latest times at which finished requests can have been counted, oldest first. Only those of the
@@ -178,6 +176,7 @@ impl Quota {
             slowed: None,
             next_slot: Moment::START,
             not_before: Moment::START,
+            margin: Margin::new(share),
             in_flight: VecDeque::new(),
             counted: VecDeque::new(),
         }
@@ -198,6 +197,7 @@ impl Quota {
         let part = partitions.part(self.config.requests_per_second, owned);
         let gained = part.rate > self.part.rate || part.share > self.part.share;
         self.part = part;
+        self.margin.share(part.share);
         if gained {
             self.not_before = self.not_before.max(now + SECOND);
             // The wide spacing of a small share must not outlast that share.
@@ -224,6 +224,10 @@ impl Quota {
     pub(super) fn start(&mut self, now: Moment) {
         self.recover(now);
         self.forget(now);
+        // The window is full: this request started as soon as one had left it.
+        if self.counted.len() + self.in_flight.len() + 1 >= self.window() {
+            self.margin.used(now);
+        }
         let interval = self.interval();
         let earliest = Moment::after_start(now.elapsed().saturating_sub(interval.min(LATE)));
         self.next_slot = self.next_slot.max(earliest) + interval;
@@ -235,7 +239,8 @@ impl Quota {
         if let Some(index) = self.in_flight.iter().position(|start| *start == started) {
             self.in_flight.remove(index);
         }
-        let counted = now.min(started + ARRIVAL);
+        self.margin.answered(now.since(started));
+        let counted = now.min(started + self.margin.length());
         let index = self.counted.partition_point(|other| *other <= counted);
         self.counted.insert(index, counted);
         self.forget(now);
@@ -245,6 +250,17 @@ impl Quota {
     /// slowdown.
     pub(super) fn knew_slowing(&self, started: Moment) -> bool {
         self.slowed.is_none_or(|slowed| started >= slowed)
+    }
+
+    /// Lengthens the margin if requests at full speed were throttled. Returns whether this is remedy enough.
+    fn lengthen_margin(&mut self, now: Moment) -> bool {
+        if self.speed < 1.0 || !self.margin.throttled(now) {
+            return false;
+        }
+        // Those in flight started with the shorter margin, too.
+        self.slowed = Some(now);
+        self.pause(now, self.margin.length());
+        true
     }
 
     /// Slows down at once by the factor, because a request that started after the last slowdown was
@@ -307,7 +323,7 @@ impl Quota {
     /// The latest times at which requests were, or will be, counted, oldest first.
     fn counts(&self) -> impl Iterator<Item = Moment> {
         let mut counted = self.counted.iter().copied().peekable();
-        let mut flying = self.in_flight.iter().map(|start| *start + ARRIVAL).peekable();
+        let mut flying = self.in_flight.iter().map(|start| *start + self.margin.length()).peekable();
         iter::from_fn(move || {
             let flies_first = |flying: &Moment| counted.peek().is_none_or(|counted| flying < counted);
             flying.next_if(flies_first).or_else(|| counted.next())
@@ -329,198 +345,4 @@ impl Quota {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::ops::Range;
-
-    use proptest::{collection::vec, prelude::*};
-
-    use super::*;
-    use crate::core::record::Ownership;
-
-    fn at(ms: u64) -> Moment {
-        Moment::after_start(Duration::from_millis(ms))
-    }
-
-    fn quota(rate: f64, owned: usize, total: usize) -> Quota {
-        let mut quota = Quota::new(QuotaConfig { requests_per_second: rate, ..QuotaConfig::default() });
-        own(&mut quota, Moment::START, 0..owned, total);
-        quota
-    }
-
-    /// Makes it own these of `total` partitions from `now` on.
-    fn own(quota: &mut Quota, now: Moment, numbers: Range<usize>, total: usize) {
-        let assignment =
-            |number| Assignment::new(Ownership(0), "a".into(), i32::try_from(number).expect("a few"));
-        let owned: Vec<_> = numbers.map(assignment).collect();
-        quota.own(now, &Partitions::new(vec![("a".into(), total)]), &owned);
-    }
-
-    /// Sends as fast as allowed for the ten seconds after its first second, and answers each request after
-    /// `latency`. Returns the start times.
-    fn starts(quota: &mut Quota, latency: Duration, late: impl Fn(usize) -> Duration) -> Vec<Moment> {
-        let (mut now, mut starts) = (at(1000), Vec::new());
-        let mut flying: VecDeque<Moment> = VecDeque::new();
-        while now < at(11_000) {
-            let next = quota.next_start().map(|start| start.max(now) + late(starts.len()));
-            let answer = flying.front().map(|start| *start + latency);
-            match (next, answer) {
-                (next, Some(answer)) if next.is_none_or(|next| answer <= next) => {
-                    now = now.max(answer);
-                    let started = flying.pop_front().expect("there is one in flight");
-                    quota.finish(now, started);
-                }
-                (Some(next), _) => {
-                    now = next;
-                    quota.start(now);
-                    flying.push_back(now);
-                    starts.push(now);
-                }
-                (None, _) => panic!("nothing in flight and nothing may start"),
-            }
-        }
-        starts
-    }
-
-    #[track_caller]
-    fn check_filled(rate: f64, share: (usize, usize), latency_ms: u64, expected: Range<usize>) {
-        let mut quota = quota(rate, share.0, share.1);
-        let sent = starts(&mut quota, Duration::from_millis(latency_ms), |_| Duration::ZERO).len();
-        assert!(expected.contains(&sent), "{sent} requests in ten seconds");
-    }
-
-    /// When a server counts the requests with these starts: each one `after` this many milliseconds.
-    fn arrivals(starts: &[Moment], after: impl Fn(usize) -> u64) -> Vec<Moment> {
-        let arrival = |(index, start): (usize, &Moment)| *start + Duration::from_millis(after(index));
-        starts.iter().enumerate().map(arrival).collect()
-    }
-
-    fn no_second_sees_a_sixteenth(mut counted: Vec<Moment>) -> bool {
-        counted.sort_unstable();
-        counted.windows(16).all(|window| window[15].since(window[0]) >= SECOND)
-    }
-
-    #[test]
-    fn the_quota_is_filled() {
-        check_filled(15.0, (1, 1), 2, 148..152);
-        check_filled(15.0, (1, 1), 50, 141..148);
-        check_filled(15.0, (1, 1), 300, 113..122);
-        check_filled(15.0, (1, 1), 900, 98..110);
-        check_filled(15.0, (1, 3), 20, 49..52);
-        check_filled(15.0, (1, 30), 20, 5..7);
-        check_filled(15.0, (1, 2), 20, 76..81);
-        check_filled(2.5, (1, 1), 20, 19..22);
-        check_filled(1000.0, (1, 1), 10, 9500..10_002);
-    }
-
-    #[test]
-    fn a_replica_without_partitions_sends_nothing() {
-        assert_eq!(quota(15.0, 0, 8).next_start(), None);
-    }
-
-    #[test]
-    fn at_least_one_request_may_be_in_flight() {
-        assert_eq!(quota(15.0, 1, 100).in_flight_cap(), 1);
-    }
-
-    #[test]
-    fn a_gain_of_partitions_waits_until_their_last_owner_is_forgotten() {
-        let mut quota = quota(15.0, 1, 3);
-        own(&mut quota, at(5000), 0..2, 3);
-        assert_eq!(quota.next_start(), Some(at(6000)));
-        own(&mut quota, at(7000), 0..1, 3);
-        assert_eq!(quota.next_start(), Some(at(6000)), "a loss frees nothing and costs nothing");
-    }
-
-    #[test]
-    fn partitions_that_bring_more_than_others_are_a_gain_as_well() {
-        let mut quota = Quota::new(QuotaConfig::default());
-        own(&mut quota, at(1000), 3..4, 4);
-        let before = quota.nominal_rate();
-        own(&mut quota, at(5000), 0..1, 4);
-        assert!(
-            before < quota.nominal_rate(),
-            "the first of four brings four requests a second, not {before}"
-        );
-        assert_eq!(quota.next_start(), Some(at(6000)));
-    }
-
-    #[test]
-    fn a_gain_of_partitions_ends_the_spacing_of_the_smaller_part() {
-        let mut quota = quota(15.0, 1, 1000);
-        quota.start(at(1000));
-        quota.finish(at(1020), at(1000));
-        assert!(quota.next_start() > Some(at(60_000)));
-        own(&mut quota, at(2000), 0..1000, 1000);
-        assert_eq!(quota.next_start(), Some(at(3000)));
-    }
-
-    #[test]
-    fn throttling_slows_down_at_once_and_recovers_slowly() {
-        let mut quota = quota(15.0, 1, 1);
-        quota.start(at(1000));
-        quota.start(at(1067));
-        quota.finish(at(1100), at(1000));
-        quota.slow_down(at(1100), SLOWER);
-        quota.pause(at(1100), Duration::from_millis(400));
-        assert!((quota.rate() - 7.5).abs() < 0.01);
-        assert!(!quota.knew_slowing(at(1067)), "the other one had started before that");
-        quota.pause(at(1110), Duration::from_millis(300));
-        assert_eq!(quota.next_start(), Some(at(1500)));
-        quota.start(at(6500));
-        assert!((quota.rate() - 11.25).abs() < 0.1, "{}", quota.rate());
-        quota.start(at(20_000));
-        assert!((quota.rate() - 15.0).abs() < 0.01);
-    }
-
-    #[test]
-    fn what_was_counted_and_what_flies_are_told_in_one_order() {
-        let mut quota = quota(15.0, 1, 1);
-        for start in [1000, 1100, 1200, 1300] {
-            quota.start(at(start));
-        }
-        quota.finish(at(1650), at(1100));
-        quota.finish(at(1650), at(1300));
-        assert_eq!(quota.counts().collect::<Vec<_>>(), [1500, 1600, 1650, 1700].map(at));
-    }
-
-    proptest! {
-        /// For all latencies and timer delays, no second has a sixteenth request, no matter when within a
-        /// request's flight (up to half a second) the server counts it.
-        #[test]
-        fn invariant_5_no_second_sees_more_than_the_rate(
-            latency in 1_u64..2000,
-            late in vec(0_u64..40, 1..20),
-            arrival in vec(0_u64..500, 1..20),
-        ) {
-            let mut quota = quota(15.0, 1, 1);
-            let late = |index: usize| Duration::from_millis(late[index % late.len()]);
-            let starts = starts(&mut quota, Duration::from_millis(latency), late);
-            let arrival = |index: usize| arrival[index % arrival.len()].min(latency);
-            prop_assert!(no_second_sees_a_sixteenth(arrivals(&starts, arrival)));
-        }
-
-        /// The same holds for several replicas together, no matter how their phases differ.
-        #[test]
-        fn invariant_5_no_second_sees_more_than_the_rate_of_several_replicas(
-            owned in prop_oneof![Just(vec![1, 1]), Just(vec![1; 4]), Just(vec![2, 2, 3]), Just(vec![5; 3])],
-            phases in vec(0_u64..1000, 5),
-            latency in 1_u64..300,
-            arrival in vec(0_u64..300, 1..20),
-        ) {
-            let total = owned.iter().sum();
-            let mut counted = Vec::new();
-            let mut first = 0;
-            for (replica, owned) in owned.into_iter().enumerate() {
-                let mut quota = Quota::new(QuotaConfig::default());
-                own(&mut quota, Moment::START, first..first + owned, total);
-                first += owned;
-                let starts = starts(&mut quota, Duration::from_millis(latency), |_| Duration::ZERO);
-                let arrival = |index: usize| {
-                    phases[replica] + arrival[(index + replica) % arrival.len()].min(latency)
-                };
-                counted.extend(arrivals(&starts, arrival));
-            }
-            prop_assert!(no_second_sees_a_sixteenth(counted));
-        }
-    }
-}
+mod tests;

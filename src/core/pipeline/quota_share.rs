@@ -5,11 +5,11 @@
 //! together are within the quota's rate (invariant 5), as long as the rate of each is at least one.
 //!
 //! Rates are whole numbers, because several replicas may each send their maximum in the same second: two
-//! replicas with 7.5 requests each that round up would send 16 in one second. With at most as many partitions
-//! as requests per second, each partition brings whole requests, and its owner sends them, so that the whole
-//! rate is used. With more partitions, the rate of a replica is rounded down. A rate below one request per
-//! second is one request in a longer time. Because replicas do not communicate, several of them may send such
-//! requests in the same second.
+//! replicas with 7.5 requests each that round up would send 16 in one second. So each partition brings whole
+//! requests, or none if there are more partitions than requests, and its owner sends them: the whole rate is
+//! used. A replica with a share of less than two requests per second cannot count on such a partition, and
+//! sends one at most. A rate below one request per second is one request in a longer time.
+//! Because replicas do not communicate, several of them may send such requests in the same second.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -18,6 +18,9 @@ use crate::core::record::Assignment;
 /// 2^64 divided by the golden ratio. Its multiples, modulo 2^64, spread evenly, however many there are
 /// (Fibonacci hashing; Knuth, The Art of Computer Programming, volume 3, section 6.4).
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// The requests per second of a replica whose partitions bring none although its share is one or more.
+const LESS_THAN_ONE: f64 = 0.5;
 
 /// A share of a quota.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,6 +36,13 @@ impl QuotaShare {
     pub(super) fn of(rate: f64, share: f64) -> Self {
         let whole = whole(rate * share);
         Self { share, rate: if whole >= 1.0 { whole } else { rate * share } }
+    }
+
+    /// A share that is too small to depend on which partitions bring a request: `fair` requests per second if
+    /// all were equal. It is one request per second at most, and less if no partition brings one.
+    fn small(fair: f64, brought: usize, share: f64) -> Self {
+        let most = if brought > 0 { 1.0 } else { LESS_THAN_ONE };
+        Self { share, rate: if whole(fair) >= 1.0 { most } else { fair } }
     }
 
     /// No share of a quota.
@@ -82,13 +92,13 @@ impl Partitions {
         let share = owned as f64 / total.max(owned) as f64;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is positive")]
         let requests = whole(rate) as usize;
-        if total > requests {
-            return QuotaShare::of(rate, share);
-        }
         let (each, left) = (requests / total, requests % total);
         let brings = |place: usize| each + usize::from(self.ranks[place] < left);
         // A new partition brings nothing until it is known.
         let sum: usize = places.into_iter().flatten().map(brings).sum();
+        if total > requests && (sum == 0 || rate * share < 2.0) {
+            return QuotaShare::small(rate * share, sum, share);
+        }
         #[expect(clippy::cast_precision_loss, reason = "within the rate")]
         let rate = sum.max(1) as f64;
         QuotaShare { share, rate }
@@ -159,8 +169,15 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_more_partitions_than_requests_is_rounded_down_or_less_than_one() {
-        check(&rates(15.0, 16, 2), &[7.0, 7.0]);
+    fn more_partitions_than_requests_share_out_the_whole_rate_too() {
+        check(&rates(15.0, 16, 2), &[7.0, 8.0]);
+        check(&rates(15.0, 64, 3), &[5.0, 5.0, 5.0]);
+        check(&rates(15.0, 1000, 1), &[15.0]);
+    }
+
+    #[test]
+    fn a_small_part_is_one_request_a_second_or_less() {
+        check(&rates(15.0, 30, 10)[..4], &[1.0, LESS_THAN_ONE, 1.0, 1.0]);
         check(&rates(15.0, 30, 30)[..2], &[0.5, 0.5]);
         check(&rates(0.5, 1, 1), &[0.5]);
     }
@@ -214,6 +231,17 @@ mod tests {
             }
             prop_assert!(sum <= f64::from(rate));
             prop_assert!(all.len() > rate as usize || sum >= f64::from(rate));
+        }
+
+        /// Assignors give a replica neighbouring partitions or every n-th one.
+        #[test]
+        fn a_few_replicas_send_the_whole_rate_however_many_partitions_there_are(
+            rate in 10_u32..60,
+            each in 1_usize..50,
+            replicas in 1_usize..5,
+        ) {
+            let sum: f64 = rates(f64::from(rate), each * replicas, replicas).iter().sum();
+            prop_assert!((sum - f64::from(rate)).abs() < 1e-9, "{sum}");
         }
 
         /// Replicas with the same number of partitions send the same number of requests, give or take a few.
