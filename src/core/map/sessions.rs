@@ -34,10 +34,12 @@ pub(super) use owner::Owner;
 
 use groups::{Group, Groups};
 use idle::{Idle, Rested};
+use owner::Origins;
 use recent::Recent;
 
 pub(super) struct Sessions {
     known: Recent<KnownSession>,
+    origins: Origins,
     groups: Groups,
     /// Whether the index is shared through a table.
     shared: bool,
@@ -98,9 +100,9 @@ pub(super) struct SessionEnd {
 #[derive(Default)]
 struct KnownSession {
     opening: Option<Recorded<KnownOwner>>,
-    closing: Option<Recorded<Ending>>,
-    /// When its opening was last written again.
-    renewed: Option<Timestamp>,
+    closing: Option<Box<Recorded<Ending>>>,
+    /// When its opening was last written again; in 1970 if never.
+    renewed: Timestamp,
 }
 
 /// The details of a session's end.
@@ -161,6 +163,7 @@ impl Sessions {
         let max_age: Duration = config.max_age.0;
         Self {
             known: Recent::new(config.max, max_age),
+            origins: Origins::default(),
             groups: Groups::default(),
             shared: false,
             renewal: i64::try_from(max_age.as_millis() / 2).unwrap_or(i64::MAX),
@@ -200,7 +203,8 @@ impl Sessions {
         self.make_room(session);
         let known = self.known.touch_or_insert(session, now);
         let (before, is_new) = (known.group(), known.opening.is_none());
-        let opening = known.opening.get_or_insert_with(|| Recorded::new(by, KnownOwner::of(event)));
+        let origins = &mut self.origins;
+        let opening = known.opening.get_or_insert_with(|| Recorded::new(by, KnownOwner::of(event, origins)));
         if opening.cause.event != by.event {
             let start = opening.cause.time;
             self.renew(session);
@@ -272,7 +276,7 @@ impl Sessions {
     }
 
     pub(super) fn client(&self, session: Fingerprint) -> Option<&str> {
-        Some(self.owner(session)?.parts().client).filter(|client| !client.is_empty())
+        Some(self.owner(session)?.client()).filter(|client| !client.is_empty())
     }
 
     pub(super) fn owner(&self, session: Fingerprint) -> Option<&Owner> {
@@ -294,8 +298,8 @@ impl Sessions {
             return;
         };
         let Some(opening) = &known.opening else { return };
-        if wall.0 - known.renewed.unwrap_or(opening.cause.time).0 >= self.renewal {
-            known.renewed = Some(wall);
+        if wall.0 - known.renewed.max(opening.cause.time).0 >= self.renewal {
+            known.renewed = wall;
             let home = self.idle.as_ref().and_then(|idle| idle.home_of(session));
             self.unwritten.push(entries::opened(session, opening.cause, opening.what.owner.as_ref(), home));
         }
@@ -356,7 +360,7 @@ impl Sessions {
                 self.tell_use(session);
             }
             self.tell_closing(session);
-            let closing = self.known.peek(session).and_then(|known| known.closing.as_ref());
+            let closing = self.known.peek(session).and_then(|known| known.closing.as_deref());
             if let Some(closing) = closing.filter(|closing| closing.what.idle && closing.cause.event == by) {
                 all.extend(self.rest_of(session, closing.cause.time, true));
             }
@@ -425,7 +429,7 @@ impl Sessions {
 
     /// The end of a session, if the table must hold it and does not yet.
     fn unwritten_closing(&self, session: Fingerprint) -> Option<&Recorded<Ending>> {
-        let closing = self.known.peek(session)?.closing.as_ref()?;
+        let closing = self.known.peek(session)?.closing.as_deref()?;
         (self.shared && closing.table_state == TableState::Unwritten).then_some(closing)
     }
 }
@@ -451,7 +455,7 @@ impl KnownSession {
     /// Closes the session. Returns `None` if another event already has.
     fn close(&mut self, by: Cause, idle: bool) -> Option<SessionEnd> {
         let start = self.opening.as_ref().map(|opening| opening.cause.time);
-        let closing = self.closing.get_or_insert(Recorded::new(by, Ending { start, idle }));
+        let closing = self.closing.get_or_insert_with(|| Box::new(Recorded::new(by, Ending { start, idle })));
         let closed = SessionEnd { start: closing.what.start, stop: closing.cause.time };
         (closing.cause.event == by.event).then_some(closed)
     }
@@ -464,9 +468,9 @@ impl<T> Recorded<T> {
 }
 
 impl KnownOwner {
-    fn of(event: &IdentityEvent<'_>) -> Self {
+    fn of(event: &IdentityEvent<'_>, origins: &mut Origins) -> Self {
         let subject = owner::OwnerParts::of(event);
-        Self { user: subject.user(), owner: subject.pack() }
+        Self { user: subject.user(), owner: subject.pack(origins) }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::core::{
         ids::Fingerprint,
         sessions::{
             Cause, Ending,
-            owner::{self, Owner},
+            owner::{Origins, Owner, OwnerParts},
             usage::{Pause, Use},
         },
     },
@@ -111,11 +111,11 @@ pub(super) fn opened(
     let subject = owner.map(Owner::parts);
     let o = subject.as_ref().map(|subject| OwnerFields {
         p: subject.provider.into(),
-        s: subject.session.into(),
-        u: subject.user.into(),
+        s: subject.session.clone(),
+        u: subject.user.clone(),
         r: subject.realm.into(),
         c: subject.client.into(),
-        d: subject.device.into(),
+        d: subject.device.clone(),
     });
     let value = OpenedValue {
         v: VERSION,
@@ -154,7 +154,7 @@ pub(super) fn used(session: Fingerprint, of: &Use) -> Entry {
 }
 
 /// The content of an entry and its session; `None` if this version cannot read it.
-pub(super) fn read(entry: &Entry) -> Option<(Fingerprint, EntryContent)> {
+pub(super) fn read(entry: &Entry, origins: &mut Origins) -> Option<(Fingerprint, EntryContent)> {
     let (kind, session) = entry.key.split_at_checked(2)?;
     let session = Fingerprint::from_hex(session)?;
     let cause = |version: u8, event: &str, time: i64| {
@@ -165,7 +165,7 @@ pub(super) fn read(entry: &Entry) -> Option<(Fingerprint, EntryContent)> {
         "o:" => {
             let OpenedValue { v, t, e, o, h } = serde_json::from_str(&entry.value).ok()?;
             let home = h.map(|(topic, partition)| (topic.into(), partition));
-            EntryContent::Opened(cause(v, e, t)?, o.and_then(|fields| owner(&fields)), home)
+            EntryContent::Opened(cause(v, e, t)?, o.and_then(|fields| owner(fields, origins)), home)
         }
         "c:" => {
             let ClosedValue { v, t, e, s, i } = serde_json::from_str(&entry.value).ok()?;
@@ -198,9 +198,9 @@ fn pause(seen: i64, by: &str, resumed: Option<&str>) -> Option<Pause> {
     Some(Pause { seen: plausible(seen)?.0, by, resumed: resumed.and_then(Fingerprint::from_hex) })
 }
 
-fn owner(fields: &OwnerFields<'_>) -> Option<Owner> {
+fn owner(fields: OwnerFields<'_>, origins: &mut Origins) -> Option<Owner> {
     let OwnerFields { p, s, u, r, c, d } = fields;
-    owner::OwnerParts { provider: p, session: s, user: u, realm: r, client: c, device: d }.pack()
+    OwnerParts { provider: &p, realm: &r, client: &c, session: s, user: u, device: d }.pack(origins)
 }
 
 /// Serialising texts and whole numbers never fails.
@@ -220,9 +220,10 @@ mod tests {
     fn every_entry_has_a_bounded_size_and_is_read_as_it_was_written() {
         let session = Fingerprint::of(&["s"]);
         let by = Cause { event: session, time: Timestamp(PLAUSIBLE_TIMES.end - 1) };
+        let mut origins = Origins::default();
         // Each of these bytes becomes six in JSON.
         let owner =
-            owner::OwnerParts { device: &"\u{1}".repeat(2048), ..owner::OwnerParts::default() }.pack();
+            OwnerParts { device: "\u{1}".repeat(2048).into(), ..OwnerParts::default() }.pack(&mut origins);
         let topic = "t".repeat(249);
         let pause =
             |seen| Pause { seen: by.time.0 - seen, by: by.event, resumed: (seen > 0).then_some(session) };
@@ -234,7 +235,7 @@ mod tests {
         ];
         assert!(owner.is_some() && entries.iter().all(|entry| entry.weight() < LARGEST));
         let [Some((_, content)), Some(_), Some((_, EntryContent::Used(read)))] =
-            entries.each_ref().map(super::read)
+            entries.each_ref().map(|entry| super::read(entry, &mut origins))
         else {
             panic!("all are read");
         };

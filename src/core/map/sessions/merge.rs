@@ -14,7 +14,7 @@ use crate::core::{map::ids::Fingerprint, session_table::Entry, time::Moment};
 impl Sessions {
     /// Takes over an entry of the table. Returns what the table must hold instead, if that differs.
     pub(in crate::core::map) fn learn(&mut self, entry: &Entry, now: Moment) -> Option<Entry> {
-        let Some((session, content)) = entries::read(entry) else {
+        let Some((session, content)) = entries::read(entry, &mut self.origins) else {
             self.counts.unreadable += 1;
             return None;
         };
@@ -30,7 +30,7 @@ impl Sessions {
         match content {
             EntryContent::Opened(cause, owner, home) => {
                 if known.opening.as_ref().is_some_and(|ours| ours.cause == cause) {
-                    known.renewed = self.wall.or(known.renewed);
+                    known.renewed = self.wall.unwrap_or(known.renewed);
                 }
                 let user = owner.as_ref().map_or(0, |owner| owner.parts().user());
                 let theirs =
@@ -48,8 +48,10 @@ impl Sessions {
                 let theirs = Recorded { cause, what: ending, table_state: TableState::Theirs };
                 // Two replicas may read one closing, and only one of them may know the start.
                 let tie = |ending: &Ending| ending.start.map_or(i64::MAX, |start| start.0);
-                let stands = learn(&mut known.closing, theirs, tie, &mut self.counts.closings_replaced);
-                let Recorded { cause, what, .. } = known.closing.as_ref()?;
+                let mut ours = known.closing.take().map(|ours| *ours);
+                let stands = learn(&mut ours, theirs, tie, &mut self.counts.closings_replaced);
+                known.closing = ours.map(Box::new);
+                let Recorded { cause, what, .. } = known.closing.as_deref()?;
                 if let Some(idle) = &mut self.idle {
                     idle.closed(session);
                     if what.idle {

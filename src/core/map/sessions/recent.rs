@@ -1,22 +1,34 @@
 //! A map of the most recently touched entries, bounded by number and by age.
 //!
 //! Knows nothing of sessions. The entries form a list in the order in which they were last touched. Every
-//! operation takes constant time. Entries stay where they are in memory and the links are indices, so the
-//! list needs no pointers. `now` must not go back from call to call.
+//! operation takes constant time. Entries stay where they are in memory, in blocks, so that a growing map
+//! never copies them. The links and the index are numbers of entries, so neither repeats a key. `now` must
+//! not go back from call to call.
 
-use std::{collections::HashMap, num::NonZeroUsize, time::Duration};
+use std::{
+    hash::{BuildHasher, RandomState},
+    num::NonZeroUsize,
+    time::Duration,
+};
+
+use hashbrown::HashTable;
 
 use crate::core::{map::ids::Fingerprint, time::Moment};
 
-/// The end of the list, and the index of no entry.
+/// The end of the list, and the number of no entry.
 const NONE: u32 = u32::MAX;
+
+/// The number of entries in a block of memory.
+const BLOCK: usize = 1024;
 
 pub(super) struct Recent<V> {
     max: usize,
     max_age: Duration,
-    /// The standard hasher, with a random key: nobody can choose keys that fall into one bucket.
-    index: HashMap<Fingerprint, u32>,
-    entries: Vec<ListEntry<V>>,
+    /// The numbers of the entries, by key.
+    index: HashTable<u32>,
+    /// Has a random key: nobody can choose keys that fall into one bucket.
+    hasher: RandomState,
+    entries: Entries<V>,
     free: Vec<u32>,
     newest: u32,
     oldest: u32,
@@ -25,19 +37,54 @@ pub(super) struct Recent<V> {
 struct ListEntry<V> {
     key: Fingerprint,
     value: V,
-    touched: Moment,
+    /// In whole seconds.
+    touched: u32,
     newer: u32,
     older: u32,
 }
 
+/// The entries by number, in blocks of [`BLOCK`].
+struct Entries<V>(Vec<Vec<ListEntry<V>>>);
+
+impl<V> Entries<V> {
+    fn get(&self, at: u32) -> &ListEntry<V> {
+        &self.0[at as usize / BLOCK][at as usize % BLOCK]
+    }
+
+    fn get_mut(&mut self, at: u32) -> &mut ListEntry<V> {
+        &mut self.0[at as usize / BLOCK][at as usize % BLOCK]
+    }
+
+    fn len(&self) -> usize {
+        self.0.last().map_or(0, |last| (self.0.len() - 1) * BLOCK + last.len())
+    }
+
+    /// Adds an entry and returns its number.
+    #[expect(clippy::cast_possible_truncation, reason = "there are never more than u32::MAX entries")]
+    fn push(&mut self, entry: ListEntry<V>) -> u32 {
+        let at = self.len();
+        match self.0.last_mut().filter(|last| last.len() < BLOCK) {
+            Some(last) => last.push(entry),
+            None => {
+                let mut block = Vec::with_capacity(BLOCK);
+                block.push(entry);
+                self.0.push(block);
+            }
+        }
+        at as u32
+    }
+}
+
 impl<V: Default> Recent<V> {
-    /// An empty map that holds at most `max` entries and none untouched for longer than `max_age`.
+    /// An empty map that holds at most `max` entries and none untouched for longer than `max_age`, both to
+    /// the second.
     pub(super) fn new(max: NonZeroUsize, max_age: Duration) -> Self {
         Self {
             max: max.get().min(NONE as usize),
             max_age,
-            index: HashMap::new(),
-            entries: Vec::new(),
+            index: HashTable::new(),
+            hasher: RandomState::new(),
+            entries: Entries(Vec::new()),
             free: Vec::new(),
             newest: NONE,
             oldest: NONE,
@@ -48,55 +95,63 @@ impl<V: Default> Recent<V> {
         self.index.len()
     }
 
+    fn find(&self, key: Fingerprint) -> Option<u32> {
+        self.index.find(self.hasher.hash_one(key), |at| self.entries.get(*at).key == key).copied()
+    }
+
     /// Touches `key` and returns its value, if there is one.
     pub(super) fn touch(&mut self, key: Fingerprint, now: Moment) -> Option<&mut V> {
-        let at = *self.index.get(&key)?;
+        let at = self.find(key)?;
         self.unlink(at);
         self.link(at, now);
-        Some(&mut self.entries[at as usize].value)
+        Some(&mut self.entries.get_mut(at).value)
     }
 
     /// Removes the oldest entry if there is no room for `key`, and returns it.
     pub(super) fn make_room(&mut self, key: Fingerprint) -> Option<(Fingerprint, V)> {
-        let full = self.len() >= self.max && !self.index.contains_key(&key);
+        let full = self.len() >= self.max && self.find(key).is_none();
         full.then(|| self.remove_oldest())
     }
 
     /// Touches `key` and returns its value, which is a default one if there was none. There must be room
     /// for it; see [`Recent::make_room`].
     pub(super) fn touch_or_insert(&mut self, key: Fingerprint, now: Moment) -> &mut V {
-        let at = if let Some(at) = self.index.get(&key) {
-            let at = *at;
+        let at = if let Some(at) = self.find(key) {
             self.unlink(at);
             at
         } else {
             let at = self.place(key);
-            self.index.insert(key, at);
+            let (hasher, entries) = (&self.hasher, &self.entries);
+            let hash = |at: &u32| hasher.hash_one(entries.get(*at).key);
+            self.index.insert_unique(hasher.hash_one(key), at, hash);
             at
         };
         self.link(at, now);
-        &mut self.entries[at as usize].value
+        &mut self.entries.get_mut(at).value
     }
 
     /// The value of `key`, if there is one. Does not touch it.
     pub(super) fn peek(&self, key: Fingerprint) -> Option<&V> {
-        Some(&self.entries[*self.index.get(&key)? as usize].value)
+        Some(&self.entries.get(self.find(key)?).value)
     }
 
     /// Like [`Recent::peek`], but mutable.
     pub(super) fn peek_mut(&mut self, key: Fingerprint) -> Option<&mut V> {
-        Some(&mut self.entries[*self.index.get(&key)? as usize].value)
+        let at = self.find(key)?;
+        Some(&mut self.entries.get_mut(at).value)
     }
 
     #[cfg(test)]
     pub(super) fn keys(&self) -> impl Iterator<Item = Fingerprint> {
-        self.index.keys().copied()
+        self.index.iter().map(|at| self.entries.get(*at).key)
     }
 
     /// Removes and returns the entries that have not been touched for longer than the greatest age.
     pub(super) fn remove_aged(&mut self, now: Moment) -> Vec<(Fingerprint, V)> {
         let mut removed = Vec::new();
-        while self.oldest != NONE && now.since(self.entries[self.oldest as usize].touched) > self.max_age {
+        let (now, max_age) = (seconds(now), self.max_age.as_secs());
+        let is_aged = |entry: &ListEntry<V>| u64::from(now.saturating_sub(entry.touched)) > max_age;
+        while self.oldest != NONE && is_aged(self.entries.get(self.oldest)) {
             removed.push(self.remove_oldest());
         }
         removed
@@ -105,47 +160,51 @@ impl<V: Default> Recent<V> {
     fn remove_oldest(&mut self) -> (Fingerprint, V) {
         let at = self.oldest;
         self.unlink(at);
-        let ListEntry { key, value, .. } = &mut self.entries[at as usize];
+        let ListEntry { key, value, .. } = self.entries.get_mut(at);
         let removed = (*key, std::mem::take(value));
-        self.index.remove(&removed.0);
+        if let Ok(found) = self.index.find_entry(self.hasher.hash_one(removed.0), |other| *other == at) {
+            found.remove();
+        }
         self.free.push(at);
         removed
     }
 
-    /// Puts an entry for `key` into a free slot or a new one, and returns its index.
-    #[expect(clippy::cast_possible_truncation, reason = "there are never more than u32::MAX entries")]
+    /// Puts an entry for `key` into a free slot or a new one, and returns its number.
     fn place(&mut self, key: Fingerprint) -> u32 {
-        let entry = ListEntry { key, value: V::default(), touched: Moment::START, newer: NONE, older: NONE };
+        let entry = ListEntry { key, value: V::default(), touched: 0, newer: NONE, older: NONE };
         if let Some(at) = self.free.pop() {
-            self.entries[at as usize] = entry;
+            *self.entries.get_mut(at) = entry;
             return at;
         }
-        self.entries.push(entry);
-        (self.entries.len() - 1) as u32
+        self.entries.push(entry)
     }
 
     fn link(&mut self, at: u32, now: Moment) {
         let older = self.newest;
-        let entry = &mut self.entries[at as usize];
-        (entry.touched, entry.newer, entry.older) = (now, NONE, older);
+        let entry = self.entries.get_mut(at);
+        (entry.touched, entry.newer, entry.older) = (seconds(now), NONE, older);
         match older {
             NONE => self.oldest = at,
-            older => self.entries[older as usize].newer = at,
+            older => self.entries.get_mut(older).newer = at,
         }
         self.newest = at;
     }
 
     fn unlink(&mut self, at: u32) {
-        let ListEntry { newer, older, .. } = self.entries[at as usize];
+        let ListEntry { newer, older, .. } = *self.entries.get(at);
         match newer {
             NONE => self.newest = older,
-            newer => self.entries[newer as usize].older = older,
+            newer => self.entries.get_mut(newer).older = older,
         }
         match older {
             NONE => self.oldest = newer,
-            older => self.entries[older as usize].newer = newer,
+            older => self.entries.get_mut(older).newer = newer,
         }
     }
+}
+
+fn seconds(moment: Moment) -> u32 {
+    u32::try_from(moment.elapsed().as_secs()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
