@@ -15,6 +15,7 @@ use std::{
 };
 
 use pinpoint_sidecar::tools::emulator::Options;
+use rdkafka::producer::{BaseProducer, BaseRecord};
 use support::{
     client::Message,
     kafka::Kafka,
@@ -77,15 +78,17 @@ fn measure() {
 
     let plain = backlog(records, |server| start_plain(&kafka, &server.url));
     report("consume and send alone", &plain);
-    let ours = backlog(records, |server| Running::Service(setup(&kafka, "backlog", &server.url).start()));
+    let ours =
+        backlog(records, |server| Running::Service(setup(&kafka, TOPIC, "backlog", &server.url).start()));
     report("the service", &ours);
     println!(
         "processor time per event, the service to consume and send alone: {:.2}",
         ours.cost / plain.cost
     );
 
-    outage("outage, unlimited quota", &setup(&kafka, "outage", NOWHERE));
-    let usual = setup(&kafka, "outage-usual", NOWHERE);
+    latency(&kafka);
+    outage("outage, unlimited quota", &setup(&kafka, TOPIC, "outage", NOWHERE));
+    let usual = setup(&kafka, TOPIC, "outage-usual", NOWHERE);
     outage("outage, usual quota", &usual.with("quota", "{}"));
 }
 
@@ -131,6 +134,38 @@ fn backlog(records: usize, start: impl FnOnce(&PutEvents) -> Running) -> Run {
     Run { events_per_second: last.events_per_second(&first), cost: last.cost(&first), memory }
 }
 
+/// Measures the time from before a sign-in is produced until the server has both of its events, one sign-in
+/// after the other.
+fn latency(kafka: &Kafka) {
+    const SIGN_INS: usize = 300;
+    const LINGER: Duration = Duration::from_millis(100);
+    let topic = "latency";
+    kafka.create_topic(topic, 1, &[]);
+    let server = PutEvents::start(Options { quota: None, ..Options::default() });
+    let setup = setup(kafka, topic, "latency", &server.url);
+    let _service = setup.with("batch.linger", &format!("{}ms", LINGER.as_millis())).start();
+    let producer: BaseProducer = kafka.client.config().set("linger.ms", "0").create().expect("a producer");
+    let sign_in = |number: usize| {
+        let (value, start) = (load::sign_in(number, number), wait::now());
+        producer.send(BaseRecord::<(), _>::to(topic).payload(&value)).expect("room in the queue");
+        let events = ((number + 1) * EVENTS_PER_RECORD) as u64;
+        while server.control.counts().events_accepted < events {
+            assert!(start.elapsed() < DEADLINE, "the events arrive");
+            producer.poll(Duration::from_millis(1));
+        }
+        start.elapsed()
+    };
+    // The first ones meet connections that are still being made.
+    let mut took: Vec<_> = (0..SIGN_INS).map(sign_in).skip(SIGN_INS / 10).collect();
+    took.sort_unstable();
+    let above = |hundredth: usize| (took[took.len() * hundredth / 100] - LINGER).as_secs_f64() * 1e3;
+    println!(
+        "latency of a sign-in above the linger of {LINGER:?}: p50 {:.1} ms, p99 {:.1} ms",
+        above(50),
+        above(99)
+    );
+}
+
 /// Starts the service without a reachable destination, and watches its memory.
 fn outage(name: &str, setup: &Setup) {
     let service = setup.start();
@@ -170,10 +205,10 @@ fn start_plain(kafka: &Kafka, url: &str) -> Running {
 }
 
 /// The service with all the quota that it can use, and its default memory budget.
-fn setup(kafka: &Kafka, group: &str, url: &str) -> Setup {
+fn setup(kafka: &Kafka, topic: &str, group: &str, url: &str) -> Setup {
     let brokers = &kafka.client.bootstrap;
     Setup::new(format!(
-        "source: {{ brokers: '{brokers}', topics: [{TOPIC}], group: {group}, start: earliest }}\n\
+        "source: {{ brokers: '{brokers}', topics: [{topic}], group: {group}, start: earliest }}\n\
          destination:\n  pinpoint:\n    application: 0123456789abcdef0123456789abcdef\n    \
          region: us-east-1\n    endpoint_url: {url}\n\
          quota: {{ requests_per_second: 100000, in_flight: 16, share: 1 }}\n\
