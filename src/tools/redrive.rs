@@ -130,3 +130,6 @@ fn not_read(error: ReadError) -> Failure {
     };
     Failure::new(exit, error).with_help(help)
 }
+
+#[cfg(test)]
+mod tests;
