@@ -99,9 +99,9 @@ impl LetterReader {
             ("auto.offset.reset", "earliest"),
             ("queued.max.messages.kbytes", "16384"),
             ("fetch.max.bytes", "16777216"),
-            ("receive.message.max.bytes", "100000000"),
         ];
-        let consumer = cluster.client(&[], Take::All, &owned).create_with_context(Silent);
+        let proposed = [("receive.message.max.bytes", "100000000".to_owned())];
+        let consumer = cluster.client(&proposed, Take::All, &owned).create_with_context(Silent);
         let consumer = consumer.map_err(StartError::from)?;
         let topic = Arc::from(topic);
         let logs = logs(&consumer, &topic, since)?;
