@@ -229,7 +229,7 @@ fn what_the_configuration_does_not_allow_is_said() {
     fails(&config.replace(secret, ""), &[], 78, "`redrive.secret` is not set");
     let discard = config
         .replace(&format!("topic: {LETTERS}, "), "discard: true, ")
-        .replace(", spill: { after: 1s }", "");
+        .replace(", spill: { after: 10s }", "");
     fails(&discard, &[], 78, "`dead_letter.discard` is set");
     fails(config, &["--destination", "nobody"], 64, "--destination nobody is no destination");
     fails(&config.replace(LETTERS, "nowhere"), &[], 69, "the topic nowhere does not exist");
@@ -247,7 +247,7 @@ fn config(brokers: &str, well: &str, blocked: &str) -> String {
   properties: {{ session.timeout.ms: 6000, topic.metadata.refresh.interval.ms: 500 }}
 destinations:
   well: {{ {} }}
-  blocked: {{ {}, spill: {{ after: 1s }} }}
+  blocked: {{ {}, spill: {{ after: 10s }} }}
 routes:
   - {{ to: [well, blocked] }}
 unrouted: dead_letter
