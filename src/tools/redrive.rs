@@ -89,8 +89,8 @@ fn job(arguments: &RedriveArguments, config: &Config, letters: &TopicName) -> Re
         return Err(Failure::new(Exit::Configuration, cause).with_help(help));
     }
     let destinations = config.destinations();
-    let named = |name: &&String| !destinations.iter().any(|one| *one.name == ***name);
-    if let Some(name) = arguments.destination.as_ref().filter(named) {
+    let is_unknown = |name: &&String| !destinations.iter().any(|one| *one.name == ***name);
+    if let Some(name) = arguments.destination.as_ref().filter(is_unknown) {
         let names: Vec<_> = destinations.iter().map(|one| one.name.as_str()).collect();
         let cause =
             anyhow!("--destination {name} is no destination of the configuration: {}", names.join(", "));

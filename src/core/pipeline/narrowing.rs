@@ -64,7 +64,9 @@ mod tests {
     #[track_caller]
     fn check(send: Vec<Selection>, found: &[(Option<&str>, &str)], left: &[Selection]) {
         let mut missing = Missing::of(Some(&redriven(send)));
-        found.iter().for_each(|(destination, event)| missing.found(*destination, event));
+        for (destination, event) in found {
+            missing.found(*destination, event);
+        }
         let refusals = missing.take_refusals();
         assert!(refusals.iter().all(|(refusal, _)| refusal.code == Code("not_redriven")));
         assert_eq!(refusals.into_iter().map(|(_, selection)| selection).collect::<Vec<_>>(), left);

@@ -193,7 +193,7 @@ pub(crate) mod tests {
         let receipt = Receipt { redriven: vec![3, 5] };
         let headers = vec![(RECEIPT_HEADER.into(), None)];
         let value = Some(receipt.value().into());
-        let record = Record { headers, value, ..(*dead_letter(1).record).clone() };
+        let record = Record { value, headers, ..(*dead_letter(1).record).clone() };
         assert!(matches!(Entry::read(&record), Entry::Receipt(read) if read == receipt));
         let broken = Record { value: Some((*b"{").into()), ..record };
         assert!(matches!(Entry::read(&broken), Entry::Unreadable));

@@ -44,7 +44,7 @@ impl Progress {
 }
 
 fn line(what: &str, (read, of): (u64, u64), written: u64) -> String {
-    let part = |whole: u64| if of == 0 { whole } else { read.min(of) * whole / of };
+    let part = |whole: u64| (read.min(of) * whole).checked_div(of).unwrap_or(whole);
     let (full, percent) = (usize::try_from(part(WIDTH)).unwrap_or(0), part(100));
     let bar = format!("{:-<1$}", "#".repeat(full), usize::try_from(WIDTH).unwrap_or(0));
     let written = if written > 0 { format!(", {} written", grouped(written)) } else { String::new() };

@@ -126,7 +126,9 @@ impl Rounds {
         self.reader.rewind().map_err(not_read)?;
         while let Some(record) = self.next("reading receipts")? {
             if let Entry::Receipt(receipt) = Entry::read(&record) {
-                receipt.redriven.iter().for_each(|offset| self.receipts.insert(record.partition, *offset));
+                for offset in receipt.redriven {
+                    self.receipts.insert(record.partition, offset);
+                }
             }
         }
         Ok(())
@@ -183,7 +185,9 @@ impl Rounds {
             let Ok(Some(letter)) = self.admits(&record, letter) else { continue };
             let Some(Planned { records, letters }) = plan.take(&record, &letter) else { continue };
             let outgoing = self.outgoing(&record, &letter, records)?;
-            letters.iter().for_each(|(partition, offset)| self.done.insert(*partition, *offset));
+            for (partition, offset) in &letters {
+                self.done.insert(*partition, *offset);
+            }
             self.originals += 1;
             self.writing.write(&outgoing, letters)?;
         }
@@ -227,14 +231,14 @@ impl Rounds {
         if self.writing.is_dry() || *topic != letter.topic {
             return Ok(None);
         }
-        let partitions = match self.partitions.get(topic) {
-            Some(partitions) => *partitions,
-            None => {
-                let partitions = self.reader.partitions(topic).map_err(not_read)?;
-                self.partitions.insert(Arc::clone(topic), partitions);
-                partitions
-            }
+        let known = self.partitions.get(topic).copied();
+        let partitions = match known {
+            Some(partitions) => partitions,
+            None => self.reader.partitions(topic).map_err(not_read)?,
         };
+        if known.is_none() {
+            self.partitions.insert(Arc::clone(topic), partitions);
+        }
         let exists = usize::try_from(letter.partition).is_ok_and(|number| number < partitions);
         Ok(exists.then_some(letter.partition))
     }

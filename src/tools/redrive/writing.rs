@@ -118,13 +118,11 @@ impl Writing {
     }
 
     fn wait(&mut self) -> Result<(), Failure> {
-        match self.writer.as_mut().and_then(RedriveWriter::outcome) {
-            Some((id, outcome)) => self.ended(id, outcome),
-            None => {
-                self.in_flight.clear();
-                Err(Failure::new(Exit::Bug, anyhow!("the producer has ended")))
-            }
+        if let Some((id, outcome)) = self.writer.as_mut().and_then(RedriveWriter::outcome) {
+            return self.ended(id, outcome);
         }
+        self.in_flight.clear();
+        Err(Failure::new(Exit::Bug, anyhow!("the producer has ended")))
     }
 
     fn ended(&mut self, id: u64, outcome: WriteOutcome) -> Result<(), Failure> {

@@ -174,7 +174,7 @@ fn a_record_that_could_not_be_read_teaches_the_index_what_happened_then() {
 
 #[test]
 fn a_record_that_is_older_than_what_is_remembered_teaches_nothing() {
-    let config = SessionsConfig { max_age: Span(Duration::from_secs(3600)), ..SessionsConfig::default() };
+    let config = SessionsConfig { max_age: Span(Duration::from_hours(1)), ..SessionsConfig::default() };
     let mut mapper = Mapper::new(Decoder::default(), &config);
     mapper.set_wall_clock(Timestamp(T + 7_200_000));
     let start = "_userauth.sign_in + _session.start s 0";
