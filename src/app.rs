@@ -109,7 +109,7 @@ pub async fn deliver(
         KafkaTable::start(table, &config.source.cluster(), &config.source.group, config.sessions.max_age.0)
     });
     let table = table.transpose().map_err(not_started)?;
-    let mapper = Mapper::new(decoder(config)?, &config.sessions).with(additions);
+    let mapper = Mapper::new(decoder(config)?, &config.sessions).with(additions).unsealing(&config.redrive);
     let mapper = if table.is_some() { mapper.sharing() } else { mapper };
     let (letters, written) = letters(config)?;
     let heartbeat = source.heartbeat();

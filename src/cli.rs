@@ -13,7 +13,10 @@ use std::{
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
-use crate::{core::decode::config::Choice, exit::Exit};
+use crate::{
+    core::{decode::config::Choice, time::Timestamp},
+    exit::Exit,
+};
 
 mod help;
 
@@ -45,6 +48,9 @@ pub enum Command {
     /// Show what records become, and why. Reads files, standard input or a topic.
     #[command(after_help = help::MAP)]
     Map(MapArguments),
+    /// Write the records of dead letters back, so that what is missing of them is delivered.
+    #[command(after_help = help::REDRIVE)]
+    Redrive(RedriveArguments),
     /// Print a JSON Schema.
     #[command(after_help = help::SCHEMA)]
     Schema(SchemaArguments),
@@ -97,6 +103,46 @@ pub enum MapOutput {
     /// The requests, each on a line: the bodies of PutEvents or PutRecords, or the records of a Kafka topic.
     Request,
 }
+
+#[derive(Debug, Args)]
+pub struct RedriveArguments {
+    /// Only events that this destination refused.
+    #[arg(long, value_name = "NAME")]
+    pub destination: Option<String>,
+    /// Only letters with this reason.
+    #[arg(long, value_name = "REASON")]
+    pub reason: Option<String>,
+    /// Only records from this topic.
+    #[arg(long, value_name = "TOPIC")]
+    pub topic: Option<String>,
+    /// Only letters written at this time or later, such as 2026-11-22T10:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Time>,
+    /// Only letters written before this time.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<Time>,
+    /// Write back this many records at most.
+    #[arg(long, value_name = "NUMBER", value_parser = value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// Leave out records that were redriven this often.
+    #[arg(long, value_name = "NUMBER", value_parser = value_parser!(u32).range(1..))]
+    pub max_attempts: Option<u32>,
+    /// Also repeat letters that were redriven before.
+    #[arg(long)]
+    pub again: bool,
+    /// Write nothing, and show what would be written.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// A time, written as in RFC 3339.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time(pub Timestamp);
+
+/// A text is not a time since 1970.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a time is written like 2026-11-22T10:00:00Z")]
+pub struct NoTime;
 
 #[derive(Debug, Args)]
 pub struct SchemaArguments {
@@ -234,6 +280,17 @@ impl fmt::Display for DemoFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let values = self.0.iter().filter_map(ValueEnum::to_possible_value);
         f.write_str(&values.map(|value| value.get_name().to_owned()).collect::<Vec<_>>().join(", "))
+    }
+}
+
+impl FromStr for Time {
+    type Err = NoTime;
+
+    fn from_str(text: &str) -> Result<Self, NoTime> {
+        let time: jiff::Timestamp = text.parse().map_err(|_| NoTime)?;
+        // Kafka gives negative times another meaning.
+        let time = Some(time.as_millisecond()).filter(|time| *time >= 0).ok_or(NoTime)?;
+        Ok(Self(Timestamp(time)))
     }
 }
 

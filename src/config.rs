@@ -27,6 +27,7 @@ use crate::{
     core::{
         map::config::{SessionsConfig, endpoint::EndpointConfig, event::EventConfig, field::Field},
         pipeline::config::{BatchConfig, CommitConfig, MemoryConfig, QuotaConfig, RetryConfig},
+        redrive::config::RedriveConfig,
         route::config::{RouteConfig, Unrouted},
         stream_record::config::RecordConfig,
         units::{
@@ -95,6 +96,8 @@ pub struct Config {
     pub record: RecordConfig,
     /// What happens to records that can never be delivered.
     pub dead_letter: DeadLetterSection,
+    /// How dead letters are written back.
+    pub redrive: RedriveConfig,
     /// How much memory unsettled records may take.
     pub memory: MemoryConfig,
     /// How often settled positions are committed.
@@ -207,6 +210,7 @@ impl Default for Config {
             event: EventConfig::default(),
             record: RecordConfig::default(),
             dead_letter: DeadLetterSection::default(),
+            redrive: RedriveConfig::default(),
             memory: MemoryConfig::default(),
             commit: CommitConfig::default(),
             shutdown: ShutdownConfig::default(),

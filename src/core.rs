@@ -14,6 +14,7 @@ pub(crate) mod json;
 pub mod map;
 pub mod pipeline;
 pub mod record;
+pub mod redrive;
 pub mod route;
 pub mod session_table;
 pub mod source;

@@ -62,9 +62,9 @@ impl Exit {
                 "the shutdown deadline passed with unsettled records, which will be delivered again"
             }
             Self::Usage => "the command line is invalid, or a file cannot be read (`map`)",
-            Self::Refused => "a record was refused (`map`)",
+            Self::Refused => "a record was refused (`map`, `redrive`)",
             Self::Unreachable => {
-                "a required service is unreachable (`check`); Kafka failed for good, the session table was \
+                "a required service is unreachable (`check`, `redrive`); Kafka failed for good, the session table was \
                  not read in time, or `admin.listen` is in use (`run`)"
             }
             Self::Bug => "a bug: a panic anywhere ends the process",

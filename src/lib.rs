@@ -47,7 +47,10 @@
 //!    culprit stands alone. If the set-up is wrong, the destination is on **hold**: it keeps everything and
 //!    sends only probes.
 //! 7. A refused event or record becomes a **dead letter**. If most of a topic is refused, its circuit breaker
-//!    opens.
+//!    opens. `redrive` writes the original record back, with a sealed header that names the original and the
+//!    refused events. It takes the same path again. `map` takes ids and times from the original and only asks
+//!    the session index, and of its events only those that the header names are routed, each without its
+//!    endpoint's data.
 //! 8. Settled records move the **position**. The commit carries the settled tail: the records above the
 //!    position that are settled already.
 //!
@@ -79,6 +82,7 @@
 //! | [`pipeline`](crate::core::pipeline) | what to send, dead-letter, commit, pause and release; its files are below |
 //! | [`stream_record`](crate::core::stream_record) | app event and endpoint → the record of Pinpoint's event stream, and its schema |
 //! | [`identity`](crate::core::identity), [`event`](crate::core::event), [`record`](crate::core::record), [`code`](crate::core::code) | the vocabulary: what happened at a provider, what is sent, what was read, and the only text that may be shown |
+//! | [`redrive`](crate::core::redrive) | which dead letters are written back, as which records; whether the header of such a record counts |
 //! | [`destination`](crate::core::destination), [`source`](crate::core::source), [`dead_letter`](crate::core::dead_letter), [`session_table`](crate::core::session_table) | the seams: what the edges must do, in the pipeline's terms |
 //! | [`time`](crate::core::time), [`backoff`](crate::core::backoff), [`units`](crate::core::units), [`catch_panic`](crate::core::catch_panic) | points in time; waits; durations and sizes as text; panics that a record could cause in a library |
 //!
@@ -89,12 +93,13 @@
 //! | `room`, `backpressure` | whether a destination may take more; what to pause |
 //! | `dispatcher` and its folder | one destination: endpoint queues, batches, answers, quarantine, hold, spill |
 //! | `quota_domain`, `quota_share` | when a request may start; this replica's part of the quota |
+//! | `narrowing` | what a redriven record lacks of the events that it names |
 //! | `dead_letters`, `circuit_breaker`, `writes` | refusals on their way to Kafka; writes that await acknowledgement |
 //! | `ownership` | partitions that are assigned, revoked and drained |
 //!
 //! | in `edge` | does |
 //! |---|---|
-//! | [`kafka`](crate::edge::kafka) | the clients and what they share: consumer, producer, dead letters, session table; [`destination`](crate::edge::kafka::destination), a topic that events go to |
+//! | [`kafka`](crate::edge::kafka) | the clients and what they share: consumer, producer, dead letters, session table, `redrive`'s reader and writer; [`destination`](crate::edge::kafka::destination), a topic that events go to |
 //! | [`aws`](crate::edge::aws) | credentials, and what all clients share; [`pinpoint`](crate::edge::aws::pinpoint) and [`kinesis`](crate::edge::aws::kinesis), the encoders and senders that alone know `PutEvents` and `PutRecords` |
 //! | [`admin`](crate::edge::admin) | liveness, readiness, status; the [`metrics`](crate::edge::admin::metrics) and their names |
 //! | [`geo`](crate::edge::geo), [`clock`](crate::edge::clock), [`log`](crate::edge::log) | the locations of IP addresses; the time; the log |
@@ -105,6 +110,7 @@
 //! | [`app::runner`] | turns events into inputs and carries out actions; it decides nothing |
 //! | [`app::kinds`] | builds a destination of each kind |
 //! | [`tools::check`], [`tools::map`] | try out what the configuration names; show what records become |
+//! | [`tools::redrive`] | writes the records of dead letters back |
 //! | [`tools::emulator`], [`tools::demo`] | a server that answers `PutEvents`; the service in a world of its own |
 //!
 //! To add a format, write its file and its line in the table of formats. To add a kind of destination, write
@@ -148,7 +154,7 @@
 //! - Locks around state, global state and detached tasks: one task owns everything that changes.
 //! - A reload of the configuration: a restart is cheap, and the configuration that runs is the one that was
 //!   checked.
-//! - Order between destinations, between endpoints, and between spilled events and later ones.
+//! - Order between destinations, between endpoints, and between spilled or redriven events and later ones.
 //! - Kinds of destination other than Pinpoint, Kafka and Kinesis: not yet.
 
 pub mod app;

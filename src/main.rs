@@ -10,7 +10,7 @@ use pinpoint_sidecar::{
     core::{identity::document, stream_record},
     edge::log::{self, Format, Level, LogConfig},
     exit::{self, Exit, Failure},
-    tools::{check, demo, emulator, map},
+    tools::{check, demo, emulator, map, redrive},
 };
 use tokio::runtime::{self, Runtime};
 
@@ -36,6 +36,11 @@ fn carry_out(cli: Cli) -> Result<Exit, Failure> {
         }
         Command::Check(arguments) => check(&arguments, config),
         Command::Map(arguments) => map::run(&arguments, &load_by(config, config::load_for_mapping)?),
+        Command::Redrive(arguments) => {
+            let config = load(config)?;
+            start_log(&LogConfig { format: Format::Text, level: Level::Warn })?;
+            exit::run_to_end(runtime()?, redrive::run(arguments, config))
+        }
         Command::Schema(arguments) => print(&format!("{:#}\n", schema(arguments.name))),
         Command::Demo(arguments) => {
             start_log(&LogConfig { format: Format::Text, level: Level::Warn })?;

@@ -269,7 +269,8 @@ impl<S: Source, L: DeadLetters, T: Table> Runner<S, L, T> {
             SourceEvent::Records(records) => {
                 self.parts.mapper.set_wall_clock(Clock::wall());
                 let mapper = &mut self.parts.mapper;
-                let records = records.into_iter().map(|record| {
+                let records = records.into_iter().map(|mut record| {
+                    mapper.unseal(&mut record);
                     let mapping = mapper.map(&record, now);
                     (record, mapping.mapped, mapping.entries)
                 });

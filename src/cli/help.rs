@@ -86,6 +86,17 @@ Examples:
   pinpoint-sidecar map --format okta --output json < records.jsonl
   pinpoint-sidecar map --config config.yaml --topic keycloak-events --last 5";
 
+pub(super) const REDRIVE: &str = "\
+Reads the dead letters as they are when it starts, writes the original record of each back to the topic that it \
+came from (or to `redrive.topic`), and leaves a receipt beside the letters. The service sends only the events that \
+were refused, only to the destinations that refused them. `redrive.secret` must be set, for this command and for \
+each replica of the service. SIGINT or SIGTERM ends it after the records that are on their way; the next run goes on.
+
+Examples:
+  pinpoint-sidecar redrive --config config.yaml --dry-run
+  pinpoint-sidecar redrive --config config.yaml --destination shop --reason spilled
+  pinpoint-sidecar redrive --config config.yaml --since 2026-11-22T10:00:00Z --max-attempts 3";
+
 pub(super) const DEMO: &str = "\
 Compares the records produced with the events that arrived, and ends with a table and a verdict. The exit code \
 is 1 if anything is missing or wrong. Needs no configuration.

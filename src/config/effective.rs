@@ -21,7 +21,7 @@ pub(super) fn yaml(config: &Config) -> String {
     text
 }
 
-const SECTIONS: [&str; 19] = [
+const SECTIONS: [&str; 20] = [
     "source",
     "destination",
     "destinations",
@@ -36,6 +36,7 @@ const SECTIONS: [&str; 19] = [
     "event",
     "record",
     "dead_letter",
+    "redrive",
     "memory",
     "commit",
     "shutdown",

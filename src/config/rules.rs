@@ -24,6 +24,7 @@ pub(super) fn check(config: &Config, tree: &YamlNode, purpose: Purpose, problems
     rules.formats(config);
     rules.destinations(config);
     rules.dead_letters(config);
+    rules.redrive(config);
     rules.table(config);
     rules.times(config);
     rules.endpoint(config);
@@ -79,6 +80,19 @@ impl Rules<'_> {
         let path = ["dead_letter", "topic"];
         if config.source.topics.contains(topic) {
             self.problem(&path, "must not be one of `source.topics`: dead letters would be read as records");
+        }
+    }
+
+    fn redrive(&mut self, config: &Config) {
+        let redrive = &config.redrive;
+        if redrive.secret.as_ref().is_some_and(|secret| secret.0.chars().count() < 16) {
+            self.problem(&["redrive", "secret"], "must be a text of at least 16 characters");
+        }
+        if redrive.topic.as_ref().is_some_and(|topic| !config.source.topics.contains(topic)) {
+            self.problem(
+                &["redrive", "topic"],
+                "must be one of `source.topics`: nobody reads what is redriven",
+            );
         }
     }
 

@@ -404,6 +404,26 @@ fn secrets_are_not_shown() {
     assert!(shown.contains("SASL_SSL"));
 }
 
+#[test]
+fn the_secret_of_redriving_is_read_from_a_file_and_never_shown() {
+    let yaml = format!("{NEEDED}redrive: {{ secret: {{ file: FOLDER/secret }}, topic: keycloak-events }}");
+    let config = loaded(&yaml, &[], &[("secret", "s3cret of many letters\n")]).unwrap();
+    let secret = config.redrive.secret.as_ref().map(|secret| secret.0.as_str());
+    assert_eq!(
+        (secret, config.redrive.topic.as_deref()),
+        (Some("s3cret of many letters"), Some("keycloak-events"))
+    );
+    assert!(!format!("{config:?}{}", config.effective()).contains("s3cret"));
+    refused(
+        "redrive: { secret: s3cret }",
+        "redrive.secret (config.yaml:3): must be a text of at least 16 characters",
+    );
+    refused(
+        "redrive: { topic: others }",
+        "redrive.topic (config.yaml:3): must be one of `source.topics`: nobody reads what is redriven",
+    );
+}
+
 /// `pinpoint-sidecar check --schema > schemas/config.json` writes it again.
 #[test]
 fn the_published_schema_is_that_of_the_types() {

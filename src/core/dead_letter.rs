@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::core::{event::Refusal, record::Record};
+use crate::core::{event::Refusal, record::Record, redrive::Selection};
 
 pub mod config;
 
@@ -18,8 +18,8 @@ pub struct DeadLetter {
     pub id: DeadLetterId,
     pub record: Arc<Record>,
     pub refusal: Refusal,
-    /// The id of the refused app event; `None` if the whole record was refused.
-    pub event_id: Option<Box<str>>,
+    /// What of the record it is about.
+    pub selection: Selection,
 }
 
 /// Writes dead letters. An implementation reports each outcome through the channel it was created with.
@@ -51,13 +51,14 @@ pub(crate) mod tests {
             key: Some(b"key".as_slice().into()),
             value: Some(b"value".as_slice().into()),
             headers: headers.map(|(name, value)| (name.into(), value.map(Box::from))).into(),
+            redriven: None,
         };
         let refusal = Refusal { code: Code("not_json"), message: "expected value at line 1".into() };
         DeadLetter {
             id: DeadLetterId(id),
             record: Arc::new(record),
             refusal,
-            event_id: Some("e1:session".into()),
+            selection: Selection::one("shop".into(), "e1:session".into()),
         }
     }
 }

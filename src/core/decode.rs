@@ -107,7 +107,7 @@ impl Decoder {
 
     #[must_use]
     pub fn decode<'a>(&self, record: &'a Record) -> Decoded<'a> {
-        let choice = self.choice(&record.topic);
+        let choice = self.choice(record.original().topic);
         match record.value.as_deref() {
             None | Some([]) => Decoded { format: None, events: one(Err(Ignored::Tombstone.into())) },
             Some(value) => {

@@ -232,6 +232,14 @@ impl Mapped {
 }
 
 impl Delivery {
+    /// The event with an endpoint that states nothing but the user, for an event that is older than others of
+    /// its endpoint. The user is part of the endpoint's identity, and so is never older.
+    #[must_use]
+    pub fn without_snapshot(&self) -> Self {
+        let user_id = self.endpoint.user_id.clone();
+        Self { endpoint: Arc::new(Endpoint { user_id, ..Endpoint::default() }), ..self.clone() }
+    }
+
     /// The bytes of memory that its texts take, in addition to a fixed part.
     #[must_use]
     pub fn text_bytes(&self) -> usize {

@@ -42,6 +42,10 @@ use crate::core::{
         sessions::Sessions,
     },
     record::Record,
+    redrive::{
+        config::RedriveConfig,
+        seal::{Opened, Seal},
+    },
     session_table::Entry,
     time::{Moment, Timestamp},
 };
@@ -69,6 +73,9 @@ pub struct Mapper {
     time_fallback: u64,
     recognised: [u64; Format::ALL.len()],
     doubtful_formats: DoubtfulFormats,
+    seal: Option<Seal>,
+    redriven: u64,
+    redrives_forged: u64,
 }
 
 pub struct Mapping {
@@ -101,6 +108,10 @@ pub struct MappingCounts {
     pub time_fallback: u64,
     /// Records by the format in which they were read, in the order of [`Format::ALL`].
     pub recognised: [u64; Format::ALL.len()],
+    /// Redriven records whose header counted.
+    pub redriven: u64,
+    /// Headers of redriven records that did not count.
+    pub redrives_forged: u64,
 }
 
 impl MappingCounts {
@@ -122,7 +133,16 @@ impl Mapper {
             time_fallback: 0,
             recognised: [0; Format::ALL.len()],
             doubtful_formats: DoubtfulFormats::default(),
+            seal: None,
+            redriven: 0,
+            redrives_forged: 0,
         }
+    }
+
+    /// Sets the secret that opens the headers of redriven records. Without it no such header counts.
+    #[must_use]
+    pub fn unsealing(self, config: &RedriveConfig) -> Self {
+        Self { seal: config.secret.as_ref().map(Seal::new), ..self }
     }
 
     /// Shares the mapper's sessions with other replicas. The caller sends them [`Mapping::entries`], and
@@ -143,6 +163,18 @@ impl Mapper {
     /// prevents sessions from counting as idle because another clock is ahead.
     pub fn set_wall_clock(&mut self, now: Timestamp) {
         self.sessions.set_wall_clock(now);
+    }
+
+    /// Opens the header of a record that may have been redriven. Must be called before the record is mapped.
+    pub fn unseal(&mut self, record: &mut Record) {
+        match Seal::open(self.seal.as_ref(), record) {
+            Opened::Absent => {}
+            Opened::Authentic(redriven) => {
+                self.redriven += 1;
+                record.redriven = Some(Arc::new(redriven));
+            }
+            Opened::Forged => self.redrives_forged += 1,
+        }
     }
 
     /// Maps `record`. `now` must not go back from call to call.
@@ -179,7 +211,8 @@ impl Mapper {
             whole.push(MappedEvent::Events(rest), |_| {});
         }
         let mapped = whole.finish(refused.map(Refusal::from), ignored.unwrap_or(Ignored::Empty).code());
-        if self.decoder.choice(&record.topic) == Choice::Auto {
+        // Redriven records were refused once, and are no sample of their topic.
+        if record.redriven.is_none() && self.decoder.choice(&record.topic) == Choice::Auto {
             let ignored = ignored.filter(|_| matches!(mapped, Mapped::Ignored(_)));
             self.doubtful_formats.observe(&record.topic, decoded.format, ignored);
         }
@@ -218,6 +251,8 @@ impl Mapper {
             entries_unreadable: lost.unreadable,
             time_fallback: self.time_fallback,
             recognised: self.recognised,
+            redriven: self.redriven,
+            redrives_forged: self.redrives_forged,
         }
     }
 
@@ -296,7 +331,7 @@ impl Mapper {
         if let Some(time) = event.time {
             return Ok(time);
         }
-        let time = record.timestamp.and_then(decode::time::of_record);
+        let time = record.original().timestamp.and_then(decode::time::of_record);
         self.time_fallback += u64::from(time.is_some());
         time.ok_or(Refused::NoTime)
     }

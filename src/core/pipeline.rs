@@ -44,6 +44,7 @@ mod dispatcher;
 mod jitter;
 mod ledger;
 mod message;
+mod narrowing;
 mod offsets;
 mod ownership;
 mod quota_domain;

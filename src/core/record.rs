@@ -4,7 +4,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::core::time::Timestamp;
+use crate::core::{redrive::Redriven, time::Timestamp};
 
 /// One ownership of one partition, unique within the process. A partition that is revoked and assigned again,
 /// or whose topic was recreated, gets a new one, so that a late completion changes nothing (invariant 2).
@@ -64,16 +64,49 @@ pub struct Record {
     pub value: Option<Box<[u8]>>,
     /// The headers in their order. Several may have the same name.
     pub headers: Vec<Header>,
+    /// What its header states, if the record was redriven and the header is authentic.
+    pub redriven: Option<Arc<Redriven>>,
+}
+
+/// Where and when a record was first read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Original<'a> {
+    pub topic: &'a Arc<str>,
+    pub partition: i32,
+    pub offset: i64,
+    pub timestamp: Option<Timestamp>,
 }
 
 impl Record {
+    /// Where and when the record was first read. Unless it was redriven, that is here and now.
+    #[must_use]
+    pub fn original(&self) -> Original<'_> {
+        match self.redriven.as_deref() {
+            None => {
+                let Self { topic, partition, offset, timestamp, .. } = self;
+                Original { topic, partition: *partition, offset: *offset, timestamp: *timestamp }
+            }
+            Some(Redriven { topic, partition, offset, timestamp, .. }) => {
+                Original { topic, partition: *partition, offset: *offset, timestamp: *timestamp }
+            }
+        }
+    }
+
+    /// Whether it was redriven for some of its events. They were made once before, and the session index has
+    /// learned from the record then.
+    #[must_use]
+    pub fn was_mapped(&self) -> bool {
+        self.redriven.as_ref().is_some_and(|redriven| redriven.was_mapped())
+    }
+
     /// The bytes of memory that the record takes.
     #[must_use]
     pub fn weight(&self) -> usize {
         let part = |part: &Option<Box<[u8]>>| part.as_ref().map_or(0, |bytes| bytes.len());
         let headers: usize =
             (self.headers.iter()).map(|(name, value)| name.len() + part(value) + size_of::<Header>()).sum();
-        size_of::<Self>() + part(&self.key) + part(&self.value) + headers
+        let redriven = self.redriven.as_ref().map_or(0, |redriven| redriven.weight());
+        size_of::<Self>() + part(&self.key) + part(&self.value) + headers + redriven
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::{ops::Add, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 /// A point on the process's monotonic clock, counted from its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(Duration);
@@ -36,5 +38,5 @@ impl Add<Duration> for Moment {
 }
 
 /// A point in wall-clock time: milliseconds since 1970-01-01T00:00:00Z, UTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Timestamp(pub i64);

@@ -19,6 +19,7 @@ pub mod producer;
 pub mod properties;
 pub mod reader;
 pub mod record;
+pub mod redrive;
 pub mod session_table;
 pub mod topic_creation;
 pub mod topic_settings;

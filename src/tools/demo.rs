@@ -49,7 +49,7 @@ mod script;
 mod stage;
 mod verdict;
 mod watch;
-mod words;
+pub(super) mod words;
 
 /// The share of records that are hostile or repeated.
 const HOSTILE: f64 = 0.03;

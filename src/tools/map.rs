@@ -62,7 +62,7 @@ pub fn run(arguments: &MapArguments, config: &Config) -> Result<Exit, Failure> {
         Some(topic) => {
             let cluster = config.source.cluster();
             let last = topic::Last { topic, records: arguments.last };
-            topic::read(&cluster, &config.source.group, last, |record| preview.show(&record))?;
+            topic::read(&cluster, &config.source.group, last, |record| preview.show(record))?;
         }
         None if arguments.files.is_empty() => preview.read(Path::new("-"))?,
         None => arguments.files.iter().try_for_each(|file| preview.read(file))?,
@@ -97,7 +97,9 @@ impl Preview {
         let additions = if routes.is_some() { additions.with_origins() } else { additions };
         Ok(Self {
             decoder: decoder(true)?,
-            mapper: Mapper::new(decoder(config.wants_attributes())?, &config.sessions).with(additions),
+            mapper: Mapper::new(decoder(config.wants_attributes())?, &config.sessions)
+                .with(additions)
+                .unsealing(&config.redrive),
             encoder: encoder(arguments, config)?,
             output: arguments.output,
             requests: Requests::default(),
@@ -116,7 +118,7 @@ impl Preview {
         for value in Values::of(input) {
             let value = value.map_err(|error| unreadable(file, error))?;
             let record = self.record(value);
-            self.show(&record)?;
+            self.show(record)?;
         }
         Ok(())
     }
@@ -132,14 +134,18 @@ impl Preview {
             key: None,
             value: Some(value.into()),
             headers: Vec::new(),
+            redriven: None,
         }
     }
 
-    fn show(&mut self, record: &Record) -> Result<(), Failure> {
+    fn show(&mut self, mut record: Record) -> Result<(), Failure> {
+        self.mapper.unseal(&mut record);
+        let record = &record;
         let decoded = self.decoder.decode(record);
         // Time stands still, so no session is forgotten.
         let mapped = self.mapper.map(record, Moment::START).mapped.in_full();
-        let routed = self.routes.as_ref().map(|routes| routes.of(&record.topic, &mapped.deliveries));
+        let routed =
+            self.routes.as_ref().map(|routes| routes.of(record.original().topic, &mapped.deliveries));
         let taken = Taken::of(mapped, &*self.encoder);
         self.records += 1;
         self.refused |= taken.refused.is_some();

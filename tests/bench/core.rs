@@ -181,5 +181,6 @@ fn record(number: usize, user: usize) -> Record {
         key: None,
         value: Some(load::sign_in(number, user).into()),
         headers: Vec::new(),
+        redriven: None,
     }
 }

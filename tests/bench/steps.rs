@@ -184,6 +184,7 @@ impl Steps {
             key: None,
             value: Some([0; 600].into()),
             headers: Vec::new(),
+            redriven: None,
         };
         let delivery = self.deliveries[number % self.deliveries.len()].clone();
         (record, Mapped::Deliver(vec![delivery]), Vec::new())

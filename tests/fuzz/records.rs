@@ -49,6 +49,7 @@ fn record(choice: u8, value: &[u8]) -> Record {
         key: None,
         value: Some(value.into()),
         headers: if choice & 16 == 0 { Vec::new() } else { headers.into() },
+        redriven: None,
     }
 }
 

@@ -15,6 +15,7 @@ mod load;
 mod marked;
 mod privacy;
 mod rebalance;
+mod redrive;
 mod restart;
 mod scene;
 mod second_kind;

@@ -45,6 +45,7 @@ fn check_of(providers: Providers, seed: u64, users: u32, hostile: f64) {
             key: key.map(Into::into),
             value: value.map(Into::into),
             headers: Vec::new(),
+            redriven: None,
         };
         let outcome = outcome(mapper.map(&record, now).mapped.in_full());
         let expected = match expected {

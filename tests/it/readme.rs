@@ -104,7 +104,7 @@ fn every_command_is_understood() {
         let understood = Cli::try_parse_from(["pinpoint-sidecar"].iter().chain(&arguments));
         assert!(understood.is_ok(), "{command}: {understood:?}");
     }
-    assert_eq!(subcommands, ["emulator", "check", "run", "map", "map"]);
+    assert_eq!(subcommands, ["emulator", "check", "run", "map", "map", "redrive", "redrive"]);
 }
 
 fn file(path: &str) -> String {

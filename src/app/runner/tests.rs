@@ -234,6 +234,7 @@ impl Script {
             key: None,
             value: value.map(|value| value.as_bytes().into()),
             headers: Vec::new(),
+            redriven: None,
         };
         self.say(SourceEvent::Records((from..).zip(values.iter().copied()).map(record).collect()));
     }

@@ -13,7 +13,7 @@ use crate::core::{
     event::{EndpointId, EventType},
     identity::IdentityEvent,
     map::config::endpoint::{EndpointConfig, IdOf, UserIdForm},
-    record::Record,
+    record::{Original, Record},
     time::Timestamp,
 };
 
@@ -179,11 +179,11 @@ impl<'a> SourceKeys<'a> {
     }
 
     /// The source event's id, or `topic-partition-offset-timestamp` if it has none, because a topic that is
-    /// deleted and created again repeats its offsets. An id that is long or has unusual characters is
+    /// deleted and created again repeats its offsets. A redriven record has those of its original. An id that is long or has unusual characters is
     /// replaced by its digest. If several events of a record have the same id, `.1` is appended for the
     /// second, `.2` for the third, and so on.
     pub(super) fn key(&mut self, event: &'a IdentityEvent<'_>) -> Cow<'a, str> {
-        let Record { topic, partition, offset, timestamp, .. } = self.record;
+        let Original { topic, partition, offset, timestamp } = self.record.original();
         let key = match (&event.id, timestamp) {
             (Some(id), _) => Cow::Borrowed(&**id),
             (None, Some(Timestamp(time))) => format!("{topic}-{partition}-{offset}-{time}").into(),

@@ -46,13 +46,21 @@ impl Mapper {
     ) -> bool {
         let Some((id, session)) = session(event) else { return false };
         let by = cause(outputs);
-        let (event_type, start) = match self.sessions.open(session, event, opening(event, by), record, now) {
+        let learns = self.sessions.learns(record, session, by.time);
+        let opened = if learns {
+            self.sessions.open(session, event, opening(event, by), record, now)
+        } else {
+            self.sessions.opened_before(session, opening(event, by))
+        };
+        let (event_type, start) = match opened {
             Opened::Started(start) => (EventType::SessionStart, start),
             Opened::Resumed(start) => (EventType::SessionResume, start),
         };
         outputs.push(event_type, Some(Session { id: id.into(), start, stop: None }), &[]);
-        // The start or resumption that was just added also ends a pause.
-        self.sessions.used(session, by);
+        if learns {
+            // The start or resumption that was just added also ends a pause.
+            self.sessions.used(session, by);
+        }
         true
     }
 
@@ -66,7 +74,8 @@ impl Mapper {
     ) -> Result<Outputs<'a>, Unmapped> {
         let mut outputs = self.outputs(event, key, record)?;
         let (id, fingerprint) = session(event).ok_or(Ignored::NoSession)?;
-        if let Some(start) = self.sessions.start(fingerprint, now).or(event.session_start) {
+        let learns = self.sessions.learns(record, fingerprint, outputs.time());
+        if let Some(start) = self.start_of(fingerprint, &outputs, learns, now).or(event.session_start) {
             let session = Session { id: id.into(), start, stop: None };
             outputs.push(EventType::SessionResume, Some(session), &[]);
         } else {
@@ -74,7 +83,7 @@ impl Mapper {
             push_without_start(EventType::SessionResume, &id, "", &mut outputs);
         }
         // Making a cause takes time, so it is made only if it is needed.
-        if self.sessions.may_rest() {
+        if learns && self.sessions.may_rest() {
             self.sessions.used(fingerprint, cause(&outputs));
         }
         Ok(outputs)
@@ -89,7 +98,8 @@ impl Mapper {
     ) -> Result<Outputs<'a>, Unmapped> {
         let mut outputs = self.outputs(event, key, record)?;
         let (id, session) = session(event).ok_or(Ignored::NoSession)?;
-        let start = self.sessions.start(session, now).or(event.session_start);
+        let learns = self.sessions.learns(record, session, outputs.time());
+        let start = self.start_of(session, &outputs, learns, now).or(event.session_start);
         self.end(EventType::SessionPause, &id, start, outputs.time(), reason(event), &mut outputs);
         Ok(outputs)
     }
@@ -104,7 +114,12 @@ impl Mapper {
         let mut outputs = self.outputs(event, key, record)?;
         let (id, closed) = match session(event) {
             Some((id, session)) => {
-                let closed = self.sessions.close(session, cause(&outputs), now);
+                let by = cause(&outputs);
+                let closed = if self.sessions.learns(record, session, by.time) {
+                    self.sessions.close(session, by, now)
+                } else {
+                    Some(self.sessions.closed_before(session, by))
+                };
                 (id, closed.ok_or(Ignored::SessionAlreadyClosed)?)
             }
             None => (Cow::default(), SessionEnd { start: None, stop: outputs.time() }),
@@ -125,7 +140,11 @@ impl Mapper {
             return Err(Ignored::NoUser.into());
         }
         let by = Cause { event: Fingerprint::of(&[&key]), time: self.time(event, record)? };
-        let ended = self.sessions.close_all(event, by);
+        let ended = if record.was_mapped() {
+            self.sessions.all_closed_before(event, by)
+        } else {
+            self.sessions.close_all(event, by)
+        };
         if ended.is_empty() {
             return Err(Ignored::NoOpenSession.into());
         }
@@ -134,6 +153,21 @@ impl Mapper {
         let event = stated(event, IdentityEvent::new(event.kind, event.provider.clone().into_owned()));
         let additions = Arc::clone(&self.additions);
         Ok(Arc::new(Stops { additions, event, key: key.into_owned(), by, ended }))
+    }
+
+    /// When a session started, as a record is told that the index learns from or not.
+    fn start_of(
+        &mut self,
+        session: Fingerprint,
+        outputs: &Outputs<'_>,
+        learns: bool,
+        now: Moment,
+    ) -> Option<Timestamp> {
+        if learns {
+            self.sessions.start(session, now)
+        } else {
+            self.sessions.start_before(session, outputs.time())
+        }
     }
 
     /// Completes the end of a session, whose event does not name the user, from the index.
@@ -166,13 +200,21 @@ impl Mapper {
         now: Moment,
     ) -> Result<Vec<Delivery>, Unmapped> {
         let (id, session) = session(event).ok_or(Ignored::Activity)?;
-        self.sessions.touch(session, now);
+        let learns = self.sessions.learns(record, session, event.time.unwrap_or_default());
+        if learns {
+            self.sessions.touch(session, now);
+        }
         if !self.sessions.may_rest() {
             return Err(Ignored::Activity.into());
         }
         let time = self.time(event, record)?;
         let by = Cause { event: Fingerprint::of(&[key]), time };
-        let start = self.sessions.used(session, by).ok_or(Ignored::Activity)?;
+        let resumed = if learns {
+            self.sessions.used(session, by)
+        } else {
+            self.sessions.resumed_before(session, by.event)
+        };
+        let start = resumed.ok_or(Ignored::Activity)?;
         let owner = self.sessions.owner(session).ok_or(Ignored::Activity)?;
         let resumed = completed(event, owner);
         let owner = endpoint_owner(&resumed)?;
@@ -184,8 +226,12 @@ impl Mapper {
 
     /// The pauses and ends of sessions that have been idle for too long, by the latest time that the
     /// record's events state. The record's own timestamp does not count, because a replayed or copied record
-    /// has a new one.
+    /// has a new one. So has a redriven one, whose events have passed: it repeats only what it has reported.
     pub(super) fn rest(&mut self, record: &Record, events: &[EventResult<'_>]) -> Vec<Delivery> {
+        if record.redriven.is_some() {
+            let rests = self.sessions.rested_once(record);
+            return rests.iter().flat_map(|rest| self.rested(rest)).collect();
+        }
         let times = events.iter().flatten().filter_map(|event| event.time);
         let latest = times.max().filter(|_| self.sessions.may_rest());
         let rests = latest.map(|time| self.sessions.rest(record, time)).unwrap_or_default();

@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::core::{
     identity::IdentityEvent,
     map::{config::SessionsConfig, ids::Fingerprint},
-    record::Record,
+    record::{Original, Record},
     session_table::Entry,
     time::{Moment, Timestamp},
 };
@@ -28,6 +28,7 @@ mod idle;
 mod merge;
 mod owner;
 mod recent;
+mod redriven;
 mod usage;
 
 pub(super) use owner::Owner;
@@ -199,7 +200,7 @@ impl Sessions {
         record: &Record,
         now: Moment,
     ) -> Opened {
-        let (topic, partition) = (&record.topic, record.partition);
+        let Original { topic, partition, .. } = record.original();
         self.make_room(session);
         let known = self.known.touch_or_insert(session, now);
         let (before, is_new) = (known.group(), known.opening.is_none());
@@ -324,8 +325,7 @@ impl Sessions {
     /// Returns the sessions that are idle by the time of an event of `record`, including those that the
     /// record has already reported.
     pub(super) fn rest(&mut self, record: &Record, time: Timestamp) -> Vec<Rest> {
-        let Record { topic, partition, offset, .. } = record;
-        let by = Fingerprint::of(&["rest", topic, &partition.to_string(), &offset.to_string()]);
+        let by = Self::reporter(record);
         let mut all = self.rested_before(by);
         let time = self.wall.map_or(time, |wall| time.min(wall));
         let advanced = self.idle.as_mut().map(|idle| idle.advance(record, by, time));
@@ -348,6 +348,12 @@ impl Sessions {
             all.extend(self.rest_of(session, at, stopped));
         }
         all
+    }
+
+    /// Identifies the record that reports idle sessions.
+    fn reporter(record: &Record) -> Fingerprint {
+        let Original { topic, partition, offset, .. } = record.original();
+        Fingerprint::of(&["rest", topic, &partition.to_string(), &offset.to_string()])
     }
 
     /// The sessions that a record has already reported as idle. They are returned again because the events of

@@ -17,6 +17,7 @@ mod kinds;
 mod origin;
 mod portions;
 mod redelivery;
+mod redriven;
 pub(crate) mod samples;
 mod shared;
 
@@ -33,6 +34,7 @@ pub(crate) fn record(value: impl AsRef<[u8]>) -> Record {
         key: None,
         value: Some(value.as_ref().into()),
         headers: Vec::new(),
+        redriven: None,
     }
 }
 

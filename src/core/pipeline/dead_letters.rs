@@ -18,6 +18,7 @@ use crate::core::{
         writes::{Finished, Held, Writes},
     },
     record::{Ownership, Record},
+    redrive::Selection,
     time::Moment,
     write_outcome::WriteOutcome,
 };
@@ -27,8 +28,8 @@ pub(super) struct Refused {
     pub(super) record_id: RecordId,
     pub(super) record: Arc<Record>,
     pub(super) refusal: Refusal,
-    /// The refused app event; `None` if the whole record is refused.
-    pub(super) event_id: Option<Box<str>>,
+    /// What of the record is refused.
+    pub(super) selection: Selection,
 }
 
 /// All dead letters that are not acknowledged yet.
@@ -54,7 +55,7 @@ impl DeadLetters {
             id,
             record: Arc::clone(&refused.record),
             refusal: refused.refusal.clone(),
-            event_id: refused.event_id.clone(),
+            selection: refused.selection.clone(),
         });
         self.output.extend(dead_letter.map(Action::WriteDeadLetter));
     }

@@ -2,12 +2,15 @@
 //!
 //! Knows nothing of the meaning of a destination's answers.
 
+use std::sync::Arc;
+
 use crate::core::{
     code::Code,
     destination::{Answer, DestinationId, Fitted, Request, RequestId},
     event::{Delivery, Mapped, Portions, Refusal},
-    pipeline::{Action, Pipeline, ledger::RecordId, quota_domain::QuotaDomain},
+    pipeline::{Action, Pipeline, ledger::RecordId, narrowing::Missing, quota_domain::QuotaDomain},
     record::Ownership,
+    redrive::Selection,
     route::Route,
     time::Moment,
 };
@@ -16,6 +19,9 @@ use crate::core::{
 /// queue and of the batcher's indexes, and the overhead of the allocator for a dozen allocations. Measured as
 /// the growth of the process for each outstanding record (`tests/bench/end_to_end.rs`).
 pub(super) const HOLDING: usize = 700;
+
+/// The bytes that the ids of a dead letter may take. If they would take more, it is about all events.
+const IDS: usize = 16 * 1024;
 
 /// The code of an event that no route matches.
 const UNROUTED: Code = Code("unrouted");
@@ -28,14 +34,16 @@ pub(super) struct Routed {
     /// The bytes of memory that it takes while it waits for room. Its destinations share the memory of an
     /// event.
     pub(super) bytes: usize,
-    /// Refusals, each with the event's id if it concerns a single event.
-    refused: Vec<(Refusal, Option<Box<str>>)>,
+    /// Refusals, each with what of the record it concerns.
+    refused: Vec<(Refusal, Selection)>,
     /// The remaining portions. Each follows when there is room for it.
     more: Option<Portions>,
     /// Whether a portion was admitted.
     pub(super) begun: bool,
-    /// The reasons for which parts of earlier portions were refused.
-    refused_before: Vec<Code>,
+    /// The reasons for which parts of earlier portions were refused, and by which destination.
+    refused_before: Vec<(Code, Option<Arc<str>>)>,
+    /// What the record was redriven for and has not become yet.
+    missing: Missing,
 }
 
 impl Routed {
@@ -44,11 +52,22 @@ impl Routed {
         self.fitted.is_empty() && self.refused.is_empty()
     }
 
-    /// Adds a refusal of some of the record's events. Refusals for the same reason share a dead letter.
-    fn refuse_in_part(&mut self, refusal: Refusal) {
-        let code = refusal.code;
-        if !self.refused_before.contains(&code) && !self.refused.iter().any(|(other, _)| other.code == code) {
-            self.refused.push((refusal, None));
+    /// Adds the refusal of an event. Refusals for the same reason by the same destination share a dead letter.
+    /// If the record comes in portions, or is refused in very many events, the letter is about all events.
+    fn refuse_in_part(&mut self, refusal: Refusal, destination: Option<&Arc<str>>, event: &str) {
+        let is_same = |code: Code, other: Option<&Arc<str>>| code == refusal.code && other == destination;
+        if self.refused_before.iter().any(|(code, other)| is_same(*code, other.as_ref())) {
+            return;
+        }
+        let mut shared = self.refused.iter_mut();
+        match shared.find(|(other, selection)| is_same(other.code, selection.destination.as_ref())) {
+            Some((_, selection)) if selection.weight() > IDS => selection.events.clear(),
+            Some((_, selection)) if selection.events.is_empty() => {}
+            Some((_, selection)) => selection.events.push(event.into()),
+            None => {
+                let events = if self.more.is_some() { Vec::new() } else { vec![event.into()] };
+                self.refused.push((refusal, Selection { destination: destination.cloned(), events }));
+            }
         }
     }
 }
@@ -66,7 +85,11 @@ pub(super) fn weight(mapped: &Mapped) -> usize {
 
 impl Pipeline {
     pub(super) fn deliver(&mut self, now: Moment, record: RecordId, ownership: Ownership, mapped: Mapped) {
+        let redriven = self.ledger.record(record).and_then(|record| record.redriven.as_deref());
+        let mut missing = Missing::of(redriven);
         let (deliveries, refusal, more) = match mapped {
+            // What the record was redriven for was an event once.
+            Mapped::Ignored(_) if missing.is_any() => (Vec::new(), None, None),
             Mapped::Ignored(code) => return self.ignore(now, record, code),
             Mapped::Refused(refusal) => (Vec::new(), Some(refusal), None),
             Mapped::Deliver(deliveries) => (deliveries, None, None),
@@ -78,10 +101,12 @@ impl Pipeline {
             }
         };
         let fitted = Vec::with_capacity(deliveries.len());
-        let refused = refusal.map(|refusal| (refusal, None)).into_iter().collect();
-        let refused_before = Vec::new();
+        // The part that cannot be read may be what the record was redriven for, or an event that is not wanted.
+        let refusal = missing.take_reason(refusal);
+        let refused = refusal.map(|refusal| (refusal, Selection::WHOLE)).into_iter().collect();
+        let (bytes, begun, refused_before) = (0, false, Vec::new());
         let mut routed =
-            Routed { record, ownership, fitted, bytes: 0, refused, more, begun: false, refused_before };
+            Routed { record, ownership, fitted, bytes, refused, more, begun, refused_before, missing };
         for delivery in &deliveries {
             self.route(delivery, &mut routed);
         }
@@ -103,6 +128,10 @@ impl Pipeline {
                 return Some(routed);
             }
         }
+        routed.refused = routed.missing.take_refusals();
+        if !routed.is_empty() {
+            return Some(routed);
+        }
         if !routed.begun {
             self.ignore(now, routed.record, UNROUTED);
         } else if let Some(portions) = routed.more {
@@ -114,26 +143,46 @@ impl Pipeline {
 
     fn route(&mut self, delivery: &Delivery, routed: &mut Routed) {
         let Some(record) = self.ledger.record(routed.record) else { return };
+        let (redriven, id) = (record.redriven.as_deref(), &delivery.event.id);
+        if redriven.is_some_and(|redriven| !redriven.wants_event(id)) {
+            return;
+        }
         let event_type = delivery.event.event_type;
-        let destinations = match self.router.route(&record.topic, delivery.origin.as_deref(), event_type) {
+        let topic = record.original().topic;
+        let destinations = match self.router.route(topic, delivery.origin.as_deref(), event_type) {
             Route::To(destinations) => destinations,
-            Route::Ignore => return,
+            Route::Ignore => return routed.missing.found(None, id),
             Route::DeadLetter => {
+                routed.missing.found(None, id);
                 let refusal = Refusal { code: UNROUTED, message: "no route matches the event".to_owned() };
-                return routed.refuse_in_part(refusal);
+                return routed.refuse_in_part(refusal, None, id);
             }
         };
+        let bare;
+        let delivery = if redriven.is_some() {
+            bare = delivery.without_snapshot();
+            &bare
+        } else {
+            delivery
+        };
         routed.bytes += delivery.text_bytes() + HOLDING;
-        for id in destinations {
-            let (_, dispatcher) = &mut self.dispatchers[usize::from(id.0)];
+        for to in destinations {
+            let (_, dispatcher) = &mut self.dispatchers[usize::from(to.0)];
+            if let Some(redriven) = redriven {
+                if !redriven.wants(dispatcher.name(), id) {
+                    continue;
+                }
+                routed.missing.found(Some(dispatcher.name()), id);
+            }
             match dispatcher.fit(delivery.clone()) {
                 Ok(fitted) if fitted.bytes > dispatcher.max_bytes() => {
                     let message = "the event is larger than a request may be".to_owned();
                     let refusal = Refusal { code: Code("event_too_large"), message };
-                    routed.refused.push((refusal, Some(delivery.event.id.clone())));
+                    let selection = Selection::one(Arc::clone(dispatcher.name()), id.clone());
+                    routed.refused.push((refusal, selection));
                 }
-                Ok(fitted) => routed.fitted.push((*id, fitted)),
-                Err(refusal) => routed.refuse_in_part(refusal),
+                Ok(fitted) => routed.fitted.push((*to, fitted)),
+                Err(refusal) => routed.refuse_in_part(refusal, Some(dispatcher.name()), id),
             }
         }
     }
@@ -156,12 +205,13 @@ impl Pipeline {
         (routed.bytes, routed.begun) = (0, true);
         // An event takes about as many bytes in memory as in a request.
         let bytes: usize = fitted.iter().map(|(_, fitted)| fitted.bytes + HOLDING).sum();
+        let bytes = bytes + refused.iter().map(|(_, selection)| selection.weight()).sum::<usize>();
         self.ledger.oblige(record, fitted.len() + refused.len(), bytes);
-        for (refusal, event_id) in refused {
-            if event_id.is_none() {
-                routed.refused_before.push(refusal.code);
+        for (refusal, selection) in refused {
+            if selection.events.is_empty() {
+                routed.refused_before.push((refusal.code, selection.destination.clone()));
             }
-            self.refuse(now, record, refusal, event_id);
+            self.refuse(now, record, refusal, selection);
         }
         for (id, fitted) in fitted {
             let (domain, dispatcher) = &mut self.dispatchers[usize::from(id.0)];

@@ -243,6 +243,7 @@ mod tests {
             key: None,
             value: Some(offset.to_string().into_bytes().into()),
             headers: Vec::new(),
+            redriven: None,
         })
     }
 

@@ -10,6 +10,7 @@ use crate::core::{
     destination::DestinationId,
     event::Refusal,
     pipeline::{Action, Pipeline, dead_letters::Refused, dispatcher::Verdict, ledger::RecordId},
+    redrive::Selection,
     time::Moment,
     write_outcome::WriteOutcome,
 };
@@ -18,6 +19,7 @@ impl Pipeline {
     /// Applies the verdicts of a destination.
     pub(super) fn conclude(&mut self, now: Moment, destination: DestinationId) {
         let dispatcher = self.dispatcher(destination);
+        let name = Arc::clone(dispatcher.name());
         let (verdicts, transitions) = (dispatcher.take_verdicts(), dispatcher.take_transitions());
         self.output.extend(transitions.into_iter().map(Action::Transition));
         for verdict in verdicts {
@@ -25,12 +27,13 @@ impl Pipeline {
                 Verdict::Accepted(record) => self.fulfil(now, record),
                 // A spilled event is no evidence against its topic, so the circuit breaker does not count it.
                 Verdict::Spilled { record, event_id, refusal } => {
-                    if let Some((id, _)) = self.keep_dead_letter(record, refusal, Some(event_id)) {
+                    let selection = Selection::one(Arc::clone(&name), event_id);
+                    if let Some((id, _)) = self.keep_dead_letter(record, refusal, selection) {
                         self.dead_letters.write(id);
                     }
                 }
                 Verdict::Refused { record, event_id, refusal } => {
-                    self.refuse(now, record, refusal, Some(event_id));
+                    self.refuse(now, record, refusal, Selection::one(Arc::clone(&name), event_id));
                 }
             }
         }
@@ -41,11 +44,12 @@ impl Pipeline {
         now: Moment,
         record_id: RecordId,
         refusal: Refusal,
-        event_id: Option<Box<str>>,
+        selection: Selection,
     ) {
         let Some(record) = self.ledger.record(record_id).map(Arc::clone) else { return };
-        let Some((id, first)) = self.keep_dead_letter(record_id, refusal, event_id) else { return };
-        if self.circuit_breakers.admit(now, record_id, &record, id, first) {
+        let Some((id, first)) = self.keep_dead_letter(record_id, refusal, selection) else { return };
+        // A redriven record says nothing about what its topic holds now.
+        if record.redriven.is_some() || self.circuit_breakers.admit(now, record_id, &record, id, first) {
             self.dead_letters.write(id);
         }
     }
@@ -55,11 +59,11 @@ impl Pipeline {
         &mut self,
         record_id: RecordId,
         refusal: Refusal,
-        event_id: Option<Box<str>>,
+        selection: Selection,
     ) -> Option<(DeadLetterId, bool)> {
         let record = self.ledger.record(record_id).map(Arc::clone)?;
         let first = self.ledger.refuse(record_id, refusal.code);
-        Some((self.dead_letters.keep(Refused { record_id, record, refusal, event_id }), first))
+        Some((self.dead_letters.keep(Refused { record_id, record, refusal, selection }), first))
     }
 
     pub(super) fn dead_letter_finished(&mut self, now: Moment, id: DeadLetterId, outcome: WriteOutcome) {

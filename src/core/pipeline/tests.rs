@@ -15,6 +15,7 @@ use crate::core::{
     event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Refusal},
     pipeline::config::BatchConfig,
     record::Assignment,
+    redrive::Selection,
     session_table::WriteId,
     source::Commit,
     time::Timestamp,
@@ -28,6 +29,7 @@ mod failures;
 mod invariants;
 mod ownership;
 mod portions;
+mod redriven;
 mod refusals;
 mod session_barrier;
 mod throttling;
@@ -291,6 +293,7 @@ pub(crate) fn record(ownership: Ownership, offset: i64) -> Record {
         key: None,
         value: None,
         headers: Vec::new(),
+        redriven: None,
     }
 }
 
@@ -392,8 +395,8 @@ fn a_refused_event_settles_when_its_dead_letter_is_written() {
         endpoints_refused: Vec::new(),
     });
     assert_eq!(
-        bench.letters.iter().map(|letter| letter.event_id.as_deref()).collect::<Vec<_>>(),
-        [Some("0:1")]
+        bench.letters.iter().map(|letter| &letter.selection).collect::<Vec<_>>(),
+        [&Selection::one("default".into(), "0:1".into())]
     );
     assert_eq!(bench.outstanding(), 1);
     assert_eq!(bench.write_letters(WriteOutcome::Written), 1);

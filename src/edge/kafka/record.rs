@@ -26,6 +26,7 @@ pub fn record(message: &BorrowedMessage<'_>, ownership: Ownership, topic: Arc<st
         key: message.key().map(Box::from),
         value: message.payload().map(Box::from),
         headers: headers(message),
+        redriven: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Numbers for people.
 
 /// Writes a number with its digits in groups of three.
-pub(super) fn grouped(number: u64) -> String {
+pub(in crate::tools) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -26,6 +26,7 @@ mod letters;
 mod map;
 mod memory;
 mod metadata;
+mod redrive;
 mod replicas;
 mod restart;
 mod rests;
@@ -73,6 +74,7 @@ fn trials() -> Vec<Trial> {
         trial(memory::memory_stays_bounded_however_well_records_are_compressed),
         trial(metadata::metadata_comes_back_after_a_restart_and_a_rebalance),
         trial(metadata::a_broker_that_takes_little_metadata_gets_the_positions_without),
+        trial(redrive::letters_are_redriven_from_a_log_with_markers_and_gaps),
         trial(replicas::a_partition_is_handed_over_while_the_destination_is_down),
         trial(restart::a_restart_in_the_middle_repeats_nothing),
         trial(restart::after_sigkill_only_what_was_not_committed_is_repeated),

@@ -51,6 +51,7 @@ fn record(value: &str) -> Record {
         key: None,
         value: Some(value.as_bytes().into()),
         headers: Vec::new(),
+        redriven: None,
     }
 }
 

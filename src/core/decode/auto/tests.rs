@@ -51,6 +51,7 @@ fn record(value: impl AsRef<[u8]>, headers: &[(&str, &str)]) -> Record {
             .iter()
             .map(|(name, value)| ((*name).into(), Some(value.as_bytes().into())))
             .collect(),
+        redriven: None,
     }
 }
 

@@ -402,6 +402,7 @@ fn record(ownership: Ownership, logged: Logged) -> Record {
         key: None,
         value: Some(logged.content.to_le_bytes().into()),
         headers: Vec::new(),
+        redriven: None,
     }
 }
 

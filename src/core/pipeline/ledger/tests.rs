@@ -43,6 +43,7 @@ impl Bench {
                 key: None,
                 value: Some(value.as_bytes().into()),
                 headers: Vec::new(),
+                redriven: None,
             },
             Moment::START,
         );

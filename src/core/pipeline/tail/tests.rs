@@ -53,6 +53,7 @@ fn record(timestamp: Option<i64>, key: Option<&str>, value: Option<&str>) -> Rec
         key: bytes(key),
         value: bytes(value),
         headers: Vec::new(),
+        redriven: None,
     }
 }
 

@@ -30,6 +30,9 @@ impl Bench {
             max_bytes: 1 << 20,
             circuit_breaker: None,
         };
+        for (index, (_, destination)) in plan.destinations.iter_mut().enumerate() {
+            destination.name = format!("d{index}").into();
+        }
         change(&mut plan);
         Self::of(plan.pipeline())
     }
@@ -436,7 +439,7 @@ fn what_is_in_flight_spills_after_its_answer() {
     assert_eq!(bench.letters.len(), 0, "one waits as the probe, one is in flight");
     bench.finish(&slow, Answer::unknown(DOWN));
     assert_eq!(bench.codes(), ["spilled"]);
-    assert_eq!(bench.letters[0].event_id.as_deref(), Some("1:d0"), "the oldest is the probe");
+    assert!(bench.letters[0].selection.includes("1:d0"), "the oldest is the probe");
 }
 
 #[test]
@@ -545,4 +548,43 @@ fn memory_comes_back_to_nothing() {
     assert_eq!((snapshot.records_outstanding, snapshot.bytes_outstanding), (0, 0));
     let kept = snapshot.destinations.iter().map(|it| (it.events, it.bytes, it.full));
     assert_eq!(kept.collect::<Vec<_>>(), [(0, 0, false); 3]);
+}
+
+#[test]
+fn a_redriven_event_goes_to_the_destination_that_refused_it_alone() {
+    let mut bench = Bench::several(&[0, 1], |_| {});
+    let redrive = |bench: &mut Bench, send: Vec<Selection>| {
+        let redriven = Some(Arc::new(crate::core::redrive::tests::redriven(send)));
+        let mapped =
+            Mapped::Deliver(vec![of_client("both", delivery(1, "a")), of_client("both", delivery(2, "b"))]);
+        let record = Record { redriven, ..record(A, bench.next_offset) };
+        bench.next_offset += 1;
+        bench.handle(Input::Records(vec![(record, mapped, Vec::new())]));
+        let mut sent = Vec::new();
+        while bench.outstanding() > 0 {
+            bench.wait_for_request();
+            let request = bench.answer(accept);
+            sent.extend(ids(&request).iter().map(|id| format!("{id} to d{}", request.destination.0)));
+        }
+        sent.sort();
+        sent
+    };
+    let one = |destination: &str, event: &str| Selection::one(destination.into(), event.into());
+    assert_eq!(redrive(&mut bench, vec![one("d1", "a")]), ["a to d1"]);
+    assert_eq!(redrive(&mut bench, vec![one("d1", "a"), one("d0", "b")]), ["a to d1", "b to d0"]);
+    let anywhere = Selection { destination: None, events: vec!["b".into()] };
+    assert_eq!(redrive(&mut bench, vec![anywhere]), ["b to d0", "b to d1"]);
+    assert_eq!(bench.letters.len(), 0);
+}
+
+#[test]
+fn an_event_that_was_not_routed_is_named_without_a_destination() {
+    let mut bench = Bench::several(&[0, 1], |_| {});
+    let events = ["a", "b"].map(|id| of_client("none", delivery(1, id)));
+    bench.read_as(A, Mapped::Deliver(events.into()));
+    assert_eq!(
+        bench.letters[0].selection,
+        Selection { destination: None, events: vec!["a".into(), "b".into()] }
+    );
+    assert_eq!(bench.codes(), ["unrouted"]);
 }

@@ -60,6 +60,7 @@ impl Families<'_> {
         self.holds();
         self.source();
         self.mapping();
+        self.redriven();
         self.table();
         self.process();
     }
@@ -377,6 +378,20 @@ impl Families<'_> {
             "Values left out because the destination would refuse them, by field.",
             "field",
             labelled(fields.left_out.iter().map(|(field, count)| (*field, *count))),
+        );
+    }
+
+    fn redriven(&mut self) {
+        let (page, counts) = (&mut *self.page, self.overview.mapping);
+        page.counter(
+            "pinpoint_sidecar_records_redriven_total",
+            "Records that `redrive` wrote, of which only the missing events are sent.",
+            counts.redriven,
+        );
+        page.counter(
+            "pinpoint_sidecar_redrive_headers_ignored_total",
+            "Records that claim to be redriven, but were not sealed with redrive.secret: they are handled like any other.",
+            counts.redrives_forged,
         );
     }
 

@@ -90,6 +90,8 @@ impl Parts {
             entries_unreadable: 10,
             time_fallback: 6,
             recognised: [900, 0, 30, 20, 0, 0, 0, 0, 0, 0, 0, 4, 0],
+            redriven: 11,
+            redrives_forged: 2,
             ..MappingCounts::default()
         };
         parts.doubtful_formats =

@@ -86,6 +86,7 @@ mod tests {
                 key: None,
                 value: None,
                 headers: Vec::new(),
+                redriven: None,
             });
         }
         let before = |offset| landmarks.before(offset).map(|landmark| landmark.offset);

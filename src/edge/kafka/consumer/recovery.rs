@@ -375,6 +375,7 @@ mod tests {
             key: None,
             value: None,
             headers: Vec::new(),
+            redriven: None,
         }
     }
 

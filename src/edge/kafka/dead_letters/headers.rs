@@ -4,19 +4,29 @@
 //! `__connect.errors.topic`, `.partition`, `.offset`, `.exception.class.name` (`pinpoint_sidecar.` and the
 //! reason) and `.exception.message`. The second uses our own: `pinpoint_sidecar.topic`, `.partition`,
 //! `.offset`, `.timestamp` (in milliseconds, because the topic may have the times of the broker), `.reason`,
-//! `.message` and, if one event of several was refused, `.event_id`. All values are text.
+//! `.message`, the `.destination` that refused it, if one did, and the `.event_id` of each event that it is
+//! about, unless it is about the whole record. All values are text.
+//!
+//! A letter about a redriven record names the original, and in `.redriven` how often it was redriven. The
+//! header that says so is left out. `core/redrive/letter.rs` reads letters back.
 
 use rdkafka::message::{Header, OwnedHeaders};
 
-use crate::core::dead_letter::DeadLetter;
+use crate::core::{
+    dead_letter::DeadLetter,
+    record::{Header as RecordHeader, Original},
+    redrive::{OWN_HEADERS as OWN, REDRIVE_HEADER},
+};
 
 const CONNECT: &str = "__connect.errors.";
-const OWN: &str = "pinpoint_sidecar.";
 
 pub(super) fn of(dead_letter: &DeadLetter) -> OwnedHeaders {
     let record = &dead_letter.record;
-    let mut headers = OwnedHeaders::new_with_capacity(record.headers.len() + 12);
-    for (name, value) in &record.headers {
+    let Original { topic, partition, offset, timestamp } = record.original();
+    let events = &dead_letter.selection.events;
+    let mut headers = OwnedHeaders::new_with_capacity(record.headers.len() + events.len() + 13);
+    let is_seal = |(name, _): &&RecordHeader| record.redriven.is_some() && **name == *REDRIVE_HEADER;
+    for (name, value) in record.headers.iter().filter(|header| !is_seal(header)) {
         headers = headers.insert(Header { key: name, value: value.as_deref() });
     }
     let mut add = |prefix: &str, name: &str, value: &str| {
@@ -24,13 +34,13 @@ pub(super) fn of(dead_letter: &DeadLetter) -> OwnedHeaders {
         *headers =
             std::mem::take(headers).insert(Header { key: &format!("{prefix}{name}"), value: Some(value) });
     };
-    let (partition, offset) = (record.partition.to_string(), record.offset.to_string());
+    let (partition, offset) = (partition.to_string(), offset.to_string());
     for prefix in [CONNECT, OWN] {
-        add(prefix, "topic", &record.topic);
+        add(prefix, "topic", topic);
         add(prefix, "partition", &partition);
         add(prefix, "offset", &offset);
     }
-    if let Some(time) = record.timestamp {
+    if let Some(time) = timestamp {
         add(OWN, "timestamp", &time.0.to_string());
     }
     let reason = dead_letter.refusal.code.0;
@@ -38,8 +48,14 @@ pub(super) fn of(dead_letter: &DeadLetter) -> OwnedHeaders {
     add(CONNECT, "exception.message", &dead_letter.refusal.message);
     add(OWN, "reason", reason);
     add(OWN, "message", &dead_letter.refusal.message);
-    if let Some(id) = &dead_letter.event_id {
-        add(OWN, "event_id", id);
+    if let Some(destination) = &dead_letter.selection.destination {
+        add(OWN, "destination", destination);
+    }
+    for event in events {
+        add(OWN, "event_id", event);
+    }
+    if let Some(redriven) = &record.redriven {
+        add(OWN, "redriven", &redriven.attempts.to_string());
     }
     headers
 }

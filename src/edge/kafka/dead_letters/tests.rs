@@ -1,6 +1,6 @@
 //! The dead letters against librdkafka's mock cluster: a broker inside the process.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use rdkafka::{
     Message as _, Offset, TopicPartitionList,
@@ -13,7 +13,16 @@ use rdkafka::{
 use tokio::{sync::mpsc, time::timeout};
 
 use super::*;
-use crate::core::{code::Code, dead_letter::tests::dead_letter};
+use crate::core::{
+    code::Code,
+    dead_letter::tests::dead_letter,
+    record::Record,
+    redrive::{
+        REDRIVE_HEADER, Redriven, Selection,
+        letter::{Entry, Letter},
+    },
+    time::Timestamp,
+};
 
 /// How long anything may take.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -92,9 +101,60 @@ async fn a_dead_letter_is_the_record_and_what_happened() {
         "__connect.errors.exception.message=expected value at line 1",
         "pinpoint_sidecar.reason=not_json",
         "pinpoint_sidecar.message=expected value at line 1",
+        "pinpoint_sidecar.destination=shop",
         "pinpoint_sidecar.event_id=e1:session",
     ];
     assert_eq!(headers, expected);
+}
+
+/// Writes a letter and reads it back as `redrive` does.
+async fn read_back(letter: DeadLetter) -> (Record, Letter) {
+    let mut bench = Bench::new();
+    bench.cluster.create_topic(TOPIC, 1, 1).unwrap();
+    bench.dead_letters.write(letter);
+    assert_eq!(bench.outcome().await.1, WriteOutcome::Written);
+    let message = bench.read();
+    let headers = message.headers().unwrap().iter();
+    let headers = headers.map(|header| (header.key.into(), header.value.map(Box::from))).collect();
+    let record = Record { headers, ..(*dead_letter(1).record).clone() };
+    match Entry::read(&record) {
+        Entry::Letter(letter) => (record, letter),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_letter_is_read_as_it_was_written() {
+    let (record, letter) = read_back(dead_letter(1)).await;
+    assert_eq!((&*letter.topic, letter.partition, letter.offset), ("logins", 3, 42));
+    assert_eq!((&*letter.reason, letter.timestamp), ("not_json", Some(Timestamp(1_700_000_000_000))));
+    assert_eq!(letter.selection, Selection::one("shop".into(), "e1:session".into()));
+    assert_eq!(
+        (letter.attempts, letter.original_headers(&record)),
+        (0, dead_letter(1).record.headers.clone())
+    );
+}
+
+#[tokio::test]
+async fn a_letter_about_a_redriven_record_names_the_original_and_counts_the_attempts() {
+    let mut letter = dead_letter(1);
+    let record = Arc::get_mut(&mut letter.record).unwrap();
+    let original = record.headers.clone();
+    record.headers.push((REDRIVE_HEADER.into(), Some((*b"sealed").into())));
+    let redriven = Redriven {
+        topic: "others".into(),
+        partition: 1,
+        offset: 7,
+        timestamp: None,
+        attempts: 2,
+        send: vec![Selection::WHOLE],
+    };
+    record.redriven = Some(Arc::new(redriven));
+    letter.selection = Selection { destination: None, events: vec!["a".into(), "b".into()] };
+    let (record, letter) = read_back(letter).await;
+    assert_eq!((&*letter.topic, letter.partition, letter.offset, letter.timestamp), ("others", 1, 7, None));
+    assert_eq!(letter.selection, Selection { destination: None, events: vec!["a".into(), "b".into()] });
+    assert_eq!((letter.attempts, letter.original_headers(&record)), (2, original));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::{
     Log, World,
-    content::{self, Event, UNROUTED, WHOLE, WRITE, obligation, owned_tag, place},
+    content::{self, Event, GONE, UNROUTED, WHOLE, WRITE, obligation, owned_tag, place},
 };
 use crate::core::{
     code::Code,
@@ -15,11 +15,17 @@ use crate::core::{
     write_outcome::WriteOutcome,
 };
 
+/// The event that a destination refused.
+fn refused_event(letter: &DeadLetter) -> Option<&str> {
+    let id = letter.selection.events.first().filter(|id| ***id != *GONE)?;
+    letter.selection.destination.is_some().then_some(&**id)
+}
+
 impl World {
     /// Takes over a dead letter that is to be written. An event that was given up, denied or spilled gets its
     /// verdict with it.
     pub(super) fn take_letter(&mut self, letter: DeadLetter) {
-        if let Some(id) = &letter.event_id
+        if let Some(id) = refused_event(&letter)
             && !self.letter_of.contains_key(&letter.id)
         {
             let event = self.event_of(&letter.record, id);
@@ -42,6 +48,7 @@ impl World {
             if matches!(letter.refusal.code.0, "given_up" | "denied" | "spilled") {
                 self.leave(destination, event.endpoint, &tag);
             }
+            assert!(letter.selection.is_at(&format!("d{destination}")), "a letter names another destination");
             self.letter_of.insert(letter.id, destination);
         }
         self.letters.push_back(letter);
@@ -88,16 +95,20 @@ impl World {
             let records = &mut self.logs[log].records;
             let index = records.binary_search_by_key(&letter.record.offset, |record| record.offset);
             let record = &mut records[index.expect("the record exists")];
-            match &letter.event_id {
+            match refused_event(&letter) {
                 None if letter.refusal.code == Code("unrouted") => {
                     record.open.remove(UNROUTED);
                 }
-                None => {
+                None if letter.selection.is_whole() => {
                     record.open.remove(WHOLE);
+                }
+                None => {
+                    assert!(letter.selection.includes(GONE), "a letter about an event that was not missing");
+                    record.open.remove(GONE);
                 }
                 Some(id) => {
                     let mut events = record.content.events().iter();
-                    let event = events.find(|event| *event.id == **id).expect("it is the record's");
+                    let event = events.find(|event| *event.id == *id).expect("it is the record's");
                     let open = obligation(&event.tag, self.letter_of[&letter.id]);
                     record.open.remove(&open);
                 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     FETCH, World,
-    content::{number, place, size, tag},
+    content::{LogRecord, number, place, size, tag},
     group::Owned,
     seconds,
     settings::{Settings, Target},
@@ -148,13 +148,20 @@ impl World {
             assert!(sent.iter().all(|tag| lane.contains(tag)), "an event was sent after its verdict");
             assert!(lane.starts_with(&sent), "invariant 4: events of an endpoint out of order");
         }
-        if batch.endpoint.user_id.is_some() && !self.has_stalled {
+        let said = batch.endpoint.user_attributes.get("version");
+        let said = said.and_then(|values| values.first()?.parse().ok());
+        let is_bare = |tag: &&str| self.record_of(tag).redriven.is_some();
+        assert!(
+            said.is_none() || tags.iter().all(|tag| !is_bare(tag) || said != Some(self.version_of(tag))),
+            "a redriven event overwrites its endpoint"
+        );
+        // The snapshot is that of ordinary events, of which there may be none.
+        let has_bare = lane.iter().any(|tag| is_bare(&tag.as_str()));
+        if batch.endpoint.user_id.is_some() && !self.has_stalled && !has_bare {
             let expected = match Settings::order(destination) {
                 Order::WithinRequest => self.newest.get(&key).copied(),
                 Order::BetweenRequests => Some(self.version_of(tags[0])),
             };
-            let said =
-                batch.endpoint.user_attributes.get("version").and_then(|values| values.first()?.parse().ok());
             assert_eq!(said, expected, "invariant 4: another snapshot of the endpoint");
         }
         for tag in tags {
@@ -166,10 +173,15 @@ impl World {
 
     /// The version of the endpoint that the record of an event states.
     fn version_of(&self, tag: &str) -> u64 {
+        self.record_of(tag).content.events()[0].version
+    }
+
+    /// The record of an event.
+    fn record_of(&self, tag: &str) -> &LogRecord {
         let (log, offset) = place(tag);
         let records = &self.logs[log].records;
         let index = records.binary_search_by_key(&offset, |record| record.offset).expect("the record exists");
-        records[index].content.events()[0].version
+        &records[index]
     }
 
     pub(super) fn check_counts(&mut self) {

@@ -8,6 +8,7 @@ use crate::core::{
     event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Mapped, Origin, Portions, Refusal},
     pipeline::tail::{Scope, Tail},
     record::{Assignment, CommittedPosition, Ownership, Record},
+    redrive::{Redriven, Selection, tests::redriven},
     route::config::Unrouted,
     session_table::Entry,
     source::Commit,
@@ -54,6 +55,8 @@ pub(super) enum Content {
 pub(super) const WHOLE: &str = "";
 /// Stands for the events of a record that no route matches.
 pub(super) const UNROUTED: &str = "unrouted";
+/// Stands for the events for which a record was redriven and which it does not become any more.
+pub(super) const GONE: &str = "gone";
 /// Stands for the write of a record's entries.
 pub(super) const WRITE: &str = "write";
 
@@ -66,6 +69,8 @@ pub(super) struct LogRecord {
     pub(super) in_portions: bool,
     /// Tags that are not settled yet.
     pub(super) open: BTreeSet<String>,
+    /// What it was redriven for. Then its events go only there.
+    pub(super) redriven: Option<Arc<Redriven>>,
 }
 
 /// A partition of a topic, as the broker has it.
@@ -127,12 +132,13 @@ impl World {
         let last = self.logs[log].records.last().map_or(-1, |record| record.offset);
         let offset = last + 1 + i64::from(self.rng.u8(..8) == 0);
         self.next_id += 1;
-        let content = match self.rng.u32(..10) {
+        let mut content = match self.rng.u32(..10) {
             0 => Content::Ignored,
             1 if natures > 0.0 => Content::Garbage,
             2 if natures > 0.0 => Content::Partly(self.events(log, offset, natures)),
             _ => Content::Events(self.events(log, offset, natures)),
         };
+        let redriven = if self.rng.u8(..6) == 0 { self.narrow(&mut content) } else { None };
         let entries = if self.has_table && self.rng.u8(..3) == 0 { self.rng.usize(1..3) } else { 0 };
         let obligations = |event: &Event| {
             let tag = event.tag.clone();
@@ -140,12 +146,32 @@ impl World {
         };
         let mut open: BTreeSet<String> = content.events().iter().flat_map(obligations).collect();
         let unrouted = content.events().iter().any(|event| event.to.is_empty());
-        let unrouted = unrouted && self.settings.unrouted == Unrouted::DeadLetter;
+        let unrouted = unrouted && self.settings.unrouted == Unrouted::DeadLetter && redriven.is_none();
         open.extend(unrouted.then(|| UNROUTED.to_owned()));
-        open.extend(content.is_refused().then(|| WHOLE.to_owned()));
+        open.extend((content.is_refused() && redriven.is_none()).then(|| WHOLE.to_owned()));
+        let names_gone = |redriven: &Arc<Redriven>| redriven.wants_event(GONE);
+        open.extend(redriven.as_ref().is_some_and(names_gone).then(|| GONE.to_owned()));
         open.extend((entries > 0).then(|| WRITE.to_owned()));
         let in_portions = !content.events().is_empty() && self.rng.u8(..6) == 0;
-        self.logs[log].records.push(LogRecord { offset, content, entries, in_portions, open });
+        self.logs[log].records.push(LogRecord { offset, content, entries, in_portions, open, redriven });
+    }
+
+    /// Chooses some of the events and destinations of a record, for which it was redriven. Now and then it was
+    /// also redriven for an event that it does not become any more.
+    fn narrow(&mut self, content: &mut Content) -> Option<Arc<Redriven>> {
+        let (Content::Events(events) | Content::Partly(events)) = content else { return None };
+        let mut send = Vec::new();
+        for event in events {
+            event.to.retain(|_| self.rng.bool());
+            let selection = |destination: &usize| {
+                Selection::one(format!("d{destination}").into(), event.id.as_str().into())
+            };
+            send.extend(event.to.iter().map(selection));
+        }
+        if send.is_empty() || self.rng.u8(..4) == 0 {
+            send.push(Selection::one("d0".into(), GONE.into()));
+        }
+        Some(Arc::new(redriven(send)))
     }
 
     fn events(&mut self, log: usize, offset: i64, natures: f64) -> Vec<Event> {
@@ -194,6 +220,8 @@ impl World {
 }
 
 pub(super) fn record_of(log: &Log, ownership: Ownership, offset: i64) -> Record {
+    let index = log.records.binary_search_by_key(&offset, |record| record.offset);
+    let redriven = log.records[index.expect("the record exists")].redriven.clone();
     Record {
         ownership,
         topic: Arc::clone(&log.topic),
@@ -203,6 +231,7 @@ pub(super) fn record_of(log: &Log, ownership: Ownership, offset: i64) -> Record 
         key: None,
         value: Some(offset.to_string().into_bytes().into()),
         headers: Vec::new(),
+        redriven,
     }
 }
 

@@ -39,6 +39,8 @@ pub(super) struct Gated {
     /// Whether the table has refused them.
     pub(super) refused: bool,
     events: Vec<Event>,
+    /// Whether its events state nothing of their endpoint, because it was redriven.
+    is_bare: bool,
 }
 
 impl World {
@@ -100,6 +102,7 @@ impl World {
                 writing: record.entries > 0,
                 refused: false,
                 events: record.content.events().to_vec(),
+                is_bare: record.redriven.is_some(),
             };
             let input = input(&self.logs[log], log, record, ownership);
             self.barrier.push_back(gated);
@@ -184,7 +187,9 @@ impl World {
                 for destination in &event.to {
                     let lane = self.lanes.entry((*destination, event.endpoint)).or_default();
                     lane.push(owned_tag(event, gated.ownership));
-                    self.newest.insert((*destination, event.endpoint), event.version);
+                    if !gated.is_bare {
+                        self.newest.insert((*destination, event.endpoint), event.version);
+                    }
                 }
             }
         }

@@ -126,7 +126,7 @@ impl Settings {
             Order::BetweenRequests => Box::new(Unordered(whole)),
         };
         DispatcherConfig {
-            name: "one".into(),
+            name: format!("d{index}").into(),
             encoder,
             batch: BatchConfig {
                 max_events: count(self.max_events),

@@ -10,6 +10,7 @@ use crate::{
             config::BatchConfig,
             tests::{A, Bench, accept, delivery, each, ids},
         },
+        redrive::Selection,
         units::Size,
         write_outcome::WriteOutcome,
     },
@@ -27,8 +28,9 @@ fn events_that_the_service_never_takes_make_one_dead_letter_of_their_record() {
     bench.pass(Duration::from_secs(1));
     assert_eq!(bench.requests.iter().flat_map(ids).collect::<Vec<_>>(), ["b"]);
     let letters: Vec<_> =
-        bench.letters.iter().map(|letter| (letter.refusal.code.0, &letter.event_id)).collect();
-    assert_eq!(letters, [("user_id_not_allowed", &None)]);
+        bench.letters.iter().map(|letter| (letter.refusal.code.0, letter.selection.clone())).collect();
+    let both = Selection { destination: Some("default".into()), events: vec!["a".into(), "c".into()] };
+    assert_eq!(letters, [("user_id_not_allowed", both)]);
     bench.write_letters(WriteOutcome::Written);
     bench.answer(accept);
     assert_eq!(bench.outstanding(), 0);
