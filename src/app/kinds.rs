@@ -16,6 +16,7 @@ use crate::{
             client::ConnectError,
             kinesis::{Kinesis, PutRecords},
             pinpoint::{Pinpoint, PutEvents},
+            sender::{AwsSender, Resource},
         },
         clock::Clock,
         kafka::{
@@ -38,16 +39,13 @@ pub struct Destination {
 /// # Errors
 /// If the set-up is wrong.
 pub async fn connect(kind: &DestinationKind, config: &Config) -> Result<Destination, Failure> {
+    let (encoder, record) = (encoder(kind, &config.record), config.record.clone());
     match kind {
-        DestinationKind::Pinpoint(pinpoint) => {
-            let pinpoint = Pinpoint::connect(pinpoint).await;
-            pinpoint.map(Into::into).map_err(incomplete)
-        }
+        DestinationKind::Pinpoint(pinpoint) => at_aws(encoder, Pinpoint::connect(pinpoint).await),
         DestinationKind::Kinesis(kinesis) => {
-            let kinesis = Kinesis::connect(kinesis, config.record.clone(), Clock::wall).await;
-            kinesis.map(Into::into).map_err(incomplete)
+            at_aws(encoder, Kinesis::connect(kinesis, record, Clock::wall).await)
         }
-        DestinationKind::Kafka(kafka) => topic(kafka, config),
+        DestinationKind::Kafka(kafka) => topic(encoder, kafka, config),
     }
 }
 
@@ -66,31 +64,34 @@ pub fn encoder(kind: &DestinationKind, record: &RecordConfig) -> Box<dyn Encoder
 /// # Errors
 /// If no credentials are found; the code says why.
 pub async fn credentials(kind: &DestinationKind) -> Option<Result<(), Code>> {
+    let (record, clock) = (RecordConfig::default(), Clock::wall);
     match kind {
-        DestinationKind::Pinpoint(config) => match Pinpoint::connect(config).await {
-            Ok(pinpoint) => Some(pinpoint.credentials().await),
-            Err(_) => Some(Err(Code("set_up"))),
-        },
+        DestinationKind::Pinpoint(config) => Some(resolved(Pinpoint::connect(config).await).await),
         DestinationKind::Kinesis(config) => {
-            match Kinesis::connect(config, RecordConfig::default(), Clock::wall).await {
-                Ok(kinesis) => Some(kinesis.credentials().await),
-                Err(_) => Some(Err(Code("set_up"))),
-            }
+            Some(resolved(Kinesis::connect(config, record, clock).await).await)
         }
         DestinationKind::Kafka(_) => None,
     }
 }
 
-fn topic(kafka: &KafkaConfig, config: &Config) -> Result<Destination, Failure> {
+async fn resolved<R: Resource>(sender: Result<AwsSender<R>, ConnectError>) -> Result<(), Code> {
+    sender.map_err(|_| Code("set_up"))?.credentials().await
+}
+
+fn at_aws<R: Resource>(
+    encoder: Box<dyn Encoder>,
+    sender: Result<AwsSender<R>, ConnectError>,
+) -> Result<Destination, Failure> {
+    let sender = sender.map_err(incomplete)?;
+    Ok(Destination { encoder, address: sender.to_string(), sender: Arc::new(sender) })
+}
+
+fn topic(encoder: Box<dyn Encoder>, kafka: &KafkaConfig, config: &Config) -> Result<Destination, Failure> {
     let service = config.service_topics();
     service.check(kafka).map_err(conflicting)?;
     let sender = KafkaDestination::start(kafka, config.record.clone(), &service, Clock::wall);
     let sender = sender.map_err(not_started)?;
-    Ok(Destination {
-        encoder: Box::new(KafkaEncoder::new(kafka.topic.clone(), config.record.clone())),
-        address: sender.to_string(),
-        sender: Arc::new(sender),
-    })
+    Ok(Destination { encoder, address: sender.to_string(), sender: Arc::new(sender) })
 }
 
 fn conflicting(error: TopicConflict) -> Failure {
@@ -119,12 +120,6 @@ pub(super) fn not_started(error: StartError) -> Failure {
 /// A set-up of AWS that lacks something.
 fn incomplete(error: ConnectError) -> Failure {
     Failure::new(Exit::Configuration, error)
-}
-
-impl From<Kinesis> for Destination {
-    fn from(kinesis: Kinesis) -> Self {
-        Self { encoder: Box::new(kinesis.encoder()), address: kinesis.to_string(), sender: Arc::new(kinesis) }
-    }
 }
 
 impl From<Pinpoint> for Destination {

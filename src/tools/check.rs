@@ -82,11 +82,7 @@ pub fn credentials(destination: &DestinationConfig, outcome: Result<(), Code>) -
             }
         },
     });
-    let what = match &*destination.name {
-        ONLY => "AWS credentials".to_owned(),
-        name => format!("AWS credentials of {name}"),
-    };
-    Finding { what, result }
+    Finding { what: of("AWS credentials", destination), result }
 }
 
 /// Tries the location database, if one is configured.
@@ -127,6 +123,14 @@ impl fmt::Display for Finding {
             Ok(how) => write!(f, "ok     {}: {how}", self.what),
             Err(Trouble { why, help }) => write!(f, "FAILS  {}: {why}\n       {help}", self.what),
         }
+    }
+}
+
+/// What is tried, with the destination that it belongs to if there are several.
+fn of(what: &str, destination: &DestinationConfig) -> String {
+    match &*destination.name {
+        ONLY => what.to_owned(),
+        name => format!("{what} of {name}"),
     }
 }
 

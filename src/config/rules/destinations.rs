@@ -44,7 +44,7 @@ impl Rules<'_> {
         let is_missing = written == 0 && !self.problems.has_below(destination);
         match kind {
             _ if written > 1 => {
-                self.problem(destination, "must have only one of `pinpoint`, `kafka` and `kinesis`");
+                self.problem(destination, &format!("must have only one of {}", listed(KINDS.iter(), "and")));
             }
             DestinationKind::Pinpoint(pinpoint) if is_written("pinpoint") || is_missing => {
                 self.application(destination, pinpoint);
@@ -83,9 +83,10 @@ impl Rules<'_> {
         let allowed = ApplicationForm::ALLOWED;
         if !self.is_written(&path) {
             let others = if self.is_written(&section) {
-                ""
+                String::new()
             } else {
-                "; or give `kafka` or `kinesis` instead of `pinpoint`"
+                let others = KINDS.iter().filter(|kind| **kind != "pinpoint");
+                format!("; or give {} instead of `pinpoint`", listed(others, "or"))
             };
             if self.purpose == Purpose::Delivery {
                 self.problem(&path, &format!("must be given: {allowed}{others}"));
@@ -197,5 +198,14 @@ impl Rules<'_> {
 
     fn is_written(&self, path: &[&str]) -> bool {
         self.tree.at(path).is_some()
+    }
+}
+
+/// Names in a sentence: `a`, `b` and `c`.
+fn listed<'n>(names: impl Iterator<Item = &'n &'static str>, conjunction: &str) -> String {
+    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} {conjunction} {last}", others.join(", ")),
+        _ => names.concat(),
     }
 }

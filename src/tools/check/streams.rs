@@ -4,12 +4,12 @@
 use std::env;
 
 use super::{
-    Finding,
+    Finding, of,
     questions::count,
     trouble::{Trouble, judged},
 };
 use crate::{
-    config::destinations::{DestinationConfig, DestinationKind, ONLY},
+    config::destinations::{DestinationConfig, DestinationKind},
     core::{code::Code, stream_record::config::RecordConfig},
     edge::{
         aws::kinesis::{
@@ -26,10 +26,7 @@ const FAULTS: &str = "let partition keys decide (record distribution USER_PARTIT
 /// The finding about the stream of a destination; `None` if it has none.
 pub async fn stream(destination: &DestinationConfig) -> Option<Finding> {
     let DestinationKind::Kinesis(config) = &destination.kind else { return None };
-    let what = match &*destination.name {
-        ONLY => format!("stream {}", config.stream),
-        name => format!("stream {} of {name}", config.stream),
-    };
+    let what = of(&format!("stream {}", config.stream), destination);
     let result = match Kinesis::connect(config, RecordConfig::default(), Clock::wall).await {
         Ok(kinesis) => look(&kinesis, config).await,
         Err(error) => Err(Trouble { why: error.to_string(), help: "set `kinesis.region`, or AWS_REGION" }),
