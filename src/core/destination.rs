@@ -94,6 +94,8 @@ impl Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Accepted,
+    /// The event was accepted before: the service recognised it, and took it only once.
+    Deduplicated,
     /// The event was not accepted, or the answer does not mention it: send it again.
     Again(Code),
     /// The event was not accepted because of throttling: send it again, more slowly.
