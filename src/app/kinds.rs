@@ -5,7 +5,10 @@
 use std::sync::Arc;
 
 use crate::{
-    config::{Config, destinations::DestinationKind},
+    config::{
+        Config,
+        destinations::{DestinationConfig, DestinationKind},
+    },
     core::{
         code::Code,
         destination::{Encoder, Sender},
@@ -14,6 +17,8 @@ use crate::{
     edge::{
         aws::{
             client::ConnectError,
+            eventbridge::{BusEncoder, EventBridge},
+            firehose::{Firehose, PutRecordBatch},
             kinesis::{Kinesis, PutRecords},
             pinpoint::{Pinpoint, PutEvents},
             sender::{AwsSender, Resource},
@@ -38,12 +43,19 @@ pub struct Destination {
 ///
 /// # Errors
 /// If the set-up is wrong.
-pub async fn connect(kind: &DestinationKind, config: &Config) -> Result<Destination, Failure> {
-    let (encoder, record) = (encoder(kind, &config.record), config.record.clone());
-    match kind {
+pub async fn connect(destination: &DestinationConfig, config: &Config) -> Result<Destination, Failure> {
+    let (encoder, record) = (encoder(destination, &config.record), config.record.clone());
+    match &destination.kind {
         DestinationKind::Pinpoint(pinpoint) => at_aws(encoder, Pinpoint::connect(pinpoint).await),
         DestinationKind::Kinesis(kinesis) => {
             at_aws(encoder, Kinesis::connect(kinesis, record, Clock::wall).await)
+        }
+        DestinationKind::Firehose(firehose) => {
+            at_aws(encoder, Firehose::connect(firehose, record, Clock::wall).await)
+        }
+        DestinationKind::EventBridge(eventbridge) => {
+            let bus = BusEncoder::new(eventbridge, &destination.name, record);
+            at_aws(encoder, EventBridge::connect(eventbridge, bus, Clock::wall).await)
         }
         DestinationKind::Kafka(kafka) => topic(encoder, kafka, config),
     }
@@ -51,11 +63,16 @@ pub async fn connect(kind: &DestinationKind, config: &Config) -> Result<Destinat
 
 /// The encoder of a destination, for whoever sends nothing.
 #[must_use]
-pub fn encoder(kind: &DestinationKind, record: &RecordConfig) -> Box<dyn Encoder> {
-    match kind {
+pub fn encoder(destination: &DestinationConfig, record: &RecordConfig) -> Box<dyn Encoder> {
+    let record = record.clone();
+    match &destination.kind {
         DestinationKind::Pinpoint(_) => Box::new(PutEvents),
-        DestinationKind::Kinesis(kinesis) => Box::new(PutRecords::new(kinesis, record.clone())),
-        DestinationKind::Kafka(kafka) => Box::new(KafkaEncoder::new(kafka.topic.clone(), record.clone())),
+        DestinationKind::Kinesis(kinesis) => Box::new(PutRecords::new(kinesis, record)),
+        DestinationKind::Firehose(firehose) => Box::new(PutRecordBatch::new(firehose, record)),
+        DestinationKind::EventBridge(eventbridge) => {
+            Box::new(BusEncoder::new(eventbridge, &destination.name, record))
+        }
+        DestinationKind::Kafka(kafka) => Box::new(KafkaEncoder::new(kafka.topic.clone(), record)),
     }
 }
 
@@ -63,12 +80,19 @@ pub fn encoder(kind: &DestinationKind, record: &RecordConfig) -> Box<dyn Encoder
 ///
 /// # Errors
 /// If no credentials are found; the code says why.
-pub async fn credentials(kind: &DestinationKind) -> Option<Result<(), Code>> {
+pub async fn credentials(destination: &DestinationConfig) -> Option<Result<(), Code>> {
     let (record, clock) = (RecordConfig::default(), Clock::wall);
-    match kind {
+    match &destination.kind {
         DestinationKind::Pinpoint(config) => Some(resolved(Pinpoint::connect(config).await).await),
         DestinationKind::Kinesis(config) => {
             Some(resolved(Kinesis::connect(config, record, clock).await).await)
+        }
+        DestinationKind::Firehose(config) => {
+            Some(resolved(Firehose::connect(config, record, clock).await).await)
+        }
+        DestinationKind::EventBridge(config) => {
+            let bus = BusEncoder::new(config, &destination.name, record);
+            Some(resolved(EventBridge::connect(config, bus, clock).await).await)
         }
         DestinationKind::Kafka(_) => None,
     }

@@ -6,6 +6,8 @@ pub mod client;
 mod code;
 pub mod config;
 mod credentials;
+pub mod eventbridge;
+pub mod firehose;
 pub mod kinesis;
 mod meaning;
 pub mod pinpoint;

@@ -15,6 +15,8 @@ use crate::{
     edge::geo::{Database, GeoError},
 };
 
+mod buses;
+mod delivery_streams;
 mod letters;
 mod questions;
 mod routes;
@@ -25,7 +27,7 @@ mod table;
 mod topics;
 mod trouble;
 
-pub use self::{routes::routes, sent::sent, streams::stream, topics::destination_topics, trouble::Trouble};
+pub use self::{routes::routes, sent::sent, topics::destination_topics, trouble::Trouble};
 
 /// The result of trying one thing.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,6 +78,14 @@ pub fn credentials(destination: &DestinationConfig, outcome: Result<(), Code>) -
                 "give the process a role (on Kubernetes: a service account with one), or set \
                  AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; it needs kinesis:PutRecords"
             }
+            DestinationKind::Firehose(_) => {
+                "give the process a role (on Kubernetes: a service account with one), or set \
+                 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; it needs firehose:PutRecordBatch"
+            }
+            DestinationKind::EventBridge(_) => {
+                "give the process a role (on Kubernetes: a service account with one), or set \
+                 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; it needs events:PutEvents"
+            }
             DestinationKind::Pinpoint(_) | DestinationKind::Kafka(_) => {
                 "give the process a role (on Kubernetes: a service account with one), or set \
                  AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; it needs mobiletargeting:PutEvents"
@@ -83,6 +93,23 @@ pub fn credentials(destination: &DestinationConfig, outcome: Result<(), Code>) -
         },
     });
     Finding { what: of("AWS credentials", destination), result }
+}
+
+/// The finding about the stream or bus of a destination; `None` if its kind has none at AWS.
+pub async fn resource(destination: &DestinationConfig) -> Option<Finding> {
+    let (what, result) = match &destination.kind {
+        DestinationKind::Kinesis(config) => {
+            (format!("stream {}", config.stream), streams::look(config).await)
+        }
+        DestinationKind::Firehose(config) => {
+            (format!("Firehose stream {}", config.stream), delivery_streams::look(config).await)
+        }
+        DestinationKind::EventBridge(config) => {
+            (format!("bus {}", config.bus), buses::look(config, &destination.name).await)
+        }
+        DestinationKind::Pinpoint(_) | DestinationKind::Kafka(_) => return None,
+    };
+    Some(Finding { what: of(&what, destination), result })
 }
 
 /// Tries the location database, if one is configured.

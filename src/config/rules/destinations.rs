@@ -7,7 +7,10 @@ use crate::{
     },
     core::{pipeline::config::QuotaConfig, route::RouteProblem, units::text::Form as _},
     edge::{
-        aws::pinpoint::config::{ApplicationForm, PinpointConfig},
+        aws::{
+            eventbridge::config::EventBridgeConfig,
+            pinpoint::config::{ApplicationForm, PinpointConfig},
+        },
         kafka::destination::config::{self, KafkaConfig},
     },
 };
@@ -55,7 +58,8 @@ impl Rules<'_> {
                 self.problem(&path, "must be the region of the stream's ARN");
             }
             // The types check everything else, and a section that was wrong has been reported.
-            DestinationKind::Pinpoint(_) | DestinationKind::Kinesis(_) => {}
+            DestinationKind::Pinpoint(_) | DestinationKind::Kinesis(_) | DestinationKind::Firehose(_) => {}
+            DestinationKind::EventBridge(eventbridge) => self.bus(destination, eventbridge),
         }
     }
 
@@ -74,6 +78,16 @@ impl Rules<'_> {
             let text = "must be none of `source.topics`, `dead_letter.topic` and `sessions.table.topic`: on the same \
                         cluster the service would read its own events";
             self.problem(&at(&["topic"]), text);
+        }
+    }
+
+    fn bus(&mut self, destination: &[&str], eventbridge: &EventBridgeConfig) {
+        let at = |key| [destination, &["eventbridge", key]].concat();
+        if eventbridge.region_contradicts() {
+            self.problem(&at("region"), "must be the region of the bus's ARN");
+        }
+        if eventbridge.custom_bus().is_none() && self.is_written(&at("groups")) {
+            self.problem(&at("groups"), "has no effect: only a custom bus has groups");
         }
     }
 

@@ -24,6 +24,8 @@ const THROTTLED: Code = Code("throttled");
 #[derive(Clone, Copy)]
 pub(super) enum ItemResult<'a> {
     Accepted,
+    /// The item was taken before, and is not taken twice.
+    Deduplicated,
     /// The item was not taken. The message is the service's own text.
     Failed {
         code: &'a str,
@@ -46,13 +48,14 @@ impl<'a> ItemResult<'a> {
     fn meaning(self, operation: &Operation) -> Option<(Code, Meaning)> {
         match self {
             Self::Failed { code, .. } => operation.meaning(Some(code)),
-            Self::Accepted | Self::Missing => None,
+            Self::Accepted | Self::Deduplicated | Self::Missing => None,
         }
     }
 
     fn outcome(self, operation: &Operation) -> Outcome {
         match (self, self.meaning(operation)) {
             (Self::Accepted, _) => Outcome::Accepted,
+            (Self::Deduplicated, _) => Outcome::Deduplicated,
             (Self::Missing, _) => Outcome::Again(MISSING),
             // It says something about where the item goes, and nothing about the item.
             (_, Some((_, Meaning::Throttled))) => Outcome::Later(THROTTLED),
@@ -144,6 +147,9 @@ pub(super) fn failure_code<E: ProvideErrorMetadata>(
     error: &SdkError<E, HttpResponse>,
 ) -> Code {
     let Some(response) = error.raw_response() else { return CONNECTION };
+    if response.status().is_success() {
+        return BROKEN_ANSWER;
+    }
     let error_code = error.code().or_else(|| error_type(response.headers()));
     let known = operation.meaning(error_code).map(|(code, _)| code);
     known.unwrap_or_else(|| of_answer(error_code, response.status().as_u16()))

@@ -180,14 +180,14 @@ mod tests {
 
     /// Sends two requests that get this answer. Checks how many times credentials were asked for.
     #[track_caller]
-    fn check_provided(answer: Answer, expected: u32) {
+    fn check_provided(answer: &Answer, expected: u32) {
         let (provider, attempts) = (Counting::default(), Arc::default());
         let resource = Answering { answer: answer.clone(), attempts: Arc::clone(&attempts) };
         let sdk = sdk(NeverClient::new(), provider.clone());
         let sender = AwsSender::new(&connection(None), &sdk, |_| resource).unwrap();
         block_on(async {
             for _ in 0..2 {
-                assert_eq!(sender.send(request()).await, answer);
+                assert_eq!(sender.send(request()).await, *answer);
             }
         });
         let calls = provider.calls.load(Ordering::Relaxed);
@@ -197,11 +197,11 @@ mod tests {
     #[test]
     fn credentials_are_got_anew_after_a_hold_or_a_denial() {
         let refusal = Refusal { code: Code("http_403"), message: String::new() };
-        check_provided(Answer::Hold(Code("AccessDeniedException")), 2);
-        check_provided(Answer::Denied(refusal.clone()), 2);
-        check_provided(Answer::Refused(refusal), 1);
-        check_provided(Answer::unknown(Code("http_503")), 1);
-        check_provided(Answer::Throttled { retry_after: None }, 1);
+        check_provided(&Answer::Hold(Code("AccessDeniedException")), 2);
+        check_provided(&Answer::Denied(refusal.clone()), 2);
+        check_provided(&Answer::Refused(refusal), 1);
+        check_provided(&Answer::unknown(Code("http_503")), 1);
+        check_provided(&Answer::Throttled { retry_after: None }, 1);
     }
 
     #[test]
