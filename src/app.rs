@@ -60,7 +60,7 @@ const LETTERS: usize = 1024;
 pub async fn run(config: Config) -> Result<Exit, Failure> {
     let mut destinations = Vec::new();
     for destination in config.destinations() {
-        destinations.push(kinds::connect(&destination.kind, &config).await?);
+        destinations.push(kinds::connect(&destination, &config).await?);
     }
     let listener = listen(&config).await?;
     let drain = CancellationToken::new();

@@ -20,8 +20,8 @@ use crate::{
 
 mod help;
 
-/// Delivers an identity provider's sign-in and session events from Kafka to Kafka, Amazon Kinesis or Amazon
-/// Pinpoint.
+/// Delivers an identity provider's sign-in and session events from Kafka to Amazon EventBridge, Kinesis,
+/// Firehose or Pinpoint, or to Kafka.
 ///
 /// Reads the events of Keycloak and other providers from Kafka topics and delivers them, at
 /// least once: a position is committed only when every record before it is delivered, written to the dead

@@ -100,7 +100,7 @@
 //! | in `edge` | does |
 //! |---|---|
 //! | [`kafka`](crate::edge::kafka) | the clients and what they share: consumer, producer, dead letters, session table, `redrive`'s reader and writer; [`destination`](crate::edge::kafka::destination), a topic that events go to |
-//! | [`aws`](crate::edge::aws) | credentials, and what all clients share; [`pinpoint`](crate::edge::aws::pinpoint) and [`kinesis`](crate::edge::aws::kinesis), the encoders and senders that alone know `PutEvents` and `PutRecords` |
+//! | [`aws`](crate::edge::aws) | credentials, the [`sender`](crate::edge::aws::sender), and what all clients and answers share; [`pinpoint`](crate::edge::aws::pinpoint), [`kinesis`](crate::edge::aws::kinesis), [`firehose`](crate::edge::aws::firehose) and [`eventbridge`](crate::edge::aws::eventbridge), the encoders and single attempts that alone know their services |
 //! | [`admin`](crate::edge::admin) | liveness, readiness, status; the [`metrics`](crate::edge::admin::metrics) and their names |
 //! | [`geo`](crate::edge::geo), [`clock`](crate::edge::clock), [`log`](crate::edge::log) | the locations of IP addresses; the time; the log |
 //! | [`acks`](crate::edge::acks), [`discard`](crate::edge::discard) | reports the outcomes of writes; drops dead letters |
@@ -114,7 +114,7 @@
 //! | [`tools::emulator`], [`tools::demo`] | a server that answers `PutEvents`; the service in a world of its own |
 //!
 //! To add a format, write its file and its line in the table of formats. To add a kind of destination, write
-//! a folder with an encoder and a sender, a line in each of the two tables of kinds (`config/destinations.rs` and
+//! a folder with an encoder and a sender, a line in each of the two tables of kinds (`config/destinations` and
 //! `app/kinds.rs`), and a page. `.github/CONTRIBUTING.md` lists the files.
 //!
 //! # What always holds
@@ -155,7 +155,6 @@
 //! - A reload of the configuration: a restart is cheap, and the configuration that runs is the one that was
 //!   checked.
 //! - Order between destinations, between endpoints, and between spilled or redriven events and later ones.
-//! - Kinds of destination other than Pinpoint, Kafka and Kinesis: not yet.
 
 pub mod app;
 pub mod cli;

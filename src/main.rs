@@ -72,11 +72,11 @@ fn check(arguments: &CheckArguments, file: Option<PathBuf>) -> Result<Exit, Fail
     let credentials = async {
         let mut findings = Vec::new();
         for destination in config.destinations() {
-            let outcome = app::kinds::credentials(&destination.kind).await;
+            let outcome = app::kinds::credentials(&destination).await;
             let has_credentials = outcome.is_none_or(|outcome| outcome.is_ok());
             findings.extend(outcome.map(|outcome| check::credentials(&destination, outcome)));
             if has_credentials {
-                findings.extend(check::stream(&destination).await);
+                findings.extend(check::resource(&destination).await);
             }
         }
         findings

@@ -5,7 +5,10 @@
 use std::sync::Arc;
 
 use crate::{
-    config::{Config, destinations::DestinationKind},
+    config::{
+        Config,
+        destinations::{DestinationConfig, DestinationKind},
+    },
     core::{
         code::Code,
         destination::{Encoder, Sender},
@@ -14,8 +17,11 @@ use crate::{
     edge::{
         aws::{
             client::ConnectError,
+            eventbridge::{BusEncoder, EventBridge},
+            firehose::{Firehose, PutRecordBatch},
             kinesis::{Kinesis, PutRecords},
             pinpoint::{Pinpoint, PutEvents},
+            sender::{AwsSender, Resource},
         },
         clock::Clock,
         kafka::{
@@ -37,27 +43,36 @@ pub struct Destination {
 ///
 /// # Errors
 /// If the set-up is wrong.
-pub async fn connect(kind: &DestinationKind, config: &Config) -> Result<Destination, Failure> {
-    match kind {
-        DestinationKind::Pinpoint(pinpoint) => {
-            let pinpoint = Pinpoint::connect(pinpoint).await;
-            pinpoint.map(Into::into).map_err(incomplete)
-        }
+pub async fn connect(destination: &DestinationConfig, config: &Config) -> Result<Destination, Failure> {
+    let (encoder, record) = (encoder(destination, &config.record), config.record.clone());
+    match &destination.kind {
+        DestinationKind::Pinpoint(pinpoint) => at_aws(encoder, Pinpoint::connect(pinpoint).await),
         DestinationKind::Kinesis(kinesis) => {
-            let kinesis = Kinesis::connect(kinesis, config.record.clone(), Clock::wall).await;
-            kinesis.map(Into::into).map_err(incomplete)
+            at_aws(encoder, Kinesis::connect(kinesis, record, Clock::wall).await)
         }
-        DestinationKind::Kafka(kafka) => topic(kafka, config),
+        DestinationKind::Firehose(firehose) => {
+            at_aws(encoder, Firehose::connect(firehose, record, Clock::wall).await)
+        }
+        DestinationKind::EventBridge(eventbridge) => {
+            let bus = BusEncoder::new(eventbridge, &destination.name, record);
+            at_aws(encoder, EventBridge::connect(eventbridge, bus, Clock::wall).await)
+        }
+        DestinationKind::Kafka(kafka) => topic(encoder, kafka, config),
     }
 }
 
 /// The encoder of a destination, for whoever sends nothing.
 #[must_use]
-pub fn encoder(kind: &DestinationKind, record: &RecordConfig) -> Box<dyn Encoder> {
-    match kind {
+pub fn encoder(destination: &DestinationConfig, record: &RecordConfig) -> Box<dyn Encoder> {
+    let record = record.clone();
+    match &destination.kind {
         DestinationKind::Pinpoint(_) => Box::new(PutEvents),
-        DestinationKind::Kinesis(kinesis) => Box::new(PutRecords::new(kinesis, record.clone())),
-        DestinationKind::Kafka(kafka) => Box::new(KafkaEncoder::new(kafka.topic.clone(), record.clone())),
+        DestinationKind::Kinesis(kinesis) => Box::new(PutRecords::new(kinesis, record)),
+        DestinationKind::Firehose(firehose) => Box::new(PutRecordBatch::new(firehose, record)),
+        DestinationKind::EventBridge(eventbridge) => {
+            Box::new(BusEncoder::new(eventbridge, &destination.name, record))
+        }
+        DestinationKind::Kafka(kafka) => Box::new(KafkaEncoder::new(kafka.topic.clone(), record)),
     }
 }
 
@@ -65,32 +80,42 @@ pub fn encoder(kind: &DestinationKind, record: &RecordConfig) -> Box<dyn Encoder
 ///
 /// # Errors
 /// If no credentials are found; the code says why.
-pub async fn credentials(kind: &DestinationKind) -> Option<Result<(), Code>> {
-    match kind {
-        DestinationKind::Pinpoint(config) => match Pinpoint::connect(config).await {
-            Ok(pinpoint) => Some(pinpoint.credentials().await),
-            Err(_) => Some(Err(Code("set_up"))),
-        },
+pub async fn credentials(destination: &DestinationConfig) -> Option<Result<(), Code>> {
+    let (record, clock) = (RecordConfig::default(), Clock::wall);
+    match &destination.kind {
+        DestinationKind::Pinpoint(config) => Some(resolved(Pinpoint::connect(config).await).await),
         DestinationKind::Kinesis(config) => {
-            match Kinesis::connect(config, RecordConfig::default(), Clock::wall).await {
-                Ok(kinesis) => Some(kinesis.credentials().await),
-                Err(_) => Some(Err(Code("set_up"))),
-            }
+            Some(resolved(Kinesis::connect(config, record, clock).await).await)
+        }
+        DestinationKind::Firehose(config) => {
+            Some(resolved(Firehose::connect(config, record, clock).await).await)
+        }
+        DestinationKind::EventBridge(config) => {
+            let bus = BusEncoder::new(config, &destination.name, record);
+            Some(resolved(EventBridge::connect(config, bus, clock).await).await)
         }
         DestinationKind::Kafka(_) => None,
     }
 }
 
-fn topic(kafka: &KafkaConfig, config: &Config) -> Result<Destination, Failure> {
+async fn resolved<R: Resource>(sender: Result<AwsSender<R>, ConnectError>) -> Result<(), Code> {
+    sender.map_err(|_| Code("set_up"))?.credentials().await
+}
+
+fn at_aws<R: Resource>(
+    encoder: Box<dyn Encoder>,
+    sender: Result<AwsSender<R>, ConnectError>,
+) -> Result<Destination, Failure> {
+    let sender = sender.map_err(incomplete)?;
+    Ok(Destination { encoder, address: sender.to_string(), sender: Arc::new(sender) })
+}
+
+fn topic(encoder: Box<dyn Encoder>, kafka: &KafkaConfig, config: &Config) -> Result<Destination, Failure> {
     let service = config.service_topics();
     service.check(kafka).map_err(conflicting)?;
     let sender = KafkaDestination::start(kafka, config.record.clone(), &service, Clock::wall);
     let sender = sender.map_err(not_started)?;
-    Ok(Destination {
-        encoder: Box::new(KafkaEncoder::new(kafka.topic.clone(), config.record.clone())),
-        address: sender.to_string(),
-        sender: Arc::new(sender),
-    })
+    Ok(Destination { encoder, address: sender.to_string(), sender: Arc::new(sender) })
 }
 
 fn conflicting(error: TopicConflict) -> Failure {
@@ -119,12 +144,6 @@ pub(super) fn not_started(error: StartError) -> Failure {
 /// A set-up of AWS that lacks something.
 fn incomplete(error: ConnectError) -> Failure {
     Failure::new(Exit::Configuration, error)
-}
-
-impl From<Kinesis> for Destination {
-    fn from(kinesis: Kinesis) -> Self {
-        Self { encoder: Box::new(kinesis.encoder()), address: kinesis.to_string(), sender: Arc::new(kinesis) }
-    }
 }
 
 impl From<Pinpoint> for Destination {

@@ -15,6 +15,8 @@ use crate::{
 };
 
 mod destinations;
+mod eventbridge;
+mod firehose;
 mod kafka;
 mod kinesis;
 
@@ -236,16 +238,16 @@ fn unknown_keys_are_refused_with_the_nearest_known_one() {
 #[test]
 fn values_out_of_bounds_are_refused_with_the_bounds() {
     refused(
-        "batch: { max_events: 101 }",
-        "batch.max_events (config.yaml:3): must be a whole number from 1 to 100",
+        "batch: { max_events: 501 }",
+        "batch.max_events (config.yaml:3): must be a whole number from 1 to 500",
     );
     refused(
         "batch: { max_events: 0 }",
-        "batch.max_events (config.yaml:3): must be a whole number from 1 to 100",
+        "batch.max_events (config.yaml:3): must be a whole number from 1 to 500",
     );
     refused(
         "batch: { max_events: '5' }",
-        "batch.max_events (config.yaml:3): must be a whole number from 1 to 100",
+        "batch.max_events (config.yaml:3): must be a whole number from 1 to 500",
     );
     refused(
         "batch: { max_bytes: 4MiB }",

@@ -25,7 +25,7 @@ pub struct DestinationId(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// A request to send. It holds up to 100 events for many endpoints. Each endpoint appears once.
+/// A request to send. It holds events for many endpoints. Each endpoint appears once.
 #[derive(Clone)]
 pub struct Request {
     /// The id under which its answer is reported.
@@ -33,6 +33,14 @@ pub struct Request {
     pub destination: DestinationId,
     /// The endpoints, each with at least one event.
     pub endpoints: Vec<EndpointBatch>,
+}
+
+impl Request {
+    /// How many events it holds.
+    #[must_use]
+    pub fn events(&self) -> usize {
+        self.endpoints.iter().map(|batch| batch.events.len()).sum()
+    }
 }
 
 #[derive(Clone)]
@@ -86,6 +94,8 @@ impl Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Accepted,
+    /// The event was accepted before: the service recognised it, and took it only once.
+    Deduplicated,
     /// The event was not accepted, or the answer does not mention it: send it again.
     Again(Code),
     /// The event was not accepted because of throttling: send it again, more slowly.

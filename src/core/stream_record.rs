@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use self::{config::RecordConfig, locale::Locale};
 use crate::core::{
     destination::Request,
@@ -46,6 +48,14 @@ impl StreamRecord<'_> {
     /// Adds the record to `bytes`. It is sent at `arrival`.
     pub fn write(&self, arrival: Timestamp, bytes: &mut Vec<u8>) {
         Object::write(bytes, |fields| self.fields(fields, arrival));
+    }
+
+    /// The record for people to read. It is sent at `arrival`.
+    #[must_use]
+    pub fn value(&self, arrival: Timestamp) -> Value {
+        let mut bytes = Vec::new();
+        self.write(arrival, &mut bytes);
+        serde_json::from_slice(&bytes).unwrap_or_default()
     }
 
     /// The maximum number of bytes that the record takes, whenever it is sent.

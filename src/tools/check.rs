@@ -15,6 +15,8 @@ use crate::{
     edge::geo::{Database, GeoError},
 };
 
+mod buses;
+mod delivery_streams;
 mod letters;
 mod questions;
 mod routes;
@@ -25,7 +27,7 @@ mod table;
 mod topics;
 mod trouble;
 
-pub use self::{routes::routes, sent::sent, streams::stream, topics::destination_topics, trouble::Trouble};
+pub use self::{routes::routes, sent::sent, topics::destination_topics, trouble::Trouble};
 
 /// The result of trying one thing.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,17 +78,38 @@ pub fn credentials(destination: &DestinationConfig, outcome: Result<(), Code>) -
                 "give the process a role (on Kubernetes: a service account with one), or set \
                  AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; it needs kinesis:PutRecords"
             }
+            DestinationKind::Firehose(_) => {
+                "give the process a role (on Kubernetes: a service account with one), or set \
+                 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; it needs firehose:PutRecordBatch"
+            }
+            DestinationKind::EventBridge(_) => {
+                "give the process a role (on Kubernetes: a service account with one), or set \
+                 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; it needs events:PutEvents"
+            }
             DestinationKind::Pinpoint(_) | DestinationKind::Kafka(_) => {
                 "give the process a role (on Kubernetes: a service account with one), or set \
                  AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; it needs mobiletargeting:PutEvents"
             }
         },
     });
-    let what = match &*destination.name {
-        ONLY => "AWS credentials".to_owned(),
-        name => format!("AWS credentials of {name}"),
+    Finding { what: of("AWS credentials", destination), result }
+}
+
+/// The finding about the stream or bus of a destination; `None` if its kind has none at AWS.
+pub async fn resource(destination: &DestinationConfig) -> Option<Finding> {
+    let (what, result) = match &destination.kind {
+        DestinationKind::Kinesis(config) => {
+            (format!("stream {}", config.stream), streams::look(config).await)
+        }
+        DestinationKind::Firehose(config) => {
+            (format!("Firehose stream {}", config.stream), delivery_streams::look(config).await)
+        }
+        DestinationKind::EventBridge(config) => {
+            (format!("bus {}", config.bus), buses::look(config, &destination.name).await)
+        }
+        DestinationKind::Pinpoint(_) | DestinationKind::Kafka(_) => return None,
     };
-    Finding { what, result }
+    Some(Finding { what: of(&what, destination), result })
 }
 
 /// Tries the location database, if one is configured.
@@ -127,6 +150,14 @@ impl fmt::Display for Finding {
             Ok(how) => write!(f, "ok     {}: {how}", self.what),
             Err(Trouble { why, help }) => write!(f, "FAILS  {}: {why}\n       {help}", self.what),
         }
+    }
+}
+
+/// What is tried, with the destination that it belongs to if there are several.
+fn of(what: &str, destination: &DestinationConfig) -> String {
+    match &*destination.name {
+        ONLY => what.to_owned(),
+        name => format!("{what} of {name}"),
     }
 }
 

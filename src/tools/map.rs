@@ -210,7 +210,7 @@ fn encoder(arguments: &MapArguments, config: &Config) -> Result<Box<dyn Encoder>
         let error = format!("--destination names no destination of the configuration: {}", names.join(", "));
         return Err(Failure::new(Exit::Usage, Error::msg(error)));
     };
-    Ok(kinds::encoder(&shown.kind, &config.record))
+    Ok(kinds::encoder(shown, &config.record))
 }
 
 /// The lookup of IP addresses.

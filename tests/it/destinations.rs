@@ -85,13 +85,13 @@ fn becomes(config: &str, record: &str) -> String {
 /// The last record in a request of any kind.
 #[track_caller]
 fn last_of(request: &Value) -> Value {
-    let records = request.get("records").or_else(|| request.get("Records")).and_then(Value::as_array);
+    let records = ["records", "Records", "Entries"].iter().find_map(|list| request[list].as_array());
     let last = records.and_then(|records| records.last()).expect("a record");
-    match last["Data"].as_str() {
-        Some(data) => {
-            let data = BASE64_STANDARD.decode(data).expect("base64");
-            serde_json::from_slice(&data).expect("JSON")
-        }
-        None => last["value"].clone(),
-    }
+    let text = match (last["Data"].as_str(), last["Detail"].as_str()) {
+        (Some(data), _) => String::from_utf8(BASE64_STANDARD.decode(data).expect("base64")).expect("UTF-8"),
+        (None, Some(detail)) => detail.to_owned(),
+        (None, None) => return last["value"].clone(),
+    };
+    // A record of Firehose may have several lines.
+    serde_json::from_str(text.lines().last().expect("a line")).expect("JSON")
 }

@@ -3,6 +3,7 @@
 //!
 //! `scene` and `load` hold what they have in common; each other module is one kind of scenario.
 
+mod aws_kinds;
 mod check;
 mod delivery;
 mod faults;

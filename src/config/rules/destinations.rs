@@ -7,7 +7,10 @@ use crate::{
     },
     core::{pipeline::config::QuotaConfig, route::RouteProblem, units::text::Form as _},
     edge::{
-        aws::pinpoint::config::{ApplicationForm, PinpointConfig},
+        aws::{
+            eventbridge::config::EventBridgeConfig,
+            pinpoint::config::{ApplicationForm, PinpointConfig},
+        },
         kafka::destination::config::{self, KafkaConfig},
     },
 };
@@ -44,7 +47,7 @@ impl Rules<'_> {
         let is_missing = written == 0 && !self.problems.has_below(destination);
         match kind {
             _ if written > 1 => {
-                self.problem(destination, "must have only one of `pinpoint`, `kafka` and `kinesis`");
+                self.problem(destination, &format!("must have only one of {}", listed(KINDS.iter(), "and")));
             }
             DestinationKind::Pinpoint(pinpoint) if is_written("pinpoint") || is_missing => {
                 self.application(destination, pinpoint);
@@ -55,7 +58,8 @@ impl Rules<'_> {
                 self.problem(&path, "must be the region of the stream's ARN");
             }
             // The types check everything else, and a section that was wrong has been reported.
-            DestinationKind::Pinpoint(_) | DestinationKind::Kinesis(_) => {}
+            DestinationKind::Pinpoint(_) | DestinationKind::Kinesis(_) | DestinationKind::Firehose(_) => {}
+            DestinationKind::EventBridge(eventbridge) => self.bus(destination, eventbridge),
         }
     }
 
@@ -77,15 +81,26 @@ impl Rules<'_> {
         }
     }
 
+    fn bus(&mut self, destination: &[&str], eventbridge: &EventBridgeConfig) {
+        let at = |key| [destination, &["eventbridge", key]].concat();
+        if eventbridge.region_contradicts() {
+            self.problem(&at("region"), "must be the region of the bus's ARN");
+        }
+        if eventbridge.custom_bus().is_none() && self.is_written(&at("groups")) {
+            self.problem(&at("groups"), "has no effect: only a custom bus has groups");
+        }
+    }
+
     fn application(&mut self, destination: &[&str], pinpoint: &PinpointConfig) {
         let section = [destination, &["pinpoint"]].concat();
         let path = [&section[..], &["application"]].concat();
         let allowed = ApplicationForm::ALLOWED;
         if !self.is_written(&path) {
             let others = if self.is_written(&section) {
-                ""
+                String::new()
             } else {
-                "; or give `kafka` or `kinesis` instead of `pinpoint`"
+                let others = KINDS.iter().filter(|kind| **kind != "pinpoint");
+                format!("; or give {} instead of `pinpoint`", listed(others, "or"))
             };
             if self.purpose == Purpose::Delivery {
                 self.problem(&path, &format!("must be given: {allowed}{others}"));
@@ -197,5 +212,14 @@ impl Rules<'_> {
 
     fn is_written(&self, path: &[&str]) -> bool {
         self.tree.at(path).is_some()
+    }
+}
+
+/// Names in a sentence: `a`, `b` and `c`.
+fn listed<'n>(names: impl Iterator<Item = &'n &'static str>, conjunction: &str) -> String {
+    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} {conjunction} {last}", others.join(", ")),
+        _ => names.concat(),
     }
 }

@@ -169,7 +169,7 @@ fn destinations_have_names_and_one_way_to_be_written() {
 #[test]
 fn each_destination_is_held_to_the_rules_of_its_parts() {
     let yaml = "dead_letter: { discard: true }\ndestinations:\n  a:\n    pinpoint: { region: eu-west-1 }\n    \
-                retry: { initial: 1m }\n    batch: { max_events: 101 }\n    spill: { after: 10m }\n  b:\n    \
+                retry: { initial: 1m }\n    batch: { max_events: 501 }\n    spill: { after: 10m }\n  b:\n    \
                 pinpoint: { application: mine }\n    quota: { in_flight: 1 }\nroutes: [{ to: [a, b] }]\n\
                 unrouted: ignore\n";
     assert_snapshot!(loaded(yaml, &[], &[]).unwrap_err());
@@ -205,7 +205,7 @@ fn a_quota_must_be_of_a_domain_that_there_is() {
         &[
             "quotas.0.in_flight (config.yaml:7): must be a whole number from 1 to 10000",
             "quotas.1.region (config.yaml:7): must be an AWS region such as us-east-1",
-            "quotas.1.service (config.yaml:7): must be pinpoint, kafka or kinesis",
+            "quotas.1.service (config.yaml:7): must be pinpoint, kafka, kinesis, firehose, eventbridge or eventbridgev2",
         ],
     );
     check(

@@ -60,12 +60,14 @@ fn records_are_read_and_checked() {
 fn a_destination_has_one_kind() {
     check("{ kafka: { topic: events } }", "", &[]);
     let none = "destination.pinpoint.application (config.yaml:2): must be given: the id of a Pinpoint application \
-                (project), 32 hex digits; or give `kafka` or `kinesis` instead of `pinpoint`";
+                (project), 32 hex digits; or give `kafka`, `kinesis`, `firehose` or `eventbridge` instead of `pinpoint`";
     check("{}", "", &[none]);
     check(
         "{ kafka: { topic: events }, pinpoint: { application: 0123456789abcdef0123456789abcdef } }",
         "",
-        &["destination (config.yaml:2): must have only one of `pinpoint`, `kafka` and `kinesis`"],
+        &[
+            "destination (config.yaml:2): must have only one of `pinpoint`, `kafka`, `kinesis`, `firehose` and `eventbridge`",
+        ],
     );
     check(
         "{ kafak: { topic: events } }",

@@ -39,8 +39,9 @@ pub enum Share {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BatchConfig {
-    /// Events in a request; `PutEvents` takes no more than 100.
-    #[schemars(range(min = 1, max = 100))]
+    /// Events in a request, if the destination's service takes so many; Pinpoint's `PutEvents` takes no more
+    /// than 100.
+    #[schemars(range(min = 1, max = 500))]
     pub max_events: NonZeroUsize,
     /// Bytes of a request's body: `PutEvents` takes no more than 4000000, and one event may have 1000 KB
     /// and its endpoint 15 KB.
@@ -145,6 +146,12 @@ impl QuotaConfig {
             in_flight: NonZeroU32::MIN.saturating_add(IN_FLIGHT - 1),
             share: Share::Fixed(1.0),
         }
+    }
+
+    /// A quota of so many requests per second, with the requests in flight of one that is off.
+    #[must_use]
+    pub fn of_requests(requests_per_second: f64) -> Self {
+        Self { requests_per_second, share: Share::Partitions, ..Self::off() }
     }
 
     /// Whether the rate is so high that it bounds nothing.

@@ -67,6 +67,8 @@ pub struct SendCounts {
     pub requests: BTreeMap<Code, u64>,
     pub requests_throttled: u64,
     pub events_throttled: u64,
+    /// Accepted events that the service had taken before.
+    pub events_deduplicated: u64,
     pub events_spilled: u64,
     /// Endpoints whose change was refused while their events were accepted, by code.
     pub endpoints_refused: BTreeMap<Code, u64>,
@@ -89,6 +91,7 @@ impl SendCounts {
         add(&mut self.endpoints_refused, &other.endpoints_refused);
         self.requests_throttled += other.requests_throttled;
         self.events_throttled += other.events_throttled;
+        self.events_deduplicated += other.events_deduplicated;
         self.events_spilled += other.events_spilled;
         self.fields.add(&other.fields);
     }

@@ -387,6 +387,19 @@ fn a_missing_answer_is_not_success() {
 }
 
 #[test]
+fn an_event_that_was_taken_before_is_accepted_and_counted() {
+    let mut bench = Bench::new();
+    bench.read(A, &[1, 2]);
+    bench.answer(|_| Answer::Results {
+        outcomes: vec![Outcome::Accepted, Outcome::Deduplicated],
+        endpoints_refused: Vec::new(),
+    });
+    assert_eq!(bench.outstanding(), 0);
+    let snapshot = bench.pipeline.snapshot();
+    assert_eq!((snapshot.sends.events_deduplicated, snapshot.sends.accepted.iter().sum::<u64>()), (1, 2));
+}
+
+#[test]
 fn a_refused_event_settles_when_its_dead_letter_is_written() {
     let mut bench = Bench::new();
     bench.read(A, &[1, 2]);

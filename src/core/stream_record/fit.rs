@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use super::{StreamRecord, config::RecordConfig};
 use crate::core::{
-    destination::FieldCounts,
+    destination::{FieldCounts, Fitted},
     event::{Delivery, Location},
 };
 
@@ -14,8 +15,16 @@ const METRICS: &str = "Event.Metrics";
 /// The fields that [`fit`] counts.
 pub const FIELDS: [&str; 2] = [COORDINATES, METRICS];
 
-/// Leaves out metrics that are not finite numbers, and coordinates that are incomplete or out of range.
-pub fn fit(delivery: &mut Delivery, counts: &mut FieldCounts) {
+/// Leaves out metrics that are not finite numbers, and coordinates that are incomplete or out of range. The
+/// bytes of the result are those of the record alone.
+pub fn fit(config: &RecordConfig, mut delivery: Delivery, counts: &mut FieldCounts) -> Fitted {
+    leave_out(&mut delivery, counts);
+    let Delivery { endpoint_id, endpoint, event, .. } = &delivery;
+    let bytes = StreamRecord { config, endpoint_id, endpoint, event }.max_bytes();
+    Fitted { delivery, bytes }
+}
+
+fn leave_out(delivery: &mut Delivery, counts: &mut FieldCounts) {
     if delivery.event.metrics.iter().any(|(_, value)| !value.is_finite()) {
         Arc::make_mut(&mut delivery.event).metrics.retain(|(_, value)| {
             if !value.is_finite() {
@@ -53,12 +62,12 @@ mod tests {
         let mut delivery = Delivery { origin: None, endpoint_id, endpoint: batch.endpoint, event };
         change(Arc::make_mut(&mut delivery.endpoint), Arc::make_mut(&mut delivery.event));
         let mut counts = FieldCounts::default();
-        fit(&mut delivery, &mut counts);
+        let delivery = fit(&RecordConfig::default(), delivery, &mut counts).delivery;
         assert!(counts.shortened.is_empty());
         let left_out: Vec<_> =
             counts.left_out.iter().map(|(field, count)| format!("{field}: {count}")).collect();
         let mut again = FieldCounts::default();
-        fit(&mut delivery, &mut again);
+        let delivery = fit(&RecordConfig::default(), delivery, &mut again).delivery;
         assert_eq!(again, FieldCounts::default(), "fitting is idempotent");
         (delivery, left_out.join(", "))
     }

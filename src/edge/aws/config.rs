@@ -2,12 +2,24 @@
 
 use hyper::Uri;
 
-use crate::core::units::text::{Form, Text};
+use crate::core::units::{
+    Span,
+    text::{Form, Text},
+};
 
 pub type Region = Text<RegionForm>;
 
 /// An address that replaces AWS's own, such as an emulator's.
 pub type EndpointUrl = Text<EndpointUrlForm>;
+
+/// Where a destination is, and how long an attempt may take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Connection {
+    /// The AWS region. If absent, the AWS SDK takes it from its environment.
+    pub region: Option<Region>,
+    pub endpoint_url: Option<EndpointUrl>,
+    pub timeout: Span,
+}
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RegionForm {}

@@ -16,12 +16,21 @@ pub(super) fn responding(
     headers: &[(&'static str, &'static str)],
     body: &'static str,
 ) -> impl HttpClient + 'static {
+    responding_bytes(status, headers, body.into())
+}
+
+/// A client that gets this response to every request, whatever its format.
+pub(super) fn responding_bytes(
+    status: u16,
+    headers: &[(&'static str, &'static str)],
+    body: Vec<u8>,
+) -> impl HttpClient + 'static {
     let headers = headers.to_vec();
     infallible_client_fn(move |_| {
         let response = headers.iter().fold(Response::builder().status(status), |response, (name, value)| {
             response.header(*name, *value)
         });
-        response.body(SdkBody::from(body)).unwrap()
+        response.body(SdkBody::from(body.clone())).unwrap()
     })
 }
 

@@ -4,12 +4,10 @@
 use std::env;
 
 use super::{
-    Finding,
     questions::count,
     trouble::{Trouble, judged},
 };
 use crate::{
-    config::destinations::{DestinationConfig, DestinationKind, ONLY},
     core::{code::Code, stream_record::config::RecordConfig},
     edge::{
         aws::kinesis::{
@@ -23,21 +21,11 @@ use crate::{
 const FAULTS: &str = "let partition keys decide (record distribution USER_PARTITION_KEY), or set `kinesis.order` to `none`; \
                       set `kinesis.max_record` to what the stream takes";
 
-/// The finding about the stream of a destination; `None` if it has none.
-pub async fn stream(destination: &DestinationConfig) -> Option<Finding> {
-    let DestinationKind::Kinesis(config) = &destination.kind else { return None };
-    let what = match &*destination.name {
-        ONLY => format!("stream {}", config.stream),
-        name => format!("stream {} of {name}", config.stream),
-    };
-    let result = match Kinesis::connect(config, RecordConfig::default(), Clock::wall).await {
-        Ok(kinesis) => look(&kinesis, config).await,
-        Err(error) => Err(Trouble { why: error.to_string(), help: "set `kinesis.region`, or AWS_REGION" }),
-    };
-    Some(Finding { what, result })
-}
-
-async fn look(kinesis: &Kinesis, config: &KinesisConfig) -> Result<String, Trouble> {
+/// Looks at a stream.
+pub(super) async fn look(config: &KinesisConfig) -> Result<String, Trouble> {
+    let kinesis = Kinesis::connect(config, RecordConfig::default(), Clock::wall).await;
+    let kinesis = kinesis
+        .map_err(|error| Trouble { why: error.to_string(), help: "set `kinesis.region`, or AWS_REGION" })?;
     // Another server than AWS's may not know dry runs, and would write the record.
     let is_elsewhere =
         ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KINESIS"].map(env::var_os).iter().any(Option::is_some);

@@ -3,15 +3,12 @@
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Error};
 
 use super::{
-    Finding,
+    Finding, of,
     questions::{Questions, count},
     trouble::{Trouble, trouble},
 };
 use crate::{
-    config::{
-        Config,
-        destinations::{DestinationKind, ONLY},
-    },
+    config::{Config, destinations::DestinationKind},
     edge::kafka::destination::{ServiceTopics, TopicConflict, config::KafkaConfig},
 };
 
@@ -21,13 +18,10 @@ pub fn destination_topics(config: &Config) -> Vec<Finding> {
     let service = config.service_topics();
     let findings = config.destinations().into_iter().filter_map(|destination| match &destination.kind {
         DestinationKind::Kafka(kafka) => {
-            let what = match &*destination.name {
-                ONLY => format!("destination topic {}", kafka.topic),
-                name => format!("destination topic {} of {name}", kafka.topic),
-            };
+            let what = of(&format!("destination topic {}", kafka.topic), &destination);
             Some(Finding { what, result: look(kafka, &service) })
         }
-        DestinationKind::Pinpoint(_) | DestinationKind::Kinesis(_) => None,
+        _ => None,
     });
     findings.collect()
 }

@@ -144,7 +144,8 @@ impl Dispatcher {
 
     fn judge(&mut self, now: Moment, mut item: Item, outcome: Outcome) -> Judgement {
         match outcome {
-            Outcome::Accepted => {
+            Outcome::Accepted | Outcome::Deduplicated => {
+                self.counts.events_deduplicated += u64::from(outcome == Outcome::Deduplicated);
                 self.counts.accepted[item.event.event_type as usize] += 1;
                 self.forget(&item);
                 self.verdicts.push(Verdict::Accepted(item.record));

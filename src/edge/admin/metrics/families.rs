@@ -248,6 +248,11 @@ impl Families<'_> {
             "Events of answered requests that the destination throttled.",
             snapshot.sends.events_throttled,
         );
+        page.counter(
+            "pinpoint_sidecar_events_deduplicated_total",
+            "Accepted events that the destination recognised, because it had taken them before.",
+            snapshot.sends.events_deduplicated,
+        );
     }
 
     fn quota(&mut self) {

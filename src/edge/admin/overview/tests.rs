@@ -157,6 +157,7 @@ fn sends() -> SendCounts {
         requests: codes([("answered", 40), ("throttled", 3), ("unknown", 2)]),
         requests_throttled: 3,
         events_throttled: 9,
+        events_deduplicated: 4,
         events_spilled: 0,
         fields: crate::core::destination::FieldCounts::default(),
         endpoints_refused: codes([("bad_request", 1)]),

@@ -46,6 +46,8 @@ pub(super) struct RequestsReport {
     /// Throttled requests and events.
     throttled: u64,
     events_throttled: u64,
+    /// Accepted events that the service had taken before.
+    events_deduplicated: u64,
     /// Endpoints whose update was refused while their events were accepted.
     endpoints_refused: Counts,
 }
@@ -133,6 +135,7 @@ impl RequestsReport {
             in_flight: snapshot.requests_in_flight,
             throttled: snapshot.sends.requests_throttled,
             events_throttled: snapshot.sends.events_throttled,
+            events_deduplicated: snapshot.sends.events_deduplicated,
             endpoints_refused: snapshot.sends.endpoints_refused.clone(),
         }
     }

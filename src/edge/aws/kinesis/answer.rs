@@ -1,107 +1,31 @@
-//! Interprets the answers of `PutRecords`: by error code, then by status, then by the result of each record.
+//! Finds the result of each record in the answers of `PutRecords`.
 //!
 //! Knows nothing of how a request is made.
 
 use aws_sdk_kinesis::{
-    error::{ProvideErrorMetadata, SdkError},
+    error::SdkError,
     operation::put_records::{PutRecordsError, PutRecordsOutput},
-    types::PutRecordsResultEntry,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use super::code::{self, Meaning};
+use super::code::PUT_RECORDS;
 use crate::{
-    core::{
-        code::Code,
-        destination::{Answer, Outcome},
-        event::Refusal,
-    },
-    edge::aws::{
-        answer::{error_type, of_silence, retry_after},
-        code::{BROKEN_ANSWER, MISSING, not_understood, of_answer},
-    },
+    core::destination::Answer,
+    edge::aws::results::{self, ItemResult},
 };
-
-/// The code of a record that was throttled, as the dispatcher counts it.
-const THROTTLED: Code = Code("throttled");
 
 /// The SDK's result of a `PutRecords` call.
 pub(super) type SdkResult = Result<PutRecordsOutput, SdkError<PutRecordsError, HttpResponse>>;
 
 /// Interprets the SDK's result as the answer to a request of so many records.
 pub(super) fn read(records: usize, sent: SdkResult) -> Answer {
-    match sent {
-        // A result is found by its place, so a list of another length says nothing.
-        Ok(output) if output.records().len() != records => Answer::unknown(MISSING),
-        Ok(output) => of_results(output.records()),
-        Err(failure) => match failure.raw_response() {
-            Some(response) => of_failure(response, failure.as_service_error()),
-            None => of_silence(&failure),
-        },
-    }
-}
-
-fn of_results(results: &[PutRecordsResultEntry]) -> Answer {
-    let outcomes: Vec<_> = results.iter().map(outcome).collect();
-    // As long as a record of it is judged, the others are only sent again: their next request shows whether
-    // the set-up is wrong.
-    if !outcomes.iter().any(|outcome| !matches!(outcome, Outcome::Again(_))) {
-        let set_up = results.iter().find_map(|result| match code::meaning(result.error_code()) {
-            Some((code, Meaning::SetUp)) => Some(code),
-            _ => None,
-        });
-        if let Some(code) = set_up {
-            return Answer::Hold(code);
-        }
-    }
-    Answer::Results { outcomes, endpoints_refused: Vec::new() }
-}
-
-fn outcome(result: &PutRecordsResultEntry) -> Outcome {
-    match (result.error_code(), code::meaning(result.error_code())) {
-        (None, _) if result.sequence_number().is_some_and(|number| !number.is_empty()) => Outcome::Accepted,
-        (None, _) => Outcome::Again(MISSING),
-        // It says something about the shard, and nothing about the record.
-        (_, Some((_, Meaning::Throttled))) => Outcome::Later(THROTTLED),
-        (_, Some((code, Meaning::Refused))) => {
-            Outcome::Refused(Refusal { code, message: result.error_message().unwrap_or_default().to_owned() })
-        }
-        (_, Some((code, Meaning::Again | Meaning::SetUp))) => Outcome::Again(code),
-        (Some(_), None) => Outcome::Again(Code("record_not_understood")),
-    }
-}
-
-/// Interprets an answer that is not a success, or whose body could not be read.
-fn of_failure(response: &HttpResponse, error: Option<&PutRecordsError>) -> Answer {
-    if response.status().is_success() {
-        return Answer::unknown(BROKEN_ANSWER);
-    }
-    let status = response.status().as_u16();
-    let error_code = error.and_then(ProvideErrorMetadata::code).or_else(|| error_type(response.headers()));
-    let retry_after = retry_after(response.headers());
-    let refusal = |code| {
-        let message = error.and_then(ProvideErrorMetadata::message);
-        let message = message.map_or_else(|| format!("PutRecords answered {status}"), str::to_owned);
-        Refusal { code, message }
-    };
-    let code = of_answer(error_code, status);
-    match code::meaning(error_code) {
-        Some((_, Meaning::Throttled)) => Answer::Throttled { retry_after },
-        Some((code, Meaning::Again)) => Answer::Unknown { code, retry_after },
-        Some((code, Meaning::SetUp)) => Answer::Hold(code),
-        Some((code, Meaning::Refused)) => Answer::Refused(refusal(code)),
-        None => match status {
-            429 => Answer::Throttled { retry_after },
-            413 => Answer::Refused(refusal(code)),
-            401 => Answer::Hold(code),
-            408 | 500..=599 => Answer::Unknown { code, retry_after },
-            // Every error of this service has the status 400, so a code that is not known blames nobody.
-            400 | 402..=499 => {
-                Answer::Denied(Refusal { code, message: format!("PutRecords answered {status}") })
-            }
-            _ => Answer::Hold(not_understood(status)),
-        },
-    }
+    results::read(&PUT_RECORDS, records, sent, |output| {
+        let result = output
+            .records()
+            .iter()
+            .map(|one| ItemResult::new(one.sequence_number(), one.error_code(), one.error_message()));
+        result.collect()
+    })
 }
 
 #[cfg(test)]
@@ -109,7 +33,11 @@ mod tests {
     use std::time::Duration;
 
     use super::{super::scripted, *};
-    use crate::core::destination::sample;
+    use crate::core::{
+        code::Code,
+        destination::{Outcome, sample},
+        event::Refusal,
+    };
 
     /// Checks the answer to a request of two records.
     #[track_caller]
@@ -143,7 +71,7 @@ mod tests {
         check_results(
             r#"{"FailedRecordCount":1,"Records":[{"SequenceNumber":"1","ShardId":"s"},
                {"ErrorCode":"ProvisionedThroughputExceededException","ErrorMessage":"secret"}]}"#,
-            [Outcome::Accepted, Outcome::Later(THROTTLED)],
+            [Outcome::Accepted, Outcome::Later(Code("throttled"))],
         );
         check_results(
             r#"{"Records":[{"ErrorCode":"InternalFailure"},{"SequenceNumber":"2"}]}"#,

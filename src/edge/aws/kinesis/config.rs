@@ -10,7 +10,7 @@ use crate::{
         Size, Span,
         text::{Form, Text},
     },
-    edge::aws::config::{EndpointUrl, Region},
+    edge::aws::config::{Connection, EndpointUrl, Region},
 };
 
 /// The name or the ARN of a data stream.
@@ -49,6 +49,13 @@ impl KinesisConfig {
     #[must_use]
     pub fn stream_arn(&self) -> Option<&str> {
         Some(self.stream.as_str()).filter(|stream| stream.starts_with("arn:"))
+    }
+
+    /// Where the stream is.
+    #[must_use]
+    pub fn connection(&self) -> Connection {
+        let Self { endpoint_url, timeout, .. } = self.clone();
+        Connection { region: self.region(), endpoint_url, timeout }
     }
 
     /// The region that is written, or else that of the stream's ARN.

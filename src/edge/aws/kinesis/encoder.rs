@@ -59,11 +59,9 @@ impl Encoder for PutRecords {
         &stream_record::FIELDS
     }
 
-    fn fit(&self, mut delivery: Delivery, counts: &mut FieldCounts) -> Result<Fitted, Refusal> {
-        stream_record::fit(&mut delivery, counts);
-        let Delivery { endpoint_id, endpoint, event, .. } = &delivery;
-        let record = StreamRecord { config: &self.record, endpoint_id, endpoint, event };
-        let bytes = record.max_bytes() + endpoint_id.0.len();
+    fn fit(&self, delivery: Delivery, counts: &mut FieldCounts) -> Result<Fitted, Refusal> {
+        let Fitted { delivery, bytes } = stream_record::fit(&self.record, delivery, counts);
+        let bytes = bytes + delivery.endpoint_id.0.len();
         if u64::try_from(bytes).is_ok_and(|bytes| bytes > self.config.max_record.0) {
             let message = "the record is larger than `kinesis.max_record`".to_owned();
             return Err(Refusal { code: Code("event_too_large"), message });
@@ -99,10 +97,7 @@ impl Encoder for PutRecords {
     fn outline(&self, request: &Request, at: Timestamp) -> Vec<(String, Value)> {
         let heading = format!("record for {}", self.config.stream);
         let shown = |record: StreamRecord<'_>| {
-            let mut data = Vec::new();
-            record.write(at, &mut data);
-            let data: Value = serde_json::from_slice(&data).unwrap_or_default();
-            (heading.clone(), json!({ "PartitionKey": record.endpoint_id.0, "Data": data }))
+            (heading.clone(), json!({ "PartitionKey": record.endpoint_id.0, "Data": record.value(at) }))
         };
         self.records(request).map(shown).collect()
     }

@@ -2,19 +2,15 @@
 //! is written.
 
 use aws_sdk_kinesis::{
-    error::{ProvideErrorMetadata, SdkError},
+    error::ProvideErrorMetadata as _,
     primitives::Blob,
     types::{PutRecordsRequestEntry, RecordDistributionStrategy},
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use super::{Kinesis, code};
+use super::{Kinesis, code::PUT_RECORDS};
 use crate::{
     core::{code::Code, units::Size},
-    edge::aws::{
-        answer::error_type,
-        code::{CONNECTION, of_answer},
-    },
+    edge::aws::results::failure_code,
 };
 
 /// The error of a request that would have succeeded.
@@ -42,18 +38,18 @@ impl Kinesis {
     /// # Errors
     /// If it may not be written; the code says why.
     pub async fn may_write(&self) -> Result<(), Code> {
-        let shared = &*self.0;
+        let stream = self.resource();
         let entry = PutRecordsRequestEntry::builder().data(Blob::new("{}")).partition_key("check").build();
         let entry = entry.map_err(|_| Code("request_not_built"))?;
-        let put_records = shared.client.put_records().records(entry).dry_run(true);
-        let put_records = match shared.config.stream_arn() {
+        let put_records = stream.client.put_records().records(entry).dry_run(true);
+        let put_records = match stream.config.stream_arn() {
             Some(arn) => put_records.stream_arn(arn),
-            None => put_records.stream_name(&*shared.config.stream),
+            None => put_records.stream_name(&*stream.config.stream),
         };
         match put_records.send().await {
             Ok(_) => Ok(()),
             Err(error) if error.code() == Some(DRY_RUN) => Ok(()),
-            Err(error) => Err(code_of(&error)),
+            Err(error) => Err(failure_code(&PUT_RECORDS, &error)),
         }
     }
 
@@ -62,13 +58,13 @@ impl Kinesis {
     /// # Errors
     /// If there is none; the code says why.
     pub async fn facts(&self) -> Result<StreamFacts, Code> {
-        let shared = &*self.0;
-        let describe = shared.client.describe_stream_summary();
-        let describe = match shared.config.stream_arn() {
+        let stream = self.resource();
+        let describe = stream.client.describe_stream_summary();
+        let describe = match stream.config.stream_arn() {
             Some(arn) => describe.stream_arn(arn),
-            None => describe.stream_name(&*shared.config.stream),
+            None => describe.stream_name(&*stream.config.stream),
         };
-        let described = describe.send().await.map_err(|error| code_of(&error))?;
+        let described = describe.send().await.map_err(|error| failure_code(&PUT_RECORDS, &error))?;
         let summary = described.stream_description_summary().ok_or(Code("broken_answer"))?;
         let keys = match summary.record_distribution_strategy() {
             Some(RecordDistributionStrategy::Auto) => Keys::Ignored,
@@ -78,14 +74,6 @@ impl Kinesis {
         let max_record = kib.map(|kib| Size(kib << 10));
         Ok(StreamFacts { shards: summary.open_shard_count(), keys, max_record })
     }
-}
-
-/// The code of a failed request.
-fn code_of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Code {
-    let Some(response) = error.raw_response() else { return CONNECTION };
-    let error_code = error.code().or_else(|| error_type(response.headers()));
-    let known = code::meaning(error_code).map(|(code, _)| code);
-    known.unwrap_or_else(|| of_answer(error_code, response.status().as_u16()))
 }
 
 #[cfg(test)]

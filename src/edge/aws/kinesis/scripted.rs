@@ -1,9 +1,10 @@
 //! The destination over a scripted service.
 
+use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_smithy_runtime_api::client::http::HttpClient;
 
-use super::{Kinesis, KinesisConfig};
+use super::{Kinesis, KinesisConfig, Stream};
 use crate::{
     core::{
         destination::{Answer, Request, Sender as _},
@@ -31,7 +32,8 @@ pub(super) fn kinesis(
     provider: impl ProvideCredentials + 'static,
 ) -> Kinesis {
     let clock = || Timestamp(1_795_341_601_234);
-    Kinesis::new(config, RecordConfig::default(), clock, &sdk(http_client, provider)).unwrap()
+    let stream = |settings: &SdkConfig| Stream::new(config, RecordConfig::default(), clock, settings);
+    Kinesis::new(&config.connection(), &sdk(http_client, provider), stream).unwrap()
 }
 
 /// The configuration of a stream, with the defaults of all other keys.

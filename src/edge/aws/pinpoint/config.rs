@@ -10,7 +10,7 @@ use crate::{
         Span,
         text::{Form, Text},
     },
-    edge::aws::config::{EndpointUrl, Region},
+    edge::aws::config::{Connection, EndpointUrl, Region},
 };
 
 /// The id of an application (project), which is part of the address of a request.
@@ -50,6 +50,13 @@ impl Form for ApplicationForm {
 impl PinpointConfig {
     /// A placeholder for the application if nothing is delivered.
     pub const NO_APPLICATION: &str = "00000000000000000000000000000000";
+
+    /// Where the application is.
+    #[must_use]
+    pub fn connection(&self) -> Connection {
+        let Self { region, endpoint_url, timeout, .. } = self.clone();
+        Connection { region, endpoint_url, timeout }
+    }
 
     /// Whether the application's id has the form that the service at the address expects.
     #[must_use]

@@ -29,7 +29,7 @@ pub(super) fn pinpoint(
     http_client: impl HttpClient + 'static,
     provider: impl ProvideCredentials + 'static,
 ) -> Pinpoint {
-    Pinpoint::new(&config(None), &sdk(http_client, provider)).unwrap()
+    Pinpoint::of(&config(None), &sdk(http_client, provider)).unwrap()
 }
 
 /// A configuration with `endpoint_url`.

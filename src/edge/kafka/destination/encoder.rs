@@ -47,12 +47,10 @@ impl Encoder for KafkaEncoder {
         &stream_record::FIELDS
     }
 
-    fn fit(&self, mut delivery: Delivery, counts: &mut FieldCounts) -> Result<Fitted, Refusal> {
-        stream_record::fit(&mut delivery, counts);
-        let Delivery { endpoint_id, endpoint, event, .. } = &delivery;
-        let record = StreamRecord { config: &self.record, endpoint_id, endpoint, event };
-        let bytes = record.max_bytes() + endpoint_id.0.len() + EVENT_ID.len() + event.id.len();
-        Ok(Fitted { delivery, bytes })
+    fn fit(&self, delivery: Delivery, counts: &mut FieldCounts) -> Result<Fitted, Refusal> {
+        let Fitted { delivery, bytes } = stream_record::fit(&self.record, delivery, counts);
+        let more = delivery.endpoint_id.0.len() + EVENT_ID.len() + delivery.event.id.len();
+        Ok(Fitted { delivery, bytes: bytes + more })
     }
 
     fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
@@ -76,10 +74,7 @@ impl Encoder for KafkaEncoder {
 }
 
 fn shown(record: &StreamRecord<'_>, at: Timestamp) -> Value {
-    let mut bytes = Vec::new();
-    record.write(at, &mut bytes);
-    let value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    json!({ "key": record.endpoint_id.0, "headers": { EVENT_ID: record.event.id }, "value": value })
+    json!({ "key": record.endpoint_id.0, "headers": { EVENT_ID: record.event.id }, "value": record.value(at) })
 }
 
 #[cfg(test)]
