@@ -26,6 +26,7 @@ use crate::{
     },
     edge::{
         admin::{self, Health, Pages, Query, metrics::Metrics},
+        aws::roles::RolesView,
         clock::Clock,
         discard::Discard,
         geo::{Database, Reloader},
@@ -50,6 +51,9 @@ pub type Queries = (mpsc::Sender<Query>, mpsc::Receiver<Query>);
 /// How many queries of the admin pages may wait for an answer.
 const QUERIES: usize = 16;
 
+/// How many destinations the log names at the start.
+const SHOWN: usize = 10;
+
 /// How many outcomes of dead letters may wait for the runner.
 const LETTERS: usize = 1024;
 
@@ -58,14 +62,18 @@ const LETTERS: usize = 1024;
 /// # Errors
 /// If a part cannot be started. The failure says which part, why, and what to do.
 pub async fn run(config: Config) -> Result<Exit, Failure> {
-    let mut destinations = Vec::new();
+    let mut aws = kinds::aws(&config).await;
+    let mut list = Vec::new();
     for destination in config.destinations() {
-        destinations.push(kinds::connect(&destination, &config).await?);
+        list.push(kinds::connect(&destination, &config, &mut aws)?);
     }
+    let (refresher, roles) = aws.refresher();
+    let destinations = Destinations { list, roles: Some(roles) };
     let listener = listen(&config).await?;
     let drain = CancellationToken::new();
     let ended = select! {
         ended = deliver(&config, destinations, listener, drain.clone(), queries()) => ended?,
+        never = refresher.run() => match never {},
         exit = signals::drain_then_end(&drain) => return exit,
     };
     Ok(match ended {
@@ -73,6 +81,21 @@ pub async fn run(config: Config) -> Result<Exit, Failure> {
         Ended { unsettled: 0, uncommitted: 0, .. } => Exit::Clean,
         Ended { .. } => Exit::Unsettled,
     })
+}
+
+/// The destinations of a service.
+pub struct Destinations {
+    /// The configured destinations, in the configuration's order.
+    pub list: Vec<Destination>,
+    /// How their roles are.
+    pub roles: Option<RolesView>,
+}
+
+/// Destinations without roles.
+impl From<Vec<Destination>> for Destinations {
+    fn from(list: Vec<Destination>) -> Self {
+        Self { list, roles: None }
+    }
 }
 
 /// A channel of queries to the runner. Whoever keeps a clone of the sender can query it, as
@@ -83,19 +106,19 @@ pub fn queries() -> Queries {
 }
 
 /// Delivers from Kafka until `drain` is cancelled and everything that was read is settled. Serves the admin
-/// pages on `listener`. `destinations` are the configured destinations, in the configuration's order; the
-/// caller decides how each is built.
+/// pages on `listener`. The caller decides how each of the destinations is built.
 ///
 /// # Errors
 /// If a part cannot be started.
 pub async fn deliver(
     config: &Config,
-    destinations: Vec<Destination>,
+    destinations: impl Into<Destinations>,
     listener: TcpListener,
     drain: CancellationToken,
     (asking, queries): Queries,
 ) -> Result<Ended, Failure> {
     let clock = Clock::start();
+    let Destinations { list: destinations, roles } = destinations.into();
     let (locate, _reloader) = places(config)?;
     let additions = Additions::new(config.endpoint.clone(), config.event.clone(), locate);
     let router = config.router().map_err(|error| Failure::new(Exit::Configuration, error))?;
@@ -119,7 +142,7 @@ pub async fn deliver(
         version = env!("CARGO_PKG_VERSION"),
         topics = config.source.topics.join(","),
         group = config.source.group,
-        destination = destinations.iter().map(|one| &*one.address).collect::<Vec<_>>().join(","),
+        destination = addresses(&destinations),
         admin = %config.admin.listen,
         "pinpoint-sidecar started"
     );
@@ -141,7 +164,7 @@ pub async fn deliver(
         mapper,
         pipeline: pipeline(config, router, encoders),
         destinations: senders,
-        reporter: Reporter::new(health, metrics, names),
+        reporter: Reporter::new(health, metrics, names).with_roles(roles),
         queries,
     });
     let deadline = config.shutdown.deadline.0;
@@ -152,6 +175,15 @@ pub async fn deliver(
     };
     let (ended, ()) = join!(run, admin::serve(listener, pages, closed.clone()));
     Ok(ended)
+}
+
+/// The addresses of destinations, for the log.
+fn addresses(destinations: &[Destination]) -> String {
+    let first: Vec<_> = destinations.iter().take(SHOWN).map(|one| &*one.address).collect();
+    match destinations.len().saturating_sub(SHOWN) {
+        0 => first.join(","),
+        more => format!("{},and {more} more", first.join(",")),
+    }
 }
 
 /// The decoder of the configured formats.

@@ -70,6 +70,9 @@ pub struct CheckArguments {
     /// Print the JSON Schema of the configuration instead, for editors and tools.
     #[arg(long)]
     pub schema: bool,
+    /// Try only this destination and its role.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["offline", "schema"])]
+    pub destination: Option<String>,
 }
 
 #[derive(Debug, Args)]

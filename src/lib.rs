@@ -100,7 +100,7 @@
 //! | in `edge` | does |
 //! |---|---|
 //! | [`kafka`](crate::edge::kafka) | the clients and what they share: consumer, producer, dead letters, session table, `redrive`'s reader and writer; [`destination`](crate::edge::kafka::destination), a topic that events go to |
-//! | [`aws`](crate::edge::aws) | credentials, the [`sender`](crate::edge::aws::sender), and what all clients and answers share; [`pinpoint`](crate::edge::aws::pinpoint), [`kinesis`](crate::edge::aws::kinesis), [`firehose`](crate::edge::aws::firehose) and [`eventbridge`](crate::edge::aws::eventbridge), the encoders and single attempts that alone know their services |
+//! | [`aws`](crate::edge::aws) | credentials, [`roles`](crate::edge::aws::roles), the task that gets those of tenants' roles, the [`sender`](crate::edge::aws::sender), and what all clients and answers share; [`pinpoint`](crate::edge::aws::pinpoint), [`kinesis`](crate::edge::aws::kinesis), [`firehose`](crate::edge::aws::firehose) and [`eventbridge`](crate::edge::aws::eventbridge), the encoders and single attempts that alone know their services |
 //! | [`admin`](crate::edge::admin) | liveness, readiness, status; the [`metrics`](crate::edge::admin::metrics) and their names |
 //! | [`geo`](crate::edge::geo), [`clock`](crate::edge::clock), [`log`](crate::edge::log) | the locations of IP addresses; the time; the log |
 //! | [`acks`](crate::edge::acks), [`discard`](crate::edge::discard) | reports the outcomes of writes; drops dead letters |

@@ -1,6 +1,6 @@
 //! The `pinpoint-sidecar` binary: asks the library for what the command line says, and exits with its result.
 
-use std::{env, path::PathBuf, process::ExitCode};
+use std::{env, path::PathBuf, process::ExitCode, slice};
 
 use clap::Parser;
 use pinpoint_sidecar::{
@@ -10,7 +10,10 @@ use pinpoint_sidecar::{
     core::{identity::document, stream_record},
     edge::log::{self, Format, Level, LogConfig},
     exit::{self, Exit, Failure},
-    tools::{check, demo, emulator, map, redrive},
+    tools::{
+        check::{self, Finding},
+        demo, emulator, map, redrive,
+    },
 };
 use tokio::runtime::{self, Runtime};
 
@@ -58,6 +61,13 @@ fn check(arguments: &CheckArguments, file: Option<PathBuf>) -> Result<Exit, Fail
         return print(&format!("{:#}\n", config::schema()));
     }
     let config = load(file)?;
+    if let Some(name) = &arguments.destination {
+        let destination = config.destination(name).map_err(|error| Failure::new(Exit::Usage, error))?;
+        let mut findings = check::destination_topics(&config, slice::from_ref(&destination));
+        let tried = exit::run_to_end(runtime()?, check::at_aws(&config, vec![destination]));
+        findings.extend(tried.findings);
+        return report(&findings, &tried.policies);
+    }
     print(&config.effective())?;
     print(&format!("\n{}\n", check::sent(&config)))?;
     if let Some(routes) = check::routes(&config) {
@@ -66,24 +76,19 @@ fn check(arguments: &CheckArguments, file: Option<PathBuf>) -> Result<Exit, Fail
     if arguments.offline {
         return Ok(Exit::Clean);
     }
+    let destinations = config.destinations();
     let mut findings = check::kafka(&config);
-    findings.extend(check::destination_topics(&config));
+    findings.extend(check::destination_topics(&config, &destinations));
     findings.extend(check::places(&config));
-    let credentials = async {
-        let mut findings = Vec::new();
-        for destination in config.destinations() {
-            let outcome = app::kinds::credentials(&destination).await;
-            let has_credentials = outcome.is_none_or(|outcome| outcome.is_ok());
-            findings.extend(outcome.map(|outcome| check::credentials(&destination, outcome)));
-            if has_credentials {
-                findings.extend(check::resource(&destination).await);
-            }
-        }
-        findings
-    };
-    findings.extend(exit::run_to_end(runtime()?, credentials));
-    print(&check::report(&findings))?;
-    Ok(if check::all_well(&findings) { Exit::Clean } else { Exit::Unreachable })
+    let tried = exit::run_to_end(runtime()?, check::at_aws(&config, destinations));
+    findings.extend(tried.findings);
+    report(&findings, &tried.policies)
+}
+
+fn report(findings: &[Finding], policies: &str) -> Result<Exit, Failure> {
+    print(&check::report(findings))?;
+    print(policies)?;
+    Ok(if check::all_well(findings) { Exit::Clean } else { Exit::Unreachable })
 }
 
 fn schema(name: SchemaName) -> serde_json::Value {

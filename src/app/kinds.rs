@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of what a kind does.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use crate::{
     config::{
@@ -16,7 +16,7 @@ use crate::{
     },
     edge::{
         aws::{
-            client::ConnectError,
+            client::{AwsEnvironment, ConnectError},
             eventbridge::{BusEncoder, EventBridge},
             firehose::{Firehose, PutRecordBatch},
             kinesis::{Kinesis, PutRecords},
@@ -39,23 +39,33 @@ pub struct Destination {
     pub address: String,
 }
 
-/// Connects a destination of `config`, with credentials from the environment of the process.
+/// The environment of AWS, which all destinations of `config` share.
+pub async fn aws(config: &Config) -> AwsEnvironment {
+    AwsEnvironment::load(config.common_region().as_ref()).await
+}
+
+/// Connects a destination of `config`, in the environment `aws` if it is at AWS.
 ///
 /// # Errors
 /// If the set-up is wrong.
-pub async fn connect(destination: &DestinationConfig, config: &Config) -> Result<Destination, Failure> {
-    let (encoder, record) = (encoder(destination, &config.record), config.record.clone());
+pub fn connect(
+    destination: &DestinationConfig,
+    config: &Config,
+    aws: &mut AwsEnvironment,
+) -> Result<Destination, Failure> {
+    let encoder = encoder(destination, &config.record);
+    let record = destination.kind.record(&config.record);
     match &destination.kind {
-        DestinationKind::Pinpoint(pinpoint) => at_aws(encoder, Pinpoint::connect(pinpoint).await),
+        DestinationKind::Pinpoint(pinpoint) => at_aws(encoder, Pinpoint::connect(pinpoint, aws)),
         DestinationKind::Kinesis(kinesis) => {
-            at_aws(encoder, Kinesis::connect(kinesis, record, Clock::wall).await)
+            at_aws(encoder, Kinesis::connect(kinesis, record, Clock::wall, aws))
         }
         DestinationKind::Firehose(firehose) => {
-            at_aws(encoder, Firehose::connect(firehose, record, Clock::wall).await)
+            at_aws(encoder, Firehose::connect(firehose, record, Clock::wall, aws))
         }
         DestinationKind::EventBridge(eventbridge) => {
             let bus = BusEncoder::new(eventbridge, &destination.name, record);
-            at_aws(encoder, EventBridge::connect(eventbridge, bus, Clock::wall).await)
+            at_aws(encoder, EventBridge::connect(eventbridge, bus, Clock::wall, aws))
         }
         DestinationKind::Kafka(kafka) => topic(encoder, kafka, config),
     }
@@ -64,7 +74,7 @@ pub async fn connect(destination: &DestinationConfig, config: &Config) -> Result
 /// The encoder of a destination, for whoever sends nothing.
 #[must_use]
 pub fn encoder(destination: &DestinationConfig, record: &RecordConfig) -> Box<dyn Encoder> {
-    let record = record.clone();
+    let record = destination.kind.record(record);
     match &destination.kind {
         DestinationKind::Pinpoint(_) => Box::new(PutEvents),
         DestinationKind::Kinesis(kinesis) => Box::new(PutRecords::new(kinesis, record)),
@@ -76,30 +86,36 @@ pub fn encoder(destination: &DestinationConfig, record: &RecordConfig) -> Box<dy
     }
 }
 
-/// Resolves the credentials of a destination, as a send would; `None` if its kind has none of AWS.
-///
-/// # Errors
-/// If no credentials are found; the code says why.
-pub async fn credentials(destination: &DestinationConfig) -> Option<Result<(), Code>> {
+/// The attempt to get the credentials of a destination within `limit`; `None` if its kind has none of AWS. The
+/// code of a failure says why.
+#[must_use]
+pub fn credentials(
+    destination: &DestinationConfig,
+    limit: Duration,
+    aws: &mut AwsEnvironment,
+) -> Option<Resolving> {
     let (record, clock) = (RecordConfig::default(), Clock::wall);
     match &destination.kind {
-        DestinationKind::Pinpoint(config) => Some(resolved(Pinpoint::connect(config).await).await),
+        DestinationKind::Pinpoint(config) => Some(resolving(Pinpoint::connect(config, aws), limit)),
         DestinationKind::Kinesis(config) => {
-            Some(resolved(Kinesis::connect(config, record, clock).await).await)
+            Some(resolving(Kinesis::connect(config, record, clock, aws), limit))
         }
         DestinationKind::Firehose(config) => {
-            Some(resolved(Firehose::connect(config, record, clock).await).await)
+            Some(resolving(Firehose::connect(config, record, clock, aws), limit))
         }
         DestinationKind::EventBridge(config) => {
             let bus = BusEncoder::new(config, &destination.name, record);
-            Some(resolved(EventBridge::connect(config, bus, clock).await).await)
+            Some(resolving(EventBridge::connect(config, bus, clock, aws), limit))
         }
         DestinationKind::Kafka(_) => None,
     }
 }
 
-async fn resolved<R: Resource>(sender: Result<AwsSender<R>, ConnectError>) -> Result<(), Code> {
-    sender.map_err(|_| Code("set_up"))?.credentials().await
+/// An attempt to get credentials.
+pub type Resolving = Pin<Box<dyn Future<Output = Result<(), Code>> + Send>>;
+
+fn resolving<R: Resource>(sender: Result<AwsSender<R>, ConnectError>, limit: Duration) -> Resolving {
+    Box::pin(async move { sender.map_err(|_| Code("set_up"))?.credentials(limit).await })
 }
 
 fn at_aws<R: Resource>(

@@ -59,11 +59,13 @@ Example:
 
 pub(super) const CHECK: &str = "\
 Tries the brokers, the topics, the consumer group, the dead-letter topic, the session table, the topics and \
-streams of destinations, the location database and the AWS credentials. If something is wrong, it says what to do. Reads no record and sends no event.
+streams of destinations, the location database, the AWS credentials and the roles. If something is wrong, it says \
+what to do, with the policies that a role needs. Reads no record and sends no event.
 
 Examples:
   pinpoint-sidecar check --config config.yaml
-  pinpoint-sidecar check --offline --config config.yaml   in a build: without Kafka and AWS";
+  pinpoint-sidecar check --offline --config config.yaml   in a build: without Kafka and AWS
+  pinpoint-sidecar check --destination acme               one destination and its role";
 
 pub(super) const SCHEMA: &str = "\
 Names:

@@ -15,12 +15,17 @@ use crate::{
         dead_letter::config::DeadLetterConfig,
         pipeline::config::{BatchConfig, RetryConfig},
         route::{RouteProblems, Router},
+        stream_record::config::{AccountId, RecordConfig},
         units::text::DestinationName,
     },
     edge::{
         aws::{
-            eventbridge::config::EventBridgeConfig, firehose::config::FirehoseConfig,
-            kinesis::config::KinesisConfig, pinpoint::config::PinpointConfig,
+            config::{Connection, Region},
+            eventbridge::config::EventBridgeConfig,
+            firehose::config::FirehoseConfig,
+            kinesis::config::KinesisConfig,
+            pinpoint::config::PinpointConfig,
+            roles::config::RoleConfig,
         },
         kafka::destination::{ServiceTopics, config::KafkaConfig},
     },
@@ -84,6 +89,17 @@ impl Config {
         named.collect()
     }
 
+    /// The destination of this name.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn destination(&self, name: &str) -> Result<DestinationConfig, UnknownDestination> {
+        let (found, others): (Vec<_>, Vec<_>) =
+            self.destinations().into_iter().partition(|one| *one.name == *name);
+        let names = || others.into_iter().map(|one| one.name.to_string()).collect::<Vec<_>>().join(", ");
+        found.into_iter().next().ok_or_else(|| UnknownDestination { names: names() })
+    }
+
     /// The topics that the service itself reads and writes.
     #[must_use]
     pub fn service_topics(&self) -> ServiceTopics {
@@ -108,6 +124,16 @@ impl Config {
         self.destinations().into_iter().map(|one| one.name).collect()
     }
 
+    /// A region for the process's own requests to AWS, if every destination there names its own. Otherwise it
+    /// must be found in the environment, as that of the others.
+    #[must_use]
+    pub fn common_region(&self) -> Option<Region> {
+        let kinds = self.kinds();
+        let mut regions = kinds.iter().filter(|(_, kind)| kind.is_at_aws()).map(|(_, kind)| kind.region());
+        let first = regions.next()??;
+        regions.all(|region| region.is_some()).then_some(first)
+    }
+
     /// The kind of each destination, with the path of the destination's section.
     pub(super) fn kinds(&self) -> Vec<(Vec<&str>, DestinationKind)> {
         if self.destinations.is_empty() {
@@ -118,5 +144,63 @@ impl Config {
     }
 }
 
+/// A command line names a destination that there is not.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("--destination names no destination of the configuration: {names}")]
+pub struct UnknownDestination {
+    /// Those that there are.
+    names: String,
+}
+
 /// The name of a single destination.
 pub const ONLY: &str = "default";
+
+impl DestinationKind {
+    /// Where it is at AWS, and with whose credentials it is delivered to; `None` if it is not at AWS.
+    #[must_use]
+    pub fn connection(&self) -> Option<Connection> {
+        match self {
+            Self::Pinpoint(config) => Some(config.connection()),
+            Self::Kinesis(config) => Some(config.connection()),
+            Self::Firehose(config) => Some(config.connection()),
+            Self::EventBridge(config) => Some(config.connection()),
+            Self::Kafka(_) => None,
+        }
+    }
+
+    /// The role that it is delivered to with, instead of the process's own credentials.
+    #[must_use]
+    pub fn role(&self) -> Option<RoleConfig> {
+        self.connection()?.credentials
+    }
+
+    fn is_at_aws(&self) -> bool {
+        self.connection().is_some()
+    }
+
+    /// The region at AWS, if one is written.
+    #[must_use]
+    pub fn region(&self) -> Option<Region> {
+        self.connection()?.region
+    }
+
+    /// The account in the ARN of where it is delivered to, if one is written.
+    #[must_use]
+    pub fn resource_account(&self) -> Option<AccountId> {
+        let resource = match self {
+            Self::Kinesis(kinesis) => &*kinesis.stream,
+            Self::EventBridge(eventbridge) => &*eventbridge.bus,
+            Self::Pinpoint(_) | Self::Firehose(_) | Self::Kafka(_) => return None,
+        };
+        resource.strip_prefix("arn:")?.split(':').nth(3)?.parse().ok()
+    }
+
+    /// The settings of its records. If `config` names no account, they name that of the role, or else that of
+    /// where it is delivered to.
+    #[must_use]
+    pub fn record(&self, config: &RecordConfig) -> RecordConfig {
+        let of_role = || self.role()?.account();
+        let account_id = config.account_id.clone().or_else(of_role).or_else(|| self.resource_account());
+        RecordConfig { account_id, ..config.clone() }
+    }
+}

@@ -19,6 +19,7 @@ mod eventbridge;
 mod firehose;
 mod kafka;
 mod kinesis;
+mod roles;
 
 /// The settings that have no default.
 const NEEDED: &str = "

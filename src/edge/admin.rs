@@ -20,6 +20,7 @@ mod health;
 pub mod metrics;
 pub(crate) mod overview;
 mod pages;
+mod roles_report;
 mod server;
 mod source_report;
 mod status;
@@ -30,6 +31,7 @@ pub use self::{
     health::{Health, Stage},
     overview::Overview,
     pages::{Clock, Pages},
+    roles_report::RolesReport,
     server::serve,
     source_report::SourceReport,
     status::Status,

@@ -3,7 +3,7 @@
 //! Reads no record, sends no event, joins no group and changes nothing. Knows nothing of how credentials are
 //! found: the outcome is passed in.
 
-use std::{fmt, fmt::Write, path::Path};
+use std::{fmt, fmt::Write, path::Path, pin::Pin};
 
 use self::{questions::Questions, trouble::trouble};
 use crate::{
@@ -12,13 +12,19 @@ use crate::{
         destinations::{DestinationConfig, DestinationKind, ONLY},
     },
     core::{code::Code, dead_letter::config::DeadLetterConfig},
-    edge::geo::{Database, GeoError},
+    edge::{
+        aws::client::AwsEnvironment,
+        geo::{Database, GeoError},
+    },
 };
 
+mod at_aws;
 mod buses;
 mod delivery_streams;
 mod letters;
+mod policies;
 mod questions;
+mod roles;
 mod routes;
 mod sent;
 mod source_topic;
@@ -27,7 +33,13 @@ mod table;
 mod topics;
 mod trouble;
 
-pub use self::{routes::routes, sent::sent, topics::destination_topics, trouble::Trouble};
+pub use self::{
+    at_aws::{Tried, at_aws},
+    routes::routes,
+    sent::sent,
+    topics::destination_topics,
+    trouble::Trouble,
+};
 
 /// The result of trying one thing.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,6 +47,9 @@ pub struct Finding {
     pub what: String,
     pub result: Result<String, Trouble>,
 }
+
+/// An attempt to look at where a destination is delivered to.
+type Looking = Pin<Box<dyn Future<Output = Finding> + Send>>;
 
 /// Tries the brokers and, if they answer, the topics, the group, the dead-letter topic and the session table.
 /// Blocks until they have answered.
@@ -68,9 +83,8 @@ pub fn kafka(config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// The finding about the AWS credentials of a destination.
-#[must_use]
-pub fn credentials(destination: &DestinationConfig, outcome: Result<(), Code>) -> Finding {
+/// The finding about the AWS credentials of a destination without a role.
+fn credentials(destination: &DestinationConfig, outcome: Result<(), Code>) -> Finding {
     let result = outcome.map(|()| "found".to_owned()).map_err(|code| Trouble {
         why: format!("no credentials are found ({code})"),
         help: match destination.kind {
@@ -95,21 +109,26 @@ pub fn credentials(destination: &DestinationConfig, outcome: Result<(), Code>) -
     Finding { what: of("AWS credentials", destination), result }
 }
 
-/// The finding about the stream or bus of a destination; `None` if its kind has none at AWS.
-pub async fn resource(destination: &DestinationConfig) -> Option<Finding> {
-    let (what, result) = match &destination.kind {
+/// The attempt to look at the stream or bus of a destination; `None` if its kind has none at AWS.
+fn resource(destination: &DestinationConfig, aws: &mut AwsEnvironment) -> Option<Looking> {
+    Some(match &destination.kind {
         DestinationKind::Kinesis(config) => {
-            (format!("stream {}", config.stream), streams::look(config).await)
+            let what = of(&format!("stream {}", config.stream), destination);
+            let looking = streams::look(config, aws);
+            Box::pin(async move { Finding { what, result: looking.await } })
         }
         DestinationKind::Firehose(config) => {
-            (format!("Firehose stream {}", config.stream), delivery_streams::look(config).await)
+            let what = of(&format!("Firehose stream {}", config.stream), destination);
+            let looking = delivery_streams::look(config, aws);
+            Box::pin(async move { Finding { what, result: looking.await } })
         }
         DestinationKind::EventBridge(config) => {
-            (format!("bus {}", config.bus), buses::look(config, &destination.name).await)
+            let what = of(&format!("bus {}", config.bus), destination);
+            let looking = buses::look(config, &destination.name, aws);
+            Box::pin(async move { Finding { what, result: looking.await } })
         }
         DestinationKind::Pinpoint(_) | DestinationKind::Kafka(_) => return None,
-    };
-    Some(Finding { what: of(&what, destination), result })
+    })
 }
 
 /// Tries the location database, if one is configured.

@@ -200,17 +200,11 @@ impl Preview {
 
 /// The encoder of the destination that the command line names, or of the first one.
 fn encoder(arguments: &MapArguments, config: &Config) -> Result<Box<dyn Encoder>, Failure> {
-    let destinations = config.destinations();
     let shown = match &arguments.destination {
-        Some(name) => destinations.iter().find(|one| *one.name == **name),
-        None => destinations.first(),
+        Some(name) => config.destination(name).map_err(|error| Failure::new(Exit::Usage, error))?,
+        None => config.destinations().remove(0),
     };
-    let Some(shown) = shown else {
-        let names: Vec<_> = destinations.iter().map(|one| one.name.as_str()).collect();
-        let error = format!("--destination names no destination of the configuration: {}", names.join(", "));
-        return Err(Failure::new(Exit::Usage, Error::msg(error)));
-    };
-    Ok(kinds::encoder(shown, &config.record))
+    Ok(kinds::encoder(&shown, &config.record))
 }
 
 /// The lookup of IP addresses.

@@ -159,6 +159,7 @@ fn write_the_metrics(criterion: &mut Criterion) {
                     doubtful_formats: &[],
                     source: &source,
                     table: None,
+                    roles: None,
                     errors: &errors,
                 };
                 black_box(metrics.render(&overview).unwrap().len())

@@ -18,5 +18,6 @@ mod privacy;
 mod rebalance;
 mod redrive;
 mod restart;
+mod roles;
 mod scene;
 mod second_kind;

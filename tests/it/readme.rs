@@ -25,8 +25,8 @@ fn every_configuration_passes_the_check() {
     let configurations = blocks("yaml");
     assert_eq!(
         configurations.len(),
-        4,
-        "the short one, the one for production, one of destinations, and one of endpoints"
+        5,
+        "the short one, the one for production, one of destinations, one of roles, and one of endpoints"
     );
     for configuration in configurations {
         let file = folder.path().join("config.yaml");

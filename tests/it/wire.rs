@@ -180,6 +180,7 @@ fn exchange(batch: EndpointBatch, answer: &'static str) -> (String, Answer) {
         region: None,
         endpoint_url: Some(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap()),
         timeout: Span(Duration::from_secs(10)),
+        credentials: None,
     };
     let server = thread::Builder::new().spawn(move || {
         let (mut connection, _) = listener.accept().unwrap();

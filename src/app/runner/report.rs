@@ -22,8 +22,12 @@ use crate::{
         time::Moment,
         write_outcome::WriteOutcome,
     },
-    edge::admin::{
-        Health, Overview, Query, RecentErrors, SourceReport, Stage, Status, TableReport, metrics::Metrics,
+    edge::{
+        admin::{
+            Health, Overview, Query, RecentErrors, RolesReport, SourceReport, Stage, Status, TableReport,
+            metrics::Metrics,
+        },
+        aws::roles::{RolesSummary, RolesView},
     },
 };
 
@@ -45,6 +49,7 @@ pub struct Reporter {
     /// `None` if sessions are kept in memory alone.
     table: Option<TableReport>,
     table_log: TableLog,
+    roles: Option<RolesView>,
     errors: RecentErrors,
     holds: Vec<HoldStatus>,
     progress: LoggedProgress,
@@ -68,11 +73,18 @@ impl Reporter {
             source: SourceReport::default(),
             table: None,
             table_log: TableLog::default(),
+            roles: None,
             errors: RecentErrors::default(),
             holds: Vec::new(),
             progress: LoggedProgress::default(),
             destinations,
         }
+    }
+
+    /// The reporter, which also shows how the roles of destinations are.
+    #[must_use]
+    pub fn with_roles(self, roles: Option<RolesView>) -> Self {
+        Self { roles, ..self }
     }
 
     fn name(&self, destination: DestinationId) -> &str {
@@ -300,6 +312,7 @@ impl Reporter {
     /// Answers a question of the admin pages.
     pub(super) fn answer(&mut self, now: Moment, query: Query, pipeline: &Pipeline, mapper: &Mapper) {
         let (snapshot, doubtful_formats) = (pipeline.snapshot(), mapper.doubtful_formats());
+        let roles = self.roles.as_ref().and_then(RolesView::summary).map(report);
         let overview = Overview {
             now,
             stage: self.health.stage(),
@@ -308,6 +321,7 @@ impl Reporter {
             doubtful_formats: &doubtful_formats,
             source: &self.source,
             table: self.table.as_ref(),
+            roles: roles.as_ref(),
             errors: &self.errors,
         };
         // If whoever asked is gone, the answer is dropped.
@@ -335,6 +349,10 @@ impl Reporter {
         }
         self.progress = LoggedProgress { at: now, consumed: snapshot.records.consumed };
     }
+}
+
+fn report(RolesSummary { roles, refused, remaining, failures }: RolesSummary) -> RolesReport {
+    RolesReport { roles, refused, remaining, failures }
 }
 
 /// What a person can do if the broker refuses a dead letter.

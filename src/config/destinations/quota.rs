@@ -11,9 +11,16 @@ use serde::{Deserialize, Serialize};
 use super::DestinationKind;
 use crate::{
     config::Config,
-    core::pipeline::config::{QuotaConfig, Share},
+    core::{
+        pipeline::config::{QuotaConfig, Share},
+        stream_record::config::{AccountId, AccountIdForm},
+        units::text::Form as _,
+    },
     edge::{
-        aws::config::{Connection, Region},
+        aws::{
+            config::{Connection, Region},
+            roles::config::RoleConfig,
+        },
         kafka::destination::config::KafkaConfig,
     },
 };
@@ -35,14 +42,19 @@ pub enum Service {
     EventBridgeV2,
 }
 
-/// One of `quotas`: the quota of a service in a region. Keys that are left out are taken from `quota`, if the
-/// service has a quota without this.
+/// One of `quotas`: the quota of a service in an account and region. Keys that are left out are taken from
+/// `quota`, if the service has a quota without this.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-allowed" = "a mapping with `service`, `region`, `requests_per_second` and `in_flight`"))]
+#[schemars(extend("x-allowed" = "a mapping with `service`, `account`, `region`, `requests_per_second` and `in_flight`"))]
 pub struct DomainQuota {
     /// The service.
     pub service: Service,
+    /// The account of the destinations' roles. If absent, the quota applies to each account that has no quota
+    /// of its own here, and to the process's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-allowed" = AccountIdForm::ALLOWED))]
+    pub account: Option<AccountId>,
     /// The region. If absent, the quota applies to the destinations that name no region.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-allowed" = "an AWS region such as us-east-1"))]
@@ -61,6 +73,8 @@ pub struct DomainQuota {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::config) struct Domain {
     service: Service,
+    /// The account of the role; `None` is the process's own.
+    account: Option<AccountId>,
     region: Option<Region>,
     /// The address, if it is not AWS's own, and the stream.
     address: Option<String>,
@@ -71,7 +85,9 @@ impl Config {
     #[must_use]
     pub fn domains(&self) -> Vec<QuotaConfig> {
         let quota = |domain: &Domain| {
-            let own = self.quotas.iter().find(|quota| quota.is_of(domain));
+            let own = self.quotas.iter().filter(|quota| quota.is_of(domain));
+            // A quota of the account goes before one of all accounts.
+            let own = own.max_by_key(|quota| quota.account.is_some());
             let top = domain.service.quota(self);
             // What nobody has written is not divided among the replicas.
             let is_written = own.is_some() || self.quota.share != Share::Partitions;
@@ -115,7 +131,7 @@ impl DestinationKind {
                 Domain::at_aws(service, &config.connection(), None)
             }
             Self::Kafka(KafkaConfig { brokers, .. }) => {
-                Domain { service: Service::Kafka, region: None, address: brokers.clone() }
+                Domain { service: Service::Kafka, account: None, region: None, address: brokers.clone() }
             }
         }
     }
@@ -129,7 +145,8 @@ impl Domain {
             (Some(url), Some(stream)) => Some(format!("{url} {stream}")),
             (url, stream) => url.or_else(|| stream.map(str::to_owned)),
         };
-        Self { service, region: connection.region.clone(), address }
+        let account = connection.credentials.as_ref().and_then(RoleConfig::account);
+        Self { service, account, region: connection.region.clone(), address }
     }
 }
 
@@ -148,10 +165,15 @@ impl Service {
 
 impl DomainQuota {
     pub(in crate::config) fn is_of(&self, domain: &Domain) -> bool {
+        self.is_of_any_account(domain) && (self.account.is_none() || self.account == domain.account)
+    }
+
+    /// Whether it would be the domain's if it named no account.
+    pub(in crate::config) fn is_of_any_account(&self, domain: &Domain) -> bool {
         (self.service, &self.region) == (domain.service, &domain.region)
     }
 
     pub(in crate::config) fn is_same_domain(&self, other: &Self) -> bool {
-        (self.service, &self.region) == (other.service, &other.region)
+        (self.service, &self.account, &self.region) == (other.service, &other.account, &other.region)
     }
 }

@@ -158,7 +158,14 @@ impl Rules<'_> {
         for (place, quota) in config.quotas.iter().enumerate() {
             let path = ["quotas", &place.to_string()];
             if config.quotas[..place].iter().any(|earlier| earlier.is_same_domain(quota)) {
-                self.problem(&path, "repeats the service and region of an earlier quota");
+                self.problem(&path, "repeats the service, account and region of an earlier quota");
+            } else if quota.account.is_some()
+                && domains.iter().any(|domain| quota.is_of_any_account(domain))
+                && !domains.iter().any(|domain| quota.is_of(domain))
+            {
+                let path = [&path[..], &["account"]].concat();
+                let text = "is not the account of the role of any destination of this service and region";
+                self.problem(&path, text);
             } else if !domains.iter().any(|domain| quota.is_of(domain)) {
                 self.problem(&path, "has a service and region that no destination uses");
             }

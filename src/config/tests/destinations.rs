@@ -196,7 +196,7 @@ fn a_quota_must_be_of_a_domain_that_there_is() {
     check(
         &quotas("{ service: pinpoint }, { service: pinpoint }, { service: pinpoint, region: x-1 }"),
         &[
-            "quotas.1 (config.yaml:7): repeats the service and region of an earlier quota",
+            "quotas.1 (config.yaml:7): repeats the service, account and region of an earlier quota",
             "quotas.2 (config.yaml:7): has a service and region that no destination uses",
         ],
     );
@@ -211,7 +211,7 @@ fn a_quota_must_be_of_a_domain_that_there_is() {
     check(
         &quotas("{ region: x-1 }"),
         &[
-            "quotas.0 (config.yaml:7): must be a mapping with `service`, `region`, `requests_per_second` and `in_flight`",
+            "quotas.0 (config.yaml:7): must be a mapping with `service`, `account`, `region`, `requests_per_second` and `in_flight`",
         ],
     );
 }

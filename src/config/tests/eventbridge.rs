@@ -48,7 +48,7 @@ fn every_wrong_key_of_a_bus_is_reported() {
         "{ bus: default }",
         &[
             "destination.eventbridge (config.yaml:2): must be a mapping with `bus`, `source`, `region`, `endpoint_url`, \
-           `timeout` and `groups`",
+           `timeout`, `groups` and `credentials`",
         ],
     );
     check(

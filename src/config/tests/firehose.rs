@@ -35,7 +35,7 @@ fn every_wrong_key_of_a_stream_is_reported() {
         [
             "destination.firehose.newline (config.yaml:2): must be true or false",
             "destination.firehose.order (config.yaml:2): is an unknown key; the known keys are `stream`, `region`, \
-             `endpoint_url`, `timeout`, `newline`, `pack`",
+             `endpoint_url`, `timeout`, `newline`, `pack`, `credentials`",
             "destination.firehose.pack (config.yaml:2): must be off, or a number of bytes such as 4000000, 512KiB \
              or 32MiB, from 1KiB to 1000000",
             "destination.firehose.stream (config.yaml:2): must be the name of a Firehose stream, 1 to 64 letters, digits, \

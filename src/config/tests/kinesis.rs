@@ -40,8 +40,8 @@ fn every_wrong_key_of_a_stream_is_reported() {
     check(
         "{}",
         &[
-            "destination.kinesis (config.yaml:2): must be a mapping with `stream`, `region`, `endpoint_url`, `timeout`, `order` and \
-           `max_record`",
+            "destination.kinesis (config.yaml:2): must be a mapping with `stream`, `region`, `endpoint_url`, `timeout`, `order`, \
+           `max_record` and `credentials`",
         ],
     );
     check(
@@ -56,7 +56,7 @@ fn every_wrong_key_of_a_stream_is_reported() {
             "destination.kinesis.order (config.yaml:2): must be endpoint or none",
             "destination.kinesis.region (config.yaml:2): must be an AWS region such as us-east-1",
             "destination.kinesis.shard (config.yaml:2): is an unknown key; the known keys are `stream`, `region`, \
-             `endpoint_url`, `timeout`, `order`, `max_record`",
+             `endpoint_url`, `timeout`, `order`, `max_record`, `credentials`",
             "destination.kinesis.stream (config.yaml:2): must be the name of a data stream, 1 to 128 letters, digits, dots, \
              underscores and hyphens; or its ARN",
             "destination.kinesis.timeout (config.yaml:2): must be a length of time such as 500ms, 10s, 1m or 24h, from 100ms \

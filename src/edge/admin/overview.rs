@@ -10,7 +10,7 @@ use crate::{
         pipeline::{PartitionStatus, Snapshot},
         time::Moment,
     },
-    edge::admin::{RecentErrors, SourceReport, Stage, TableReport},
+    edge::admin::{RecentErrors, RolesReport, SourceReport, Stage, TableReport},
 };
 
 /// The whole service at one moment. The owner of all state puts it together, so that everything shown belongs
@@ -29,6 +29,8 @@ pub struct Overview<'a> {
     pub source: &'a SourceReport,
     /// What the session table has reported about itself, if there is one.
     pub table: Option<&'a TableReport>,
+    /// The roles that destinations are delivered to with, if there are any.
+    pub roles: Option<&'a RolesReport>,
     pub errors: &'a RecentErrors,
 }
 

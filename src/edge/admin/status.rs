@@ -18,7 +18,9 @@ use crate::{
 
 mod counts;
 
-use counts::{EventsReport, RecordsReport, RequestsReport, SessionsReport, SourceSummary, TableSummary};
+use counts::{
+    EventsReport, RecordsReport, RequestsReport, RolesSummary, SessionsReport, SourceSummary, TableSummary,
+};
 
 /// The whole service at one moment, as it is shown.
 #[derive(Debug, Serialize)]
@@ -41,6 +43,8 @@ pub struct Status {
     sessions: SessionsReport,
     /// The session table; `null` if sessions are kept in memory alone.
     table: Option<TableSummary>,
+    /// The roles that destinations are delivered to with; `null` if there are none.
+    roles: Option<RolesSummary>,
     partitions: Vec<PartitionReport>,
     last_errors: Vec<ErrorReport>,
 }
@@ -105,6 +109,7 @@ impl Status {
             requests: RequestsReport::new(snapshot),
             sessions: SessionsReport::new(&overview.mapping, &overview.snapshot.sends.fields),
             table: overview.table.map(|table| TableSummary::new(overview, table)),
+            roles: overview.roles.map(RolesSummary::new),
             partitions: partitions(overview),
             last_errors: last_errors(overview),
         }

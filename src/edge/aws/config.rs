@@ -2,6 +2,7 @@
 
 use hyper::Uri;
 
+use super::roles::config::RoleConfig;
 use crate::core::units::{
     Span,
     text::{Form, Text},
@@ -12,13 +13,15 @@ pub type Region = Text<RegionForm>;
 /// An address that replaces AWS's own, such as an emulator's.
 pub type EndpointUrl = Text<EndpointUrlForm>;
 
-/// Where a destination is, and how long an attempt may take.
+/// Where a destination is, how long an attempt may take, and with whose credentials it is made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Connection {
     /// The AWS region. If absent, the AWS SDK takes it from its environment.
     pub region: Option<Region>,
     pub endpoint_url: Option<EndpointUrl>,
     pub timeout: Span,
+    /// The role to assume. If absent, the process's own credentials are used.
+    pub credentials: Option<RoleConfig>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

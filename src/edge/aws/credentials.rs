@@ -26,6 +26,10 @@ const MARGIN: Duration = Duration::from_secs(30);
 /// The time between two attempts to replace credentials that will soon expire.
 const PAUSE: Duration = Duration::from_secs(5);
 
+/// The time between two refusals that drop the kept credentials: many destinations share them, and each that
+/// is on hold has its probes refused.
+const BETWEEN_REFUSALS: Duration = Duration::from_secs(30);
+
 /// Credentials that are present or being fetched: a second caller waits for the first.
 type Kept = Arc<OnceCell<Credentials>>;
 
@@ -43,13 +47,16 @@ struct CredentialCache {
     /// When credentials that will soon expire may next be replaced. The caller that replaces them holds the
     /// lock; the others use the kept ones and never wait for it.
     replacing: AsyncMutex<SystemTime>,
+    /// When credentials may next be dropped because they were refused.
+    droppable: Mutex<SystemTime>,
 }
 
 impl KeptCredentials {
     /// Keeps the credentials that `provider` provides within `timeout`.
     pub(super) fn new(provider: SharedCredentialsProvider, timeout: Duration) -> Self {
-        let replacing = AsyncMutex::new(SystemTime::UNIX_EPOCH);
-        Self(Arc::new(CredentialCache { provider, timeout, kept: Mutex::default(), replacing }))
+        let (kept, replacing) = (Mutex::default(), AsyncMutex::new(SystemTime::UNIX_EPOCH));
+        let droppable = Mutex::new(SystemTime::UNIX_EPOCH);
+        Self(Arc::new(CredentialCache { provider, timeout, kept, replacing, droppable }))
     }
 
     /// The kept credentials, or new ones if there are none or they have expired.
@@ -95,6 +102,11 @@ impl KeptCredentials {
 
     /// Drops the kept credentials, because AWS refused them.
     pub(super) fn forget(&self) {
+        let mut droppable = self.0.droppable.lock().unwrap_or_else(PoisonError::into_inner);
+        if now() < *droppable {
+            return;
+        }
+        *droppable = now() + BETWEEN_REFUSALS;
         *self.0.kept.lock().unwrap_or_else(PoisonError::into_inner) = Kept::default();
     }
 
@@ -290,6 +302,18 @@ mod tests {
         block_on(async {
             kept.resolve().await.unwrap();
             kept.forget();
+            assert_eq!(kept.resolve().await.unwrap().access_key_id(), "1");
+        });
+    }
+
+    #[test]
+    fn refusals_of_many_destinations_drop_them_once() {
+        let kept = kept(&[]);
+        block_on(async {
+            for _ in 0..100 {
+                kept.resolve().await.unwrap();
+                kept.forget();
+            }
             assert_eq!(kept.resolve().await.unwrap().access_key_id(), "1");
         });
     }

@@ -3,14 +3,14 @@
 //!
 //! Knows nothing of credentials, retries and offsets.
 
-use aws_config::SdkConfig;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_eventbridge as classic_sdk;
 use aws_sdk_eventbridgev2 as custom_sdk;
 
 use self::config::EventBridgeConfig;
 pub use self::{encoder::BusEncoder, inspect::BusState};
 use super::{
-    client::ConnectError,
+    client::{Access, AwsEnvironment, ConnectError},
     sender::{AwsSender, Resource},
 };
 use crate::core::{
@@ -32,6 +32,7 @@ pub type EventBridge = AwsSender<Bus>;
 /// A bus.
 pub struct Bus {
     client: BusClient,
+    credentials: SharedCredentialsProvider,
     encoder: BusEncoder,
     /// Reads the clock.
     clock: fn() -> Timestamp,
@@ -43,19 +44,19 @@ enum BusClient {
 }
 
 impl EventBridge {
-    /// Connects to the bus that `config` names, in the environment of the AWS SDK, where
+    /// Connects to the bus that `config` names, in the environment `aws`, where
     /// `AWS_ENDPOINT_URL_EVENTBRIDGEV2` (for a custom bus) and `AWS_ENDPOINT_URL_EVENTBRIDGE` name another
     /// address than AWS's.
     ///
     /// # Errors
     /// If the environment and `config` together are incomplete.
-    pub async fn connect(
+    pub fn connect(
         config: &EventBridgeConfig,
         encoder: BusEncoder,
         clock: fn() -> Timestamp,
+        aws: &mut AwsEnvironment,
     ) -> Result<Self, ConnectError> {
-        let bus = |settings: &SdkConfig| Bus::new(config, encoder, clock, settings);
-        Self::in_environment(&config.connection(), bus).await
+        Self::new(&config.connection(), aws, |access| Bus::new(config, encoder, clock, access))
     }
 }
 
@@ -64,23 +65,37 @@ impl Bus {
         config: &EventBridgeConfig,
         encoder: BusEncoder,
         clock: fn() -> Timestamp,
-        settings: &SdkConfig,
+        access: &mut Access<'_>,
     ) -> Self {
         let url = config.endpoint_url.as_ref().map(ToString::to_string);
         let client = if config.custom_bus().is_some() {
-            let mut client = custom_sdk::config::Builder::from(settings);
-            if url.is_some() {
-                client.set_endpoint_url(url);
-            }
-            BusClient::Custom(custom_sdk::Client::from_conf(client.build()))
+            BusClient::Custom(access.client(|settings| {
+                let mut client = custom_sdk::config::Builder::from(settings);
+                if url.is_some() {
+                    client.set_endpoint_url(url);
+                }
+                custom_sdk::Client::from_conf(client.build())
+            }))
         } else {
-            let mut client = classic_sdk::config::Builder::from(settings);
-            if url.is_some() {
-                client.set_endpoint_url(url);
-            }
-            BusClient::Classic(classic_sdk::Client::from_conf(client.build()))
+            BusClient::Classic(access.client(|settings| {
+                let mut client = classic_sdk::config::Builder::from(settings);
+                if url.is_some() {
+                    client.set_endpoint_url(url);
+                }
+                classic_sdk::Client::from_conf(client.build())
+            }))
         };
-        Self { client, encoder, clock }
+        Self { client, credentials: access.credentials(), encoder, clock }
+    }
+
+    /// What a request to a custom bus needs of its own.
+    fn with_custom_credentials(&self) -> custom_sdk::config::Builder {
+        custom_sdk::config::Builder::default().credentials_provider(self.credentials.clone())
+    }
+
+    /// What a request to a classic bus needs of its own.
+    fn with_classic_credentials(&self) -> classic_sdk::config::Builder {
+        classic_sdk::config::Builder::default().credentials_provider(self.credentials.clone())
     }
 }
 
@@ -92,8 +107,12 @@ impl Resource for Bus {
     async fn attempt(&self, request: &Request) -> Answer {
         let at = (self.clock)();
         match &self.client {
-            BusClient::Custom(client) => custom::attempt(client, &self.encoder, request, at).await,
-            BusClient::Classic(client) => classic::attempt(client, &self.encoder, request, at).await,
+            BusClient::Custom(client) => {
+                custom::attempt(client, self.with_custom_credentials(), &self.encoder, request, at).await
+            }
+            BusClient::Classic(client) => {
+                classic::attempt(client, self.with_classic_credentials(), &self.encoder, request, at).await
+            }
         }
     }
 }

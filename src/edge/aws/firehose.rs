@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of credentials, retries and offsets.
 
-use aws_config::SdkConfig;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_firehose::{Client, config::Builder};
 use bytes::Bytes;
 
@@ -12,7 +12,7 @@ pub use self::{
     inspect::{DeliveryStreamFacts, Records},
 };
 use super::{
-    client::{self, ConnectError},
+    client::{self, Access, AwsEnvironment, ConnectError},
     sender::{AwsSender, Resource},
 };
 use crate::core::{
@@ -35,6 +35,7 @@ pub type Firehose = AwsSender<DeliveryStream>;
 /// A Firehose stream.
 pub struct DeliveryStream {
     client: Client,
+    credentials: SharedCredentialsProvider,
     config: FirehoseConfig,
     encoder: PutRecordBatch,
     /// Reads the clock.
@@ -42,18 +43,18 @@ pub struct DeliveryStream {
 }
 
 impl Firehose {
-    /// Connects to the stream that `config` names, in the environment of the AWS SDK, where
-    /// `AWS_ENDPOINT_URL_FIREHOSE` names another address than AWS's.
+    /// Connects to the stream that `config` names, in the environment `aws`, where `AWS_ENDPOINT_URL_FIREHOSE`
+    /// names another address than AWS's.
     ///
     /// # Errors
     /// If the environment and `config` together are incomplete.
-    pub async fn connect(
+    pub fn connect(
         config: &FirehoseConfig,
         record: RecordConfig,
         clock: fn() -> Timestamp,
+        aws: &mut AwsEnvironment,
     ) -> Result<Self, ConnectError> {
-        let stream = |settings: &SdkConfig| DeliveryStream::new(config, record, clock, settings);
-        Self::in_environment(&config.connection(), stream).await
+        Self::new(&config.connection(), aws, |access| DeliveryStream::new(config, record, clock, access))
     }
 }
 
@@ -62,15 +63,23 @@ impl DeliveryStream {
         config: &FirehoseConfig,
         record: RecordConfig,
         clock: fn() -> Timestamp,
-        settings: &SdkConfig,
+        access: &mut Access<'_>,
     ) -> Self {
-        let mut client = Builder::from(settings);
-        if let Some(url) = &config.endpoint_url {
-            client.set_endpoint_url(Some(url.to_string()));
-        }
-        let (client, config) = (Client::from_conf(client.build()), config.clone());
+        let client = access.client(|settings| {
+            let mut client = Builder::from(settings);
+            if let Some(url) = &config.endpoint_url {
+                client.set_endpoint_url(Some(url.to_string()));
+            }
+            Client::from_conf(client.build())
+        });
+        let (credentials, config) = (access.credentials(), config.clone());
         let encoder = PutRecordBatch::new(&config, record);
-        Self { client, config, encoder, clock }
+        Self { client, credentials, config, encoder, clock }
+    }
+
+    /// What a request needs of its own.
+    fn with_credentials(&self) -> Builder {
+        Builder::default().credentials_provider(self.credentials.clone())
     }
 }
 
@@ -84,7 +93,8 @@ impl Resource for DeliveryStream {
         let body = Bytes::from(body);
         // The SDK first gets a request without records, and the real body before it signs.
         let put = self.client.put_record_batch().set_records(Some(Vec::new()));
-        let customized = put.delivery_stream_name(&*self.config.stream).customize();
+        let put = put.delivery_stream_name(&*self.config.stream);
+        let customized = put.customize().config_override(self.with_credentials());
         let sent = customized.mutate_request(move |request| client::put_in(request, &body)).send().await;
         answer::read(&records, sent)
     }

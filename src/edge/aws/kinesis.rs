@@ -3,7 +3,7 @@
 //! Knows nothing of retries and offsets: a failure is an [`Answer`], and the pipeline decides what to do
 //! about it.
 
-use aws_config::SdkConfig;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_kinesis::{Client, config::Builder};
 use bytes::Bytes;
 
@@ -13,7 +13,7 @@ pub use self::{
     inspect::{Keys, StreamFacts},
 };
 use super::{
-    client::{self, ConnectError},
+    client::{self, Access, AwsEnvironment, ConnectError},
     sender::{AwsSender, Resource},
 };
 use crate::core::{
@@ -36,6 +36,7 @@ pub type Kinesis = AwsSender<Stream>;
 /// A data stream.
 pub struct Stream {
     client: Client,
+    credentials: SharedCredentialsProvider,
     config: KinesisConfig,
     encoder: PutRecords,
     /// Reads the clock.
@@ -43,18 +44,18 @@ pub struct Stream {
 }
 
 impl Kinesis {
-    /// Connects to the stream that `config` names, in the environment of the AWS SDK, where
-    /// `AWS_ENDPOINT_URL_KINESIS` names another address than AWS's.
+    /// Connects to the stream that `config` names, in the environment `aws`, where `AWS_ENDPOINT_URL_KINESIS`
+    /// names another address than AWS's.
     ///
     /// # Errors
     /// If the environment and `config` together are incomplete.
-    pub async fn connect(
+    pub fn connect(
         config: &KinesisConfig,
         record: RecordConfig,
         clock: fn() -> Timestamp,
+        aws: &mut AwsEnvironment,
     ) -> Result<Self, ConnectError> {
-        let stream = |settings: &SdkConfig| Stream::new(config, record, clock, settings);
-        Self::in_environment(&config.connection(), stream).await
+        Self::new(&config.connection(), aws, |access| Stream::new(config, record, clock, access))
     }
 }
 
@@ -63,15 +64,23 @@ impl Stream {
         config: &KinesisConfig,
         record: RecordConfig,
         clock: fn() -> Timestamp,
-        settings: &SdkConfig,
+        access: &mut Access<'_>,
     ) -> Self {
-        let mut client = Builder::from(settings);
-        if let Some(url) = &config.endpoint_url {
-            client.set_endpoint_url(Some(url.to_string()));
-        }
-        let (client, config) = (Client::from_conf(client.build()), config.clone());
+        let client = access.client(|settings| {
+            let mut client = Builder::from(settings);
+            if let Some(url) = &config.endpoint_url {
+                client.set_endpoint_url(Some(url.to_string()));
+            }
+            Client::from_conf(client.build())
+        });
+        let (credentials, config) = (access.credentials(), config.clone());
         let encoder = PutRecords::new(&config, record);
-        Self { client, config, encoder, clock }
+        Self { client, credentials, config, encoder, clock }
+    }
+
+    /// What a request needs of its own.
+    fn with_credentials(&self) -> Builder {
+        Builder::default().credentials_provider(self.credentials.clone())
     }
 }
 
@@ -88,7 +97,7 @@ impl Resource for Stream {
             Some(arn) => put_records.stream_arn(arn),
             None => put_records.stream_name(&*self.config.stream),
         };
-        let customized = put_records.customize();
+        let customized = put_records.customize().config_override(self.with_credentials());
         let sent = customized.mutate_request(move |request| client::put_in(request, &body)).send().await;
         answer::read(request.events(), sent)
     }

@@ -3,14 +3,14 @@
 //! Only this folder names Pinpoint's shapes. It knows nothing of retries and offsets: a failure is an
 //! [`Answer`], and the pipeline decides what to do about it.
 
-use aws_config::SdkConfig;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_pinpoint::{Client, config::Builder, types::EventsRequest};
 use bytes::Bytes;
 
 use self::config::PinpointConfig;
 pub use self::encoder::PutEvents;
 use super::{
-    client::{self, ConnectError},
+    client::{self, Access, AwsEnvironment, ConnectError},
     sender::{AwsSender, Resource},
 };
 use crate::core::destination::{Answer, Request};
@@ -29,17 +29,18 @@ pub type Pinpoint = AwsSender<Application>;
 /// A Pinpoint application.
 pub struct Application {
     client: Client,
+    credentials: SharedCredentialsProvider,
     id: String,
 }
 
 impl Pinpoint {
-    /// Connects to the application that `config` names, in the environment of the AWS SDK, where
+    /// Connects to the application that `config` names, in the environment `aws`, where
     /// `AWS_ENDPOINT_URL_PINPOINT` names another address than AWS's.
     ///
     /// # Errors
     /// If the environment and `config` together are incomplete.
-    pub async fn connect(config: &PinpointConfig) -> Result<Self, ConnectError> {
-        Self::in_environment(&config.connection(), |settings| Application::new(config, settings)).await
+    pub fn connect(config: &PinpointConfig, aws: &mut AwsEnvironment) -> Result<Self, ConnectError> {
+        Self::new(&config.connection(), aws, |access| Application::new(config, access))
     }
 
     /// Connects to the application that `config` names at an emulator of `PutEvents`, with made-up
@@ -51,21 +52,20 @@ impl Pinpoint {
         if config.endpoint_url.is_none() {
             return Err(ConnectError::EndpointUrl);
         }
-        Self::of(config, &client::no_environment(config.region.as_ref()))
-    }
-
-    fn of(config: &PinpointConfig, sdk: &SdkConfig) -> Result<Self, ConnectError> {
-        Self::new(&config.connection(), sdk, |settings| Application::new(config, settings))
+        Self::connect(config, &mut AwsEnvironment::emulated(None))
     }
 }
 
 impl Application {
-    fn new(config: &PinpointConfig, settings: &SdkConfig) -> Self {
-        let mut client = Builder::from(settings);
-        if let Some(url) = &config.endpoint_url {
-            client.set_endpoint_url(Some(url.to_string()));
-        }
-        Self { client: Client::from_conf(client.build()), id: config.application.to_string() }
+    fn new(config: &PinpointConfig, access: &mut Access<'_>) -> Self {
+        let client = access.client(|settings| {
+            let mut client = Builder::from(settings);
+            if let Some(url) = &config.endpoint_url {
+                client.set_endpoint_url(Some(url.to_string()));
+            }
+            Client::from_conf(client.build())
+        });
+        Self { client, credentials: access.credentials(), id: config.application.to_string() }
     }
 }
 
@@ -79,7 +79,8 @@ impl Resource for Application {
         let put_events = self.client.put_events().application_id(&self.id);
         // The SDK first gets an empty request, and the real body before it signs.
         let nothing = EventsRequest::builder().build();
-        let customized = put_events.events_request(nothing).customize();
+        let credentials = Builder::default().credentials_provider(self.credentials.clone());
+        let customized = put_events.events_request(nothing).customize().config_override(credentials);
         let sent = customized.mutate_request(move |request| client::put_in(request, &body)).send().await;
         answer::read(request, sent)
     }

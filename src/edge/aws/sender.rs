@@ -4,15 +4,12 @@
 //! Knows nothing of any service: what an attempt is, the [`Resource`] says. Knows nothing of retries and
 //! offsets: a failure is an [`Answer`], and the pipeline decides what to do about it.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
-
-use aws_config::SdkConfig;
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use super::{
-    client::{self, ConnectError},
-    code::CREDENTIALS,
+    client::{Access, AwsEnvironment, ConnectError},
     config::Connection,
-    credentials::KeptCredentials,
+    identity::Identity,
 };
 use crate::core::{
     code::Code,
@@ -33,50 +30,35 @@ pub struct AwsSender<R>(Arc<Shared<R>>);
 
 struct Shared<R> {
     resource: R,
-    credentials: KeptCredentials,
+    identity: Identity,
     address: String,
 }
 
 impl<R: Resource> AwsSender<R> {
-    /// Connects to the resource that `resource` makes from the settings of its client, in the environment of
-    /// the AWS SDK: its variables (`AWS_REGION`, `AWS_ENDPOINT_URL_…`), profiles, and the role of the pod or
-    /// machine. Credentials are fetched by [`AwsSender::credentials`], and connections are made by the first
-    /// send.
-    ///
-    /// # Errors
-    /// If the environment and `connection` together are incomplete.
-    pub(super) async fn in_environment(
-        connection: &Connection,
-        resource: impl FnOnce(&SdkConfig) -> R,
-    ) -> Result<Self, ConnectError> {
-        Self::new(connection, &client::environment(connection.region.as_ref()).await, resource)
-    }
-
-    /// Connects in the environment `sdk`.
+    /// Connects to the resource that `resource` makes from its access, in the environment `aws`. Connections are made by the first send.
     ///
     /// # Errors
     /// If the environment and `connection` together are incomplete.
     pub(super) fn new(
         connection: &Connection,
-        sdk: &SdkConfig,
-        resource: impl FnOnce(&SdkConfig) -> R,
+        aws: &mut AwsEnvironment,
+        resource: impl FnOnce(&mut Access<'_>) -> R,
     ) -> Result<Self, ConnectError> {
-        let (settings, credentials) = client::settings(sdk, connection.timeout.0)?;
-        let resource = resource(&settings);
-        let region = settings.region().map_or("none", AsRef::as_ref);
-        let mut address = format!("{} in region {region}", resource.name());
+        let (mut access, identity) = aws.access(connection)?;
+        let resource = resource(&mut access);
+        let mut address = format!("{} in region {}", resource.name(), access.region());
         if let Some(url) = &connection.endpoint_url {
             address = format!("{address} at {url}");
         }
-        Ok(Self(Arc::new(Shared { resource, credentials, address })))
+        Ok(Self(Arc::new(Shared { resource, identity, address })))
     }
 
-    /// Gets AWS credentials, as a send would.
+    /// Gets AWS credentials, as a send would, but waits for as long as `limit`.
     ///
     /// # Errors
-    /// If there are none within the time for one attempt. A send would then answer a hold with this code.
-    pub async fn credentials(&self) -> Result<(), Code> {
-        self.0.credentials.resolve().await.map(drop).map_err(|_| CREDENTIALS)
+    /// If there are none. A send would then answer a hold with this code.
+    pub async fn credentials(&self, limit: Duration) -> Result<(), Code> {
+        self.0.identity.resolve_within(limit).await
     }
 
     pub(super) fn resource(&self) -> &R {
@@ -87,7 +69,7 @@ impl<R: Resource> AwsSender<R> {
 impl<R: Resource> Sender for AwsSender<R> {
     fn prepare(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let shared = Arc::clone(&self.0);
-        Box::pin(async move { shared.credentials.resolve().await.map_or((), drop) })
+        Box::pin(async move { shared.identity.resolve().await.unwrap_or_default() })
     }
 
     /// Takes at most the time for one attempt, and as long again if it must first get credentials.
@@ -99,12 +81,12 @@ impl<R: Resource> Sender for AwsSender<R> {
 
 impl<R: Resource> Shared<R> {
     async fn send(&self, request: &Request) -> Answer {
-        if self.credentials.resolve().await.is_err() {
-            return Answer::Hold(CREDENTIALS);
+        if let Err(code) = self.identity.resolve().await {
+            return Answer::Hold(code);
         }
         let answer = self.resource.attempt(request).await;
         if matches!(answer, Answer::Hold(_) | Answer::Denied(_)) {
-            self.credentials.forget();
+            self.identity.refuse();
         }
         answer
     }
@@ -124,7 +106,7 @@ mod tests {
         time::Duration,
     };
 
-    use aws_config::Region;
+    use aws_config::{Region, SdkConfig};
     use aws_credential_types::provider::{self, ProvideCredentials, error::CredentialsError, future};
     use aws_smithy_http_client::test_util::NeverClient;
 
@@ -171,7 +153,7 @@ mod tests {
 
     fn connection(endpoint_url: Option<&str>) -> Connection {
         let endpoint_url = endpoint_url.map(|url| url.parse().unwrap());
-        Connection { region: None, endpoint_url, timeout: Span(Duration::from_secs(10)) }
+        Connection { region: None, endpoint_url, timeout: Span(Duration::from_secs(10)), credentials: None }
     }
 
     fn request() -> Request {
@@ -183,11 +165,11 @@ mod tests {
     fn check_provided(answer: &Answer, expected: u32) {
         let (provider, attempts) = (Counting::default(), Arc::default());
         let resource = Answering { answer: answer.clone(), attempts: Arc::clone(&attempts) };
-        let sdk = sdk(NeverClient::new(), provider.clone());
-        let sender = AwsSender::new(&connection(None), &sdk, |_| resource).unwrap();
+        let mut aws = AwsEnvironment::over(sdk(NeverClient::new(), provider.clone()));
+        let sender = AwsSender::new(&connection(None), &mut aws, |_| resource).unwrap();
         block_on(async {
             for _ in 0..2 {
-                assert_eq!(sender.send(request()).await, *answer);
+                assert_eq!(&sender.send(request()).await, answer);
             }
         });
         let calls = provider.calls.load(Ordering::Relaxed);
@@ -216,19 +198,23 @@ mod tests {
                 (Counting { failure: Some(error), ..Counting::default() }, Arc::default());
             let resource =
                 Answering { answer: Answer::unknown(Code("sent")), attempts: Arc::clone(&attempts) };
-            let sender =
-                AwsSender::new(&connection(None), &sdk(NeverClient::new(), provider), |_| resource).unwrap();
+            let mut aws = AwsEnvironment::over(sdk(NeverClient::new(), provider));
+            let sender = AwsSender::new(&connection(None), &mut aws, |_| resource).unwrap();
             assert_eq!(block_on(sender.send(request())), Answer::Hold(Code("credentials")));
-            assert_eq!(block_on(sender.credentials()), Err(Code("credentials")));
+            assert_eq!(block_on(sender.credentials(Duration::from_secs(10))), Err(Code("credentials")));
             assert_eq!(attempts.load(Ordering::Relaxed), 0);
         }
     }
 
     #[track_caller]
     fn check(endpoint_url: Option<&str>, sdk: &SdkConfig, expected: Result<&str, ConnectError>) {
-        let resource =
-            |_: &SdkConfig| Answering { answer: Answer::unknown(Code("sent")), attempts: Arc::default() };
-        let shown = AwsSender::new(&connection(endpoint_url), sdk, resource).map(|sender| sender.to_string());
+        let resource = |_: &mut Access<'_>| Answering {
+            answer: Answer::unknown(Code("sent")),
+            attempts: Arc::default(),
+        };
+        let mut aws = AwsEnvironment::over(sdk.clone());
+        let shown =
+            AwsSender::new(&connection(endpoint_url), &mut aws, resource).map(|sender| sender.to_string());
         assert_eq!(shown.as_deref(), expected.as_ref().map(|shown| *shown));
     }
 

@@ -4,20 +4,29 @@ use super::trouble::Trouble;
 use crate::{
     core::{code::Code, stream_record::config::RecordConfig, units::text::DestinationName},
     edge::{
-        aws::eventbridge::{BusEncoder, BusState, EventBridge, config::EventBridgeConfig},
+        aws::{
+            client::AwsEnvironment,
+            eventbridge::{BusEncoder, BusState, EventBridge, config::EventBridgeConfig},
+        },
         clock::Clock,
     },
 };
 
-/// Looks at the bus of a destination.
-pub(super) async fn look(config: &EventBridgeConfig, name: &DestinationName) -> Result<String, Trouble> {
+/// The attempt to look at the bus of a destination.
+pub(super) fn look(
+    config: &EventBridgeConfig,
+    name: &DestinationName,
+    aws: &mut AwsEnvironment,
+) -> impl Future<Output = Result<String, Trouble>> + Send + use<> {
     let encoder = BusEncoder::new(config, name, RecordConfig::default());
-    let eventbridge = EventBridge::connect(config, encoder, Clock::wall).await;
-    let eventbridge = eventbridge.map_err(|error| Trouble {
-        why: error.to_string(),
-        help: "set `eventbridge.region`, or AWS_REGION",
-    })?;
-    judged(eventbridge.state().await)
+    let eventbridge = EventBridge::connect(config, encoder, Clock::wall, aws);
+    async move {
+        let eventbridge = eventbridge.map_err(|error| Trouble {
+            why: error.to_string(),
+            help: "set `eventbridge.region`, or AWS_REGION",
+        })?;
+        judged(eventbridge.state().await)
+    }
 }
 
 fn judged(state: Result<BusState, Code>) -> Result<String, Trouble> {

@@ -5,7 +5,10 @@ use super::trouble::{Trouble, judged};
 use crate::{
     core::{code::Code, stream_record::config::RecordConfig},
     edge::{
-        aws::firehose::{DeliveryStreamFacts, Firehose, Records, config::FirehoseConfig},
+        aws::{
+            client::AwsEnvironment,
+            firehose::{DeliveryStreamFacts, Firehose, Records, config::FirehoseConfig},
+        },
         clock::Clock,
     },
 };
@@ -13,11 +16,23 @@ use crate::{
 const FAULTS: &str = "the destination's page, deploy/guide/destinations/firehose.md, says how a stream is set up; \
                       `firehose.newline` and `firehose.pack` must agree with it";
 
-/// Looks at a stream.
-pub(super) async fn look(config: &FirehoseConfig) -> Result<String, Trouble> {
-    let firehose = Firehose::connect(config, RecordConfig::default(), Clock::wall).await;
-    let firehose = firehose
-        .map_err(|error| Trouble { why: error.to_string(), help: "set `firehose.region`, or AWS_REGION" })?;
+/// The attempt to look at a stream.
+pub(super) fn look(
+    config: &FirehoseConfig,
+    aws: &mut AwsEnvironment,
+) -> impl Future<Output = Result<String, Trouble>> + Send + use<> {
+    let firehose = Firehose::connect(config, RecordConfig::default(), Clock::wall, aws);
+    let config = config.clone();
+    async move {
+        let firehose = firehose.map_err(|error| Trouble {
+            why: error.to_string(),
+            help: "set `firehose.region`, or AWS_REGION",
+        })?;
+        look_at(&firehose, &config).await
+    }
+}
+
+async fn look_at(firehose: &Firehose, config: &FirehoseConfig) -> Result<String, Trouble> {
     match firehose.facts().await {
         Ok(facts) => judged(faults(facts, config), FAULTS).map(|()| "active".to_owned()),
         Err(Code("AccessDeniedException")) => {

@@ -10,9 +10,12 @@ use super::{
 use crate::{
     core::{code::Code, stream_record::config::RecordConfig},
     edge::{
-        aws::kinesis::{
-            Keys, Kinesis, StreamFacts,
-            config::{KinesisConfig, StreamOrder},
+        aws::{
+            client::AwsEnvironment,
+            kinesis::{
+                Keys, Kinesis, StreamFacts,
+                config::{KinesisConfig, StreamOrder},
+            },
         },
         clock::Clock,
     },
@@ -21,11 +24,23 @@ use crate::{
 const FAULTS: &str = "let partition keys decide (record distribution USER_PARTITION_KEY), or set `kinesis.order` to `none`; \
                       set `kinesis.max_record` to what the stream takes";
 
-/// Looks at a stream.
-pub(super) async fn look(config: &KinesisConfig) -> Result<String, Trouble> {
-    let kinesis = Kinesis::connect(config, RecordConfig::default(), Clock::wall).await;
-    let kinesis = kinesis
-        .map_err(|error| Trouble { why: error.to_string(), help: "set `kinesis.region`, or AWS_REGION" })?;
+/// The attempt to look at a stream.
+pub(super) fn look(
+    config: &KinesisConfig,
+    aws: &mut AwsEnvironment,
+) -> impl Future<Output = Result<String, Trouble>> + Send + use<> {
+    let kinesis = Kinesis::connect(config, RecordConfig::default(), Clock::wall, aws);
+    let config = config.clone();
+    async move {
+        let kinesis = kinesis.map_err(|error| Trouble {
+            why: error.to_string(),
+            help: "set `kinesis.region`, or AWS_REGION",
+        })?;
+        look_at(&kinesis, &config).await
+    }
+}
+
+async fn look_at(kinesis: &Kinesis, config: &KinesisConfig) -> Result<String, Trouble> {
     // Another server than AWS's may not know dry runs, and would write the record.
     let is_elsewhere =
         ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KINESIS"].map(env::var_os).iter().any(Option::is_some);

@@ -98,6 +98,12 @@ impl Load {
         letters.map(|record| coordinates(record.message.partition.unwrap(), record.offset)).collect()
     }
 
+    /// Whether all events arrived.
+    pub(super) fn is_complete(&self, arrived: &[String]) -> bool {
+        let arrived: BTreeSet<_> = arrived.iter().collect();
+        self.event_ids().all(|id| arrived.contains(id))
+    }
+
     /// Asserts that all events arrived and nothing else, each as often as its record was produced.
     #[track_caller]
     pub(super) fn assert_exact(&self, arrived: &[String]) {

@@ -185,6 +185,13 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
     binary().args(arguments).output().expect("the binary starts")
 }
 
+/// Runs the binary with these variables to its end.
+#[track_caller]
+#[allow(dead_code, reason = "the tests on a real Kafka do not ask for it")]
+pub(crate) fn run_with(environment: &BTreeMap<String, String>, arguments: &[&str]) -> Output {
+    binary().envs(environment).args(arguments).output().expect("the binary starts")
+}
+
 /// The binary, with only credentials for an emulator in its environment.
 fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pinpoint-sidecar"));

@@ -9,6 +9,8 @@ use crate::core::{
     units::text::DestinationName,
 };
 
+mod tenants;
+
 /// The settings that a test may change for a pipeline with several destinations. The client `d1` routes to
 /// the second one, and `both` to the first two.
 struct Plan {

@@ -62,6 +62,7 @@ impl Families<'_> {
         self.mapping();
         self.redriven();
         self.table();
+        self.roles();
         self.process();
     }
 
@@ -442,6 +443,24 @@ impl Families<'_> {
             "Openings and closings of sessions that another replica's earlier one replaced; both were sent.",
             "kind",
             labelled([("closing", counts.closings_replaced), ("opening", counts.openings_replaced)]),
+        );
+    }
+
+    /// Adds nothing if no destination has a role.
+    fn roles(&mut self) {
+        let Some(roles) = self.overview.roles else { return };
+        let remaining = roles.remaining.map(|remaining| ([], remaining.as_secs_f64()));
+        self.page.gauges(
+            "pinpoint_sidecar_role_credentials_remaining_seconds",
+            "How long the credentials of all roles that are not refused can be used: those of the first to expire.",
+            [],
+            remaining.into_iter().collect(),
+        );
+        self.page.counters(
+            "pinpoint_sidecar_role_failures_total",
+            "Requests to AWS STS that gave no credentials of a role, by code.",
+            "code",
+            by_code(&[], &roles.failures),
         );
     }
 

@@ -21,6 +21,7 @@ pub(crate) struct Parts {
     doubtful_formats: Vec<DoubtfulFormat>,
     source: SourceReport,
     table: Option<TableReport>,
+    roles: Option<RolesReport>,
     errors: RecentErrors,
 }
 
@@ -48,6 +49,7 @@ impl Parts {
             doubtful_formats: Vec::new(),
             source: SourceReport::default(),
             table: None,
+            roles: None,
             errors: RecentErrors::default(),
         }
     }
@@ -98,6 +100,12 @@ impl Parts {
             vec![DoubtfulFormat { topic: "orders".into(), format: Format::named("keycloak").unwrap() }];
         parts.source = source();
         parts.table = Some(table());
+        parts.roles = Some(RolesReport {
+            roles: 12,
+            refused: 1,
+            remaining: Some(Duration::from_mins(40)),
+            failures: codes([("role_refused", 7), ("sts_throttled", 2)]),
+        });
         parts.errors.note(at(10_000), "destination", Code("connection_failed"));
         parts.errors.note(at(90_000), "dead_letters", Code("message_size_too_large"));
         parts.errors.note(at(99_000), "destination", Code("connection_failed"));
@@ -114,6 +122,7 @@ impl Parts {
             doubtful_formats: &self.doubtful_formats,
             source: &self.source,
             table: self.table.as_ref(),
+            roles: self.roles.as_ref(),
             errors: &self.errors,
         }
     }

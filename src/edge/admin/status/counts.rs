@@ -15,7 +15,7 @@ use crate::{
         map::{DoubtfulFormat, MappingCounts},
         pipeline::{RecordCounts, Snapshot},
     },
-    edge::admin::{Overview, TableReport},
+    edge::admin::{Overview, RolesReport, TableReport},
 };
 
 type Counts = BTreeMap<Code, u64>;
@@ -87,6 +87,18 @@ pub(super) struct TableSummary {
     closings_replaced: u64,
 }
 
+/// The roles that destinations are delivered to with.
+#[derive(Debug, Serialize)]
+pub(super) struct RolesSummary {
+    number: usize,
+    /// How many of them AWS STS refuses.
+    refused: usize,
+    /// How long the credentials of the others can still be used: those of the first to expire.
+    remaining_seconds: Option<f64>,
+    /// How often AWS STS gave no credentials, by code.
+    failures: Counts,
+}
+
 #[derive(Debug, Serialize)]
 pub(super) struct SourceSummary {
     /// What is wrong with the connection to the brokers.
@@ -102,6 +114,17 @@ pub(super) struct SourceSummary {
 struct DoubtReport {
     topic: Arc<str>,
     format: &'static str,
+}
+
+impl RolesSummary {
+    pub(super) fn new(roles: &RolesReport) -> Self {
+        Self {
+            number: roles.roles,
+            refused: roles.refused,
+            remaining_seconds: roles.remaining.map(seconds),
+            failures: roles.failures.clone(),
+        }
+    }
 }
 
 impl RecordsReport {

@@ -5,6 +5,7 @@
 
 use aws_sdk_eventbridge::{
     Client,
+    config::Builder,
     error::SdkError,
     operation::put_events::{PutEventsError, PutEventsOutput},
 };
@@ -31,6 +32,7 @@ type SdkResult = Result<PutEventsOutput, SdkError<PutEventsError, HttpResponse>>
 /// Sends a request once.
 pub(super) async fn attempt(
     client: &Client,
+    credentials: Builder,
     encoder: &BusEncoder,
     request: &Request,
     at: Timestamp,
@@ -38,6 +40,7 @@ pub(super) async fn attempt(
     let body = Bytes::from(encoder.body(request, at));
     // The SDK first gets a request without entries, and the real body before it signs.
     let customized = client.put_events().set_entries(Some(Vec::new())).customize();
+    let customized = customized.config_override(credentials);
     let sent = customized.mutate_request(move |request| client::put_in(request, &body)).send().await;
     read(request.events(), sent)
 }

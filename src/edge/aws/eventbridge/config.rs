@@ -10,7 +10,10 @@ use crate::{
         Span,
         text::{Form, Text},
     },
-    edge::aws::config::{Connection, EndpointUrl, Region},
+    edge::aws::{
+        config::{Connection, EndpointUrl, Region},
+        roles::config::RoleConfig,
+    },
 };
 
 /// The ARN of a custom bus, or the name or ARN of a classic one.
@@ -22,7 +25,7 @@ pub type EventSource = Text<SourceForm>;
 /// `eventbridge`: the bus that events go to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-allowed" = "a mapping with `bus`, `source`, `region`, `endpoint_url`, `timeout` and `groups`"))]
+#[schemars(extend("x-allowed" = "a mapping with `bus`, `source`, `region`, `endpoint_url`, `timeout`, `groups` and `credentials`"))]
 pub struct EventBridgeConfig {
     /// The ARN of a custom bus, or the name or ARN of a classic bus, required.
     pub bus: BusName,
@@ -45,6 +48,10 @@ pub struct EventBridgeConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
     pub groups: Option<NonZeroU32>,
+    /// The role to assume. If absent, the process's own credentials are used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "RoleConfig")]
+    pub credentials: Option<RoleConfig>,
 }
 
 impl EventBridgeConfig {
@@ -62,8 +69,8 @@ impl EventBridgeConfig {
     /// Where the bus is.
     #[must_use]
     pub fn connection(&self) -> Connection {
-        let Self { endpoint_url, timeout, .. } = self.clone();
-        Connection { region: self.region(), endpoint_url, timeout }
+        let Self { endpoint_url, timeout, credentials, .. } = self.clone();
+        Connection { region: self.region(), endpoint_url, timeout, credentials }
     }
 
     /// Whether the ARN is of another region than the one that is written.

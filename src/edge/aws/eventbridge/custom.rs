@@ -5,6 +5,7 @@
 
 use aws_sdk_eventbridgev2::{
     Client,
+    config::Builder,
     error::{BuildError, SdkError},
     operation::put_events::{PutEventsError, PutEventsOutput},
     primitives::DateTime,
@@ -33,6 +34,7 @@ type SdkResult = Result<PutEventsOutput, SdkError<PutEventsError, HttpResponse>>
 /// Sends a request once.
 pub(super) async fn attempt(
     client: &Client,
+    credentials: Builder,
     encoder: &BusEncoder,
     request: &Request,
     at: Timestamp,
@@ -40,7 +42,8 @@ pub(super) async fn attempt(
     let entries = encoder.records(request).map(|record| entry(encoder, &record, at));
     let Ok(entries) = entries.collect::<Result<Vec<_>, _>>() else { return Answer::Hold(NOT_SENT) };
     let put_events = client.put_events().event_bus_arn(encoder.bus()).set_entries(Some(entries));
-    read(request.events(), put_events.send().await)
+    let customized = put_events.customize().config_override(credentials);
+    read(request.events(), customized.send().await)
 }
 
 fn entry(

@@ -25,6 +25,7 @@ impl EventBridge {
         match &bus.client {
             BusClient::Custom(client) => {
                 let describe = client.describe_event_bus().event_bus_arn(bus.encoder.bus());
+                let describe = describe.customize().config_override(bus.with_custom_credentials());
                 let described = describe.send().await.map_err(|error| failure_code(&CUSTOM, &error))?;
                 Ok(match described.state() {
                     // A bus works on with its earlier settings while it is changed, and if that fails.
@@ -33,7 +34,8 @@ impl EventBridge {
                 })
             }
             BusClient::Classic(client) => {
-                let described = client.describe_event_bus().name(bus.encoder.bus()).send().await;
+                let describe = client.describe_event_bus().name(bus.encoder.bus()).customize();
+                let described = describe.config_override(bus.with_classic_credentials()).send().await;
                 described.map(|_| BusState::Active).map_err(|error| failure_code(&CLASSIC, &error))
             }
         }

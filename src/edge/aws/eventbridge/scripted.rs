@@ -1,11 +1,10 @@
 //! The destination over a scripted service, and its CBOR.
 
-use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_smithy_runtime_api::client::http::HttpClient;
 use serde_json::Value;
 
-use super::{Bus, BusEncoder, EventBridge, EventBridgeConfig};
+use super::{BusEncoder, EventBridge, EventBridgeConfig};
 use crate::{
     core::{
         destination::{Answer, Request, Sender as _},
@@ -13,7 +12,10 @@ use crate::{
         time::Timestamp,
         units::text::DestinationName,
     },
-    edge::aws::scripted::{block_on, made_up, responding_bytes, sdk},
+    edge::aws::{
+        client::AwsEnvironment,
+        scripted::{block_on, made_up, responding_bytes, sdk},
+    },
 };
 
 /// The ARN of a custom bus.
@@ -41,9 +43,8 @@ pub(super) fn eventbridge(
     http_client: impl HttpClient + 'static,
     provider: impl ProvideCredentials + 'static,
 ) -> EventBridge {
-    let encoder = encoder(config);
-    let bus = |settings: &SdkConfig| Bus::new(config, encoder, || NOW, settings);
-    EventBridge::new(&config.connection(), &sdk(http_client, provider), bus).unwrap()
+    let mut aws = AwsEnvironment::over(sdk(http_client, provider));
+    EventBridge::connect(config, encoder(config), || NOW, &mut aws).unwrap()
 }
 
 pub(super) fn encoder(config: &EventBridgeConfig) -> BusEncoder {

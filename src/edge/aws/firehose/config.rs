@@ -10,7 +10,10 @@ use crate::{
         Size, Span, or_off,
         text::{Form, Text},
     },
-    edge::aws::config::{Connection, EndpointUrl, Region},
+    edge::aws::{
+        config::{Connection, EndpointUrl, Region},
+        roles::config::RoleConfig,
+    },
 };
 
 /// The name of a Firehose stream.
@@ -19,7 +22,7 @@ pub type DeliveryStreamName = Text<DeliveryStreamForm>;
 /// `firehose`: the Firehose stream that events go to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-allowed" = "a mapping with `stream`, `region`, `endpoint_url`, `timeout`, `newline` and `pack`"))]
+#[schemars(extend("x-allowed" = "a mapping with `stream`, `region`, `endpoint_url`, `timeout`, `newline`, `pack` and `credentials`"))]
 pub struct FirehoseConfig {
     /// The name of the stream, required.
     pub stream: DeliveryStreamName,
@@ -42,14 +45,18 @@ pub struct FirehoseConfig {
     #[serde(default, with = "or_off")]
     #[schemars(schema_with = "or_off::schema::<Size>", extend("x-from" = "1KiB", "x-to" = "1000000"))]
     pub pack: Option<Size>,
+    /// The role to assume. If absent, the process's own credentials are used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "RoleConfig")]
+    pub credentials: Option<RoleConfig>,
 }
 
 impl FirehoseConfig {
     /// Where the stream is.
     #[must_use]
     pub fn connection(&self) -> Connection {
-        let Self { region, endpoint_url, timeout, .. } = self.clone();
-        Connection { region, endpoint_url, timeout }
+        let Self { region, endpoint_url, timeout, credentials, .. } = self.clone();
+        Connection { region, endpoint_url, timeout, credentials }
     }
 }
 

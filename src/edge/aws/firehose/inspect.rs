@@ -37,6 +37,7 @@ impl Firehose {
     pub async fn facts(&self) -> Result<DeliveryStreamFacts, Code> {
         let stream = self.resource();
         let describe = stream.client.describe_delivery_stream().delivery_stream_name(&*stream.config.stream);
+        let describe = describe.customize().config_override(stream.with_credentials());
         let described = describe.send().await.map_err(|error| failure_code(&PUT_RECORD_BATCH, &error))?;
         described.delivery_stream_description().map(facts).ok_or(Code("broken_answer"))
     }

@@ -1,18 +1,20 @@
 //! The destination over a scripted service.
 
-use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_smithy_runtime_api::client::http::HttpClient;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
-use super::{DeliveryStream, Firehose, FirehoseConfig, PutRecordBatch};
+use super::{Firehose, FirehoseConfig, PutRecordBatch};
 use crate::{
     core::{
         destination::{Answer, Request, Sender as _, sample},
         stream_record::config::RecordConfig,
         time::Timestamp,
     },
-    edge::aws::scripted::{block_on, made_up, responding, sdk},
+    edge::aws::{
+        client::AwsEnvironment,
+        scripted::{block_on, made_up, responding, sdk},
+    },
 };
 
 /// The time at which everything is sent.
@@ -35,9 +37,8 @@ pub(super) fn firehose(
     http_client: impl HttpClient + 'static,
     provider: impl ProvideCredentials + 'static,
 ) -> Firehose {
-    let stream =
-        |settings: &SdkConfig| DeliveryStream::new(config, RecordConfig::default(), || NOW, settings);
-    Firehose::new(&config.connection(), &sdk(http_client, provider), stream).unwrap()
+    let mut aws = AwsEnvironment::over(sdk(http_client, provider));
+    Firehose::connect(config, RecordConfig::default(), || NOW, &mut aws).unwrap()
 }
 
 /// The bytes of an event of a hand-written request, with its newline. The ids of all endpoints are as long.

@@ -6,11 +6,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    core::units::{
-        Size, Span,
-        text::{Form, Text},
+    core::{
+        stream_record::config::AccountId,
+        units::{
+            Size, Span,
+            text::{Form, Text},
+        },
     },
-    edge::aws::config::{Connection, EndpointUrl, Region},
+    edge::aws::{
+        config::{Connection, EndpointUrl, Region},
+        roles::config::RoleConfig,
+    },
 };
 
 /// The name or the ARN of a data stream.
@@ -19,7 +25,7 @@ pub type StreamName = Text<StreamForm>;
 /// `kinesis`: the data stream that events go to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-allowed" = "a mapping with `stream`, `region`, `endpoint_url`, `timeout`, `order` and `max_record`"))]
+#[schemars(extend("x-allowed" = "a mapping with `stream`, `region`, `endpoint_url`, `timeout`, `order`, `max_record` and `credentials`"))]
 pub struct KinesisConfig {
     /// The name or the ARN of the stream, required.
     pub stream: StreamName,
@@ -42,6 +48,10 @@ pub struct KinesisConfig {
     #[serde(default = "max_record")]
     #[schemars(extend("x-from" = "64KiB", "x-to" = "10MiB"))]
     pub max_record: Size,
+    /// The role to assume. If absent, the process's own credentials are used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "RoleConfig")]
+    pub credentials: Option<RoleConfig>,
 }
 
 impl KinesisConfig {
@@ -54,14 +64,20 @@ impl KinesisConfig {
     /// Where the stream is.
     #[must_use]
     pub fn connection(&self) -> Connection {
-        let Self { endpoint_url, timeout, .. } = self.clone();
-        Connection { region: self.region(), endpoint_url, timeout }
+        let Self { endpoint_url, timeout, credentials, .. } = self.clone();
+        Connection { region: self.region(), endpoint_url, timeout, credentials }
     }
 
     /// The region that is written, or else that of the stream's ARN.
     #[must_use]
     pub fn region(&self) -> Option<Region> {
         self.region.clone().or_else(|| self.region_of_arn()?.parse().ok())
+    }
+
+    /// The account in the stream's ARN.
+    #[must_use]
+    pub fn account(&self) -> Option<AccountId> {
+        self.stream_arn()?.split(':').nth(4)?.parse().ok()
     }
 
     /// Whether the ARN is of another region than the one that is written.
@@ -133,6 +149,7 @@ mod tests {
             timeout: timeout(),
             order: StreamOrder::Endpoint,
             max_record: max_record(),
+            credentials: None,
         };
         let found = config.region();
         assert_eq!(

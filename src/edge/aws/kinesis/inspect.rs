@@ -46,7 +46,7 @@ impl Kinesis {
             Some(arn) => put_records.stream_arn(arn),
             None => put_records.stream_name(&*stream.config.stream),
         };
-        match put_records.send().await {
+        match put_records.customize().config_override(stream.with_credentials()).send().await {
             Ok(_) => Ok(()),
             Err(error) if error.code() == Some(DRY_RUN) => Ok(()),
             Err(error) => Err(failure_code(&PUT_RECORDS, &error)),
@@ -64,6 +64,7 @@ impl Kinesis {
             Some(arn) => describe.stream_arn(arn),
             None => describe.stream_name(&*stream.config.stream),
         };
+        let describe = describe.customize().config_override(stream.with_credentials());
         let described = describe.send().await.map_err(|error| failure_code(&PUT_RECORDS, &error))?;
         let summary = described.stream_description_summary().ok_or(Code("broken_answer"))?;
         let keys = match summary.record_distribution_strategy() {

@@ -1,17 +1,19 @@
 //! The destination over a scripted service.
 
-use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_smithy_runtime_api::client::http::HttpClient;
 
-use super::{Kinesis, KinesisConfig, Stream};
+use super::{Kinesis, KinesisConfig};
 use crate::{
     core::{
         destination::{Answer, Request, Sender as _},
         stream_record::config::RecordConfig,
         time::Timestamp,
     },
-    edge::aws::scripted::{block_on, made_up, responding, sdk},
+    edge::aws::{
+        client::AwsEnvironment,
+        scripted::{block_on, made_up, responding, sdk},
+    },
 };
 
 /// The answer to `request` if the service responds like this.
@@ -32,8 +34,8 @@ pub(super) fn kinesis(
     provider: impl ProvideCredentials + 'static,
 ) -> Kinesis {
     let clock = || Timestamp(1_795_341_601_234);
-    let stream = |settings: &SdkConfig| Stream::new(config, RecordConfig::default(), clock, settings);
-    Kinesis::new(&config.connection(), &sdk(http_client, provider), stream).unwrap()
+    let mut aws = AwsEnvironment::over(sdk(http_client, provider));
+    Kinesis::connect(config, RecordConfig::default(), clock, &mut aws).unwrap()
 }
 
 /// The configuration of a stream, with the defaults of all other keys.

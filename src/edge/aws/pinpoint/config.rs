@@ -10,7 +10,10 @@ use crate::{
         Span,
         text::{Form, Text},
     },
-    edge::aws::config::{Connection, EndpointUrl, Region},
+    edge::aws::{
+        config::{Connection, EndpointUrl, Region},
+        roles::config::RoleConfig,
+    },
 };
 
 /// The id of an application (project), which is part of the address of a request.
@@ -31,6 +34,10 @@ pub struct PinpointConfig {
     /// How long one attempt may take.
     #[schemars(extend("x-from" = "100ms", "x-to" = "5m"))]
     pub timeout: Span,
+    /// The role to assume. If absent, the process's own credentials are used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "RoleConfig")]
+    pub credentials: Option<RoleConfig>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,8 +61,8 @@ impl PinpointConfig {
     /// Where the application is.
     #[must_use]
     pub fn connection(&self) -> Connection {
-        let Self { region, endpoint_url, timeout, .. } = self.clone();
-        Connection { region, endpoint_url, timeout }
+        let Self { region, endpoint_url, timeout, credentials, .. } = self.clone();
+        Connection { region, endpoint_url, timeout, credentials }
     }
 
     /// Whether the application's id has the form that the service at the address expects.
@@ -74,6 +81,7 @@ impl Default for PinpointConfig {
             region: None,
             endpoint_url: None,
             timeout: Span(Duration::from_secs(10)),
+            credentials: None,
         }
     }
 }

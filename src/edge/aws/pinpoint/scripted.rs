@@ -10,7 +10,10 @@ use crate::{
         destination::{Answer, Request, Sender as _},
         units::Span,
     },
-    edge::aws::scripted::{responding, sdk},
+    edge::aws::{
+        client::AwsEnvironment,
+        scripted::{responding, sdk},
+    },
 };
 
 /// The answer to `request` if the service responds like this.
@@ -29,7 +32,7 @@ pub(super) fn pinpoint(
     http_client: impl HttpClient + 'static,
     provider: impl ProvideCredentials + 'static,
 ) -> Pinpoint {
-    Pinpoint::of(&config(None), &sdk(http_client, provider)).unwrap()
+    Pinpoint::connect(&config(None), &mut AwsEnvironment::over(sdk(http_client, provider))).unwrap()
 }
 
 /// A configuration with `endpoint_url`.
@@ -39,5 +42,6 @@ pub(super) fn config(endpoint_url: Option<&str>) -> PinpointConfig {
         region: None,
         endpoint_url: endpoint_url.map(|url| url.parse().unwrap()),
         timeout: Span(std::time::Duration::from_secs(10)),
+        credentials: None,
     }
 }
