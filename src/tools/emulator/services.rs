@@ -105,6 +105,14 @@ pub(super) struct Served {
     pub(super) confirmed: u64,
 }
 
+impl Served {
+    /// An answer with so many results of a call's entries. A result is found by its place: if one is missing,
+    /// the answer confirms nothing.
+    fn listed(answer: Answer, results: usize, entries: usize, accepted: u64) -> Self {
+        Self { answer, confirmed: if results == entries { accepted } else { 0 } }
+    }
+}
+
 impl Service {
     /// The error for an operation that is not emulated.
     pub(super) fn unknown_operation(&self) -> Problem {

@@ -240,9 +240,10 @@ impl Call for PutEventsCall<'_> {
                 }
             }
         }
-        let confirmed = (results.len() - failed) as u64;
+        let (listed, accepted) = (results.len(), (results.len() - failed) as u64);
         let body = json!({ "FailedEntryCount": failed, "Entries": results });
-        Ok(Served { answer: SERVICE.protocol.success(json::bytes(&body)), confirmed })
+        let answer = SERVICE.protocol.success(json::bytes(&body));
+        Ok(Served::listed(answer, listed, self.0.len(), accepted))
     }
 }
 

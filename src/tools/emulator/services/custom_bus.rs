@@ -136,8 +136,9 @@ impl Call for PutEvents<'_> {
             results.extend(result);
         }
         let published = |result: &Result<Published, _>| result.as_ref().is_ok_and(|result| !result.earlier);
-        let confirmed = results.iter().filter(|result| published(result)).count() as u64;
-        Ok(Served { answer: SERVICE.protocol.success(body(&results, failed)), confirmed })
+        let accepted = results.iter().filter(|result| published(result)).count() as u64;
+        let answer = SERVICE.protocol.success(body(&results, failed));
+        Ok(Served::listed(answer, results.len(), self.entries().len(), accepted))
     }
 }
 

@@ -225,12 +225,12 @@ impl Call for PutRecordBatchCall<'_> {
             }
         }
         state.journal.serve(self.records.iter().map(|record| record.events.len()).sum());
-        let (mut results, mut failed, mut confirmed) = (Vec::with_capacity(self.records.len()), 0, 0);
+        let (mut results, mut failed, mut accepted) = (Vec::with_capacity(self.records.len()), 0, 0);
         for record in &self.records {
             match record.put(state, origin) {
                 None => {}
                 Some(Ok(id)) => {
-                    confirmed += record.events.len() as u64;
+                    accepted += record.events.len() as u64;
                     results.push(json!({ "RecordId": id }));
                 }
                 Some(Err(problem)) => {
@@ -240,8 +240,10 @@ impl Call for PutRecordBatchCall<'_> {
                 }
             }
         }
+        let listed = results.len();
         let body = json!({ "FailedPutCount": failed, "Encrypted": false, "RequestResponses": results });
-        Ok(Served { answer: SERVICE.protocol.success(json::bytes(&body)), confirmed })
+        let answer = SERVICE.protocol.success(json::bytes(&body));
+        Ok(Served::listed(answer, listed, self.records.len(), accepted))
     }
 }
 

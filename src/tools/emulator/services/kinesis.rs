@@ -175,9 +175,10 @@ impl Call for PutRecordsCall<'_> {
                 }
             }
         }
-        let confirmed = (results.len() - failed) as u64;
+        let (listed, accepted) = (results.len(), (results.len() - failed) as u64);
         let body = json!({ "FailedRecordCount": failed, "Records": results, "EncryptionType": "NONE" });
-        Ok(Served { answer: SERVICE.protocol.success(json::bytes(&body)), confirmed })
+        let answer = SERVICE.protocol.success(json::bytes(&body));
+        Ok(Served::listed(answer, listed, self.records.len(), accepted))
     }
 }
 

@@ -201,6 +201,18 @@ fn records_go_wrong_as_asked() {
 }
 
 #[test]
+fn an_answer_that_lacks_a_result_confirms_nothing() {
+    let confirmed = |effect| {
+        let text = "spoiled".to_owned();
+        let mut state = state(Faults { matching: vec![Matching { text, effect }], ..Faults::default() });
+        let body = records(&["good", "spoiled"]).to_string();
+        serve(&SERVICE, "PutRecords", body.as_bytes(), &mut state).unwrap().confirmed
+    };
+    assert_eq!(confirmed(Effect::FailEvent), 1);
+    assert_eq!(confirmed(Effect::OmitEvent), 0);
+}
+
+#[test]
 fn a_stream_describes_itself() {
     let mut state = state(Faults::default());
     let mut describe = |body: Value| {
