@@ -57,7 +57,7 @@ pub enum Command {
     /// Try the service without Kafka and AWS: with an embedded broker, a PutEvents server and many users.
     #[command(after_help = help::DEMO)]
     Demo(DemoArguments),
-    /// Answer PutEvents as Pinpoint does, to try a real Kafka without AWS.
+    /// Answer as Pinpoint, EventBridge, Kinesis, Firehose and STS do, to try a real Kafka without AWS.
     #[command(after_help = help::EMULATOR)]
     Emulator(EmulatorArguments),
 }
@@ -208,13 +208,17 @@ pub struct EmulatorArguments {
     /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1:8081", value_name = "ADDRESS")]
     pub listen: SocketAddr,
-    /// How many requests are accepted in any second; 0 accepts all.
+    /// How many of Pinpoint's requests are accepted in any second; 0 accepts all.
     #[arg(long, default_value_t = 15, value_name = "NUMBER")]
     pub requests_per_second: usize,
-    /// How many requests are served at the same time.
+    /// How many of Pinpoint's requests are served at the same time.
     #[arg(long, default_value_t = 15, value_name = "NUMBER")]
     pub in_flight: usize,
-    /// A fault; can be given several times.
+    /// The shards of each stream of Kinesis; with 0, shards have no limits.
+    #[arg(long, default_value_t = 4, value_name = "NUMBER")]
+    pub shards: u32,
+    /// A fault; can be given several times. SERVICE.NAME=VALUE and SERVICE.OPERATION.NAME=VALUE are faults of
+    /// these calls only.
     #[arg(long = "fault", value_name = "NAME=VALUE")]
     pub faults: Vec<Fault>,
     /// The seed of random faults.
@@ -224,6 +228,8 @@ pub struct EmulatorArguments {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
+    /// The service and the operation, if it is not a fault of all.
+    pub only: Option<(String, Option<String>)>,
     /// The name, as in `/_emulator/faults`.
     pub name: String,
     pub value: serde_json::Value,
@@ -303,7 +309,13 @@ impl FromStr for Fault {
     fn from_str(text: &str) -> Result<Self, Unnamed> {
         let (name, value) = text.split_once('=').ok_or(Unnamed)?;
         let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
-        Ok(Self { name: name.replace('-', "_"), value })
+        let (only, name) = match name.split('.').collect::<Vec<_>>()[..] {
+            [name] => (None, name),
+            [service, name] => (Some((service.to_owned(), None)), name),
+            [service, operation, name] => (Some((service.to_owned(), Some(operation.to_owned()))), name),
+            _ => return Err(Unnamed),
+        };
+        Ok(Self { only, name: name.replace('-', "_"), value })
     }
 }
 

@@ -111,7 +111,8 @@
 //! | [`app::kinds`] | builds a destination of each kind |
 //! | [`tools::check`], [`tools::map`] | try out what the configuration names; show what records become |
 //! | [`tools::redrive`] | writes the records of dead letters back |
-//! | [`tools::emulator`], [`tools::demo`] | a server that answers `PutEvents`; the service in a world of its own |
+//! | [`tools::emulator`] | a server that answers as the AWS services do that take events, with a file or folder for each in `services` |
+//! | [`tools::demo`] | the service in a world of its own |
 //!
 //! To add a format, write its file and its line in the table of formats. To add a kind of destination, write
 //! a folder with an encoder and a sender, a line in each of the two tables of kinds (`config/destinations` and

@@ -109,18 +109,30 @@ Examples:
   pinpoint-sidecar demo --keep-running                    then look at http://127.0.0.1:9464/status";
 
 pub(super) const EMULATOR: &str = "\
-Point the service at it with `destination.pinpoint.endpoint_url`, or an SDK with AWS_ENDPOINT_URL_PINPOINT; any \
-credentials will do. The pages under /_emulator list the accepted events as JSON lines, show counts, and change \
-faults and quota while it runs. Needs no configuration.
+Point a destination at it with `endpoint_url`, or an SDK with AWS_ENDPOINT_URL; any credentials will do. Every \
+application, bus, stream and role that a call names is there. The pages under /_emulator list the accepted events as \
+JSON lines, show counts, and change faults, quota and shards while it runs. Needs no configuration.
 
 Faults:
   a share from 0 to 1 of the requests: throttled, failed, answer-lost, answer-broken, answer-empty
   a share of the events: events-throttled, events-failed, events-refused, events-missing
   a share of the endpoints: endpoints-missing
-  a duration: latency, latency-jitter, retry-after
+  a duration: latency, latency-jitter, retry-after; of the credentials of a role: role-lasts
+  a text: role-external-id, the ExternalId that roles demand
   instead of all service: outage
+  of some services, operations or destinations: only
+
+Services and operations:
+  pinpoint       PutEvents
+  eventbridgev2  PutEvents, DescribeEventBus         of a custom bus
+  eventbridge    PutEvents, DescribeEventBus         of a classic bus
+  kinesis        PutRecords, DescribeStreamSummary
+  firehose       PutRecordBatch, DescribeDeliveryStream
+  sts            AssumeRole, GetCallerIdentity
 
 Examples:
   pinpoint-sidecar emulator
   pinpoint-sidecar emulator --fault throttled=0.1 --fault latency=50ms
+  pinpoint-sidecar emulator --fault kinesis.PutRecords.events-throttled=0.2
+  pinpoint-sidecar emulator --fault sts.role-lasts=5m --fault sts.role-external-id=acme-7f3c
   pinpoint-sidecar emulator --fault 'outage={\"how\": \"hang\", \"lasts\": \"30s\"}'";

@@ -73,7 +73,7 @@ fn the_demo_takes_a_list_of_faults() {
 
 #[track_caller]
 fn fault(text: &str, name: &str, value: serde_json::Value) {
-    assert_eq!(text.parse(), Ok(Fault { name: name.to_owned(), value }));
+    assert_eq!(text.parse(), Ok(Fault { only: None, name: name.to_owned(), value }));
 }
 
 #[test]
@@ -83,6 +83,12 @@ fn a_fault_of_the_emulator_is_a_name_and_json_or_a_text() {
     fault("latency=50ms", "latency", "50ms".into());
     fault(r#"outage={"how":"hang"}"#, "outage", serde_json::json!({ "how": "hang" }));
     assert_eq!("throttled".parse::<Fault>(), Err(Unnamed));
+    let only = |text: &str| text.parse::<Fault>().map(|fault| (fault.only, fault.name));
+    let kinesis = |operation: Option<&str>| Some(("kinesis".to_owned(), operation.map(str::to_owned)));
+    assert_eq!(only("kinesis.events-failed=1"), Ok((kinesis(None), "events_failed".to_owned())));
+    let put_records = kinesis(Some("PutRecords"));
+    assert_eq!(only("kinesis.PutRecords.throttled=1"), Ok((put_records, "throttled".to_owned())));
+    assert_eq!(only("a.b.c.d=1"), Err(Unnamed));
 }
 
 #[test]

@@ -1,12 +1,14 @@
-//! A server that answers `PutEvents` as Amazon Pinpoint did: with its quota, strict about requests, and with
-//! faults on demand. No emulator of AWS implements this call.
+//! A server that answers as the AWS services do that take events: strict about requests and limits, and with
+//! faults on demand. It answers `PutEvents` of Pinpoint and of both kinds of event bus, `PutRecords` of
+//! Kinesis, `PutRecordBatch` of Firehose, and `AssumeRole` of STS, all on one port.
 //!
 //! The demo, tests and benchmarks use it in the same process; on its own it lets you try a real Kafka without
-//! AWS. Of the rest of this service it knows only the event types and the points in time: the rules alone
-//! decide what is accepted.
+//! AWS. Of the rest of this service it knows only the event types and the points in time. It reads what it is
+//! sent in its own way, and shares nothing with the encoders.
 //!
 //! ```text
-//! routes ─► put_events ─► state ─► wire, rules, faults, limit, journal
+//! routes ─► call ─► a service ─► state: faults, limits, journal, and what the service remembers
+//!       └─► pages
 //! ```
 
 use std::{io, net::SocketAddr, panic, pin::pin, time::Duration};
@@ -27,33 +29,38 @@ use crate::tools::emulator::answer::Reply;
 pub use self::{
     command::run,
     control::Control,
-    faults::{Effect, Faults, How, Matching, Outage},
-    journal::{Accepted, Counts},
+    faults::{Effect, Faults, How, Matching, Only, Outage},
+    journal::{Accepted, Counts, DestinationCounts},
     limit::Quota,
-    rules::Rule,
+    services::kinesis::shards::{Keys, ShardLimit, Streams},
 };
 
 mod answer;
+mod call;
 mod command;
 mod control;
+mod credentials;
 mod faults;
 mod in_flight;
 mod journal;
 mod limit;
-mod put_events;
+mod pages;
+mod protocol;
+mod record;
 mod routes;
-mod rules;
+mod services;
 mod signature;
 mod state;
-mod wire;
 
 /// How long requests in flight may take once the server stops. One that hangs on purpose never ends.
 const DRAIN: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The quota of the account and region, which all applications share; `None` switches it off.
+    /// Pinpoint's quota of the account and region, which all applications share; `None` switches it off.
     pub quota: Option<Quota>,
+    /// The streams of Kinesis.
+    pub streams: Streams,
     pub faults: Faults,
     /// The seed of random faults.
     pub seed: u64,
@@ -67,6 +74,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             quota: Some(Quota::default()),
+            streams: Streams::default(),
             faults: Faults::default(),
             seed: 0,
             keep_events: 100_000,
@@ -116,8 +124,8 @@ impl Emulator {
     pub fn usage(&self) -> String {
         let url = self.url();
         format!(
-            "PutEvents is answered on {url} (set AWS_ENDPOINT_URL_PINPOINT={url}; any credentials will do)\n\
-             {url}/_emulator lists its pages: accepted events, counts, faults, quota"
+            "AWS is answered on {url} (set AWS_ENDPOINT_URL={url}; any credentials will do)\n\
+             {url}/_emulator lists its calls and its pages: accepted events, counts, faults, quota, streams"
         )
     }
 

@@ -6,6 +6,7 @@
 mod aws_kinds;
 mod check;
 mod delivery;
+mod emulated_kinds;
 mod faults;
 mod formats;
 mod holds;

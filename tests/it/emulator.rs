@@ -34,7 +34,7 @@ impl Started {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pinpoint-sidecar"));
         command.args(["emulator", "--listen", "127.0.0.1:0"]).args(arguments).env_clear();
         let process = Process::start(&mut command, scratch.path());
-        assert!(process.says(SOON, "PutEvents is answered on http://"), "{:?}", process.lines());
+        assert!(process.says(SOON, "AWS is answered on http://"), "{:?}", process.lines());
         let lines = process.lines();
         let address =
             lines.iter().find_map(|line| line.split("answered on http://").nth(1)?.split(' ').next());

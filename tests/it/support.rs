@@ -13,6 +13,7 @@ pub(crate) mod oracle;
 pub(crate) mod port;
 pub(crate) mod process;
 pub(crate) mod putevents;
+pub(crate) mod python;
 pub(crate) mod schema;
 pub(crate) mod service;
 pub(crate) mod settled;

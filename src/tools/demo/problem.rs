@@ -2,8 +2,6 @@
 //!
 //! Knows nothing of how they are found.
 
-use crate::tools::emulator::Rule;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum VerdictProblem {
     /// An event that neither arrived nor is a dead letter, of a record that was committed past.
@@ -29,7 +27,8 @@ pub(super) enum VerdictProblem {
     OverQuota,
     /// An endpoint in two requests at the same time.
     EndpointTwice,
-    RuleBroken(Rule),
+    /// A rule of the service, by its name.
+    RuleBroken(&'static str),
 }
 
 impl VerdictProblem {
@@ -64,7 +63,7 @@ impl VerdictProblem {
             Self::OverQuota => format!("{count} requests were over the quota"),
             Self::EndpointTwice => format!("an endpoint was in two requests at once, {count} times"),
             Self::RuleBroken(rule) => {
-                format!("a rule of PutEvents was broken, {count} times: {}", rule.name())
+                format!("a rule of the service was broken, {count} times: {rule}")
             }
         }
     }

@@ -168,7 +168,7 @@ impl Judge<'_> {
         self.count(VerdictProblem::OverQuota, server.over_quota);
         self.count(VerdictProblem::EndpointTwice, server.endpoints_in_two_requests);
         for (rule, times) in &server.violations {
-            self.count(VerdictProblem::RuleBroken(*rule), *times);
+            self.count(VerdictProblem::RuleBroken(rule), *times);
         }
     }
 

@@ -1,6 +1,6 @@
-//! HTTP answers as Pinpoint writes them.
+//! HTTP answers, in whatever protocol.
 //!
-//! Knows nothing of why an answer is given.
+//! Knows nothing of why an answer is given, and of how a service writes its errors.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
     Response, StatusCode,
-    header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER},
+    header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use serde::Serialize;
 
@@ -22,80 +22,46 @@ pub(super) enum Reply {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
-    code: Option<String>,
+    /// The error's code, for the counts.
+    pub(super) code: Option<String>,
     content_type: &'static str,
-    retry_after: Option<Duration>,
+    headers: Vec<(&'static str, String)>,
     pub(super) body: Bytes,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ErrorBody<'a> {
-    message: &'a str,
-    #[serde(rename = "RequestID")]
-    request_id: &'a str,
-}
+/// Any id will do, because clients only check that there is one.
+pub(super) const REQUEST_ID: &str = "00000000-0000-4000-8000-000000000000";
 
 impl Answer {
+    pub(super) fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        Self { status, code: None, content_type, headers: Vec::new(), body: body.into() }
+    }
+
     pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Self {
         // Cannot fail for our own types, whose keys are text; and an empty body would be noticed.
-        let body = serde_json::to_vec(value).unwrap_or_default();
-        Self { body: body.into(), ..Self::text(status, "application/json", Bytes::new()) }
+        Self::new(status, "application/json", serde_json::to_vec(value).unwrap_or_default())
     }
 
-    pub(super) fn text(status: StatusCode, content_type: &'static str, body: Bytes) -> Self {
-        Self { status, code: None, content_type, retry_after: None, body }
-    }
-
-    /// An error with one of Pinpoint's codes.
-    pub(super) fn error(status: StatusCode, code: &str, message: &str) -> Self {
-        let body = ErrorBody { message, request_id: REQUEST_ID_VALUE };
-        Self { code: Some(code.to_owned()), ..Self::json(status, &body) }
-    }
-
-    /// An error of something in front of Pinpoint, such as a load balancer: no code, no JSON.
+    /// An error of something in front of the service, such as a load balancer: no code, and its own format.
     pub(super) fn bare(status: StatusCode) -> Self {
-        Self::text(status, "text/html", Bytes::from_static(b"<html></html>"))
+        Self::new(status, "text/html", &b"<html></html>"[..])
     }
 
-    /// An error with this status: Pinpoint's own if it is 500.
-    pub(super) fn of_status(status: u16) -> Self {
-        match known_status(status) {
-            StatusCode::INTERNAL_SERVER_ERROR => Self::internal_error(),
-            status => Self::bare(status),
+    pub(super) fn with_code(self, code: &str) -> Self {
+        Self { code: Some(code.to_owned()), ..self }
+    }
+
+    pub(super) fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    /// Asks the client to wait, in whole seconds.
+    pub(super) fn with_retry_after(self, wait: Option<Duration>) -> Self {
+        match wait {
+            Some(wait) => self.with_header("retry-after", &wait.as_secs().to_string()),
+            None => self,
         }
-    }
-
-    pub(super) fn bad_request(message: &str) -> Self {
-        Self::error(StatusCode::BAD_REQUEST, "BadRequestException", message)
-    }
-
-    pub(super) fn forbidden(code: &str, message: &str) -> Self {
-        Self::error(StatusCode::FORBIDDEN, code, message)
-    }
-
-    pub(super) fn not_found() -> Self {
-        Self::error(StatusCode::NOT_FOUND, "NotFoundException", "Resource not found.")
-    }
-
-    pub(super) fn method_not_allowed() -> Self {
-        let status = StatusCode::METHOD_NOT_ALLOWED;
-        Self::error(status, "MethodNotAllowedException", "The method is not allowed.")
-    }
-
-    pub(super) fn too_large(message: &str) -> Self {
-        Self::error(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLargeException", message)
-    }
-
-    pub(super) fn too_many_requests(retry_after: Option<Duration>) -> Self {
-        let error =
-            Self::error(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "Too many requests.");
-        Self { retry_after, ..error }
-    }
-
-    pub(super) fn internal_error() -> Self {
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        Self::error(status, "InternalServerErrorException", "Internal server error.")
     }
 
     /// Cuts off the second half of the body.
@@ -104,23 +70,18 @@ impl Answer {
     }
 }
 
-/// Any id will do, because clients only check that there is one.
-const REQUEST_ID_VALUE: &str = "00000000-0000-4000-8000-000000000000";
-
 impl From<Answer> for Response<Full<Bytes>> {
     fn from(answer: Answer) -> Self {
         let mut response = Self::new(Full::new(answer.body));
         *response.status_mut() = answer.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
-        headers
-            .insert(HeaderName::from_static("x-amzn-requestid"), HeaderValue::from_static(REQUEST_ID_VALUE));
-        // A code that cannot be the value of a header is left out.
-        if let Some(code) = answer.code.and_then(|code| HeaderValue::try_from(code).ok()) {
-            headers.insert(HeaderName::from_static("x-amzn-errortype"), code);
-        }
-        if let Some(wait) = answer.retry_after {
-            headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+        headers.insert(HeaderName::from_static("x-amzn-requestid"), HeaderValue::from_static(REQUEST_ID));
+        for (name, value) in answer.headers {
+            // A text that cannot be the value of a header is left out.
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
         }
         response
     }

@@ -13,6 +13,7 @@ use crate::{
         faults::Faults,
         journal::{Accepted, Counts},
         limit::Quota,
+        services::kinesis::shards::{Shards, Streams},
         state::ServerState,
     },
 };
@@ -78,18 +79,30 @@ impl Control {
         self.lock().faults.change(faults, now);
     }
 
-    /// The quota; `None` if it is off.
+    /// Pinpoint's quota; `None` if it is off.
     #[must_use]
     pub fn quota(&self) -> Option<Quota> {
-        self.lock().limit.quota
+        self.lock().quota
     }
 
-    /// Changes the quota; `None` switches it off.
+    /// Changes Pinpoint's quota; `None` switches it off.
     pub fn set_quota(&self, quota: Option<Quota>) {
-        self.lock().limit.quota = quota;
+        self.lock().quota = quota;
     }
 
-    /// Forgets counts, events and known endpoints. Faults and quota stay, and event numbers go on.
+    /// The set-up of the streams of Kinesis.
+    #[must_use]
+    pub fn streams(&self) -> Streams {
+        self.lock().shards.streams
+    }
+
+    /// Changes the set-up of the streams of Kinesis, which begin anew.
+    pub fn set_streams(&self, streams: Streams) {
+        self.lock().shards = Shards::new(streams);
+    }
+
+    /// Forgets counts, events, known endpoints and deduplication ids. Faults and quota stay, and event
+    /// numbers go on.
     pub fn reset(&self) {
         self.lock().reset();
     }

@@ -1,4 +1,5 @@
-//! Faults on demand, as they are written in Rust and in JSON.
+//! Faults on demand, as they are written in Rust and in JSON. They are the same for all services; an answer
+//! has the code and the shape of the service that it comes from.
 //!
 //! Knows nothing of when and how they happen.
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::units::Span;
 
-pub(super) use self::armed::{After, Armed, Before, Fate};
+pub(super) use self::armed::{After, Armed, Before, Fate, Scope};
 
 mod armed;
 
@@ -20,7 +21,7 @@ pub struct Faults {
     pub latency: Option<Span>,
     /// The upper bound of a random extra wait.
     pub latency_jitter: Option<Span>,
-    /// The share of requests answered with HTTP 429.
+    /// The share of requests that are throttled: HTTP 429, or the service's own code.
     pub throttled: f64,
     /// The `Retry-After` of these answers and of answers to requests over the quota, in whole seconds.
     pub retry_after: Option<Span>,
@@ -33,22 +34,46 @@ pub struct Faults {
     pub answer_broken: f64,
     /// The share of requests whose events are accepted but whose answer has no results.
     pub answer_empty: f64,
-    /// The share of events answered with 429, drawn anew each time.
+    /// The share of events answered with 429 or the service's own code for it, drawn anew each time.
     pub events_throttled: f64,
-    /// The share of events answered with 500, drawn anew each time.
+    /// The share of events answered with 500 or the service's own code for it, drawn anew each time.
     pub events_failed: f64,
-    /// The share of events answered with 400, chosen by id: the same event is always refused.
+    /// The share of events answered with 400 or the service's own code for it, chosen by id: the same event
+    /// is always refused. Kinesis and Firehose refuse the whole request that holds it.
     pub events_refused: f64,
     /// The share of events that the answer leaves out; half of them are accepted.
     pub events_missing: f64,
-    /// The share of endpoints that the answer leaves out, with their events; half of them are accepted.
+    /// The share of endpoints that the answer leaves out, with their events; half of them are accepted. Only
+    /// Pinpoint answers for endpoints.
     pub endpoints_missing: f64,
     /// Effects on endpoints and events that contain a text.
     pub matching: Vec<Matching>,
     /// Whether the events of a refused endpoint are accepted. If not, the answer leaves them out.
     pub refused_endpoint_keeps_events: bool,
+    /// How long the credentials of a role last, whatever was asked for.
+    pub role_lasts: Option<Span>,
+    /// The `ExternalId` that a role demands; another, or none, is refused.
+    pub role_external_id: Option<String>,
     /// An outage, during which nothing is served.
     pub outage: Option<Outage>,
+    /// The faults of some services, operations or destinations instead of these. The first that fits counts.
+    pub only: Vec<Only>,
+}
+
+/// Faults of the calls that fit all that is given.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Only {
+    /// `pinpoint`, `eventbridge`, `eventbridgev2`, `kinesis`, `firehose` or `sts`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// An operation such as `PutRecords`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// An application, bus, stream or role, as the call names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination: Option<String>,
+    pub faults: Faults,
 }
 
 /// Happens to every request instead of service.
@@ -82,7 +107,8 @@ pub enum How {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Matching {
-    /// Part of an endpoint's id, a user's id, an event's id or an event attribute's value.
+    /// Part of an endpoint's id, a user's id, an event's id or an event attribute's value; for services other
+    /// than Pinpoint, part of the event or of its key or group.
     pub text: String,
     pub effect: Effect,
 }
@@ -96,13 +122,13 @@ pub enum Effect {
     FailCall,
     /// The whole call is answered with this HTTP status and no body, as by a gateway.
     AnswerCall(u16),
-    /// The endpoint is answered with 400, unless it is empty (`{}`).
+    /// The endpoint is answered with 400, unless it is empty (`{}`). Only Pinpoint answers for endpoints.
     RefuseEndpoint,
-    /// The event is answered with 400.
+    /// The event is answered with 400, or as `events_refused`.
     RefuseEvent,
-    /// The event is answered with 500.
+    /// The event is answered with 500, or as `events_failed`.
     FailEvent,
-    /// The event is answered with 429.
+    /// The event is answered with 429, or as `events_throttled`.
     ThrottleEvent,
     /// The event is not accepted, and the answer leaves it out.
     OmitEvent,

@@ -9,8 +9,6 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-use crate::tools::emulator::wire::{Entries, EventsRequest};
-
 #[derive(Default)]
 pub(super) struct InFlight {
     requests: HashMap<u64, u32>,
@@ -19,16 +17,13 @@ pub(super) struct InFlight {
 }
 
 impl InFlight {
-    /// Adds the endpoints of a request. Returns their hashes, for [`Self::end`].
-    pub(super) fn begin(&mut self, application: &str, request: &EventsRequest<'_>) -> Vec<u64> {
-        let ids = request.batch_item.iter().flat_map(Entries::iter).map(|(id, _)| id);
-        let endpoints: Vec<_> = ids.map(|id| hash(application, id)).collect();
-        for endpoint in &endpoints {
+    /// Adds the endpoints of a request, each once, by their [`hash`].
+    pub(super) fn begin(&mut self, endpoints: &[u64]) {
+        for endpoint in endpoints {
             let requests = self.requests.entry(*endpoint).or_default();
             *requests += 1;
             self.shared += u64::from(*requests > 1);
         }
-        endpoints
     }
 
     /// Removes the endpoints of a request that is answered or whose client is gone.
@@ -44,9 +39,10 @@ impl InFlight {
     }
 }
 
-fn hash(application: &str, endpoint_id: &str) -> u64 {
+/// The hash of an endpoint at a destination of a service.
+pub(super) fn hash(service: &str, destination: &str, endpoint_id: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (application, endpoint_id).hash(&mut hasher);
+    (service, destination, endpoint_id).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -56,24 +52,20 @@ mod tests {
 
     #[test]
     fn an_endpoint_in_two_requests_is_counted() {
-        let request = |ids: &[&str]| {
-            let batch = r#"{"Endpoint":{},"Events":{}}"#;
-            let items: Vec<_> = ids.iter().map(|id| format!("{id:?}:{batch}")).collect();
-            format!(r#"{{"BatchItem":{{{}}}}}"#, items.join(","))
-        };
         let mut in_flight = InFlight::default();
-        let mut check = |application: &str, ids: &[&str], expected| {
-            let body = request(ids);
-            let endpoints = in_flight.begin(application, &EventsRequest::parse(body.as_bytes()).unwrap());
+        let mut check = |service: &str, destination: &str, ids: &[&str], expected| {
+            let endpoints: Vec<_> = ids.iter().map(|id| hash(service, destination, id)).collect();
+            in_flight.begin(&endpoints);
             assert_eq!(in_flight.shared, expected);
             endpoints
         };
-        let first = check("a", &["1", "2"], 0);
-        let other = check("b", &["1", "2"], 0);
-        let second = check("a", &["2", "3"], 1);
-        in_flight.end(&first);
-        in_flight.end(&second);
-        in_flight.end(&other);
+        let first = check("pinpoint", "a", &["1", "2"], 0);
+        let other = check("pinpoint", "b", &["1", "2"], 0);
+        let service = check("kinesis", "a", &["1", "2"], 0);
+        let second = check("pinpoint", "a", &["2", "3"], 1);
+        for endpoints in [first, second, other, service] {
+            in_flight.end(&endpoints);
+        }
         assert!(in_flight.requests.is_empty());
     }
 }

@@ -12,96 +12,87 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    core::event::EventType,
-    tools::emulator::{
-        rules::Rule,
-        wire::{Endpoint, Entries, Event},
+    core::{
+        event::EventType,
+        time::{Moment, Timestamp},
     },
+    tools::emulator::{credentials::Caller, faults::Scope},
 };
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+pub use self::counts::{Counts, DestinationCounts};
+
+mod counts;
+
+/// An accepted event: one of Pinpoint's, or a record of Pinpoint's event stream. Of any other record only
+/// `entry` and `record` are known.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Accepted {
     /// The number of the event, from 1, in the order of acceptance.
     pub sequence: u64,
     /// The number of the request that brought it, from 1.
     pub request: u64,
-    pub application: Arc<str>,
+    /// The service, and the destination as the request names it: `kinesis/identity`.
+    pub destination: Arc<str>,
     pub endpoint_id: Arc<str>,
     pub event_id: String,
     pub event_type: String,
-    /// As written in the request.
+    /// In the form of Pinpoint's requests.
     pub timestamp: String,
     pub attributes: BTreeMap<String, String>,
     pub metrics: BTreeMap<String, f64>,
-    /// As written in the request.
+    /// As written.
     pub session: Option<serde_json::Value>,
-    /// As written in the request.
+    /// As written.
     pub endpoint: Arc<serde_json::Value>,
-}
-
-/// Counts since the start or the last reset.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Counts {
-    /// Requests to send events, however they ended.
-    pub requests: u64,
-    /// Requests that were answered with Results, even if the answer was lost on purpose.
-    pub requests_served: u64,
-    /// Answers by HTTP status.
-    pub answers: BTreeMap<u16, u64>,
-    /// Requests whose connection was closed on purpose without an answer.
-    pub closed: u64,
-    /// Requests refused because they were over the quota.
-    pub over_quota: u64,
-    /// The largest number of requests that arrived within any second.
-    pub max_per_second: usize,
-    /// The largest number of requests in flight.
-    pub max_in_flight: usize,
-    /// How often a request had an endpoint in common with another request in flight.
-    pub endpoints_in_two_requests: u64,
-    /// Events in requests that were served.
-    pub events_received: u64,
-    /// The largest number of events in a request that was served.
-    pub max_events_per_request: usize,
-    /// The mean number of events in a request that was served.
-    pub events_per_request: f64,
-    /// Events accepted, including duplicates.
-    pub events_accepted: u64,
-    /// Accepted events by type; types that no identity provider sends are `other`.
-    pub events_by_type: BTreeMap<&'static str, u64>,
-    /// Events accepted again, with the same application, endpoint and event id.
-    pub duplicates: u64,
-    /// Events that were accepted without their sender knowing it: the answer was lost, broken or empty, or
-    /// left them out. Each will be sent again, and is then a duplicate.
-    pub events_unconfirmed: u64,
-    /// Events that were reported as accepted but dropped, because a value was too long.
-    pub events_dropped: u64,
-    /// Event items by their status.
-    pub event_answers: BTreeMap<u16, u64>,
-    /// Endpoint items by their status.
-    pub endpoint_answers: BTreeMap<u16, u64>,
-    /// How often each rule was broken.
-    pub violations: BTreeMap<Rule, u64>,
+    /// What the service was told about the record: its key, its group, its type, ….
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<serde_json::Value>,
+    /// The record as JSON, or in base64 if it is not JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<serde_json::Value>,
 }
 
 /// The request that an event came with.
 #[derive(Clone)]
-pub(super) struct RequestOrigin {
+pub(super) struct Origin {
     pub(super) request: u64,
-    pub(super) application: Arc<str>,
+    pub(super) service: &'static str,
+    pub(super) operation: &'static str,
+    /// As the request names it.
+    pub(super) destination: Arc<str>,
+    /// The service and the destination.
+    pub(super) place: Arc<str>,
+    pub(super) caller: Caller,
+    /// The region that the request is signed for.
+    pub(super) region: String,
+    pub(super) now: Moment,
+    /// The time of day.
+    pub(super) time: Timestamp,
 }
 
-/// The endpoint of the events that are being accepted.
-pub(super) struct Addressee<'a> {
-    pub(super) id: &'a str,
-    pub(super) endpoint: &'a Endpoint<'a>,
-    /// Copies that all its kept events share, made for the first of them.
-    kept: Option<(Arc<str>, Arc<serde_json::Value>)>,
-}
-
-impl<'a> Addressee<'a> {
-    pub(super) fn new(id: &'a str, endpoint: &'a Endpoint<'a>) -> Self {
-        Self { id, endpoint, kept: None }
+impl Origin {
+    pub(super) fn call(&self) -> Scope<'_> {
+        Scope { service: self.service, operation: self.operation, destination: &self.destination }
     }
+
+    /// The same request, with another of its destinations.
+    pub(super) fn to(&self, destination: &str) -> Self {
+        let place = place(self.service, destination);
+        Self { destination: destination.into(), place, ..self.clone() }
+    }
+}
+
+/// The name of a destination in the counts; that of the service if the call names none.
+pub(super) fn place(service: &str, destination: &str) -> Arc<str> {
+    if destination.is_empty() { service.into() } else { format!("{service}/{destination}").into() }
+}
+
+/// The names of an event. They are empty if its record is not one of Pinpoint's event stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Names<'a> {
+    pub(super) endpoint_id: &'a str,
+    pub(super) event_id: &'a str,
+    pub(super) event_type: &'a str,
 }
 
 pub(super) struct Journal {
@@ -140,26 +131,30 @@ impl Journal {
         counts.events_per_request = mean;
     }
 
-    pub(super) fn accept(
-        &mut self,
-        origin: &RequestOrigin,
-        addressee: &mut Addressee<'_>,
-        id: &str,
-        event: &Event<'_>,
-    ) {
+    /// Counts an accepted event. `event` is only called if the event is kept; the journal adds where it came
+    /// from.
+    pub(super) fn accept(&mut self, origin: &Origin, names: Names<'_>, event: impl FnOnce() -> Accepted) {
         self.sequence += 1;
         self.counts.events_accepted += 1;
-        let event_type = event.event_type.as_deref().unwrap_or_default();
-        let known = EventType::ALL.into_iter().find(|known| known.name() == event_type);
+        self.counts.destination(&origin.place).events_accepted += 1;
+        let known = EventType::ALL.into_iter().find(|known| known.name() == names.event_type);
         *self.counts.events_by_type.entry(known.map_or("other", EventType::name)).or_default() += 1;
-        if let Some(ids) = &mut self.ids {
+        if let Some(ids) = &mut self.ids
+            && !names.event_id.is_empty()
+        {
             let mut hasher = DefaultHasher::new();
-            (&origin.application, addressee.id, id).hash(&mut hasher);
+            (&origin.place, names.endpoint_id, names.event_id).hash(&mut hasher);
             self.counts.duplicates += u64::from(!ids.insert(hasher.finish()));
         }
-        if self.keep > 0 {
-            self.keep_event(origin, addressee, id, event);
+        if self.keep == 0 {
+            return;
         }
+        if self.kept.len() == self.keep {
+            self.kept.pop_front();
+        }
+        let (sequence, request) = (self.sequence, origin.request);
+        let destination = Arc::clone(&origin.place);
+        self.kept.push_back(Arc::new(Accepted { sequence, request, destination, ..event() }));
     }
 
     /// The kept events that were accepted after the one with number `since`.
@@ -174,42 +169,26 @@ impl Journal {
         self.kept.clear();
         self.ids.iter_mut().for_each(HashSet::clear);
     }
-
-    fn keep_event(
-        &mut self,
-        origin: &RequestOrigin,
-        addressee: &mut Addressee<'_>,
-        id: &str,
-        event: &Event<'_>,
-    ) {
-        let (endpoint_id, endpoint) = addressee
-            .kept
-            .get_or_insert_with(|| (addressee.id.into(), Arc::new(as_written(addressee.endpoint))))
-            .clone();
-        if self.kept.len() == self.keep {
-            self.kept.pop_front();
-        }
-        let attributes = event.attributes.iter().flat_map(Entries::iter);
-        let metrics = event.metrics.iter().flat_map(Entries::iter);
-        self.kept.push_back(Arc::new(Accepted {
-            sequence: self.sequence,
-            request: origin.request,
-            application: origin.application.clone(),
-            endpoint_id,
-            event_id: id.to_owned(),
-            event_type: event.event_type.as_deref().unwrap_or_default().to_owned(),
-            timestamp: event.timestamp.as_deref().unwrap_or_default().to_owned(),
-            attributes: attributes.map(|(key, value)| (key.to_string(), value.to_string())).collect(),
-            metrics: metrics.map(|(key, value)| (key.to_string(), *value)).collect(),
-            session: event.session.as_ref().map(as_written),
-            endpoint,
-        }));
-    }
 }
 
-/// The value as JSON. Fields that were left out stay out.
-fn as_written(value: &impl Serialize) -> serde_json::Value {
-    serde_json::to_value(value).unwrap_or_default()
+#[cfg(test)]
+pub(super) mod sample {
+    use super::*;
+
+    /// A request to a destination of a service, from the emulator's own account.
+    pub(in crate::tools::emulator) fn origin(service: &'static str, destination: &str) -> Origin {
+        Origin {
+            request: 1,
+            service,
+            operation: "",
+            destination: destination.into(),
+            place: place(service, destination),
+            caller: Caller::Own,
+            region: "eu-west-1".to_owned(),
+            now: Moment::START,
+            time: Timestamp(1_795_341_600_000),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -217,14 +196,10 @@ mod tests {
     use super::*;
 
     fn accept(journal: &mut Journal, endpoint_id: &str, ids: &[&str]) {
-        let event = r#"{"EventType":"_session.start","Timestamp":"2026-11-22T10:00:00.000Z",
-            "Attributes":{"a":"v"},"Session":{"Id":"s","StartTimestamp":"2026-11-22T10:00:00.000Z"}}"#;
-        let event = serde_json::from_str(event).unwrap();
-        let endpoint = serde_json::from_str(r#"{"User":{"UserId":"u"}}"#).unwrap();
-        let origin = RequestOrigin { request: 1, application: "app".into() };
-        let mut addressee = Addressee::new(endpoint_id, &endpoint);
         for id in ids {
-            journal.accept(&origin, &mut addressee, id, &event);
+            let names = Names { endpoint_id, event_id: id, event_type: "_session.start" };
+            let event = || Accepted { event_id: (*id).to_owned(), ..Accepted::default() };
+            journal.accept(&sample::origin("pinpoint", "app"), names, event);
         }
     }
 
@@ -240,31 +215,19 @@ mod tests {
         assert_eq!(kept(&journal, 2), [(3, "3".to_owned())]);
         assert_eq!(kept(&journal, 3), []);
         assert_eq!(journal.counts.events_by_type, BTreeMap::from([("_session.start", 3)]));
+        assert_eq!(&*journal.events(0)[0].destination, "pinpoint/app");
     }
 
     #[test]
-    fn an_event_is_kept_as_it_was_written() {
-        let mut journal = Journal::new(1, true);
-        accept(&mut journal, "e", &["1"]);
-        let written = serde_json::to_value(&*journal.events(0)[0]).unwrap();
-        let expected = serde_json::json!({
-            "sequence": 1, "request": 1, "application": "app", "endpoint_id": "e", "event_id": "1",
-            "event_type": "_session.start", "timestamp": "2026-11-22T10:00:00.000Z",
-            "attributes": {"a": "v"}, "metrics": {},
-            "session": {"Id": "s", "StartTimestamp": "2026-11-22T10:00:00.000Z"},
-            "endpoint": {"User": {"UserId": "u"}},
-        });
-        assert_eq!(written, expected);
-    }
-
-    #[test]
-    fn a_duplicate_has_the_same_endpoint_and_event_id() {
+    fn a_duplicate_has_the_same_destination_endpoint_and_event_id() {
         let mut journal = Journal::new(0, true);
         accept(&mut journal, "e", &["1", "2"]);
         accept(&mut journal, "f", &["1"]);
+        let names = Names { endpoint_id: "e", event_id: "1", event_type: "" };
+        journal.accept(&sample::origin("kinesis", "app"), names, Accepted::default);
         assert_eq!(journal.counts.duplicates, 0);
         accept(&mut journal, "e", &["1", "1"]);
-        assert_eq!((journal.counts.duplicates, journal.counts.events_accepted), (2, 5));
+        assert_eq!((journal.counts.duplicates, journal.counts.events_accepted), (2, 6));
         assert_eq!(kept(&journal, 0), []);
         journal.reset();
         accept(&mut journal, "e", &["1"]);
@@ -272,9 +235,34 @@ mod tests {
     }
 
     #[test]
+    fn a_destination_is_counted_under_its_service() {
+        assert_eq!(&*place("kinesis", "identity"), "kinesis/identity");
+        assert_eq!(&*place("sts", ""), "sts");
+    }
+
+    #[test]
+    fn events_without_an_id_are_no_duplicates() {
+        let mut journal = Journal::new(0, true);
+        accept(&mut journal, "", &["", ""]);
+        assert_eq!((journal.counts.duplicates, journal.counts.events_accepted), (0, 2));
+    }
+
+    #[test]
     fn duplicates_need_not_be_looked_for() {
         let mut journal = Journal::new(0, false);
         accept(&mut journal, "e", &["1", "1"]);
         assert_eq!(journal.counts.duplicates, 0);
+    }
+
+    #[test]
+    fn events_are_counted_by_destination() {
+        let mut journal = Journal::new(0, false);
+        let origin = sample::origin("eventbridge", "a");
+        for destination in ["a", "b", "b"] {
+            journal.accept(&origin.to(destination), Names::default(), Accepted::default);
+        }
+        let counts = journal.counts.by_destination.iter();
+        let counts: Vec<_> = counts.map(|(place, counts)| (&**place, counts.events_accepted)).collect();
+        assert_eq!(counts, [("eventbridge/a", 1), ("eventbridge/b", 2)]);
     }
 }

@@ -29,7 +29,6 @@ impl Default for Quota {
 /// Counts requests against a quota.
 #[derive(Debug, Default)]
 pub(super) struct Limit {
-    pub(super) quota: Option<Quota>,
     /// When the requests of the last second arrived.
     arrived: VecDeque<Moment>,
     /// When the accepted ones among them arrived.
@@ -40,13 +39,9 @@ pub(super) struct Limit {
 }
 
 impl Limit {
-    pub(super) fn new(quota: Option<Quota>) -> Self {
-        Self { quota, ..Self::default() }
-    }
-
     /// Counts a request that arrives, which is in flight until it leaves. Returns whether it
-    /// is within the quota.
-    pub(super) fn arrive(&mut self, now: Moment) -> bool {
+    /// is within the quota, if there is one.
+    pub(super) fn arrive(&mut self, quota: Option<Quota>, now: Moment) -> bool {
         for times in [&mut self.arrived, &mut self.taken] {
             while times.front().is_some_and(|time| now.since(*time) >= Duration::from_secs(1)) {
                 times.pop_front();
@@ -56,7 +51,7 @@ impl Limit {
         self.in_flight += 1;
         self.max_per_second = self.max_per_second.max(self.arrived.len());
         self.max_in_flight = self.max_in_flight.max(self.in_flight);
-        let taken = self.quota.is_none_or(|quota| {
+        let taken = quota.is_none_or(|quota| {
             self.taken.len() < quota.requests_per_second && self.in_flight <= quota.in_flight
         });
         if taken {
@@ -82,10 +77,11 @@ mod tests {
     /// Lets requests arrive at these milliseconds. Each leaves before the next arrives.
     #[track_caller]
     fn check(per_second: usize, arrivals: &[(u64, bool)], max_per_second: usize) {
-        let mut limit = Limit::new(Some(Quota { requests_per_second: per_second, in_flight: 1 }));
+        let quota = Some(Quota { requests_per_second: per_second, in_flight: 1 });
+        let mut limit = Limit::default();
         for (ms, expected) in arrivals {
             let now = Moment::after_start(Duration::from_millis(*ms));
-            assert_eq!(limit.arrive(now), *expected, "at {ms} ms");
+            assert_eq!(limit.arrive(quota, now), *expected, "at {ms} ms");
             limit.leave();
         }
         assert_eq!(limit.max_per_second, max_per_second);
@@ -100,21 +96,19 @@ mod tests {
 
     #[test]
     fn requests_in_flight_are_capped() {
-        let mut limit = Limit::new(Some(Quota { requests_per_second: 9, in_flight: 2 }));
-        let mut arrive = |expected| assert_eq!(limit.arrive(Moment::START), expected);
-        arrive(true);
-        arrive(true);
-        arrive(false);
+        let quota = Some(Quota { requests_per_second: 9, in_flight: 2 });
+        let mut limit = Limit::default();
+        assert_eq!([(); 3].map(|()| limit.arrive(quota, Moment::START)), [true, true, false]);
         limit.leave();
         limit.leave();
-        assert!(limit.arrive(Moment::START));
+        assert!(limit.arrive(quota, Moment::START));
         assert_eq!(limit.max_in_flight, 3);
     }
 
     #[test]
     fn without_a_quota_everything_is_taken_and_counted() {
-        let mut limit = Limit::new(None);
-        assert!((0..100).all(|_| limit.arrive(Moment::START)));
+        let mut limit = Limit::default();
+        assert!((0..100).all(|_| limit.arrive(None, Moment::START)));
         assert_eq!((limit.max_per_second, limit.max_in_flight), (100, 100));
         limit.reset();
         assert_eq!((limit.max_per_second, limit.max_in_flight), (0, 100));

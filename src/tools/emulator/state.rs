@@ -1,113 +1,83 @@
-//! The server's state, and how it handles one request by combining rules, faults and quota.
+//! The server's state: the faults, the quotas, the journal, and what the services remember.
 //!
-//! Knows nothing of connections and waits, and reads no clock.
+//! Knows nothing of connections and waits, and reads no clock. What becomes of a call is the services'
+//! business.
 
-use hyper::StatusCode;
+use std::collections::BTreeMap;
 
 use crate::{
     core::time::Moment,
     tools::emulator::{
         Options,
-        answer::{Answer, Reply},
-        faults::{After, Armed},
+        credentials::Credentials,
+        faults::Armed,
         in_flight::InFlight,
-        journal::{Counts, Journal, RequestOrigin},
-        limit::Limit,
-        rules::{Rule, UserEndpoints, check_request},
-        wire::{Entries, EventsRequest, EventsResponse, JsonText},
+        journal::{Counts, Journal, Origin},
+        limit::{Limit, Quota},
+        protocol::Problem,
+        services::{
+            custom_bus::published::Published, kinesis::shards::Shards, pinpoint::rules::UserEndpoints,
+        },
     },
 };
 
-mod items;
-
 pub(super) struct ServerState {
     pub(super) faults: Armed,
-    pub(super) limit: Limit,
+    /// Pinpoint's quota; `None` if it is off.
+    pub(super) quota: Option<Quota>,
     pub(super) journal: Journal,
     pub(super) in_flight: InFlight,
-    user_endpoints: UserEndpoints,
+    pub(super) credentials: Credentials,
+    pub(super) user_endpoints: UserEndpoints,
+    pub(super) published: Published,
+    pub(super) shards: Shards,
+    limits: BTreeMap<&'static str, Limit>,
 }
 
 impl ServerState {
     pub(super) fn new(options: Options) -> Self {
         Self {
             faults: Armed::new(options.faults, options.seed, Moment::START),
-            limit: Limit::new(options.quota),
+            quota: options.quota,
             journal: Journal::new(options.keep_events, options.find_duplicates),
             in_flight: InFlight::default(),
+            credentials: Credentials::default(),
             user_endpoints: UserEndpoints::default(),
+            published: Published::default(),
+            shards: Shards::new(options.streams),
+            limits: BTreeMap::new(),
         }
+    }
+
+    /// What is counted against the quota of a service.
+    pub(super) fn limit(&mut self, service: &'static str) -> &mut Limit {
+        self.limits.entry(service).or_default()
     }
 
     pub(super) fn counts(&self) -> Counts {
         let mut counts = self.journal.counts.clone();
-        counts.max_per_second = self.limit.max_per_second;
-        counts.max_in_flight = self.limit.max_in_flight;
+        let most = |count: fn(&Limit) -> usize| self.limits.values().map(count).max().unwrap_or_default();
+        counts.max_per_second = most(|limit| limit.max_per_second);
+        counts.max_in_flight = most(|limit| limit.max_in_flight);
         counts.endpoints_in_two_requests = self.in_flight.shared;
         counts
     }
 
-    /// Forgets counts, events and known endpoints; faults, quota and requests in flight stay.
+    /// Forgets counts, events, and what services remember of them; faults, quota, credentials and requests in
+    /// flight stay.
     pub(super) fn reset(&mut self) {
         self.journal.reset();
-        self.limit.reset();
+        self.limits.values_mut().for_each(Limit::reset);
         self.in_flight.shared = 0;
         self.user_endpoints.clear();
+        self.published.clear();
     }
 
-    /// Counts a broken rule for which the whole call is refused. Returns the answer.
-    pub(super) fn refuse(&mut self, rule: Rule) -> Reply {
-        self.count(rule);
-        Reply::Answer(match rule {
-            Rule::BodySize => Answer::too_large(rule.message()),
-            _ => Answer::bad_request(rule.message()),
-        })
-    }
-
-    pub(super) fn count(&mut self, rule: Rule) {
-        *self.journal.counts.violations.entry(rule).or_default() += 1;
-    }
-
-    /// Serves a call whose body has `size` bytes.
-    pub(super) fn serve(
-        &mut self,
-        origin: &RequestOrigin,
-        request: &EventsRequest<'_>,
-        size: usize,
-    ) -> Reply {
-        let events = match check_request(request) {
-            Ok(events) => events,
-            Err(rule) => return self.refuse(rule),
-        };
-        let batches = || request.batch_item.iter().flat_map(Entries::iter);
-        let spoiled = batches().find_map(|(id, batch)| self.faults.call(id, &batch.endpoint, &batch.events));
-        match spoiled {
-            Some(400) => return Reply::Answer(Answer::bad_request("The request holds a bad item.")),
-            Some(status) => return Reply::Answer(Answer::of_status(status)),
-            None => {}
+    /// Counts a problem of one entry of a call.
+    pub(super) fn refuse_entry(&mut self, origin: &Origin, problem: &Problem) {
+        if let Some(rule) = problem.rule {
+            self.journal.counts.violation(rule);
         }
-        self.journal.serve(events);
-        let taken = |state: &Self| state.journal.counts.events_accepted + state.journal.counts.events_dropped;
-        let before = taken(self);
-        let results = batches().filter_map(|(id, batch)| {
-            let answer = self.serve_endpoint(origin, id, batch, size)?;
-            Some((JsonText::borrowed(id), answer))
-        });
-        let response = EventsResponse { results: Entries(results.collect()) };
-        let spoiled = self.faults.after();
-        let confirmed = if spoiled.is_some() { 0 } else { response.confirmed() };
-        self.journal.counts.events_unconfirmed += taken(self) - before - confirmed;
-        spoil(Answer::json(StatusCode::ACCEPTED, &response), spoiled)
+        self.journal.counts.error(&origin.place, problem.code);
     }
-}
-
-/// Spoils a good answer as the fault demands.
-fn spoil(answer: Answer, fault: Option<After>) -> Reply {
-    Reply::Answer(match fault {
-        None => answer,
-        Some(After::Closed) => return Reply::Close,
-        Some(After::Failed) => Answer::internal_error(),
-        Some(After::Broken) => answer.broken(),
-        Some(After::Empty) => Answer::json(StatusCode::ACCEPTED, &serde_json::json!({})),
-    })
 }

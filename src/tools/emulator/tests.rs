@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::core::units::Span;
 
+mod sdk;
+
 const PATH: &str = "/v1/apps/app/events";
 
 /// Runs a server for the duration of `test`, which watches it through the handle.
@@ -129,17 +131,17 @@ async fn each_item_has_an_answer() {
                 "EndpointItemResponse": {"StatusCode": 202, "Message": "Accepted"},
                 "EventsItemResponse": {
                     "good": {"StatusCode": 202, "Message": "Accepted"},
-                    "late": {"StatusCode": 400, "Message": Rule::EventTimestamp.message()},
+                    "late": {"StatusCode": 400, "Message": "A timestamp is not a UTC time with milliseconds and Z."},
                 },
             },
             "f}": {
-                "EndpointItemResponse": {"StatusCode": 400, "Message": Rule::EndpointId.message()},
+                "EndpointItemResponse": {"StatusCode": 400, "Message": "The endpoint id is empty or holds one of $ { }."},
                 "EventsItemResponse": {},
             },
         }});
         assert_eq!(heard.json(), expected);
         assert_eq!(accepted_ids(&control), ["good"]);
-        let violations = [(Rule::EndpointId, 1), (Rule::EventTimestamp, 1)];
+        let violations = [("pinpoint.endpoint_id", 1), ("pinpoint.event_timestamp", 1)];
         assert_eq!(control.counts().violations, violations.into());
     })
     .await;
@@ -195,7 +197,7 @@ async fn a_long_value_is_dropped_silently() {
         assert_eq!(heard.json()["Results"]["e"]["EventsItemResponse"]["1"]["StatusCode"], 202);
         let counts = control.counts();
         assert_eq!((counts.events_accepted, counts.events_dropped), (0, 1));
-        assert_eq!(counts.violations, [(Rule::EventValueLength, 1)].into());
+        assert_eq!(counts.violations, [("pinpoint.event_value_length", 1)].into());
     })
     .await;
 }
@@ -219,7 +221,7 @@ async fn a_user_has_fifteen_endpoints_that_count() {
         assert_eq!(put_endpoint("16".to_owned(), "EMAIL").await, (400, json!({})));
         assert_eq!(put_endpoint("0".to_owned(), "SMS").await.0, 202);
         assert_eq!(put_endpoint("17".to_owned(), "GCM").await.0, 202);
-        assert_eq!(control.counts().violations, [(Rule::UserEndpoints, 1)].into());
+        assert_eq!(control.counts().violations, [("pinpoint.user_endpoints", 1)].into());
         control.set_faults(Faults { refused_endpoint_keeps_events: true, ..Faults::default() });
         let (status, events) = put_endpoint("16".to_owned(), "EMAIL").await;
         assert_eq!((status, &events["1"]["StatusCode"]), (400, &json!(202)));

@@ -1,21 +1,25 @@
-//! Scenarios on a real Apache Kafka: records on a topic, the service as a process or several, a PutEvents
-//! server, and the oracle.
+//! Scenarios with the programs of others. On a real Apache Kafka: records on a topic, the service as a process
+//! or several, a PutEvents server, and the oracle. With Python: AWS's SDK for it, and an emulator of AWS.
 //!
-//! Each ends in the same way: every id that the records stand for is accepted or in the dead letters, and
+//! Each on Kafka ends in the same way: every id that the records stand for is accepted or in the dead letters, and
 //! the group's commits are the ends of the topic (see [`scene`]).
 //!
-//! They are a program of their own, because a test of the usual kind can only pass or fail. Without Java and Maven
-//! these are ignored, each with the reason; if `CI` is set, they fail.
+//! They are a program of their own, because a test of the usual kind can only pass or fail. Without Java and Maven,
+//! or without Python, those that need it are ignored, each with the reason; if `CI` is set, they fail.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stderr, reason = "a failing test shows the end of a process's output")]
 
 use std::{any, env, process::ExitCode};
 
-use libtest_mimic::{Arguments, Completion, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-use crate::{it::support, support::kafka::installation::Installation};
+use crate::{
+    it::support,
+    support::{kafka::installation::Installation, python::Python},
+};
 
+mod boto3;
 mod broker;
 mod compression;
 mod delivery;
@@ -26,6 +30,7 @@ mod letters;
 mod map;
 mod memory;
 mod metadata;
+mod moto;
 mod redrive;
 mod replicas;
 mod restart;
@@ -51,6 +56,11 @@ fn main() -> ExitCode {
 /// Every scenario. If one is missing here, the compiler warns that it is never used.
 fn trials() -> Vec<Trial> {
     vec![
+        with_python(boto3::every_operation_of_the_emulator_is_as_boto3_expects),
+        with_python(moto::records_arrive_in_kinesis),
+        with_python(moto::records_arrive_in_firehose),
+        with_python(moto::packed_records_arrive_in_firehose),
+        with_python(moto::events_arrive_on_a_classic_bus),
         trial(broker::nothing_is_lost_when_the_broker_is_stopped_killed_and_paused),
         trial(broker::a_drain_without_a_broker_ends_before_its_deadline),
         trial(compression::records_are_read_in_every_compression),
@@ -120,7 +130,23 @@ fn trial<T: Fn() + Send + 'static>(test: T) -> Trial {
             test();
             Ok(Completion::Completed)
         }
-        Err(missing) if env::var_os("CI").is_some() => Err(format!("needs {missing} on the PATH").into()),
-        Err(missing) => Ok(Completion::ignored_with(format!("needs {missing} on the PATH"))),
+        Err(missing) => without(&format!("{missing} on the PATH")),
     })
+}
+
+/// A test that needs Python.
+fn with_python<T: Fn(&Python) + Send + 'static>(test: T) -> Trial {
+    Trial::ignorable_test(any::type_name::<T>(), move || match Python::find() {
+        Ok(python) => {
+            test(&python);
+            Ok(Completion::Completed)
+        }
+        Err(missing) => without(missing),
+    })
+}
+
+/// The result of a test that cannot run without what is missing.
+fn without(missing: &str) -> Result<Completion, Failed> {
+    let reason = format!("needs {missing}");
+    if env::var_os("CI").is_some() { Err(reason.into()) } else { Ok(Completion::ignored_with(reason)) }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::tools::{
     demo::evidence::{ContentHash, Positions},
-    emulator::{Accepted, Rule},
+    emulator::Accepted,
 };
 
 /// A run in which events may be refused.
@@ -65,17 +65,10 @@ impl Run {
 
     fn accepted(mut self, id: &str, event_type: &str, endpoint_id: &str) -> Self {
         self.evidence.arrive(&Accepted {
-            sequence: 0,
-            request: 0,
-            application: "a".into(),
             endpoint_id: endpoint_id.into(),
             event_id: id.to_owned(),
             event_type: event_type.to_owned(),
-            timestamp: String::new(),
-            attributes: BTreeMap::new(),
-            metrics: BTreeMap::new(),
-            session: None,
-            endpoint: serde_json::Value::Null.into(),
+            ..Accepted::default()
         });
         self
     }
@@ -187,11 +180,11 @@ fn the_servers_complaints_are_the_verdicts() {
     let mut run = run("");
     run.server.over_quota = 1;
     run.server.endpoints_in_two_requests = 2;
-    run.server.violations = [(Rule::EventCount, 3)].into();
+    run.server.violations = [("pinpoint.event_count", 3)].into();
     let expected = [
         (VerdictProblem::OverQuota, 1),
         (VerdictProblem::EndpointTwice, 2),
-        (VerdictProblem::RuleBroken(Rule::EventCount), 3),
+        (VerdictProblem::RuleBroken("pinpoint.event_count"), 3),
     ];
     check(&run, &expected);
 }

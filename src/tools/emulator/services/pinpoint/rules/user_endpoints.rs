@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::tools::emulator::wire::Endpoint;
+use crate::tools::emulator::services::pinpoint::wire::Endpoint;
 
 /// A user may have 15 endpoints of the kinds that count.
 const MAX: usize = 15;
@@ -20,7 +20,7 @@ pub(in crate::tools::emulator) struct UserEndpoints(HashMap<(Arc<str>, String), 
 
 impl UserEndpoints {
     /// Whether an endpoint may belong to the user that it names. If so, it is remembered.
-    pub(in crate::tools::emulator) fn admit(
+    pub(in crate::tools::emulator::services::pinpoint) fn admit(
         &mut self,
         application: &Arc<str>,
         id: &str,

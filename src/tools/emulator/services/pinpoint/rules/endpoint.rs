@@ -1,7 +1,9 @@
 //! The rules for an endpoint.
 
 use super::{FORBIDDEN_IN_IDS, MAX_KEY, Rule, longer_than, size, timestamp};
-use crate::tools::emulator::wire::{Demographic, Endpoint, Entries, JsonText, Location, User};
+use crate::tools::emulator::services::pinpoint::wire::{
+    Demographic, Endpoint, Entries, JsonText, Location, User,
+};
 
 /// An endpoint may take 15 KB.
 const MAX_SIZE: usize = 15_000;
@@ -27,7 +29,7 @@ const CHANNEL_TYPES: [&str; 13] = [
 ];
 
 /// Calls `broken` for each rule that an endpoint breaks.
-pub(in crate::tools::emulator) fn check_endpoint(
+pub(in crate::tools::emulator::services::pinpoint) fn check_endpoint(
     id: &str,
     endpoint: &Endpoint<'_>,
     broken: &mut dyn FnMut(Rule),

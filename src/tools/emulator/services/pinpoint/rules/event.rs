@@ -3,7 +3,7 @@
 use super::{MAX_KEY, Rule, longer_than, size, timestamp};
 use crate::{
     core::event::EventType,
-    tools::emulator::wire::{Entries, Event, JsonText, Session},
+    tools::emulator::services::pinpoint::wire::{Entries, Event, JsonText, Session},
 };
 
 /// An event may take 1,000 KB.
@@ -17,7 +17,7 @@ const MAX_TYPE: usize = 50;
 
 /// Calls `broken` for each rule that an event breaks. An event in a small request, of `request_size`
 /// bytes, is not measured.
-pub(in crate::tools::emulator) fn check_event(
+pub(in crate::tools::emulator::services::pinpoint) fn check_event(
     id: &str,
     event: &Event<'_>,
     request_size: usize,

@@ -3,13 +3,15 @@
 //! Knows only the model (names and types of fields); the rules that the model does not state are in `rules`.
 //! Nothing is skipped silently: an unknown field is an error, and a repeated key is kept twice.
 
-use std::{borrow::Cow, fmt, marker::PhantomData, ops::Deref, slice};
+use std::{fmt, marker::PhantomData, slice};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{IgnoredAny, MapAccess, Visitor},
 };
 use serde_json::error::Category;
+
+pub(super) use crate::tools::emulator::protocol::json::JsonText;
 
 /// Why a body is not a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,25 +172,6 @@ pub(super) struct ItemResponse<'a> {
 pub(super) struct Item {
     pub(super) status_code: u16,
     pub(super) message: &'static str,
-}
-
-/// A text that is borrowed from the body unless it contains escapes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
-#[serde(transparent)]
-pub(super) struct JsonText<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl<'a> JsonText<'a> {
-    pub(super) fn borrowed(text: &'a str) -> Self {
-        Self(Cow::Borrowed(text))
-    }
-}
-
-impl Deref for JsonText<'_> {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
 }
 
 /// A JSON object used as a map: all its entries in order, including repeated keys.

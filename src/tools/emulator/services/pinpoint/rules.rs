@@ -8,11 +8,13 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
-use crate::tools::emulator::wire::{EventsRequest, JsonText, Malformed};
+use super::wire::{EventsRequest, JsonText, Malformed};
 
-pub use self::rule::Rule;
+pub(in crate::tools::emulator) use self::user_endpoints::UserEndpoints;
 pub(super) use self::{
-    endpoint::check_endpoint, event::check_event, rule::Consequence, user_endpoints::UserEndpoints,
+    endpoint::check_endpoint,
+    event::check_event,
+    rule::{Consequence, Rule},
 };
 
 mod endpoint;

@@ -2,13 +2,9 @@
 //!
 //! Knows nothing of how a rule is checked.
 
-use serde::{Serialize, Serializer};
-
 /// A rule of `PutEvents`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Rule {
-    /// The call is signed with Signature Version 4 for the service `mobiletargeting`.
-    Signature,
+pub(in crate::tools::emulator::services::pinpoint) enum Rule {
     /// The body takes 4 MB at most.
     BodySize,
     /// The body is JSON.
@@ -78,7 +74,7 @@ pub enum Rule {
 
 /// The consequence of breaking a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::tools::emulator) enum Consequence {
+pub(in crate::tools::emulator::services::pinpoint) enum Consequence {
     /// The violation is only counted: nobody would notice, but the item never reaches the charts.
     Counted,
     /// The item is answered as accepted and dropped.
@@ -90,20 +86,18 @@ pub(in crate::tools::emulator) enum Consequence {
 }
 
 impl Rule {
-    #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(in crate::tools::emulator::services::pinpoint) const fn name(self) -> &'static str {
         self.text().0
     }
 
     /// The error text of a call that breaks the rule.
-    pub(in crate::tools::emulator) const fn message(self) -> &'static str {
+    pub(in crate::tools::emulator::services::pinpoint) const fn message(self) -> &'static str {
         self.text().1
     }
 
-    pub(in crate::tools::emulator) const fn consequence(self) -> Consequence {
+    pub(in crate::tools::emulator::services::pinpoint) const fn consequence(self) -> Consequence {
         match self {
-            Self::Signature
-            | Self::BodySize
+            Self::BodySize
             | Self::Json
             | Self::Model
             | Self::Wrapper
@@ -118,49 +112,58 @@ impl Rule {
 
     const fn text(self) -> (&'static str, &'static str) {
         match self {
-            Self::Signature => ("signature", "The request is not signed for mobiletargeting."),
-            Self::BodySize => ("body_size", "The request is larger than 4 MB."),
-            Self::Json => ("json", "The request's body is not valid JSON."),
-            Self::Model => ("model", "The request's body does not fit the model."),
-            Self::Wrapper => ("wrapper", "The body's root is BatchItem, not EventsRequest."),
-            Self::NoEvents => ("no_events", "The request or one of its endpoints holds no events."),
-            Self::EventCount => ("event_count", "The request holds more than 100 events."),
-            Self::RepeatedKey => ("repeated_key", "An endpoint id or event id is written twice."),
-            Self::EndpointId => ("endpoint_id", "The endpoint id is empty or holds one of $ { }."),
-            Self::UserId => ("user_id", "The user id holds one of $ { }."),
-            Self::EndpointEmptyText => ("endpoint_empty_text", "The endpoint holds an empty string."),
-            Self::EndpointSize => ("endpoint_size", "The endpoint is larger than 15 KB."),
-            Self::EndpointTextLength => ("endpoint_text_length", "A text of the endpoint is too long."),
-            Self::EndpointValueCount => ("endpoint_value_count", "An attribute has more than 50 values."),
-            Self::EndpointWord => ("endpoint_word", "A word of the endpoint is not an allowed one."),
-            Self::EndpointTimestamp => ("endpoint_timestamp", "EffectiveDate is not a UTC time."),
-            Self::Coordinates => ("coordinates", "Latitude and longitude are not a valid pair."),
-            Self::Country => ("country", "The country is not an ISO 3166-1 code."),
-            Self::UserEndpoints => ("user_endpoints", "The user has the maximum number of endpoints: 15."),
-            Self::EventId => ("event_id", "The event id is empty."),
-            Self::EventRequired => ("event_required", "EventType and Timestamp are required."),
-            Self::EventEmptyText => ("event_empty_text", "The event holds an empty string."),
+            Self::BodySize => ("pinpoint.body_size", "The request is larger than 4 MB."),
+            Self::Json => ("pinpoint.json", "The request's body is not valid JSON."),
+            Self::Model => ("pinpoint.model", "The request's body does not fit the model."),
+            Self::Wrapper => ("pinpoint.wrapper", "The body's root is BatchItem, not EventsRequest."),
+            Self::NoEvents => ("pinpoint.no_events", "The request or one of its endpoints holds no events."),
+            Self::EventCount => ("pinpoint.event_count", "The request holds more than 100 events."),
+            Self::RepeatedKey => ("pinpoint.repeated_key", "An endpoint id or event id is written twice."),
+            Self::EndpointId => ("pinpoint.endpoint_id", "The endpoint id is empty or holds one of $ { }."),
+            Self::UserId => ("pinpoint.user_id", "The user id holds one of $ { }."),
+            Self::EndpointEmptyText => {
+                ("pinpoint.endpoint_empty_text", "The endpoint holds an empty string.")
+            }
+            Self::EndpointSize => ("pinpoint.endpoint_size", "The endpoint is larger than 15 KB."),
+            Self::EndpointTextLength => {
+                ("pinpoint.endpoint_text_length", "A text of the endpoint is too long.")
+            }
+            Self::EndpointValueCount => {
+                ("pinpoint.endpoint_value_count", "An attribute has more than 50 values.")
+            }
+            Self::EndpointWord => ("pinpoint.endpoint_word", "A word of the endpoint is not an allowed one."),
+            Self::EndpointTimestamp => ("pinpoint.endpoint_timestamp", "EffectiveDate is not a UTC time."),
+            Self::Coordinates => ("pinpoint.coordinates", "Latitude and longitude are not a valid pair."),
+            Self::Country => ("pinpoint.country", "The country is not an ISO 3166-1 code."),
+            Self::UserEndpoints => {
+                ("pinpoint.user_endpoints", "The user has the maximum number of endpoints: 15.")
+            }
+            Self::EventId => ("pinpoint.event_id", "The event id is empty."),
+            Self::EventRequired => ("pinpoint.event_required", "EventType and Timestamp are required."),
+            Self::EventEmptyText => ("pinpoint.event_empty_text", "The event holds an empty string."),
             Self::EventTimestamp => {
-                ("event_timestamp", "A timestamp is not a UTC time with milliseconds and Z.")
+                ("pinpoint.event_timestamp", "A timestamp is not a UTC time with milliseconds and Z.")
             }
-            Self::SessionRequired => ("session_required", "Session Id and StartTimestamp are required."),
-            Self::SessionDuration => ("session_duration", "A StopTimestamp requires a Duration."),
+            Self::SessionRequired => {
+                ("pinpoint.session_required", "Session Id and StartTimestamp are required.")
+            }
+            Self::SessionDuration => ("pinpoint.session_duration", "A StopTimestamp requires a Duration."),
             Self::SessionDurationRange => {
-                ("session_duration_range", "The session's Duration is out of range.")
+                ("pinpoint.session_duration_range", "The session's Duration is out of range.")
             }
-            Self::SessionDurationSum => ("session_duration_sum", "The Duration is not stop less start."),
-            Self::EventKeyCount => ("event_key_count", "The event has more than 40 attributes and metrics."),
-            Self::EventKeyLength => ("event_key_length", "An attribute's or metric's key is too long."),
-            Self::EventValueLength => ("event_value_length", "An attribute's value is too long."),
-            Self::EventSize => ("event_size", "The event is larger than 1,000 KB."),
-            Self::EventTypeKnown => ("event_type_known", "The event type reaches no chart."),
-            Self::EventTypeText => ("event_type_text", "The event type should not be written so."),
+            Self::SessionDurationSum => {
+                ("pinpoint.session_duration_sum", "The Duration is not stop less start.")
+            }
+            Self::EventKeyCount => {
+                ("pinpoint.event_key_count", "The event has more than 40 attributes and metrics.")
+            }
+            Self::EventKeyLength => {
+                ("pinpoint.event_key_length", "An attribute's or metric's key is too long.")
+            }
+            Self::EventValueLength => ("pinpoint.event_value_length", "An attribute's value is too long."),
+            Self::EventSize => ("pinpoint.event_size", "The event is larger than 1,000 KB."),
+            Self::EventTypeKnown => ("pinpoint.event_type_known", "The event type reaches no chart."),
+            Self::EventTypeText => ("pinpoint.event_type_text", "The event type should not be written so."),
         }
-    }
-}
-
-impl Serialize for Rule {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
     }
 }
