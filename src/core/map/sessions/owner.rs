@@ -233,7 +233,7 @@ mod tests {
     fn check(texts: [&str; 6]) {
         let [provider, realm, client, session, user, device] = texts;
         let (session, user, device) = (session.into(), user.into(), device.into());
-        let packed = OwnerParts { provider, session, user, realm, client, device };
+        let packed = OwnerParts { provider, realm, client, session, user, device };
         let packed = packed.pack(&mut Origins::default()).unwrap();
         let OwnerParts { provider, session, user, realm, client, device } = packed.parts();
         assert_eq!([provider, realm, client, &*session, &*user, &*device], texts);

@@ -63,13 +63,11 @@ impl<V> Entries<V> {
     #[expect(clippy::cast_possible_truncation, reason = "there are never more than u32::MAX entries")]
     fn push(&mut self, entry: ListEntry<V>) -> u32 {
         let at = self.len();
-        match self.0.last_mut().filter(|last| last.len() < BLOCK) {
-            Some(last) => last.push(entry),
-            None => {
-                let mut block = Vec::with_capacity(BLOCK);
-                block.push(entry);
-                self.0.push(block);
-            }
+        if at.is_multiple_of(BLOCK) {
+            self.0.push(Vec::with_capacity(BLOCK));
+        }
+        if let Some(last) = self.0.last_mut() {
+            last.push(entry);
         }
         at as u32
     }

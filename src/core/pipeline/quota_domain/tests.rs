@@ -233,7 +233,7 @@ fn filled(counting: Counting, replicas: usize, there: Range<u64>, back: Range<u6
     let mut due: BinaryHeap<_> =
         (0..replicas).map(|replica| Reverse((at(1000), Happens::MayStart { replica }))).collect();
     let mut planned = vec![at(1000); replicas];
-    let (mut accepted, mut throttles, end) = (0_u32, 0, at(601_000));
+    let (mut accepted, mut refusals, end) = (0_u32, 0, at(601_000));
     while let Some(Reverse((now, happens))) = due.pop().filter(|Reverse((now, _))| *now < end) {
         let replica = match happens {
             // Another time was planned since.
@@ -248,7 +248,7 @@ fn filled(counting: Counting, replicas: usize, there: Range<u64>, back: Range<u6
             }
             Happens::Arrives { replica, started } => {
                 let throttled = !service.takes(now);
-                throttles += usize::from(throttled);
+                refusals += usize::from(throttled);
                 accepted += u32::from(!throttled && now >= at(61_000));
                 let answered = now + Duration::from_millis(rng.u64(back.clone()));
                 due.push(Reverse((answered, Happens::Answered { replica, started, throttled })));
@@ -270,7 +270,7 @@ fn filled(counting: Counting, replicas: usize, there: Range<u64>, back: Range<u6
             due.push(Reverse((planned[replica], Happens::MayStart { replica })));
         }
     }
-    (f64::from(accepted) / (15.0 * 540.0), throttles)
+    (f64::from(accepted) / (15.0 * 540.0), refusals)
 }
 
 #[track_caller]
