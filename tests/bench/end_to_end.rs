@@ -158,7 +158,8 @@ fn latency(kafka: &Kafka) {
     // The first ones meet connections that are still being made.
     let mut took: Vec<_> = (0..SIGN_INS).map(sign_in).skip(SIGN_INS / 10).collect();
     took.sort_unstable();
-    let above = |hundredth: usize| took[took.len() * hundredth / 100].saturating_sub(LINGER).as_secs_f64() * 1e3;
+    let above =
+        |hundredth: usize| took[took.len() * hundredth / 100].saturating_sub(LINGER).as_secs_f64() * 1e3;
     println!(
         "latency of a sign-in above the linger of {LINGER:?}: p50 {:.1} ms, p99 {:.1} ms",
         above(50),

@@ -43,7 +43,7 @@ pub enum Service {
 }
 
 /// One of `quotas`: the quota of a service in an account and region. Keys that are left out are taken from
-/// `quota`, if the service has a quota without this.
+/// `quota`, if the service has a quota without this. Each stream of Kinesis and Firehose has it for itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("x-allowed" = "a mapping with `service`, `account`, `region`, `requests_per_second` and `in_flight`"))]

@@ -13,7 +13,7 @@ use crate::core::{
     },
     map::{
         Mapper, endpoint_owner,
-        ids::Fingerprint,
+        ids::{self, Fingerprint},
         mapped_record::Stops,
         outputs::Outputs,
         session_event::{completed, push_end, push_without_start, reason, session, stated},
@@ -140,10 +140,18 @@ impl Mapper {
             return Err(Ignored::NoUser.into());
         }
         let by = Cause { event: Fingerprint::of(&[&key]), time: self.time(event, record)? };
-        let ended = if record.was_mapped() {
-            self.sessions.all_closed_before(event, by)
-        } else {
-            self.sessions.close_all(event, by)
+        let ended = match &record.redriven {
+            Some(redriven) if record.was_mapped() => {
+                let mut ended = self.sessions.all_closed_before(event, by);
+                // Each of many redriven records names a part of the sessions.
+                ended.retain(|ended| {
+                    let session = ended.owner.session();
+                    redriven.wants_event(&ids::event_id(&key, EventType::SessionStop, Some(&session)))
+                });
+                ended.shrink_to_fit();
+                ended
+            }
+            _ => self.sessions.close_all(event, by),
         };
         if ended.is_empty() {
             return Err(Ignored::NoOpenSession.into());

@@ -20,7 +20,7 @@ use crate::core::{
 /// the growth of the process for each outstanding record (`tests/bench/end_to_end.rs`).
 pub(super) const HOLDING: usize = 700;
 
-/// The bytes that the ids of a dead letter may take. If they would take more, it is about all events.
+/// The bytes that the ids of a dead letter may take. Further ones are in another letter.
 const IDS: usize = 16 * 1024;
 
 /// The code of an event that no route matches.
@@ -40,8 +40,6 @@ pub(super) struct Routed {
     more: Option<Portions>,
     /// Whether a portion was admitted.
     pub(super) begun: bool,
-    /// The reasons for which parts of earlier portions were refused, and by which destination.
-    refused_before: Vec<(Code, Option<Arc<str>>)>,
     /// What the record was redriven for and has not become yet.
     missing: Missing,
 }
@@ -52,22 +50,20 @@ impl Routed {
         self.fitted.is_empty() && self.refused.is_empty()
     }
 
-    /// Adds the refusal of an event. Refusals for the same reason by the same destination share a dead letter.
-    /// If the record comes in portions, or is refused in very many events, the letter is about all events.
+    /// Adds the refusal of an event. Refusals of a portion for the same reason by the same destination share a
+    /// dead letter as long as it has room for their ids.
     fn refuse_in_part(&mut self, refusal: Refusal, destination: Option<&Arc<str>>, event: &str) {
-        let is_same = |code: Code, other: Option<&Arc<str>>| code == refusal.code && other == destination;
-        if self.refused_before.iter().any(|(code, other)| is_same(*code, other.as_ref())) {
-            return;
-        }
-        let mut shared = self.refused.iter_mut();
-        match shared.find(|(other, selection)| is_same(other.code, selection.destination.as_ref())) {
-            Some((_, selection)) if selection.weight() > IDS => selection.events.clear(),
-            Some((_, selection)) if selection.events.is_empty() => {}
-            Some((_, selection)) => selection.events.push(event.into()),
-            None => {
-                let events = if self.more.is_some() { Vec::new() } else { vec![event.into()] };
-                self.refused.push((refusal, Selection { destination: destination.cloned(), events }));
-            }
+        let has_room = |(other, selection): &&mut (Refusal, Selection)| {
+            other.code == refusal.code
+                && selection.destination.as_ref() == destination
+                && !selection.events.is_empty()
+                && selection.weight() <= IDS
+        };
+        if let Some((_, selection)) = self.refused.iter_mut().rev().find(has_room) {
+            selection.events.push(event.into());
+        } else {
+            let selection = Selection { destination: destination.cloned(), events: vec![event.into()] };
+            self.refused.push((refusal, selection));
         }
     }
 }
@@ -104,9 +100,7 @@ impl Pipeline {
         // The part that cannot be read may be what the record was redriven for, or an event that is not wanted.
         let refusal = missing.take_reason(refusal);
         let refused = refusal.map(|refusal| (refusal, Selection::WHOLE)).into_iter().collect();
-        let (bytes, begun, refused_before) = (0, false, Vec::new());
-        let mut routed =
-            Routed { record, ownership, fitted, bytes, refused, more, begun, refused_before, missing };
+        let mut routed = Routed { record, ownership, fitted, bytes: 0, refused, more, begun: false, missing };
         for delivery in &deliveries {
             self.route(delivery, &mut routed);
         }
@@ -208,9 +202,6 @@ impl Pipeline {
         let bytes = bytes + refused.iter().map(|(_, selection)| selection.weight()).sum::<usize>();
         self.ledger.oblige(record, fitted.len() + refused.len(), bytes);
         for (refusal, selection) in refused {
-            if selection.events.is_empty() {
-                routed.refused_before.push((refusal.code, selection.destination.clone()));
-            }
             self.refuse(now, record, refusal, selection);
         }
         for (id, fitted) in fitted {
@@ -222,7 +213,8 @@ impl Pipeline {
     }
 
     fn ignore(&mut self, now: Moment, record: RecordId, code: Code) {
-        if let Some(topic) = self.ledger.ignore(record, code) {
+        let is_redriven = self.is_redriven(record);
+        if let Some(topic) = self.ledger.ignore(record, code).filter(|_| !is_redriven) {
             self.pass(now, &topic);
         }
     }

@@ -167,7 +167,7 @@ impl Dispatcher {
             max_bytes,
             batcher: Batcher::new(limits),
             quarantine: Quarantine::default(),
-            cap: config.cap.map(Quota::new),
+            cap: config.cap.map(Quota::cap),
             backoff: config.backoff,
             jitter,
             give_up: config.give_up,

@@ -163,6 +163,12 @@ pub(super) struct Quota {
 }
 
 impl Quota {
+    /// The cap of one destination within its domain. It keeps quota free for each request until its answer:
+    /// nobody says which cap a request was throttled by, so there is nothing to learn.
+    pub(super) fn cap(config: QuotaConfig) -> Self {
+        Self { margin: Margin::fixed(), ..Self::new(config) }
+    }
+
     pub(super) fn new(config: QuotaConfig) -> Self {
         let share = match config.share {
             Share::Fixed(share) => share,
@@ -213,21 +219,26 @@ impl Quota {
         let mut start = self.next_slot.max(self.not_before);
         let window = self.window();
         if self.counted.len() + self.in_flight.len() >= window {
-            // Finds the oldest request that must leave the window of a second before one more fits in.
-            let excess = self.counted.len() + self.in_flight.len() - window;
-            start = start.max(self.counts().nth(excess)? + SECOND);
+            start = start.max(self.leaves_the_window(window)?);
         }
         Some(start)
+    }
+
+    /// When the oldest request leaves the full window of a second that must leave it before one more fits in.
+    fn leaves_the_window(&self, window: usize) -> Option<Moment> {
+        let excess = (self.counted.len() + self.in_flight.len()).checked_sub(window)?;
+        Some(self.counts().nth(excess)? + SECOND)
     }
 
     /// Registers the start of a request.
     pub(super) fn start(&mut self, now: Moment) {
         self.recover(now);
-        self.forget(now);
-        // The window is full: this request started as soon as one had left it.
-        if self.counted.len() + self.in_flight.len() + 1 >= self.window() {
+        // It starts as soon as another one has left the window: the margin decided when.
+        let left = self.leaves_the_window(self.window());
+        if left.is_some_and(|left| left <= now && now.since(left) <= LATE) {
             self.margin.used(now);
         }
+        self.forget(now);
         let interval = self.interval();
         let earliest = Moment::after_start(now.elapsed().saturating_sub(interval.min(LATE)));
         self.next_slot = self.next_slot.max(earliest) + interval;

@@ -42,6 +42,7 @@ pub(super) struct Margin {
     grown: Option<Moment>,
     /// The time between two steps once it was too short: a minute for all replicas together.
     later_pace: Duration,
+    learns: bool,
 }
 
 impl Margin {
@@ -53,9 +54,15 @@ impl Margin {
             stepped: Moment::START,
             grown: None,
             later_pace: LATER_PACE,
+            learns: true,
         };
         margin.share(share);
         margin
+    }
+
+    /// A margin that stays the longest.
+    pub(super) fn fixed() -> Self {
+        Self { learns: false, ..Self::new(1.0) }
     }
 
     /// Sets this replica's share of the quota. Each replica learns for itself, so with a smaller share it
@@ -79,7 +86,7 @@ impl Margin {
     pub(super) fn used(&mut self, now: Moment) {
         let pace = if self.grown.is_some() { self.later_pace } else { FIRST_PACE };
         // Without an answer since the last step, nothing has been learned.
-        if now < self.stepped + pace || self.answered_within.is_zero() {
+        if !self.learns || now < self.stepped + pace || self.answered_within.is_zero() {
             return;
         }
         let shorter = self.answered_within.mul_f64(STEP);
@@ -139,6 +146,14 @@ mod tests {
         let mut margin = Margin::new(1.0);
         margin.used(at(5));
         assert_eq!(margin.length(), LONGEST);
+    }
+
+    #[test]
+    fn a_fixed_one_learns_nothing() {
+        let mut margin = Margin::fixed();
+        use_fully(&mut margin, 1..30, 60);
+        assert_eq!(margin.length(), LONGEST);
+        assert!(!margin.throttled(at(30)));
     }
 
     #[test]

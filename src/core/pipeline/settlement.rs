@@ -48,8 +48,7 @@ impl Pipeline {
     ) {
         let Some(record) = self.ledger.record(record_id).map(Arc::clone) else { return };
         let Some((id, first)) = self.keep_dead_letter(record_id, refusal, selection) else { return };
-        // A redriven record says nothing about what its topic holds now.
-        if record.redriven.is_some() || self.circuit_breakers.admit(now, record_id, &record, id, first) {
+        if self.is_redriven(record_id) || self.circuit_breakers.admit(now, record_id, &record, id, first) {
             self.dead_letters.write(id);
         }
     }
@@ -73,10 +72,17 @@ impl Pipeline {
     }
 
     pub(super) fn fulfil(&mut self, now: Moment, record: RecordId) {
+        let is_redriven = self.is_redriven(record);
         // A refused record was counted by the circuit breaker when it was refused.
-        if let Some(settled) = self.ledger.fulfil(record).filter(|settled| !settled.refused) {
+        let settled = self.ledger.fulfil(record).filter(|settled| !settled.refused && !is_redriven);
+        if let Some(settled) = settled {
             self.pass(now, &settled.topic);
         }
+    }
+
+    /// Whether a record was redriven, so that it says nothing about what its topic holds now.
+    pub(super) fn is_redriven(&self, record: RecordId) -> bool {
+        self.ledger.record(record).is_some_and(|record| record.redriven.is_some())
     }
 
     /// Registers that a record of the topic was finished without a refusal.

@@ -78,6 +78,11 @@ pub(super) fn of_the_caller(error: Option<&str>) -> Option<Code> {
     find(OF_THE_CALLER, error)
 }
 
+/// Whether an answer with this code may mean that the credentials are no good any more.
+pub(super) fn blames_credentials(code: Code) -> bool {
+    of_the_caller(Some(code.0)).is_some() || matches!(code.0, "http_401" | "http_403")
+}
+
 /// The code of an answer to requests that come too fast.
 pub(super) fn of_the_rate(error: Option<&str>) -> Option<Code> {
     find(OF_THE_RATE, error)

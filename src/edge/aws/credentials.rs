@@ -7,7 +7,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -26,8 +26,8 @@ const MARGIN: Duration = Duration::from_secs(30);
 /// The time between two attempts to replace credentials that will soon expire.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// The time between two refusals that drop the kept credentials: many destinations share them, and each that
-/// is on hold has its probes refused.
+/// The time between two refusals that have the kept credentials replaced: many destinations share them, and
+/// each that is on hold has its probes refused.
 const BETWEEN_REFUSALS: Duration = Duration::from_secs(30);
 
 /// Credentials that are present or being fetched: a second caller waits for the first.
@@ -47,16 +47,24 @@ struct CredentialCache {
     /// When credentials that will soon expire may next be replaced. The caller that replaces them holds the
     /// lock; the others use the kept ones and never wait for it.
     replacing: AsyncMutex<SystemTime>,
-    /// When credentials may next be dropped because they were refused.
-    droppable: Mutex<SystemTime>,
+    refusal: Mutex<Refusal>,
+}
+
+/// What is known of refusals of the kept credentials.
+struct Refusal {
+    /// Whether they are to be replaced. They stay in use until there are others: another destination's may be
+    /// the only refusal.
+    pending: bool,
+    /// When the next refusal counts.
+    next: SystemTime,
 }
 
 impl KeptCredentials {
     /// Keeps the credentials that `provider` provides within `timeout`.
     pub(super) fn new(provider: SharedCredentialsProvider, timeout: Duration) -> Self {
         let (kept, replacing) = (Mutex::default(), AsyncMutex::new(SystemTime::UNIX_EPOCH));
-        let droppable = Mutex::new(SystemTime::UNIX_EPOCH);
-        Self(Arc::new(CredentialCache { provider, timeout, kept, replacing, droppable }))
+        let refusal = Mutex::new(Refusal { pending: false, next: SystemTime::UNIX_EPOCH });
+        Self(Arc::new(CredentialCache { provider, timeout, kept, replacing, refusal }))
     }
 
     /// The kept credentials, or new ones if there are none or they have expired.
@@ -66,7 +74,7 @@ impl KeptCredentials {
     pub(super) async fn resolve(&self) -> provider::Result {
         let kept = self.unexpired();
         match kept.get() {
-            Some(credentials) if expires_by(credentials, now() + MARGIN) => {
+            Some(credentials) if expires_by(credentials, now() + MARGIN) || self.refusal().pending => {
                 Ok(self.replace(&kept).await.unwrap_or_else(|| credentials.clone()))
             }
             _ => self.get(&kept).await,
@@ -88,6 +96,7 @@ impl KeptCredentials {
         if Arc::ptr_eq(&kept, expiring) {
             *kept = fresh;
         }
+        self.refusal().pending = false;
         Some(credentials)
     }
 
@@ -100,14 +109,21 @@ impl KeptCredentials {
         provided.cloned()
     }
 
-    /// Drops the kept credentials, because AWS refused them.
-    pub(super) fn forget(&self) {
-        let mut droppable = self.0.droppable.lock().unwrap_or_else(PoisonError::into_inner);
-        if now() < *droppable {
-            return;
+    /// Says that AWS refused the kept credentials: the next send replaces them, if there are others.
+    pub(super) fn refuse(&self) {
+        let mut refusal = self.refusal();
+        if now() >= refusal.next {
+            *refusal = Refusal { pending: true, next: now() + BETWEEN_REFUSALS };
         }
-        *droppable = now() + BETWEEN_REFUSALS;
-        *self.0.kept.lock().unwrap_or_else(PoisonError::into_inner) = Kept::default();
+    }
+
+    /// Whether credentials are kept that have not expired.
+    pub(super) fn are_valid(&self) -> bool {
+        self.unexpired().get().is_some()
+    }
+
+    fn refusal(&self) -> MutexGuard<'_, Refusal> {
+        self.0.refusal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn unexpired(&self) -> Kept {
@@ -301,7 +317,7 @@ mod tests {
         let kept = kept(&[]);
         block_on(async {
             kept.resolve().await.unwrap();
-            kept.forget();
+            kept.refuse();
             assert_eq!(kept.resolve().await.unwrap().access_key_id(), "1");
         });
     }
@@ -312,10 +328,23 @@ mod tests {
         block_on(async {
             for _ in 0..100 {
                 kept.resolve().await.unwrap();
-                kept.forget();
+                kept.refuse();
             }
             assert_eq!(kept.resolve().await.unwrap().access_key_id(), "1");
         });
+    }
+
+    #[test]
+    fn stay_in_use_after_a_refusal_until_there_are_others() {
+        for failure in [Instead::Fail, Instead::Hang] {
+            let kept = kept(&[Instead::ExpireAfter(Duration::from_mins(50)), failure]);
+            block_on(async {
+                kept.resolve().await.unwrap();
+                kept.refuse();
+                assert_eq!(kept.resolve().await.unwrap().access_key_id(), "0");
+                assert!(kept.are_valid());
+            });
+        }
     }
 
     #[test]

@@ -54,8 +54,12 @@ impl Identity {
     pub(super) async fn resolve_within(&self, limit: Duration) -> Result<(), Code> {
         match &self.source {
             Source::Own(credentials) => {
-                let resolved = time::timeout(limit, credentials.resolve()).await;
-                resolved.ok().and_then(Result::ok).map(drop).ok_or(CREDENTIALS)
+                match time::timeout(limit, credentials.resolve()).await {
+                    Ok(Ok(_)) => Ok(()),
+                    // To replace valid ones may take longer than an attempt.
+                    Err(_) if credentials.are_valid() => Ok(()),
+                    Ok(Err(_)) | Err(_) => Err(CREDENTIALS),
+                }
             }
             Source::Role(credentials) => credentials.resolve(limit).await.map(drop),
         }
@@ -64,7 +68,7 @@ impl Identity {
     /// Says that the service refused the credentials.
     pub(super) fn refuse(&self) {
         match &self.source {
-            Source::Own(credentials) => credentials.forget(),
+            Source::Own(credentials) => credentials.refuse(),
             Source::Role(credentials) => credentials.refuse(),
         }
     }

@@ -8,12 +8,14 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use super::{
     client::{Access, AwsEnvironment, ConnectError},
+    code::blames_credentials,
     config::Connection,
     identity::Identity,
 };
 use crate::core::{
     code::Code,
     destination::{Answer, Request, Sender, Sending},
+    event::Refusal,
 };
 
 /// What a sender delivers to: an application, a stream, a bus.
@@ -85,7 +87,8 @@ impl<R: Resource> Shared<R> {
             return Answer::Hold(code);
         }
         let answer = self.resource.attempt(request).await;
-        if matches!(answer, Answer::Hold(_) | Answer::Denied(_)) {
+        let (Answer::Hold(code) | Answer::Denied(Refusal { code, .. })) = &answer else { return answer };
+        if blames_credentials(*code) {
             self.identity.refuse();
         }
         answer
@@ -177,10 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_got_anew_after_a_hold_or_a_denial() {
+    fn credentials_are_got_anew_after_an_answer_that_blames_them() {
         let refusal = Refusal { code: Code("http_403"), message: String::new() };
         check_provided(&Answer::Hold(Code("AccessDeniedException")), 2);
         check_provided(&Answer::Denied(refusal.clone()), 2);
+        check_provided(&Answer::Hold(Code("ResourceNotFoundException")), 1);
+        check_provided(&Answer::Denied(Refusal { code: Code("http_404"), ..refusal.clone() }), 1);
         check_provided(&Answer::Refused(refusal), 1);
         check_provided(&Answer::unknown(Code("http_503")), 1);
         check_provided(&Answer::Throttled { retry_after: None }, 1);

@@ -103,7 +103,6 @@ pub const OWNED: &[(&str, &str)] = &[
     ("queue.buffering.max.kbytes", MEMORY),
     ("queue.buffering.max.messages", MEMORY),
     ("message.max.bytes", "it reads and writes records of any size"),
-    ("receive.message.max.bytes", "it reads and writes records of any size"),
     ("check.crcs", "a damaged batch would be skipped; unreadable records become dead letters"),
     ("enable.partition.eof", "it asks for the ends of the partitions itself"),
     ("statistics.interval.ms", "it asks for the ends of the partitions itself"),
@@ -160,6 +159,7 @@ const SHOWN: &[&str] = &[
     "metadata.max.age.ms",
     "partition.assignment.strategy",
     "partitioner",
+    "receive.message.max.bytes",
     "reconnect.backoff.max.ms",
     "reconnect.backoff.ms",
     "retry.backoff.max.ms",
@@ -214,6 +214,7 @@ mod tests {
         assert_eq!(check("sasl.mechanism", "SCRAM-SHA-512"), Ok(()));
         assert_eq!(check("sasl.password", "anything: {at} all"), Ok(()));
         assert_eq!(check("session.timeout.ms", "45000"), Ok(()));
+        assert_eq!(check("receive.message.max.bytes", "200000000"), Ok(()), "README says when to set it");
         assert_eq!(check("enable.ssl.certificate.verification", "true"), Ok(()));
         refused("security.protocol", "TLS", PropertyError::Value);
         refused("session.timeout.ms", "soon", PropertyError::Value);

@@ -37,7 +37,8 @@ fn judged(state: Result<BusState, Code>) -> Result<String, Trouble> {
             help: "look at its state in the console of EventBridge; until it is active, `run` holds its events",
         }),
         Err(Code("AccessDeniedException")) => {
-            Ok("the role may not describe it (events:DescribeEventBus), which only `check` needs".to_owned())
+            Ok("not tried: the role may not describe it (events:DescribeEventBus), which only `check` needs"
+                .to_owned())
         }
         Err(code) => Err(Trouble {
             why: format!("it cannot be used ({code})"),

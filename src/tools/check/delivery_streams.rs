@@ -36,7 +36,7 @@ async fn look_at(firehose: &Firehose, config: &FirehoseConfig) -> Result<String,
     match firehose.facts().await {
         Ok(facts) => judged(faults(facts, config), FAULTS).map(|()| "active".to_owned()),
         Err(Code("AccessDeniedException")) => {
-            Ok("the role may not describe it (firehose:DescribeDeliveryStream), which only `check` needs"
+            Ok("not tried: the role may not describe it (firehose:DescribeDeliveryStream), which only `check` needs"
                 .to_owned())
         }
         Err(code) => Err(unusable(code)),

@@ -87,31 +87,31 @@ fn trust(principal: &str, role: &RoleConfig) -> Value {
     json!({ "Version": "2012-10-17", "Statement": [statement] })
 }
 
-/// The policy that allows what the destination is for; `None` if it is not at AWS.
+/// The policy that allows what the destination is for, and `check` to look at it; `None` if it is not at AWS.
 fn permission(kind: &DestinationKind, role: &RoleConfig) -> Option<Value> {
     let region = kind.region();
     let region = region.as_deref().unwrap_or("*");
     let account = role.account();
     let place = format!("{region}:{}", account.as_deref().unwrap_or("*"));
     let partition = role.partition();
-    let (action, resource) = match kind {
+    let (actions, resource) = match kind {
         DestinationKind::Pinpoint(pinpoint) => (
-            "mobiletargeting:PutEvents",
+            &["mobiletargeting:PutEvents"][..],
             format!("arn:{partition}:mobiletargeting:{place}:apps/{}/events", pinpoint.application),
         ),
         DestinationKind::Kinesis(kinesis) => (
-            "kinesis:PutRecords",
+            &["kinesis:PutRecords", "kinesis:DescribeStreamSummary"][..],
             kinesis.stream_arn().map_or_else(
                 || format!("arn:{partition}:kinesis:{place}:stream/{}", kinesis.stream),
                 str::to_owned,
             ),
         ),
         DestinationKind::Firehose(firehose) => (
-            "firehose:PutRecordBatch",
+            &["firehose:PutRecordBatch", "firehose:DescribeDeliveryStream"][..],
             format!("arn:{partition}:firehose:{place}:deliverystream/{}", firehose.stream),
         ),
         DestinationKind::EventBridge(eventbridge) => (
-            "events:PutEvents",
+            &["events:PutEvents", "events:DescribeEventBus"][..],
             if eventbridge.bus.starts_with("arn:") {
                 eventbridge.bus.to_string()
             } else {
@@ -120,7 +120,7 @@ fn permission(kind: &DestinationKind, role: &RoleConfig) -> Option<Value> {
         ),
         DestinationKind::Kafka(_) => return None,
     };
-    let statement = json!({ "Effect": "Allow", "Action": action, "Resource": resource });
+    let statement = json!({ "Effect": "Allow", "Action": actions, "Resource": resource });
     Some(json!({ "Version": "2012-10-17", "Statement": [statement] }))
 }
 

@@ -112,6 +112,11 @@ impl Owner {
         OwnerParts { provider, realm, client, session, user, device }
     }
 
+    pub(in crate::core::map) fn session(&self) -> Cow<'_, str> {
+        let [session, ..] = self.ids.texts();
+        session
+    }
+
     pub(super) fn client(&self) -> &str {
         let [_, _, client] = self.origin();
         client

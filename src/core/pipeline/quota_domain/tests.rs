@@ -6,7 +6,7 @@ use fastrand::Rng;
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::core::record::Ownership;
+use crate::core::{pipeline::quota_margin::LONGEST, record::Ownership};
 
 fn at(ms: u64) -> Moment {
     Moment::after_start(Duration::from_millis(ms))
@@ -290,6 +290,33 @@ fn the_quota_is_filled_once_the_margin_is_learned() {
     check_learned(1, 140..150, 100..250, 0.98);
     check_learned(3, 18..22, 18..22, 0.95);
     check_learned(3, 15..25, 15..25, 0.95);
+}
+
+#[test]
+fn requests_that_do_not_fill_the_quota_teach_nothing() {
+    let mut quota = quota(15.0, 1, 1);
+    for second in 1..60 {
+        quota.start(at(second * 1000));
+        quota.finish(at(second * 1000 + 60), at(second * 1000));
+    }
+    assert_eq!(quota.margin.length(), LONGEST);
+}
+
+#[test]
+fn requests_without_an_answer_teach_nothing() {
+    let mut quota = quota(15.0, 1, 1);
+    let mut now = at(1000);
+    // As many as may be in flight hang for ten seconds, again and again.
+    for _ in 0..20 {
+        while let Some(start) = quota.next_start() {
+            now = now.max(start);
+            quota.start(now);
+        }
+        let started = *quota.in_flight.front().expect("some are in flight");
+        now = now.max(started + Duration::from_secs(10));
+        quota.finish(now, started);
+    }
+    assert_eq!(quota.margin.length(), LONGEST);
 }
 
 proptest! {

@@ -236,13 +236,15 @@ fn portions_wait_for_their_destination_and_their_partition_with_them() {
 }
 
 #[test]
-fn portions_on_no_route_share_a_dead_letter_or_are_left_out() {
+fn portions_on_no_route_are_named_in_dead_letters_or_left_out() {
     let clients = ["x", "y", "d1", "d1", "x", "y", "z"];
     let mut bench = Bench::several(&[0, 1], |_| {});
     bench.read_as(A, in_portions(&clients));
-    assert_eq!((bench.codes(), bench.requests.len()), (vec!["unrouted"], 1));
+    assert_eq!((bench.codes(), bench.requests.len()), (vec!["unrouted"; 3], 1));
+    let named = bench.letters.iter().map(|letter| letter.selection.events.len());
+    assert_eq!(named.collect::<Vec<_>>(), [2, 2, 1]);
     bench.answer(accept);
-    assert_eq!(bench.write_letters(WriteOutcome::Written), 1);
+    assert_eq!(bench.write_letters(WriteOutcome::Written), 3);
     bench.answer_for(seconds(10), all_well);
     assert_eq!((bench.outstanding(), bench.bytes_kept()), (0, 0));
 

@@ -6,9 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    core::units::{
-        Span,
-        text::{Form, Text},
+    core::{
+        stream_record::config::AccountId,
+        units::{
+            Span,
+            text::{Form, Text},
+        },
     },
     edge::aws::{
         config::{Connection, EndpointUrl, Region},
@@ -99,9 +102,10 @@ const CLASSIC: &str = "event-bus/";
 /// The last part of a bus's ARN.
 fn resource(bus: &str) -> Option<&str> {
     let mut parts = bus.strip_prefix("arn:")?.split(':');
-    let (_, service, _, _) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let (_, service, region, account) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let resource = parts.next()?;
-    (service == "events" && parts.next().is_none()).then_some(resource)
+    let is_somewhere = region.parse::<Region>().is_ok() && account.parse::<AccountId>().is_ok();
+    (service == "events" && is_somewhere && parts.next().is_none()).then_some(resource)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -12,7 +12,7 @@ use twox_hash::XxHash64;
 use super::config::EventBridgeConfig;
 use crate::core::{
     code::Code,
-    destination::{Encoder, FieldCounts, Fitted, Request, RequestLimits},
+    destination::{Encoder, FieldCounts, Fitted, Order, Request, RequestLimits},
     event::{Delivery, Endpoint, EndpointId, Refusal},
     json::Object,
     stream_record::{self, StreamRecord, config::RecordConfig},
@@ -98,6 +98,12 @@ impl Encoder for BusEncoder {
         RequestLimits { events, bytes: BYTES, overhead: 0 }
     }
 
+    /// A custom bus keeps the order of its entries, but each has a result of its own: one that fails does not
+    /// stop later ones.
+    fn order(&self) -> Order {
+        if self.is_custom() { Order::BetweenRequests } else { Order::WithinRequest }
+    }
+
     fn fields(&self) -> &'static [&'static str] {
         &stream_record::FIELDS
     }
@@ -180,10 +186,12 @@ mod tests {
     }
 
     #[test]
-    fn a_request_keeps_the_limits_of_the_bus() {
+    fn a_request_keeps_the_limits_and_the_order_of_the_bus() {
         let limits = |events| RequestLimits { events, bytes: 1_048_576, overhead: 0 };
         assert_eq!(encoder(scripted::CUSTOM).limits(), limits(100));
         assert_eq!(encoder("default").limits(), limits(10));
+        assert_eq!(encoder(scripted::CUSTOM).order(), Order::BetweenRequests);
+        assert_eq!(encoder("default").order(), Order::WithinRequest);
     }
 
     fn ids(encoder: &BusEncoder, endpoint: &str, event: &str) -> (String, String) {

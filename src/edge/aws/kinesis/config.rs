@@ -6,12 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    core::{
-        stream_record::config::AccountId,
-        units::{
-            Size, Span,
-            text::{Form, Text},
-        },
+    core::units::{
+        Size, Span,
+        text::{Form, Text},
     },
     edge::aws::{
         config::{Connection, EndpointUrl, Region},
@@ -72,12 +69,6 @@ impl KinesisConfig {
     #[must_use]
     pub fn region(&self) -> Option<Region> {
         self.region.clone().or_else(|| self.region_of_arn()?.parse().ok())
-    }
-
-    /// The account in the stream's ARN.
-    #[must_use]
-    pub fn account(&self) -> Option<AccountId> {
-        self.stream_arn()?.split(':').nth(4)?.parse().ok()
     }
 
     /// Whether the ARN is of another region than the one that is written.

@@ -43,6 +43,8 @@ pub(super) const STS_THROTTLED: Code = Code("sts_throttled");
 pub(super) const STS_TIMEOUT: Code = Code("sts_timeout");
 /// There was no connection to STS, or it ended before the answer.
 pub(super) const STS_UNREACHABLE: Code = Code("sts_unreachable");
+/// STS granted credentials that have expired by our clock, so it must be ahead.
+pub(super) const STS_EXPIRED: Code = Code("sts_expired");
 /// STS answered without credentials, or that it cannot answer.
 pub(super) const STS_FAILED: Code = Code("sts_failed");
 

@@ -14,7 +14,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    code::RoleFailure,
+    code::{RoleFailure, STS_EXPIRED},
     config::RoleConfig,
     role::{Granted, RoleState, now},
     schedule::{RoleId, Schedule},
@@ -86,18 +86,23 @@ impl Refresher {
             Err(_) => return,
         };
         match answer {
+            Ok(Grant { life, .. }) if life.is_zero() => {
+                self.refused(schedule, id, RoleFailure::Passing(STS_EXPIRED));
+            }
             Ok(Grant { credentials, life }) => {
                 self.is_well();
                 schedule.granted(id, now(), life);
                 let granted = Granted::new(credentials, now(), life);
                 self.roles[id].state.send_modify(|state| state.grant(granted));
             }
-            Err(failure) => {
-                self.failed(id, failure);
-                schedule.failed(id, now(), failure);
-                self.roles[id].state.send_modify(|state| state.fail(failure));
-            }
+            Err(failure) => self.refused(schedule, id, failure),
         }
+    }
+
+    fn refused(&mut self, schedule: &mut Schedule, id: RoleId, failure: RoleFailure) {
+        self.failed(id, failure);
+        schedule.failed(id, now(), failure);
+        self.roles[id].state.send_modify(|state| state.fail(failure));
     }
 
     fn is_well(&mut self) {

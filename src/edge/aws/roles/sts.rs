@@ -57,7 +57,7 @@ impl Sts {
             Err(error) => {
                 let failure = failure(&error);
                 if matches!(failure, RoleFailure::Caller(_)) {
-                    self.own.forget();
+                    self.own.refuse();
                 }
                 Err(failure)
             }
