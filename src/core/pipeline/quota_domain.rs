@@ -205,6 +205,7 @@ impl Quota {
         self.part = part;
         self.margin.share(part.share);
         if gained {
+            self.margin.wait(now);
             self.not_before = self.not_before.max(now + SECOND);
             // The wide spacing of a small share must not outlast that share.
             self.next_slot = self.next_slot.min(now + self.interval());

@@ -5,7 +5,7 @@
 //! is the only proof, and each second loses the latency of one answer. So the margin is learned: it shrinks
 //! while the quota is used fully and nothing is throttled, and grows at once when something is.
 //!
-//! Knows nothing of requests and rates. What always holds: the margin is between zero and [`LONGEST`].
+//! Knows nothing of requests and rates. What always holds: the margin is between [`SHORTEST`] and [`LONGEST`].
 
 use std::time::Duration;
 
@@ -16,17 +16,17 @@ use crate::core::time::Moment;
 pub(super) const LONGEST: Duration = Duration::from_millis(500);
 
 /// What the margin is multiplied by in a step.
-const STEP: f64 = 0.75;
+const STEP: f64 = 0.6;
 
-/// A margin below this is none.
-const SHORTEST: Duration = Duration::from_millis(1);
+/// What is always kept: it costs a hundredth of the quota, and requests on a quiet network differ by less.
+const SHORTEST: Duration = Duration::from_millis(10);
 
 /// What a margin that was too short at least grows by, after it has doubled.
 const GROWTH: Duration = Duration::from_millis(4);
 
 /// The time between two steps until something is throttled for the first time, and after that if this replica
-/// has the whole quota. It takes three steps until the margin is as short again as when it was too short.
-const FIRST_PACE: Duration = Duration::from_secs(1);
+/// has the whole quota. It takes two steps until the margin is as short again as when it was too short.
+const FIRST_PACE: Duration = Duration::from_secs(15);
 const LATER_PACE: Duration = Duration::from_mins(1);
 
 /// The smallest share of the quota that slows the pace down.
@@ -76,6 +76,11 @@ impl Margin {
         self.length
     }
 
+    /// Waits with the next step, because the circumstances have changed.
+    pub(super) fn wait(&mut self, now: Moment) {
+        self.stepped = now;
+    }
+
     /// Registers the answer to a request that took so long.
     pub(super) fn answered(&mut self, took: Duration) {
         self.answered_within = self.answered_within.max(took.min(self.length));
@@ -89,8 +94,7 @@ impl Margin {
         if !self.learns || now < self.stepped + pace || self.answered_within.is_zero() {
             return;
         }
-        let shorter = self.answered_within.mul_f64(STEP);
-        self.length = if shorter < SHORTEST { Duration::ZERO } else { shorter };
+        self.length = self.answered_within.mul_f64(STEP).max(SHORTEST);
         self.answered_within = Duration::ZERO;
         self.stepped = now;
     }
@@ -135,56 +139,58 @@ mod tests {
 
     #[test]
     fn it_shrinks_from_the_latency_while_nothing_is_throttled() {
-        assert_eq!(after(1, 60).length(), LONGEST);
-        assert_eq!(after(2, 60).length(), Duration::from_millis(45));
-        assert!(after(6, 60).length() < Duration::from_millis(20));
-        assert_eq!(after(30, 60).length(), Duration::ZERO);
+        assert_eq!(after(15, 60).length(), LONGEST);
+        assert_eq!(after(16, 60).length(), Duration::from_millis(36));
+        assert!(after(31, 60).length() < Duration::from_millis(22));
+        assert_eq!(after(300, 60).length(), SHORTEST);
     }
 
     #[test]
     fn it_stays_while_there_are_no_answers() {
         let mut margin = Margin::new(1.0);
-        margin.used(at(5));
+        margin.used(at(50));
         assert_eq!(margin.length(), LONGEST);
     }
 
     #[test]
     fn a_fixed_one_learns_nothing() {
         let mut margin = Margin::fixed();
-        use_fully(&mut margin, 1..30, 60);
+        use_fully(&mut margin, 1..300, 60);
         assert_eq!(margin.length(), LONGEST);
-        assert!(!margin.throttled(at(30)));
+        assert!(!margin.throttled(at(300)));
     }
 
     #[test]
     fn it_grows_at_once_and_then_shrinks_slowly() {
-        let mut margin = after(30, 60);
-        assert!(margin.throttled(at(30)), "it was too short");
-        assert_eq!(margin.length(), GROWTH);
-        use_fully(&mut margin, 31..90, 60);
-        assert_eq!(margin.length(), GROWTH);
-        use_fully(&mut margin, 90..92, 60);
-        assert_eq!(margin.length(), GROWTH.mul_f64(STEP));
+        let mut margin = after(300, 60);
+        assert!(margin.throttled(at(300)), "it was too short");
+        let grown = SHORTEST * 2 + GROWTH;
+        assert_eq!(margin.length(), grown);
+        use_fully(&mut margin, 301..360, 60);
+        assert_eq!(margin.length(), grown);
+        use_fully(&mut margin, 360..362, 60);
+        assert_eq!(margin.length(), grown.mul_f64(STEP));
     }
 
     #[test]
     fn a_replica_with_a_third_of_the_quota_takes_its_steps_three_times_as_slowly() {
-        let mut margin = after(30, 60);
+        let mut margin = after(300, 60);
         margin.share(1.0 / 3.0);
-        margin.throttled(at(30));
-        use_fully(&mut margin, 31..210, 60);
-        assert_eq!(margin.length(), GROWTH);
-        use_fully(&mut margin, 210..212, 60);
-        assert_eq!(margin.length(), GROWTH.mul_f64(STEP));
+        margin.throttled(at(300));
+        let grown = SHORTEST * 2 + GROWTH;
+        use_fully(&mut margin, 301..480, 60);
+        assert_eq!(margin.length(), grown);
+        use_fully(&mut margin, 480..482, 60);
+        assert_eq!(margin.length(), grown.mul_f64(STEP));
     }
 
     #[test]
     fn throttling_that_goes_on_has_another_reason() {
-        let mut margin = after(30, 60);
-        assert!(margin.throttled(at(30)));
-        assert!(!margin.throttled(at(31)));
-        assert!(margin.throttled(at(91)));
-        for second in 92..100 {
+        let mut margin = after(300, 60);
+        assert!(margin.throttled(at(300)));
+        assert!(!margin.throttled(at(301)));
+        assert!(margin.throttled(at(361)));
+        for second in 362..372 {
             margin.throttled(at(second));
         }
         assert_eq!(margin.length(), LONGEST);
