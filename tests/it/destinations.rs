@@ -1,4 +1,4 @@
-//! The pages of `deploy/guide/destinations`: their configurations pass the check, and the example record
+//! The pages of `deploy/guide`: their configurations pass the check, and the example record
 //! becomes what the page shows.
 //!
 //! The first `yaml` block of a page is the configuration of the example. Of its `json` blocks, the first is a
@@ -26,6 +26,15 @@ fn each_page_shows_what_the_service_does() {
             assert_eq!(text, expected, "{}: INSTA_UPDATE=always rewrites it", page.display());
         }
     }
+}
+
+#[test]
+fn the_page_for_those_who_come_from_pinpoint_shows_configurations_that_pass_the_check() {
+    let page = include_str!("../../deploy/guide/coming-from-pinpoint.md");
+    let blocks: Vec<_> =
+        page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let [record, destinations] = blocks[..] else { panic!("{} blocks", blocks.len()) };
+    check(&format!("{destinations}{record}"));
 }
 
 /// The page with an up-to-date example.
