@@ -93,9 +93,12 @@ impl DeadLetters {
         }
     }
 
-    /// Forgets the dead letters of an ownership that has ended.
+    /// Forgets the dead letters of an ownership that has ended, also those that were about to be written: the
+    /// next owner judges their records again.
     pub(super) fn release(&mut self, ownership: Ownership) {
         self.changed = true;
+        let is_its = |action: &Action| matches!(action, Action::WriteDeadLetter(letter) if letter.record.ownership == ownership);
+        self.output.retain(|action| !is_its(action));
         self.writes.release(ownership);
     }
 
