@@ -50,8 +50,9 @@ pub(super) fn a_batch_that_cannot_be_decompressed_holds_its_partition_until_it_i
     kafka.flip(&scene.topic, 0, 100);
     kafka.restart();
     scene.wait_committed();
-    wait_says(&service, "partition can be read again");
-    assert_eq!(service.metrics().count("hold"), 0);
+    // If the hold lasted for a minute, the partition was started again meanwhile, and the log does not say that it
+    // can be read.
+    eventually(LONG, "the hold ends", || (service.metrics().count("hold") == 0).then_some(()));
     assert_balanced(&service);
     assert_eq!(service.stop(), Some(0));
 }
