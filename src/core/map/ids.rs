@@ -6,13 +6,16 @@
 
 use std::{borrow::Cow, collections::HashMap, num::NonZeroU32};
 
-use hmac::{Hmac, KeyInit as _, Mac};
+use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::core::{
     event::{EndpointId, EventType},
     identity::IdentityEvent,
-    map::config::endpoint::{EndpointConfig, IdOf, UserIdForm},
+    map::config::{
+        endpoint::{EndpointConfig, IdOf, UserIdForm},
+        value::Secret,
+    },
     record::{Original, Record},
     time::Timestamp,
 };
@@ -99,7 +102,7 @@ impl EndpointIds {
             of: config.id,
             user_id: config.user_id,
             unknown_users: NonZeroU32::get(config.failed_sign_in_endpoints).into(),
-            key: config.secret.as_ref().map(|secret| keyed(secret.0.as_bytes())),
+            key: config.secret.as_ref().map(Secret::hmac),
         }
     }
 
@@ -154,11 +157,6 @@ impl EndpointIds {
             None => digest(parts),
         }
     }
-}
-
-#[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    Hmac::new_from_slice(key).expect("any length")
 }
 
 /// The session's id as it is delivered, or its digest if it is too long.

@@ -10,7 +10,7 @@
 //! Kafka's own partition, offset and timestamp of the redriven record are not covered: nobody knows them
 //! before it is written, and the service takes those of the original from the document.
 
-use hmac::{Hmac, KeyInit as _, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::core::{
@@ -55,9 +55,8 @@ pub enum Opened {
 
 impl Seal {
     #[must_use]
-    #[expect(clippy::missing_panics_doc, clippy::expect_used, reason = "HMAC takes a key of any length")]
     pub fn new(secret: &Secret) -> Self {
-        Self { key: Hmac::new_from_slice(secret.0.as_bytes()).expect("any length") }
+        Self { key: secret.hmac() }
     }
 
     /// The value of the header of a record.

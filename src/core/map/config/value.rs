@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use hmac::{Hmac, KeyInit as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
+use sha2::Sha256;
 
 use crate::core::map::config::field::Field;
 
@@ -30,6 +32,15 @@ pub struct Constant {
 #[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Secret(pub String);
+
+impl Secret {
+    /// An HMAC-SHA-256 that has absorbed the secret as its key.
+    #[must_use]
+    #[expect(clippy::missing_panics_doc, clippy::expect_used, reason = "HMAC takes a key of any length")]
+    pub fn hmac(&self) -> Hmac<Sha256> {
+        Hmac::new_from_slice(self.0.as_bytes()).expect("any length")
+    }
+}
 
 impl Value {
     /// The field, unless this is a constant.
