@@ -25,7 +25,8 @@ pub struct DestinationId(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// A request to send. It holds events for many endpoints. Each endpoint appears once.
+/// A request to send. It holds events for many endpoints. Each endpoint appears once, or, where each event is
+/// sent with the endpoint data of its own record, once for every run of events with equal data.
 #[derive(Clone)]
 pub struct Request {
     /// The id under which its answer is reported.
@@ -46,7 +47,8 @@ impl Request {
 #[derive(Clone)]
 pub struct EndpointBatch {
     pub endpoint_id: EndpointId,
-    /// The newest snapshot of the endpoint; empty if the endpoint was refused before.
+    /// The newest snapshot of the endpoint, or the data of the events' own records; empty if the endpoint was
+    /// refused before.
     pub endpoint: Arc<Endpoint>,
     /// The events in order, without duplicate ids.
     pub events: Vec<Arc<AppEvent>>,
@@ -126,7 +128,7 @@ pub enum Order {
     /// Also within a request, which may hold any of them.
     WithinRequest,
     /// Only between requests. So of an endpoint, a request holds events of one record alone: they share a
-    /// moment. They come with the endpoint data of their own record, and not with the newest.
+    /// moment.
     BetweenRequests,
 }
 
@@ -172,6 +174,10 @@ impl FieldCounts {
     }
 }
 
+/// Merges newer endpoint data into a snapshot, field by field, and returns how many bytes of a request the
+/// snapshot then takes. If it would be too large, only the newer data is kept. Both must have been fitted.
+pub type Merge = fn(snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize;
+
 /// The pure side of a destination.
 pub trait Encoder {
     /// The service's own limits of one request, whatever the configuration allows.
@@ -192,10 +198,11 @@ pub trait Encoder {
     /// If the service never accepts such an event. Other destinations are not affected.
     fn fit(&self, delivery: Delivery, counts: &mut FieldCounts) -> Result<Fitted, Refusal>;
 
-    /// Merges newer endpoint data into a snapshot, field by field, and returns how many bytes of a request
-    /// the snapshot then takes. If it would be too large, only the newer data is kept. Both must have been
-    /// fitted.
-    fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize;
+    /// How the endpoint data of several records becomes the one snapshot that a request states for all events
+    /// of an endpoint. `None` if each event is sent with the endpoint data of its own record.
+    fn merge(&self) -> Option<Merge> {
+        None
+    }
 
     /// Encodes the body of a request that is sent at this time. Its events must have been fitted. A kind
     /// whose requests have no body shows them as JSON.
@@ -230,16 +237,16 @@ pub(crate) mod tests {
     /// Accepts every event unchanged. The function returns the size of an event.
     pub(crate) struct Whole(pub(crate) fn(&Delivery) -> usize);
 
-    /// Like [`Whole`], for a service that keeps no order within a request.
-    pub(crate) struct Unordered(pub(crate) Whole);
+    /// Like [`Whole`], for a service whose records have an endpoint each, and which keeps this order.
+    pub(crate) struct Records(pub(crate) Whole, pub(crate) Order);
 
-    impl Encoder for Unordered {
+    impl Encoder for Records {
         fn limits(&self) -> RequestLimits {
             self.0.limits()
         }
 
         fn order(&self) -> Order {
-            Order::BetweenRequests
+            self.1
         }
 
         fn fields(&self) -> &'static [&'static str] {
@@ -248,10 +255,6 @@ pub(crate) mod tests {
 
         fn fit(&self, delivery: Delivery, counts: &mut FieldCounts) -> Result<Fitted, Refusal> {
             self.0.fit(delivery, counts)
-        }
-
-        fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
-            self.0.merge(snapshot, newer)
         }
 
         fn body(&self, request: &Request, at: Timestamp) -> Vec<u8> {
@@ -273,14 +276,16 @@ pub(crate) mod tests {
             Ok(Fitted { delivery, bytes })
         }
 
-        fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
-            let merged = Arc::make_mut(snapshot);
-            if newer.user_id.is_some() {
-                merged.user_id.clone_from(&newer.user_id);
-            }
-            merged.attributes.extend(newer.attributes.clone());
-            merged.user_attributes.extend(newer.user_attributes.clone());
-            merged.attributes.values().flatten().map(|value| value.len()).sum()
+        fn merge(&self) -> Option<Merge> {
+            Some(|snapshot, newer| {
+                let merged = Arc::make_mut(snapshot);
+                if newer.user_id.is_some() {
+                    merged.user_id.clone_from(&newer.user_id);
+                }
+                merged.attributes.extend(newer.attributes.clone());
+                merged.user_attributes.extend(newer.user_attributes.clone());
+                merged.attributes.values().flatten().map(|value| value.len()).sum()
+            })
         }
 
         fn body(&self, _: &Request, _: Timestamp) -> Vec<u8> {

@@ -5,8 +5,6 @@
 //! destinations and of the clock. What always holds: the record depends only on the event, its endpoint and
 //! the configuration, except for `arrival_timestamp`. `schemas/stream-record.json` describes it.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
 use self::{config::RecordConfig, locale::Locale};
@@ -28,9 +26,6 @@ pub use fit::{FIELDS, fit};
 
 /// The version of Pinpoint's event stream that the records have.
 const VERSION: &str = "3.1";
-
-/// The maximum number of bytes of merged endpoint data, as at Pinpoint.
-const ENDPOINT_BYTES: usize = 15_000;
 
 /// The time whose text is longest.
 const LONGEST: Timestamp = Timestamp(i64::MIN);
@@ -114,29 +109,6 @@ pub fn of_request<'r>(
         let (endpoint_id, endpoint) = (&batch.endpoint_id, &*batch.endpoint);
         batch.events.iter().map(move |event| StreamRecord { config, endpoint_id, endpoint, event })
     })
-}
-
-/// Merges newer endpoint data into a snapshot, field by field, and returns how many bytes of a record the
-/// snapshot then takes. If it would be too large, only the newer data is kept.
-pub fn merge(snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
-    Arc::make_mut(snapshot).update(newer);
-    let bytes = endpoint_bytes(snapshot);
-    if bytes <= ENDPOINT_BYTES {
-        return bytes;
-    }
-    *snapshot = Arc::clone(newer);
-    endpoint_bytes(snapshot)
-}
-
-fn endpoint_bytes(endpoint: &Endpoint) -> usize {
-    let mut length = Length::default();
-    Object::write(&mut length, |fields| {
-        endpoint::fields(fields, endpoint);
-        if let Some(about) = &endpoint.demographic {
-            fields.object_if_any("device", |fields| device(fields, about));
-        }
-    });
-    length.len()
 }
 
 fn application<S: Sink>(fields: &mut Object<'_, S>, config: &RecordConfig, app: Option<&App>) {

@@ -15,7 +15,7 @@ use std::{
 use crate::core::{
     backoff::Backoff,
     code::Code,
-    destination::{DestinationId, Encoder, EndpointBatch, FieldCounts, Fitted, Order, Request, RequestId},
+    destination::{DestinationId, Encoder, EndpointBatch, FieldCounts, Fitted, Request, RequestId},
     event::{Delivery, Endpoint, EndpointId, Refusal},
     pipeline::{
         config::BatchConfig, jitter::Jitter, ledger::RecordId, quota_domain::Quota, transition::Transition,
@@ -157,6 +157,7 @@ impl Dispatcher {
             bytes: max_bytes,
             linger: config.batch.linger.0,
             order: config.encoder.order(),
+            merge: config.encoder.merge(),
         };
         let fields = FieldCounts::new(config.encoder.fields());
         let counts = SendCounts { fields, ..SendCounts::default() };
@@ -218,7 +219,7 @@ impl Dispatcher {
     ) {
         self.events += 1;
         self.bytes += held_bytes;
-        let has_own = self.encoder.order() == Order::BetweenRequests;
+        let has_own = self.encoder.merge().is_none();
         let item = Item {
             order: self.next_order,
             record,
@@ -231,7 +232,7 @@ impl Dispatcher {
             past: Past::default(),
         };
         self.next_order += 1;
-        self.batcher.push(&fitted.delivery, item, &*self.encoder);
+        self.batcher.push(&fitted.delivery, item);
     }
 
     /// Gives the events of these ownerships priority over all others from now on.
@@ -271,7 +272,11 @@ impl Dispatcher {
         if let Some(cap) = &mut self.cap {
             cap.start(now);
         }
-        let endpoints = events.0.iter().map(|(id, items)| EndpointBatch {
+        let runs = events
+            .0
+            .iter()
+            .flat_map(|(id, items)| items.chunk_by(Item::shares_endpoint).map(move |alike| (id, alike)));
+        let endpoints = runs.map(|(id, items)| EndpointBatch {
             endpoint_id: id.clone(),
             endpoint: self.endpoint(id, items),
             events: items.iter().map(|item| Arc::clone(&item.event)).collect(),

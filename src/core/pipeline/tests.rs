@@ -9,8 +9,8 @@ use crate::core::{
     code::Code,
     dead_letter::DeadLetter,
     destination::{
-        Answer, Encoder, Outcome, Request,
-        tests::{Unordered, Whole},
+        Answer, Encoder, EndpointBatch, Order, Outcome, Request,
+        tests::{Records, Whole},
     },
     event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Refusal},
     pipeline::config::BatchConfig,
@@ -337,7 +337,7 @@ pub(crate) fn accept(request: &Request) -> Answer {
 #[test]
 fn where_a_request_has_no_order_an_endpoint_has_events_of_one_record_in_it() {
     let mut bench = Bench::with(|config| {
-        config.encoder = Box::new(Unordered(Whole(|_| 100)));
+        config.encoder = Box::new(Records(Whole(|_| 100), Order::BetweenRequests));
         config.batch.linger = Span(Duration::from_secs(1));
     });
     bench.read(A, &[1, 1]);
@@ -352,6 +352,29 @@ fn where_a_request_has_no_order_an_endpoint_has_events_of_one_record_in_it() {
         bench.pass(Duration::from_secs(1));
     }
     assert_eq!(ids, ["0:0 0:1 1:1", "1:0 1:2 2:0"]);
+}
+
+#[test]
+fn where_records_have_an_endpoint_each_an_event_keeps_that_of_its_own_record() {
+    let mut bench = Bench::with(|config| {
+        config.encoder = Box::new(Records(Whole(|_| 100), Order::WithinRequest));
+        config.batch.linger = Span(Duration::from_secs(1));
+    });
+    for (number, user) in ["anna", "anna", "bert", "anna"].into_iter().enumerate() {
+        let endpoint = Arc::new(Endpoint { user_id: Some(user.into()), ..Endpoint::default() });
+        bench.read_as(A, Mapped::Deliver(vec![Delivery { endpoint, ..delivery(1, &number.to_string()) }]));
+    }
+    bench.pass(Duration::from_secs(1));
+    let request = bench.answer(|_| Answer::unknown(DOWN));
+    bench.wait_for_request();
+    let again = bench.answer(accept);
+    for request in [request, again] {
+        let batch = |batch: &EndpointBatch| (batch.endpoint.user_id.clone().unwrap(), batch.events.len());
+        let batches: Vec<_> = request.endpoints.iter().map(batch).collect();
+        assert_eq!(batches, [("anna".into(), 2), ("bert".into(), 1), ("anna".into(), 1)]);
+        assert_eq!(ids(&request), ["0", "1", "2", "3"]);
+    }
+    assert_eq!(bench.outstanding(), 0);
 }
 
 #[test]

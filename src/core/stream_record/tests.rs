@@ -1,5 +1,7 @@
 //! Stream records, field by field, against what readers of Pinpoint's event stream know.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -265,18 +267,4 @@ proptest! {
             prop_assert!(bytes.len() <= record.max_bytes());
         }
     }
-}
-
-#[test]
-fn a_merged_endpoint_has_the_newer_values_and_a_bounded_size() {
-    let with = |key: &str, length: usize| {
-        let attributes = [(key.into(), vec!["x".repeat(length).into()])].into();
-        Arc::new(Endpoint { attributes, ..Endpoint::default() })
-    };
-    let mut snapshot = with("a", 10);
-    let bytes = merge(&mut snapshot, &with("b", 10));
-    assert_eq!(snapshot.attributes.len(), 2);
-    assert_eq!(bytes, r#"{"Attributes":{"a":["xxxxxxxxxx"],"b":["xxxxxxxxxx"]}}"#.len());
-    merge(&mut snapshot, &with("c", ENDPOINT_BYTES));
-    assert_eq!(snapshot.attributes.keys().map(|key| &**key).collect::<Vec<_>>(), ["c"]);
 }

@@ -31,21 +31,23 @@ impl Requests {
     pub(super) fn add(&mut self, event: Fitted, encoder: &dyn Encoder) -> Option<Request> {
         let (Fitted { delivery, bytes }, limits) = (event, encoder.limits());
         let known = |batch: &EndpointBatch| batch.events.iter().any(|event| event.id == delivery.event.id);
-        let same = |batch: &&mut EndpointBatch| batch.endpoint_id == delivery.endpoint_id;
+        let same = |batch: &&EndpointBatch| batch.endpoint_id == delivery.endpoint_id;
         let apart = |batch: &EndpointBatch| {
             encoder.order() == Order::BetweenRequests && !Arc::ptr_eq(&batch.endpoint, &delivery.endpoint)
         };
         let full = self.events == limits.events
             || limits.overhead + self.bytes + bytes > limits.bytes
-            || self.endpoints.iter_mut().find(same).is_some_and(|batch| known(batch) || apart(batch));
+            || self.endpoints.iter().filter(same).any(|batch| known(batch) || apart(batch));
         let before = if full { self.take() } else { None };
         self.events += 1;
         self.bytes += bytes;
         let Delivery { endpoint_id, endpoint, event, .. } = delivery;
-        match self.endpoints.iter_mut().find(|batch| batch.endpoint_id == endpoint_id) {
+        let merge = encoder.merge();
+        let last = self.endpoints.iter_mut().rfind(|batch| batch.endpoint_id == endpoint_id);
+        match last.filter(|batch| merge.is_some() || batch.endpoint == endpoint) {
             Some(batch) => {
-                if !Arc::ptr_eq(&batch.endpoint, &endpoint) {
-                    self.bytes += encoder.merge(&mut batch.endpoint, &endpoint);
+                if let Some(merge) = merge.filter(|_| !Arc::ptr_eq(&batch.endpoint, &endpoint)) {
+                    self.bytes += merge(&mut batch.endpoint, &endpoint);
                 }
                 batch.events.push(event);
             }

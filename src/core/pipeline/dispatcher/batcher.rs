@@ -16,7 +16,7 @@ use std::{
 };
 
 use crate::core::{
-    destination::{Encoder, Order},
+    destination::{Merge, Order},
     event::{Delivery, Endpoint, EndpointId},
     pipeline::dispatcher::endpoint_queue::{Block, EndpointQueue, Item, Rank, Room},
     record::Ownership,
@@ -35,6 +35,8 @@ pub(super) struct Limits {
     pub(super) bytes: usize,
     /// Which events of an endpoint may be in it.
     pub(super) order: Order,
+    /// How endpoint data is merged, if events are sent with a snapshot.
+    pub(super) merge: Option<Merge>,
     /// How long an event waits for others to share its request.
     pub(super) linger: Duration,
 }
@@ -86,11 +88,12 @@ impl Batcher {
     }
 
     /// Adds a new event after all others of its endpoint.
-    pub(super) fn push(&mut self, delivery: &Delivery, item: Item, encoder: &dyn Encoder) {
+    pub(super) fn push(&mut self, delivery: &Delivery, item: Item) {
+        let merge = self.limits.merge;
         let Delivery { endpoint_id, endpoint, .. } = delivery;
         let Some(queue) = self.queues.get_mut(endpoint_id) else {
             let mut queue = EndpointQueue::new(Arc::clone(endpoint));
-            queue.push(item, endpoint, encoder);
+            queue.push(item, endpoint, merge);
             self.queues.insert(endpoint_id.clone(), queue);
             return self.index(endpoint_id);
         };
@@ -98,7 +101,7 @@ impl Batcher {
         if queue.rank.is_some_and(|rank| rank.patient) && self.prioritised.contains(&item.ownership) {
             self.unindex(endpoint_id);
             if let Some(queue) = self.queues.get_mut(endpoint_id) {
-                queue.push(item, endpoint, encoder);
+                queue.push(item, endpoint, merge);
             }
             return self.index(endpoint_id);
         }
@@ -106,7 +109,7 @@ impl Batcher {
             self.ready_events += 1;
             self.ready_bytes += item.bytes;
         }
-        queue.push(item, endpoint, encoder);
+        queue.push(item, endpoint, merge);
     }
 
     /// Returns events from a request to the front of their queue, if there are any, and sets the queue's

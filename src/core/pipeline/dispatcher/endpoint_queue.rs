@@ -6,7 +6,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use crate::core::{
-    destination::{Encoder, Order},
+    destination::{Merge, Order},
     event::{AppEvent, Endpoint},
     pipeline::ledger::RecordId,
     record::Ownership,
@@ -26,7 +26,7 @@ pub(super) struct Item {
     pub(super) record: RecordId,
     pub(super) ownership: Ownership,
     pub(super) event: Arc<AppEvent>,
-    /// The endpoint data of its own record, if it is sent with that and not with the newest.
+    /// The endpoint data of its own record, if it is sent with that and not with a snapshot.
     pub(super) endpoint: Option<Arc<Endpoint>>,
     /// The maximum number of bytes that it takes in a request, with its endpoint.
     pub(super) bytes: usize,
@@ -34,6 +34,16 @@ pub(super) struct Item {
     pub(super) held_bytes: usize,
     pub(super) arrived: Moment,
     pub(super) past: Past,
+}
+
+impl Item {
+    /// Whether the two events are sent with the same endpoint data.
+    pub(super) fn shares_endpoint(&self, other: &Self) -> bool {
+        match (&self.endpoint, &other.endpoint) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one == other,
+            _ => true,
+        }
+    }
 }
 
 /// The findings from earlier attempts to send an event.
@@ -136,12 +146,11 @@ impl EndpointQueue {
         }
     }
 
-    /// Adds a new event at the back, and merges the endpoint data of its record into the snapshot unless the event
-    /// has its own.
-    pub(super) fn push(&mut self, item: Item, endpoint: &Arc<Endpoint>, encoder: &dyn Encoder) {
-        let is_new = !Arc::ptr_eq(&self.snapshot, endpoint) && *self.snapshot != **endpoint;
-        if item.endpoint.is_none() && is_new {
-            self.grown = Some(encoder.merge(&mut self.snapshot, endpoint));
+    /// Adds a new event at the back, and merges the endpoint data of its record into the snapshot, if there is one.
+    pub(super) fn push(&mut self, item: Item, endpoint: &Arc<Endpoint>, merge: Option<Merge>) {
+        let is_new = || !Arc::ptr_eq(&self.snapshot, endpoint) && *self.snapshot != **endpoint;
+        if let Some(merge) = merge.filter(|_| is_new()) {
+            self.grown = Some(merge(&mut self.snapshot, endpoint));
         }
         self.bytes += item.bytes;
         self.items.push_back(item);

@@ -3,8 +3,6 @@
 //! Pure: nothing here names the SDKs or HTTP. What always holds: all events of an endpoint have the same
 //! group, and an event that is sent again has the same deduplication id.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use twox_hash::XxHash64;
@@ -13,7 +11,7 @@ use super::config::EventBridgeConfig;
 use crate::core::{
     code::Code,
     destination::{Encoder, FieldCounts, Fitted, Order, Request, RequestLimits},
-    event::{Delivery, Endpoint, EndpointId, Refusal},
+    event::{Delivery, EndpointId, Refusal},
     json::Object,
     stream_record::{self, StreamRecord, config::RecordConfig},
     time::Timestamp,
@@ -119,10 +117,6 @@ impl Encoder for BusEncoder {
         Ok(Fitted { delivery, bytes })
     }
 
-    fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
-        stream_record::merge(snapshot, newer)
-    }
-
     /// The body of a request to a classic bus. A custom bus gets the same in CBOR.
     fn body(&self, request: &Request, at: Timestamp) -> Vec<u8> {
         let (mut body, mut detail) = (Vec::new(), Vec::new());
@@ -173,6 +167,8 @@ impl Encoder for BusEncoder {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::{super::scripted, *};
     use crate::core::destination::sample;
 

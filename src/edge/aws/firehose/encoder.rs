@@ -4,8 +4,6 @@
 //! Pure: nothing here names the SDK or HTTP. The limits count data before base64. A record of the service
 //! holds events that follow each other in the request.
 
-use std::sync::Arc;
-
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
@@ -13,7 +11,7 @@ use super::config::FirehoseConfig;
 use crate::core::{
     code::Code,
     destination::{Encoder, FieldCounts, Fitted, Request, RequestLimits},
-    event::{Delivery, Endpoint, Refusal},
+    event::{Delivery, Refusal},
     json::Object,
     stream_record::{self, config::RecordConfig},
     time::Timestamp,
@@ -126,10 +124,6 @@ impl Encoder for PutRecordBatch {
         Ok(Fitted { delivery, bytes })
     }
 
-    fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
-        stream_record::merge(snapshot, newer)
-    }
-
     fn body(&self, request: &Request, at: Timestamp) -> Vec<u8> {
         self.write(request, at).0
     }
@@ -149,6 +143,8 @@ impl Encoder for PutRecordBatch {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::{super::scripted, *};
     use crate::core::{destination::sample, units::Size};
 

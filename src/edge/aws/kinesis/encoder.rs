@@ -3,8 +3,6 @@
 //!
 //! Pure: nothing here names the SDK or HTTP. The limits count data and keys before base64.
 
-use std::sync::Arc;
-
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
@@ -12,7 +10,7 @@ use super::config::{KinesisConfig, StreamOrder};
 use crate::core::{
     code::Code,
     destination::{Encoder, FieldCounts, Fitted, Order, Request, RequestLimits},
-    event::{Delivery, Endpoint, Refusal},
+    event::{Delivery, Refusal},
     json::Object,
     stream_record::{self, StreamRecord, config::RecordConfig},
     time::Timestamp,
@@ -69,10 +67,6 @@ impl Encoder for PutRecords {
         Ok(Fitted { delivery, bytes })
     }
 
-    fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
-        stream_record::merge(snapshot, newer)
-    }
-
     fn body(&self, request: &Request, at: Timestamp) -> Vec<u8> {
         let mut body = Vec::new();
         let (mut data, mut text) = (Vec::new(), String::new());
@@ -105,6 +99,8 @@ impl Encoder for PutRecords {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::{super::scripted, *};
     use crate::core::{destination::sample, units::Size};
 

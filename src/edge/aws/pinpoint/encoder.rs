@@ -3,13 +3,11 @@
 //! Pure: nothing here or below names the SDK or HTTP. A body of fitted events keeps the service's limits, and
 //! is never longer than the sum of their bytes and the overhead.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use crate::core::{
-    destination::{Encoder, FieldCounts, Fitted, Request, RequestLimits},
-    event::{Delivery, Endpoint, Refusal},
+    destination::{Encoder, FieldCounts, Fitted, Merge, Request, RequestLimits},
+    event::{Delivery, Refusal},
     time::Timestamp,
 };
 
@@ -47,8 +45,8 @@ impl Encoder for PutEvents {
         Ok(Fitted { delivery, bytes })
     }
 
-    fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
-        endpoint::merge(snapshot, newer)
+    fn merge(&self) -> Option<Merge> {
+        Some(endpoint::merge)
     }
 
     /// A body states no time of sending.

@@ -3,13 +3,11 @@
 //! Pure: nothing here names rdkafka. A topic's own limit of the size of a record is not known here: the
 //! broker refuses what is larger.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use crate::core::{
     destination::{Encoder, FieldCounts, Fitted, Order, Request, RequestLimits},
-    event::{Delivery, Endpoint, Refusal},
+    event::{Delivery, Refusal},
     stream_record::{self, StreamRecord, config::RecordConfig},
     time::Timestamp,
     units::text::TopicName,
@@ -53,10 +51,6 @@ impl Encoder for KafkaEncoder {
         Ok(Fitted { delivery, bytes: bytes + more })
     }
 
-    fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
-        stream_record::merge(snapshot, newer)
-    }
-
     /// The records of a request as JSON. They are sent one by one.
     fn body(&self, request: &Request, at: Timestamp) -> Vec<u8> {
         let records: Vec<_> =
@@ -79,6 +73,8 @@ fn shown(record: &StreamRecord<'_>, at: Timestamp) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::core::{destination::sample, stream_record::config::AppId};
 

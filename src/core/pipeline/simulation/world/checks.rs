@@ -42,18 +42,22 @@ impl World {
         assert!((1..=self.settings.max_events).contains(&events), "invariant 5: {events} events");
         assert!(bytes <= self.settings.max_bytes, "invariant 5: {bytes} bytes");
         self.check_quota(usize::from(request.destination.0));
-        for batch in &request.endpoints {
+        let has_snapshots = Settings::has_snapshots(usize::from(request.destination.0));
+        for batches in request.endpoints.chunk_by(|one, other| one.endpoint_id == other.endpoint_id) {
+            let endpoint_id = &batches[0].endpoint_id;
+            assert!(!has_snapshots || batches.len() == 1, "an endpoint is twice in a request");
             let flying = |other: &Request| {
                 other.destination == request.destination
-                    && other.endpoints.iter().any(|other| other.endpoint_id == batch.endpoint_id)
+                    && other.endpoints.iter().any(|other| other.endpoint_id == *endpoint_id)
             };
             assert!(!self.flights.values().any(flying), "invariant 4: an endpoint is in two requests");
-            let records: HashSet<_> = batch.events.iter().map(|event| place(tag(event))).collect();
+            let events = || batches.iter().flat_map(|batch| &batch.events);
+            let records: HashSet<_> = events().map(|event| place(tag(event))).collect();
             let is_ordered = Settings::order(usize::from(request.destination.0)) == Order::WithinRequest;
             assert!(is_ordered || records.len() == 1, "invariant 4: two records without an order");
-            let ids: HashSet<_> = batch.events.iter().map(|event| &event.id).collect();
-            assert_eq!(ids.len(), batch.events.len(), "an event id is twice in an endpoint of a request");
-            self.check_order(usize::from(request.destination.0), number(&batch.endpoint_id), batch);
+            let ids: HashSet<_> = events().map(|event| &event.id).collect();
+            assert_eq!(ids.len(), events().count(), "an event id is twice in an endpoint of a request");
+            self.check_order(usize::from(request.destination.0), number(endpoint_id), batches);
         }
         self.flights.insert(request.id, request);
     }
@@ -118,13 +122,13 @@ impl World {
     }
 
     /// Checks that the events are the oldest of their endpoint without a verdict, in their order, and that
-    /// they come with the newest snapshot, or with that of their record if the service keeps no order within a
-    /// request.
-    fn check_order(&mut self, destination: usize, endpoint: u64, batch: &EndpointBatch) {
+    /// they come with the newest snapshot, or with the data of their own records where there is none.
+    fn check_order(&mut self, destination: usize, endpoint: u64, batches: &[EndpointBatch]) {
         let key = (destination, endpoint);
         let lane = self.lanes.get(&key).map(Vec::as_slice).unwrap_or_default();
         let waits = |tag: &&String| !self.refused_alone.contains(&(destination, (*tag).clone()));
-        let tags: Vec<&str> = batch.events.iter().map(|event| tag(event)).collect();
+        let tags: Vec<&str> =
+            batches.iter().flat_map(|batch| &batch.events).map(|event| tag(event)).collect();
         for tag in &tags {
             self.check_gate(tag);
             let (log, offset) = place(tag);
@@ -148,27 +152,41 @@ impl World {
             assert!(sent.iter().all(|tag| lane.contains(tag)), "an event was sent after its verdict");
             assert!(lane.starts_with(&sent), "invariant 4: events of an endpoint out of order");
         }
-        let said = batch.endpoint.user_attributes.get("version");
-        let said = said.and_then(|values| values.first()?.parse().ok());
-        let is_bare = |tag: &&str| self.record_of(tag).redriven.is_some();
-        assert!(
-            said.is_none() || tags.iter().all(|tag| !is_bare(tag) || said != Some(self.version_of(tag))),
-            "a redriven event overwrites its endpoint"
-        );
         // The snapshot is that of ordinary events, of which there may be none.
-        let has_bare = lane.iter().any(|tag| is_bare(&tag.as_str()));
-        if batch.endpoint.user_id.is_some() && !self.has_stalled && !has_bare {
-            let expected = match Settings::order(destination) {
-                Order::WithinRequest => self.newest.get(&key).copied(),
-                Order::BetweenRequests => Some(self.version_of(tags[0])),
-            };
-            assert_eq!(said, expected, "invariant 4: another snapshot of the endpoint");
+        let has_bare = lane.iter().any(|tag| self.is_bare(tag));
+        for batch in batches {
+            self.check_endpoint(batch, (destination, endpoint), has_bare);
         }
         for tag in tags {
             let key = (destination, tag.to_owned());
             self.sent_again += usize::from(self.sent.contains_key(&key));
             self.sent.entry(key).or_insert(self.now);
         }
+    }
+
+    /// Checks the endpoint data that events are sent with. `has_bare` means that it may be that of redriven events.
+    fn check_endpoint(&self, batch: &EndpointBatch, key: (usize, u64), has_bare: bool) {
+        let tags: Vec<&str> = batch.events.iter().map(|event| tag(event)).collect();
+        let said = batch.endpoint.user_attributes.get("version");
+        let said = said.and_then(|values| values.first()?.parse().ok());
+        assert!(
+            said.is_none() || tags.iter().all(|tag| !self.is_bare(tag) || said != Some(self.version_of(tag))),
+            "a redriven event overwrites its endpoint"
+        );
+        if batch.endpoint.user_id.is_none() {
+            return;
+        }
+        if !Settings::has_snapshots(key.0) {
+            let own = |tag: &str| (!self.is_bare(tag)).then(|| self.version_of(tag));
+            assert!(tags.iter().all(|tag| said == own(tag)), "invariant 4: the endpoint of another record");
+        } else if !self.has_stalled && !has_bare {
+            assert_eq!(said, self.newest.get(&key).copied(), "invariant 4: another snapshot of the endpoint");
+        }
+    }
+
+    /// Whether an event comes from a redriven record, which states no endpoint.
+    fn is_bare(&self, tag: &str) -> bool {
+        self.record_of(tag).redriven.is_some()
     }
 
     /// The version of the endpoint that the record of an event states.

@@ -12,7 +12,7 @@ use crate::core::{
     backoff::Backoff,
     destination::{
         Encoder, Order,
-        tests::{Unordered, Whole},
+        tests::{Records, Whole},
     },
     pipeline::{
         DispatcherConfig, Jitter, Pipeline, PipelineConfig,
@@ -114,16 +114,23 @@ impl Settings {
         })
     }
 
-    /// The order that a destination keeps: every second one keeps none within a request.
+    /// The order that a destination keeps: every third one keeps none within a request.
     pub(super) fn order(index: usize) -> Order {
-        if index % 2 == 1 { Order::BetweenRequests } else { Order::WithinRequest }
+        if index % 3 == 1 { Order::BetweenRequests } else { Order::WithinRequest }
+    }
+
+    /// Whether a destination's events are sent with the newest snapshot of their endpoint, and not with the
+    /// data of their own records.
+    pub(super) fn has_snapshots(index: usize) -> bool {
+        index.is_multiple_of(3)
     }
 
     fn dispatcher(&self, index: usize, target: &Target) -> DispatcherConfig {
         let whole = Whole(|delivery| size(&delivery.event));
-        let encoder: Box<dyn Encoder> = match Self::order(index) {
-            Order::WithinRequest => Box::new(whole),
-            Order::BetweenRequests => Box::new(Unordered(whole)),
+        let encoder: Box<dyn Encoder> = if Self::has_snapshots(index) {
+            Box::new(whole)
+        } else {
+            Box::new(Records(whole, Self::order(index)))
         };
         DispatcherConfig {
             name: format!("d{index}").into(),

@@ -1,11 +1,13 @@
 //! Tests of what `PutEvents` accepts: both sides of each limit, and the mapping and the encoder together.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::core::{
     destination::sample,
-    event::{AppEvent, Demographic, Location, Mapped, Session, Text},
+    event::{AppEvent, Demographic, Endpoint, Location, Mapped, Session, Text},
     map::{
         config::event::{LONGEST_KEY, MOST_KEYS},
         endpoint::tests::stated,

@@ -37,7 +37,7 @@ fn the_newest_statement_wins_field_by_field() {
         location: city("2", None),
         ..Endpoint::default()
     });
-    let bytes = PutEvents.merge(&mut snapshot, &newer);
+    let bytes = endpoint::merge(&mut snapshot, &newer);
     let expected = Endpoint {
         user_id: Some("u".into()),
         opt_out: Some("NONE".into()),
@@ -53,7 +53,7 @@ fn the_newest_statement_wins_field_by_field() {
 #[test]
 fn a_snapshot_never_outgrows_the_limit_of_an_endpoint() {
     let mut snapshot = stating("a", 80);
-    let bytes = PutEvents.merge(&mut snapshot, &stating("b", 80));
+    let bytes = endpoint::merge(&mut snapshot, &stating("b", 80));
     assert!(bytes <= limits::ENDPOINT_BYTES);
     assert_eq!(bytes, body::endpoint_bytes(&snapshot));
     assert!(snapshot.attributes.keys().all(|key| key.starts_with('b')), "the newest is kept");
