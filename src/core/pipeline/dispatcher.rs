@@ -7,10 +7,12 @@
 //! verdict, and an event without a verdict is never forgotten while its ownership lasts.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
 };
+
+use hashbrown::{HashMap, HashSet};
 
 use crate::core::{
     backoff::Backoff,

@@ -5,13 +5,9 @@
 //! never copies them. The links and the index are numbers of entries, so neither repeats a key. `now` must
 //! not go back from call to call.
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    num::NonZeroUsize,
-    time::Duration,
-};
+use std::{hash::BuildHasher as _, num::NonZeroUsize, time::Duration};
 
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::core::{map::ids::Fingerprint, time::Moment};
 
@@ -27,7 +23,7 @@ pub(super) struct Recent<V> {
     /// The numbers of the entries, by key.
     index: HashTable<u32>,
     /// Has a random key: nobody can choose keys that fall into one bucket.
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
     entries: Entries<V>,
     free: Vec<u32>,
     newest: u32,
@@ -81,7 +77,7 @@ impl<V: Default> Recent<V> {
             max: max.get().min(NONE as usize),
             max_age,
             index: HashTable::new(),
-            hasher: RandomState::new(),
+            hasher: DefaultHashBuilder::default(),
             entries: Entries(Vec::new()),
             free: Vec::new(),
             newest: NONE,

@@ -9,11 +9,13 @@
 //! flight (invariant 4), and no request is larger than its limits (invariant 5).
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     ops::Bound,
     sync::Arc,
     time::Duration,
 };
+
+use hashbrown::{HashMap, HashSet};
 
 use crate::core::{
     destination::{Merge, Order},
