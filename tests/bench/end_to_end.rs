@@ -1,15 +1,17 @@
 //! The cost of an event from a real Kafka to a PutEvents server without quota: events per second, processor
 //! time and memory of the service as a process, compared with a program that only consumes and sends.
 //!
-//! `cargo bench --bench end_to_end`; `PINPOINT_SIDECAR_BENCH_RECORDS` sets the number of records in the
-//! backlog, 200,000 by default. Each record becomes two events, and each request holds 100. Broker and server
-//! run on the same machine, so they share in the events per second but not in the processor time.
+//! `cargo bench --bench end_to_end` measures everything, or only the parts that are named: `cost`, `flat`,
+//! `latency`, `start`, `memory`. `PINPOINT_SIDECAR_BENCH_RECORDS` sets the number of records in the backlog,
+//! 200,000 by default, and `PINPOINT_SIDECAR_BENCH_RUNS` how often `cost` measures both programs in turn, once
+//! by default. Each record becomes two events, and each request holds 100. Broker and server run on the same
+//! machine, so they share in the events per second but not in the processor time.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its results")]
 
 use std::{
-    env,
+    env, fmt,
     process::{Command, ExitCode},
     time::Duration,
 };
@@ -60,36 +62,113 @@ const OUTAGE: Duration = Duration::from_secs(30);
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["plain", brokers, topic, url] => plain::run(brokers, topic, url),
+        ["plain", brokers, topic, group, url] => plain::run(brokers, topic, group, url),
         // `cargo test` runs benchmarks too, to see whether they start.
-        ref others if others.contains(&"--bench") => measure(),
+        ref others if others.contains(&"--bench") => measure(others),
         _ => {}
     }
     ExitCode::SUCCESS
 }
 
-fn measure() {
+fn measure(arguments: &[&str]) {
+    const PARTS: [(&str, fn(&Kafka)); 5] =
+        [("cost", cost), ("flat", flat), ("latency", latency), ("start", cold_start), ("memory", outages)];
+    let is_named = |name: &str| arguments.contains(&name);
+    let is_any_named = PARTS.iter().any(|(name, _)| is_named(name));
     let kafka = Kafka::start();
-    let records = records();
-    println!("{records} records of {EVENTS_PER_RECORD} events each, 100 events a request");
-    kafka.create_topic(TOPIC, PARTITIONS, &[]);
-    let messages = (0..records).map(|number| Message::of(load::sign_in(number, number % USERS)));
-    kafka.client.produce(TOPIC, messages);
+    for (name, measure) in PARTS {
+        if is_named(name) || !is_any_named {
+            measure(&kafka);
+        }
+    }
+}
 
-    let plain = backlog(records, |server| start_plain(&kafka, &server.url));
+/// Measures a backlog, by the service and by a program that only consumes and sends, in turn.
+fn cost(kafka: &Kafka) {
+    let records = setting("PINPOINT_SIDECAR_BENCH_RECORDS", 200_000);
+    let runs = setting("PINPOINT_SIDECAR_BENCH_RUNS", 1);
+    println!("{records} records of {EVENTS_PER_RECORD} events each, 100 events a request; {runs} runs");
+    fill(kafka, TOPIC, PARTITIONS, records);
+    let (mut plain, mut ours) = (Vec::new(), Vec::new());
+    for run in 0..runs {
+        plain.push(backlog(records, |server| start_plain(kafka, &format!("plain-{run}"), &server.url)));
+        let setup = |url: &str| setup(kafka, TOPIC, &format!("backlog-{run}"), url);
+        ours.push(backlog(records, |server| Running::Service(setup(&server.url).start())));
+    }
     report("consume and send alone", &plain);
-    let ours =
-        backlog(records, |server| Running::Service(setup(&kafka, TOPIC, "backlog", &server.url).start()));
     report("the service", &ours);
-    println!(
-        "processor time per event, the service to consume and send alone: {:.2}",
-        ours.cost / plain.cost
-    );
+    let ratios = ours.iter().zip(&plain).map(|(ours, plain)| ours.cost / plain.cost);
+    println!("processor time per event, the service to consume and send alone: {}", Spread::of(ratios));
+}
 
-    latency(&kafka);
-    outage("outage, unlimited quota", &setup(&kafka, TOPIC, "outage", NOWHERE));
-    let usual = setup(&kafka, TOPIC, "outage-usual", NOWHERE);
-    outage("outage, usual quota", &usual.with("quota", "{}"));
+/// Measures a backlog in topics of one and of many partitions, of few and of many endpoints, and for one and
+/// for many destinations.
+fn flat(kafka: &Kafka) {
+    let records = setting("PINPOINT_SIDECAR_BENCH_RECORDS", 200_000);
+    for partitions in [1, 8, 1_000] {
+        let topic = format!("of-{partitions}");
+        fill(kafka, &topic, partitions, records);
+        let setup = |url: &str| setup(kafka, &topic, &topic, url);
+        let run = backlog(records, |server| Running::Service(setup(&server.url).start()));
+        report(&format!("{partitions} partitions"), &[run]);
+    }
+    for tenants in [1, 10, 1_000] {
+        let topic = format!("for-{tenants}");
+        kafka.create_topic(&topic, PARTITIONS, &[]);
+        let sign_in = |number: usize| load::sign_in_at(number % tenants, number, number % USERS);
+        kafka.client.produce(&topic, (0..records).map(|number| Message::of(sign_in(number))));
+        let setup = |url: &str| tenants_setup(kafka, &topic, tenants, url);
+        let run = backlog(records, |server| Running::Service(setup(&server.url).start()));
+        report(&format!("{tenants} destinations"), &[run]);
+    }
+    for users in [1_000, 100_000, 1_000_000] {
+        let topic = format!("of-{users}-users");
+        let records = records.max(users);
+        kafka.create_topic(&topic, PARTITIONS, &[]);
+        let sign_in = |number: usize| load::sign_in(number, number % users);
+        kafka.client.produce(&topic, (0..records).map(|number| Message::of(sign_in(number))));
+        let setup = |url: &str| setup(kafka, &topic, &topic, url);
+        let run = backlog(records, |server| Running::Service(setup(&server.url).start()));
+        report(&format!("{users} endpoints"), &[run]);
+    }
+}
+
+/// Measures the time from the start of the process until it is ready.
+fn cold_start(kafka: &Kafka) {
+    let topic = "start";
+    kafka.create_topic(topic, PARTITIONS, &[]);
+    let took = (0..9).map(|run| {
+        let setup = setup(kafka, topic, &format!("start-{run}"), NOWHERE);
+        let start = wait::now();
+        let _service = setup.start();
+        start.elapsed().as_secs_f64() * 1e3
+    });
+    println!("from the start until it is live, in ms: {}", Spread::of(took));
+}
+
+/// Watches the memory of the service without a reachable destination.
+fn outages(kafka: &Kafka) {
+    let records = setting("PINPOINT_SIDECAR_BENCH_RECORDS", 200_000);
+    fill(kafka, "outage", PARTITIONS, records);
+    fill(kafka, "outage-of-1000", 1_000, records);
+    kafka.create_topic("outage-zstd", PARTITIONS, &[("compression.type", "zstd")]);
+    produce(kafka, "outage-zstd", records);
+    let setup = |topic: &str, group: &str| setup(kafka, topic, group, NOWHERE);
+    outage("outage, unlimited quota", &setup("outage", "outage"));
+    outage("outage, usual quota", &setup("outage", "outage-usual").with("quota", "{}"));
+    outage("outage, 1,000 partitions", &setup("outage-of-1000", "outage-of-1000"));
+    outage("outage, zstd", &setup("outage-zstd", "outage-zstd"));
+}
+
+/// Creates a topic with this many sign-ins.
+fn fill(kafka: &Kafka, topic: &str, partitions: i32, records: usize) {
+    kafka.create_topic(topic, partitions, &[]);
+    produce(kafka, topic, records);
+}
+
+fn produce(kafka: &Kafka, topic: &str, records: usize) {
+    let messages = (0..records).map(|number| Message::of(load::sign_in(number, number % USERS)));
+    kafka.client.produce(topic, messages);
 }
 
 enum Running {
@@ -188,20 +267,43 @@ fn outage(name: &str, setup: &Setup) {
     );
 }
 
-fn report(name: &str, run: &Run) {
+/// The median of some figures, with the smallest and the largest.
+struct Spread {
+    median: f64,
+    min: f64,
+    max: f64,
+}
+
+impl Spread {
+    fn of(figures: impl Iterator<Item = f64>) -> Self {
+        let mut figures: Vec<_> = figures.collect();
+        figures.sort_unstable_by(f64::total_cmp);
+        Self { median: figures[figures.len() / 2], min: figures[0], max: figures[figures.len() - 1] }
+    }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { median, min, max } = self;
+        if min < max { write!(f, "{median:.2} ({min:.2} to {max:.2})") } else { write!(f, "{median:.2}") }
+    }
+}
+
+fn report(name: &str, runs: &[Run]) {
+    let most = |memory: fn(&Run) -> u64| runs.iter().map(memory).max().unwrap_or_default() / 1024;
     println!(
-        "{name}: {:.0} events a second, {:.2} µs of processor time per event, {} MiB resident, {} at most",
-        run.events_per_second,
-        run.cost,
-        run.memory.0 / 1024,
-        run.memory.1 / 1024,
+        "{name}: {} thousand events a second, {} µs of processor time per event, {} MiB resident at the end, {} at most",
+        Spread::of(runs.iter().map(|run| run.events_per_second / 1e3)),
+        Spread::of(runs.iter().map(|run| run.cost)),
+        most(|run| run.memory.0),
+        most(|run| run.memory.1),
     );
 }
 
-fn start_plain(kafka: &Kafka, url: &str) -> Running {
+fn start_plain(kafka: &Kafka, group: &str, url: &str) -> Running {
     let scratch = TempDir::new().expect("a folder");
     let mut command = Command::new(env::current_exe().expect("the path of this program"));
-    command.args(["plain", &kafka.client.bootstrap, TOPIC, url]);
+    command.args(["plain", &kafka.client.bootstrap, TOPIC, group, url]);
     Running::Plain(Process::start(&mut command, scratch.path()), scratch)
 }
 
@@ -218,8 +320,28 @@ fn setup(kafka: &Kafka, topic: &str, group: &str, url: &str) -> Setup {
     ))
 }
 
+/// The service with a destination for each of this many realms.
+fn tenants_setup(kafka: &Kafka, topic: &str, tenants: usize, url: &str) -> Setup {
+    let destination = |tenant: usize| {
+        format!(
+            "  t{tenant}: {{ pinpoint: {{ application: '{tenant:032x}', region: us-east-1, endpoint_url: '{url}' }} }}\n"
+        )
+    };
+    let route =
+        |tenant: usize| format!("  - {{ realm: '{}', to: t{tenant} }}\n", load::id(load::REALM, tenant));
+    let destinations: String = (0..tenants).map(destination).collect();
+    let routes: String = (0..tenants).map(route).collect();
+    Setup::new(format!(
+        "source: {{ brokers: '{}', topics: [{topic}], group: {topic}, start: earliest }}\n\
+         destinations:\n{destinations}routes:\n{routes}unrouted: ignore\n\
+         quota: {{ requests_per_second: 100000, in_flight: 16, share: 1 }}\n\
+         dead_letter: {{ discard: true }}\n\
+         log: {{ format: text, level: warn }}\n",
+        kafka.client.bootstrap
+    ))
+}
+
 #[expect(clippy::disallowed_methods, reason = "what a benchmark is asked for")]
-fn records() -> usize {
-    env::var("PINPOINT_SIDECAR_BENCH_RECORDS")
-        .map_or(200_000, |records| records.parse().expect("PINPOINT_SIDECAR_BENCH_RECORDS is a number"))
+fn setting(name: &str, default: usize) -> usize {
+    env::var(name).map_or(default, |value| value.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }

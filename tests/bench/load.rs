@@ -3,9 +3,17 @@
 //!
 //! Knows nothing of what is measured.
 
+/// The kind of a realm's id.
+pub(crate) const REALM: usize = 2;
+
 /// The sign-in number `number`, by the user number `user`.
 pub(crate) fn sign_in(number: usize, user: usize) -> Vec<u8> {
-    let (event, realm, person, session) = (id(1, number), id(2, 0), id(3, user), id(4, number));
+    sign_in_at(0, number, user)
+}
+
+/// The sign-in number `number` at a realm, by the user number `user`.
+pub(crate) fn sign_in_at(realm: usize, number: usize, user: usize) -> Vec<u8> {
+    let (event, realm, person, session) = (id(1, number), id(REALM, realm), id(3, user), id(4, number));
     let time = 1_795_382_400_000 + number;
     let head =
         format!(r#"{{"id":"{event}","time":{time},"type":"LOGIN","realmId":"{realm}","realmName":"shop""#);

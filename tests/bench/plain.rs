@@ -21,9 +21,9 @@ const RECORDS_PER_REQUEST: usize = 100 / EVENTS_PER_RECORD;
 const TIME: &str = "2026-11-23T10:00:00.000Z";
 
 /// Reads and sends until it is killed.
-pub(crate) fn run(brokers: &str, topic: &str, url: &str) {
+pub(crate) fn run(brokers: &str, topic: &str, group: &str, url: &str) {
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", brokers).set("group.id", "plain").set("auto.offset.reset", "earliest");
+    config.set("bootstrap.servers", brokers).set("group.id", group).set("auto.offset.reset", "earliest");
     let consumer: BaseConsumer = config.create().expect("a consumer");
     consumer.subscribe(&[topic]).expect("a subscription");
     let client = client(url);
