@@ -185,7 +185,7 @@ impl Default for CommitConfig {
 
 impl Default for MemoryConfig {
     fn default() -> Self {
-        Self { max_bytes: Size(32 << 20), brokers: NonZeroU32::MIN.saturating_add(2) }
+        Self { max_bytes: Size(24 << 20), brokers: NonZeroU32::MIN.saturating_add(2) }
     }
 }
 
