@@ -15,7 +15,11 @@ use pinpoint_sidecar::{
         demo, emulator, map, redrive,
     },
 };
+use tikv_jemallocator::Jemalloc;
 use tokio::runtime::{self, Runtime};
+
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     exit::on_panic();
