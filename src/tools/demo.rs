@@ -14,39 +14,22 @@
 
 use std::time::Duration;
 
-use rdkafka::error::KafkaResult;
-use tokio::{
-    join, select,
-    sync::mpsc::{self, Receiver},
-    task::JoinSet,
-};
+use tokio::{join, select, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::{self, signals},
-    cli::{self, DemoArguments, DemoFault, DemoFaults},
-    config::Config,
-    core::{pipeline::RecordCounts, time::Timestamp},
-    edge::{admin::Query, aws::client::AwsEnvironment, clock::Clock},
+    cli::{self, DemoArguments, DemoFault},
+    core::pipeline::RecordCounts,
+    edge::{admin::Query, aws::client::AwsEnvironment},
     exit::{Exit, Failure},
-    tools::{
-        demo::{
-            clusters::Clusters,
-            collect::Collector,
-            emulated::EmulatedAws,
-            generate::{Generator, GeneratorOptions, Providers, Realm},
-            produce::Allowance,
-            progress::ProgressTable,
-            report::report,
-            script::Script,
-            services::Services,
-            stage::{Destinations, Stage},
-            story::Story,
-            tale::Tale,
-            verdict::{Circumstances, judge},
-            watch::{Watched, Watcher},
-        },
-        emulator::Emulator,
+    tools::demo::{
+        generate::Realm,
+        report::report,
+        stage::Stage,
+        threads::Threads,
+        verdict::{Circumstances, judge},
+        watch::{Watched, Watcher},
     },
 };
 
@@ -69,19 +52,11 @@ mod services;
 mod stage;
 mod story;
 mod tale;
+mod threads;
 mod trouble;
 mod verdict;
 mod watch;
 pub(super) mod words;
-
-/// The share of records that are hostile or repeated.
-const HOSTILE: f64 = 0.03;
-
-/// 2026-11-22T10:00:00Z, when the first user arrives. It is fixed, so that a run depends on the seed alone.
-const BEGINNING: Timestamp = Timestamp(1_795_341_600_000);
-
-/// What a thread found that may wait in a channel.
-const WAITING: usize = 4096;
 
 /// Runs the service and judges it. A signal drains it; a second one ends it at once.
 ///
@@ -103,16 +78,16 @@ async fn deliver_and_judge(
     arguments: &DemoArguments,
     drain: &CancellationToken,
 ) -> Result<Exit, Failure> {
-    let Stage { kafka: _kafka, destinations, admin, config } = stage;
-    let sts = destinations.address(Realm::Acme).parse().ok();
+    let Stage { kafka: _kafka, places, admin, config } = stage;
+    let sts = places.address(Realm::Acme).parse().ok();
     let aws = AwsEnvironment::emulated(sts.as_ref());
     let (connected, refresher) = app::Destinations::connect(&config, aws)?;
     let (asking, queries) = app::queries();
     let (over, closed, finished) = (drain.child_token(), CancellationToken::new(), CancellationToken::new());
     // Ends the threads, however this function ends.
     let _finish = (finished.clone().drop_guard(), drain.clone().drop_guard());
-    let mut threads = Threads { running: JoinSet::new(), finished: finished.clone() };
-    let (services, emulator) = threads.services(destinations, arguments)?;
+    let mut threads = Threads::new(finished.clone());
+    let (services, emulator) = threads.services(places, arguments).map_err(bug)?;
     let watcher = threads.watcher(&config, arguments, services, drain).map_err(bug)?;
     let mut observer = Observer { arguments, watcher, service: asking.clone() };
     let delivering = async {
@@ -139,100 +114,8 @@ async fn deliver_and_judge(
     let (ended, run) = (ended?, run?);
     let exit = observer.conclude(run, &ended.records, ended.failed.is_some()).await;
     finished.cancel();
-    threads.running.join_all().await;
+    threads.join().await;
     Ok(if ended.unsettled > 0 { Exit::Unsettled } else { exit? })
-}
-
-/// The threads that write and read beside the service, until `finished`.
-struct Threads {
-    running: JoinSet<()>,
-    finished: CancellationToken,
-}
-
-impl Threads {
-    /// The services of the destinations, with the emulator that is to run.
-    fn services(
-        &mut self,
-        destinations: Destinations,
-        arguments: &DemoArguments,
-    ) -> Result<(Services, Option<Emulator>), Failure> {
-        match destinations {
-            Destinations::Aws(emulator) => {
-                let aws = EmulatedAws::new(arguments.kind, &arguments.faults, emulator.control());
-                Ok((Services::Aws(aws), Some(emulator)))
-            }
-            Destinations::Kafka(clusters) => {
-                let arriving = self.arriving(&clusters, arguments).map_err(bug)?;
-                let clusters = Clusters::new(clusters, arriving);
-                Ok((Services::Kafka(clusters), None))
-            }
-        }
-    }
-
-    /// Starts readers of the topics of all realms.
-    fn arriving(
-        &mut self,
-        clusters: &[clusters::Cluster; 2],
-        arguments: &DemoArguments,
-    ) -> KafkaResult<Receiver<evidence::Arriving>> {
-        let (found, arriving) = mpsc::channel(WAITING);
-        for (realm, cluster) in Realm::ALL.into_iter().zip(clusters) {
-            let (brokers, topic) = (cluster.bootstrap_servers(), arguments.kind.resource(realm));
-            let stop = self.finished.clone();
-            self.running.spawn_blocking(inspect::events((&brokers, &topic), realm, found.clone(), stop)?);
-        }
-        Ok(arriving)
-    }
-
-    /// Starts the producer and the reader of dead letters, and makes the watcher.
-    fn watcher(
-        &mut self,
-        config: &Config,
-        arguments: &DemoArguments,
-        services: Services,
-        drain: &CancellationToken,
-    ) -> KafkaResult<Watcher> {
-        let source = &config.source;
-        let allowance = Allowance::default();
-        let records = records(arguments);
-        let (sent, produce) = produce::producer(&source.brokers, records, allowance.clone(), drain.clone())?;
-        let (found, letters) = mpsc::channel(WAITING);
-        self.running.spawn_blocking(produce);
-        self.running.spawn_blocking(inspect::letters(&source.brokers, found, self.finished.clone())?);
-        let names = (source.brokers.clone(), source.group.clone());
-        let planned = arguments.faults.0.contains(&DemoFault::Role);
-        Ok(Watcher {
-            kind: arguments.kind,
-            records: arguments.records,
-            collector: Collector::new((sent, letters), services, names),
-            allowance,
-            script: Script::new(&shown(arguments)),
-            story: Story::new(planned),
-            tale: Tale { planned, ..Tale::default() },
-            config: config.clone(),
-            redrive: None,
-            progress: ProgressTable::new(),
-            clock: Clock::start(),
-        })
-    }
-}
-
-/// The faults that were asked for and that the kind can show.
-fn shown(DemoArguments { kind, faults, .. }: &DemoArguments) -> DemoFaults {
-    DemoFaults(faults.0.iter().copied().filter(|fault| kind.shows(*fault)).collect())
-}
-
-/// All records of the run, without an end if it goes on after the verdict.
-fn records(arguments: &DemoArguments) -> Generator {
-    let records = if arguments.keep_running { u64::MAX } else { arguments.records };
-    Generator::new(&GeneratorOptions {
-        users: arguments.users,
-        records: usize::try_from(records).unwrap_or(usize::MAX),
-        seed: arguments.seed,
-        hostile: HOSTILE,
-        start_time: BEGINNING,
-        providers: Providers::Several,
-    })
 }
 
 /// Watches the run and prints what it saw.
@@ -284,7 +167,7 @@ impl Observer<'_> {
         let server = self.watcher.collector.services.counts();
         let circumstances = Circumstances {
             whole,
-            refusals: self.arguments.faults.0.contains(&DemoFault::Refused),
+            refusals: self.arguments.shown_faults().0.contains(&DemoFault::Refused),
             kind: self.arguments.kind,
             tale: &self.watcher.tale.clone(),
             server: server.as_ref(),

@@ -26,7 +26,7 @@ pub(super) type Cluster = MockCluster<'static, DefaultProducerContext>;
 
 pub(super) struct Clusters {
     /// In the order of the realms.
-    clusters: [Cluster; 2],
+    by_realm: [Cluster; 2],
     /// The events in both topics.
     arriving: Receiver<Arriving>,
     /// The trouble in effect.
@@ -44,13 +44,13 @@ pub(super) fn cluster(topic: &str) -> KafkaResult<Cluster> {
 }
 
 impl Clusters {
-    pub(super) fn new(clusters: [Cluster; 2], arriving: Receiver<Arriving>) -> Self {
-        Self { clusters, arriving, trouble: Trouble::default() }
+    pub(super) fn new(by_realm: [Cluster; 2], arriving: Receiver<Arriving>) -> Self {
+        Self { by_realm, arriving, trouble: Trouble::default() }
     }
 
     /// The brokers of each realm.
     pub(super) fn brokers(&self) -> Vec<(Realm, String)> {
-        Realm::ALL.into_iter().zip(self.clusters.iter().map(Cluster::bootstrap_servers)).collect()
+        Realm::ALL.into_iter().zip(self.by_realm.iter().map(Cluster::bootstrap_servers)).collect()
     }
 
     /// The events that were read since the last call.
@@ -65,7 +65,7 @@ impl Clusters {
         }
         self.trouble = trouble;
         for realm in Realm::ALL {
-            let cluster = &self.clusters[realm as usize];
+            let cluster = &self.by_realm[realm as usize];
             cluster.clear_request_errors(RDKafkaApiKey::Produce);
             if let Some(error) = error(realm, trouble) {
                 cluster.request_errors(RDKafkaApiKey::Produce, &vec![error; MANY]);

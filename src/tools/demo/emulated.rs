@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long the tenant's credentials last before the role is refused.
-const BRIEFLY: Duration = Duration::from_secs(4);
+const BRIEFLY: Duration = Duration::from_secs(6);
 
 pub(super) struct EmulatedAws {
     kind: DemoKind,

@@ -6,14 +6,13 @@ use crate::{
     cli::{DemoArguments, DemoFault, DemoFaults, DemoKind},
     tools::demo::{
         generate::Realm,
-        shown,
         stage::{DEAD_LETTERS, PARTITIONS, SPILL_AFTER, Stage, TOPIC},
         words::grouped,
     },
 };
 
 pub(super) fn introduction(stage: &Stage, arguments: &DemoArguments) -> String {
-    let Stage { destinations, config, .. } = stage;
+    let Stage { places, config, .. } = stage;
     let DemoArguments { kind, faults, listen: asked, .. } = arguments;
     let [shop, acme] = Realm::ALL.map(Realm::name);
     let mut words = String::new();
@@ -24,8 +23,8 @@ pub(super) fn introduction(stage: &Stage, arguments: &DemoArguments) -> String {
     line("Kafka", &format!("{}, embedded: {PARTITIONS} partitions of {TOPIC}", config.source.brokers));
     line("", &format!("dead letters go to {DEAD_LETTERS}"));
     let at = match kind {
-        DemoKind::Kafka => Realm::ALL.map(|realm| destinations.address(realm)).join(" and "),
-        _ => destinations.address(Realm::Shop),
+        DemoKind::Kafka => Realm::ALL.map(|realm| places.address(realm)).join(" and "),
+        _ => places.address(Realm::Shop),
     };
     let how = if *kind == DemoKind::Kafka { "embedded" } else { "emulated" };
     line("To", &format!("two {}, {how} at {at}", kind.title()));
@@ -38,9 +37,9 @@ pub(super) fn introduction(stage: &Stage, arguments: &DemoArguments) -> String {
     line("Admin", &format!("http://{listen}/status{taken}"));
     let (records, users) = (grouped(arguments.records), grouped(arguments.users.into()));
     line("Records", &format!("{records} of {users} users, some hostile"));
-    let shown = shown(arguments);
-    let listed = shown.to_string();
-    line("Faults", if listed.is_empty() { "none" } else { &listed });
+    let shown = arguments.shown_faults();
+    let names = shown.to_string();
+    line("Faults", if names.is_empty() { "none" } else { &names });
     let hidden: Vec<_> = faults.0.iter().copied().filter(|fault| !shown.0.contains(fault)).collect();
     if !hidden.is_empty() {
         let hidden = DemoFaults(hidden);

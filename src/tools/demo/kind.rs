@@ -6,15 +6,24 @@
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{DemoFault, DemoKind},
+    cli::{DemoArguments, DemoFault, DemoFaults, DemoKind},
     tools::demo::generate::Realm,
 };
 
 const REGION: &str = "us-east-1";
+/// How long an attempt may take: the emulator answers at once, and nobody knows what it accepts after that.
+const TIMEOUT: &str = "1m";
 /// What distinguishes custom buses of one name.
 const BUS_ID: &str = "abcdefghij0123456789abcde";
 /// The events in a request if the service takes more: the default of `batch.max_events`.
 const BATCH: u64 = 100;
+
+impl DemoArguments {
+    /// The faults that were asked for and that the kind can show.
+    pub(super) fn shown_faults(&self) -> DemoFaults {
+        DemoFaults(self.faults.0.iter().copied().filter(|fault| self.kind.shows(*fault)).collect())
+    }
+}
 
 impl DemoKind {
     /// What the destinations are.
@@ -67,7 +76,7 @@ impl DemoKind {
         if self == Self::Kafka {
             return json!({ "kafka": { "topic": resource, "brokers": at } });
         }
-        let mut settings = json!({ "region": REGION, "endpoint_url": at });
+        let mut settings = json!({ "region": REGION, "endpoint_url": at, "timeout": TIMEOUT });
         if realm == Realm::Acme {
             let role = format!("arn:aws:iam::{}:role/identity-events", account(realm));
             settings["credentials"] = json!({ "role": role, "external_id": EXTERNAL_ID });
@@ -97,7 +106,7 @@ impl DemoKind {
 
     /// Whether a fault can be shown. The embedded brokers refuse whole requests alone, and do not recognise what
     /// a producer sends again after an answer was lost.
-    pub(super) fn shows(self, fault: DemoFault) -> bool {
+    fn shows(self, fault: DemoFault) -> bool {
         self != Self::Kafka || matches!(fault, DemoFault::Outage | DemoFault::Role)
     }
 

@@ -8,7 +8,7 @@ use crate::tools::{
 };
 
 pub(super) enum Services {
-    Aws(EmulatedAws),
+    Aws(Box<EmulatedAws>),
     Kafka(Clusters),
 }
 

@@ -49,14 +49,14 @@ const SECRET: &str = "the demo has nothing to hide";
 pub(super) struct Stage {
     /// The broker, which ends when this is dropped.
     pub(super) kafka: Cluster,
-    pub(super) destinations: Destinations,
+    pub(super) places: Places,
     /// Where the service will serve its admin pages.
     pub(super) admin: TcpListener,
     pub(super) config: Config,
 }
 
 /// What the destinations are at.
-pub(super) enum Destinations {
+pub(super) enum Places {
     /// The emulator, which is bound but not yet running.
     Aws(Emulator),
     /// A cluster for each realm, in their order.
@@ -70,16 +70,16 @@ impl Stage {
     /// If one of them cannot be started.
     pub(super) async fn set(arguments: &DemoArguments) -> Result<Self, Failure> {
         let kafka = kafka().map_err(unreachable)?;
-        let destinations = Destinations::set(arguments).await?;
+        let places = Places::set(arguments).await?;
         let admin = admin(arguments.listen).await.context("--listen: there is no free port");
         let (admin, address) = admin.map_err(unreachable)?;
-        let config = configure(&kafka.bootstrap_servers(), arguments.kind, &destinations, address);
+        let config = configure(&kafka.bootstrap_servers(), arguments.kind, &places, address);
         let config = config.map_err(|error| Failure::new(Exit::Bug, error))?;
-        Ok(Self { kafka, destinations, admin, config })
+        Ok(Self { kafka, places, admin, config })
     }
 }
 
-impl Destinations {
+impl Places {
     async fn set(arguments: &DemoArguments) -> Result<Self, Failure> {
         if arguments.kind == DemoKind::Kafka {
             let set = |realm: Realm| cluster(&arguments.kind.resource(realm));
@@ -119,7 +119,7 @@ fn kafka() -> anyhow::Result<Cluster> {
 fn configure(
     brokers: &str,
     kind: DemoKind,
-    destinations: &Destinations,
+    places: &Places,
     admin: SocketAddr,
 ) -> serde_json::Result<Config> {
     let mut config = Config::default();
@@ -128,7 +128,7 @@ fn configure(
     // The embedded broker derives the pace of a rebalance from it: the group starts after half of this time.
     config.source.properties.insert("session.timeout.ms".to_owned(), "6000".to_owned());
     for realm in Realm::ALL {
-        let destination = destination(kind, realm, &destinations.address(realm))?;
+        let destination = destination(kind, realm, &places.address(realm))?;
         config.destinations.insert(DestinationName::literal(realm.name()), destination);
     }
     config.routes = vec![

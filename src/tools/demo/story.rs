@@ -15,7 +15,7 @@ use crate::{
 const FROM: f64 = 0.45;
 /// How long events spill at least before the role is granted again.
 const SPILLS: Duration = Duration::from_secs(1);
-/// How long the role is refused at most, whatever is seen.
+/// How long the role is refused at most while nothing new is seen.
 const LONGEST: Duration = Duration::from_secs(20);
 /// How long no event may have spilled before the redrive begins, so that it finds all dead letters.
 const CALM: Duration = Duration::from_secs(1);
@@ -32,6 +32,8 @@ pub(super) struct Story {
     spilled: (usize, Moment),
     /// When the first event spilled.
     spills: Option<Moment>,
+    /// How many events of the others waited, and since when that is so.
+    waiting: (usize, Moment),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +78,8 @@ pub(super) enum Turn {
 impl Story {
     pub(super) fn new(planned: bool) -> Self {
         let act = if planned { Act::Well } else { Act::Over };
-        Self { act, held: None, back: None, spilled: (0, Moment::START), spills: None }
+        let none = (0, Moment::START);
+        Self { act, held: None, back: None, spilled: none, spills: None, waiting: none }
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -113,10 +116,33 @@ impl Story {
 
     /// What happens now, in this order.
     pub(super) fn next(&mut self, now: Moment, seen: &Seen) -> Vec<Turn> {
-        let mut turns = Vec::new();
-        if self.act == Act::Over {
-            return turns;
+        match self.act {
+            Act::Well if seen.settled >= FROM && !seen.scene => {
+                self.act = Act::Refused { since: now };
+                vec![Turn::Refused]
+            }
+            Act::Refused { since } => {
+                let mut turns = self.look(now, seen);
+                if self.has_shown_enough(now, since, seen) {
+                    self.act = Act::Granted;
+                    turns.push(Turn::Granted);
+                }
+                turns
+            }
+            Act::Granted => {
+                let mut turns = self.look(now, seen);
+                if seen.held.is_none() {
+                    turns.extend(self.after_the_hold(now));
+                }
+                turns
+            }
+            Act::Well | Act::Redriving | Act::Over => Vec::new(),
         }
+    }
+
+    /// Sees whether the destination is held and spills.
+    fn look(&mut self, now: Moment, seen: &Seen) -> Vec<Turn> {
+        let mut turns = Vec::new();
         if let (None, Some(code)) = (self.held, seen.held) {
             self.held = Some(now);
             turns.push(Turn::Held(code));
@@ -128,17 +154,8 @@ impl Story {
             }
             self.spilled = (seen.spilled, now);
         }
-        match self.act {
-            Act::Well if seen.settled >= FROM && !seen.scene => {
-                self.act = Act::Refused { since: now };
-                turns.push(Turn::Refused);
-            }
-            Act::Refused { since } if self.has_shown_enough(now, since, seen) => {
-                self.act = Act::Granted;
-                turns.push(Turn::Granted);
-            }
-            Act::Granted if seen.held.is_none() => turns.extend(self.after_the_hold(now)),
-            _ => {}
+        if seen.waiting != self.waiting.0 {
+            self.waiting = (seen.waiting, now);
         }
         turns
     }
@@ -150,7 +167,8 @@ impl Story {
 
     fn has_shown_enough(&self, now: Moment, since: Moment, seen: &Seen) -> bool {
         let spilled = self.spills.is_some_and(|first| now.since(first) >= SPILLS);
-        (spilled && seen.waiting == 0) || now.since(since) >= LONGEST
+        let last = since.max(self.held.unwrap_or(since)).max(self.waiting.1);
+        (spilled && seen.waiting == 0) || now.since(last) >= LONGEST
     }
 
     fn after_the_hold(&mut self, now: Moment) -> Option<Turn> {
@@ -214,6 +232,13 @@ mod tests {
     }
 
     #[test]
+    fn a_hold_before_the_refusal_is_not_the_storys() {
+        let mut story = Story::new(true);
+        assert_eq!(story.next(at(1), &Seen { settled: 0.4, spilled: 3, ..HELD }), []);
+        assert_eq!(story.next(at(2), &WELL), [Turn::Refused]);
+    }
+
+    #[test]
     fn a_story_in_which_nothing_happens_ends() {
         let mut story = refused();
         assert_eq!(story.next(at(29), &WELL), []);
@@ -228,8 +253,10 @@ mod tests {
         let mut story = refused();
         let waiting = Seen { spilled: 1, waiting: 1, ..HELD };
         assert_eq!(story.next(at(14), &waiting), [Turn::Held(Code("role_refused")), Turn::Spills]);
-        assert_eq!(story.next(at(29), &waiting), []);
-        assert_eq!(story.next(at(30), &waiting), [Turn::Granted]);
+        assert_eq!(story.next(at(30), &Seen { waiting: 2, ..waiting }), []);
+        assert_eq!(story.next(at(40), &waiting), []);
+        assert_eq!(story.next(at(59), &Seen { spilled: 2, ..waiting }), []);
+        assert_eq!(story.next(at(60), &waiting), [Turn::Granted]);
     }
 
     #[test]

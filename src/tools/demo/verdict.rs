@@ -28,6 +28,9 @@ mod tenant;
 /// the service learns that from a request that is throttled.
 const OVER_QUOTA: u64 = 50;
 
+/// The rule that a request breaks which is on its way while the tenant's credentials expire.
+const EXPIRED: &str = "token_expired";
+
 /// What the verdict depends on besides the evidence.
 pub(super) struct Circumstances<'a> {
     /// Whether everything must be settled, because nobody ended the run early.
@@ -233,7 +236,8 @@ impl<'a> Judge<'a> {
         let excess = server.over_quota.saturating_sub(1 + server.requests / OVER_QUOTA);
         self.count(VerdictProblem::OverQuota, if excess > 0 { server.over_quota } else { 0 });
         self.count(VerdictProblem::EndpointTwice, server.endpoints_in_two_requests);
-        for (rule, times) in &server.violations {
+        let is_meant = |rule: &str| rule == EXPIRED && self.circumstances.tale.planned;
+        for (rule, times) in server.violations.iter().filter(|(rule, _)| !is_meant(rule)) {
             self.count(VerdictProblem::RuleBroken(rule), *times);
         }
     }

@@ -30,7 +30,7 @@ use crate::{
         script::Script,
         story::{Seen, Story, Turn},
         tale::Tale,
-        trouble::Trouble,
+        trouble::{Scene, Trouble},
     },
 };
 
@@ -151,7 +151,7 @@ impl Watcher {
         let redriving = self.redrive.as_ref().map(|_| "redrive");
         let hold = snapshot.holds.first().map(|_| "hold");
         let waiting = snapshot.partitions.is_empty().then_some("joining");
-        let note = scene.map(|scene| scene.name()).or(redriving).or(hold).or(waiting);
+        let note = scene.map(Scene::name).or(redriving).or(hold).or(waiting);
         self.progress.show(now, row, note);
         row
     }

@@ -67,6 +67,15 @@ fn a_run_that_ends_before_the_redrive_may_leave_what_spilled_in_the_dead_letters
 }
 
 #[test]
+fn the_tenants_credentials_may_expire_while_a_request_is_on_its_way() {
+    let mut run = run("");
+    run.server.violations = [("token_expired", 1)].into();
+    check(&run, &[(VerdictProblem::RuleBroken("token_expired"), 1)]);
+    run.tale.planned = true;
+    check(&run, &[]);
+}
+
+#[test]
 fn only_the_tenants_events_spill_and_nobody_else_waits() {
     let mut run = run("d").redriving().spilled(0, BOTH).redriven(1, 0, BOTH).arrived(BOTH);
     check(&run, &[(VerdictProblem::DeadLetterUnexpected, 2)]);
