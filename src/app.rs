@@ -26,7 +26,10 @@ use crate::{
     },
     edge::{
         admin::{self, Health, Pages, Query, metrics::Metrics},
-        aws::roles::RolesView,
+        aws::{
+            client::AwsEnvironment,
+            roles::{Refresher, RolesView},
+        },
         clock::Clock,
         discard::Discard,
         geo::{Database, Reloader},
@@ -62,13 +65,8 @@ const LETTERS: usize = 1024;
 /// # Errors
 /// If a part cannot be started. The failure says which part, why, and what to do.
 pub async fn run(config: Config) -> Result<Exit, Failure> {
-    let mut aws = kinds::aws(&config).await;
-    let mut list = Vec::new();
-    for destination in config.destinations() {
-        list.push(kinds::connect(&destination, &config, &mut aws)?);
-    }
-    let (refresher, roles) = aws.refresher();
-    let destinations = Destinations { list, roles: Some(roles) };
+    let aws = kinds::aws(&config).await;
+    let (destinations, refresher) = Destinations::connect(&config, aws)?;
     let listener = listen(&config).await?;
     let drain = CancellationToken::new();
     let ended = select! {
@@ -89,6 +87,21 @@ pub struct Destinations {
     pub list: Vec<Destination>,
     /// How their roles are.
     pub roles: Option<RolesView>,
+}
+
+impl Destinations {
+    /// Connects all destinations of `config` in the environment `aws`. The task gets the credentials of their roles,
+    /// which are missing until it runs.
+    ///
+    /// # Errors
+    /// If the set-up is wrong.
+    pub fn connect(config: &Config, mut aws: AwsEnvironment) -> Result<(Self, Refresher), Failure> {
+        let destinations = config.destinations();
+        let connected = destinations.iter().map(|one| kinds::connect(one, config, &mut aws));
+        let list = connected.collect::<Result<_, _>>()?;
+        let (refresher, roles) = aws.refresher();
+        Ok((Self { list, roles: Some(roles) }, refresher))
+    }
 }
 
 /// Destinations without roles.

@@ -54,7 +54,7 @@ pub enum Command {
     /// Print a JSON Schema.
     #[command(after_help = help::SCHEMA)]
     Schema(SchemaArguments),
-    /// Try the service without Kafka and AWS: with an embedded broker, a PutEvents server and many users.
+    /// Try the service without Kafka and AWS: with an embedded broker, two emulated destinations and many users.
     #[command(after_help = help::DEMO)]
     Demo(DemoArguments),
     /// Answer as Pinpoint, EventBridge, Kinesis, Firehose and STS do, to try a real Kafka without AWS.
@@ -165,6 +165,9 @@ pub enum SchemaName {
 
 #[derive(Debug, Args)]
 pub struct DemoArguments {
+    /// The kind of the two destinations.
+    #[arg(long, default_value = "kinesis", value_name = "KIND")]
+    pub kind: DemoKind,
     /// How many records to produce.
     #[arg(long, default_value_t = 20_000, value_name = "NUMBER", value_parser = value_parser!(u64).range(1..=10_000_000))]
     pub records: u64,
@@ -174,7 +177,7 @@ pub struct DemoArguments {
     /// The seed of everything random: the same seed gives the same records and faults.
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     pub seed: u64,
-    /// Faults: a list of `throttling`, `refused`, `missing`, `lost`, `outage`; or `all`, or `none`.
+    /// Faults: a list of `throttling`, `refused`, `missing`, `lost`, `outage`, `role`; or `all`, or `none`.
     #[arg(long, default_value = "all", value_name = "LIST")]
     pub faults: DemoFaults,
     /// Keep serving the admin pages after the verdict, until SIGINT.
@@ -183,6 +186,25 @@ pub struct DemoArguments {
     /// The address of the admin pages.
     #[arg(long, default_value = "127.0.0.1:9464", value_name = "ADDRESS")]
     pub listen: SocketAddr,
+}
+
+/// The kinds of destination that the demo shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DemoKind {
+    /// Streams of Kinesis Data Streams.
+    Kinesis,
+    /// Custom buses of EventBridge, which keep order and recognise copies.
+    #[value(name = "eventbridge")]
+    EventBridge,
+    /// Classic buses of EventBridge.
+    #[value(name = "eventbridge-classic")]
+    EventBridgeClassic,
+    /// Streams of Data Firehose.
+    Firehose,
+    /// Kafka topics, each on a cluster of its own.
+    Kafka,
+    /// PutEvents of Pinpoint, whose quota is 15 requests a second.
+    Pinpoint,
 }
 
 /// The faults of the demo, each at most once.
@@ -199,8 +221,11 @@ pub enum DemoFault {
     Missing,
     /// Events are accepted, but the answer is lost.
     Lost,
-    /// Nothing is answered for a while.
+    /// Nothing is accepted for a while.
     Outage,
+    /// The role of a tenant is refused for a while: its destination is held, spills and is redriven. A Kafka topic
+    /// has no role; there, the right to write is refused.
+    Role,
 }
 
 #[derive(Debug, Args)]
@@ -237,7 +262,9 @@ pub struct Fault {
 
 /// An unknown fault of the demo was given.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the faults are throttling, refused, missing, lost and outage, separated by commas; or all; or none")]
+#[error(
+    "the faults are throttling, refused, missing, lost, outage and role, separated by commas; or all; or none"
+)]
 pub struct Misnamed;
 
 /// A fault of the emulator was given without its name.

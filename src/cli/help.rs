@@ -100,11 +100,15 @@ Examples:
   pinpoint-sidecar redrive --config config.yaml --since 2026-11-22T10:00:00Z --max-attempts 3";
 
 pub(super) const DEMO: &str = "\
-Compares the records produced with the events that arrived, and ends with a table and a verdict. The exit code \
-is 1 if anything is missing or wrong. Needs no configuration.
+Delivers the records of two realms to two destinations of one kind: `shop`, and `acme`, a tenant with a role of its \
+own. After the other faults the role is refused for a while: `acme` is held, its events spill to the dead letters, \
+it comes back, and what spilled is redriven, while `shop` goes on. Then compares the records produced with the events \
+that arrived, and ends with a table and a verdict. The exit code is 1 if anything is missing or wrong. Needs no \
+configuration.
 
 Examples:
   pinpoint-sidecar demo
+  pinpoint-sidecar demo --kind eventbridge
   pinpoint-sidecar demo --records 100000 --faults outage,lost
   pinpoint-sidecar demo --keep-running                    then look at http://127.0.0.1:9464/status";
 

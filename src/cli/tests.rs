@@ -64,9 +64,9 @@ fn faults(list: &str, expected: &[DemoFault]) {
 
 #[test]
 fn the_demo_takes_a_list_of_faults() {
-    use DemoFault::{Lost, Missing, Outage, Refused, Throttling};
+    use DemoFault::{Lost, Missing, Outage, Refused, Role, Throttling};
     faults("none", &[]);
-    faults("all", &[Throttling, Refused, Missing, Lost, Outage]);
+    faults("all", &[Throttling, Refused, Missing, Lost, Outage, Role]);
     faults("outage", &[Outage]);
     faults("outage, lost,outage", &[Outage, Lost]);
 }

@@ -1,10 +1,11 @@
-//! The demo, which needs nothing but this binary: an embedded Kafka, an embedded PutEvents server, and
-//! between them the service itself, as `run` would start it.
+//! The demo, which needs nothing but this binary: an embedded Kafka, two emulated destinations, and between them
+//! the service itself, as `run` would start it.
 //!
 //! ```text
-//! generate ─► produce ─► Kafka ─► the service ─► PutEvents server ◄─ script
-//!                │                     └─► dead letters ─► inspect     │
-//!                └──────────► collect ◄────────────────────────┴───────┘
+//! generate ─► produce ─► Kafka ─► the service ─► shop, acme ◄─ script, story
+//!                │         ▲          └─► dead letters ─► inspect  │
+//!                │         └── redriving ◄─────┘             │     │
+//!                └──────────► collect ◄──────────────────────┴─────┘
 //!                                └─► verdict ─► report
 //! ```
 //!
@@ -13,49 +14,49 @@
 
 use std::time::Duration;
 
-use rdkafka::error::KafkaResult;
-use tokio::{join, select, sync::mpsc, task::JoinSet};
+use tokio::{join, select, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::{self, signals},
     cli::{self, DemoArguments, DemoFault},
-    core::{pipeline::RecordCounts, time::Timestamp},
-    edge::{admin::Query, aws::pinpoint::Pinpoint, clock::Clock},
+    core::pipeline::RecordCounts,
+    edge::{admin::Query, aws::client::AwsEnvironment},
     exit::{Exit, Failure},
     tools::demo::{
-        collect::Collector,
-        generate::{Generator, GeneratorOptions, Providers},
-        produce::Allowance,
-        progress::ProgressTable,
+        generate::Realm,
         report::report,
-        script::Script,
-        stage::{DEAD_LETTERS, PARTITIONS, Stage, TOPIC},
+        stage::Stage,
+        threads::Threads,
         verdict::{Circumstances, judge},
         watch::{Watched, Watcher},
-        words::grouped,
     },
 };
 
+mod clusters;
 mod collect;
+mod emulated;
 mod evidence;
 pub mod generate;
 mod inspect;
+mod introduction;
+mod kind;
+mod narration;
 mod problem;
 mod produce;
 mod progress;
+mod redriving;
 mod report;
 mod script;
+mod services;
 mod stage;
+mod story;
+mod tale;
+mod threads;
+mod trouble;
 mod verdict;
 mod watch;
 pub(super) mod words;
-
-/// The share of records that are hostile or repeated.
-const HOSTILE: f64 = 0.03;
-
-/// 2026-11-22T10:00:00Z, when the first user arrives. It is fixed, so that a run depends on the seed alone.
-const BEGINNING: Timestamp = Timestamp(1_795_341_600_000);
 
 /// Runs the service and judges it. A signal drains it; a second one ends it at once.
 ///
@@ -63,7 +64,7 @@ const BEGINNING: Timestamp = Timestamp(1_795_341_600_000);
 /// If a part cannot be started.
 pub async fn run(arguments: DemoArguments) -> Result<Exit, Failure> {
     let stage = Stage::set(&arguments).await?;
-    say(&introduction(&stage, &arguments))?;
+    say(&introduction::introduction(&stage, &arguments))?;
     let drain = CancellationToken::new();
     select! {
         exit = deliver_and_judge(stage, &arguments, &drain) => exit,
@@ -71,24 +72,29 @@ pub async fn run(arguments: DemoArguments) -> Result<Exit, Failure> {
     }
 }
 
-/// Runs the service and the server, with the producer, the readers and the observer beside them.
+/// Runs the service and the emulator, with the producer, the readers and the observer beside them.
 async fn deliver_and_judge(
     stage: Stage,
     arguments: &DemoArguments,
     drain: &CancellationToken,
 ) -> Result<Exit, Failure> {
-    let destination = Pinpoint::emulated(&stage.pinpoint).map_err(bug)?;
+    let Stage { kafka: _kafka, places, admin, config } = stage;
+    let sts = places.address(Realm::Acme).parse().ok();
+    let aws = AwsEnvironment::emulated(sts.as_ref());
+    let (connected, refresher) = app::Destinations::connect(&config, aws)?;
     let (asking, queries) = app::queries();
     let (over, closed, finished) = (drain.child_token(), CancellationToken::new(), CancellationToken::new());
     // Ends the threads, however this function ends.
     let _finish = (finished.clone().drop_guard(), drain.clone().drop_guard());
-    let mut threads = JoinSet::new();
-    let watcher = watcher(&stage, arguments, &mut threads, (drain, &finished)).map_err(bug)?;
+    let mut threads = Threads::new(finished.clone());
+    let (services, emulator) = threads.services(places, arguments).map_err(bug)?;
+    let watcher = threads.watcher(&config, arguments, services, drain).map_err(bug)?;
     let mut observer = Observer { arguments, watcher, service: asking.clone() };
-    let Stage { kafka: _kafka, server, admin, config, .. } = stage;
     let delivering = async {
-        let ended =
-            app::deliver(&config, vec![destination.into()], admin, drain.clone(), (asking, queries)).await;
+        let ended = select! {
+            ended = app::deliver(&config, connected, admin, drain.clone(), (asking, queries)) => ended,
+            never = refresher.run() => match never {},
+        };
         over.cancel();
         closed.cancel();
         ended
@@ -98,54 +104,18 @@ async fn deliver_and_judge(
         drain.cancel();
         run
     };
-    let (ended, run, ()) = join!(delivering, watching, server.run(closed.clone()));
+    let serving = async {
+        match emulator {
+            Some(emulator) => emulator.run(closed.clone()).await,
+            None => closed.cancelled().await,
+        }
+    };
+    let (ended, run, ()) = join!(delivering, watching, serving);
     let (ended, run) = (ended?, run?);
     let exit = observer.conclude(run, &ended.records, ended.failed.is_some()).await;
     finished.cancel();
-    threads.join_all().await;
+    threads.join().await;
     Ok(if ended.unsettled > 0 { Exit::Unsettled } else { exit? })
-}
-
-/// Starts the producer and the reader of dead letters, and makes the watcher.
-fn watcher(
-    stage: &Stage,
-    arguments: &DemoArguments,
-    threads: &mut JoinSet<()>,
-    (drain, finished): (&CancellationToken, &CancellationToken),
-) -> KafkaResult<Watcher> {
-    let source = &stage.config.source;
-    let allowance = Allowance::default();
-    let (sent, produce) =
-        produce::producer(&source.brokers, records(arguments), allowance.clone(), drain.clone())?;
-    let (letters, read) = inspect::reader(&source.brokers, finished.clone())?;
-    threads.spawn_blocking(produce);
-    threads.spawn_blocking(read);
-    Ok(Watcher {
-        records: arguments.records,
-        collector: Collector::new(
-            (sent, letters),
-            stage.server.control(),
-            (source.brokers.clone(), source.group.clone()),
-        ),
-        server: stage.server.control(),
-        allowance,
-        script: Script::new(&arguments.faults),
-        progress: ProgressTable::new(),
-        clock: Clock::start(),
-    })
-}
-
-/// All records of the run, without an end if it goes on after the verdict.
-fn records(arguments: &DemoArguments) -> Generator {
-    let records = if arguments.keep_running { u64::MAX } else { arguments.records };
-    Generator::new(&GeneratorOptions {
-        users: arguments.users,
-        records: usize::try_from(records).unwrap_or(usize::MAX),
-        seed: arguments.seed,
-        hostile: HOSTILE,
-        start_time: BEGINNING,
-        providers: Providers::Several,
-    })
 }
 
 /// Watches the run and prints what it saw.
@@ -167,7 +137,7 @@ struct Run {
 impl Observer<'_> {
     /// Watches until the run is over, and then until `over` if the run is to go on.
     async fn watch(&mut self, over: &CancellationToken) -> Result<Run, Failure> {
-        let watched = self.watcher.until_settled(&self.service, over).await;
+        let watched = self.watcher.until_settled(&self.service, over).await?;
         let took = self.watcher.clock.now().elapsed();
         self.watcher.progress.end();
         let mut run = Run { watched, took, verdict: None };
@@ -194,9 +164,15 @@ impl Observer<'_> {
 
     /// Prints the report and the verdict on what was observed so far.
     fn judge(&mut self, service: &RecordCounts, whole: bool, took: Duration) -> Result<Exit, Failure> {
-        let server = self.watcher.server.counts();
-        let refusals = self.arguments.faults.0.contains(&DemoFault::Refused);
-        let circumstances = Circumstances { whole, refusals, server: &server, service };
+        let server = self.watcher.collector.services.counts();
+        let circumstances = Circumstances {
+            whole,
+            refusals: self.arguments.shown_faults().0.contains(&DemoFault::Refused),
+            kind: self.arguments.kind,
+            tale: &self.watcher.tale.clone(),
+            server: server.as_ref(),
+            service,
+        };
         let verdict = judge(self.watcher.collector.collect(), &circumstances);
         say(&report(&verdict, &circumstances, took))?;
         Ok(if verdict.problems.is_empty() { Exit::Clean } else { Exit::Unsettled })
@@ -206,33 +182,6 @@ impl Observer<'_> {
 const STILL_RUNNING: &str = "
 Still running, with about twenty records a second. SIGINT (Ctrl-C) drains and ends it.
 ";
-
-fn introduction(stage: &Stage, arguments: &DemoArguments) -> String {
-    let Stage { server, config, .. } = stage;
-    let listen = config.admin.listen;
-    let asked = arguments.listen;
-    let taken = if asked.port() == 0 || listen == asked {
-        ""
-    } else {
-        " (a free port, because the requested one is taken)"
-    };
-    let faults = match &*arguments.faults.to_string() {
-        "" => "no faults".to_owned(),
-        faults => format!("faults: {faults}"),
-    };
-    format!(
-        "Kafka      {}, embedded: {PARTITIONS} partitions of {TOPIC}\n\
-         {:11}dead letters go to {DEAD_LETTERS}\n\
-         PutEvents  {}, embedded: 15 requests a second, as at AWS\n\
-         Admin      http://{listen}/status{taken}\n\
-         Records    {} of {} users, some hostile; {faults}\n\n",
-        config.source.brokers,
-        "",
-        server.url(),
-        grouped(arguments.records),
-        grouped(arguments.users.into()),
-    )
-}
 
 fn say(words: &str) -> Result<(), Failure> {
     let closed = |error| anyhow::Error::new(error).context("the output is closed");

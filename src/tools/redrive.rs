@@ -50,7 +50,46 @@ pub async fn run(arguments: RedriveArguments, config: Config) -> Result<Exit, Fa
     }
 }
 
+/// What a run did.
+pub(in crate::tools) struct Redriven {
+    /// Letters that were redriven.
+    pub(in crate::tools) letters: u64,
+    /// Records that were written.
+    pub(in crate::tools) records: u64,
+}
+
+/// Redrives dead letters, and prints nothing. Blocks until that is done.
+///
+/// # Errors
+/// As [`run`].
+pub(in crate::tools) fn quietly(
+    arguments: &RedriveArguments,
+    config: &Config,
+    stop: CancellationToken,
+) -> Result<Redriven, Failure> {
+    let mut rounds = rounds(arguments, config, Progress::none(), stop)?;
+    rounds.run()?;
+    let table = rounds.table();
+    Ok(Redriven { letters: table.matched, records: table.written })
+}
+
 fn redrive(arguments: &RedriveArguments, config: &Config, stop: CancellationToken) -> Result<Exit, Failure> {
+    let mut rounds = rounds(arguments, config, Progress::new(), stop)?;
+    let ended = rounds.run();
+    let printed = cli::print(&rounds.table().to_string());
+    ended?;
+    printed.map_err(|error| {
+        Failure::new(Exit::Unreachable, Error::new(error).context("the output is closed"))
+    })?;
+    Ok(rounds.exit())
+}
+
+fn rounds(
+    arguments: &RedriveArguments,
+    config: &Config,
+    progress: Progress,
+    stop: CancellationToken,
+) -> Result<Rounds, Failure> {
     let letters = letters(config)?;
     let job = job(arguments, config, letters)?;
     let cluster = config.source.cluster();
@@ -59,14 +98,7 @@ fn redrive(arguments: &RedriveArguments, config: &Config, stop: CancellationToke
     let writer = (!arguments.dry_run).then(|| RedriveWriter::start(&cluster)).transpose();
     let writer = writer.map_err(|error| not_read(error.into()))?;
     let writing = Writing::new(writer, letters.as_str().into());
-    let mut rounds = Rounds::new(job, reader, writing, Progress::new(), stop);
-    let ended = rounds.run();
-    let printed = cli::print(&rounds.table().to_string());
-    ended?;
-    printed.map_err(|error| {
-        Failure::new(Exit::Unreachable, Error::new(error).context("the output is closed"))
-    })?;
-    Ok(rounds.exit())
+    Ok(Rounds::new(job, reader, writing, progress, stop))
 }
 
 /// The topic of the dead letters.

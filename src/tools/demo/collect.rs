@@ -1,5 +1,5 @@
-//! Collects the evidence: the producer's acknowledgements, the accepted events, the dead letters and the
-//! group's commits.
+//! Collects the evidence: the producer's acknowledgements, the accepted events, the dead letters, the redriven
+//! records and the group's commits.
 //!
 //! Knows nothing of the service, and does not judge. The evidence only grows, and has no other owner.
 
@@ -11,12 +11,11 @@ use tokio::{
     time::{interval, timeout},
 };
 
-use crate::tools::{
-    demo::{
-        evidence::{DeadLetter, Evidence, Sent},
-        inspect,
-    },
-    emulator::Control,
+use crate::tools::demo::{
+    evidence::{Evidence, RedrivenRecord, Sent},
+    generate::Realm,
+    inspect::{self, LetterOrReceipt},
+    services::Services,
 };
 
 /// How often the collector checks whether it has everything.
@@ -27,22 +26,20 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Collector {
     evidence: Evidence,
     sent: Receiver<Sent>,
-    letters: Receiver<DeadLetter>,
-    server: Control,
-    /// The number of the last accepted event that was looked at.
-    seen: u64,
+    letters: Receiver<LetterOrReceipt>,
+    pub(super) services: Services,
     brokers: String,
     group: String,
 }
 
 impl Collector {
-    /// Collects from the two channels, from `server`, and from `group` at the `brokers`.
+    /// Collects from the two channels, from `services`, and from `group` at the `brokers`.
     pub(super) fn new(
-        (sent, letters): (Receiver<Sent>, Receiver<DeadLetter>),
-        server: Control,
+        (sent, letters): (Receiver<Sent>, Receiver<LetterOrReceipt>),
+        services: Services,
         (brokers, group): (String, String),
     ) -> Self {
-        Self { evidence: Evidence::default(), sent, letters, server, seen: 0, brokers, group }
+        Self { evidence: Evidence::default(), sent, letters, services, brokers, group }
     }
 
     /// Takes in what has arrived; returns all the evidence so far.
@@ -51,13 +48,26 @@ impl Collector {
             self.evidence.send(sent);
         }
         while let Ok(letter) = self.letters.try_recv() {
-            self.evidence.dead_letters.push(letter);
+            match letter {
+                LetterOrReceipt::Letter(letter) => self.evidence.refuse(letter),
+                LetterOrReceipt::Receipt => self.evidence.receipts += 1,
+            }
         }
-        for accepted in self.server.events(self.seen) {
-            self.seen = accepted.sequence;
-            self.evidence.arrive(&accepted);
+        for arriving in self.services.arrived() {
+            self.evidence.arrive(&arriving);
         }
         &self.evidence
+    }
+
+    /// Notes what is on its way to all destinations but the held one.
+    pub(super) fn note_waiting(&mut self, held: Realm) {
+        self.collect();
+        self.evidence.note_waiting(held);
+    }
+
+    /// Adds records that were redriven.
+    pub(super) fn redriven(&mut self, records: Vec<RedrivenRecord>) {
+        self.evidence.redriven.extend(records);
     }
 
     /// Waits for what is still to come, but not for ever: for `records` acknowledgements or the producer's
@@ -72,8 +82,10 @@ impl Collector {
                 self.look_at_positions().await;
                 let evidence = self.collect();
                 let produced = produced || evidence.sent.len() as u64 >= records;
-                let read_back = evidence.dead_letters.len() >= evidence.positions.dead_letters;
-                if produced && read_back && (!whole || evidence.left() == 0) {
+                let all_arrived = evidence.accepted.values().sum::<u64>() >= evidence.positions.events;
+                let read_back =
+                    evidence.dead_letters.len() + evidence.receipts >= evidence.positions.dead_letters;
+                if produced && read_back && all_arrived && (!whole || evidence.left() == 0) {
                     break;
                 }
             }
@@ -84,7 +96,8 @@ impl Collector {
 
     async fn look_at_positions(&mut self) {
         let (brokers, group) = (self.brokers.clone(), self.group.clone());
-        let looked = spawn_blocking(move || inspect::positions(&brokers, &group)).await;
+        let topics = self.services.topics();
+        let looked = spawn_blocking(move || inspect::positions((&brokers, &group), &topics)).await;
         // A broker that did not answer is asked again.
         if let Ok(Ok(positions)) = looked {
             self.evidence.positions = positions;

@@ -10,8 +10,8 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 use fastrand::Rng;
 
 use self::{
-    keycloak::{Realm, uuid},
-    life::{Happening, Life},
+    keycloak::{KeycloakRealm, uuid},
+    life::{Happening, Life, Person},
     others::{Vendor, VendorRecord, cloud_event},
 };
 use crate::core::time::Timestamp;
@@ -42,8 +42,43 @@ pub struct GeneratorOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Providers {
     Keycloak,
-    /// Half of the users have another provider.
+    /// Half of the users have another provider, and a third belong to the second realm.
     Several,
+}
+
+/// Who the users belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Realm {
+    Shop,
+    Acme,
+}
+
+impl Realm {
+    pub const ALL: [Self; 2] = [Self::Shop, Self::Acme];
+
+    /// The name, as most providers write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Shop => "shop",
+            Self::Acme => "acme",
+        }
+    }
+
+    /// All texts by which records name it.
+    #[must_use]
+    pub const fn names(self) -> [&'static str; 2] {
+        [self.name(), others::fusionauth_tenant(self)]
+    }
+
+    /// The realm of a user, if its provider's records name a realm.
+    fn of(person: &Person, providers: Providers) -> Self {
+        let names_none = Vendor::of(person) == Vendor::Okta;
+        match providers {
+            Providers::Several if person.number % 3 == 1 && !names_none => Self::Acme,
+            _ => Self::Shop,
+        }
+    }
 }
 
 /// A record and what it must become.
@@ -56,6 +91,7 @@ pub struct Produced {
     pub expected: Expected,
     /// The name of the provider, for people.
     pub from: &'static str,
+    pub realm: Realm,
 }
 
 /// What a record must become.
@@ -77,7 +113,7 @@ pub enum Expected {
 /// Generates records in time order.
 pub struct Generator {
     rng: Rng,
-    realm: Realm,
+    realms: [KeycloakRealm; 2],
     lives: Vec<Life>,
     /// The users by the time of their next act.
     next: BinaryHeap<Reverse<(i64, usize)>>,
@@ -92,12 +128,12 @@ impl Generator {
     #[must_use]
     pub fn new(options: &GeneratorOptions) -> Self {
         let mut rng = Rng::with_seed(options.seed);
-        let realm = Realm::new(&mut rng);
+        let realms = Realm::ALL.map(|realm| KeycloakRealm::new(realm, &mut rng));
         let lives: Vec<_> = (0..options.users.max(1)).map(|number| Life::new(number, &mut rng)).collect();
         let first = options.start_time.0;
         let next = (0..lives.len()).map(|user| Reverse((first + rng.i64(0..FIRST_VISITS), user))).collect();
         let GeneratorOptions { hostile, records: remaining, providers, .. } = *options;
-        Self { rng, realm, lives, next, hostile, providers, remaining, last_delivered: None }
+        Self { rng, realms, lives, next, hostile, providers, remaining, last_delivered: None }
     }
 
     /// The record of the next act of any user.
@@ -110,7 +146,8 @@ impl Generator {
         let event_ids: Vec<_> = slots.iter().map(|slot| format!("{id}:{slot}")).collect();
         let delivered = !event_ids.is_empty();
         let expected = if delivered { Expected::Delivered { event_ids } } else { Expected::Ignored };
-        let produced = Produced { timestamp: Timestamp(time), key: None, value: Some(value), expected, from };
+        let (timestamp, realm) = (Timestamp(time), self.realm(user));
+        let produced = Produced { timestamp, key: None, value: Some(value), expected, from, realm };
         if delivered && self.hostile > 0.0 {
             self.last_delivered = Some(produced.clone());
         }
@@ -125,20 +162,28 @@ impl Generator {
         user: usize,
         happening: Happening,
     ) -> (&'static str, Vec<u8>, &'static [&'static str]) {
-        let person = &self.lives[user].person;
+        let (person, realm) = (&self.lives[user].person, self.realm(user));
         let vendor = match self.providers {
             Providers::Keycloak => Vendor::Keycloak,
             Providers::Several => Vendor::of(person),
         };
-        if let Some(VendorRecord { value, slots }) = vendor.write(id, time, person, happening) {
+        if let Some(VendorRecord { value, slots }) = vendor.write(id, time, (realm, person), happening) {
             return (vendor.name(), value.to_string().into_bytes(), slots);
         }
-        let record = self.realm.record(id, time, person, happening);
+        let record = self.keycloak(realm).record(id, time, person, happening);
         let value = match vendor {
-            Vendor::CloudEvents => cloud_event(id, time, &record).to_string().into_bytes(),
+            Vendor::CloudEvents => cloud_event(id, time, realm, &record).to_string().into_bytes(),
             _ => record,
         };
         (vendor.name(), value, happening.slots())
+    }
+
+    fn realm(&self, user: usize) -> Realm {
+        Realm::of(&self.lives[user].person, self.providers)
+    }
+
+    fn keycloak(&self, realm: Realm) -> &KeycloakRealm {
+        &self.realms[realm as usize]
     }
 
     /// A hostile record at the time of the next ordinary one.
@@ -151,9 +196,11 @@ impl Generator {
         }
         let Reverse((time, user)) = *self.next.peek()?;
         let id = uuid(&mut self.rng);
-        let ordinary = self.realm.record(&id, time, &self.lives[user].person, Happening::Login);
+        let ordinary =
+            self.keycloak(Realm::Shop).record(&id, time, &self.lives[user].person, Happening::Login);
         let (key, value, expected) = hostile::record(&ordinary, time, &mut self.rng);
-        Some(Produced { timestamp: Timestamp(time), key, value, expected, from: "hostile" })
+        let (timestamp, realm) = (Timestamp(time), Realm::Shop);
+        Some(Produced { timestamp, key, value, expected, from: "hostile", realm })
     }
 }
 
@@ -253,6 +300,28 @@ mod tests {
         ] {
             assert!(types.contains(name), "no {name}");
         }
+    }
+
+    #[test]
+    fn a_third_of_the_users_of_several_providers_belong_to_the_second_realm() {
+        let options = GeneratorOptions {
+            users: 300,
+            records: 3000,
+            seed: 9,
+            hostile: 0.0,
+            start_time: Timestamp(1_795_382_400_000),
+            providers: Providers::Several,
+        };
+        let mut of_acme = 0;
+        for produced in Generator::new(&options) {
+            let text = String::from_utf8(produced.value.unwrap()).unwrap();
+            let names = |realm: Realm| realm.names().iter().any(|name| text.contains(&format!("\"{name}\"")));
+            let expected = [produced.realm == Realm::Shop, produced.realm == Realm::Acme];
+            assert!(Realm::ALL.map(names) == expected || produced.from == "okta", "{text}");
+            of_acme += usize::from(produced.realm == Realm::Acme);
+        }
+        assert!((700..1100).contains(&of_acme), "{of_acme}");
+        assert!(generate(30, 300, 9, 0.1).iter().all(|produced| produced.realm == Realm::Shop));
     }
 
     #[test]

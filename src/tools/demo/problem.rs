@@ -16,14 +16,31 @@ pub(super) enum VerdictProblem {
     DeadLetterAltered,
     /// An event that arrived and belongs to no record.
     EventUnknown,
-    /// An event whose type does not fit its id, or that went to two endpoints.
+    /// An event whose type does not fit its id, or that went to two endpoints or destinations.
     EventUnsound,
+    /// An event that arrived at another realm's destination.
+    EventMisrouted,
+    /// An event that arrived before one of an earlier record of its endpoint, though the order is promised.
+    OutOfOrder,
+    /// An event that a destination took twice, though it recognises copies.
+    CopyAccepted,
     /// An event that arrived again although neither its record nor a fault explains it.
     DuplicateUnexplained,
     /// A record that was not committed past, although nobody ended the run early.
     RecordLeft,
     /// A record whose end the service counts differently from what was observed.
     RecordMiscounted,
+    /// An event that waited for the tenant, though it is not the tenant's.
+    OthersWaited,
+    /// A record whose events spilled, and that the redrive left out.
+    RedriveMissing,
+    /// A record that was redriven again.
+    RedriveRepeated,
+    /// A redriven record whose events had not spilled, or that differs from the original.
+    RedriveUnexpected,
+    /// An event of a redriven record that was committed past, which neither arrived nor was refused.
+    RedrivenLost,
+    /// More requests over the quota than a busy machine explains.
     OverQuota,
     /// An endpoint in two requests at the same time.
     EndpointTwice,
@@ -49,7 +66,25 @@ impl VerdictProblem {
             }
             Self::EventUnknown => format!("{count} accepted events belong to no record"),
             Self::EventUnsound => {
-                format!("{count} events have a type that does not fit their id, or went to two endpoints")
+                format!(
+                    "{count} events have a type that does not fit their id, or went to two endpoints or destinations"
+                )
+            }
+            Self::EventMisrouted => format!("{count} events arrived at the destination of the other realm"),
+            Self::OutOfOrder => format!("{count} events arrived before earlier ones of their endpoint"),
+            Self::CopyAccepted => {
+                format!("{count} events were accepted twice, though the destination recognises copies")
+            }
+            Self::OthersWaited => format!("{count} events of the others waited for the tenant"),
+            Self::RedriveMissing => format!("{count} records spilled and were not redriven"),
+            Self::RedriveRepeated => format!("{count} records were redriven more than once"),
+            Self::RedriveUnexpected => {
+                format!("{count} redriven records had not spilled, or differ from the original")
+            }
+            Self::RedrivenLost => {
+                format!(
+                    "{count} redriven events are lost: committed past, but neither accepted nor dead letters"
+                )
             }
             Self::DuplicateUnexplained => {
                 format!(

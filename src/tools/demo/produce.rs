@@ -20,8 +20,8 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 
 use crate::tools::demo::{
-    evidence::{ContentHash, RecordId, Sent},
-    generate::{Expected, Produced},
+    evidence::{Fingerprint, RecordId, Sent},
+    generate::{Expected, Produced, Realm},
     stage::{PARTITIONS, TOPIC},
 };
 
@@ -77,9 +77,9 @@ pub(super) fn producer(
 }
 
 fn write(to: &BaseProducer<Acknowledgements>, record: Produced, number: u64) {
-    let Produced { timestamp, key, value, expected, from } = record;
-    let fingerprint = ContentHash::of(Some(timestamp.0), key.as_deref(), value.as_deref());
-    let opaque = Box::new((expected, fingerprint, from));
+    let Produced { timestamp, key, value, expected, from, realm } = record;
+    let fingerprint = Fingerprint::of(Some(timestamp.0), key.as_deref(), value.as_deref());
+    let opaque = Box::new(Opaque { expected, fingerprint, from, realm });
     let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(TOPIC, opaque);
     record.partition = i32::try_from(number % u64::from(PARTITIONS.unsigned_abs())).ok();
     record.timestamp = Some(timestamp.0);
@@ -96,20 +96,28 @@ fn write(to: &BaseProducer<Acknowledgements>, record: Produced, number: u64) {
     to.poll(Duration::ZERO);
 }
 
+/// What is known of a record that is being written.
+struct Opaque {
+    expected: Expected,
+    fingerprint: Fingerprint,
+    from: &'static str,
+    realm: Realm,
+}
+
 /// Passes on which records the broker has acknowledged.
 struct Acknowledgements(Sender<Sent>);
 
 impl ClientContext for Acknowledgements {}
 
 impl ProducerContext for Acknowledgements {
-    type DeliveryOpaque = Box<(Expected, ContentHash, &'static str)>;
+    type DeliveryOpaque = Box<Opaque>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, opaque: Self::DeliveryOpaque) {
         if let Ok(message) = result {
             let record = RecordId { partition: message.partition(), offset: message.offset() };
-            let (expected, fingerprint, from) = *opaque;
+            let Opaque { expected, fingerprint, from, realm } = *opaque;
             // The receiver is gone once the demo has ended.
-            let _ = self.0.blocking_send(Sent { record, expected, fingerprint, from });
+            let _ = self.0.blocking_send(Sent { record, expected, fingerprint, from, realm });
         }
     }
 }

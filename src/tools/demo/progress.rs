@@ -15,22 +15,20 @@ const WRITTEN: Duration = Duration::from_secs(1);
 /// How often the row is redrawn on a terminal.
 const DRAWN: Duration = Duration::from_millis(200);
 
-const HEAD: &str = "   time  produced  accepted  refused  outstanding  requests  each\n";
+const HEAD: &str = "   time  produced      shop      acme  letters  waiting  requests\n";
 
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Row {
     /// Records that the broker has acknowledged.
     pub(super) produced: usize,
-    /// Events that the server has accepted.
-    pub(super) accepted: u64,
+    /// Events that the two destinations have accepted.
+    pub(super) accepted: [u64; 2],
     /// The dead letters that were read back.
     pub(super) dead_letters: usize,
     /// Records outstanding in the service.
     pub(super) outstanding: usize,
-    /// Requests that the server has received.
-    pub(super) requests: u64,
-    /// The mean number of events in a served request.
-    pub(super) each: f64,
+    /// Requests that the emulator has received; Kafka counts none.
+    pub(super) requests: Option<u64>,
 }
 
 pub(super) struct ProgressTable {
@@ -60,6 +58,12 @@ impl ProgressTable {
         self.next = Some(now + if self.is_terminal { DRAWN } else { WRITTEN });
     }
 
+    /// Says something above the row of a terminal, or between the rows.
+    pub(super) fn say(&self, now: Moment, words: &str) {
+        let (before, time) = (if self.is_terminal { "\r\x1b[K" } else { "" }, now.elapsed().as_secs_f64());
+        let _ = cli::print(&format!("{before}{time:>5.1} s  {words}\n"));
+    }
+
     pub(super) fn end(&self) {
         if self.is_terminal {
             let _ = cli::print("\n");
@@ -70,12 +74,11 @@ impl ProgressTable {
 fn line(now: Moment, row: Row, note: Option<&str>) -> String {
     let [produced, letters, outstanding] =
         [row.produced, row.dead_letters, row.outstanding].map(|number| grouped(number as u64));
+    let [shop, acme] = row.accepted.map(grouped);
     let line = format!(
-        "{:>5.1} s  {produced:>8}  {:>8}  {letters:>7}  {outstanding:>11}  {:>8}  {:>4.1}  {}",
+        "{:>5.1} s  {produced:>8}  {shop:>8}  {acme:>8}  {letters:>7}  {outstanding:>7}  {:>8}  {}",
         now.elapsed().as_secs_f64(),
-        grouped(row.accepted),
-        grouped(row.requests),
-        row.each,
+        row.requests.map_or_else(|| "-".to_owned(), grouped),
         note.unwrap_or_default(),
     );
     line.trim_end().to_owned()
@@ -96,17 +99,18 @@ mod tests {
     fn a_row_fits_a_small_terminal() {
         let row = Row {
             produced: 20_000,
-            accepted: 12_345,
+            accepted: [12_345, 6_789],
             dead_letters: 510,
             outstanding: 7_500,
-            requests: 123,
-            each: 98.76,
+            requests: Some(123),
         };
-        check(row, None, " 12.3 s    20,000    12,345      510        7,500       123  98.8");
+        check(row, None, " 12.3 s    20,000    12,345     6,789      510    7,500       123");
         check(
             row,
             Some("throttling"),
-            " 12.3 s    20,000    12,345      510        7,500       123  98.8  throttling",
+            " 12.3 s    20,000    12,345     6,789      510    7,500       123  throttling",
         );
+        let row = Row { requests: None, ..row };
+        check(row, None, " 12.3 s    20,000    12,345     6,789      510    7,500         -");
     }
 }

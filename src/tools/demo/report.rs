@@ -9,12 +9,16 @@ use std::{
     time::Duration,
 };
 
-use crate::tools::{
-    demo::{
-        verdict::{Circumstances, Tally, Verdict},
-        words::grouped,
+use crate::{
+    cli::DemoKind,
+    tools::{
+        demo::{
+            generate::Realm,
+            verdict::{Circumstances, Tally, Verdict},
+            words::grouped,
+        },
+        emulator::{Counts, Quota},
     },
-    emulator::{Counts, Quota},
 };
 
 /// Where the third column begins, and how wide it may be.
@@ -24,10 +28,13 @@ const WIDTH: usize = 67;
 pub(super) fn report(verdict: &Verdict, run: &Circumstances<'_>, took: Duration) -> String {
     let mut table = TextTable::default();
     table.records(&verdict.tally, run);
-    table.events(&verdict.tally, run.server);
-    table.requests(run.server);
+    table.events(&verdict.tally);
+    table.tenant(&verdict.tally, run);
+    if let Some(server) = run.server {
+        table.requests(server, run.kind);
+    }
     table.row("time", &format!("{:.1} s", took.as_secs_f64()), "");
-    format!("\n{}\n{}", table.0, words(verdict))
+    format!("\n{}\n{}", table.0, words(verdict, run))
 }
 
 /// Lines of a name, a number and a remark.
@@ -45,8 +52,11 @@ impl TextTable {
         }
     }
 
-    fn events(&mut self, tally: &Tally, server: &Counts) {
-        self.number("events accepted", server.events_accepted, &listed(&server.events_by_type));
+    fn events(&mut self, tally: &Tally) {
+        self.number("events accepted", tally.accepted.values().sum(), &listed(&tally.by_type));
+        for (realm, events) in &tally.accepted {
+            self.number(&format!("  at {}", realm.name()), *events, "");
+        }
         self.number("  different events", tally.arrived, "");
         let again = tally.duplicates - tally.repeated;
         let why = [(tally.repeated, "of records that were produced twice"), (again, LOST)];
@@ -55,13 +65,44 @@ impl TextTable {
         self.number("  duplicates", tally.duplicates, &why.join(", "));
     }
 
-    fn requests(&mut self, server: &Counts) {
+    fn tenant(&mut self, tally: &Tally, run: &Circumstances<'_>) {
+        let tale = run.tale;
+        if !tale.planned {
+            return;
+        }
+        let name = format!("{} held", Realm::Acme.name());
+        match (tale.code, tale.held) {
+            (Some(code), Some(held)) => {
+                let meanwhile = grouped(tale.meanwhile);
+                let about = format!("{code}, {} got {meanwhile} events meanwhile", Realm::Shop.name());
+                self.row(&name, &format!("{:.1} s", held.as_secs_f64()), &about);
+            }
+            (Some(code), None) => self.row(&name, "", &format!("{code}, until the end")),
+            (None, _) => self.row(&name, "", "not at all"),
+        }
+        self.number("  events spilled", tally.spilled, "to the dead letters");
+        let about = match tale.redrive {
+            Some((letters, _)) => format!("for {} dead letters", grouped(letters)),
+            None => String::new(),
+        };
+        self.number("  records redriven", tally.redriven, &about);
+    }
+
+    fn requests(&mut self, server: &Counts, kind: DemoKind) {
         let answers = server.answers.iter().map(|(status, times)| (format!("answered {status}"), *times));
         let closed = (server.closed > 0).then(|| ("not answered".to_owned(), server.closed));
         let answers: BTreeMap<_, _> = answers.chain(closed).collect();
         self.number("requests", server.requests, &listed(&answers));
-        self.row("  events in a request", &format!("{:.1}", server.events_per_request), "of 100 at most");
-        let quota = format!("the quota is {}", Quota::default().requests_per_second);
+        let most = format!("of {} at most", kind.batch());
+        self.row("  events in a request", &format!("{:.1}", server.events_per_request), &most);
+        let quota = Quota::default().requests_per_second;
+        let quota = match (kind, server.over_quota) {
+            (DemoKind::Pinpoint, 0) => format!("the quota of each account is {quota}"),
+            (DemoKind::Pinpoint, over) => {
+                format!("the quota of each account is {quota}, {} over it", grouped(over))
+            }
+            _ => String::new(),
+        };
         self.number("  in the busiest second", server.max_per_second as u64, &quota);
     }
 
@@ -103,8 +144,8 @@ fn listed<K: Display>(counts: &BTreeMap<K, u64>) -> String {
     counts.join(", ")
 }
 
-fn words(verdict: &Verdict) -> String {
-    let mut words = if verdict.problems.is_empty() { GOOD } else { "BAD:\n" }.to_owned();
+fn words(verdict: &Verdict, run: &Circumstances<'_>) -> String {
+    let mut words = if verdict.problems.is_empty() { good(run) } else { "BAD:\n".to_owned() };
     for (problem, count) in &verdict.problems {
         // Writing to a string does not fail.
         let _ = writeln!(words, "  {}", problem.sentence(*count));
@@ -112,18 +153,39 @@ fn words(verdict: &Verdict) -> String {
     words
 }
 
-const GOOD: &str = "\
+/// What a good verdict says, as far as it was looked at.
+fn good(run: &Circumstances<'_>) -> String {
+    let mut words = "\
 GOOD: every event was accepted or is in the dead letters, with its record and the reason.
 Nothing was lost, committed too early, or sent twice without a cause.
-";
+"
+    .to_owned();
+    if run.kind.recognises_copies() {
+        words.push_str("The destinations recognised all copies: each event was accepted once.\n");
+    }
+    if run.kind.keeps_order() {
+        words.push_str("The events of each endpoint arrived in the order of their records.\n");
+    }
+    let (shop, acme) = (Realm::Shop.name(), Realm::Acme.name());
+    if run.tale.held.is_some() {
+        let _ = writeln!(words, "While {acme} was held, {shop} did not wait.");
+    }
+    if run.tale.redrive.is_some() {
+        let _ = writeln!(words, "What {acme} spilled was redriven once, and has arrived or was refused.");
+    }
+    words
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{core::pipeline::RecordCounts, tools::demo::problem::VerdictProblem};
+    use crate::{
+        core::{code::Code, pipeline::RecordCounts},
+        tools::demo::{problem::VerdictProblem, tale::Tale},
+    };
 
-    /// The report of a run with these problems.
-    fn reported(problems: &[(VerdictProblem, u64)], left: u64) -> String {
+    /// The report of a run with these problems, of custom buses if the tenant came back, else of Pinpoint.
+    fn reported(problems: &[(VerdictProblem, u64)], left: u64, tale: Tale) -> String {
         let letters = ["not_json", "not_an_event", "field_not_text", "user_id_not_allowed", "event_400"];
         let tally = Tally {
             produced: 20_000,
@@ -132,33 +194,51 @@ mod tests {
             ignored: 10_330,
             dead_lettered: 586,
             left,
+            accepted: [(Realm::Shop, 9_769), (Realm::Acme, 5_000)].into(),
+            by_type: [("_session.start", 9_000), ("_userauth.sign_in", 5_769)].into(),
             arrived: 13_637,
             duplicates: 1_132,
             repeated: 47,
             dead_letters: letters.map(|reason| (reason.to_owned(), 117)).into(),
+            spilled: 1_234,
+            redriven: 1_003,
         };
         let server = Counts {
             requests: 189,
             answers: [(202, 148), (503, 36), (500, 3)].into(),
             closed: 2,
-            events_accepted: 14_769,
-            events_by_type: [("_session.start", 9_000), ("_userauth.sign_in", 5_769)].into(),
             events_per_request: 98.76,
             max_per_second: 15,
+            over_quota: u64::from(left > 0),
             ..Counts::default()
         };
         let verdict = Verdict { problems: problems.iter().copied().collect(), tally };
         let service = RecordCounts::default();
-        let run = Circumstances { whole: left == 0, refusals: true, server: &server, service: &service };
+        let held = tale.held.is_some();
+        let run = Circumstances {
+            whole: left == 0,
+            refusals: true,
+            kind: if held { DemoKind::EventBridge } else { DemoKind::Pinpoint },
+            tale: &tale,
+            server: Some(&server),
+            service: &service,
+        };
         report(&verdict, &run, Duration::from_millis(23_610))
     }
 
     #[test]
     fn a_report_is_for_people() {
-        insta::assert_snapshot!("good", reported(&[], 0));
-        insta::assert_snapshot!(
-            "bad",
-            reported(&[(VerdictProblem::EventMissing, 2), (VerdictProblem::OverQuota, 1)], 7)
-        );
+        let (planned, code) = (true, Some(Code("role_refused")));
+        let told = Tale {
+            planned,
+            code,
+            held: Some(Duration::from_millis(14_320)),
+            meanwhile: 4_321,
+            waited: 0,
+            redrive: Some((1_234, 1_003)),
+        };
+        insta::assert_snapshot!("good", reported(&[], 0, told));
+        let problems = [(VerdictProblem::EventMissing, 2), (VerdictProblem::OverQuota, 9)];
+        insta::assert_snapshot!("bad", reported(&problems, 7, Tale { planned, code, ..Tale::default() }));
     }
 }

@@ -1,5 +1,5 @@
-//! Watches a run: advances the script and the producer, shows the progress, and ends when everything is
-//! settled.
+//! Watches a run: advances the script, the tenant's story and the producer, shows the progress, and ends when
+//! everything is settled.
 //!
 //! Knows nothing of what makes a run good.
 
@@ -8,21 +8,29 @@ use std::time::Duration;
 use tokio::{
     select,
     sync::{mpsc::Sender, oneshot},
+    task::{JoinHandle, spawn_blocking},
     time::{MissedTickBehavior, interval},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    core::{pipeline::Snapshot, time::Moment},
+    cli::DemoKind,
+    config::Config,
+    core::{code::Code, pipeline::Snapshot, time::Moment},
     edge::{admin::Query, clock::Clock},
-    tools::{
-        demo::{
-            collect::Collector,
-            produce::Allowance,
-            progress::{ProgressTable, Row},
-            script::Script,
-        },
-        emulator::Control,
+    exit::{Exit, Failure},
+    tools::demo::{
+        collect::Collector,
+        evidence::Evidence,
+        generate::Realm,
+        narration,
+        produce::Allowance,
+        progress::{ProgressTable, Row},
+        redriving::{self, Redrive},
+        script::Script,
+        story::{Seen, Story, Turn},
+        tale::Tale,
+        trouble::{Scene, Trouble},
     },
 };
 
@@ -35,19 +43,24 @@ const AHEAD: u64 = 4000;
 const TRICKLE: u64 = 2;
 
 pub(super) struct Watcher {
+    pub(super) kind: DemoKind,
     /// How many records the run has.
     pub(super) records: u64,
     pub(super) collector: Collector,
-    pub(super) server: Control,
     pub(super) allowance: Allowance,
     pub(super) script: Script,
+    pub(super) story: Story,
+    pub(super) tale: Tale,
+    /// For the redrive.
+    pub(super) config: Config,
+    pub(super) redrive: Option<JoinHandle<Result<Redrive, Failure>>>,
     pub(super) progress: ProgressTable,
     pub(super) clock: Clock,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Watched {
-    /// Everything was produced and is settled.
+    /// Everything was produced and is settled, and the story is over.
     Settled,
     /// Somebody ended the run, or the service ended.
     Ended,
@@ -57,30 +70,37 @@ pub(super) enum Watched {
 
 impl Watcher {
     /// Watches until everything is settled, until nothing changes any more, or until `end`.
+    ///
+    /// # Errors
+    /// If the redrive fails.
     pub(super) async fn until_settled(
         &mut self,
         service: &Sender<Query>,
         end: &CancellationToken,
-    ) -> Watched {
+    ) -> Result<Watched, Failure> {
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut changed = (Row::default(), Moment::START);
         loop {
             select! {
                 _ = ticks.tick() => {}
-                () = end.cancelled() => return Watched::Ended,
+                () = end.cancelled() => return Ok(Watched::Ended),
             }
             let Some(snapshot) = snapshot(service).await else { continue };
             let now = self.clock.now();
-            let row = self.look(now, &snapshot);
+            let row = self.look(now, &snapshot, end);
+            self.end_redrive(now).await?;
+            // The probes of a destination that is held are no change.
+            let row = Row { requests: None, ..row };
             if row != changed.0 {
                 changed = (row, now);
             }
-            if settled(&snapshot) >= self.records {
-                return Watched::Settled;
+            let redriven = self.collector.collect().redriven.len() as u64;
+            if self.story.is_over() && settled(&snapshot) >= self.records + redriven {
+                return Ok(Watched::Settled);
             }
             if now.since(changed.1) > STANDSTILL {
-                return Watched::Standstill;
+                return Ok(Watched::Standstill);
             }
         }
     }
@@ -101,28 +121,73 @@ impl Watcher {
     }
 
     /// Looks at everything once, and does what is due.
-    fn look(&mut self, now: Moment, snapshot: &Snapshot) -> Row {
-        self.allowance.set(self.records.min(snapshot.records.consumed + AHEAD));
+    fn look(&mut self, now: Moment, snapshot: &Snapshot, end: &CancellationToken) -> Row {
         #[expect(clippy::cast_precision_loss, reason = "numbers of records are far below 2^52")]
         let share = settled(snapshot) as f64 / self.records.max(1) as f64;
-        let (faults, scene) = self.script.faults(now, share);
-        if faults != self.server.faults() {
-            self.server.set_faults(faults);
-        }
+        let scene = self.script.scene(now, share);
         let evidence = self.collector.collect();
-        let counts = self.server.counts();
+        let seen = Seen {
+            settled: share,
+            scene: scene.is_some(),
+            held: held(snapshot),
+            spilled: evidence.spilled(),
+            waiting: evidence.waiting.len(),
+        };
+        for turn in self.story.next(now, &seen) {
+            self.turn(now, turn, &seen, end);
+        }
+        self.collector.services.cause(Trouble { scene, role: self.story.role() });
+        let allowed = self.story.allows(now, self.records);
+        self.allowance.set(allowed.min(snapshot.records.consumed + AHEAD));
+        let requests = self.collector.services.counts().map(|counts| counts.requests);
+        let evidence = self.collector.collect();
         let row = Row {
             produced: evidence.sent.len(),
-            accepted: counts.events_accepted,
+            accepted: Realm::ALL.map(|realm| accepted(evidence, realm)),
             dead_letters: evidence.dead_letters.len(),
             outstanding: snapshot.records_outstanding,
-            requests: counts.requests,
-            each: counts.events_per_request,
+            requests,
         };
+        let redriving = self.redrive.as_ref().map(|_| "redrive");
         let hold = snapshot.holds.first().map(|_| "hold");
         let waiting = snapshot.partitions.is_empty().then_some("joining");
-        self.progress.show(now, row, scene.or(hold).or(waiting));
+        let note = scene.map(Scene::name).or(redriving).or(hold).or(waiting);
+        self.progress.show(now, row, note);
         row
+    }
+
+    /// Does what the story demands, and says so.
+    fn turn(&mut self, now: Moment, turn: Turn, seen: &Seen, end: &CancellationToken) {
+        match turn {
+            Turn::Held(code) => {
+                self.collector.note_waiting(Realm::Acme);
+                self.tale.code = Some(code);
+                self.tale.meanwhile = accepted(self.collector.collect(), Realm::Shop);
+            }
+            Turn::Granted => self.tale.waited = seen.waiting,
+            Turn::Back { after } => {
+                self.tale.held = Some(after);
+                self.tale.meanwhile = accepted(self.collector.collect(), Realm::Shop) - self.tale.meanwhile;
+            }
+            Turn::Redrive => {
+                let (config, stop) = (self.config.clone(), end.clone());
+                self.redrive = Some(spawn_blocking(move || redriving::redrive(&config, stop)));
+            }
+            Turn::Refused | Turn::Spills => {}
+        }
+        self.progress.say(now, &narration::turn(turn, self.kind, self.tale.meanwhile));
+    }
+
+    /// Takes in what a redrive did, once it is done.
+    async fn end_redrive(&mut self, now: Moment) -> Result<(), Failure> {
+        let Some(redrive) = self.redrive.take_if(|redrive| redrive.is_finished()) else { return Ok(()) };
+        let redrive = redrive.await.map_err(|error| Failure::new(Exit::Bug, error))??;
+        let words = narration::redriven(&redrive);
+        self.tale.redrive = Some((redrive.letters, redrive.records));
+        self.collector.redriven(redrive.found);
+        self.story.redriven();
+        self.progress.say(now, &words);
+        Ok(())
     }
 }
 
@@ -135,4 +200,16 @@ pub(super) async fn snapshot(service: &Sender<Query>) -> Option<Box<Snapshot>> {
 
 fn settled(snapshot: &Snapshot) -> u64 {
     snapshot.records.consumed - snapshot.records_outstanding as u64
+}
+
+/// How many events the destination of a realm has accepted.
+fn accepted(evidence: &Evidence, realm: Realm) -> u64 {
+    evidence.accepted.get(&realm).copied().unwrap_or_default()
+}
+
+/// Why the tenant's destination is held, if it is.
+fn held(snapshot: &Snapshot) -> Option<Code> {
+    let holds = snapshot.holds.iter().filter(|hold| hold.cause == "destination");
+    let mut its = holds.filter(|hold| hold.destination.as_deref() == Some(Realm::Acme.name()));
+    its.next().map(|hold| hold.code)
 }

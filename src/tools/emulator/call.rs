@@ -15,7 +15,7 @@ use crate::{
     tools::emulator::{
         Control,
         answer::{self, Answer, Reply},
-        credentials::Caller,
+        credentials::{Caller, OWN_ACCOUNT},
         faults::{After, Before, How, Scope},
         in_flight,
         journal::{Origin, place},
@@ -31,7 +31,7 @@ const READ_FACTOR: usize = 4;
 
 /// Serves a call. Never returns if the server hangs on purpose.
 pub(super) async fn serve(control: &Control, service: &Service, head: Head, body: Incoming) -> Reply {
-    let mut call = Call::arrive(control, service);
+    let mut call = Call::arrive(control, service, &head);
     let reply = match read(body, service.max_body).await {
         Body::Gone => Reply::Close,
         Body::TooLarge => call.serve(&head, Err(service.too_large.clone())).await,
@@ -46,6 +46,8 @@ struct Call<'a> {
     control: &'a Control,
     service: &'a Service,
     number: u64,
+    /// Whose quota it counts against.
+    account: String,
     over_quota: bool,
     /// Hashes of the ids of its endpoints.
     endpoints: Vec<u64>,
@@ -54,14 +56,17 @@ struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    fn arrive(control: &'a Control, service: &'a Service) -> Self {
+    fn arrive(control: &'a Control, service: &'a Service, head: &Head) -> Self {
         let now = control.now();
         let mut state = control.lock();
+        let signed = signature::check(&head.headers, service.signing_name);
+        let account = signed.map_or(OWN_ACCOUNT, |signed| state.credentials.account(signed.access_key));
+        let account = account.to_owned();
         let quota = state.quota.filter(|_| service.has_quota);
-        let over_quota = !state.limit(service.name).arrive(quota, now);
+        let over_quota = !state.limit(service.name, &account).arrive(quota, now);
         let number = state.journal.begin();
         drop(state);
-        Self { control, service, number, over_quota, endpoints: Vec::new(), place: None }
+        Self { control, service, number, account, over_quota, endpoints: Vec::new(), place: None }
     }
 
     async fn serve(&mut self, head: &Head, parsed: Parsed<'_>) -> Reply {
@@ -221,7 +226,7 @@ impl<'a> Call<'a> {
 impl Drop for Call<'_> {
     fn drop(&mut self) {
         let mut state = self.control.lock();
-        state.limit(self.service.name).leave();
+        state.limit(self.service.name, &self.account).leave();
         state.in_flight.end(&self.endpoints);
         drop(state);
         self.control.finished();

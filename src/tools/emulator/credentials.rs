@@ -99,6 +99,11 @@ impl Credentials {
         issued
     }
 
+    /// The account that credentials belong to, expired or not.
+    pub(super) fn account(&self, access_key: &str) -> &str {
+        self.sessions.get(access_key).map_or(OWN_ACCOUNT, |session| session.caller.account())
+    }
+
     /// Finds out who has signed a request.
     pub(super) fn caller(&self, signed: &Signed<'_>, now: Moment) -> Result<Caller, Unauthorized> {
         let Some(session) = self.sessions.get(signed.access_key) else { return Ok(Caller::Own) };
@@ -127,6 +132,7 @@ mod tests {
             let signed = Signed { access_key, region: "r", token };
             assert_eq!(credentials.caller(&signed, at(now)), expected);
         };
+        assert_eq!(["any", &first.access_key].map(|key| credentials.account(key)), [OWN_ACCOUNT, "2"]);
         check("any", None, 0, Ok(Caller::Own));
         check("any", Some("any"), 0, Ok(Caller::Own));
         check(&first.access_key, Some(&first.token), 14, Ok(role("a")));

@@ -31,7 +31,8 @@ pub(super) struct ServerState {
     pub(super) user_endpoints: UserEndpoints,
     pub(super) published: Published,
     pub(super) shards: Shards,
-    limits: BTreeMap<&'static str, Limit>,
+    /// By service and account.
+    limits: BTreeMap<(&'static str, String), Limit>,
 }
 
 impl ServerState {
@@ -49,9 +50,9 @@ impl ServerState {
         }
     }
 
-    /// What is counted against the quota of a service.
-    pub(super) fn limit(&mut self, service: &'static str) -> &mut Limit {
-        self.limits.entry(service).or_default()
+    /// What is counted against the quota of a service in an account.
+    pub(super) fn limit(&mut self, service: &'static str, account: &str) -> &mut Limit {
+        self.limits.entry((service, account.to_owned())).or_default()
     }
 
     pub(super) fn counts(&self) -> Counts {

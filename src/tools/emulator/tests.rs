@@ -250,6 +250,26 @@ async fn the_quota_counts_a_sliding_second() {
     .await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn each_account_has_a_quota_of_its_own() {
+    let quota = Some(Quota { requests_per_second: 1, in_flight: 15 });
+    with_server(Options { quota, ..Options::default() }, async |address, control| {
+        let (account, role, session) = ("444455556666".to_owned(), "r".to_owned(), "s".to_owned());
+        let caller = credentials::Caller::Role { account, role, session };
+        let issued = control.lock().credentials.issue(caller, control.now(), Duration::from_hours(1));
+        let own = request("POST", PATH, &call(&json!({}), &["1"]).to_string());
+        let token = format!("x-amz-security-token: {}\r\ncontent-length", issued.token);
+        let text = String::from_utf8(own.clone()).unwrap();
+        let tenants = text.replace("AKID", &issued.access_key).replacen("content-length", &token, 1);
+        let tenants = tenants.into_bytes();
+        let heard = exchange(address, vec![own.clone(), tenants.clone(), own, tenants]).await;
+        let status: Vec<_> = heard.iter().flatten().map(|heard| heard.status).collect();
+        assert_eq!(status, [202, 202, 429, 429]);
+        assert_eq!((control.counts().over_quota, control.counts().max_per_second), (2, 2));
+    })
+    .await;
+}
+
 /// Makes one call with one event while a fault is on, and checks the HTTP status and the error code (`None`
 /// if there is no answer), the event's status in Results, and whether the event was accepted.
 #[track_caller]

@@ -26,6 +26,11 @@ impl Progress {
         Self { clock: io::stdout().is_terminal().then(Clock::start), next: Moment::START }
     }
 
+    /// No bar, wherever the output goes.
+    pub(super) fn none() -> Self {
+        Self { clock: None, next: Moment::START }
+    }
+
     /// Redraws the bar, if it is time.
     pub(super) fn show(&mut self, what: &str, (read, of): (u64, u64), written: u64) {
         let Some(now) = self.clock.as_ref().map(Clock::now).filter(|now| *now >= self.next) else { return };

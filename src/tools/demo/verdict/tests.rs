@@ -1,13 +1,14 @@
 //! Runs, written in a few letters each, and the problems in them.
 
 use super::*;
-use crate::tools::{
-    demo::evidence::{ContentHash, Positions},
-    emulator::Accepted,
-};
+use crate::tools::demo::evidence::{Arriving, Fingerprint, Positions, RedrivenRecord, SPILLED};
+
+mod tenant;
 
 /// A run in which events may be refused.
 struct Run {
+    kind: DemoKind,
+    tale: Tale,
     evidence: Evidence,
     server: Counts,
     service: RecordCounts,
@@ -16,13 +17,13 @@ struct Run {
 }
 
 /// What each record is expected to become: `d` delivered as the events `N:sign_in` and `N:session` of its
-/// offset N, `r` the same as the previous record, `i` ignored, `l` a dead letter.
+/// offset N, `r` the same as the previous record, `i` ignored, `l` a dead letter, `a` as `d`, but of the tenant.
 fn run(records: &str) -> Run {
     let mut evidence = Evidence::default();
     for (offset, record) in (0..).zip(records.chars()) {
         let ids = |number| vec![format!("{number}:sign_in"), format!("{number}:session")];
         let expected = match record {
-            'd' => Expected::Delivered { event_ids: ids(offset) },
+            'd' | 'a' => Expected::Delivered { event_ids: ids(offset) },
             'r' => Expected::Repeated { event_ids: ids(offset - 1) },
             'i' => Expected::Ignored,
             _ => Expected::DeadLetter,
@@ -32,11 +33,14 @@ fn run(records: &str) -> Run {
             expected,
             fingerprint: fingerprint(offset),
             from: "keycloak",
+            realm: if record == 'a' { Realm::Acme } else { Realm::Shop },
         });
     }
     let committed = [(0, i64::try_from(records.len()).unwrap())].into();
-    evidence.positions = Positions { committed, dead_letters: 0 };
+    evidence.positions = Positions { committed, ..Positions::default() };
     Run {
+        kind: DemoKind::Firehose,
+        tale: Tale::default(),
         evidence,
         server: Counts::default(),
         service: RecordCounts::default(),
@@ -49,28 +53,70 @@ fn record_id(offset: i64) -> RecordId {
     RecordId { partition: 0, offset }
 }
 
-fn fingerprint(offset: i64) -> ContentHash {
-    ContentHash::of(Some(offset), None, None)
+fn fingerprint(offset: i64) -> Fingerprint {
+    of_content(offset, offset)
+}
+
+fn of_content(time: i64, content: i64) -> Fingerprint {
+    Fingerprint::of(Some(time), None, Some(&content.to_be_bytes()))
 }
 
 impl Run {
-    /// Adds the arrival of events such as `0:session`, in this order.
+    /// Adds the arrival of events such as `0:session` at the destination of their realm, in this order.
     fn arrived(mut self, ids: &str) -> Self {
         for id in ids.split_whitespace() {
             let event_type = if id.ends_with("session") { "_session.start" } else { "_userauth.sign_in" };
-            self = self.accepted(id, event_type, "e");
+            let offset = id.split(':').next().unwrap().parse().unwrap();
+            let realm = self.evidence.sent.get(&record_id(offset)).map(|sent| sent.realm);
+            self = self.accepted(id, event_type, "e", realm);
         }
         self
     }
 
-    fn accepted(mut self, id: &str, event_type: &str, endpoint_id: &str) -> Self {
-        self.evidence.arrive(&Accepted {
+    fn accepted(mut self, id: &str, event_type: &str, endpoint_id: &str, realm: Option<Realm>) -> Self {
+        self.evidence.arrive(&Arriving {
+            realm,
             endpoint_id: endpoint_id.into(),
             event_id: id.to_owned(),
             event_type: event_type.to_owned(),
-            ..Accepted::default()
         });
         self
+    }
+
+    /// Makes it a run in which the tenant is refused, and a redrive is done.
+    fn redriving(mut self) -> Self {
+        self.tale = Tale { planned: true, redrive: Some((0, 0)), ..Tale::default() };
+        self
+    }
+
+    /// Adds dead letters of events of the record at `offset` that spilled.
+    fn spilled(self, offset: i64, event_ids: &str) -> Self {
+        event_ids.split_whitespace().fold(self, |run, id| run.refused(offset, id, SPILLED, false))
+    }
+
+    /// Adds a dead letter of an event, for this reason.
+    fn refused(mut self, offset: i64, event_id: &str, reason: &str, again: bool) -> Self {
+        // A record that was redriven has a time of its own.
+        let fingerprint = of_content(if again { 99 } else { offset }, offset);
+        let (record, reason) = (record_id(offset), reason.to_owned());
+        let event_id = Some(event_id.to_owned());
+        self.evidence.refuse(DeadLetter { record, reason, event_id, again, fingerprint });
+        self
+    }
+
+    /// Adds a redriven record, at `offset`, of the original at another offset.
+    fn redriven(mut self, offset: i64, original: i64, event_ids: &str) -> Self {
+        self.evidence.redriven.push(RedrivenRecord {
+            record: record_id(offset),
+            original: record_id(original),
+            event_ids: event_ids.split_whitespace().map(str::to_owned).collect(),
+            fingerprint: of_content(99, original),
+        });
+        self
+    }
+
+    fn of_kind(self, kind: DemoKind) -> Self {
+        Self { kind, ..self }
     }
 
     /// Adds a dead letter of the record at `offset`, or of one event of it.
@@ -78,10 +124,11 @@ impl Run {
         self.letter_like(offset, event_id, fingerprint(offset))
     }
 
-    fn letter_like(mut self, offset: i64, event_id: Option<&str>, fingerprint: ContentHash) -> Self {
+    fn letter_like(mut self, offset: i64, event_id: Option<&str>, fingerprint: Fingerprint) -> Self {
         let (record, reason) = (record_id(offset), "reason".to_owned());
         let event_id = event_id.map(str::to_owned);
-        self.evidence.dead_letters.push(DeadLetter { record, reason, event_id, fingerprint });
+        let letter = DeadLetter { record, reason, event_id, again: false, fingerprint };
+        self.evidence.refuse(letter);
         self
     }
 
@@ -108,8 +155,16 @@ impl Run {
     }
 
     fn judged(&self) -> Verdict {
-        let Self { evidence, server, service, whole, refusals } = self;
-        judge(evidence, &Circumstances { whole: *whole, refusals: *refusals, server, service })
+        let Self { kind, tale, evidence, server, service, whole, refusals } = self;
+        let circumstances = Circumstances {
+            whole: *whole,
+            refusals: *refusals,
+            kind: *kind,
+            tale,
+            server: Some(server),
+            service,
+        };
+        judge(evidence, &circumstances)
     }
 }
 
@@ -159,9 +214,47 @@ fn a_dead_letter_is_there_once_unchanged_and_for_a_reason() {
 fn only_events_of_records_arrive_with_their_type_and_for_one_endpoint() {
     check(&run("i").arrived("0:session"), &[(VerdictProblem::EventUnknown, 1)]);
     let session = || run("d").arrived("0:session");
-    check(&session().accepted("0:sign_in", "_userauth.sign_up", "e"), &[(VerdictProblem::EventUnsound, 1)]);
-    let twice = || session().accepted("0:sign_in", "_userauth.sign_in", "e").unconfirmed(1);
-    check(&twice().accepted("0:sign_in", "_userauth.sign_in", "f"), &[(VerdictProblem::EventUnsound, 1)]);
+    let shop = Some(Realm::Shop);
+    let unsound = [(VerdictProblem::EventUnsound, 1)];
+    check(&session().accepted("0:sign_in", "_userauth.sign_up", "e", shop), &unsound);
+    let twice = || session().accepted("0:sign_in", "_userauth.sign_in", "e", shop).unconfirmed(1);
+    check(&twice().accepted("0:sign_in", "_userauth.sign_in", "f", shop), &unsound);
+    check(&twice().accepted("0:sign_in", "_userauth.sign_in", "e", Some(Realm::Acme)), &unsound);
+}
+
+#[test]
+fn an_event_arrives_at_the_destination_of_its_realm() {
+    check(&run("a").arrived("0:sign_in 0:session"), &[]);
+    for elsewhere in [Some(Realm::Shop), None] {
+        let run = run("a").arrived("0:session").accepted("0:sign_in", "_userauth.sign_in", "e", elsewhere);
+        check(&run, &[(VerdictProblem::EventMisrouted, 1)]);
+    }
+}
+
+#[test]
+fn a_destination_that_recognises_copies_takes_none() {
+    let twice = || run("dr").arrived("0:sign_in 0:session 0:session").unconfirmed(1);
+    check(&twice(), &[]);
+    check(&twice().of_kind(DemoKind::EventBridge), &[(VerdictProblem::CopyAccepted, 1)]);
+}
+
+#[test]
+fn the_events_of_an_endpoint_arrive_in_the_order_of_their_records_if_that_is_promised() {
+    let swapped = || run("dd").arrived("1:session 0:sign_in 0:session 1:sign_in");
+    check(&swapped().of_kind(DemoKind::Kinesis), &[(VerdictProblem::OutOfOrder, 1)]);
+    check(&swapped(), &[]);
+    let within = run("dd").arrived("0:session 0:sign_in 1:session 1:sign_in 0:sign_in").unconfirmed(1);
+    check(&within.of_kind(DemoKind::Kinesis), &[]);
+    let others = run("dd").arrived("1:sign_in 1:session");
+    let others = others.accepted("0:sign_in", "_userauth.sign_in", "f", Some(Realm::Shop));
+    let others = others.accepted("0:session", "_session.start", "f", Some(Realm::Shop));
+    check(&others.of_kind(DemoKind::Kafka), &[]);
+    let repeated = run("drd").arrived("2:session 0:sign_in 0:session 2:sign_in");
+    check(&repeated.of_kind(DemoKind::Kinesis), &[]);
+    let spilled =
+        run("aa").redriving().spilled(0, "0:sign_in 0:session").redriven(9, 0, "0:sign_in 0:session");
+    let spilled = spilled.arrived("1:sign_in 1:session 0:sign_in 0:session");
+    check(&spilled.of_kind(DemoKind::Kinesis), &[]);
 }
 
 #[test]
@@ -178,15 +271,17 @@ fn duplicates_are_explained_by_their_records_or_by_lost_answers() {
 #[test]
 fn the_servers_complaints_are_the_verdicts() {
     let mut run = run("");
-    run.server.over_quota = 1;
+    (run.server.requests, run.server.over_quota) = (100, 4);
     run.server.endpoints_in_two_requests = 2;
     run.server.violations = [("pinpoint.event_count", 3)].into();
     let expected = [
-        (VerdictProblem::OverQuota, 1),
+        (VerdictProblem::OverQuota, 4),
         (VerdictProblem::EndpointTwice, 2),
         (VerdictProblem::RuleBroken("pinpoint.event_count"), 3),
     ];
     check(&run, &expected);
+    run.server = Counts { requests: 100, over_quota: 3, ..Counts::default() };
+    check(&run, &[]);
 }
 
 #[test]
@@ -207,10 +302,14 @@ fn everything_is_counted() {
         ignored: 1,
         dead_lettered: 4,
         left: 1,
+        accepted: [(Realm::Shop, 5)].into(),
+        by_type: [("_session.start", 4), ("_userauth.sign_in", 1)].into(),
         arrived: 3,
         duplicates: 2,
         repeated: 1,
         dead_letters: [("reason".to_owned(), 4)].into(),
+        spilled: 0,
+        redriven: 0,
     };
     assert_eq!(run.committed(6).judged(), Verdict { problems: BTreeMap::new(), tally: expected });
 }

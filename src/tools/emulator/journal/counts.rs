@@ -24,9 +24,9 @@ pub struct Counts {
     pub closed: u64,
     /// Requests refused because they were over the quota.
     pub over_quota: u64,
-    /// The largest number of requests to one service that arrived within any second.
+    /// The largest number of requests to one service in one account that arrived within any second.
     pub max_per_second: usize,
-    /// The largest number of requests to one service in flight.
+    /// The largest number of requests to one service in one account in flight.
     pub max_in_flight: usize,
     /// How often a request had an endpoint in common with another request in flight.
     pub endpoints_in_two_requests: u64,

@@ -3,7 +3,7 @@
 use pinpoint_sidecar::{
     core::time::Timestamp,
     tools::{
-        demo::generate::{Expected, Produced},
+        demo::generate::{Expected, Produced, Realm},
         emulator::{Effect, Faults, Matching},
     },
 };
@@ -70,6 +70,7 @@ fn produce(scene: &mut Scene) {
                 value,
                 expected,
                 from,
+                realm: Realm::Shop,
             }));
         }
     }
