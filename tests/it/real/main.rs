@@ -26,6 +26,7 @@ mod delivery;
 mod destination;
 mod faults;
 mod harness;
+mod kinds;
 mod letters;
 mod map;
 mod memory;
@@ -36,6 +37,7 @@ mod replicas;
 mod restart;
 mod rests;
 mod rolling;
+mod samples;
 mod scene;
 mod start;
 mod table;
@@ -78,6 +80,7 @@ fn trials() -> Vec<Trial> {
         trial(harness::a_topic_can_be_made_anew),
         trial(harness::the_broker_keeps_its_data_when_it_is_stopped_and_when_it_is_killed),
         trial(harness::without_java_a_scenario_is_ignored_and_with_ci_it_fails),
+        trial(kinds::every_kind_at_once_gets_everything_across_faults_and_sigkill),
         trial(letters::a_dead_letter_is_the_record_and_why),
         trial(letters::a_dead_letter_that_is_too_large_holds_its_partition_until_the_limit_is_raised),
         trial(map::the_last_records_of_a_topic_are_read_and_no_group_is_joined),
