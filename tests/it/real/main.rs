@@ -1,5 +1,5 @@
 //! Scenarios with the programs of others. On a real Apache Kafka: records on a topic, the service as a process
-//! or several, a PutEvents server, and the oracle. With Python: AWS's SDK for it, and an emulator of AWS.
+//! or several, a PutEvents server, and the oracle. With Python: AWS's SDK for it, an emulator of AWS, and cfn-lint.
 //!
 //! Each on Kafka ends in the same way: every id that the records stand for is accepted or in the dead letters, and
 //! the group's commits are the ends of the topic (see [`scene`]).
@@ -21,6 +21,7 @@ use crate::{
 
 mod boto3;
 mod broker;
+mod cloudformation;
 mod compression;
 mod delivery;
 mod destination;
@@ -63,6 +64,9 @@ fn trials() -> Vec<Trial> {
         with_python(moto::records_arrive_in_firehose),
         with_python(moto::packed_records_arrive_in_firehose),
         with_python(moto::events_arrive_on_a_classic_bus),
+        with_python(cloudformation::the_templates_of_the_pages_are_valid),
+        with_python(cloudformation::a_template_that_is_not_valid_is_found),
+        with_python(cloudformation::the_policies_that_check_prints_are_valid),
         trial(broker::nothing_is_lost_when_the_broker_is_stopped_killed_and_paused),
         trial(broker::a_drain_without_a_broker_ends_before_its_deadline),
         trial(compression::records_are_read_in_every_compression),
