@@ -64,6 +64,7 @@ fn trials() -> Vec<Trial> {
         with_python(moto::records_arrive_in_firehose),
         with_python(moto::packed_records_arrive_in_firehose),
         with_python(moto::events_arrive_on_a_classic_bus),
+        with_python(moto::records_arrive_in_the_account_of_a_role),
         with_python(cloudformation::the_templates_of_the_pages_are_valid),
         with_python(cloudformation::a_template_that_is_not_valid_is_found),
         with_python(cloudformation::the_policies_that_check_prints_are_valid),
