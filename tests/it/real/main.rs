@@ -43,6 +43,7 @@ mod scene;
 mod start;
 mod table;
 mod tail;
+mod tenants;
 mod topics;
 mod truncation;
 
@@ -118,6 +119,7 @@ fn trials() -> Vec<Trial> {
         trial(tail::logs::a_log_that_lost_its_end_and_grew_hides_nothing),
         trial(tail::logs::a_group_that_was_mirrored_to_another_cluster_hides_nothing),
         trial(tail::partitions::the_tails_of_a_thousand_partitions_are_committed_in_parts),
+        trial(tenants::a_few_that_are_wrong_or_slow_keep_nothing_from_the_others),
         trial(topics::a_topic_that_does_not_exist_is_waited_for),
         trial(topics::a_topic_that_was_made_anew_is_read_from_its_beginning),
         trial(topics::a_topic_that_was_made_anew_at_once_is_read_from_its_beginning),
