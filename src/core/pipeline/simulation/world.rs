@@ -147,7 +147,9 @@ impl World {
     ) -> Self {
         let destinations = settings.destinations.len();
         let mut moods = vec![Mood::Well; destinations];
-        ill.iter().for_each(|(destination, mood)| moods[*destination] = *mood);
+        for (destination, mood) in &ill {
+            moods[*destination] = *mood;
+        }
         let ill: BTreeSet<usize> = ill.into_keys().collect();
         let has_table = rng.bool();
         let topics: [Arc<str>; 2] = ["a".into(), "b".into()];

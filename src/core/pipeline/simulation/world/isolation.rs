@@ -14,7 +14,9 @@ impl World {
         let faults = std::mem::replace(&mut self.faults, super::NONE);
         let ill: Vec<(usize, Mood)> = self.ill.iter().map(|ill| (*ill, self.moods[*ill])).collect();
         self.moods.fill(Mood::Well);
-        ill.iter().for_each(|(ill, mood)| self.moods[*ill] = *mood);
+        for (ill, mood) in &ill {
+            self.moods[*ill] = *mood;
+        }
         (self.table_refuses, self.lenient) = (false, true);
         let slowed = self.slowed();
         let apart: Vec<usize> = (0..self.logs.len()).filter(|log| self.is_apart(*log, &slowed)).collect();
