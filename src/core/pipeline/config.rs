@@ -94,7 +94,7 @@ pub struct CapConfig {
 pub struct SpillConfig {
     /// How long the destination may be held, or have no room, before its records go to the dead letters.
     #[serde(with = "or_off")]
-    #[schemars(schema_with = "or_off::schema::<Span>", extend("x-from" = "10s", "x-to" = "8760h"))]
+    #[schemars(schema_with = "or_off::schema::<Span>", extend("x-from" = "1s", "x-to" = "8760h"))]
     pub after: Option<Span>,
 }
 

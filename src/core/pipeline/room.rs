@@ -5,7 +5,8 @@
 //! and never with all of it. A record whose destination has no room makes only its own partition wait. A
 //! single destination has the whole memory, because then the limits of everything outstanding are enough.
 //!
-//! Knows nothing of how reading is paused. What always holds: an empty destination admits one record.
+//! Knows nothing of how reading is paused. What always holds: a destination that keeps nothing, or only a probe
+//! because it spills, admits one record.
 
 use std::collections::VecDeque;
 
@@ -78,7 +79,7 @@ impl Pipeline {
         ids.dedup();
         let mut room = true;
         for id in ids {
-            let full = self.is_full(id, size(routed, id));
+            let full = self.is_full(now, id, size(routed, id));
             self.dispatcher(id).set_full(now, full);
             room &= !full;
         }
@@ -86,10 +87,11 @@ impl Pipeline {
     }
 
     /// Whether a destination has no room for this many more bytes. A full one has room again only when it is
-    /// well below its threshold, because each pause discards prefetched records.
-    fn is_full(&self, id: DestinationId, bytes: usize) -> bool {
+    /// well below its threshold, because each pause discards prefetched records. One that has spilled all but
+    /// a probe admits one record, as an empty one does.
+    fn is_full(&self, now: Moment, id: DestinationId, bytes: usize) -> bool {
         let (domain, dispatcher) = &self.dispatchers[usize::from(id.0)];
-        if dispatcher.events() == 0 {
+        if dispatcher.events() == 0 || dispatcher.keeps_only_a_probe(now) {
             return false;
         }
         let part = if dispatcher.is_full() { RESUME_AT } else { 1.0 };

@@ -149,8 +149,7 @@ log: {{ format: text, level: info }}
             tenant("444455556666", "globex", "globex"),
             tenant("444455556666", "globex", "globex-2"),
         ));
-        let sts = ("AWS_ENDPOINT_URL_STS".to_owned(), url.clone());
-        Setup { environment: [sts].into(), ..setup }
+        setup.with_sts(url)
     }
 }
 

@@ -21,7 +21,7 @@ use pinpoint_sidecar::{
         destination::{
             Answer, Encoder, FieldCounts, Fitted, Outcome, Request, RequestLimits, Sender, Sending,
         },
-        event::{Delivery, Endpoint, EventType, Refusal},
+        event::{Delivery, EventType, Refusal},
         time::Timestamp,
     },
     edge::aws::pinpoint::Pinpoint,
@@ -202,11 +202,6 @@ impl Encoder for LinesEncoder {
     fn fit(&self, delivery: Delivery, _: &mut FieldCounts) -> Result<Fitted, Refusal> {
         let bytes = delivery.event.id.len() + Self::OVERHEAD;
         Ok(Fitted { delivery, bytes })
-    }
-
-    fn merge(&self, snapshot: &mut Arc<Endpoint>, newer: &Arc<Endpoint>) -> usize {
-        snapshot.clone_from(newer);
-        0
     }
 
     fn body(&self, request: &Request, _: Timestamp) -> Vec<u8> {

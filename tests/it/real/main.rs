@@ -1,5 +1,5 @@
 //! Scenarios with the programs of others. On a real Apache Kafka: records on a topic, the service as a process
-//! or several, a PutEvents server, and the oracle. With Python: AWS's SDK for it, and an emulator of AWS.
+//! or several, a PutEvents server, and the oracle. With Python: AWS's SDK for it, an emulator of AWS, and cfn-lint.
 //!
 //! Each on Kafka ends in the same way: every id that the records stand for is accepted or in the dead letters, and
 //! the group's commits are the ends of the topic (see [`scene`]).
@@ -21,11 +21,13 @@ use crate::{
 
 mod boto3;
 mod broker;
+mod cloudformation;
 mod compression;
 mod delivery;
 mod destination;
 mod faults;
 mod harness;
+mod kinds;
 mod letters;
 mod map;
 mod memory;
@@ -36,10 +38,12 @@ mod replicas;
 mod restart;
 mod rests;
 mod rolling;
+mod samples;
 mod scene;
 mod start;
 mod table;
 mod tail;
+mod tenants;
 mod topics;
 mod truncation;
 
@@ -61,6 +65,10 @@ fn trials() -> Vec<Trial> {
         with_python(moto::records_arrive_in_firehose),
         with_python(moto::packed_records_arrive_in_firehose),
         with_python(moto::events_arrive_on_a_classic_bus),
+        with_python(moto::records_arrive_in_the_account_of_a_role),
+        with_python(cloudformation::the_templates_of_the_pages_are_valid),
+        with_python(cloudformation::a_template_that_is_not_valid_is_found),
+        with_python(cloudformation::the_policies_that_check_prints_are_valid),
         trial(broker::nothing_is_lost_when_the_broker_is_stopped_killed_and_paused),
         trial(broker::a_drain_without_a_broker_ends_before_its_deadline),
         trial(compression::records_are_read_in_every_compression),
@@ -78,6 +86,7 @@ fn trials() -> Vec<Trial> {
         trial(harness::a_topic_can_be_made_anew),
         trial(harness::the_broker_keeps_its_data_when_it_is_stopped_and_when_it_is_killed),
         trial(harness::without_java_a_scenario_is_ignored_and_with_ci_it_fails),
+        trial(kinds::every_kind_at_once_gets_everything_across_faults_and_sigkill),
         trial(letters::a_dead_letter_is_the_record_and_why),
         trial(letters::a_dead_letter_that_is_too_large_holds_its_partition_until_the_limit_is_raised),
         trial(map::the_last_records_of_a_topic_are_read_and_no_group_is_joined),
@@ -110,6 +119,7 @@ fn trials() -> Vec<Trial> {
         trial(tail::logs::a_log_that_lost_its_end_and_grew_hides_nothing),
         trial(tail::logs::a_group_that_was_mirrored_to_another_cluster_hides_nothing),
         trial(tail::partitions::the_tails_of_a_thousand_partitions_are_committed_in_parts),
+        trial(tenants::a_few_that_are_wrong_or_slow_keep_nothing_from_the_others),
         trial(topics::a_topic_that_does_not_exist_is_waited_for),
         trial(topics::a_topic_that_was_made_anew_is_read_from_its_beginning),
         trial(topics::a_topic_that_was_made_anew_at_once_is_read_from_its_beginning),

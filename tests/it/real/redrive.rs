@@ -15,13 +15,17 @@ use crate::support::{client::Message, kafka::Kafka, service};
 const LETTERS: &str = "real-redrive-letters";
 const SECRET: &str = "0123456789abcdef";
 
-/// Runs `redrive`, and returns the numbers of its table: read, matched, written and skipped.
 #[track_caller]
 fn redrive(scene: &Scene, arguments: &[&str]) -> [u64; 4] {
+    let config = scene.setup().config.replace(&scene.letters_topic(), LETTERS);
+    run(&format!("{config}redrive: {{ secret: {SECRET} }}\n"), arguments)
+}
+
+/// Runs `redrive`, and returns the numbers of its table: read, matched, written and skipped.
+#[track_caller]
+pub(super) fn run(config: &str, arguments: &[&str]) -> [u64; 4] {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("config.yaml");
-    let config = scene.setup().config.replace(&scene.letters_topic(), LETTERS);
-    let config = format!("{config}redrive: {{ secret: {SECRET} }}\n");
     fs::write(&file, config).expect("a file");
     let file = file.to_str().expect("a path");
     let output = service::run(&[&["redrive", "--config", file], arguments].concat());

@@ -1,8 +1,9 @@
-//! Python with boto3, AWS's SDK, and moto, an emulator of AWS that others wrote.
+//! Python with boto3, AWS's SDK, with moto, an emulator of AWS that others wrote, and with cfn-lint, AWS's
+//! judgement of CloudFormation.
 //!
 //! `PINPOINT_SIDECAR_PYTHON` names the interpreter; `.ci/run` installs one.
 
-use std::{env, net::SocketAddr, path::Path, process::Command, time::Duration};
+use std::{env, fs, net::SocketAddr, path::Path, process::Command, time::Duration};
 
 use tempfile::TempDir;
 
@@ -19,7 +20,7 @@ impl Python {
     /// # Errors
     /// If there is none; says what is missing.
     pub(crate) fn find() -> Result<Self, &'static str> {
-        let missing = "PINPOINT_SIDECAR_PYTHON, a Python with boto3 and moto[server]";
+        let missing = "PINPOINT_SIDECAR_PYTHON, a Python with boto3, moto[server] and cfn-lint";
         env::var_os("PINPOINT_SIDECAR_PYTHON").map(Self).ok_or(missing)
     }
 
@@ -33,6 +34,21 @@ impl Python {
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{script} {arguments:?} failed:\n{error}");
         String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// What cfn-lint finds in a template of CloudFormation; nothing if it is valid.
+    #[track_caller]
+    pub(crate) fn lint(&self, template: &str) -> String {
+        let folder = TempDir::new().expect("a folder for the template");
+        let file = folder.path().join("template.yaml");
+        fs::write(&file, template).expect("a file for the template");
+        let mut command = Command::new(&self.0);
+        command.args(["-B", "-c", "from cfnlint.runner import main; main()"]).arg(file);
+        let output = command.output().expect("Python starts");
+        let found = [output.stdout, output.stderr].concat();
+        let found = String::from_utf8(found).expect("UTF-8");
+        assert_eq!(output.status.success(), found.is_empty(), "{found}");
+        found
     }
 
     /// Starts moto's server, which ends when dropped.

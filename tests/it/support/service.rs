@@ -44,6 +44,13 @@ impl Setup {
         self
     }
 
+    /// Uses this server as AWS STS.
+    #[allow(dead_code, reason = "the benchmarks do not ask for it")]
+    pub(crate) fn with_sts(mut self, url: &str) -> Self {
+        self.environment.insert("AWS_ENDPOINT_URL_STS".to_owned(), url.to_owned());
+        self
+    }
+
     /// Starts a replica and waits until it is ready.
     ///
     /// # Panics

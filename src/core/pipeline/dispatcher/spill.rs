@@ -36,6 +36,12 @@ impl Dispatcher {
         Some(since + self.spill?).filter(|_| self.waiting_events() > usize::from(self.hold.is_some()))
     }
 
+    /// Whether it keeps only a probe, because the hold has lasted so long that everything else is spilled.
+    pub(in crate::core::pipeline) fn keeps_only_a_probe(&self, now: Moment) -> bool {
+        let spills = self.hold.as_ref().zip(self.spill);
+        self.waiting_events() <= 1 && spills.is_some_and(|(hold, after)| hold.since + after <= now)
+    }
+
     /// Spills the waiting events. The caller checks that this is due.
     pub(in crate::core::pipeline) fn spill(&mut self, now: Moment) {
         // While a hold goes on, later events are spilled as they come in, which is not reported again.

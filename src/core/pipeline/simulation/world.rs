@@ -26,11 +26,13 @@ mod destination;
 mod group;
 mod isolation;
 mod settings;
+mod tenants;
 
 use content::Log;
 use destination::Mood;
 use group::{Gated, Owned};
 use settings::Settings;
+use tenants::Redriving;
 
 /// The faults that may occur, and their probabilities.
 #[derive(Clone, Copy)]
@@ -62,8 +64,8 @@ pub(super) struct World {
     paused: Paused,
     /// The mood of each destination.
     moods: Vec<Mood>,
-    /// The destination that is ill until the world heals.
-    culprit: Option<usize>,
+    /// The destinations that are ill until the world heals.
+    ill: BTreeSet<usize>,
     /// The request starts in the last second, by domain and (in `starts`) by destination.
     domain_starts: Vec<VecDeque<Moment>>,
     starts: Vec<VecDeque<Moment>>,
@@ -95,6 +97,8 @@ pub(super) struct World {
     has_stalled: bool,
     sent_again: usize,
     settings: Settings,
+    /// What is brought back from the dead letters, if that is done.
+    redriving: Option<Redriving>,
     stopped: bool,
     /// Whether an operator has repaired the destinations, so that they accept everything.
     lenient: bool,
@@ -116,22 +120,37 @@ impl World {
             natures: [0.0, 0.05, 0.3][rng.usize(..3)],
             table: if rng.bool() { 0.3 } else { 0.0 },
         };
-        Self::with(rng, faults)
+        Self::with_culprit(rng, faults)
     }
 
     pub(super) fn calm(seed: u64) -> Self {
-        Self::with(Rng::with_seed(seed), NONE)
+        Self::with_culprit(Rng::with_seed(seed), NONE)
     }
 
-    fn with(mut rng: Rng, faults: Faults) -> Self {
+    /// A world in which one of several destinations may be ill.
+    fn with_culprit(mut rng: Rng, faults: Faults) -> Self {
         let settings = Settings::new(&mut rng);
         let destinations = settings.destinations.len();
         let ill = settings.has_several() && faults.moods && rng.u8(..4) > 0;
         let culprit = ill.then(|| rng.usize(..destinations));
+        let ill = culprit.map(|culprit| (culprit, Mood::ILL[rng.usize(..Mood::ILL.len())]));
+        Self::with(rng, faults, settings, ill.into_iter().collect(), None)
+    }
+
+    /// A world in which these destinations are ill.
+    fn with(
+        mut rng: Rng,
+        faults: Faults,
+        settings: Settings,
+        ill: BTreeMap<usize, Mood>,
+        redriving: Option<Redriving>,
+    ) -> Self {
+        let destinations = settings.destinations.len();
         let mut moods = vec![Mood::Well; destinations];
-        if let Some(culprit) = culprit {
-            moods[culprit] = Mood::ILL[rng.usize(..Mood::ILL.len())];
+        for (destination, mood) in &ill {
+            moods[*destination] = *mood;
         }
+        let ill: BTreeSet<usize> = ill.into_keys().collect();
         let has_table = rng.bool();
         let topics: [Arc<str>; 2] = ["a".into(), "b".into()];
         let logs = (0..rng.i32(1..5)).map(|number| Log {
@@ -140,11 +159,11 @@ impl World {
             records: Vec::new(),
             committed: None,
             named: BTreeSet::new(),
-            avoids: None,
+            avoids: BTreeSet::new(),
         });
         let mut logs: Vec<Log> = logs.collect();
         for log in &mut logs {
-            log.avoids = culprit.filter(|_| rng.bool());
+            log.avoids = if !ill.is_empty() && rng.bool() { ill.clone() } else { BTreeSet::new() };
         }
         let pipeline = settings.pipeline(rng.u64(..));
         let mut world = Self {
@@ -163,7 +182,7 @@ impl World {
             writes: BTreeMap::new(),
             paused: Paused::default(),
             moods,
-            culprit,
+            ill,
             domain_starts: vec![VecDeque::new(); settings.domains.len()],
             starts: vec![VecDeque::new(); destinations],
             has_table,
@@ -181,6 +200,7 @@ impl World {
             has_stalled: false,
             sent_again: 0,
             settings,
+            redriving,
             stopped: false,
             lenient: false,
         };
@@ -226,9 +246,18 @@ impl World {
     /// Ends all faults. Everything must settle then.
     pub(super) fn heal(&mut self) {
         self.isolate();
+        // Whatever is brought back too early becomes dead letters again.
+        self.write_back();
+        self.isolate();
         self.faults = NONE;
         self.table_refuses = false;
         self.moods.fill(Mood::Well);
+        self.settle_all();
+        self.redrive();
+    }
+
+    /// Lets everything settle in a world without faults.
+    fn settle_all(&mut self) {
         let mut rounds = 0;
         while !self.is_done() {
             rounds += 1;
@@ -258,7 +287,7 @@ impl World {
         (0..self.logs.len()).for_each(|log| self.produce(log, 0.0));
         self.fetch();
         self.table_refuses = self.has_table && self.rng.bool();
-        self.culprit = None;
+        self.ill.clear();
         if self.rng.bool() {
             (0..self.moods.len()).for_each(|_| self.change_mood());
         }

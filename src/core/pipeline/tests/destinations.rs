@@ -387,6 +387,32 @@ fn a_destination_that_is_held_for_too_long_spills_all_but_a_probe() {
 }
 
 #[test]
+fn a_held_destination_that_spills_keeps_no_partition_waiting_when_others_fill_the_memory() {
+    let mut bench = Bench::several(&[0, 1], |plan| {
+        plan.max_bytes = 20_000;
+        plan.destinations[0].1.spill = Some(seconds(1));
+    });
+    bench.read_of(A, 0, "d0");
+    bench.answer(|_| Answer::Hold(Code("forbidden")));
+    bench.pass(seconds(1));
+    for endpoint in 1..100 {
+        if !bench.is_paused(B) {
+            bench.read_of(B, endpoint, "d1");
+        }
+    }
+    assert!(bench.is_paused(B), "the memory is full");
+    bench.read_as(A, in_portions(&["d0"; 50]));
+    while bench.paused.partitions.contains(&A) {
+        bench.pass(Duration::from_millis(1));
+        assert!(!bench.codes().is_empty(), "it does not wait for the memory");
+        bench.write_letters(WriteOutcome::Written);
+    }
+    let snapshot = bench.pipeline.snapshot();
+    let (spilled, probes) = (snapshot.sends.events_spilled, snapshot.destinations[0].events);
+    assert!(spilled + probes as u64 == 51 && probes <= 2, "{spilled} and {probes}");
+}
+
+#[test]
 fn what_is_in_quarantine_spills_too() {
     let mut bench = spilling(|_| Answer::Refused(refusal()));
     assert_eq!(bench.holds(), [("destination", BAD.0)]);

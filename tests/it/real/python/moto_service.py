@@ -1,20 +1,36 @@
 """Makes what the service sends to in moto, an independent emulator of AWS, and reads back what arrived.
 
-Run as `python moto_service.py make KIND URL` before, and as `python moto_service.py read KIND URL` after. `read`
-prints each record that arrived as a line of JSON.
+Run as `python moto_service.py make KIND URL [ROLE]` before, and as `python moto_service.py read KIND URL [ROLE]`
+after: in the account of the role, if there is one. `read` prints each record that arrived as a line of JSON.
+`python moto_service.py roles KIND URL` prints each session of a role that somebody has assumed.
 """
 
 import json
 import sys
+import urllib.request
 
 import boto3
 
-DO, KIND, URL = sys.argv[1:]
+DO, KIND, URL, ROLE = [*sys.argv[1:], ""][:4]
+OWN = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 
-def client(service):
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    return boto3.client(service, region_name="eu-west-1", endpoint_url=URL, **keys)
+def client(service, keys=None):
+    return boto3.client(service, region_name="eu-west-1", endpoint_url=URL, **(keys or KEYS))
+
+
+def assumed():
+    """The credentials of the role; moto knows its account by them."""
+    session = {"RoleArn": ROLE, "RoleSessionName": "moto_service"}
+    answer = client("sts", OWN).assume_role(**session)["Credentials"]
+    return {
+        "aws_access_key_id": answer["AccessKeyId"],
+        "aws_secret_access_key": answer["SecretAccessKey"],
+        "aws_session_token": answer["SessionToken"],
+    }
+
+
+KEYS = assumed() if ROLE else OWN
 
 
 class Kinesis:
@@ -94,9 +110,17 @@ class EventBridge:
 
 KINDS = {"kinesis": Kinesis, "firehose": Firehose, "eventbridge": EventBridge}
 
+
+
+def roles():
+    with urllib.request.urlopen(f"{URL}/moto-api/data.json") as page:
+        for role in json.load(page)["sts"]["AssumedRole"]:
+            yield {name: role[name] for name in ("role_arn", "session_name", "external_id")}
+
+
 kind = KINDS[KIND]()
 if DO == "make":
     kind.make()
 else:
-    for line in kind.read():
+    for line in kind.read() if DO == "read" else roles():
         print(json.dumps(line))

@@ -91,6 +91,7 @@ impl World {
             WriteOutcome::Written
         };
         if outcome == WriteOutcome::Written {
+            self.note_letter(&letter);
             let log = self.log_of(&letter.record);
             let records = &mut self.logs[log].records;
             let index = records.binary_search_by_key(&letter.record.offset, |record| record.offset);

@@ -71,6 +71,8 @@ pub(super) struct LogRecord {
     pub(super) open: BTreeSet<String>,
     /// What it was redriven for. Then its events go only there.
     pub(super) redriven: Option<Arc<Redriven>>,
+    /// The offset of the record that it was written back for, in the same log; otherwise its own.
+    pub(super) original: i64,
 }
 
 /// A partition of a topic, as the broker has it.
@@ -81,8 +83,8 @@ pub(super) struct Log {
     pub(super) committed: Option<CommittedPosition>,
     /// The offsets that the last commit named as settled above its position.
     pub(super) named: BTreeSet<i64>,
-    /// A destination that gets no events of this log.
-    pub(super) avoids: Option<usize>,
+    /// The destinations that get no events of this log.
+    pub(super) avoids: BTreeSet<usize>,
 }
 
 impl Log {
@@ -117,6 +119,18 @@ impl Content {
         }
     }
 
+    /// The same events in a record at another place, each for these destinations.
+    pub(super) fn again(&self, place: &str, version: u64, to: impl Fn(&Event) -> Vec<usize>) -> Self {
+        let events = self.events().iter().enumerate();
+        let events = events.map(|(index, event)| Event {
+            tag: format!("{place}-{index}"),
+            version,
+            to: to(event),
+            ..event.clone()
+        });
+        Self::Events(events.collect())
+    }
+
     fn is_refused(&self) -> bool {
         matches!(self, Self::Garbage | Self::Partly(_))
     }
@@ -138,7 +152,8 @@ impl World {
             2 if natures > 0.0 => Content::Partly(self.events(log, offset, natures)),
             _ => Content::Events(self.events(log, offset, natures)),
         };
-        let redriven = if self.rng.u8(..6) == 0 { self.narrow(&mut content) } else { None };
+        let is_redriven = self.redriving.is_none() && self.rng.u8(..6) == 0;
+        let redriven = if is_redriven { self.narrow(&mut content) } else { None };
         let entries = if self.has_table && self.rng.u8(..3) == 0 { self.rng.usize(1..3) } else { 0 };
         let obligations = |event: &Event| {
             let tag = event.tag.clone();
@@ -153,7 +168,8 @@ impl World {
         open.extend(redriven.as_ref().is_some_and(names_gone).then(|| GONE.to_owned()));
         open.extend((entries > 0).then(|| WRITE.to_owned()));
         let in_portions = !content.events().is_empty() && self.rng.u8(..6) == 0;
-        self.logs[log].records.push(LogRecord { offset, content, entries, in_portions, open, redriven });
+        let record = LogRecord { offset, content, entries, in_portions, open, redriven, original: offset };
+        self.logs[log].records.push(record);
     }
 
     /// Chooses some of the events and destinations of a record, for which it was redriven. Now and then it was
@@ -208,11 +224,11 @@ impl World {
                 0 if may_be_unknown => ("none".to_owned(), Vec::new()),
                 0..3 => ("both".to_owned(), self.settings.both()),
                 _ => {
-                    let destination = self.rng.usize(..self.moods.len());
+                    let destination = self.destination();
                     (format!("d{destination}"), vec![destination])
                 }
             };
-            if self.logs[log].avoids.is_none_or(|avoided| !to.contains(&avoided)) {
+            if !to.iter().any(|destination| self.logs[log].avoids.contains(destination)) {
                 return (client, to);
             }
         }

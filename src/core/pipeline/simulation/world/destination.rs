@@ -20,6 +20,8 @@ pub(super) enum Mood {
     Well,
     Down,
     WrongRole,
+    /// There is nothing by its name.
+    Missing,
     Throttling,
     RefusingAll,
     /// Each event is answered, but none is accepted.
@@ -67,7 +69,7 @@ impl World {
             Mood::Slow,
         ];
         let destination = self.rng.usize(..self.moods.len());
-        if self.culprit != Some(destination) {
+        if !self.ill.contains(&destination) {
             self.moods[destination] = moods[self.rng.usize(..moods.len())];
         }
         self.table_refuses = self.has_table && self.rng.u8(..3) == 0;
@@ -82,6 +84,7 @@ impl World {
             Mood::Down => return Answer::unknown(Code("http_503")),
             Mood::WrongRole if self.rng.bool() => return denial(),
             Mood::WrongRole => return Answer::Hold(Code("forbidden")),
+            Mood::Missing => return Answer::Hold(Code("ResourceNotFoundException")),
             Mood::Throttling => return Answer::Throttled { retry_after: None },
             Mood::RefusingAll => return Answer::Refused(refusal()),
             Mood::FailingEach => {
@@ -170,6 +173,8 @@ impl World {
         let records = &mut self.logs[log].records;
         if let Ok(index) = records.binary_search_by_key(&offset, |record| record.offset) {
             records[index].open.remove(&obligation(base(tag), destination));
+            let original = records[index].original;
+            self.note_taken(destination, log, original, tag);
         }
     }
 }

@@ -1,26 +1,36 @@
-//! Invariant 7 with several destinations: what an ill destination may slow down, and what it may not.
+//! Invariant 7 with several destinations: what ill destinations may slow down, and what they may not.
 
 use std::collections::BTreeSet;
 
 use super::{World, content::goes_to, destination::Mood, seconds};
 
 impl World {
-    /// Keeps one destination ill while everything else is well. Everything that does not depend on it must
-    /// settle.
+    /// Keeps some destinations ill while everything else is well. Everything that does not depend on them must
+    /// settle; and if they all spill, everything that is not for them, wherever it lies.
     pub(super) fn isolate(&mut self) {
-        let Some(ill) = self.culprit.filter(|_| !self.settings.breaker) else { return };
+        if self.ill.is_empty() || self.settings.breaker {
+            return;
+        }
         let faults = std::mem::replace(&mut self.faults, super::NONE);
-        let mood = self.moods[ill];
+        let ill: Vec<(usize, Mood)> = self.ill.iter().map(|ill| (*ill, self.moods[*ill])).collect();
         self.moods.fill(Mood::Well);
-        self.moods[ill] = mood;
+        for (ill, mood) in &ill {
+            self.moods[*ill] = *mood;
+        }
         (self.table_refuses, self.lenient) = (false, true);
-        let apart = self.apart_from(ill);
+        let slowed = self.slowed();
+        let apart: Vec<usize> = (0..self.logs.len()).filter(|log| self.is_apart(*log, &slowed)).collect();
+        let everywhere = self.ill.iter().all(|ill| self.settings.destinations[*ill].spill.is_some());
         let deadline = self.now + seconds(600);
-        while !apart.iter().all(|log| self.is_settled(*log)) {
-            let holder = || (self.pipeline.snapshot(), ill, mood, &apart);
+        let is_done = |world: &Self| {
+            apart.iter().all(|log| world.is_settled(*log))
+                && (!everywhere || (0..world.logs.len()).all(|log| world.is_apart_settled(log, &slowed)))
+        };
+        while !is_done(self) {
+            let holder = || (self.pipeline.snapshot(), &ill, &apart);
             assert!(
                 self.now < deadline,
-                "invariant 7: one destination keeps others from settling: {:?}",
+                "invariant 7: some destinations keep others from settling: {:?}",
                 holder()
             );
             if self.pipeline.stuck_bytes() >= self.settings.budget {
@@ -41,18 +51,27 @@ impl World {
         (self.faults, self.lenient) = (faults, false);
     }
 
-    /// The logs that contain nothing for an ill destination or for one that it slows down.
-    fn apart_from(&self, ill: usize) -> Vec<usize> {
+    /// The destinations that are ill, and those that they slow down.
+    fn slowed(&self) -> BTreeSet<usize> {
         let domain = |destination: usize| self.settings.destinations[destination].domain;
-        let slows = |destination: usize| {
-            destination == ill || self.moods[ill] == Mood::Throttling && domain(destination) == domain(ill)
+        let is_slowed = |destination: &usize| {
+            let slows =
+                |ill: &usize| self.moods[*ill] == Mood::Throttling && domain(*ill) == domain(*destination);
+            self.ill.contains(destination) || self.ill.iter().any(slows)
         };
-        let ill: BTreeSet<usize> = (0..self.moods.len()).filter(|destination| slows(*destination)).collect();
-        let is_apart = |log: &usize| {
-            let mut open = self.logs[*log].records.iter().flat_map(|record| &record.open);
-            !open.any(|tag| goes_to(tag).is_some_and(|destination| ill.contains(&destination)))
-        };
-        (0..self.logs.len()).filter(is_apart).collect()
+        (0..self.moods.len()).filter(is_slowed).collect()
+    }
+
+    /// Whether a log contains nothing for these destinations.
+    fn is_apart(&self, log: usize, slowed: &BTreeSet<usize>) -> bool {
+        let mut open = self.logs[log].records.iter().flat_map(|record| &record.open);
+        !open.any(|tag| goes_to(tag).is_some_and(|destination| slowed.contains(&destination)))
+    }
+
+    /// Whether everything in a log is settled that is not for these destinations.
+    fn is_apart_settled(&self, log: usize, slowed: &BTreeSet<usize>) -> bool {
+        let mut open = self.logs[log].records.iter().flat_map(|record| &record.open);
+        open.all(|tag| goes_to(tag).is_some_and(|destination| slowed.contains(&destination)))
     }
 
     fn is_settled(&self, log: usize) -> bool {

@@ -85,6 +85,25 @@ impl Settings {
         }
     }
 
+    /// Many tenants, each in a domain of its own.
+    pub(super) fn tenants(rng: &mut Rng) -> Self {
+        let count = rng.usize(20..=40);
+        let spill = rng.bool().then_some(seconds(1));
+        let domain =
+            |rng: &mut Rng| Domain { rate: [15, 5][rng.usize(..2)], in_flight: [15, 4][rng.usize(..2)] };
+        Self {
+            max_events: 1 + rng.usize(..8),
+            max_bytes: [600, 4000, 100_000][rng.usize(..3)],
+            budget: [100_000, 10_000_000][rng.usize(..2)],
+            breaker: false,
+            give_up: None,
+            tails: rng.u8(..4) > 0,
+            domains: (0..count).map(|_| domain(rng)).collect(),
+            destinations: (0..count).map(|domain| Target { domain, spill, cap: None }).collect(),
+            unrouted: Unrouted::DeadLetter,
+        }
+    }
+
     pub(super) fn has_several(&self) -> bool {
         self.destinations.len() > 1
     }
