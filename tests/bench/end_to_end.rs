@@ -1,5 +1,6 @@
 //! The cost of an event from a real Kafka to a PutEvents server without quota: events per second, processor
-//! time and memory of the service as a process, compared with a program that only consumes and sends.
+//! time and memory of the service as a process, compared with a program that only consumes and sends, with the
+//! allocator of the system.
 //!
 //! `cargo bench --bench end_to_end` measures everything, or only the parts that are named: `cost`, `flat`,
 //! `latency`, `start`, `memory`. `PINPOINT_SIDECAR_BENCH_RECORDS` sets the number of records in the backlog,
@@ -86,7 +87,7 @@ fn measure(arguments: &[&str]) {
 /// Measures a backlog, by the service and by a program that only consumes and sends, in turn.
 fn cost(kafka: &Kafka) {
     let records = setting("PINPOINT_SIDECAR_BENCH_RECORDS", 200_000);
-    let runs = setting("PINPOINT_SIDECAR_BENCH_RUNS", 1);
+    let runs = setting("PINPOINT_SIDECAR_BENCH_RUNS", 1).max(1);
     println!("{records} records of {EVENTS_PER_RECORD} events each, 100 events a request; {runs} runs");
     fill(kafka, TOPIC, PARTITIONS, records);
     let (mut plain, mut ours) = (Vec::new(), Vec::new());
@@ -143,7 +144,7 @@ fn cold_start(kafka: &Kafka) {
         let _service = setup.start();
         start.elapsed().as_secs_f64() * 1e3
     });
-    println!("from the start until it is live, in ms: {}", Spread::of(took));
+    println!("from the start until it is ready, in ms: {}", Spread::of(took));
 }
 
 /// Watches the memory of the service without a reachable destination.

@@ -22,7 +22,7 @@ pub(super) struct Recent<V> {
     max_age: Duration,
     /// The numbers of the entries, by key.
     index: HashTable<u32>,
-    /// Has a random key: nobody can choose keys that fall into one bucket.
+    /// Keys are digests, and it has a random seed, so nobody can choose keys that fall into one bucket.
     hasher: DefaultHashBuilder,
     entries: Entries<V>,
     free: Vec<u32>,
