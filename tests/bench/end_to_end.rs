@@ -72,7 +72,8 @@ fn main() -> ExitCode {
 }
 
 fn measure(arguments: &[&str]) {
-    const PARTS: [(&str, fn(&Kafka)); 5] =
+    type Part = fn(&Kafka);
+    const PARTS: [(&str, Part); 5] =
         [("cost", cost), ("flat", flat), ("latency", latency), ("start", cold_start), ("memory", outages)];
     let is_named = |name: &str| arguments.contains(&name);
     let is_any_named = PARTS.iter().any(|(name, _)| is_named(name));

@@ -86,6 +86,11 @@ impl DeadLetters {
         }
     }
 
+    /// Whether a record has a dead letter that is not acknowledged yet.
+    pub(super) fn has_any_of(&self, record: RecordId) -> bool {
+        self.writes.contents().any(|refused| refused.record_id == record)
+    }
+
     /// Retries the writes that are due.
     pub(super) fn advance(&mut self, now: Moment) {
         while let Some(id) = self.writes.next_due(now) {

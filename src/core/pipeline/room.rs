@@ -5,8 +5,8 @@
 //! and never with all of it. A record whose destination has no room makes only its own partition wait. A
 //! single destination has the whole memory, because then the limits of everything outstanding are enough.
 //!
-//! Knows nothing of how reading is paused. What always holds: a destination that keeps nothing, or only a probe
-//! because it spills, admits one record.
+//! Knows nothing of how reading is paused. What always holds: a destination that keeps nothing, or nothing but
+//! what is in flight and a probe because it spills, admits a record, or a portion of one whose letters are written.
 
 use std::collections::VecDeque;
 
@@ -72,28 +72,38 @@ impl Pipeline {
     /// Whether each destination of the record has room for its events.
     pub(super) fn has_room(&mut self, now: Moment, routed: &Routed) -> bool {
         if self.dispatchers.len() == 1 {
-            return !routed.begun || self.events() == 0 || !self.is_full_in_all(1.0);
+            let is_first = !routed.begun || self.events() == 0 && !self.waits_for_letters(routed);
+            return is_first || !self.is_full_in_all(1.0);
         }
         let mut ids: Vec<DestinationId> = routed.fitted.iter().map(|(id, _)| *id).collect();
         ids.sort_unstable();
         ids.dedup();
         let mut room = true;
+        let waits = self.waits_for_letters(routed);
         for id in ids {
-            let full = self.is_full(now, id, size(routed, id));
+            let full = (waits || !self.is_idle(now, id)) && self.is_full(id, size(routed, id));
             self.dispatcher(id).set_full(now, full);
             room &= !full;
         }
         room
     }
 
+    /// Whether this is a later portion of a record that has dead letters which are not acknowledged yet. They
+    /// take memory, and no destination shows it.
+    fn waits_for_letters(&self, routed: &Routed) -> bool {
+        routed.begun && self.dead_letters.has_any_of(routed.record)
+    }
+
+    /// Whether a destination admits a record whatever the memory: it is empty, or has spilled all but a probe.
+    fn is_idle(&self, now: Moment, id: DestinationId) -> bool {
+        let (_, dispatcher) = &self.dispatchers[usize::from(id.0)];
+        dispatcher.events() == 0 || dispatcher.keeps_only_a_probe(now)
+    }
+
     /// Whether a destination has no room for this many more bytes. A full one has room again only when it is
-    /// well below its threshold, because each pause discards prefetched records. One that has spilled all but
-    /// a probe admits one record, as an empty one does.
-    fn is_full(&self, now: Moment, id: DestinationId, bytes: usize) -> bool {
+    /// well below its threshold, because each pause discards prefetched records.
+    fn is_full(&self, id: DestinationId, bytes: usize) -> bool {
         let (domain, dispatcher) = &self.dispatchers[usize::from(id.0)];
-        if dispatcher.events() == 0 || dispatcher.keeps_only_a_probe(now) {
-            return false;
-        }
         let part = if dispatcher.is_full() { RESUME_AT } else { 1.0 };
         #[expect(clippy::cast_precision_loss, reason = "a comparison of sizes far below 2^52")]
         let over = |amount: usize, limit: usize| amount as f64 > limit as f64 * part;

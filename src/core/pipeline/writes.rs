@@ -142,6 +142,10 @@ impl<T> Writes<T> {
         self.pending.get(&id).map(|write| &write.content)
     }
 
+    pub(super) fn contents(&self) -> impl Iterator<Item = &T> {
+        self.pending.values().map(|write| &write.content)
+    }
+
     /// Removes and returns the writes of an ownership that has ended, and removes its hold.
     pub(super) fn release(&mut self, ownership: Ownership) -> Vec<(u64, T)> {
         self.held.remove(&ownership);

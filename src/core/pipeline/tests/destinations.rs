@@ -407,9 +407,40 @@ fn a_held_destination_that_spills_keeps_no_partition_waiting_when_others_fill_th
         assert!(!bench.codes().is_empty(), "it does not wait for the memory");
         bench.write_letters(WriteOutcome::Written);
     }
+    bench.pass(Duration::from_millis(1));
     let snapshot = bench.pipeline.snapshot();
     let (spilled, probes) = (snapshot.sends.events_spilled, snapshot.destinations[0].events);
     assert!(spilled + probes as u64 == 51 && probes <= 2, "{spilled} and {probes}");
+}
+
+#[test]
+fn what_a_record_in_portions_spills_is_bounded_while_its_letters_are_not_written() {
+    let mut bench = Bench::several(&[0, 1], |plan| {
+        plan.max_bytes = 20_000;
+        plan.destinations[0].1.spill = Some(seconds(1));
+    });
+    bench.read_of(A, 0, "d0");
+    bench.answer(|_| Answer::Hold(Code("forbidden")));
+    bench.pass(seconds(1));
+    for endpoint in 1..100 {
+        if !bench.is_paused(B) {
+            bench.read_of(B, endpoint, "d1");
+        }
+    }
+    bench.read_as(A, in_portions(&["d0"; 50]));
+    for _ in 0..100 {
+        bench.pass(Duration::from_millis(1));
+    }
+    assert!(bench.codes().len() <= 3, "{:?}", bench.codes());
+    for _ in 0..100 {
+        bench.write_letters(WriteOutcome::Written);
+        bench.pass(Duration::from_millis(1));
+    }
+    assert_eq!(
+        bench.pipeline.snapshot().sends.events_spilled,
+        49,
+        "a probe is left of 51, and another one is due"
+    );
 }
 
 #[test]
