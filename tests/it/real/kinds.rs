@@ -249,6 +249,9 @@ pub(super) fn every_kind_at_once_gets_everything_across_faults_and_sigkill() {
     let mut scene = Scene::start();
     let mut service = scene.setup().start();
     for (place, (down, ..)) in EMULATED.iter().enumerate() {
+        if place > 0 {
+            eventually(LONG, "what came before is committed", || scene.is_committed().then_some(()));
+        }
         service = kill(&mut scene, service, down);
         if place == EMULATED.len() / 2 {
             scene.destination.kill();

@@ -32,7 +32,7 @@ struct Scenario<'a> {
     destination: &'a str,
     /// How many records are produced.
     records: usize,
-    /// The role that it is delivered to with.
+    /// The role that is assumed for it, if any.
     role: Option<&'static str>,
 }
 

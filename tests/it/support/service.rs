@@ -194,7 +194,7 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
 
 /// Runs the binary with these variables to its end.
 #[track_caller]
-#[allow(dead_code, reason = "the tests on a real Kafka do not ask for it")]
+#[allow(dead_code, reason = "the benchmarks do not ask for it")]
 pub(crate) fn run_with(environment: &BTreeMap<String, String>, arguments: &[&str]) -> Output {
     binary().envs(environment).args(arguments).output().expect("the binary starts")
 }

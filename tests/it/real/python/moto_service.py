@@ -111,7 +111,6 @@ class EventBridge:
 KINDS = {"kinesis": Kinesis, "firehose": Firehose, "eventbridge": EventBridge}
 
 
-
 def roles():
     with urllib.request.urlopen(f"{URL}/moto-api/data.json") as page:
         for role in json.load(page)["sts"]["AssumedRole"]:

@@ -33,7 +33,7 @@ impl World {
                 "invariant 7: some destinations keep others from settling: {:?}",
                 holder()
             );
-            if self.pipeline.stuck_bytes() >= self.settings.budget {
+            if !everywhere && self.pipeline.stuck_bytes() >= self.settings.budget {
                 // The records that were fetched from every partition before its pause fill the memory.
                 break;
             }

@@ -1,5 +1,6 @@
 //! Schedules of many tenants, each with a destination and a quota domain of its own. A few of them are wrong in
-//! different ways, and one is slow. Records have no keys, so that every partition holds every tenant's.
+//! different ways, and one is slow. Records have no keys, so that a partition holds every tenant's, or in
+//! some schedules every well tenant's.
 //!
 //! What the wrong ones do not take is spilled, or keeps its partitions waiting. Then it is brought back as
 //! `redrive` does it: the letters are read, those of a record are merged, and the record is written back with
