@@ -79,9 +79,6 @@ fn without_faults_everything_arrives_once() {
         assert_eq!(of("at shop") + of("at acme"), of("events accepted"));
         // The generator repeats a record from time to time, and nothing else is accepted twice.
         assert!(of("duplicates") < 20, "{kind}: {numbers:?}");
-        if kind == "pinpoint" {
-            assert!(of("in the busiest second") <= 15, "{numbers:?}");
-        }
     });
 }
 
@@ -114,7 +111,7 @@ fn with_all_faults_a_tenant_spills_and_is_redriven_and_everything_arrives() {
         let promised = |words: &str, kinds: &[&str]| {
             assert_eq!(output.contains(words), kinds.contains(&kind), "{kind}: {words}: {output}");
         };
-        promised("in the order of their records", &["kinesis", "eventbridge", "kafka"]);
+        promised("in the order of their records,\nexcept those", &["kinesis", "eventbridge", "kafka"]);
         promised("recognised all copies", &["eventbridge"]);
         promised("not shown, because", &["kafka"]);
         let destinations = output.lines().find(|line| line.starts_with("To  ")).expect("the destinations");
@@ -181,7 +178,7 @@ fn a_demo_that_is_ended_while_the_tenant_is_held_drains_and_is_judged() {
     process.signal(Signal::Int);
     process.wait(LONG);
     let lines = process.lines().join("\n");
-    assert!(lines.contains("role_refused, until the end") && lines.contains("GOOD: "), "{lines}");
+    assert!(lines.contains("acme held") && lines.contains("GOOD: "), "{lines}");
 }
 
 #[test]

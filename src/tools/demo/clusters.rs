@@ -19,7 +19,7 @@ use crate::tools::demo::{
 
 /// The partitions of each topic.
 pub(super) const PARTITIONS: i32 = 4;
-/// More requests than any fault lasts for.
+/// More requests than are made during any fault.
 const MANY: usize = 10_000;
 
 pub(super) type Cluster = MockCluster<'static, DefaultProducerContext>;

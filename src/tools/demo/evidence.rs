@@ -118,7 +118,7 @@ pub(super) struct Evidence {
     pub(super) receipts: usize,
     pub(super) redriven: Vec<RedrivenRecord>,
     pub(super) positions: Positions,
-    /// The events of the others that were on their way when the tenant was held, and have not arrived.
+    /// The events of the others that were on their way when the tenant was held, or began to spill, and have not arrived.
     pub(super) waiting: HashSet<String>,
 }
 
@@ -170,6 +170,11 @@ impl Evidence {
     /// How many events have spilled.
     pub(super) fn spilled(&self) -> usize {
         self.dead_letters.iter().filter(|letter| letter.is_spilled()).count()
+    }
+
+    /// How many records of a realm become events.
+    pub(super) fn records_with_events(&self, realm: Realm) -> usize {
+        self.sent.values().filter(|sent| sent.realm == realm && !sent.event_ids().is_empty()).count()
     }
 
     /// Adds a record that the broker has acknowledged.

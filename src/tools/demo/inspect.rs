@@ -82,8 +82,8 @@ fn reader<T: Send + 'static>(
     })
 }
 
-/// The commits of the group, and the numbers of dead letters and of events in the topics of realms, whose
-/// brokers are given. Blocks until all have answered.
+/// The group's commits, the number of dead letters, and the number of events in the topics of realms, each with
+/// its brokers. Blocks until all brokers have answered.
 ///
 /// # Errors
 /// If a broker does not answer.

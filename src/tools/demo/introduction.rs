@@ -30,14 +30,16 @@ pub(super) fn introduction(stage: &Stage, arguments: &DemoArguments) -> String {
     line("To", &format!("two {}, {how} at {at}", kind.title()));
     line(&format!("  {shop}"), "the events of all realms but one");
     let own = if *kind == DemoKind::Kafka { "" } else { ", a tenant with a role of its own" };
-    line(&format!("  {acme}"), &format!("the events of the realm {acme}{own}; spills after {SPILL_AFTER}"));
+    let shown = arguments.shown_faults();
+    let spills =
+        if shown.0.contains(&DemoFault::Role) { &*format!("; spills after {SPILL_AFTER}") } else { "" };
+    line(&format!("  {acme}"), &format!("the events of the realm {acme}{own}{spills}"));
     let listen = config.admin.listen;
     let is_taken = asked.port() != 0 && listen != *asked;
     let taken = if is_taken { " (a free port, because the requested one is taken)" } else { "" };
     line("Admin", &format!("http://{listen}/status{taken}"));
     let (records, users) = (grouped(arguments.records), grouped(arguments.users.into()));
     line("Records", &format!("{records} of {users} users, some hostile"));
-    let shown = arguments.shown_faults();
     let names = shown.to_string();
     line("Faults", if names.is_empty() { "none" } else { &names });
     let hidden: Vec<_> = faults.0.iter().copied().filter(|fault| !shown.0.contains(fault)).collect();
@@ -47,7 +49,7 @@ pub(super) fn introduction(stage: &Stage, arguments: &DemoArguments) -> String {
     }
     if shown.0.contains(&DemoFault::Role) {
         let right = kind.right();
-        line("", &format!("role: the {right} is refused to {acme} for a while; what it spills is redriven"));
+        line("", &format!("role: {acme}'s {right} is refused for a while; what it spills is redriven"));
     }
     words.push('\n');
     words

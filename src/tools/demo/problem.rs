@@ -30,6 +30,8 @@ pub(super) enum VerdictProblem {
     RecordLeft,
     /// A record whose end the service counts differently from what was observed.
     RecordMiscounted,
+    /// A record of the tenant that was produced while its role was refused, though it was never held.
+    HoldMissing,
     /// An event that waited for the tenant, though it is not the tenant's.
     OthersWaited,
     /// A record whose events spilled, and that the redrive left out.
@@ -74,6 +76,9 @@ impl VerdictProblem {
             Self::OutOfOrder => format!("{count} events arrived before earlier ones of their endpoint"),
             Self::CopyAccepted => {
                 format!("{count} events were accepted twice, though the destination recognises copies")
+            }
+            Self::HoldMissing => {
+                format!("the tenant was never held, though {count} records came while its role was refused")
             }
             Self::OthersWaited => format!("{count} events of the others waited for the tenant"),
             Self::RedriveMissing => format!("{count} records spilled and were not redriven"),

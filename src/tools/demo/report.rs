@@ -135,6 +135,12 @@ impl TextTable {
 /// Why an event arrives again although its record was produced once.
 const LOST: &str = "whose acceptance the service did not learn of";
 
+/// What is promised of the order, as far as it was checked.
+const ORDER: &str = "\
+The events of each endpoint arrived in the order of their records,
+except those that were redriven or produced twice.
+";
+
 /// Names with their counts, the most frequent first.
 fn listed<K: Display>(counts: &BTreeMap<K, u64>) -> String {
     let mut counts: Vec<_> = counts.iter().collect();
@@ -160,17 +166,20 @@ GOOD: every event was accepted or is in the dead letters, with its record and th
 Nothing was lost, committed too early, or sent twice without a cause.
 "
     .to_owned();
-    if run.kind.recognises_copies() {
+    if run.server.is_some_and(|server| server.events_deduplicated > 0) {
         words.push_str("The destinations recognised all copies: each event was accepted once.\n");
     }
     if run.kind.keeps_order() {
-        words.push_str("The events of each endpoint arrived in the order of their records.\n");
+        words.push_str(ORDER);
     }
     let (shop, acme) = (Realm::Shop.name(), Realm::Acme.name());
     if run.tale.held.is_some() {
         let _ = writeln!(words, "While {acme} was held, {shop} did not wait.");
     }
-    if run.tale.redrive.is_some() {
+    if run.has_no_hold() {
+        words.push_str("The role's refusal was not seen: too few records.\n");
+    }
+    if run.whole && run.tale.redrive.is_some() {
         let _ = writeln!(words, "What {acme} spilled was redriven once, and has arrived or was refused.");
     }
     words
@@ -210,6 +219,7 @@ mod tests {
             events_per_request: 98.76,
             max_per_second: 15,
             over_quota: u64::from(left > 0),
+            events_deduplicated: 12,
             ..Counts::default()
         };
         let verdict = Verdict { problems: problems.iter().copied().collect(), tally };
@@ -231,6 +241,7 @@ mod tests {
         let (planned, code) = (true, Some(Code("role_refused")));
         let told = Tale {
             planned,
+            refused: 0..99,
             code,
             held: Some(Duration::from_millis(14_320)),
             meanwhile: 4_321,

@@ -12,12 +12,12 @@ use crate::{
 };
 
 pub(super) struct Script {
-    throttling: Turn,
-    outage: Turn,
+    throttling: Episode,
+    outage: Episode,
 }
 
 /// A scene that happens once, for a time.
-struct Turn {
+struct Episode {
     planned: bool,
     /// The share of settled records at which it begins, from 0 to 1.
     from: f64,
@@ -27,13 +27,16 @@ struct Turn {
 
 impl Script {
     pub(super) fn new(DemoFaults(faults): &DemoFaults) -> Self {
-        let turn = |fault, from, seconds| Turn {
+        let episode = |fault, from, seconds| Episode {
             planned: faults.contains(&fault),
             from,
             lasts: Duration::from_secs(seconds),
             until: None,
         };
-        Self { throttling: turn(DemoFault::Throttling, 0.1, 1), outage: turn(DemoFault::Outage, 0.2, 4) }
+        Self {
+            throttling: episode(DemoFault::Throttling, 0.1, 1),
+            outage: episode(DemoFault::Outage, 0.2, 4),
+        }
     }
 
     /// The scene at `now`, when the share `settled` of all records is settled.
@@ -43,7 +46,7 @@ impl Script {
     }
 }
 
-impl Turn {
+impl Episode {
     fn is_on(&mut self, now: Moment, settled: f64) -> bool {
         self.planned && settled >= self.from && now < *self.until.get_or_insert(now + self.lasts)
     }

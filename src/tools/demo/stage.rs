@@ -14,7 +14,7 @@ use rdkafka::mocking::MockCluster;
 use tokio::net::TcpListener;
 
 use crate::{
-    cli::{DemoArguments, DemoKind},
+    cli::{DemoArguments, DemoFault, DemoKind},
     config::{Config, destinations::NamedDestination},
     core::{
         dead_letter::config::DeadLetterConfig,
@@ -73,7 +73,7 @@ impl Stage {
         let places = Places::set(arguments).await?;
         let admin = admin(arguments.listen).await.context("--listen: there is no free port");
         let (admin, address) = admin.map_err(unreachable)?;
-        let config = configure(&kafka.bootstrap_servers(), arguments.kind, &places, address);
+        let config = configure(&kafka.bootstrap_servers(), arguments, &places, address);
         let config = config.map_err(|error| Failure::new(Exit::Bug, error))?;
         Ok(Self { kafka, places, admin, config })
     }
@@ -118,7 +118,7 @@ fn kafka() -> anyhow::Result<Cluster> {
 
 fn configure(
     brokers: &str,
-    kind: DemoKind,
+    arguments: &DemoArguments,
     places: &Places,
     admin: SocketAddr,
 ) -> serde_json::Result<Config> {
@@ -127,8 +127,13 @@ fn configure(
     config.source.topics = vec![TopicName::literal(TOPIC)];
     // The embedded broker derives the pace of a rebalance from it: the group starts after half of this time.
     config.source.properties.insert("session.timeout.ms".to_owned(), "6000".to_owned());
+    let spills = arguments.shown_faults().0.contains(&DemoFault::Role);
     for realm in Realm::ALL {
-        let destination = destination(kind, realm, &places.address(realm))?;
+        let section = arguments.kind.section(realm, &places.address(realm));
+        let mut destination: NamedDestination = serde_json::from_value(section)?;
+        // Nobody wants to watch the service wait for half a minute after an outage, or for hours until it spills.
+        destination.retry.max = Span(Duration::from_secs(4));
+        destination.spill.after = (spills && realm == Realm::Acme).then_some(SPILL_AFTER);
         config.destinations.insert(DestinationName::literal(realm.name()), destination);
     }
     config.routes = vec![
@@ -141,14 +146,6 @@ fn configure(
     config.redrive.secret = Some(Secret(SECRET.to_owned()));
     config.admin.listen = admin;
     Ok(config)
-}
-
-/// Nobody wants to watch the service wait for half a minute after an outage, or for hours until it spills.
-fn destination(kind: DemoKind, realm: Realm, at: &str) -> serde_json::Result<NamedDestination> {
-    let mut destination: NamedDestination = serde_json::from_value(kind.section(realm, at))?;
-    destination.retry.max = Span(Duration::from_secs(4));
-    destination.spill.after = (realm == Realm::Acme).then_some(SPILL_AFTER);
-    Ok(destination)
 }
 
 /// How long the tenant's destination may be held. A configuration allows no less than 10 s.

@@ -26,7 +26,8 @@ const PACE: f64 = 1000.0;
 
 pub(super) struct Story {
     act: Act,
-    held: Option<Moment>,
+    /// Why its destination is held, and since when. A hold that ends before anything spills had another cause.
+    held: Option<(Code, Moment)>,
     back: Option<Moment>,
     /// How many events have spilled, and since when that is so.
     spilled: (usize, Moment),
@@ -60,7 +61,7 @@ pub(super) struct Seen {
     pub(super) held: Option<Code>,
     /// How many of the tenant's events have spilled.
     pub(super) spilled: usize,
-    /// How many events of the others have not arrived that were on their way when the tenant was held.
+    /// How many events of the others have not arrived that were on their way when the tenant was held, or began to spill.
     pub(super) waiting: usize,
 }
 
@@ -84,6 +85,11 @@ impl Story {
 
     pub(super) fn is_over(&self) -> bool {
         self.act == Act::Over
+    }
+
+    /// Why its destination is held, or was at the end.
+    pub(super) fn code(&self) -> Option<Code> {
+        self.held.map(|(code, _)| code)
     }
 
     /// What becomes of requests for the role.
@@ -119,10 +125,12 @@ impl Story {
         match self.act {
             Act::Well if seen.settled >= FROM && !seen.scene => {
                 self.act = Act::Refused { since: now };
+                self.spilled = (seen.spilled, now);
                 vec![Turn::Refused]
             }
             Act::Refused { since } => {
-                let mut turns = self.look(now, seen);
+                let mut turns = Vec::from_iter(self.hold(now, seen.held));
+                turns.extend(self.look(now, seen));
                 if self.has_shown_enough(now, since, seen) {
                     self.act = Act::Granted;
                     turns.push(Turn::Granted);
@@ -140,13 +148,21 @@ impl Story {
         }
     }
 
-    /// Sees whether the destination is held and spills.
+    /// Sees whether the destination is held.
+    fn hold(&mut self, now: Moment, seen: Option<Code>) -> Option<Turn> {
+        let Some(code) = seen else {
+            self.held = self.held.filter(|_| self.spills.is_some());
+            return None;
+        };
+        let turn = self.held.is_none().then_some(Turn::Held(code));
+        let since = self.held.map_or(now, |(_, since)| since);
+        self.held = Some((code, since));
+        turn
+    }
+
+    /// Sees whether the destination spills, and whether others wait.
     fn look(&mut self, now: Moment, seen: &Seen) -> Vec<Turn> {
         let mut turns = Vec::new();
-        if let (None, Some(code)) = (self.held, seen.held) {
-            self.held = Some(now);
-            turns.push(Turn::Held(code));
-        }
         if seen.spilled > self.spilled.0 {
             if self.spills.is_none() {
                 self.spills = Some(now);
@@ -167,12 +183,12 @@ impl Story {
 
     fn has_shown_enough(&self, now: Moment, since: Moment, seen: &Seen) -> bool {
         let spilled = self.spills.is_some_and(|first| now.since(first) >= SPILLS);
-        let last = since.max(self.held.unwrap_or(since)).max(self.waiting.1);
+        let last = since.max(self.held.map_or(since, |(_, held)| held)).max(self.waiting.1);
         (spilled && seen.waiting == 0) || now.since(last) >= LONGEST
     }
 
     fn after_the_hold(&mut self, now: Moment) -> Option<Turn> {
-        if let (Some(held), None) = (self.held, self.back) {
+        if let (Some((_, held)), None) = (self.held, self.back) {
             self.back = Some(now);
             return Some(Turn::Back { after: now.since(held) });
         }
@@ -235,7 +251,26 @@ mod tests {
     fn a_hold_before_the_refusal_is_not_the_storys() {
         let mut story = Story::new(true);
         assert_eq!(story.next(at(1), &Seen { settled: 0.4, spilled: 3, ..HELD }), []);
-        assert_eq!(story.next(at(2), &WELL), [Turn::Refused]);
+        assert_eq!(story.next(at(2), &Seen { spilled: 3, ..WELL }), [Turn::Refused]);
+        assert_eq!(story.next(at(3), &Seen { spilled: 3, ..HELD }), [Turn::Held(Code("role_refused"))]);
+        assert_eq!(story.next(at(4), &Seen { spilled: 4, ..HELD }), [Turn::Spills]);
+    }
+
+    #[test]
+    fn a_hold_that_ends_before_anything_spills_is_not_the_storys() {
+        let mut story = refused();
+        let other = Seen { held: Some(Code("unreachable")), ..WELL };
+        assert_eq!(story.next(at(11), &other), [Turn::Held(Code("unreachable"))]);
+        assert_eq!(story.next(at(12), &WELL), []);
+        assert_eq!(story.code(), None);
+        assert_eq!(story.next(at(13), &other), [Turn::Held(Code("unreachable"))]);
+        assert_eq!(story.next(at(14), &HELD), []);
+        assert_eq!(story.code(), HELD.held);
+        assert_eq!(story.next(at(16), &Seen { spilled: 1, ..HELD }), [Turn::Spills]);
+        assert_eq!(story.next(at(17), &Seen { spilled: 1, ..HELD }), [Turn::Granted]);
+        let back = Seen { spilled: 1, ..WELL };
+        assert_eq!(story.next(at(20), &back), [Turn::Back { after: Duration::from_secs(7) }]);
+        assert_eq!(story.code(), HELD.held);
     }
 
     #[test]

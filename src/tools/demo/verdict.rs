@@ -44,6 +44,13 @@ pub(super) struct Circumstances<'a> {
     pub(super) service: &'a RecordCounts,
 }
 
+impl Circumstances<'_> {
+    /// Whether the tenant's role was to be refused for a while, and nobody saw the tenant held.
+    pub(super) fn has_no_hold(&self) -> bool {
+        self.whole && self.tale.planned && self.tale.code.is_none()
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Verdict {
     /// Everything that is wrong, with how often; empty in a good run.
@@ -63,7 +70,7 @@ pub(super) struct Tally {
     pub(super) ignored: u64,
     /// The records that are dead letters, whole or in part, of which something has not arrived.
     pub(super) dead_lettered: u64,
-    /// The records that were not committed past. The next run would read them again.
+    /// The records that were not committed past, redriven ones included. The next run would read them again.
     pub(super) left: u64,
     /// Acceptances, copies included, by destination and by type.
     pub(super) accepted: BTreeMap<Realm, u64>,

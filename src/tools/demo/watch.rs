@@ -35,8 +35,9 @@ use crate::{
 };
 
 const LOOK: Duration = Duration::from_millis(100);
-/// How long nothing may change before the watcher gives up: longer than any wait of the service.
-const STANDSTILL: Duration = Duration::from_secs(30);
+/// How long nothing may change before the watcher gives up: longer than any wait of the service, which asks again
+/// for a refused role after up to a minute.
+const STANDSTILL: Duration = Duration::from_secs(90);
 /// How many unread records the topic may hold: the embedded broker keeps little.
 const AHEAD: u64 = 4000;
 /// How many more records each look allows after the run: about twenty a second.
@@ -136,6 +137,7 @@ impl Watcher {
         for turn in self.story.next(now, &seen) {
             self.turn(now, turn, &seen, end);
         }
+        self.tale.code = self.story.code();
         self.collector.services.cause(Trouble { scene, role: self.story.role() });
         let allowed = self.story.allows(now, self.records);
         self.allowance.set(allowed.min(snapshot.records.consumed + AHEAD));
@@ -159,12 +161,20 @@ impl Watcher {
     /// Does what the story demands, and says so.
     fn turn(&mut self, now: Moment, turn: Turn, seen: &Seen, end: &CancellationToken) {
         match turn {
-            Turn::Held(code) => {
+            Turn::Refused => {
+                let records = self.collector.collect().records_with_events(Realm::Acme);
+                self.tale.refused = records..records;
+            }
+            Turn::Held(_) => {
                 self.collector.note_waiting(Realm::Acme);
-                self.tale.code = Some(code);
                 self.tale.meanwhile = accepted(self.collector.collect(), Realm::Shop);
             }
-            Turn::Granted => self.tale.waited = seen.waiting,
+            // From now on, nothing of the others may wait.
+            Turn::Spills => self.collector.note_waiting(Realm::Acme),
+            Turn::Granted => {
+                self.tale.waited = seen.waiting;
+                self.tale.refused.end = self.collector.collect().records_with_events(Realm::Acme);
+            }
             Turn::Back { after } => {
                 self.tale.held = Some(after);
                 self.tale.meanwhile = accepted(self.collector.collect(), Realm::Shop) - self.tale.meanwhile;
@@ -173,7 +183,6 @@ impl Watcher {
                 let (config, stop) = (self.config.clone(), end.clone());
                 self.redrive = Some(spawn_blocking(move || redriving::redrive(&config, stop)));
             }
-            Turn::Refused | Turn::Spills => {}
         }
         self.progress.say(now, &narration::turn(turn, self.kind, self.tale.meanwhile));
     }

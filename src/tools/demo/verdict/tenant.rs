@@ -1,4 +1,4 @@
-//! The tenant: nobody else waited for it, and what it spilled was redriven, each record once.
+//! The tenant: it was held, nobody else waited for it, and what it spilled was redriven, each record once.
 //!
 //! Pure. Nothing is required of a redriven record at or after the committed position.
 
@@ -10,10 +10,17 @@ use crate::tools::demo::{
     problem::VerdictProblem,
 };
 
+/// From how many of its records on the tenant must have been held. They come evenly over ten seconds, and its last
+/// credentials expire after six.
+const ENOUGH: usize = 50;
+
 impl Judge<'_> {
     pub(super) fn tenant(&mut self) {
         let evidence = self.evidence;
-        self.note(VerdictProblem::OthersWaited, self.circumstances.tale.waited);
+        let tale = self.circumstances.tale;
+        let unseen = self.circumstances.has_no_hold() && tale.refused.len() >= ENOUGH;
+        self.note(VerdictProblem::HoldMissing, if unseen { tale.refused.len() } else { 0 });
+        self.note(VerdictProblem::OthersWaited, tale.waited);
         self.verdict.tally.redriven = evidence.redriven.len() as u64;
         let mut times: HashMap<RecordId, usize> = HashMap::new();
         for redriven in &evidence.redriven {
@@ -22,7 +29,7 @@ impl Judge<'_> {
         }
         let repeated = times.values().map(|times| times - 1).sum();
         self.note(VerdictProblem::RedriveRepeated, repeated);
-        if self.circumstances.tale.redrive.is_some() {
+        if tale.redrive.is_some() {
             let spilled = |record: &&RecordId| self.has_spilled(**record);
             let left = self.letters.keys().filter(spilled).filter(|record| !times.contains_key(*record));
             let left = left.count();
@@ -37,6 +44,7 @@ impl Judge<'_> {
         let is_same = sent.is_some_and(|sent| sent.fingerprint.content == fingerprint.content);
         self.note(VerdictProblem::RedriveUnexpected, usize::from(!is_same || !self.has_spilled(*original)));
         if !self.evidence.positions.pass(*record) {
+            self.verdict.tally.left += 1;
             return;
         }
         let letters = self.letters_of(*original);

@@ -33,6 +33,7 @@ fn a_redriven_event_is_accepted_or_refused_unless_its_record_is_left() {
     check(&redriven(), &[(VerdictProblem::RedrivenLost, 2)]);
     check(&redriven().arrived("0:session"), &[(VerdictProblem::RedrivenLost, 1)]);
     check(&redriven().committed(2), &[]);
+    assert_eq!(redriven().committed(2).judged().tally.left, 1);
     check(
         &redriven().committed(2).whole(2, 1),
         &[(VerdictProblem::RecordLeft, 1), (VerdictProblem::RecordMiscounted, 1)],
@@ -64,6 +65,19 @@ fn a_run_that_ends_before_the_redrive_may_leave_what_spilled_in_the_dead_letters
     check(&run, &[]);
     assert_eq!(run.judged().tally.dead_letters, [(SPILLED.to_owned(), 2)].into());
     check(&run.spilled(0, "0:session"), &[(VerdictProblem::DeadLetterRepeated, 1)]);
+}
+
+#[test]
+fn a_tenant_that_is_refused_is_held_unless_it_has_few_records() {
+    let refused = |records: usize, code| {
+        let mut run = run("").whole(0, 0);
+        run.tale = Tale { planned: true, refused: 100..100 + records, code, ..Tale::default() };
+        run
+    };
+    check(&refused(50, None), &[(VerdictProblem::HoldMissing, 50)]);
+    check(&refused(49, None), &[]);
+    check(&refused(50, Some(Code("role_refused"))), &[]);
+    check(&Run { whole: false, ..refused(50, None) }, &[]);
 }
 
 #[test]
