@@ -194,7 +194,7 @@ mod tests {
     };
 
     /// The report of a run with these problems, of custom buses if the tenant came back, else of Pinpoint.
-    fn reported(problems: &[(VerdictProblem, u64)], left: u64, tale: Tale) -> String {
+    fn reported(problems: &[(VerdictProblem, u64)], left: u64, tale: &Tale) -> String {
         let letters = ["not_json", "not_an_event", "field_not_text", "user_id_not_allowed", "event_400"];
         let tally = Tally {
             produced: 20_000,
@@ -229,7 +229,7 @@ mod tests {
             whole: left == 0,
             refusals: true,
             kind: if held { DemoKind::EventBridge } else { DemoKind::Pinpoint },
-            tale: &tale,
+            tale,
             server: Some(&server),
             service: &service,
         };
@@ -248,8 +248,8 @@ mod tests {
             waited: 0,
             redrive: Some((1_234, 1_003)),
         };
-        insta::assert_snapshot!("good", reported(&[], 0, told));
+        insta::assert_snapshot!("good", reported(&[], 0, &told));
         let problems = [(VerdictProblem::EventMissing, 2), (VerdictProblem::OverQuota, 9)];
-        insta::assert_snapshot!("bad", reported(&problems, 7, Tale { planned, code, ..Tale::default() }));
+        insta::assert_snapshot!("bad", reported(&problems, 7, &Tale { planned, code, ..Tale::default() }));
     }
 }
