@@ -109,17 +109,23 @@ const FETCH: usize = 8;
 const NONE: Faults =
     Faults { partial: 0.0, moods: false, rebalances: false, letters: 0.0, table: 0.0, natures: 0.0 };
 
-impl World {
-    pub(super) fn new(seed: u64) -> Self {
-        let mut rng = Rng::with_seed(seed);
-        let faults = Faults {
+impl Faults {
+    fn any(rng: &mut Rng) -> Self {
+        Self {
             partial: if rng.bool() { 0.3 } else { 0.02 },
             moods: rng.bool(),
             rebalances: rng.bool(),
             letters: if rng.bool() { 0.4 } else { 0.0 },
             natures: [0.0, 0.05, 0.3][rng.usize(..3)],
             table: if rng.bool() { 0.3 } else { 0.0 },
-        };
+        }
+    }
+}
+
+impl World {
+    pub(super) fn new(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let faults = Faults::any(&mut rng);
         Self::with_culprit(rng, faults)
     }
 

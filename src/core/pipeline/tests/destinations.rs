@@ -386,8 +386,9 @@ fn a_destination_that_is_held_for_too_long_spills_all_but_a_probe() {
     assert_eq!((bench.holds(), bench.outstanding(), bench.bytes_kept()), (vec![], 0, 0));
 }
 
-#[test]
-fn a_held_destination_that_spills_keeps_no_partition_waiting_when_others_fill_the_memory() {
+/// The destination `d0` has been held for so long that it spills, and the events for `d1` fill the memory.
+#[track_caller]
+fn held_while_another_fills_the_memory() -> Bench {
     let mut bench = Bench::several(&[0, 1], |plan| {
         plan.max_bytes = 20_000;
         plan.destinations[0].1.spill = Some(seconds(1));
@@ -401,6 +402,12 @@ fn a_held_destination_that_spills_keeps_no_partition_waiting_when_others_fill_th
         }
     }
     assert!(bench.is_paused(B), "the memory is full");
+    bench
+}
+
+#[test]
+fn a_held_destination_that_spills_keeps_no_partition_waiting_when_others_fill_the_memory() {
+    let mut bench = held_while_another_fills_the_memory();
     bench.read_as(A, in_portions(&["d0"; 50]));
     while bench.paused.partitions.contains(&A) {
         bench.pass(Duration::from_millis(1));
@@ -415,18 +422,7 @@ fn a_held_destination_that_spills_keeps_no_partition_waiting_when_others_fill_th
 
 #[test]
 fn what_a_record_in_portions_spills_is_bounded_while_its_letters_are_not_written() {
-    let mut bench = Bench::several(&[0, 1], |plan| {
-        plan.max_bytes = 20_000;
-        plan.destinations[0].1.spill = Some(seconds(1));
-    });
-    bench.read_of(A, 0, "d0");
-    bench.answer(|_| Answer::Hold(Code("forbidden")));
-    bench.pass(seconds(1));
-    for endpoint in 1..100 {
-        if !bench.is_paused(B) {
-            bench.read_of(B, endpoint, "d1");
-        }
-    }
+    let mut bench = held_while_another_fills_the_memory();
     bench.read_as(A, in_portions(&["d0"; 50]));
     for _ in 0..100 {
         bench.pass(Duration::from_millis(1));

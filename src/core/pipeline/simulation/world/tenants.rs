@@ -46,14 +46,7 @@ impl World {
     /// A world of tenants.
     pub(in super::super) fn tenants(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let faults = Faults {
-            partial: if rng.bool() { 0.3 } else { 0.02 },
-            moods: rng.bool(),
-            rebalances: rng.bool(),
-            letters: if rng.bool() { 0.4 } else { 0.0 },
-            natures: 0.0,
-            table: if rng.bool() { 0.3 } else { 0.0 },
-        };
+        let faults = Faults { natures: 0.0, ..Faults::any(&mut rng) };
         let settings = Settings::tenants(&mut rng);
         let mut tenants: Vec<usize> = (0..settings.destinations.len()).collect();
         rng.shuffle(&mut tenants);
