@@ -90,7 +90,7 @@ fn cost(kafka: &Kafka) {
     let records = setting("PINPOINT_SIDECAR_BENCH_RECORDS", 200_000);
     let runs = setting("PINPOINT_SIDECAR_BENCH_RUNS", 1).max(1);
     println!("{records} records of {EVENTS_PER_RECORD} events each, 100 events a request; {runs} runs");
-    fill(kafka, TOPIC, PARTITIONS, records);
+    fill(kafka, TOPIC, PARTITIONS, sign_ins(records, USERS));
     let (mut plain, mut ours) = (Vec::new(), Vec::new());
     for run in 0..runs {
         plain.push(backlog(records, |server| start_plain(kafka, &format!("plain-{run}"), &server.url)));
@@ -107,31 +107,26 @@ fn cost(kafka: &Kafka) {
 /// for many destinations.
 fn flat(kafka: &Kafka) {
     let records = setting("PINPOINT_SIDECAR_BENCH_RECORDS", 200_000);
+    let measure = |name: &str, records: usize, setup: &dyn Fn(&str) -> Setup| {
+        report(name, &[backlog(records, |server| Running::Service(setup(&server.url).start()))]);
+    };
     for partitions in [1, 8, 1_000] {
         let topic = format!("of-{partitions}");
-        fill(kafka, &topic, partitions, records);
-        let setup = |url: &str| setup(kafka, &topic, &topic, url);
-        let run = backlog(records, |server| Running::Service(setup(&server.url).start()));
-        report(&format!("{partitions} partitions"), &[run]);
+        fill(kafka, &topic, partitions, sign_ins(records, USERS));
+        measure(&format!("{partitions} partitions"), records, &|url| setup(kafka, &topic, &topic, url));
     }
     for tenants in [1, 10, 1_000] {
         let topic = format!("for-{tenants}");
-        kafka.create_topic(&topic, PARTITIONS, &[]);
         let sign_in = |number: usize| load::sign_in_at(number % tenants, number, number % USERS);
-        kafka.client.produce(&topic, (0..records).map(|number| Message::of(sign_in(number))));
-        let setup = |url: &str| tenants_setup(kafka, &topic, tenants, url);
-        let run = backlog(records, |server| Running::Service(setup(&server.url).start()));
-        report(&format!("{tenants} destinations"), &[run]);
+        fill(kafka, &topic, PARTITIONS, (0..records).map(sign_in));
+        measure(&format!("{tenants} destinations"), records, &|url| {
+            tenants_setup(kafka, &topic, tenants, url)
+        });
     }
     for users in [1_000, 100_000, 1_000_000] {
-        let topic = format!("of-{users}-users");
-        let records = records.max(users);
-        kafka.create_topic(&topic, PARTITIONS, &[]);
-        let sign_in = |number: usize| load::sign_in(number, number % users);
-        kafka.client.produce(&topic, (0..records).map(|number| Message::of(sign_in(number))));
-        let setup = |url: &str| setup(kafka, &topic, &topic, url);
-        let run = backlog(records, |server| Running::Service(setup(&server.url).start()));
-        report(&format!("{users} endpoints"), &[run]);
+        let (topic, records) = (format!("of-{users}-users"), records.max(users));
+        fill(kafka, &topic, PARTITIONS, sign_ins(records, users));
+        measure(&format!("{users} endpoints"), records, &|url| setup(kafka, &topic, &topic, url));
     }
 }
 
@@ -151,10 +146,10 @@ fn cold_start(kafka: &Kafka) {
 /// Watches the memory of the service without a reachable destination.
 fn outages(kafka: &Kafka) {
     let records = setting("PINPOINT_SIDECAR_BENCH_RECORDS", 200_000);
-    fill(kafka, "outage", PARTITIONS, records);
-    fill(kafka, "outage-of-1000", 1_000, records);
+    fill(kafka, "outage", PARTITIONS, sign_ins(records, USERS));
+    fill(kafka, "outage-of-1000", 1_000, sign_ins(records, USERS));
     kafka.create_topic("outage-zstd", PARTITIONS, &[("compression.type", "zstd")]);
-    produce(kafka, "outage-zstd", records);
+    kafka.client.produce("outage-zstd", sign_ins(records, USERS).map(Message::of));
     let setup = |topic: &str, group: &str| setup(kafka, topic, group, NOWHERE);
     outage("outage, unlimited quota", &setup("outage", "outage"));
     outage("outage, usual quota", &setup("outage", "outage-usual").with("quota", "{}"));
@@ -162,15 +157,15 @@ fn outages(kafka: &Kafka) {
     outage("outage, zstd", &setup("outage-zstd", "outage-zstd"));
 }
 
-/// Creates a topic with this many sign-ins.
-fn fill(kafka: &Kafka, topic: &str, partitions: i32, records: usize) {
+/// Creates a topic with these records.
+fn fill(kafka: &Kafka, topic: &str, partitions: i32, records: impl Iterator<Item = Vec<u8>>) {
     kafka.create_topic(topic, partitions, &[]);
-    produce(kafka, topic, records);
+    kafka.client.produce(topic, records.map(Message::of));
 }
 
-fn produce(kafka: &Kafka, topic: &str, records: usize) {
-    let messages = (0..records).map(|number| Message::of(load::sign_in(number, number % USERS)));
-    kafka.client.produce(topic, messages);
+/// This many sign-ins of this many users.
+fn sign_ins(records: usize, users: usize) -> impl Iterator<Item = Vec<u8>> {
+    (0..records).map(move |number| load::sign_in(number, number % users))
 }
 
 enum Running {
@@ -311,35 +306,33 @@ fn start_plain(kafka: &Kafka, group: &str, url: &str) -> Running {
 
 /// The service with all the quota that it can use, and its default memory budget.
 fn setup(kafka: &Kafka, topic: &str, group: &str, url: &str) -> Setup {
-    let brokers = &kafka.client.bootstrap;
-    Setup::new(format!(
-        "source: {{ brokers: '{brokers}', topics: [{topic}], group: {group}, start: earliest }}\n\
-         destination:\n  pinpoint:\n    application: 0123456789abcdef0123456789abcdef\n    \
-         region: us-east-1\n    endpoint_url: {url}\n\
-         quota: {{ requests_per_second: 100000, in_flight: 16, share: 1 }}\n\
-         dead_letter: {{ discard: true }}\n\
-         log: {{ format: text, level: warn }}\n"
-    ))
+    let destination = format!("destination: {}\n", pinpoint("0123456789abcdef0123456789abcdef", url));
+    setup_to(&destination, kafka, topic, group)
 }
 
 /// The service with a destination for each of this many realms.
 fn tenants_setup(kafka: &Kafka, topic: &str, tenants: usize, url: &str) -> Setup {
-    let destination = |tenant: usize| {
-        format!(
-            "  t{tenant}: {{ pinpoint: {{ application: '{tenant:032x}', region: us-east-1, endpoint_url: '{url}' }} }}\n"
-        )
-    };
+    let destination = |tenant: usize| format!("  t{tenant}: {}\n", pinpoint(&format!("{tenant:032x}"), url));
     let route =
         |tenant: usize| format!("  - {{ realm: '{}', to: t{tenant} }}\n", load::id(load::REALM, tenant));
     let destinations: String = (0..tenants).map(destination).collect();
     let routes: String = (0..tenants).map(route).collect();
+    let destinations = format!("destinations:\n{destinations}routes:\n{routes}unrouted: ignore\n");
+    setup_to(&destinations, kafka, topic, topic)
+}
+
+fn pinpoint(application: &str, url: &str) -> String {
+    format!("{{ pinpoint: {{ application: '{application}', region: us-east-1, endpoint_url: '{url}' }} }}")
+}
+
+fn setup_to(destinations: &str, kafka: &Kafka, topic: &str, group: &str) -> Setup {
+    let brokers = &kafka.client.bootstrap;
     Setup::new(format!(
-        "source: {{ brokers: '{}', topics: [{topic}], group: {topic}, start: earliest }}\n\
-         destinations:\n{destinations}routes:\n{routes}unrouted: ignore\n\
+        "source: {{ brokers: '{brokers}', topics: [{topic}], group: {group}, start: earliest }}\n\
+         {destinations}\
          quota: {{ requests_per_second: 100000, in_flight: 16, share: 1 }}\n\
          dead_letter: {{ discard: true }}\n\
-         log: {{ format: text, level: warn }}\n",
-        kafka.client.bootstrap
+         log: {{ format: text, level: warn }}\n"
     ))
 }
 
