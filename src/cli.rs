@@ -107,7 +107,7 @@ pub enum MapOutput {
     Request,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct RedriveArguments {
     /// Only events that this destination refused.
     #[arg(long, value_name = "NAME")]

@@ -50,12 +50,6 @@ fn arguments() -> RedriveArguments {
     RedriveArguments {
         destination: Some(Realm::Acme.name().to_owned()),
         reason: Some(SPILLED.to_owned()),
-        topic: None,
-        since: None,
-        until: None,
-        limit: None,
-        max_attempts: None,
-        again: false,
-        dry_run: false,
+        ..RedriveArguments::default()
     }
 }
