@@ -76,6 +76,14 @@ impl Member {
         }
     }
 
+    /// Takes in the next event, and answers a revocation.
+    pub(super) async fn step_and_release(&mut self) {
+        self.step().await;
+        if !self.revoking.is_empty() {
+            self.release();
+        }
+    }
+
     #[track_caller]
     pub(super) fn until(&mut self, done: impl Fn(&Self) -> bool) -> impl Future<Output = ()> {
         let caller = Location::caller();
