@@ -40,3 +40,10 @@ impl Add<Duration> for Moment {
 /// A point in wall-clock time: milliseconds since 1970-01-01T00:00:00Z, UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// In whole seconds since 1970; the first or the last such second for a time before or after them.
+    pub(in crate::core) fn second(self) -> u32 {
+        u32::try_from(self.0.max(0) / 1000).unwrap_or(u32::MAX)
+    }
+}

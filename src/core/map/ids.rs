@@ -50,9 +50,9 @@ impl Fingerprint {
         Self(first)
     }
 
-    /// Half of the fingerprint, for indices with very many entries.
-    pub(super) fn part(self) -> u64 {
-        u64::from_be_bytes(std::array::from_fn(|index| self.0[index]))
+    /// A quarter of the fingerprint, for indices with very many entries.
+    pub(super) fn part(self) -> u32 {
+        u32::from_be_bytes(std::array::from_fn(|index| self.0[index]))
     }
 
     /// Writes it as 32 hex digits.

@@ -33,10 +33,10 @@ mod usage;
 
 pub(super) use owner::Owner;
 
-use groups::{Group, Groups};
+use groups::{Group, Groups, User};
 use idle::{Idle, Rested};
-use owner::Origins;
-use recent::Recent;
+use owner::{Origins, OwnerParts};
+use recent::{Recent, Removed, Slot};
 
 pub(super) struct Sessions {
     known: Recent<KnownSession>,
@@ -100,11 +100,17 @@ pub(super) struct SessionEnd {
 
 #[derive(Default)]
 struct KnownSession {
-    opening: Option<Recorded<KnownOwner>>,
+    /// With the owner, if it is not too long.
+    opening: Option<Recorded<Option<Owner>>>,
     closing: Option<Box<Recorded<Ending>>>,
-    /// When its opening was last written again; in 1970 if never.
-    renewed: Timestamp,
+    /// The owner's.
+    user: User,
+    /// The second in which its opening was last written again; 0 if never.
+    renewed: u32,
 }
+
+// There are very many of them.
+const _: () = assert!(size_of::<KnownSession>() <= 96);
 
 /// The details of a session's end.
 #[derive(Clone, Copy)]
@@ -140,12 +146,6 @@ struct Recorded<T> {
     cause: Cause,
     what: T,
     table_state: TableState,
-}
-
-struct KnownOwner {
-    /// Part of the user's fingerprint, by which the sessions of a user are found.
-    user: u64,
-    owner: Option<Owner>,
 }
 
 /// Whether the table holds what is recorded.
@@ -202,10 +202,14 @@ impl Sessions {
     ) -> Opened {
         let Original { topic, partition, .. } = record.original();
         self.make_room(session);
-        let known = self.known.touch_or_insert(session, now);
+        let slot = self.known.touch_or_insert(session, now);
+        let known = &mut self.known[slot];
         let (before, is_new) = (known.group(), known.opening.is_none());
-        let origins = &mut self.origins;
-        let opening = known.opening.get_or_insert_with(|| Recorded::new(by, KnownOwner::of(event, origins)));
+        let opening = known.opening.get_or_insert_with(|| {
+            let owner = OwnerParts::of(event);
+            known.user = self.groups.user(&owner);
+            Recorded::new(by, owner.pack(&mut self.origins))
+        });
         if opening.cause.event != by.event {
             let start = opening.cause.time;
             self.renew(session);
@@ -213,12 +217,12 @@ impl Sessions {
         }
         let start = opening.cause.time;
         if self.shared && opening.table_state == TableState::Unwritten {
-            let (owner, home) = (opening.what.owner.as_ref(), Some((&**topic, partition)));
+            let (owner, home) = (opening.what.as_ref(), Some((&**topic, partition)));
             self.unwritten.push(entries::opened(session, opening.cause, owner, home));
         }
-        self.counts.unowned += u64::from(is_new && opening.what.owner.is_none());
+        self.counts.unowned += u64::from(is_new && opening.what.is_none());
         if is_new {
-            self.groups.change(session, before, known.group());
+            self.groups.change(slot, before, known.group());
         }
         if let Some(idle) = self.idle.as_mut().filter(|_| is_new) {
             idle.opened(session, topic, partition, start);
@@ -239,19 +243,27 @@ impl Sessions {
     /// ended before are returned again. Their entries are left to the caller ([`Sessions::write`]), as they
     /// may be very many.
     pub(super) fn close_all(&mut self, event: &IdentityEvent<'_>, by: Cause) -> Vec<EndedSession> {
-        let user = owner::OwnerParts::of(event).user();
-        let open = self.groups.of(Group::Open(user, by.time));
-        let ended_before = self.groups.of(Group::EndedBy(by.event.part()));
-        let mut sessions: Vec<_> = open.chain(ended_before).collect();
-        // Makes the order the same each time.
+        let user = OwnerParts::of(event);
+        let open = self.groups.of(Group::Open(self.groups.user(&user), by.time)).filter(|slot| {
+            let known = &self.known[*slot];
+            known.closing.is_none() && known.opening.as_ref().is_some_and(|it| it.cause.time <= by.time)
+        });
+        let ended_before = self.groups.of(Group::EndedBy(by.event));
+        let sessions = self.in_order(open.chain(ended_before));
+        sessions.into_iter().filter_map(|session| self.close_one(session, &user, by)).collect()
+    }
+
+    /// The sessions in an order that is the same each time, each once.
+    fn in_order(&self, slots: impl Iterator<Item = Slot>) -> Vec<Fingerprint> {
+        let mut sessions: Vec<_> = slots.map(|slot| self.known.key(slot)).collect();
         sessions.sort_unstable();
-        sessions.into_iter().filter_map(|session| self.close_one(session, user, by)).collect()
+        sessions.dedup();
+        sessions
     }
 
     /// Ends a session if it is the user's.
-    fn close_one(&mut self, session: Fingerprint, user: u64, by: Cause) -> Option<EndedSession> {
-        let opening = self.known.peek(session)?.opening.as_ref().filter(|it| it.what.user == user)?;
-        let owner = opening.what.owner.clone()?;
+    fn close_one(&mut self, session: Fingerprint, user: &OwnerParts<'_>, by: Cause) -> Option<EndedSession> {
+        let owner = self.owner(session).filter(|owner| owner.parts().has_user_of(user))?.clone();
         let end = self.end(session, by, false)?;
         let unwritten = self.unwritten_closing(session).is_some();
         Some(EndedSession { session, owner, end, unwritten })
@@ -260,10 +272,11 @@ impl Sessions {
     /// Ends a session that is known, and moves it to the group of those that `by` ended. Returns `None` if
     /// another event has already ended it.
     fn end(&mut self, session: Fingerprint, by: Cause, idle: bool) -> Option<SessionEnd> {
-        let known = self.known.peek_mut(session)?;
+        let slot = self.known.find(session)?;
+        let known = &mut self.known[slot];
         let before = known.group();
         let end = known.close(by, idle)?;
-        self.groups.change(session, before, known.group());
+        self.groups.change(slot, before, known.group());
         if let Some(idle) = &mut self.idle {
             idle.closed(session);
         }
@@ -281,7 +294,7 @@ impl Sessions {
     }
 
     pub(super) fn owner(&self, session: Fingerprint) -> Option<&Owner> {
-        self.known.peek(session)?.opening.as_ref()?.what.owner.as_ref()
+        self.known.peek(session)?.opening.as_ref()?.what.as_ref()
     }
 
     /// Notes that a session was used, which keeps it from being forgotten if it is known.
@@ -295,14 +308,13 @@ impl Sessions {
     /// its use does so for all.
     fn renew(&mut self, session: Fingerprint) {
         let Some(wall) = self.wall.filter(|_| self.shared) else { return };
-        let Some(known) = self.known.peek_mut(session).filter(|known| known.closing.is_none()) else {
-            return;
-        };
-        let Some(opening) = &known.opening else { return };
-        if wall.0 - known.renewed.max(opening.cause.time).0 >= self.renewal {
-            known.renewed = wall;
+        let Some(slot) = self.known.find(session) else { return };
+        let known = &mut self.known[slot];
+        let Some(opening) = known.opening.as_ref().filter(|_| known.closing.is_none()) else { return };
+        if wall.0 - opening.cause.time.0.max(i64::from(known.renewed) * 1000) >= self.renewal {
+            known.renewed = wall.second();
             let home = self.idle.as_ref().and_then(|idle| idle.home_of(session));
-            self.unwritten.push(entries::opened(session, opening.cause, opening.what.owner.as_ref(), home));
+            self.unwritten.push(entries::opened(session, opening.cause, opening.what.as_ref(), home));
         }
     }
 
@@ -334,13 +346,15 @@ impl Sessions {
                 Rested::Paused(session, at) => (session, at, false),
                 Rested::TimedOut(session, at) => (session, at, true),
             };
-            let Some(known) = self.known.peek_mut(session).filter(|known| known.closing.is_none()) else {
+            let Some(slot) = self.known.find(session) else { continue };
+            let known = &mut self.known[slot];
+            if known.closing.is_some() {
                 continue;
-            };
+            }
             if stopped {
                 let before = known.group();
                 known.close(Cause { event: by, time: at }, true);
-                self.groups.change(session, before, known.group());
+                self.groups.change(slot, before, known.group());
                 self.tell_closing(session);
             } else {
                 self.tell_use(session);
@@ -376,7 +390,7 @@ impl Sessions {
 
     fn rest_of(&self, session: Fingerprint, at: Timestamp, stopped: bool) -> Option<Rest> {
         let opening = self.known.peek(session)?.opening.as_ref()?;
-        let owner = opening.what.owner.clone()?;
+        let owner = opening.what.clone()?;
         Some(Rest { owner, session, start: opening.cause.time, at, stopped })
     }
 
@@ -404,11 +418,11 @@ impl Sessions {
         }
     }
 
-    fn forget(&mut self, sessions: impl IntoIterator<Item = (Fingerprint, KnownSession)>) {
-        for (session, known) in sessions {
-            self.groups.change(session, known.group(), None);
+    fn forget(&mut self, sessions: impl IntoIterator<Item = Removed<KnownSession>>) {
+        for Removed { slot, key, value } in sessions {
+            self.groups.change(slot, value.group(), None);
             if let Some(idle) = &mut self.idle {
-                idle.forget(session);
+                idle.forget(key);
             }
         }
     }
@@ -452,8 +466,8 @@ impl EndedSession {
 impl KnownSession {
     fn group(&self) -> Option<Group> {
         match (&self.closing, &self.opening) {
-            (Some(closing), _) => Some(Group::EndedBy(closing.cause.event.part())),
-            (None, Some(opening)) => Some(Group::Open(opening.what.user, opening.cause.time)),
+            (Some(closing), _) => Some(Group::EndedBy(closing.cause.event)),
+            (None, Some(opening)) => Some(Group::Open(self.user, opening.cause.time)),
             (None, None) => None,
         }
     }
@@ -473,21 +487,14 @@ impl<T> Recorded<T> {
     }
 }
 
-impl KnownOwner {
-    fn of(event: &IdentityEvent<'_>, origins: &mut Origins) -> Self {
-        let subject = owner::OwnerParts::of(event);
-        Self { user: subject.user(), owner: subject.pack(origins) }
-    }
-}
-
 #[cfg(test)]
 impl Sessions {
     /// Checks that each session is in its group and in no other.
     pub(super) fn check_groups(&self) {
         let mut expected = Groups::default();
-        for session in self.known.keys() {
-            expected.change(session, None, self.known.peek(session).and_then(KnownSession::group));
+        for slot in self.known.slots() {
+            expected.change(slot, None, self.known[slot].group());
         }
-        assert!(self.groups == expected);
+        assert!(self.groups.has_members_of(&expected));
     }
 }

@@ -1,55 +1,75 @@
 //! Finds the open sessions of a user, and the sessions that one source event ended.
 //!
 //! Knows nothing of what is remembered of a session. A session is in one group at a time, and in no group
-//! before its user or its end is known.
+//! before its user or its end is known. Two groups may look alike, and times are whole seconds, because there
+//! are very many members: whoever asks for a group checks what it gets.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, hash::BuildHasher as _};
 
+use hashbrown::DefaultHashBuilder;
+
+use super::{owner::OwnerParts, recent::Slot};
 use crate::core::{map::ids::Fingerprint, time::Timestamp};
 
 /// The group of a session, and when the session joined it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
-    /// The open sessions of a user, each at the time when it was opened. Holds a part of the user's
-    /// fingerprint, which other users may share.
-    Open(u64, Timestamp),
-    /// The sessions that a source event ended. Holds a part of the event's fingerprint.
-    EndedBy(u64),
+    /// The open sessions of a user, each at the time when it was opened.
+    Open(User, Timestamp),
+    /// The sessions that a source event ended.
+    EndedBy(Fingerprint),
 }
 
-/// Members by group and time. The key of an ended session has no time.
-#[derive(Default, PartialEq)]
-pub(super) struct Groups(BTreeSet<(u64, i64, Fingerprint)>);
+/// A hash of the user with a random seed; other users may have the same one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct User(u32);
+
+#[derive(Default)]
+pub(super) struct Groups {
+    /// Members by group and second. The key of an ended session has no time.
+    members: BTreeSet<(u32, u32, Slot)>,
+    hasher: DefaultHashBuilder,
+}
 
 impl Groups {
+    #[expect(clippy::cast_possible_truncation, reason = "a part of the hash is enough")]
+    pub(super) fn user(&self, OwnerParts { provider, realm, user, .. }: &OwnerParts<'_>) -> User {
+        User(self.hasher.hash_one((provider, realm, user)) as u32)
+    }
+
     /// Moves a session from one group to another.
-    pub(super) fn change(&mut self, session: Fingerprint, from: Option<Group>, to: Option<Group>) {
+    pub(super) fn change(&mut self, session: Slot, from: Option<Group>, to: Option<Group>) {
+        let (from, to) = (from.map(Group::key), to.map(Group::key));
         if from == to {
             return;
         }
-        if let Some((group, time)) = from.map(Group::key) {
-            self.0.remove(&(group, time, session));
+        if let Some((group, second)) = from {
+            self.members.remove(&(group, second, session));
         }
-        if let Some((group, time)) = to.map(Group::key) {
-            self.0.insert((group, time, session));
+        if let Some((group, second)) = to {
+            self.members.insert((group, second, session));
         }
     }
 
-    /// The sessions of a group that joined it by the time that it states.
-    pub(super) fn of(&self, group: Group) -> impl Iterator<Item = Fingerprint> {
+    /// Holds at least the sessions of a group that joined it by the time that it states.
+    pub(super) fn of(&self, group: Group) -> impl Iterator<Item = Slot> {
         let (group, until) = group.key();
-        let members = self.0.range((group, i64::MIN, Fingerprint::LEAST)..);
-        members
-            .take_while(move |(other, time, _)| *other == group && *time <= until)
+        self.members
+            .range((group, 0, Slot::FIRST)..=(group, until, Slot::LAST))
             .map(|(_, _, session)| *session)
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_members_of(&self, other: &Self) -> bool {
+        self.members == other.members
     }
 }
 
 impl Group {
-    fn key(self) -> (u64, i64) {
+    fn key(self) -> (u32, u32) {
         match self {
-            Self::Open(user, opened) => (user, opened.0),
-            Self::EndedBy(event) => (event, i64::MIN),
+            Self::Open(user, opened) => (user.0, opened.second()),
+            Self::EndedBy(event) => (event.part(), 0),
         }
     }
 }

@@ -6,10 +6,15 @@
 use std::cmp::Ordering;
 
 use super::{
-    Ending, KnownOwner, KnownSession, Recorded, Sessions, TableState,
+    Ending, Owner, Recorded, Sessions, TableState,
     entries::{self, EntryContent},
+    recent::Slot,
 };
-use crate::core::{map::ids::Fingerprint, session_table::Entry, time::Moment};
+use crate::core::{
+    map::ids::Fingerprint,
+    session_table::Entry,
+    time::{Moment, Timestamp},
+};
 
 impl Sessions {
     /// Takes over an entry of the table. Returns what the table must hold instead, if that differs.
@@ -19,29 +24,30 @@ impl Sessions {
             return None;
         };
         self.make_room(session);
-        let before = self.known.touch_or_insert(session, now).group();
-        let stands = self.merge(session, content);
-        self.groups.change(session, before, self.known.peek(session).and_then(KnownSession::group));
+        let slot = self.known.touch_or_insert(session, now);
+        let before = self.known[slot].group();
+        let stands = self.merge(session, slot, content);
+        self.groups.change(slot, before, self.known[slot].group());
         stands
     }
 
-    fn merge(&mut self, session: Fingerprint, content: EntryContent) -> Option<Entry> {
-        let known = self.known.peek_mut(session)?;
+    fn merge(&mut self, session: Fingerprint, slot: Slot, content: EntryContent) -> Option<Entry> {
+        let known = &mut self.known[slot];
         match content {
             EntryContent::Opened(cause, owner, home) => {
                 if known.opening.as_ref().is_some_and(|ours| ours.cause == cause) {
-                    known.renewed = self.wall.unwrap_or(known.renewed);
+                    known.renewed = self.wall.map_or(known.renewed, Timestamp::second);
                 }
-                let user = owner.as_ref().map_or(0, |owner| owner.parts().user());
-                let theirs =
-                    Recorded { cause, what: KnownOwner { user, owner }, table_state: TableState::Theirs };
+                let theirs = Recorded { cause, what: owner, table_state: TableState::Theirs };
                 let stands = learn(&mut known.opening, theirs, |_| 0, &mut self.counts.openings_replaced);
                 let opening = known.opening.as_ref()?;
+                let owner = opening.what.as_ref().map(Owner::parts);
+                known.user = owner.map(|owner| self.groups.user(&owner)).unwrap_or_default();
                 let home = home.as_ref().map(|(topic, partition)| (&**topic, *partition));
                 if let (Some(idle), Some((topic, partition))) = (&mut self.idle, home) {
                     idle.opened(session, &topic.into(), partition, opening.cause.time);
                 }
-                let entry = || entries::opened(session, opening.cause, opening.what.owner.as_ref(), home);
+                let entry = || entries::opened(session, opening.cause, opening.what.as_ref(), home);
                 stands.then(entry)
             }
             EntryContent::Closed(cause, ending) => {

@@ -3,12 +3,11 @@
 //! Knows nothing of the index. There may be very many owners: what many of them have in common is in memory
 //! once, and an id that is a UUID takes its 16 bytes.
 
-use std::{borrow::Cow, collections::HashSet, fmt::Write as _, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
-use crate::core::{
-    identity::{Device, IdentityEvent, Kind},
-    map::ids::Fingerprint,
-};
+use hashbrown::{Equivalent, HashSet};
+
+use crate::core::identity::{Device, IdentityEvent, Kind};
 
 /// The maximum length of an owner that is remembered, in bytes: many times what providers send. Whoever
 /// writes records can make texts of any length, and an entry that is too large for the table's topic would
@@ -32,11 +31,17 @@ pub(in crate::core::map) struct OwnerParts<'a> {
 /// A packed owner.
 #[derive(Clone, PartialEq, Eq)]
 pub(in crate::core::map) struct Owner {
-    /// Where it comes from: the lengths of provider and realm in bytes, each followed by a colon, then
-    /// provider, realm and client.
-    origin: Arc<str>,
+    origin: Arc<Origin>,
     ids: Ids,
 }
+
+/// Provider, realm and client.
+#[derive(PartialEq, Eq, Hash)]
+struct Origin([Box<str>; 3]);
+
+/// The texts of an [`Origin`], which have its hash.
+#[derive(Hash)]
+struct OriginTexts<'a>([&'a str; 3]);
 
 /// The session, the user and the device: each is [`UUID`] and 16 bytes, or its length in bytes and its text.
 #[derive(Clone, PartialEq, Eq)]
@@ -54,11 +59,9 @@ const UUID: u16 = u16::MAX;
 /// The origins of owners, each once.
 #[derive(Default)]
 pub(super) struct Origins {
-    known: HashSet<Arc<str>>,
+    known: HashSet<Arc<Origin>>,
     /// The number of origins at which those without an owner are removed.
     enough: usize,
-    /// Space to write one.
-    text: String,
 }
 
 impl<'a> OwnerParts<'a> {
@@ -75,9 +78,9 @@ impl<'a> OwnerParts<'a> {
         }
     }
 
-    /// Part of the fingerprint of its user, which all sessions of a user have in common.
-    pub(super) fn user(&self) -> u64 {
-        Fingerprint::of(&[self.provider, self.realm, &self.user]).part()
+    /// Whether both are of one user.
+    pub(super) fn has_user_of(&self, other: &OwnerParts<'_>) -> bool {
+        (self.provider, self.realm, &self.user) == (other.provider, other.realm, &other.user)
     }
 
     /// Packs the texts; `None` if they are longer than any plausible owner.
@@ -85,7 +88,7 @@ impl<'a> OwnerParts<'a> {
         let Self { provider, realm, client, session, user, device } = self;
         let length: usize = [provider, realm, client, &**session, user, device].map(str::len).iter().sum();
         (length <= LONGEST).then(|| Owner {
-            origin: origins.origin(provider, realm, client),
+            origin: origins.origin(&OriginTexts([provider, realm, client])),
             ids: Ids::of([session, user, device]),
         })
     }
@@ -107,7 +110,7 @@ impl<'a> OwnerParts<'a> {
 
 impl Owner {
     pub(in crate::core::map) fn parts(&self) -> OwnerParts<'_> {
-        let [provider, realm, client] = self.origin();
+        let Origin([provider, realm, client]) = &*self.origin;
         let [session, user, device] = self.ids.texts();
         OwnerParts { provider, realm, client, session, user, device }
     }
@@ -118,34 +121,27 @@ impl Owner {
     }
 
     pub(super) fn client(&self) -> &str {
-        let [_, _, client] = self.origin();
+        let Origin([_, _, client]) = &*self.origin;
         client
     }
+}
 
-    fn origin(&self) -> [&str; 3] {
-        let mut parts = self.origin.splitn(3, ':');
-        let mut length = || parts.next().and_then(|length| length.parse().ok()).unwrap_or(0);
-        let (provider, realm) = (length(), length());
-        let rest = parts.next().unwrap_or_default();
-        let (provider, rest) = rest.split_at_checked(provider).unwrap_or_default();
-        let (realm, client) = rest.split_at_checked(realm).unwrap_or_default();
-        [provider, realm, client]
+impl Equivalent<Arc<Origin>> for OriginTexts<'_> {
+    fn equivalent(&self, origin: &Arc<Origin>) -> bool {
+        origin.0.each_ref().map(|text| &**text) == self.0
     }
 }
 
 impl Origins {
-    fn origin(&mut self, provider: &str, realm: &str, client: &str) -> Arc<str> {
-        self.text.clear();
-        // Writing to a text never fails.
-        _ = write!(self.text, "{}:{}:{provider}{realm}{client}", provider.len(), realm.len());
-        if let Some(known) = self.known.get(&*self.text) {
+    fn origin(&mut self, texts: &OriginTexts<'_>) -> Arc<Origin> {
+        if let Some(known) = self.known.get(texts) {
             return Arc::clone(known);
         }
         if self.known.len() >= self.enough {
             self.known.retain(|origin| Arc::strong_count(origin) > 1);
             self.enough = 2 * self.known.len() + SPARE_ORIGINS;
         }
-        let origin: Arc<str> = self.text.as_str().into();
+        let origin = Arc::new(Origin(texts.0.map(Box::from)));
         self.known.insert(Arc::clone(&origin));
         origin
     }

@@ -5,7 +5,12 @@
 //! never copies them. The links and the index are numbers of entries, so neither repeats a key. `now` must
 //! not go back from call to call.
 
-use std::{hash::BuildHasher as _, num::NonZeroUsize, time::Duration};
+use std::{
+    hash::BuildHasher as _,
+    num::NonZeroUsize,
+    ops::{Index, IndexMut},
+    time::Duration,
+};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
@@ -16,6 +21,22 @@ const NONE: u32 = u32::MAX;
 
 /// The number of entries in a block of memory.
 const BLOCK: usize = 1024;
+
+/// The place of an entry, which is its own until it is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Slot(u32);
+
+impl Slot {
+    pub(super) const FIRST: Self = Self(0);
+    pub(super) const LAST: Self = Self(u32::MAX);
+}
+
+/// An entry that is no longer in the map.
+pub(super) struct Removed<V> {
+    pub(super) slot: Slot,
+    pub(super) key: Fingerprint,
+    pub(super) value: V,
+}
 
 pub(super) struct Recent<V> {
     max: usize,
@@ -89,28 +110,29 @@ impl<V: Default> Recent<V> {
         self.index.len()
     }
 
-    fn find(&self, key: Fingerprint) -> Option<u32> {
-        self.index.find(self.hasher.hash_one(key), |at| self.entries.get(*at).key == key).copied()
+    /// The entry of `key`, if there is one. Does not touch it.
+    pub(super) fn find(&self, key: Fingerprint) -> Option<Slot> {
+        self.index.find(self.hasher.hash_one(key), |at| self.entries.get(*at).key == key).map(|at| Slot(*at))
     }
 
-    /// Touches `key` and returns its value, if there is one.
-    pub(super) fn touch(&mut self, key: Fingerprint, now: Moment) -> Option<&mut V> {
-        let at = self.find(key)?;
-        self.unlink(at);
-        self.link(at, now);
-        Some(&mut self.entries.get_mut(at).value)
+    /// Touches the entry of `key`, if there is one.
+    pub(super) fn touch(&mut self, key: Fingerprint, now: Moment) {
+        if let Some(Slot(at)) = self.find(key) {
+            self.unlink(at);
+            self.link(at, now);
+        }
     }
 
     /// Removes the oldest entry if there is no room for `key`, and returns it.
-    pub(super) fn make_room(&mut self, key: Fingerprint) -> Option<(Fingerprint, V)> {
+    pub(super) fn make_room(&mut self, key: Fingerprint) -> Option<Removed<V>> {
         let full = self.len() >= self.max && self.find(key).is_none();
         full.then(|| self.remove_oldest())
     }
 
-    /// Touches `key` and returns its value, which is a default one if there was none. There must be room
-    /// for it; see [`Recent::make_room`].
-    pub(super) fn touch_or_insert(&mut self, key: Fingerprint, now: Moment) -> &mut V {
-        let at = if let Some(at) = self.find(key) {
+    /// Touches the entry of `key`, which gets a default value if there was none. There must be room for it;
+    /// see [`Recent::make_room`].
+    pub(super) fn touch_or_insert(&mut self, key: Fingerprint, now: Moment) -> Slot {
+        let at = if let Some(Slot(at)) = self.find(key) {
             self.unlink(at);
             at
         } else {
@@ -121,27 +143,25 @@ impl<V: Default> Recent<V> {
             at
         };
         self.link(at, now);
-        &mut self.entries.get_mut(at).value
+        Slot(at)
     }
 
     /// The value of `key`, if there is one. Does not touch it.
     pub(super) fn peek(&self, key: Fingerprint) -> Option<&V> {
-        Some(&self.entries.get(self.find(key)?).value)
+        self.find(key).map(|slot| &self[slot])
     }
 
-    /// Like [`Recent::peek`], but mutable.
-    pub(super) fn peek_mut(&mut self, key: Fingerprint) -> Option<&mut V> {
-        let at = self.find(key)?;
-        Some(&mut self.entries.get_mut(at).value)
+    pub(super) fn key(&self, slot: Slot) -> Fingerprint {
+        self.entries.get(slot.0).key
     }
 
     #[cfg(test)]
-    pub(super) fn keys(&self) -> impl Iterator<Item = Fingerprint> {
-        self.index.iter().map(|at| self.entries.get(*at).key)
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.index.iter().copied().map(Slot)
     }
 
     /// Removes and returns the entries that have not been touched for longer than the greatest age.
-    pub(super) fn remove_aged(&mut self, now: Moment) -> Vec<(Fingerprint, V)> {
+    pub(super) fn remove_aged(&mut self, now: Moment) -> Vec<Removed<V>> {
         let mut removed = Vec::new();
         let (now, max_age) = (seconds(now), self.max_age.as_secs());
         let is_aged = |entry: &ListEntry<V>| u64::from(now.saturating_sub(entry.touched)) > max_age;
@@ -151,16 +171,16 @@ impl<V: Default> Recent<V> {
         removed
     }
 
-    fn remove_oldest(&mut self) -> (Fingerprint, V) {
+    fn remove_oldest(&mut self) -> Removed<V> {
         let at = self.oldest;
         self.unlink(at);
-        let ListEntry { key, value, .. } = self.entries.get_mut(at);
-        let removed = (*key, std::mem::take(value));
-        if let Ok(found) = self.index.find_entry(self.hasher.hash_one(removed.0), |other| *other == at) {
+        let entry = self.entries.get_mut(at);
+        let (key, value) = (entry.key, std::mem::take(&mut entry.value));
+        if let Ok(found) = self.index.find_entry(self.hasher.hash_one(key), |other| *other == at) {
             found.remove();
         }
         self.free.push(at);
-        removed
+        Removed { slot: Slot(at), key, value }
     }
 
     /// Puts an entry for `key` into a free slot or a new one, and returns its number.
@@ -194,6 +214,20 @@ impl<V: Default> Recent<V> {
             NONE => self.oldest = newer,
             older => self.entries.get_mut(older).newer = newer,
         }
+    }
+}
+
+impl<V> Index<Slot> for Recent<V> {
+    type Output = V;
+
+    fn index(&self, Slot(at): Slot) -> &V {
+        &self.entries.get(at).value
+    }
+}
+
+impl<V> IndexMut<Slot> for Recent<V> {
+    fn index_mut(&mut self, Slot(at): Slot) -> &mut V {
+        &mut self.entries.get_mut(at).value
     }
 }
 
@@ -245,17 +279,18 @@ mod tests {
                 let mut expected = model.touch(name, now);
                 let found = if insert {
                     let evicted = recent.make_room(key(name)).is_some();
-                    let value = recent.touch_or_insert(key(name), at(now));
+                    let slot = recent.touch_or_insert(key(name), at(now));
                     if expected.is_none() {
                         prop_assert_eq!(evicted, model.0.len() == max);
                         model.0.drain(..model.0.len().saturating_sub(max - 1));
                         model.0.push((name, now, number));
-                        *value = number;
+                        recent[slot] = number;
                         expected = Some(number);
                     }
-                    Some(*value)
+                    Some(recent[slot])
                 } else {
-                    recent.touch(key(name), at(now)).copied()
+                    recent.touch(key(name), at(now));
+                    recent.peek(key(name)).copied()
                 };
                 prop_assert_eq!(found, expected);
                 prop_assert_eq!(recent.len(), model.0.len());

@@ -6,7 +6,7 @@
 //! that the index would have forgotten it, or older than the opening of the session as it is known. So a
 //! redriven record neither ends nor opens a session that began after it.
 
-use super::{Cause, EndedSession, Opened, Rest, SessionEnd, Sessions, owner};
+use super::{Cause, EndedSession, Opened, OwnerParts, Rest, SessionEnd, Sessions};
 use crate::core::{
     identity::IdentityEvent,
     map::{ids::Fingerprint, sessions::groups::Group},
@@ -65,15 +65,14 @@ impl Sessions {
         event: &IdentityEvent<'_>,
         by: Cause,
     ) -> Vec<EndedSession> {
-        let user = owner::OwnerParts::of(event).user();
-        let mut sessions: Vec<_> = self.groups.of(Group::EndedBy(by.event.part())).collect();
-        sessions.sort_unstable();
-        let ended = sessions.into_iter().filter_map(|session| {
-            let known = self.known.peek(session)?;
-            let opening = known.opening.as_ref().filter(|opening| opening.what.user == user)?;
-            let closing = known.closing.as_ref().filter(|closing| closing.cause.event == by.event)?;
+        let user = OwnerParts::of(event);
+        let ended = self.in_order(self.groups.of(Group::EndedBy(by.event))).into_iter();
+        let ended = ended.filter_map(|session| {
+            let owner = self.owner(session).filter(|owner| owner.parts().has_user_of(&user))?;
+            let closing = self.known.peek(session)?.closing.as_ref();
+            let closing = closing.filter(|closing| closing.cause.event == by.event)?;
             let end = SessionEnd { start: closing.what.start, stop: closing.cause.time };
-            Some(EndedSession { session, owner: opening.what.owner.clone()?, end, unwritten: false })
+            Some(EndedSession { session, owner: owner.clone(), end, unwritten: false })
         });
         ended.collect()
     }
