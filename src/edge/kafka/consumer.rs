@@ -29,6 +29,7 @@ use self::{
     commands::Commands,
     commits::Commits,
     config::SourceConfig,
+    freshness::Freshness,
     group::{Group, GroupConsumer},
     heartbeat::Heartbeat,
     lookup_thread::{Asker, LookupThread},
@@ -52,6 +53,7 @@ mod closing;
 mod commands;
 mod commits;
 pub mod config;
+mod freshness;
 mod group;
 pub mod heartbeat;
 mod landmarks;
@@ -120,7 +122,7 @@ impl KafkaSource {
             partitions: OwnedPartitions::default(),
             metadata: Metadata::default(),
             validation: Validation::default(),
-            assigned_at: None,
+            freshness: Freshness::default(),
         };
         let poll_loop = PollLoop {
             state,

@@ -69,6 +69,7 @@ impl PollLoop {
 
     fn turn(&mut self, now: Instant) -> ControlFlow<()> {
         self.heartbeat.beat(now);
+        self.state.freshness.turn(now);
         self.follow_commands(now);
         self.receive_reports(now);
         let answered = self.rebalance.step(&mut self.state, now);
@@ -173,7 +174,7 @@ impl PollLoop {
             } else if self.rebalance.is_pending() {
                 self.rewinds.push(ownership);
             } else {
-                let rewound = recovery::rewind(&mut self.state, ownership, now);
+                let rewound = recovery::rewind(&mut self.state, ownership);
                 self.fail_if_refused(rewound, now);
             }
         }

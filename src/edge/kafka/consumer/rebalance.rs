@@ -102,7 +102,7 @@ impl Rebalance {
         match request {
             Request::Assign(partitions) => *self = Self::Starting { partitions, ask_at: Some(now) },
             Request::Revoke(partitions) => {
-                state.report_passed(now);
+                state.report_passed();
                 let revoking: Vec<_> =
                     partitions.iter().filter_map(|partition| state.partitions.revoke(partition)).collect();
                 let unreleased = revoking.iter().copied().collect();
@@ -221,7 +221,7 @@ fn assign(state: &mut State, starts: Starts, now: Instant) -> KafkaResult<()> {
     }
     state.metadata.connection.well(Affected::Group);
     state.metadata.refresh_now();
-    state.assigned_at = Some(now);
+    state.freshness.assigned();
     state.validation.want(committed, now);
     state.pause(&assigned)
 }

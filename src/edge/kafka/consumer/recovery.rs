@@ -192,7 +192,7 @@ impl Recovery {
             }
         }
         let owned: Vec<_> = state.partitions.iter().map(|owned| owned.partition.clone()).collect();
-        state.restart(&owned, now)?;
+        state.restart(&owned)?;
         // What librdkafka has found out about other partitions meanwhile is lost with the restart.
         state.validation.want(epochs, now);
         state.validation.want(logs.committed, now);
@@ -291,14 +291,14 @@ fn begin_at(state: &mut State, partition: &TopicPartition, start: i64) {
 }
 
 /// Ends an ownership and reads its partition again from the last commit.
-pub(super) fn rewind(state: &mut State, ownership: Ownership, now: Instant) -> KafkaResult<()> {
+pub(super) fn rewind(state: &mut State, ownership: Ownership) -> KafkaResult<()> {
     let Some(assignment) = state.partitions.rewind(ownership) else { return Ok(()) };
     let Assignment { topic, partition, start, .. } = &assignment;
     let rewound = TopicPartition { topic: Arc::clone(topic), partition: *partition };
     tracing::warn!(%topic, partition, start, "the log does not match the commit: the partition is read again from there");
     state.outbox.push(SourceEvent::Lost(vec![ownership]));
     state.outbox.push(SourceEvent::Assigned(vec![assignment]));
-    state.restart(&[rewound], now)
+    state.restart(&[rewound])
 }
 
 /// The position if it is out of range or before the end of its log and does not move.

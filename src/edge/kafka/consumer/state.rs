@@ -3,10 +3,7 @@
 //! Rebalancing, recovering, pausing and closing each keep their own progress as a value, and operate on this
 //! state. None of them knows another; only `poll` calls them.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use rdkafka::{
     consumer::{Consumer as _, RebalanceProtocol},
@@ -15,6 +12,7 @@ use rdkafka::{
 
 use super::{
     commits::Commits,
+    freshness::Freshness,
     group::GroupConsumer,
     lookup_thread::{LookupThread, Question},
     metadata::Metadata,
@@ -39,12 +37,8 @@ pub(super) struct State {
     pub(super) partitions: OwnedPartitions,
     pub(super) metadata: Metadata,
     pub(super) validation: Validation,
-    /// When partitions were last assigned.
-    pub(super) assigned_at: Option<Instant>,
+    pub(super) freshness: Freshness,
 }
-
-/// How long after an assignment `position` may still return that of an earlier one.
-const STALE: Duration = Duration::from_secs(2);
 
 impl State {
     /// Asks the brokers for news, if it is time.
@@ -63,13 +57,13 @@ impl State {
         for event in self.metadata.update(refresh, current, now) {
             self.outbox.push(event);
         }
-        self.report_passed(now);
+        self.report_passed();
     }
 
     /// Reports positions that have moved without a record: over transaction markers and aborted records. All
     /// records before them are in the outbox already.
-    pub(super) fn report_passed(&mut self, now: Instant) {
-        if self.assigned_at.is_none_or(|at| now.saturating_duration_since(at) < STALE) {
+    pub(super) fn report_passed(&mut self) {
+        if !self.freshness.is_fresh() {
             return;
         }
         let Ok(positions) = self.consumer.position() else { return };
@@ -108,7 +102,7 @@ impl State {
     /// stopped with an error.
     ///
     /// They are paused until their positions were sought, if that is wanted; the pausing step resumes them.
-    pub(super) fn restart(&mut self, partitions: &[TopicPartition], now: Instant) -> KafkaResult<()> {
+    pub(super) fn restart(&mut self, partitions: &[TopicPartition]) -> KafkaResult<()> {
         let is_cooperative = matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         let restarted: Vec<_> = if is_cooperative {
             partitions.to_vec()
@@ -118,7 +112,7 @@ impl State {
         self.pause(&restarted)?;
         let owned = restarted.iter().filter_map(|partition| self.partitions.get(partition));
         let list = starting_at(owned.map(|owned| (&owned.partition, owned.next)))?;
-        self.assigned_at = Some(now);
+        self.freshness.assigned();
         if is_cooperative {
             self.consumer.incremental_unassign(&list)?;
             self.consumer.incremental_assign(&list)
