@@ -33,13 +33,27 @@ impl Clock {
     /// The point in time of `moment`, for a timer.
     #[must_use]
     pub fn instant(&self, moment: Moment) -> Instant {
-        // A year from now is as good as never, and a timer can still be set to it.
-        let never = Duration::from_hours(24 * 365);
+        // Thirty years after the start are as good as never, and every system's clock counts that far.
+        let never = Duration::from_hours(24 * 365 * 30);
         self.origin + moment.elapsed().min(never)
     }
 
     #[must_use]
     pub fn origin(&self) -> Instant {
         self.origin
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_is_as_exact_after_years_as_at_the_start() {
+        const STEP: Duration = Duration::from_secs(1);
+        let clock = Clock::start();
+        tokio::time::advance(Duration::from_hours(24 * 400)).await;
+        assert_eq!(clock.instant(clock.now() + STEP), clock.origin + Duration::from_hours(24 * 400) + STEP);
+        assert!(clock.instant(Moment::after_start(Duration::MAX)) > clock.origin);
     }
 }
