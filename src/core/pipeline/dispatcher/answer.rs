@@ -135,10 +135,14 @@ impl Dispatcher {
             }
             self.put_back(&endpoint_id, flight.from, sent, back, block);
         }
-        if spoke && let From::Half(_) = flight.from {
+        match flight.from {
             // Other events of the request were judged on their own, so the accused are at fault.
-            let guilty = self.quarantine.prove();
-            self.convict(guilty);
+            From::Half(_) if spoke => {
+                let guilty = self.quarantine.prove();
+                self.convict(guilty);
+            }
+            From::Half(_) => self.quarantine.depart(),
+            From::Queues | From::Whole(_) | From::Accused => {}
         }
     }
 

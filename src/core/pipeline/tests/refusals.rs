@@ -96,6 +96,24 @@ fn one_refusal_of_a_request_whose_other_events_went_unanswered_is_no_hold() {
 }
 
 #[test]
+fn one_refusal_of_a_request_whose_other_events_were_throttled_is_no_hold() {
+    let mut bench = Bench::patient();
+    bench.read_together(2);
+    bench.wait_for_request();
+    bench.answer(|_| Answer::Refused(refusal()));
+    bench.wait_for_request();
+    assert_eq!(ids(&bench.answer(|_| Answer::Refused(refusal()))), ["0:0"]);
+    bench.wait_for_request();
+    assert_eq!(ids(&bench.answer(each(Outcome::Throttled))), ["1:0"]);
+    assert_eq!(bench.holds(), []);
+    while bench.outstanding() > 0 {
+        bench.wait_for_request();
+        bench.answer(accept);
+    }
+    assert_eq!((bench.letters.len(), bench.holds().len()), (0, 0));
+}
+
+#[test]
 fn all_refused_with_one_code_during_a_hold_for_the_set_up_become_no_dead_letters() {
     let mut bench = Bench::patient();
     bench.read_together(2);
