@@ -269,13 +269,14 @@ impl Pipeline {
 
     /// When the next request may start, if no input comes first.
     pub(super) fn next_send(&self) -> Option<Moment> {
-        let of_domain = |(index, domain): (usize, &QuotaDomain)| {
-            let start = domain.quota.next_start()?;
-            let of_it =
-                self.dispatchers.iter().filter(|(its, dispatcher)| *its == index && dispatcher.events() > 0);
-            let wake = of_it.filter_map(|(_, dispatcher)| dispatcher.next_wake(self.draining)).min()?;
-            Some(start.max(wake))
+        let wake_of = |id: DestinationId| {
+            let dispatcher = &self.dispatchers[usize::from(id.0)].1;
+            dispatcher.next_wake(self.draining).filter(|_| dispatcher.events() > 0)
         };
-        self.domains.iter().enumerate().filter_map(of_domain).min()
+        let of_domain = |domain: &QuotaDomain| {
+            let start = domain.quota.next_start()?;
+            Some(start.max(domain.in_turn().filter_map(wake_of).min()?))
+        };
+        self.domains.iter().filter_map(of_domain).min()
     }
 }
