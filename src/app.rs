@@ -21,7 +21,7 @@ use crate::{
             Mapper,
             endpoint::{Additions, Locate},
         },
-        pipeline::{DispatcherConfig, Jitter, Pipeline, PipelineConfig, config::QuotaConfig},
+        pipeline::{DispatcherConfig, Jitter, Pipeline, PipelineConfig},
         route::Router,
     },
     edge::{
@@ -211,11 +211,8 @@ pub fn decoder(config: &Config) -> Result<Decoder, Failure> {
 
 fn pipeline(config: &Config, router: Router, encoders: Vec<Box<dyn Encoder>>) -> Pipeline {
     let queue_bytes = config.memory.max_bytes.0 / 4;
-    let domains = config.domains();
     let dispatcher = |(destination, encoder): (DestinationConfig, _)| {
-        let DestinationConfig { name, kind: _, cap, batch, retry, spill, domain } = destination;
-        let cap =
-            cap.map(|requests_per_second| QuotaConfig { requests_per_second, ..domains[domain].clone() });
+        let DestinationConfig { name, kind: _, cap, batch, retry, spill, record: _, domain } = destination;
         let backoff = Backoff::new(retry.initial.0, retry.max.0);
         let give_up = retry.give_up.map(|span| span.0);
         let name = (*name).into();
@@ -223,7 +220,7 @@ fn pipeline(config: &Config, router: Router, encoders: Vec<Box<dyn Encoder>>) ->
     };
     Pipeline::new(PipelineConfig {
         destinations: config.destinations().into_iter().zip(encoders).map(dispatcher).collect(),
-        domains: domains.clone(),
+        domains: config.domains(),
         router,
         tails: config.commit.tail,
         backoff: Backoff::new(config.retry.initial.0, config.retry.max.0),

@@ -53,8 +53,7 @@ pub fn connect(
     config: &Config,
     aws: &mut AwsEnvironment,
 ) -> Result<Destination, Failure> {
-    let encoder = encoder(destination, &config.record);
-    let record = destination.kind.record(&config.record);
+    let (encoder, record) = (encoder(destination), destination.record.clone());
     match &destination.kind {
         DestinationKind::Pinpoint(pinpoint) => at_aws(encoder, Pinpoint::connect(pinpoint, aws)),
         DestinationKind::Kinesis(kinesis) => {
@@ -67,14 +66,14 @@ pub fn connect(
             let bus = BusEncoder::new(eventbridge, &destination.name, record);
             at_aws(encoder, EventBridge::connect(eventbridge, bus, Clock::wall, aws))
         }
-        DestinationKind::Kafka(kafka) => topic(encoder, kafka, config),
+        DestinationKind::Kafka(kafka) => topic(encoder, kafka, record, config),
     }
 }
 
 /// The encoder of a destination, for whoever sends nothing.
 #[must_use]
-pub fn encoder(destination: &DestinationConfig, record: &RecordConfig) -> Box<dyn Encoder> {
-    let record = destination.kind.record(record);
+pub fn encoder(destination: &DestinationConfig) -> Box<dyn Encoder> {
+    let record = destination.record.clone();
     match &destination.kind {
         DestinationKind::Pinpoint(_) => Box::new(PutEvents),
         DestinationKind::Kinesis(kinesis) => Box::new(PutRecords::new(kinesis, record)),
@@ -94,7 +93,7 @@ pub fn credentials(
     limit: Duration,
     aws: &mut AwsEnvironment,
 ) -> Option<Resolving> {
-    let (record, clock) = (RecordConfig::default(), Clock::wall);
+    let (record, clock) = (destination.record.clone(), Clock::wall);
     match &destination.kind {
         DestinationKind::Pinpoint(config) => Some(resolving(Pinpoint::connect(config, aws), limit)),
         DestinationKind::Kinesis(config) => {
@@ -126,10 +125,15 @@ fn at_aws<R: Resource>(
     Ok(Destination { encoder, address: sender.to_string(), sender: Arc::new(sender) })
 }
 
-fn topic(encoder: Box<dyn Encoder>, kafka: &KafkaConfig, config: &Config) -> Result<Destination, Failure> {
+fn topic(
+    encoder: Box<dyn Encoder>,
+    kafka: &KafkaConfig,
+    record: RecordConfig,
+    config: &Config,
+) -> Result<Destination, Failure> {
     let service = config.service_topics();
     service.check(kafka).map_err(conflicting)?;
-    let sender = KafkaDestination::start(kafka, config.record.clone(), &service, Clock::wall);
+    let sender = KafkaDestination::start(kafka, record, &service, Clock::wall);
     let sender = sender.map_err(not_started)?;
     Ok(Destination { encoder, address: sender.to_string(), sender: Arc::new(sender) })
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-pub(super) use self::sections::KINDS;
+pub(super) use self::sections::{INHERITED, KINDS};
 pub use self::{
     quota::{DomainQuota, Service},
     sections::{DestinationSection, NamedDestination},
@@ -13,7 +13,7 @@ use crate::{
     config::Config,
     core::{
         dead_letter::config::DeadLetterConfig,
-        pipeline::config::{BatchConfig, RetryConfig},
+        pipeline::config::{BatchConfig, QuotaConfig, RetryConfig},
         route::{RouteProblems, Router},
         stream_record::config::{AccountId, RecordConfig},
         units::text::DestinationName,
@@ -39,12 +39,14 @@ mod sections;
 pub struct DestinationConfig {
     pub name: DestinationName,
     pub kind: DestinationKind,
-    /// The most requests per second of its own, within its domain's quota.
-    pub cap: Option<f64>,
+    /// Its own quota within that of its domain.
+    pub cap: Option<QuotaConfig>,
     pub batch: BatchConfig,
     pub retry: RetryConfig,
     /// How long it may be blocked before its records go to the dead letters; `None` means for ever.
     pub spill: Option<Duration>,
+    /// What all its records state alike, with the account that they name.
+    pub record: RecordConfig,
     /// The index of its quota domain in [`Config::domains`].
     pub domain: usize,
 }
@@ -70,6 +72,7 @@ impl Config {
             return vec![DestinationConfig {
                 name: DestinationName::literal(ONLY),
                 domain: place(&kind),
+                record: kind.record(&self.record),
                 kind,
                 cap: None,
                 batch: self.batch.clone(),
@@ -77,14 +80,25 @@ impl Config {
                 spill: None,
             }];
         }
-        let named = self.destinations.iter().map(|(name, one)| DestinationConfig {
-            name: name.clone(),
-            domain: place(&one.kind()),
-            kind: one.kind(),
-            cap: one.quota.requests_per_second,
-            batch: one.batch.clone(),
-            retry: one.retry.clone(),
-            spill: one.spill.after.map(|after| after.0),
+        let quotas = self.domains();
+        let named = self.destinations.iter().map(|(name, one)| {
+            let (kind, domain) = (one.kind(), place(&one.kind()));
+            // All replicas together keep to it, also where its domain has no quota that they divide.
+            let cap = |requests_per_second| QuotaConfig {
+                requests_per_second,
+                share: self.quota.share,
+                ..quotas[domain].clone()
+            };
+            DestinationConfig {
+                name: name.clone(),
+                cap: one.quota.requests_per_second.map(cap),
+                batch: one.batch.clone(),
+                retry: one.retry.clone(),
+                spill: one.spill.after.map(|after| after.0),
+                record: kind.record(&one.record),
+                kind,
+                domain,
+            }
         });
         named.collect()
     }
@@ -197,8 +211,7 @@ impl DestinationKind {
 
     /// The settings of its records. If `config` names no account, they name that of the role, or else that of
     /// where it is delivered to.
-    #[must_use]
-    pub fn record(&self, config: &RecordConfig) -> RecordConfig {
+    pub(super) fn record(&self, config: &RecordConfig) -> RecordConfig {
         let of_role = || self.role()?.account();
         let account_id = config.account_id.clone().or_else(of_role).or_else(|| self.resource_account());
         RecordConfig { account_id, ..config.clone() }

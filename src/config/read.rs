@@ -13,6 +13,7 @@ use serde_path_to_error::Segment;
 use crate::{
     config::{
         Config, Purpose,
+        destinations::INHERITED,
         environment::nearest,
         file,
         problem::Problems,
@@ -66,9 +67,9 @@ fn decide_dead_letters(json: &mut Json, tree: &YamlNode, purpose: Purpose, probl
     }
 }
 
-/// Completes `batch` and `retry` of each destination from the top level.
+/// Completes the sections of each destination from the top level.
 fn inherit(json: &mut Json) {
-    let top = ["batch", "retry"].map(|section| (section, json.get(section).cloned()));
+    let top = INHERITED.map(|section| (section, json.get(section).cloned()));
     let named = json.get_mut("destinations").and_then(Json::as_object_mut);
     for destination in named.into_iter().flat_map(Map::values_mut).filter_map(Json::as_object_mut) {
         for (section, top) in &top {

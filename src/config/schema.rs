@@ -9,7 +9,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
 use crate::{
-    config::Config,
+    config::{Config, destinations::INHERITED},
     core::{
         map::config::field::Field,
         units::{Size, Span},
@@ -47,7 +47,7 @@ fn drop_section_defaults(schema: &mut Value) {
 
 /// Removes the defaults of keys that a destination takes from the top level.
 fn drop_inherited_defaults(schema: &mut Value) {
-    for section in ["batch", "retry"] {
+    for section in INHERITED {
         let keys = format!("/properties/destinations/additionalProperties/properties/{section}/properties");
         let keys = schema.pointer_mut(&keys).and_then(Value::as_object_mut);
         for key in keys.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut) {

@@ -204,7 +204,7 @@ fn encoder(arguments: &MapArguments, config: &Config) -> Result<Box<dyn Encoder>
         Some(name) => config.destination(name).map_err(|error| Failure::new(Exit::Usage, error))?,
         None => config.destinations().remove(0),
     };
-    Ok(kinds::encoder(&shown, &config.record))
+    Ok(kinds::encoder(&shown))
 }
 
 /// The lookup of IP addresses.

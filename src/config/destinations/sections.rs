@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::DestinationKind;
 use crate::{
-    core::pipeline::config::{BatchConfig, CapConfig, RetryConfig, SpillConfig},
+    core::{
+        pipeline::config::{BatchConfig, CapConfig, RetryConfig, SpillConfig},
+        stream_record::config::RecordConfig,
+    },
     edge::{
         aws::{
             eventbridge::config::EventBridgeConfig, firehose::config::FirehoseConfig,
@@ -19,6 +22,9 @@ use crate::{
 
 /// The keys of the kinds, one of which each destination has.
 pub(in crate::config) const KINDS: [&str; 5] = ["pinpoint", "kafka", "kinesis", "firehose", "eventbridge"];
+
+/// The sections of the top level whose keys each of `destinations` may have, too, and has if it writes no other.
+pub(in crate::config) const INHERITED: [&str; 3] = ["batch", "retry", "record"];
 
 /// `destination`: where events go if there is one destination.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -46,7 +52,7 @@ pub struct DestinationSection {
     pub eventbridge: Option<EventBridgeConfig>,
 }
 
-/// One of `destinations`. Keys of `batch` and `retry` that are left out are taken from the top level.
+/// One of `destinations`. Keys of `batch`, `retry` and `record` that are left out are taken from the top level.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NamedDestination {
@@ -78,6 +84,8 @@ pub struct NamedDestination {
     pub retry: RetryConfig,
     /// When the destination's records go to the dead letters instead of waiting.
     pub spill: SpillConfig,
+    /// What all records of the destination state alike. Pinpoint has no such records.
+    pub record: RecordConfig,
 }
 
 impl DestinationSection {

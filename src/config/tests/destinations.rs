@@ -2,11 +2,13 @@
 
 use super::*;
 use crate::{
-    config::destinations::DestinationKind,
+    config::destinations::{DestinationConfig, DestinationKind},
     core::{
         destination::DestinationId,
         event::{EventType, Origin},
+        pipeline::config::Share,
         route::Route,
+        units::Switch,
     },
 };
 
@@ -46,24 +48,35 @@ fn several_destinations_are_read_and_shown() {
 #[test]
 fn a_destination_takes_absent_keys_from_the_top_level() {
     let destinations = example().destinations();
-    let [lab, near_by, shop] = &destinations[..] else { panic!("{destinations:?}") };
+    let [lab, near_by, shop, stream] = &destinations[..] else { panic!("{destinations:?}") };
     assert_eq!((&*lab.name, &*near_by.name, &*shop.name), ("lab", "near-by", "shop"));
     assert_eq!((lab.batch.linger, lab.batch.max_events.get()), (seconds(2), 50));
     assert_eq!((shop.batch.linger, shop.batch.max_events.get()), (seconds(1), 50));
     assert_eq!((shop.retry.max, shop.retry.give_up), (seconds(60), Some(seconds(3600))));
     assert_eq!((lab.retry.max, lab.retry.give_up), (seconds(30), Some(seconds(3600))));
-    assert_eq!((lab.cap, shop.cap), (Some(5.0), None));
     assert_eq!((lab.spill, shop.spill), (None, Some(seconds(600).0)));
+    assert_eq!((&*stream.record.app_id, stream.record.client_context), ("shop", Switch::On));
+    assert_eq!(stream.record.account_id.as_deref(), Some("111122223333"));
+}
+
+#[test]
+fn a_cap_is_divided_among_the_replicas_whatever_its_domain_has() {
+    let destinations = example().destinations();
+    let [lab, near_by, shop, stream] = &destinations[..] else { panic!("{destinations:?}") };
+    let cap = |one: &DestinationConfig| one.cap.as_ref().map(|cap| (cap.requests_per_second, cap.share));
+    assert_eq!((cap(near_by), cap(shop)), (None, None));
+    assert_eq!(cap(lab), Some((5.0, Share::Partitions)));
+    assert_eq!(cap(stream), Some((10.0, Share::Partitions)));
 }
 
 #[test]
 fn destinations_of_a_region_and_address_share_a_domain_and_its_quota() {
     let config = example();
     let domains: Vec<_> = config.destinations().iter().map(|one| one.domain).collect();
-    assert_eq!(domains, [0, 1, 0]);
+    assert_eq!(domains, [0, 1, 0, 2]);
     let quotas: Vec<_> =
         config.domains().iter().map(|quota| (quota.requests_per_second, quota.in_flight.get())).collect();
-    assert_eq!(quotas, [(15.0, 7), (20.0, 7)]);
+    assert_eq!(quotas[..2], [(15.0, 7), (20.0, 7)]);
 }
 
 #[test]
@@ -225,7 +238,8 @@ fn a_variable_changes_a_destination_and_never_makes_one() {
     let config = loaded(&format!("{TWO}{ROUTED}"), &variables, &[]).unwrap();
     let changed = &config.destinations()[0];
     let DestinationKind::Pinpoint(pinpoint) = &changed.kind else { panic!("{:?}", changed.kind) };
-    assert_eq!((pinpoint.region.as_deref(), changed.cap), (Some("eu-west-1"), Some(3.0)));
+    let cap = changed.cap.as_ref().map(|cap| cap.requests_per_second);
+    assert_eq!((pinpoint.region.as_deref(), cap), (Some("eu-west-1"), Some(3.0)));
     for (variable, key) in [
         ("PINPOINT_SIDECAR__DESTINATIONS__D__PINPOINT__REGION", "destinations.d.pinpoint.region"),
         ("PINPOINT_SIDECAR__DESTINATIONS__D", "destinations.d"),
