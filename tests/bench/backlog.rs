@@ -80,6 +80,11 @@ impl Run {
             }
         })
     }
+
+    /// How many cores the process used.
+    pub(crate) fn cores(&self) -> f64 {
+        self.events_per_second * self.cost / 1e6
+    }
 }
 
 pub(crate) fn report<'a>(name: &str, runs: impl Iterator<Item = &'a Run> + Clone) {

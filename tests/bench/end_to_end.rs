@@ -2,11 +2,12 @@
 //! time and memory of the service as a process, compared with a program that only consumes and sends, with the
 //! allocator of the system.
 //!
-//! `cargo bench --bench end_to_end` measures everything, or only the parts that are named: `cost`, `flat`,
-//! `latency`, `start`, `memory`. `PINPOINT_SIDECAR_BENCH_RECORDS` sets the number of records in the backlog,
-//! 200,000 by default, and `PINPOINT_SIDECAR_BENCH_RUNS` how often `cost` measures both programs in turn, once
-//! by default. Each record becomes two events, and each request holds 100. Broker and server run on the same
-//! machine, so they share in the events per second but not in the processor time.
+//! `cargo bench --bench end_to_end` measures everything, or only the parts that are named: `cost`, `kinds`,
+//! `flat`, `latency`, `start`, `memory`. `kinds` sends the same events to each kind of destination.
+//! `PINPOINT_SIDECAR_BENCH_RECORDS` sets the number of records in the backlog, 200,000 by default, and
+//! `PINPOINT_SIDECAR_BENCH_RUNS` how often `cost` measures both programs in turn, and `kinds` all kinds, once by
+//! default. Each record becomes two events, and each request holds 100, unless the kind says otherwise. Broker
+//! and server run on the same machine, so they share in the events per second but not in the processor time.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its results")]
@@ -43,6 +44,7 @@ mod it {
     pub(crate) mod support;
 }
 mod backlog;
+mod kinds;
 mod load;
 mod plain;
 mod setups;
@@ -70,8 +72,14 @@ fn main() -> ExitCode {
 
 fn measure(arguments: &[&str]) {
     type Part = fn(&Kafka);
-    const PARTS: [(&str, Part); 5] =
-        [("cost", cost), ("flat", flat), ("latency", latency), ("start", cold_start), ("memory", outages)];
+    const PARTS: [(&str, Part); 6] = [
+        ("cost", cost),
+        ("kinds", kinds::measure),
+        ("flat", flat),
+        ("latency", latency),
+        ("start", cold_start),
+        ("memory", outages),
+    ];
     let is_named = |name: &str| arguments.contains(&name);
     let is_any_named = PARTS.iter().any(|(name, _)| is_named(name));
     let kafka = Kafka::start();
