@@ -3,6 +3,9 @@
 //! Each run measures all kinds, one after the other, so that what slows the machine down for a while shows at
 //! several. The processes share the machine: how many cores each of them uses shows which one limits the
 //! events per second. The processor time per event is that of the service alone.
+//!
+//! What the service has read and put into requests before the first tenth arrives is not counted, so a backlog
+//! that is not many times as large as what is in flight flatters the kinds with large requests.
 
 use std::{process, time::Duration};
 
