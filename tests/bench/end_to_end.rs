@@ -2,17 +2,18 @@
 //! time and memory of the service as a process, compared with a program that only consumes and sends, with the
 //! allocator of the system.
 //!
-//! `cargo bench --bench end_to_end` measures everything, or only the parts that are named: `cost`, `flat`,
-//! `latency`, `start`, `memory`. `PINPOINT_SIDECAR_BENCH_RECORDS` sets the number of records in the backlog,
-//! 200,000 by default, and `PINPOINT_SIDECAR_BENCH_RUNS` how often `cost` measures both programs in turn, once
-//! by default. Each record becomes two events, and each request holds 100. Broker and server run on the same
-//! machine, so they share in the events per second but not in the processor time.
+//! `cargo bench --bench end_to_end` measures everything, or only the parts that are named: `cost`, `kinds`,
+//! `flat`, `latency`, `start`, `memory`. `kinds` sends the same events to each kind of destination.
+//! `PINPOINT_SIDECAR_BENCH_RECORDS` sets the number of records in the backlog, 200,000 by default, and
+//! `PINPOINT_SIDECAR_BENCH_RUNS` how often `cost` measures both programs in turn, and `kinds` all kinds, once by
+//! default. Each record becomes two events, and each request holds 100, unless the kind says otherwise. Broker
+//! and server run on the same machine, so they share in the events per second but not in the processor time.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its results")]
 
 use std::{
-    env, fmt,
+    env, iter,
     process::{Command, ExitCode},
     time::Duration,
 };
@@ -30,8 +31,11 @@ use support::{
 use tempfile::TempDir;
 
 use crate::{
+    backlog::{DEADLINE, EVENTS_PER_RECORD, PARTITIONS, Run, USERS, fill, report, sign_ins},
     it::support,
-    usage::{Usage, memory},
+    setups::{setup, tenants_setup, unlimited},
+    spread::Spread,
+    usage::memory,
 };
 
 #[path = "../it"]
@@ -39,23 +43,18 @@ mod it {
     #[allow(dead_code, unused_imports, reason = "the tests use all of it")]
     pub(crate) mod support;
 }
+mod backlog;
+mod kinds;
 mod load;
 mod plain;
+mod setups;
+mod spread;
 mod usage;
 
 const TOPIC: &str = "keycloak-events";
-const PARTITIONS: i32 = 8;
-
-/// A sign-in becomes itself and the start of a session.
-const EVENTS_PER_RECORD: usize = 2;
-
-const USERS: usize = 100_000;
 
 /// Nobody listens on the port of a service of 1988; other programs on the machine may take a free port.
 const NOWHERE: &str = "http://127.0.0.1:1";
-
-/// Longer than any of this takes.
-const DEADLINE: Duration = Duration::from_mins(30);
 
 /// How long an outage is watched.
 const OUTAGE: Duration = Duration::from_secs(30);
@@ -73,8 +72,14 @@ fn main() -> ExitCode {
 
 fn measure(arguments: &[&str]) {
     type Part = fn(&Kafka);
-    const PARTS: [(&str, Part); 5] =
-        [("cost", cost), ("flat", flat), ("latency", latency), ("start", cold_start), ("memory", outages)];
+    const PARTS: [(&str, Part); 6] = [
+        ("cost", cost),
+        ("kinds", kinds::measure),
+        ("flat", flat),
+        ("latency", latency),
+        ("start", cold_start),
+        ("memory", outages),
+    ];
     let is_named = |name: &str| arguments.contains(&name);
     let is_any_named = PARTS.iter().any(|(name, _)| is_named(name));
     let kafka = Kafka::start();
@@ -87,8 +92,7 @@ fn measure(arguments: &[&str]) {
 
 /// Measures a backlog, by the service and by a program that only consumes and sends, in turn.
 fn cost(kafka: &Kafka) {
-    let records = setting("PINPOINT_SIDECAR_BENCH_RECORDS", 200_000);
-    let runs = setting("PINPOINT_SIDECAR_BENCH_RUNS", 1).max(1);
+    let (records, runs) = (backlog::records(), backlog::runs());
     println!("{records} records of {EVENTS_PER_RECORD} events each, 100 events a request; {runs} runs");
     fill(kafka, TOPIC, PARTITIONS, sign_ins(records, USERS));
     let (mut plain, mut ours) = (Vec::new(), Vec::new());
@@ -97,8 +101,8 @@ fn cost(kafka: &Kafka) {
         let setup = |url: &str| setup(kafka, TOPIC, &format!("backlog-{run}"), url);
         ours.push(backlog(records, |server| Running::Service(setup(&server.url).start())));
     }
-    report("consume and send alone", &plain);
-    report("the service", &ours);
+    report("consume and send alone", plain.iter());
+    report("the service", ours.iter());
     let ratios = ours.iter().zip(&plain).map(|(ours, plain)| ours.cost / plain.cost);
     println!("processor time per event, the service to consume and send alone: {}", Spread::of(ratios));
 }
@@ -106,9 +110,10 @@ fn cost(kafka: &Kafka) {
 /// Measures a backlog in topics of one and of many partitions, of few and of many endpoints, and for one and
 /// for many destinations.
 fn flat(kafka: &Kafka) {
-    let records = setting("PINPOINT_SIDECAR_BENCH_RECORDS", 200_000);
+    let records = backlog::records();
     let measure = |name: &str, records: usize, setup: &dyn Fn(&str) -> Setup| {
-        report(name, &[backlog(records, |server| Running::Service(setup(&server.url).start()))]);
+        let run = backlog(records, |server| Running::Service(setup(&server.url).start()));
+        report(name, iter::once(&run));
     };
     for partitions in [1, 8, 1_000] {
         let topic = format!("of-{partitions}");
@@ -145,7 +150,7 @@ fn cold_start(kafka: &Kafka) {
 
 /// Watches the memory of the service without a reachable destination.
 fn outages(kafka: &Kafka) {
-    let records = setting("PINPOINT_SIDECAR_BENCH_RECORDS", 200_000);
+    let records = backlog::records();
     fill(kafka, "outage", PARTITIONS, sign_ins(records, USERS));
     fill(kafka, "outage-of-1000", 1_000, sign_ins(records, USERS));
     kafka.create_topic("outage-zstd", PARTITIONS, &[("compression.type", "zstd")]);
@@ -155,17 +160,6 @@ fn outages(kafka: &Kafka) {
     outage("outage, usual quota", &setup("outage", "outage-usual").with("quota", "{}"));
     outage("outage, 1,000 partitions", &setup("outage-of-1000", "outage-of-1000"));
     outage("outage, zstd", &setup("outage-zstd", "outage-zstd"));
-}
-
-/// Creates a topic with these records.
-fn fill(kafka: &Kafka, topic: &str, partitions: i32, records: impl Iterator<Item = Vec<u8>>) {
-    kafka.create_topic(topic, partitions, &[]);
-    kafka.client.produce(topic, records.map(Message::of));
-}
-
-/// This many sign-ins of this many users.
-fn sign_ins(records: usize, users: usize) -> impl Iterator<Item = Vec<u8>> {
-    (0..records).map(move |number| load::sign_in(number, number % users))
 }
 
 enum Running {
@@ -182,32 +176,12 @@ impl Running {
     }
 }
 
-/// The results of a run through a backlog.
-struct Run {
-    events_per_second: f64,
-    /// Microseconds of processor time per event.
-    cost: f64,
-    /// KiB resident, at the end and at most.
-    memory: (u64, u64),
-}
-
-/// Measures a program from the first tenth of a backlog to its end, which leaves out its start.
+/// Measures a program that sends a backlog to a server.
 fn backlog(records: usize, start: impl FnOnce(&PutEvents) -> Running) -> Run {
-    let server = PutEvents::start(Options {
-        quota: None,
-        keep_events: 0,
-        find_duplicates: false,
-        ..Options::default()
-    });
-    let events = (records * EVENTS_PER_RECORD) as u64;
+    let server = PutEvents::start(unlimited());
     let running = start(&server);
-    let reached = |events| {
-        server.wait(DEADLINE, "the events arrive", |counts| counts.events_accepted >= events);
-        Usage::of(running.id(), server.control.counts().events_accepted)
-    };
-    let (first, last) = (reached(events / 10), reached(events));
-    let memory = memory(running.id());
-    Run { events_per_second: last.events_per_second(&first), cost: last.cost(&first), memory }
+    let [run] = Run::of(records, [running.id()], || server.control.counts().events_accepted);
+    run
 }
 
 /// Measures the time from before a sign-in is produced until the server has both of its events, one sign-in
@@ -264,79 +238,9 @@ fn outage(name: &str, setup: &Setup) {
     );
 }
 
-/// The median of some figures, with the smallest and the largest.
-struct Spread {
-    median: f64,
-    min: f64,
-    max: f64,
-}
-
-impl Spread {
-    fn of(figures: impl Iterator<Item = f64>) -> Self {
-        let mut figures: Vec<_> = figures.collect();
-        figures.sort_unstable_by(f64::total_cmp);
-        Self { median: figures[figures.len() / 2], min: figures[0], max: figures[figures.len() - 1] }
-    }
-}
-
-impl fmt::Display for Spread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { median, min, max } = self;
-        if min < max { write!(f, "{median:.2} ({min:.2} to {max:.2})") } else { write!(f, "{median:.2}") }
-    }
-}
-
-fn report(name: &str, runs: &[Run]) {
-    let most = |memory: fn(&Run) -> u64| runs.iter().map(memory).max().unwrap_or_default() / 1024;
-    println!(
-        "{name}: {} thousand events a second, {} µs of processor time per event, {} MiB resident at the end, {} at most",
-        Spread::of(runs.iter().map(|run| run.events_per_second / 1e3)),
-        Spread::of(runs.iter().map(|run| run.cost)),
-        most(|run| run.memory.0),
-        most(|run| run.memory.1),
-    );
-}
-
 fn start_plain(kafka: &Kafka, group: &str, url: &str) -> Running {
     let scratch = TempDir::new().expect("a folder");
     let mut command = Command::new(env::current_exe().expect("the path of this program"));
     command.args(["plain", &kafka.client.bootstrap, TOPIC, group, url]);
     Running::Plain(Process::start(&mut command, scratch.path()), scratch)
-}
-
-/// The service with all the quota that it can use, and its default memory budget.
-fn setup(kafka: &Kafka, topic: &str, group: &str, url: &str) -> Setup {
-    let destination = format!("destination: {}\n", pinpoint("0123456789abcdef0123456789abcdef", url));
-    setup_to(&destination, kafka, topic, group)
-}
-
-/// The service with a destination for each of this many realms.
-fn tenants_setup(kafka: &Kafka, topic: &str, tenants: usize, url: &str) -> Setup {
-    let destination = |tenant: usize| format!("  t{tenant}: {}\n", pinpoint(&format!("{tenant:032x}"), url));
-    let route =
-        |tenant: usize| format!("  - {{ realm: '{}', to: t{tenant} }}\n", load::id(load::REALM, tenant));
-    let destinations: String = (0..tenants).map(destination).collect();
-    let routes: String = (0..tenants).map(route).collect();
-    let destinations = format!("destinations:\n{destinations}routes:\n{routes}unrouted: ignore\n");
-    setup_to(&destinations, kafka, topic, topic)
-}
-
-fn pinpoint(application: &str, url: &str) -> String {
-    format!("{{ pinpoint: {{ application: '{application}', region: us-east-1, endpoint_url: '{url}' }} }}")
-}
-
-fn setup_to(destinations: &str, kafka: &Kafka, topic: &str, group: &str) -> Setup {
-    let brokers = &kafka.client.bootstrap;
-    Setup::new(format!(
-        "source: {{ brokers: '{brokers}', topics: [{topic}], group: {group}, start: earliest }}\n\
-         {destinations}\
-         quota: {{ requests_per_second: 100000, in_flight: 16, share: 1 }}\n\
-         dead_letter: {{ discard: true }}\n\
-         log: {{ format: text, level: warn }}\n"
-    ))
-}
-
-#[expect(clippy::disallowed_methods, reason = "what a benchmark is asked for")]
-fn setting(name: &str, default: usize) -> usize {
-    env::var(name).map_or(default, |value| value.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }

@@ -14,7 +14,7 @@ use rdkafka::{
 };
 use tokio::{select, task::JoinSet, time::sleep};
 
-use crate::{EVENTS_PER_RECORD, load::id};
+use crate::{backlog::EVENTS_PER_RECORD, load::id};
 
 const IN_FLIGHT: usize = 16;
 const RECORDS_PER_REQUEST: usize = 100 / EVENTS_PER_RECORD;

@@ -75,6 +75,12 @@ impl Kafka {
         kafka
     }
 
+    /// The id of the first broker's process.
+    #[allow(dead_code, reason = "the benchmarks ask for it")]
+    pub(crate) fn id(&self) -> u32 {
+        self.process.as_ref().expect("the broker runs").id()
+    }
+
     /// Adds a broker to the cluster; it is never stopped by itself.
     #[track_caller]
     pub(crate) fn join(&mut self) {
