@@ -60,6 +60,7 @@ mod tail;
 #[cfg(test)]
 pub(crate) mod tests;
 mod transition;
+mod turns;
 mod writes;
 
 pub use dispatcher::{DispatcherConfig, SendCounts};
@@ -210,9 +211,14 @@ impl Pipeline {
             }
             Input::Unreadable(ownership, code) => self.unreadable(now, ownership, code),
             Input::Tick => {}
-            Input::Drain => self.draining = true,
+            Input::Drain => {
+                self.draining = true;
+                self.ask_all();
+            }
         }
         self.advance(now);
+        #[cfg(test)]
+        self.check_turns();
     }
 
     /// Removes and returns the pending actions, in order.

@@ -208,7 +208,7 @@ impl Pipeline {
             let (domain, dispatcher) = &mut self.dispatchers[usize::from(id.0)];
             let held = fitted.bytes + HOLDING;
             dispatcher.accept(now, record, ownership, &fitted, held);
-            self.domains[*domain].wake(id);
+            self.domains[*domain].turns.changed(id);
         }
     }
 
@@ -222,16 +222,38 @@ impl Pipeline {
     /// Handles the answer to a request.
     pub(super) fn sent(&mut self, now: Moment, destination: DestinationId, id: RequestId, answer: Answer) {
         let Some((domain, dispatcher)) = self.dispatchers.get_mut(usize::from(destination.0)) else { return };
-        dispatcher.finish(now, id, answer, &mut self.domains[*domain]);
+        let domain = &mut self.domains[*domain];
+        dispatcher.finish(now, id, answer, domain);
+        domain.turns.changed(destination);
         self.conclude(now, destination);
     }
 
     /// Sends every request that may start now.
     pub(super) fn send(&mut self, now: Moment) {
         for domain in 0..self.domains.len() {
+            self.ask(now, domain);
             while let Some(request) = self.next_request(now, domain) {
                 self.output.push(Action::Send(request));
+                self.ask(now, domain);
             }
+            // Those that were due and had nothing to send after all may have changed.
+            self.ask(now, domain);
+        }
+    }
+
+    /// Asks the destinations of a domain that have changed when they want to send.
+    fn ask(&mut self, now: Moment, domain: usize) {
+        let wake = |id: DestinationId| {
+            let dispatcher = &self.dispatchers[usize::from(id.0)].1;
+            dispatcher.next_wake(self.draining).filter(|_| dispatcher.events() > 0)
+        };
+        self.domains[domain].turns.ask(now, wake);
+    }
+
+    /// Has all destinations asked again when they want to send.
+    pub(super) fn ask_all(&mut self) {
+        for (id, (domain, _)) in (0..).map(DestinationId).zip(&self.dispatchers) {
+            self.domains[*domain].turns.changed(id);
         }
     }
 
@@ -242,41 +264,40 @@ impl Pipeline {
         if domain.quota.next_start()? > now {
             return None;
         }
-        let flush = self.draining;
-        let mut due = Vec::new();
-        for id in domain.in_turn().collect::<Vec<_>>() {
-            let dispatcher = &self.dispatchers[usize::from(id.0)].1;
-            if dispatcher.events() == 0 {
-                domain.rest(id);
-            } else if dispatcher.next_wake(flush).is_some_and(|at| at <= now) {
-                due.push(id);
-            }
-        }
-        let most = if due.len() > 1 { domain.quota.in_flight_cap().div_ceil(2) } else { usize::MAX };
-        for id in due {
+        let is_contested = domain.turns.is_contested();
+        let most = if is_contested { domain.quota.in_flight_cap().div_ceil(2) } else { usize::MAX };
+        let mut unable = Vec::new();
+        let request = domain.turns.due().find_map(|id| {
             let dispatcher = &mut self.dispatchers[usize::from(id.0)].1;
             if dispatcher.in_flight() >= most {
-                continue;
+                return None;
             }
-            if let Some(request) = dispatcher.next_request(now, RequestId(self.next_request), flush) {
-                self.next_request += 1;
-                domain.start(now, id);
-                return Some(request);
+            let request = dispatcher.next_request(now, RequestId(self.next_request), self.draining);
+            if request.is_none() {
+                unable.push(id);
             }
-        }
-        None
+            request
+        });
+        unable.into_iter().for_each(|id| domain.turns.changed(id));
+        let request = request?;
+        self.next_request += 1;
+        domain.start(now, request.destination);
+        Some(request)
     }
 
     /// When the next request may start, if no input comes first.
     pub(super) fn next_send(&self) -> Option<Moment> {
-        let wake_of = |id: DestinationId| {
-            let dispatcher = &self.dispatchers[usize::from(id.0)].1;
-            dispatcher.next_wake(self.draining).filter(|_| dispatcher.events() > 0)
-        };
-        let of_domain = |domain: &QuotaDomain| {
-            let start = domain.quota.next_start()?;
-            Some(start.max(domain.in_turn().filter_map(wake_of).min()?))
-        };
+        let of_domain =
+            |domain: &QuotaDomain| Some(domain.quota.next_start()?.max(domain.turns.next_wake()?));
         self.domains.iter().filter_map(of_domain).min()
+    }
+
+    /// Checks that each destination has been asked since it last changed.
+    #[cfg(test)]
+    pub(super) fn check_turns(&self) {
+        for (id, (domain, dispatcher)) in (0..).map(DestinationId).zip(&self.dispatchers) {
+            let wake = dispatcher.next_wake(self.draining).filter(|_| dispatcher.events() > 0);
+            assert_eq!(self.domains[*domain].turns.wake_of(id), wake, "{id:?} has changed unnoticed");
+        }
     }
 }

@@ -32,6 +32,7 @@ impl Pipeline {
         for cap in self.dispatchers.iter_mut().filter_map(|(_, dispatcher)| dispatcher.cap.as_mut()) {
             cap.own(now, &self.partitions, owned.clone());
         }
+        self.ask_all();
     }
 
     /// Registers that a partition's next records cannot be read, or can be read again.
@@ -52,6 +53,7 @@ impl Pipeline {
         let known: BTreeSet<_> = self.revoking.iter().map(|(known, _)| *known).collect();
         let new = ownerships.into_iter().filter(|ownership| !known.contains(ownership)).collect();
         self.dispatchers.iter_mut().for_each(|(_, dispatcher)| dispatcher.prioritise(&new));
+        self.ask_all();
         self.revoking.extend(new.into_iter().map(|ownership| (ownership, now + self.revoke_timeout)));
     }
 

@@ -5,12 +5,7 @@
 //! (at least one); and request starts are spaced evenly (invariant 5). Requests that start within a second of
 //! each other may arrive closer together: the learned margin keeps quota free for those on their way.
 
-use std::{
-    collections::{BTreeSet, VecDeque},
-    iter,
-    ops::Bound,
-    time::Duration,
-};
+use std::{collections::VecDeque, iter, time::Duration};
 
 use serde::Serialize;
 
@@ -21,6 +16,7 @@ use crate::core::{
         config::{QuotaConfig, Share},
         quota_margin::Margin,
         quota_share::{Partitions, QuotaShare},
+        turns::Turns,
     },
     record::Assignment,
     time::Moment,
@@ -56,15 +52,12 @@ pub(super) struct QuotaDomain {
     pub(super) quota: Quota,
     /// The number of consecutive throttled requests, each started after the slowdown for the previous one.
     throttles: u32,
-    /// The destinations of the domain that have events, in the order of their ids.
-    busy: BTreeSet<DestinationId>,
-    /// The destination that sent last.
-    last: Option<DestinationId>,
+    pub(super) turns: Turns,
 }
 
 impl QuotaDomain {
     pub(super) fn new(config: QuotaConfig) -> Self {
-        Self { quota: Quota::new(config), throttles: 0, busy: BTreeSet::new(), last: None }
+        Self { quota: Quota::new(config), throttles: 0, turns: Turns::default() }
     }
 
     /// Handles a request that was throttled as a whole. Slows the domain down, unless the request started
@@ -114,28 +107,10 @@ impl QuotaDomain {
         self.throttles
     }
 
-    /// Registers that this destination has events from now on.
-    pub(super) fn wake(&mut self, id: DestinationId) {
-        self.busy.insert(id);
-    }
-
-    /// Registers that this destination has no events any more.
-    pub(super) fn rest(&mut self, id: DestinationId) {
-        self.busy.remove(&id);
-    }
-
-    /// The destinations that have events, in round-robin order: the one that has waited longest for its turn
-    /// comes first.
-    pub(super) fn in_turn(&self) -> impl Iterator<Item = DestinationId> {
-        let after = self.last.map_or(Bound::Unbounded, Bound::Excluded);
-        let before = self.last.map_or(Bound::Excluded(DestinationId(0)), Bound::Included);
-        self.busy.range((after, Bound::Unbounded)).chain(self.busy.range((Bound::Unbounded, before))).copied()
-    }
-
     /// Registers the start of a request of this destination.
     pub(super) fn start(&mut self, now: Moment, id: DestinationId) {
         self.quota.start(now);
-        self.last = Some(id);
+        self.turns.sent(id);
     }
 }
 

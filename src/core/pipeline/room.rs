@@ -133,7 +133,9 @@ impl Pipeline {
         let ids = (0..).map(DestinationId).zip(&self.dispatchers);
         let due: Vec<_> = ids.filter(|(_, it)| is_due(it)).map(|(id, _)| id).collect();
         for id in due {
-            self.dispatcher(id).spill(now);
+            let (domain, dispatcher) = &mut self.dispatchers[usize::from(id.0)];
+            dispatcher.spill(now);
+            self.domains[*domain].turns.changed(id);
             self.conclude(now, id);
         }
     }
