@@ -102,6 +102,17 @@ impl Config {
         self.quota_domains().iter().map(quota).collect()
     }
 
+    /// Names the region of the environment where none is named, so that destinations of one region share its quota
+    /// whether they name it or not.
+    #[must_use]
+    pub fn in_region(mut self, region: &Region) -> Self {
+        self.destinations.values_mut().for_each(|one| one.settle_region(region));
+        for quota in self.quotas.iter_mut().filter(|quota| quota.service != Service::Kafka) {
+            quota.region.get_or_insert_with(|| region.clone());
+        }
+        self
+    }
+
     /// All domains without repetition, in the order of the destinations.
     pub(in crate::config) fn quota_domains(&self) -> Vec<Domain> {
         let mut domains = Vec::new();

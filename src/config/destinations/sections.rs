@@ -13,7 +13,7 @@ use crate::{
     },
     edge::{
         aws::{
-            eventbridge::config::EventBridgeConfig, firehose::config::FirehoseConfig,
+            config::Region, eventbridge::config::EventBridgeConfig, firehose::config::FirehoseConfig,
             kinesis::config::KinesisConfig, pinpoint::config::PinpointConfig,
         },
         kafka::destination::config::KafkaConfig,
@@ -102,6 +102,21 @@ impl DestinationSection {
 }
 
 impl NamedDestination {
+    /// Names the region if it is at AWS and names none.
+    pub(super) fn settle_region(&mut self, region: &Region) {
+        if self.kind().connection().is_none_or(|connection| connection.region.is_some()) {
+            return;
+        }
+        let Self { pinpoint, kinesis, firehose, eventbridge, .. } = self;
+        let pinpoint = pinpoint.as_mut().map(|config| &mut config.region);
+        let kinesis = kinesis.as_mut().map(|config| &mut config.region);
+        let firehose = firehose.as_mut().map(|config| &mut config.region);
+        let eventbridge = eventbridge.as_mut().map(|config| &mut config.region);
+        for unnamed in [pinpoint, kinesis, firehose, eventbridge].into_iter().flatten() {
+            *unnamed = Some(region.clone());
+        }
+    }
+
     pub(super) fn kind(&self) -> DestinationKind {
         let Self { pinpoint, kafka, kinesis, firehose, eventbridge, .. } = self.clone();
         DestinationSection { pinpoint, kafka, kinesis, firehose, eventbridge }.kind()

@@ -80,6 +80,18 @@ fn destinations_of_a_region_and_address_share_a_domain_and_its_quota() {
 }
 
 #[test]
+fn destinations_of_a_region_share_its_quota_whether_they_name_it_or_not() {
+    let yaml = format!("{TWO}{ROUTED}quotas: [{{ service: pinpoint, requests_per_second: 30 }}]");
+    let yaml = yaml.trim_start().replace("c: { pinpoint: {", "c: { pinpoint: { region: eu-west-1,");
+    let config = loaded(&yaml, &[], &[]).unwrap();
+    let rates =
+        |config: &Config| config.domains().iter().map(|quota| quota.requests_per_second).collect::<Vec<_>>();
+    assert_eq!(rates(&config), [30.0, 15.0]);
+    assert_eq!(rates(&config.clone().in_region(&"us-east-1".parse().unwrap())), [30.0, 15.0]);
+    assert_eq!(rates(&config.in_region(&"eu-west-1".parse().unwrap())), [30.0]);
+}
+
+#[test]
 fn events_go_where_the_routes_say() {
     let router = example().router().unwrap();
     let realm = Origin { realm_name: Some("shop".into()), ..Origin::default() };

@@ -99,6 +99,12 @@ impl AwsEnvironment {
         Self { sts: sts.map(ToString::to_string), ..Self::over(sdk) }
     }
 
+    /// The region of whatever names none.
+    #[must_use]
+    pub fn region(&self) -> Option<config::Region> {
+        self.sdk.region()?.as_ref().parse().ok()
+    }
+
     pub(super) fn over(sdk: SdkConfig) -> Self {
         let own = sdk.credentials_provider().map(|provider| KeptCredentials::new(provider, OWN_TIMEOUT));
         Self { sdk, own, roles: Roles::default(), clients: Clients::new(), sts: None }
