@@ -64,9 +64,9 @@ const LETTERS: usize = 1024;
 ///
 /// # Errors
 /// If a part cannot be started. The failure says which part, why, and what to do.
-pub async fn run(config: Config) -> Result<Exit, Failure> {
+pub async fn run(mut config: Config) -> Result<Exit, Failure> {
     let aws = kinds::aws(&config).await;
-    let config = aws.region().iter().fold(config, Config::in_region);
+    config.region = aws.region();
     let (destinations, refresher) = Destinations::connect(&config, aws)?;
     let listener = listen(&config).await?;
     let drain = CancellationToken::new();

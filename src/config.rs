@@ -35,7 +35,10 @@ use crate::{
             text::{DestinationForm, DestinationName, Form as _},
         },
     },
-    edge::{admin::config::AdminConfig, kafka::consumer::config::SourceConfig, log::LogConfig},
+    edge::{
+        admin::config::AdminConfig, aws::config::Region, kafka::consumer::config::SourceConfig,
+        log::LogConfig,
+    },
 };
 
 pub mod destinations;
@@ -108,6 +111,9 @@ pub struct Config {
     pub admin: AdminConfig,
     /// What is logged, and how.
     pub log: LogConfig,
+    /// The region of the destinations and quotas that name none, once it is known.
+    #[serde(skip)]
+    pub region: Option<Region>,
 }
 
 /// Where the configuration is read from.
@@ -216,6 +222,7 @@ impl Default for Config {
             shutdown: ShutdownConfig::default(),
             admin: AdminConfig::default(),
             log: LogConfig::default(),
+            region: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of what a kind does.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 pub(super) use self::sections::{INHERITED, KINDS};
 pub use self::{
@@ -66,7 +66,7 @@ impl Config {
     pub fn destinations(&self) -> Vec<DestinationConfig> {
         let domains = self.quota_domains();
         let place =
-            |kind: &DestinationKind| domains.iter().position(|one| *one == kind.domain()).unwrap_or(0);
+            |kind: &DestinationKind| domains.iter().position(|one| *one == self.domain(kind)).unwrap_or(0);
         if self.destinations.is_empty() {
             let kind = self.destination.kind();
             return vec![DestinationConfig {
@@ -80,14 +80,13 @@ impl Config {
                 spill: None,
             }];
         }
-        let quotas = self.domains();
         let named = self.destinations.iter().map(|(name, one)| {
             let (kind, domain) = (one.kind(), place(&one.kind()));
             // All replicas together keep to it, also where its domain has no quota that they divide.
             let cap = |requests_per_second| QuotaConfig {
                 requests_per_second,
+                in_flight: NonZeroU32::MAX,
                 share: self.quota.share,
-                ..quotas[domain].clone()
             };
             DestinationConfig {
                 name: name.clone(),

@@ -55,7 +55,7 @@ pub struct DomainQuota {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-allowed" = AccountIdForm::ALLOWED))]
     pub account: Option<AccountId>,
-    /// The region. If absent, the quota applies to the destinations that name no region.
+    /// The region. If absent, it is the one that the AWS SDK finds.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-allowed" = "an AWS region such as us-east-1"))]
     pub region: Option<Region>,
@@ -85,9 +85,10 @@ impl Config {
     #[must_use]
     pub fn domains(&self) -> Vec<QuotaConfig> {
         let quota = |domain: &Domain| {
-            let own = self.quotas.iter().filter(|quota| quota.is_of(domain));
-            // A quota of the account goes before one of all accounts.
-            let own = own.max_by_key(|quota| quota.account.is_some());
+            let own = self.quotas.iter().filter(|quota| self.in_region(quota).is_of(domain));
+            // A quota of the account goes before one of all accounts, and one that names the region before one
+            // that does not.
+            let own = own.max_by_key(|quota| (quota.account.is_some(), quota.region.is_some()));
             let top = domain.service.quota(self);
             // What nobody has written is not divided among the replicas.
             let is_written = own.is_some() || self.quota.share != Share::Partitions;
@@ -102,22 +103,23 @@ impl Config {
         self.quota_domains().iter().map(quota).collect()
     }
 
-    /// Names the region of the environment where none is named, so that destinations of one region share its quota
-    /// whether they name it or not.
-    #[must_use]
-    pub fn in_region(mut self, region: &Region) -> Self {
-        self.destinations.values_mut().for_each(|one| one.settle_region(region));
-        for quota in self.quotas.iter_mut().filter(|quota| quota.service != Service::Kafka) {
-            quota.region.get_or_insert_with(|| region.clone());
-        }
-        self
+    pub(super) fn domain(&self, kind: &DestinationKind) -> Domain {
+        let domain = kind.domain();
+        let region = domain.region.or_else(|| self.region.clone().filter(|_| kind.is_at_aws()));
+        Domain { region, ..domain }
+    }
+
+    /// The quota with the region that it is of.
+    fn in_region(&self, quota: &DomainQuota) -> DomainQuota {
+        let region = || self.region.clone().filter(|_| quota.service != Service::Kafka);
+        DomainQuota { region: quota.region.clone().or_else(region), ..quota.clone() }
     }
 
     /// All domains without repetition, in the order of the destinations.
     pub(in crate::config) fn quota_domains(&self) -> Vec<Domain> {
         let mut domains = Vec::new();
         for (_, kind) in self.kinds() {
-            let domain = kind.domain();
+            let domain = self.domain(&kind);
             if !domains.contains(&domain) {
                 domains.push(domain);
             }
@@ -127,7 +129,7 @@ impl Config {
 }
 
 impl DestinationKind {
-    pub(super) fn domain(&self) -> Domain {
+    fn domain(&self) -> Domain {
         match self {
             Self::Pinpoint(config) => Domain::at_aws(Service::Pinpoint, &config.connection(), None),
             Self::Kinesis(config) => {

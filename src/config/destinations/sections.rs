@@ -13,7 +13,7 @@ use crate::{
     },
     edge::{
         aws::{
-            config::Region, eventbridge::config::EventBridgeConfig, firehose::config::FirehoseConfig,
+            eventbridge::config::EventBridgeConfig, firehose::config::FirehoseConfig,
             kinesis::config::KinesisConfig, pinpoint::config::PinpointConfig,
         },
         kafka::destination::config::KafkaConfig,
@@ -23,7 +23,7 @@ use crate::{
 /// The keys of the kinds, one of which each destination has.
 pub(in crate::config) const KINDS: [&str; 5] = ["pinpoint", "kafka", "kinesis", "firehose", "eventbridge"];
 
-/// The sections of the top level whose keys each of `destinations` may have, too, and has if it writes no other.
+/// The sections that each of `destinations` may write, too. It inherits the keys that it leaves out.
 pub(in crate::config) const INHERITED: [&str; 3] = ["batch", "retry", "record"];
 
 /// `destination`: where events go if there is one destination.
@@ -102,21 +102,6 @@ impl DestinationSection {
 }
 
 impl NamedDestination {
-    /// Names the region if it is at AWS and names none.
-    pub(super) fn settle_region(&mut self, region: &Region) {
-        if self.kind().connection().is_none_or(|connection| connection.region.is_some()) {
-            return;
-        }
-        let Self { pinpoint, kinesis, firehose, eventbridge, .. } = self;
-        let pinpoint = pinpoint.as_mut().map(|config| &mut config.region);
-        let kinesis = kinesis.as_mut().map(|config| &mut config.region);
-        let firehose = firehose.as_mut().map(|config| &mut config.region);
-        let eventbridge = eventbridge.as_mut().map(|config| &mut config.region);
-        for unnamed in [pinpoint, kinesis, firehose, eventbridge].into_iter().flatten() {
-            *unnamed = Some(region.clone());
-        }
-    }
-
     pub(super) fn kind(&self) -> DestinationKind {
         let Self { pinpoint, kafka, kinesis, firehose, eventbridge, .. } = self.clone();
         DestinationSection { pinpoint, kafka, kinesis, firehose, eventbridge }.kind()

@@ -1,5 +1,7 @@
 //! Several destinations, their routes and quotas.
 
+use std::num::NonZeroU32;
+
 use super::*;
 use crate::{
     config::destinations::{DestinationConfig, DestinationKind},
@@ -64,6 +66,8 @@ fn a_cap_is_divided_among_the_replicas_whatever_its_domain_has() {
     let destinations = example().destinations();
     let [lab, near_by, shop, stream] = &destinations[..] else { panic!("{destinations:?}") };
     let cap = |one: &DestinationConfig| one.cap.as_ref().map(|cap| (cap.requests_per_second, cap.share));
+    let in_flight = stream.cap.as_ref().map(|cap| cap.in_flight);
+    assert_eq!(in_flight, Some(NonZeroU32::MAX), "only the domain bounds the requests in flight");
     assert_eq!((cap(near_by), cap(shop)), (None, None));
     assert_eq!(cap(lab), Some((5.0, Share::Partitions)));
     assert_eq!(cap(stream), Some((10.0, Share::Partitions)));
@@ -86,9 +90,23 @@ fn destinations_of_a_region_share_its_quota_whether_they_name_it_or_not() {
     let config = loaded(&yaml, &[], &[]).unwrap();
     let rates =
         |config: &Config| config.domains().iter().map(|quota| quota.requests_per_second).collect::<Vec<_>>();
+    let at = |region: &str, config: Config| Config { region: Some(region.parse().unwrap()), ..config };
     assert_eq!(rates(&config), [30.0, 15.0]);
-    assert_eq!(rates(&config.clone().in_region(&"us-east-1".parse().unwrap())), [30.0, 15.0]);
-    assert_eq!(rates(&config.in_region(&"eu-west-1".parse().unwrap())), [30.0]);
+    assert_eq!(rates(&at("us-east-1", config.clone())), [30.0, 15.0]);
+    assert_eq!(rates(&at("eu-west-1", config)), [30.0]);
+
+    let both =
+        "quotas: [{ service: pinpoint, region: eu-west-1, requests_per_second: 20 }, { service: pinpoint }]";
+    let yaml = yaml.split_once("quotas").unwrap().0.to_owned() + both;
+    assert_eq!(
+        rates(&at("eu-west-1", loaded(&yaml, &[], &[]).unwrap())),
+        [20.0],
+        "the one that names the region"
+    );
+
+    let one = format!("{NEEDED}quotas: [{{ service: pinpoint, requests_per_second: 5 }}]");
+    let one = loaded(&one, &[], &[]).unwrap();
+    assert_eq!((rates(&one), rates(&at("eu-west-1", one))), (vec![5.0], vec![5.0]));
 }
 
 #[test]

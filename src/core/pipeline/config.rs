@@ -83,7 +83,8 @@ pub struct CommitConfig {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CapConfig {
-    /// The most requests a second of this destination; where left out, all that its domain has.
+    /// The most requests a second to this destination, of all replicas together; where left out, all that its
+    /// domain has.
     #[schemars(range(max = 100_000), extend("exclusiveMinimum" = 0))]
     pub requests_per_second: Option<f64>,
 }

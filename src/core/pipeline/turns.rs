@@ -1,7 +1,7 @@
 //! Whose turn it is among the destinations of a quota domain.
 //!
-//! Knows nothing of requests. There may be very many destinations, so each is asked when it wants to send only
-//! after it has changed.
+//! Knows nothing of requests. There may be very many destinations, so a destination is asked for the time of its
+//! next request only when it has changed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -76,7 +76,11 @@ impl Turns {
     #[cfg(test)]
     pub(super) fn wake_of(&self, id: DestinationId) -> Option<Moment> {
         assert!(self.changed.is_empty(), "all have been asked");
-        self.wakes.get(&id).copied()
+        let wake = self.wakes.get(&id).copied();
+        let waits = usize::from(wake.is_some_and(|at| self.later.contains(&(at, id))));
+        let is_due = usize::from(self.due.contains(&id));
+        assert_eq!(waits + is_due, usize::from(wake.is_some()), "{id:?} is either due or waits");
+        wake
     }
 }
 

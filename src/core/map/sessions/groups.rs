@@ -24,6 +24,9 @@ pub(super) enum Group {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct User(u32);
 
+/// The bits of a hash by which groups differ. In tests there are none, so that whoever relies on them is found out.
+const BITS: u32 = if cfg!(test) { 0 } else { u32::MAX };
+
 #[derive(Default)]
 pub(super) struct Groups {
     /// Members by group and second. The key of an ended session has no time.
@@ -68,8 +71,8 @@ impl Groups {
 impl Group {
     fn key(self) -> (u32, u32) {
         match self {
-            Self::Open(user, opened) => (user.0, opened.second()),
-            Self::EndedBy(event) => (event.part(), 0),
+            Self::Open(user, opened) => (user.0 & BITS, opened.second()),
+            Self::EndedBy(event) => (event.part() & BITS, 0),
         }
     }
 }

@@ -147,6 +147,20 @@ fn all_sessions_of_a_user_stop_each_with_an_id_of_its_own() {
 }
 
 #[test]
+fn a_session_that_was_opened_later_in_the_same_second_stays_open() {
+    let at = |event: IdentityEvent<'static>, millis| IdentityEvent {
+        time: event.time.map(|time| Timestamp(time.0 + millis)),
+        ..event
+    };
+    let mut mapper = mapper();
+    let sign_in = IdentityEvent { session: Some("s1".into()), ..event(Kind::SignIn, "a", 0) };
+    becomes(&mut mapper, &at(sign_in, 900));
+    let all = || IdentityEvent { session: None, ..event(Kind::SessionsStopped, "x", 0) };
+    assert_eq!(becomes(&mut mapper, &at(all(), 400)), "ignored: no_open_session");
+    assert!(becomes(&mut mapper, &at(all(), 900)).starts_with("_session.stop s1"));
+}
+
+#[test]
 fn events_of_sessions_that_end_together_share_their_texts() {
     let mut mapper = mapper();
     for session in ["s1", "s2"] {
