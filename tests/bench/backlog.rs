@@ -87,12 +87,13 @@ impl Run {
     }
 }
 
-pub(crate) fn report<'a>(name: &str, runs: impl Iterator<Item = &'a Run> + Clone) {
-    let most = |memory: fn(&Run) -> u64| runs.clone().map(memory).max().unwrap_or_default() / 1024;
+pub(crate) fn report<'a>(name: &str, runs: impl IntoIterator<Item = &'a Run>) {
+    let runs: Vec<_> = runs.into_iter().collect();
+    let most = |memory: fn(&Run) -> u64| runs.iter().map(|run| memory(run)).max().unwrap_or_default() / 1024;
     println!(
         "{name}: {} thousand events a second, {} µs of processor time per event, {} MiB resident at the end, {} at most",
-        Spread::of(runs.clone().map(|run| run.events_per_second / 1e3)),
-        Spread::of(runs.clone().map(|run| run.cost)),
+        Spread::of(runs.iter().map(|run| run.events_per_second / 1e3)),
+        Spread::of(runs.iter().map(|run| run.cost)),
         most(|run| run.memory.0),
         most(|run| run.memory.1),
     );

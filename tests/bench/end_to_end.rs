@@ -12,14 +12,13 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its results")]
 
+use pinpoint_sidecar::tools::emulator::Options;
+use rdkafka::producer::{BaseProducer, BaseRecord};
 use std::{
-    env, iter,
+    env,
     process::{Command, ExitCode},
     time::Duration,
 };
-
-use pinpoint_sidecar::tools::emulator::Options;
-use rdkafka::producer::{BaseProducer, BaseRecord};
 use support::{
     client::Message,
     kafka::Kafka,
@@ -101,8 +100,8 @@ fn cost(kafka: &Kafka) {
         let setup = |url: &str| setup(kafka, TOPIC, &format!("backlog-{run}"), url);
         ours.push(backlog(records, |server| Running::Service(setup(&server.url).start())));
     }
-    report("consume and send alone", plain.iter());
-    report("the service", ours.iter());
+    report("consume and send alone", &plain);
+    report("the service", &ours);
     let ratios = ours.iter().zip(&plain).map(|(ours, plain)| ours.cost / plain.cost);
     println!("processor time per event, the service to consume and send alone: {}", Spread::of(ratios));
 }
@@ -113,7 +112,7 @@ fn flat(kafka: &Kafka) {
     let records = backlog::records();
     let measure = |name: &str, records: usize, setup: &dyn Fn(&str) -> Setup| {
         let run = backlog(records, |server| Running::Service(setup(&server.url).start()));
-        report(name, iter::once(&run));
+        report(name, [&run]);
     };
     for partitions in [1, 8, 1_000] {
         let topic = format!("of-{partitions}");

@@ -278,7 +278,9 @@ impl Pipeline {
             }
             request
         });
-        unable.into_iter().for_each(|id| domain.turns.changed(id));
+        for id in unable {
+            domain.turns.changed(id);
+        }
         let request = request?;
         self.next_request += 1;
         domain.start(now, request.destination);

@@ -99,7 +99,9 @@ mod tests {
         let at = |seconds| Moment::after_start(Duration::from_secs(seconds));
         let mut turns = Turns::default();
         let due = |turns: &Turns| turns.due().collect::<Vec<_>>();
-        [A, B, C].into_iter().for_each(|id| turns.changed(id));
+        for id in [A, B, C] {
+            turns.changed(id);
+        }
         turns.ask(at(1), |id| (id != B).then(|| at(1 + u64::from(id.0))));
         assert_eq!(
             (due(&turns), turns.is_contested(), turns.next_wake()),
