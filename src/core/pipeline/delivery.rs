@@ -243,11 +243,11 @@ impl Pipeline {
 
     /// Asks the destinations of a domain that have changed when they want to send.
     fn ask(&mut self, now: Moment, domain: usize) {
-        let wake = |id: DestinationId| {
+        let answer = |id: DestinationId| {
             let dispatcher = &self.dispatchers[usize::from(id.0)].1;
-            dispatcher.next_wake(self.draining).filter(|_| dispatcher.events() > 0)
+            (dispatcher.events() > 0, dispatcher.next_wake(self.draining))
         };
-        self.domains[domain].turns.ask(now, wake);
+        self.domains[domain].turns.ask(now, answer);
     }
 
     /// Has all destinations asked again when they want to send.

@@ -12,6 +12,8 @@ use crate::core::{destination::DestinationId, time::Moment};
 
 #[derive(Default)]
 pub(super) struct Turns {
+    /// Those that have events, or had some when they were last asked.
+    busy: BTreeSet<DestinationId>,
     /// Those that have changed since they were last asked.
     changed: BTreeSet<DestinationId>,
     /// When each that wants to send wants to.
@@ -28,16 +30,21 @@ impl Turns {
     /// Registers that a destination may want to send at another time than before.
     pub(super) fn changed(&mut self, id: DestinationId) {
         self.changed.insert(id);
+        self.busy.insert(id);
     }
 
-    /// Asks those that have changed when they want to send.
-    pub(super) fn ask(&mut self, now: Moment, wake: impl Fn(DestinationId) -> Option<Moment>) {
+    /// Asks those that have changed whether they have events, and when they want to send.
+    pub(super) fn ask(&mut self, now: Moment, answer: impl Fn(DestinationId) -> (bool, Option<Moment>)) {
         for id in std::mem::take(&mut self.changed) {
             self.due.remove(&id);
             if let Some(before) = self.wakes.remove(&id) {
                 self.later.remove(&(before, id));
             }
-            if let Some(at) = wake(id) {
+            let (is_busy, wake) = answer(id);
+            if !is_busy {
+                self.busy.remove(&id);
+            }
+            if let Some(at) = wake.filter(|_| is_busy) {
                 self.wakes.insert(id, at);
                 self.later.insert((at, id));
             }
@@ -46,6 +53,11 @@ impl Turns {
             self.later.remove(&(at, id));
             self.due.insert(id);
         }
+    }
+
+    /// Those that have events, and maybe others that have changed.
+    pub(super) fn busy(&self) -> impl Iterator<Item = DestinationId> {
+        self.busy.iter().copied()
     }
 
     /// Those that want to send now, in round-robin order: the one that has waited longest for its turn comes
@@ -102,21 +114,22 @@ mod tests {
         for id in [A, B, C] {
             turns.changed(id);
         }
-        turns.ask(at(1), |id| (id != B).then(|| at(1 + u64::from(id.0))));
+        turns.ask(at(1), |id| (id != B, Some(at(1 + u64::from(id.0)))));
+        assert_eq!(turns.busy().collect::<Vec<_>>(), [A, C]);
         assert_eq!(
             (due(&turns), turns.is_contested(), turns.next_wake()),
             (vec![A], false, Some(Moment::START))
         );
         turns.sent(A);
-        turns.ask(at(1), |_| Some(at(2)));
+        turns.ask(at(1), |_| (true, Some(at(2))));
         assert_eq!((due(&turns), turns.next_wake()), (vec![], Some(at(2))));
         turns.ask(at(3), |_| panic!("nothing has changed"));
         assert_eq!((due(&turns), turns.is_contested()), (vec![C, A], true));
         turns.sent(C);
-        turns.ask(at(3), |_| None);
+        turns.ask(at(3), |_| (true, None));
         assert_eq!(due(&turns), [A]);
         turns.changed(A);
-        turns.ask(at(3), |_| None);
-        assert_eq!(turns.next_wake(), None);
+        turns.ask(at(3), |_| (false, None));
+        assert_eq!((turns.next_wake(), turns.busy().collect::<Vec<_>>()), (None, vec![C]));
     }
 }
