@@ -128,4 +128,10 @@ impl DeadLetters {
     pub(super) fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
     }
+
+    /// The letters from this one on, written or not.
+    #[cfg(test)]
+    pub(super) fn since(&self, id: DeadLetterId) -> impl Iterator<Item = (DeadLetterId, &Refused)> {
+        self.writes.since(id.0).map(|(id, refused)| (DeadLetterId(id), refused))
+    }
 }
