@@ -94,7 +94,7 @@
 //! | `dispatcher` and its folder | one destination: endpoint queues, batches, answers, quarantine, hold, spill |
 //! | `quota_domain`, `quota_share` | when a request may start; this replica's part of the quota |
 //! | `narrowing` | what a redriven record lacks of the events that it names |
-//! | `dead_letters`, `circuit_breaker`, `writes` | refusals on their way to Kafka; writes that await acknowledgement |
+//! | `refusals`, `dead_letters`, `circuit_breaker`, `writes` | which refusals share a dead letter; dead letters on their way to Kafka; writes that await acknowledgement |
 //! | `ownership` | partitions that are assigned, revoked and drained |
 //!
 //! | in `edge` | does |

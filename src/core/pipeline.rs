@@ -50,6 +50,7 @@ mod ownership;
 mod quota_domain;
 mod quota_margin;
 mod quota_share;
+mod refusals;
 mod room;
 mod session_barrier;
 mod settlement;
