@@ -10,7 +10,7 @@ use crate::core::{
     code::Code,
     dead_letter::{DeadLetter, DeadLetterId},
     event::Refusal,
-    pipeline::Input,
+    pipeline::{Input, dead_letters::weight},
     record::{CommittedPosition, Record},
     redrive::Selection,
     session_table::{Entry, WriteId},
@@ -72,6 +72,10 @@ impl World {
     /// Takes over a dead letter that is to be written.
     pub(super) fn take_letter(&mut self, letter: DeadLetter) {
         self.letters.push_back(letter);
+        let weights = self.letters.iter().map(|it| weight(&it.record, &it.refusal, &it.selection));
+        let (letters, bytes) = (self.letters.len(), weights.sum::<usize>());
+        let bound = self.settings.letter_bytes;
+        assert!(letters == 1 || bytes <= bound, "invariant 6: {letters} letters of {bytes} bytes in flight");
     }
 
     fn event_of(&self, record: &Record, id: &str) -> Event {
