@@ -137,8 +137,7 @@ pub async fn deliver(
     let additions = Additions::new(config.endpoint.clone(), config.event.clone(), locate);
     let router = config.router().map_err(|error| Failure::new(Exit::Configuration, error))?;
     let additions = if router.needs_origin() { additions.with_origins() } else { additions };
-    // A quarter of the memory is for reading ahead, the rest for everything outstanding.
-    let ahead = ReadAhead { bytes: config.memory.max_bytes.0 / 4, brokers: config.memory.brokers };
+    let ahead = ReadAhead { bytes: config.memory.ahead(), brokers: config.memory.brokers };
     let source = KafkaSource::start(&config.source, ahead, clock.origin().into_std());
     let source = source.map_err(not_started)?;
     let table = config.sessions.table.as_ref();
@@ -211,7 +210,7 @@ pub fn decoder(config: &Config) -> Result<Decoder, Failure> {
 }
 
 fn pipeline(config: &Config, router: Router, encoders: Vec<Box<dyn Encoder>>) -> Pipeline {
-    let queue_bytes = config.memory.max_bytes.0 / 4;
+    let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     let dispatcher = |(destination, encoder): (DestinationConfig, _)| {
         let DestinationConfig { name, kind: _, cap, batch, retry, spill, record: _, domain } = destination;
         let backoff = Backoff::new(retry.initial.0, retry.max.0);
@@ -226,7 +225,8 @@ fn pipeline(config: &Config, router: Router, encoders: Vec<Box<dyn Encoder>>) ->
         tails: config.commit.tail,
         backoff: Backoff::new(config.retry.initial.0, config.retry.max.0),
         circuit_breaker: config.dead_letter.circuit_breaker,
-        max_bytes: usize::try_from(config.memory.max_bytes.0 - queue_bytes).unwrap_or(usize::MAX),
+        max_bytes: bytes(config.memory.outstanding()),
+        letter_bytes: bytes(config.memory.letters()),
         commit_interval: config.commit.interval.0,
         revoke_timeout: config.source.revoke_timeout.0,
         jitter: Jitter::seeded(fastrand::u64(..)),

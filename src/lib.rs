@@ -94,7 +94,7 @@
 //! | `dispatcher` and its folder | one destination: endpoint queues, batches, answers, quarantine, hold, spill |
 //! | `quota_domain`, `quota_share` | when a request may start; this replica's part of the quota |
 //! | `narrowing` | what a redriven record lacks of the events that it names |
-//! | `dead_letters`, `circuit_breaker`, `writes` | refusals on their way to Kafka; writes that await acknowledgement |
+//! | `refusals`, `dead_letters`, `circuit_breaker`, `writes` | which refusals share a dead letter; dead letters on their way to Kafka; writes that await acknowledgement |
 //! | `ownership` | partitions that are assigned, revoked and drained |
 //!
 //! | in `edge` | does |
@@ -132,7 +132,7 @@
 //! | 3 | A record is outstanding from before anything else can see it until it is settled. Nothing of it is sent before its session entries and those of all earlier records are acknowledged. | simulation; `invariant_3_…` in `core/pipeline/tests/invariants.rs` |
 //! | 4 | Within one process and destination no endpoint is in two requests in flight, and its events are first sent in the order in which they arrived; while one waits to be sent again, later ones wait. An event that is sent again carries the newest snapshot of its endpoint at Pinpoint, and the endpoint data of its own record elsewhere. | simulation; `invariant_4_…` in `core/pipeline/tests/invariants.rs` |
 //! | 5 | No request is larger than its destination's limits; no quota domain exceeds its rate or its cap in flight. | simulation; `invariant_5_…` in `core/pipeline/quota_domain.rs`, `core/pipeline/quota_share.rs` and `edge/aws/pinpoint/encoder/tests/requests.rs` |
-//! | 6 | Memory stays within the budget plus one fetch, however long a destination is down, and whatever a record becomes. | simulation; `invariant_6_…` in `core/pipeline/tests/invariants.rs` |
+//! | 6 | Memory stays within the budget plus one fetch, however long a destination is down, and whatever a record becomes. | simulation; `invariant_6_…` in `core/pipeline/tests/invariants.rs` and `core/pipeline/tests/destinations/letters.rs` |
 //! | 7 | If a destination answers in the end, every record is settled in the end, unless a hold waits for a person. A destination that is down, held or throttled slows others only within its own quota domain or, until its spill begins, on partitions that hold its records. | simulation; `invariant_7_…` in `core/pipeline/tests/invariants.rs` |
 //! | 8 | After a drain every record that can be settled is settled, and the process ends before its deadline; no unsettled record is committed. | simulation; `invariant_8_…` in `core/pipeline/tests/invariants.rs` |
 //! | 9 | The poll loop is never blocked for longer than the group allows, and no record keeps the runner from its heartbeat. | `invariant_9_…` in `edge/kafka/consumer/tests.rs` |

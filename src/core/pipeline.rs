@@ -50,6 +50,7 @@ mod ownership;
 mod quota_domain;
 mod quota_margin;
 mod quota_share;
+mod refusals;
 mod room;
 mod session_barrier;
 mod settlement;
@@ -96,6 +97,8 @@ pub struct PipelineConfig {
     pub tails: Switch,
     /// The limit of outstanding bytes. One fetch may exceed it.
     pub max_bytes: usize,
+    /// The limit of the bytes of dead letters that are being written. One letter may exceed it.
+    pub letter_bytes: usize,
     /// The time between two commits.
     pub commit_interval: Duration,
     /// The time limit for draining a partition that is being revoked.
@@ -153,7 +156,7 @@ impl Pipeline {
             domains: config.domains.into_iter().map(QuotaDomain::new).collect(),
             dispatchers,
             circuit_breakers: CircuitBreakers::new(config.circuit_breaker, backoff.max()),
-            dead_letters: DeadLetters::new(backoff, jitter.fork()),
+            dead_letters: DeadLetters::new(backoff, jitter.fork(), config.letter_bytes),
             stalled: BTreeMap::new(),
             unreadable: BTreeMap::new(),
             revoking: Vec::new(),

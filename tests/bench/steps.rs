@@ -260,6 +260,7 @@ fn config() -> PipelineConfig {
         circuit_breaker: Some(CircuitBreakerConfig::default()),
         tails: Switch::On,
         max_bytes: usize::MAX,
+        letter_bytes: usize::MAX,
         commit_interval: COMMIT_INTERVAL,
         revoke_timeout: Duration::from_secs(10),
         jitter: Jitter::seeded(1),

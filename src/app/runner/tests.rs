@@ -360,6 +360,7 @@ fn pipeline() -> Pipeline {
         backoff,
         circuit_breaker: None,
         max_bytes: 1 << 20,
+        letter_bytes: 1 << 20,
         commit_interval: Duration::from_secs(2),
         revoke_timeout: REVOKE_TIMEOUT,
         tails: Switch::On,

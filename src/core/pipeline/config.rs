@@ -103,7 +103,7 @@ pub struct SpillConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MemoryConfig {
-    /// Bytes of librdkafka's queue and of all that is outstanding together.
+    /// Bytes of librdkafka's queue, of all that is outstanding, and of dead letters on their way, together.
     #[schemars(extend("x-from" = "8MiB", "x-to" = "1024GiB"))]
     pub max_bytes: Size,
     /// How many brokers lead partitions of the topics. Each sends its records without knowing of the others.
@@ -187,6 +187,26 @@ impl Default for CommitConfig {
 impl Default for MemoryConfig {
     fn default() -> Self {
         Self { max_bytes: Size(24 << 20), brokers: NonZeroU32::MIN.saturating_add(2) }
+    }
+}
+
+impl MemoryConfig {
+    /// The bytes for reading ahead: a quarter.
+    #[must_use]
+    pub fn ahead(&self) -> u64 {
+        self.max_bytes.0 / 4
+    }
+
+    /// The bytes for dead letters that are being written: a sixteenth.
+    #[must_use]
+    pub fn letters(&self) -> u64 {
+        self.max_bytes.0 / 16
+    }
+
+    /// The bytes for everything outstanding: the rest.
+    #[must_use]
+    pub fn outstanding(&self) -> u64 {
+        self.max_bytes.0 - self.ahead() - self.letters()
     }
 }
 

@@ -1,10 +1,17 @@
-//! Keeps dead letters until they are acknowledged. Some wait for the circuit breaker of their topic, others
-//! are being written.
+//! Keeps dead letters until they are acknowledged. Some wait for the circuit breaker of their topic, some for
+//! room among those in flight, and others are being written.
 //!
 //! Knows nothing of the delivery of events and of the broker. What always holds: a record's obligation for a
-//! dead letter is fulfilled by the acknowledgement of that dead letter and by nothing else.
+//! dead letter is fulfilled by the acknowledgement of that dead letter and by nothing else. The letters in
+//! flight stay within their limit, or there is only one (invariant 6): whoever writes a letter copies the whole
+//! record, and until then a letter shares it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use hashbrown::HashMap;
 
 use crate::core::{
     backoff::Backoff,
@@ -35,14 +42,46 @@ pub(super) struct Refused {
 /// All dead letters that are not acknowledged yet.
 pub(super) struct DeadLetters {
     writes: Writes<Refused>,
+    /// The letters to write as soon as there is room in flight, in their order.
+    queue: VecDeque<DeadLetterId>,
+    in_flight: InFlight,
     output: Vec<Action>,
     /// Whether [`held`](Self::held) may have changed since the last [`take_changed`](Self::take_changed).
     changed: bool,
 }
 
+/// The letters that were handed to the writer and whose outcome it has not reported, each with its weight. A
+/// letter whose ownership has ended stays until then, because the writer still keeps its copy.
+struct InFlight {
+    letters: HashMap<DeadLetterId, usize>,
+    bytes: usize,
+    max_bytes: usize,
+}
+
+/// The bytes that a copy of a letter takes besides the record, the message and the ids of events: its other
+/// headers, and what librdkafka keeps of a record.
+const COPY: usize = 2048;
+
+/// The bytes that the header with the id of an event takes besides the id.
+const EVENT_ID: usize = 100;
+
+/// The bytes of memory that a letter takes while it is written.
+pub(super) fn weight(record: &Record, refusal: &Refusal, selection: &Selection) -> usize {
+    let ids: usize = selection.events.iter().map(|event| event.len() + EVENT_ID).sum();
+    // Two headers quote the message.
+    COPY + record.weight() + 2 * refusal.message.len() + ids
+}
+
 impl DeadLetters {
-    pub(super) fn new(backoff: Backoff, jitter: Jitter) -> Self {
-        Self { writes: Writes::new(backoff, jitter), output: Vec::new(), changed: false }
+    /// Letters of `max_bytes` may be in flight at once, and always one.
+    pub(super) fn new(backoff: Backoff, jitter: Jitter, max_bytes: usize) -> Self {
+        Self {
+            writes: Writes::new(backoff, jitter),
+            queue: VecDeque::new(),
+            in_flight: InFlight { letters: HashMap::new(), bytes: 0, max_bytes },
+            output: Vec::new(),
+            changed: false,
+        }
     }
 
     /// Takes over a refusal without writing it. [`write`](Self::write) does that.
@@ -50,14 +89,11 @@ impl DeadLetters {
         DeadLetterId(self.writes.keep(refused.record.ownership, refused))
     }
 
+    /// Writes a letter as soon as there is room in flight.
     pub(super) fn write(&mut self, id: DeadLetterId) {
-        let dead_letter = self.writes.begin(id.0).map(|refused| DeadLetter {
-            id,
-            record: Arc::clone(&refused.record),
-            refusal: refused.refusal.clone(),
-            selection: refused.selection.clone(),
-        });
-        self.output.extend(dead_letter.map(Action::WriteDeadLetter));
+        if self.writes.begin(id.0).is_some() {
+            self.queue.push_back(id);
+        }
     }
 
     /// Handles the end of a write. Returns the record if its dead letter was acknowledged.
@@ -67,6 +103,7 @@ impl DeadLetters {
         id: DeadLetterId,
         outcome: WriteOutcome,
     ) -> Option<RecordId> {
+        self.in_flight.remove(id)?;
         let record = self.writes.content(id.0).map(|refused| Arc::clone(&refused.record))?;
         let (topic, partition) = (Arc::clone(&record.topic), record.partition);
         match self.writes.finish(now, id.0, outcome) {
@@ -91,20 +128,35 @@ impl DeadLetters {
         self.writes.contents().any(|refused| refused.record_id == record)
     }
 
-    /// Retries the writes that are due.
+    /// Retries the writes that are due, and begins those for which there is room in flight.
     pub(super) fn advance(&mut self, now: Moment) {
         while let Some(id) = self.writes.next_due(now) {
-            self.write(DeadLetterId(id));
+            self.queue.push_back(DeadLetterId(id));
         }
+        while let Some(dead_letter) = self.next_letter() {
+            self.output.push(Action::WriteDeadLetter(dead_letter));
+        }
+    }
+
+    /// The next letter, if there is room for it in flight. Later ones wait behind it, so that a large one gets
+    /// its turn.
+    fn next_letter(&mut self) -> Option<DeadLetter> {
+        let id = *self.queue.front()?;
+        let Refused { record_id: _, record, refusal, selection } = self.writes.content(id.0)?;
+        if !self.in_flight.admit(id, weight(record, refusal, selection)) {
+            return None;
+        }
+        self.queue.pop_front();
+        let (record, refusal, selection) = (Arc::clone(record), refusal.clone(), selection.clone());
+        Some(DeadLetter { id, record, refusal, selection })
     }
 
     /// Forgets the dead letters of an ownership that has ended, also those that were about to be written: the
     /// next owner judges their records again.
     pub(super) fn release(&mut self, ownership: Ownership) {
         self.changed = true;
-        let is_its = |action: &Action| matches!(action, Action::WriteDeadLetter(letter) if letter.record.ownership == ownership);
-        self.output.retain(|action| !is_its(action));
         self.writes.release(ownership);
+        self.queue.retain(|id| self.writes.content(id.0).is_some());
     }
 
     pub(super) fn take_output(&mut self) -> impl Iterator<Item = Action> {
@@ -127,5 +179,28 @@ impl DeadLetters {
 
     pub(super) fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
+    }
+
+    /// The letters from this one on, written or not.
+    #[cfg(test)]
+    pub(super) fn since(&self, id: DeadLetterId) -> impl Iterator<Item = (DeadLetterId, &Refused)> {
+        self.writes.since(id.0).map(|(id, refused)| (DeadLetterId(id), refused))
+    }
+}
+
+impl InFlight {
+    /// Adds a letter if there is room for it.
+    fn admit(&mut self, id: DeadLetterId, weight: usize) -> bool {
+        if !self.letters.is_empty() && self.bytes + weight > self.max_bytes {
+            return false;
+        }
+        self.bytes += weight;
+        self.letters.insert(id, weight);
+        true
+    }
+
+    fn remove(&mut self, id: DeadLetterId) -> Option<()> {
+        self.bytes -= self.letters.remove(&id)?;
+        Some(())
     }
 }

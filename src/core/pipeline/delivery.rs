@@ -2,13 +2,13 @@
 //!
 //! Knows nothing of the meaning of a destination's answers.
 
-use std::sync::Arc;
-
 use crate::core::{
     code::Code,
     destination::{Answer, DestinationId, Fitted, Request, RequestId},
     event::{Delivery, Mapped, Portions, Refusal},
-    pipeline::{Action, Pipeline, ledger::RecordId, narrowing::Missing, quota_domain::QuotaDomain},
+    pipeline::{
+        Action, Pipeline, ledger::RecordId, narrowing::Missing, quota_domain::QuotaDomain, refusals::Refusals,
+    },
     record::Ownership,
     redrive::Selection,
     route::Route,
@@ -19,9 +19,6 @@ use crate::core::{
 /// queue and of the batcher's indexes, and the overhead of the allocator for a dozen allocations. Measured as
 /// the growth of the process for each outstanding record (`tests/bench/end_to_end.rs`).
 pub(super) const HOLDING: usize = 700;
-
-/// The bytes that the ids of a dead letter may take. Further ones are in another letter.
-const IDS: usize = 16 * 1024;
 
 /// The code of an event that no route matches.
 const UNROUTED: Code = Code("unrouted");
@@ -34,8 +31,7 @@ pub(super) struct Routed {
     /// The bytes of memory that it takes while it waits for room. Its destinations share the memory of an
     /// event.
     pub(super) bytes: usize,
-    /// Refusals, each with what of the record it concerns.
-    refused: Vec<(Refusal, Selection)>,
+    refused: Refusals,
     /// The remaining portions. Each follows when there is room for it.
     more: Option<Portions>,
     /// Whether a portion was admitted.
@@ -48,23 +44,6 @@ impl Routed {
     /// Whether there is nothing to admit.
     fn is_empty(&self) -> bool {
         self.fitted.is_empty() && self.refused.is_empty()
-    }
-
-    /// Adds the refusal of an event. Refusals of a portion for the same reason by the same destination share a
-    /// dead letter as long as it has room for their ids.
-    fn refuse_in_part(&mut self, refusal: Refusal, destination: Option<&Arc<str>>, event: &str) {
-        let has_room = |(other, selection): &&mut (Refusal, Selection)| {
-            other.code == refusal.code
-                && selection.destination.as_ref() == destination
-                && !selection.events.is_empty()
-                && selection.weight() <= IDS
-        };
-        if let Some((_, selection)) = self.refused.iter_mut().rev().find(has_room) {
-            selection.events.push(event.into());
-        } else {
-            let selection = Selection { destination: destination.cloned(), events: vec![event.into()] };
-            self.refused.push((refusal, selection));
-        }
     }
 }
 
@@ -122,7 +101,7 @@ impl Pipeline {
                 return Some(routed);
             }
         }
-        routed.refused = routed.missing.take_refusals();
+        routed.refused = routed.missing.take_refusals().into_iter().collect();
         if !routed.is_empty() {
             return Some(routed);
         }
@@ -149,7 +128,7 @@ impl Pipeline {
             Route::DeadLetter => {
                 routed.missing.found(None, id);
                 let refusal = Refusal { code: UNROUTED, message: "no route matches the event".to_owned() };
-                return routed.refuse_in_part(refusal, None, id);
+                return routed.refused.add(refusal, None, id.clone());
             }
         };
         let bare;
@@ -172,11 +151,10 @@ impl Pipeline {
                 Ok(fitted) if fitted.bytes > dispatcher.max_bytes() => {
                     let message = "the event is larger than a request may be".to_owned();
                     let refusal = Refusal { code: Code("event_too_large"), message };
-                    let selection = Selection::one(Arc::clone(dispatcher.name()), id.clone());
-                    routed.refused.push((refusal, selection));
+                    routed.refused.add(refusal, Some(dispatcher.name()), id.clone());
                 }
                 Ok(fitted) => routed.fitted.push((*to, fitted)),
-                Err(refusal) => routed.refuse_in_part(refusal, Some(dispatcher.name()), id),
+                Err(refusal) => routed.refused.add(refusal, Some(dispatcher.name()), id.clone()),
             }
         }
     }
@@ -199,8 +177,7 @@ impl Pipeline {
         (routed.bytes, routed.begun) = (0, true);
         // An event takes about as many bytes in memory as in a request.
         let bytes: usize = fitted.iter().map(|(_, fitted)| fitted.bytes + HOLDING).sum();
-        let bytes = bytes + refused.iter().map(|(_, selection)| selection.weight()).sum::<usize>();
-        self.ledger.oblige(record, fitted.len() + refused.len(), bytes);
+        self.ledger.oblige(record, fitted.len() + refused.letters(), bytes + refused.weight());
         for (refusal, selection) in refused {
             self.refuse(now, record, refusal, selection);
         }

@@ -213,6 +213,13 @@ impl Ledger {
         }
     }
 
+    /// Makes one of these obligations of a record, because one dead letter fulfils them together.
+    pub(super) fn join(&mut self, id: RecordId, obligations: usize) {
+        if let Some(entry) = self.records.get_mut(&id) {
+            entry.obligations -= obligations.saturating_sub(1);
+        }
+    }
+
     /// Subtracts bytes that [`Ledger::oblige`] added to a record.
     pub(super) fn relieve(&mut self, id: RecordId, bytes: usize) {
         if let Some(entry) = self.records.get_mut(&id) {

@@ -3,38 +3,59 @@
 //! Knows nothing of requests. What always holds: a refusal is fulfilled by the acknowledgement of its dead
 //! letter and by nothing else (invariant 1).
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::core::{
     dead_letter::DeadLetterId,
     destination::DestinationId,
     event::Refusal,
-    pipeline::{Action, Pipeline, dead_letters::Refused, dispatcher::Verdict, ledger::RecordId},
+    pipeline::{
+        Action, Pipeline, dead_letters::Refused, dispatcher::Verdict, ledger::RecordId, refusals::Refusals,
+    },
     redrive::Selection,
     time::Moment,
     write_outcome::WriteOutcome,
 };
 
+/// Refusals of events, in the order in which their records were read.
+type ByRecord = BTreeMap<RecordId, Refusals>;
+
+fn each(refusals: ByRecord) -> impl Iterator<Item = (RecordId, Refusal, Selection)> {
+    let of_record = |(record, refusals): (RecordId, Refusals)| {
+        refusals.into_iter().map(move |(refusal, selection)| (record, refusal, selection))
+    };
+    refusals.into_iter().flat_map(of_record)
+}
+
 impl Pipeline {
-    /// Applies the verdicts of a destination.
+    /// Applies the verdicts of a destination. Events of a record that it refused together for the same reason
+    /// share a dead letter.
     pub(super) fn conclude(&mut self, now: Moment, destination: DestinationId) {
         let dispatcher = self.dispatcher(destination);
         let name = Arc::clone(dispatcher.name());
         let (verdicts, transitions) = (dispatcher.take_verdicts(), dispatcher.take_transitions());
         self.output.extend(transitions.into_iter().map(Action::Transition));
+        let (mut refused, mut spilled) = (ByRecord::new(), ByRecord::new());
         for verdict in verdicts {
             match verdict {
                 Verdict::Accepted(record) => self.fulfil(now, record),
-                // A spilled event is no evidence against its topic, so the circuit breaker does not count it.
-                Verdict::Spilled { record, event_id, refusal } => {
-                    let selection = Selection::one(Arc::clone(&name), event_id);
-                    if let Some((id, _)) = self.keep_dead_letter(record, refusal, selection) {
-                        self.dead_letters.write(id);
-                    }
-                }
                 Verdict::Refused { record, event_id, refusal } => {
-                    self.refuse(now, record, refusal, Selection::one(Arc::clone(&name), event_id));
+                    refused.entry(record).or_default().add(refusal, Some(&name), event_id);
                 }
+                Verdict::Spilled { record, event_id, refusal } => {
+                    spilled.entry(record).or_default().add(refusal, Some(&name), event_id);
+                }
+            }
+        }
+        for (record, refusal, selection) in each(refused) {
+            self.ledger.join(record, selection.events.len());
+            self.refuse(now, record, refusal, selection);
+        }
+        // A spilled event is no evidence against its topic, so the circuit breaker does not count it.
+        for (record, refusal, selection) in each(spilled) {
+            self.ledger.join(record, selection.events.len());
+            if let Some((id, _)) = self.keep_dead_letter(record, refusal, selection) {
+                self.dead_letters.write(id);
             }
         }
     }

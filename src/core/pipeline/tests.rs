@@ -68,6 +68,7 @@ impl Bench {
             give_up: None,
             circuit_breaker: None,
             max_bytes: 1 << 20,
+            letter_bytes: 1 << 20,
             encoder: Box::new(Whole(|_| 100)),
         };
         change(&mut config);
@@ -251,6 +252,7 @@ pub(crate) struct Config {
     give_up: Option<Duration>,
     circuit_breaker: Option<CircuitBreakerConfig>,
     max_bytes: usize,
+    letter_bytes: usize,
     pub(crate) encoder: Box<dyn Encoder>,
 }
 
@@ -272,6 +274,7 @@ fn pipeline(config: Config) -> Pipeline {
         backoff,
         circuit_breaker: config.circuit_breaker,
         max_bytes: config.max_bytes,
+        letter_bytes: config.letter_bytes,
         commit_interval: Duration::from_secs(2),
         revoke_timeout: Duration::from_secs(10),
         tails: Switch::On,

@@ -142,6 +142,12 @@ impl<T> Writes<T> {
         self.pending.get(&id).map(|write| &write.content)
     }
 
+    /// The writes from this number on.
+    #[cfg(test)]
+    pub(super) fn since(&self, id: u64) -> impl Iterator<Item = (u64, &T)> {
+        self.pending.range(id..).map(|(id, write)| (*id, &write.content))
+    }
+
     pub(super) fn contents(&self) -> impl Iterator<Item = &T> {
         self.pending.values().map(|write| &write.content)
     }

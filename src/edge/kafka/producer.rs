@@ -198,6 +198,9 @@ impl<O: Outcomes> ProducerContext for Context<O> {
 }
 
 /// A producer's properties, with additional ones in `own` for a kind of record.
+///
+/// librdkafka's own bound of what is in flight, `queue.buffering.max.kbytes`, keeps its default of 1 GiB, because it
+/// also refuses a record that is larger and alone. The pipeline bounds what is in flight.
 #[must_use]
 pub fn properties(cluster: &Cluster, own: &[(&'static str, &'static str)]) -> ClientConfig {
     let owned = [

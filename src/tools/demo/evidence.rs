@@ -52,8 +52,8 @@ pub(super) struct DeadLetter {
     /// The record that its headers name.
     pub(super) record: RecordId,
     pub(super) reason: String,
-    /// The refused event; `None` if the whole record was refused.
-    pub(super) event_id: Option<String>,
+    /// The refused events; empty if the whole record was refused.
+    pub(super) event_ids: Vec<String>,
     /// Whether its record had been redriven before.
     pub(super) again: bool,
     /// The hashes of the dead letter itself, which must be the original record.
@@ -151,6 +151,15 @@ impl DeadLetter {
     pub(super) fn is_spilled(&self) -> bool {
         self.reason == SPILLED && !self.again
     }
+
+    /// How many refusals it is about: one for each event that it names, or the one of its record.
+    pub(super) fn refusals(&self) -> usize {
+        self.event_ids.len().max(1)
+    }
+
+    pub(super) fn names(&self, event_id: &str) -> bool {
+        self.event_ids.iter().any(|named| named == event_id)
+    }
 }
 
 impl Positions {
@@ -169,7 +178,7 @@ impl Evidence {
 
     /// How many events have spilled.
     pub(super) fn spilled(&self) -> usize {
-        self.dead_letters.iter().filter(|letter| letter.is_spilled()).count()
+        self.dead_letters.iter().filter(|letter| letter.is_spilled()).map(DeadLetter::refusals).sum()
     }
 
     /// How many records of a realm become events.
@@ -204,7 +213,7 @@ impl Evidence {
 
     /// Adds a dead letter.
     pub(super) fn refuse(&mut self, letter: DeadLetter) {
-        if let Some(event_id) = &letter.event_id {
+        for event_id in &letter.event_ids {
             self.waiting.remove(event_id);
         }
         self.dead_letters.push(letter);
@@ -212,11 +221,10 @@ impl Evidence {
 
     /// Notes which events of all realms but one are on their way.
     pub(super) fn note_waiting(&mut self, held: Realm) {
-        let refused = self.dead_letters.iter().filter_map(|letter| letter.event_id.as_deref());
-        let refused: HashSet<_> = refused.collect();
+        let refused: HashSet<_> = self.dead_letters.iter().flat_map(|letter| &letter.event_ids).collect();
         let others = self.sent.values().filter(|sent| sent.realm != held);
         let ids = others.flat_map(Sent::event_ids);
-        let waiting = ids.filter(|id| !self.arrivals.contains_key(*id) && !refused.contains(&***id));
+        let waiting = ids.filter(|id| !self.arrivals.contains_key(*id) && !refused.contains(*id));
         self.waiting = waiting.cloned().collect();
     }
 }
@@ -275,7 +283,7 @@ mod tests {
         evidence.refuse(DeadLetter {
             record: RecordId { partition: 0, offset: 0 },
             reason: "event_400".to_owned(),
-            event_id: Some("0:sign_in".to_owned()),
+            event_ids: vec!["0:sign_in".to_owned()],
             again: false,
             fingerprint: Fingerprint::of(None, None, None),
         });

@@ -168,9 +168,14 @@ fn partitions(topic: &str, count: i32, offset: Offset) -> TopicPartitionList {
 }
 
 fn header(message: &BorrowedMessage<'_>, name: &str) -> Option<String> {
-    let mut headers = message.headers()?.iter();
-    let value = headers.find(|header| header.key == name)?.value?;
-    std::str::from_utf8(value).ok().map(str::to_owned)
+    headers(message, name).next()
+}
+
+/// The values of all headers of this name.
+fn headers(message: &BorrowedMessage<'_>, name: &str) -> impl Iterator<Item = String> {
+    let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
+    let values = headers.filter(move |header| header.key == name).filter_map(|header| header.value);
+    values.filter_map(|value| std::str::from_utf8(value).ok().map(str::to_owned))
 }
 
 fn fingerprint(message: &BorrowedMessage<'_>) -> Fingerprint {
@@ -188,7 +193,7 @@ fn letter_or_receipt(message: &BorrowedMessage<'_>) -> Option<LetterOrReceipt> {
     Some(LetterOrReceipt::Letter(DeadLetter {
         record,
         reason: header(message, "pinpoint_sidecar.reason")?,
-        event_id: header(message, "pinpoint_sidecar.event_id"),
+        event_ids: headers(message, "pinpoint_sidecar.event_id").collect(),
         again: header(message, "pinpoint_sidecar.redriven").is_some(),
         fingerprint: fingerprint(message),
     }))

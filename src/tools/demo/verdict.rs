@@ -81,7 +81,7 @@ pub(super) struct Tally {
     pub(super) duplicates: u64,
     /// How many of these are due to a record that was produced twice.
     pub(super) repeated: u64,
-    /// Dead letters by reason, without those that were redriven.
+    /// Refusals in the dead letters by reason, without those that were redriven.
     pub(super) dead_letters: BTreeMap<String, u64>,
     /// The events that spilled.
     pub(super) spilled: u64,
@@ -132,7 +132,8 @@ impl<'a> Judge<'a> {
         let evidence = self.evidence;
         let is_back = self.circumstances.tale.redrive.is_some();
         for letter in evidence.dead_letters.iter().filter(|letter| !(is_back && letter.is_spilled())) {
-            *self.verdict.tally.dead_letters.entry(letter.reason.clone()).or_default() += 1;
+            let refusals = letter.refusals() as u64;
+            *self.verdict.tally.dead_letters.entry(letter.reason.clone()).or_default() += refusals;
         }
         self.verdict.tally.spilled = evidence.spilled() as u64;
         for sent in evidence.sent.values() {
@@ -154,20 +155,21 @@ impl<'a> Judge<'a> {
 
     /// Judges a record that was committed past, with its dead letters.
     fn record(&mut self, sent: &Sent, letters: &[&DeadLetter]) {
+        let refusals: usize = letters.iter().map(|letter| letter.refusals()).sum();
         let mut explained = 0;
         match &sent.expected {
             Expected::Ignored => {}
             Expected::DeadLetter => {
                 // A letter may name the events that the destination does not take.
-                explained = letters.len();
-                self.note(VerdictProblem::DeadLetterMissing, usize::from(explained == 0));
-                self.note(VerdictProblem::DeadLetterRepeated, explained.saturating_sub(1));
+                explained = refusals;
+                self.note(VerdictProblem::DeadLetterMissing, usize::from(letters.is_empty()));
+                self.note(VerdictProblem::DeadLetterRepeated, letters.len().saturating_sub(1));
             }
             Expected::Delivered { event_ids } | Expected::Repeated { event_ids } => {
                 explained = event_ids.iter().map(|id| self.event(sent, id, letters)).sum();
             }
         }
-        self.note(VerdictProblem::DeadLetterUnexpected, letters.len() - explained);
+        self.note(VerdictProblem::DeadLetterUnexpected, refusals - explained);
         let ids = sent.event_ids();
         let arrived = !ids.is_empty() && ids.iter().all(|id| self.evidence.arrivals.contains_key(id));
         let was_refused = letters.iter().any(|letter| !letter.again);
@@ -185,9 +187,9 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Judges an event of a record. Returns how many of the record's dead letters are explained by it.
+    /// Judges an event of a record. Returns how many refusals in the record's dead letters are explained by it.
     fn event(&mut self, sent: &Sent, id: &str, letters: &[&DeadLetter]) -> usize {
-        let of_it = letters.iter().filter(|letter| letter.event_id.as_deref() == Some(id));
+        let of_it = letters.iter().filter(|letter| letter.names(id));
         let (spilled, refused): (Vec<&&DeadLetter>, Vec<_>) = of_it.partition(|letter| letter.is_spilled());
         let (spilled, refused) = (spilled.len(), refused.len());
         let arrived = self.evidence.arrivals.get(id);

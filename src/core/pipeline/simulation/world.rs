@@ -91,7 +91,9 @@ pub(super) struct World {
     spilling: Vec<usize>,
     /// The destination whose answer this step is about.
     answering: Option<usize>,
-    /// The destination that each dead letter of an event is about.
+    /// The number of the next dead letter.
+    next_letter: DeadLetterId,
+    /// The destination that each dead letter of events is about.
     letter_of: HashMap<DeadLetterId, usize>,
     /// Whether records have waited for room, so that events of different partitions may have been reordered.
     has_stalled: bool,
@@ -202,6 +204,7 @@ impl World {
             blocked: vec![None; destinations],
             spilling: Vec::new(),
             answering: None,
+            next_letter: DeadLetterId(0),
             letter_of: HashMap::new(),
             has_stalled: false,
             sent_again: 0,
@@ -382,6 +385,7 @@ impl World {
                 self.check_spilling(destination);
             }
         }
+        self.note_refusals();
         self.has_stalled |= self.pipeline.ledger.counts().stalled > 0;
         for action in self.pipeline.actions().collect::<Vec<_>>() {
             match action {

@@ -9,6 +9,7 @@ use crate::core::{
     units::text::DestinationName,
 };
 
+mod letters;
 mod tenants;
 
 /// The settings that a test may change for a pipeline with several destinations. The client `d1` routes to
@@ -18,6 +19,7 @@ struct Plan {
     destinations: Vec<(usize, DispatcherConfig)>,
     unrouted: Unrouted,
     max_bytes: usize,
+    letter_bytes: usize,
     circuit_breaker: Option<CircuitBreakerConfig>,
 }
 
@@ -30,6 +32,7 @@ impl Bench {
             destinations: domains.iter().map(|domain| (*domain, dispatcher())).collect(),
             unrouted: Unrouted::DeadLetter,
             max_bytes: 1 << 20,
+            letter_bytes: 1 << 20,
             circuit_breaker: None,
         };
         for (index, (_, destination)) in plan.destinations.iter_mut().enumerate() {
@@ -91,6 +94,7 @@ impl Plan {
             backoff: backoff(),
             circuit_breaker: self.circuit_breaker,
             max_bytes: self.max_bytes,
+            letter_bytes: self.letter_bytes,
             commit_interval: Duration::from_secs(2),
             revoke_timeout: Duration::from_secs(10),
             tails: Switch::On,

@@ -124,5 +124,23 @@ fn a_letter_names_its_destination_and_events() {
     let mut bench = Bench::new();
     bench.read(A, &[1, 2]);
     bench.answer(each(Outcome::Refused(refusal())));
-    assert_eq!(bench.about(), ["0:0", "0:1"].map(|event| ("bad_request", of_default(&[event]))));
+    assert_eq!(bench.about(), [("bad_request", of_default(&["0:0", "0:1"]))]);
+    assert_eq!(bench.outstanding(), 1);
+    bench.write_letters(WriteOutcome::Written);
+    assert_eq!((bench.outstanding(), bench.pipeline.snapshot().bytes_outstanding), (0, 0));
+}
+
+#[test]
+fn events_that_were_refused_with_other_words_have_a_letter_of_their_own() {
+    let mut bench = Bench::new();
+    bench.read(A, &[1, 2, 3]);
+    let worse = Refusal { message: "other words".into(), ..refusal() };
+    bench.answer(|_| Answer::Results {
+        outcomes: [refusal(), worse, refusal()].map(Outcome::Refused).into(),
+        endpoints_refused: Vec::new(),
+    });
+    let expected = [of_default(&["0:0", "0:2"]), of_default(&["0:1"])];
+    assert_eq!(bench.about(), expected.map(|selection| ("bad_request", selection)));
+    bench.write_letters(WriteOutcome::Written);
+    assert_eq!(bench.outstanding(), 0);
 }

@@ -12,7 +12,7 @@ pub(super) fn out_of_order(evidence: &Evidence) -> u64 {
     let ids = evidence.sent.values().flat_map(Sent::event_ids);
     let repeated: HashSet<_> = ids.filter(|id| !seen.insert(&***id)).map(|id| &**id).collect();
     let spilled = evidence.dead_letters.iter().filter(|letter| letter.is_spilled());
-    let spilled: HashSet<_> = spilled.filter_map(|letter| letter.event_id.as_deref()).collect();
+    let spilled: HashSet<_> = spilled.flat_map(|letter| &letter.event_ids).map(String::as_str).collect();
     let mut latest: HashMap<(i32, &str), u64> = HashMap::new();
     let mut early = 0;
     for sent in evidence.sent.values() {

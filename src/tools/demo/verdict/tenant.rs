@@ -49,9 +49,8 @@ impl Judge<'_> {
         }
         let letters = self.letters_of(*original);
         let again = letters.iter().filter(|letter| letter.again);
-        let refused: Vec<_> = again.filter_map(|letter| letter.event_id.as_deref()).collect();
-        let is_lost =
-            |id: &&String| !self.evidence.arrivals.contains_key(*id) && !refused.contains(&id.as_str());
+        let refused: Vec<_> = again.flat_map(|letter| &letter.event_ids).collect();
+        let is_lost = |id: &&String| !self.evidence.arrivals.contains_key(*id) && !refused.contains(id);
         let lost = event_ids.iter().filter(is_lost).count();
         self.note(VerdictProblem::RedrivenLost, lost);
         self.due.consumed += 1;

@@ -89,18 +89,18 @@ impl Run {
         self
     }
 
-    /// Adds dead letters of events of the record at `offset` that spilled.
+    /// Adds a dead letter of events of the record at `offset` that spilled together.
     fn spilled(self, offset: i64, event_ids: &str) -> Self {
-        event_ids.split_whitespace().fold(self, |run, id| run.refused(offset, id, SPILLED, false))
+        self.refused(offset, event_ids, SPILLED, false)
     }
 
-    /// Adds a dead letter of an event, for this reason.
-    fn refused(mut self, offset: i64, event_id: &str, reason: &str, again: bool) -> Self {
+    /// Adds a dead letter of events, for this reason.
+    fn refused(mut self, offset: i64, event_ids: &str, reason: &str, again: bool) -> Self {
         // A record that was redriven has a time of its own.
         let fingerprint = of_content(if again { 99 } else { offset }, offset);
         let (record, reason) = (record_id(offset), reason.to_owned());
-        let event_id = Some(event_id.to_owned());
-        self.evidence.refuse(DeadLetter { record, reason, event_id, again, fingerprint });
+        let event_ids = event_ids.split_whitespace().map(str::to_owned).collect();
+        self.evidence.refuse(DeadLetter { record, reason, event_ids, again, fingerprint });
         self
     }
 
@@ -126,8 +126,8 @@ impl Run {
 
     fn letter_like(mut self, offset: i64, event_id: Option<&str>, fingerprint: Fingerprint) -> Self {
         let (record, reason) = (record_id(offset), "reason".to_owned());
-        let event_id = event_id.map(str::to_owned);
-        let letter = DeadLetter { record, reason, event_id, again: false, fingerprint };
+        let event_ids = event_id.map(str::to_owned).into_iter().collect();
+        let letter = DeadLetter { record, reason, event_ids, again: false, fingerprint };
         self.evidence.refuse(letter);
         self
     }

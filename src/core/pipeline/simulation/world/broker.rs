@@ -1,57 +1,81 @@
 //! The broker's answers to dead letters, commits, and writes to the table.
 
+use std::sync::Arc;
+
 use super::{
     Log, World,
     content::{self, Event, GONE, UNROUTED, WHOLE, WRITE, obligation, owned_tag, place},
 };
 use crate::core::{
     code::Code,
-    dead_letter::DeadLetter,
-    pipeline::Input,
-    record::CommittedPosition,
-    record::Record,
+    dead_letter::{DeadLetter, DeadLetterId},
+    event::Refusal,
+    pipeline::{Input, dead_letters::weight},
+    record::{CommittedPosition, Record},
+    redrive::Selection,
     session_table::{Entry, WriteId},
     source::Commit,
     write_outcome::WriteOutcome,
 };
 
-/// The event that a destination refused.
-fn refused_event(letter: &DeadLetter) -> Option<&str> {
-    let id = letter.selection.events.first().filter(|id| ***id != *GONE)?;
-    letter.selection.destination.is_some().then_some(&**id)
+/// The events that a destination refused.
+fn refused_events(selection: &Selection) -> &[Box<str>] {
+    let is_gone = selection.events.first().is_some_and(|id| **id == *GONE);
+    if selection.destination.is_none() || is_gone { &[] } else { &selection.events }
 }
 
 impl World {
-    /// Takes over a dead letter that is to be written. An event that was given up, denied or spilled gets its
-    /// verdict with it.
-    pub(super) fn take_letter(&mut self, letter: DeadLetter) {
-        if let Some(id) = refused_event(&letter)
-            && !self.letter_of.contains_key(&letter.id)
-        {
-            let event = self.event_of(&letter.record, id);
-            let tag = owned_tag(&event, letter.record.ownership);
-            let destination = match letter.refusal.code.0 {
-                "given_up" => {
-                    let destination = self.answering.expect("an answer gives up");
-                    self.check_given_up(destination, &tag);
-                    destination
-                }
-                "denied" => {
-                    let destination =
-                        letter.refusal.message.parse().expect("the answer names the destination");
-                    self.check_given_up(destination, &tag);
-                    destination
-                }
-                "spilled" => self.who_spills(event.endpoint, &tag),
-                _ => letter.refusal.message.parse().expect("the answer names the destination"),
-            };
-            if matches!(letter.refusal.code.0, "given_up" | "denied" | "spilled") {
-                self.leave(destination, event.endpoint, &tag);
+    /// Notes the dead letters that are new, whether they are being written or wait. An event that was given up,
+    /// denied or spilled gets its verdict with its letter.
+    pub(super) fn note_refusals(&mut self) {
+        let new = self.pipeline.dead_letters.since(self.next_letter);
+        let new: Vec<_> = new
+            .map(|(id, refused)| {
+                (id, Arc::clone(&refused.record), refused.refusal.clone(), refused.selection.clone())
+            })
+            .collect();
+        for (id, record, refusal, selection) in new {
+            self.next_letter = DeadLetterId(id.0 + 1);
+            for event in refused_events(&selection) {
+                let destination = self.refused_by(&record, &refusal, event);
+                let name = format!("d{destination}");
+                assert!(selection.is_at(&name), "a letter names another destination");
+                self.letter_of.insert(id, destination);
             }
-            assert!(letter.selection.is_at(&format!("d{destination}")), "a letter names another destination");
-            self.letter_of.insert(letter.id, destination);
         }
+    }
+
+    /// The destination that refused an event.
+    fn refused_by(&mut self, record: &Record, refusal: &Refusal, event: &str) -> usize {
+        let event = self.event_of(record, event);
+        let tag = owned_tag(&event, record.ownership);
+        let destination = match refusal.code.0 {
+            "given_up" => {
+                let destination = self.answering.expect("an answer gives up");
+                self.check_given_up(destination, &tag);
+                destination
+            }
+            "denied" => {
+                let destination = refusal.message.parse().expect("the answer names the destination");
+                self.check_given_up(destination, &tag);
+                destination
+            }
+            "spilled" => self.who_spills(event.endpoint, &tag),
+            _ => refusal.message.parse().expect("the answer names the destination"),
+        };
+        if matches!(refusal.code.0, "given_up" | "denied" | "spilled") {
+            self.leave(destination, event.endpoint, &tag);
+        }
+        destination
+    }
+
+    /// Takes over a dead letter that is to be written.
+    pub(super) fn take_letter(&mut self, letter: DeadLetter) {
         self.letters.push_back(letter);
+        let weights = self.letters.iter().map(|it| weight(&it.record, &it.refusal, &it.selection));
+        let (letters, bytes) = (self.letters.len(), weights.sum::<usize>());
+        let bound = self.settings.letter_bytes;
+        assert!(letters == 1 || bytes <= bound, "invariant 6: {letters} letters of {bytes} bytes in flight");
     }
 
     fn event_of(&self, record: &Record, id: &str) -> Event {
@@ -96,22 +120,23 @@ impl World {
             let records = &mut self.logs[log].records;
             let index = records.binary_search_by_key(&letter.record.offset, |record| record.offset);
             let record = &mut records[index.expect("the record exists")];
-            match refused_event(&letter) {
-                None if letter.refusal.code == Code("unrouted") => {
+            match refused_events(&letter.selection) {
+                [] if letter.refusal.code == Code("unrouted") => {
                     record.open.remove(UNROUTED);
                 }
-                None if letter.selection.is_whole() => {
+                [] if letter.selection.is_whole() => {
                     record.open.remove(WHOLE);
                 }
-                None => {
+                [] => {
                     assert!(letter.selection.includes(GONE), "a letter about an event that was not missing");
                     record.open.remove(GONE);
                 }
-                Some(id) => {
-                    let mut events = record.content.events().iter();
-                    let event = events.find(|event| *event.id == *id).expect("it is the record's");
-                    let open = obligation(&event.tag, self.letter_of[&letter.id]);
-                    record.open.remove(&open);
+                refused => {
+                    for id in refused {
+                        let mut events = record.content.events().iter();
+                        let event = events.find(|event| *event.id == **id).expect("it is the record's");
+                        record.open.remove(&obligation(&event.tag, self.letter_of[&letter.id]));
+                    }
                 }
             }
         }

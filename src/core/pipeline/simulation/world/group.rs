@@ -10,6 +10,7 @@ use super::{
     content::{CLUSTER, Event, Log, LogRecord, mapped, owned_tag, place, record_of, write_key},
 };
 use crate::core::{
+    dead_letter::DeadLetterId,
     pipeline::Input,
     record::{Assignment, Ownership},
     source::Paused,
@@ -158,6 +159,7 @@ impl World {
         self.paused = Paused::default();
         self.starts.iter_mut().chain(&mut self.domain_starts).for_each(VecDeque::clear);
         self.blocked.fill(None);
+        self.next_letter = DeadLetterId(0);
         self.letter_of.clear();
         self.lanes.clear();
         self.sent.clear();

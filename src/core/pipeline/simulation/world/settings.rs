@@ -25,12 +25,17 @@ use crate::core::{
     units::{Size, Span, Switch, text::DestinationName},
 };
 
+/// Room for one dead letter at a time, for a few, or for all.
+const LETTER_BYTES: [usize; 3] = [1, 8000, 10_000_000];
+
 #[derive(Clone)]
 pub(super) struct Settings {
     pub(super) max_events: usize,
     pub(super) max_bytes: usize,
     /// The maximum number of outstanding bytes.
     pub(super) budget: usize,
+    /// The maximum number of bytes of dead letters in flight.
+    pub(super) letter_bytes: usize,
     pub(super) breaker: bool,
     pub(super) give_up: Option<Duration>,
     /// Whether commits have tails.
@@ -75,6 +80,7 @@ impl Settings {
             max_events: 1 + rng.usize(..8),
             max_bytes: [600, 4000, 100_000][rng.usize(..3)],
             budget: [if several { 100_000 } else { 60_000 }, 10_000_000][rng.usize(..2)],
+            letter_bytes: LETTER_BYTES[rng.usize(..3)],
             breaker,
             // An event that a circuit breaker keeps already has its verdict, which the model cannot see.
             give_up: (!breaker && rng.bool()).then_some(seconds(20)),
@@ -95,6 +101,7 @@ impl Settings {
             max_events: 1 + rng.usize(..8),
             max_bytes: [600, 4000, 100_000][rng.usize(..3)],
             budget: [100_000, 10_000_000][rng.usize(..2)],
+            letter_bytes: LETTER_BYTES[rng.usize(..3)],
             breaker: false,
             give_up: None,
             tails: rng.u8(..4) > 0,
@@ -126,6 +133,7 @@ impl Settings {
             backoff,
             circuit_breaker: self.breaker.then(breaker),
             max_bytes: self.budget,
+            letter_bytes: self.letter_bytes,
             commit_interval: seconds(2),
             revoke_timeout: seconds(10),
             tails: if self.tails { Switch::On } else { Switch::Off },
