@@ -1,10 +1,10 @@
 //! Backpressure: pauses all reading while too much is outstanding, and a single partition while it waits for
-//! room or is held.
+//! room or is held; while too much waits for room, the topic of the partition.
 //!
 //! Knows nothing of how reading is paused. What always holds: outstanding records, bytes and events stay
 //! within their limits plus one fetch (invariant 6).
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::core::{
     pipeline::{Action, Pipeline, dispatcher::Dispatcher, quota_domain::QuotaDomain},
@@ -25,10 +25,13 @@ impl Pipeline {
         if !changed.contains(&true) && !stalled && everything == self.paused.everything {
             return;
         }
+        self.crowded = self.is_crowded(self.crowded);
+        let crowding = if self.crowded { self.waiting_topics() } else { BTreeSet::new() };
         let is_held = |id: &Ownership, topic: &Arc<str>| {
             self.dead_letters.held().contains_key(id)
                 || self.circuit_breakers.stops(topic)
                 || self.stalled.contains_key(id)
+                || crowding.contains(topic)
         };
         let held = (self.ledger.partitions().iter())
             .filter(|(id, partition)| is_held(id, &partition.assignment.topic))
@@ -38,6 +41,12 @@ impl Pipeline {
             self.paused = paused.clone();
             self.output.push(Action::Pause(paused));
         }
+    }
+
+    /// The topics of the partitions that wait for room.
+    fn waiting_topics(&self) -> BTreeSet<Arc<str>> {
+        let partitions = self.stalled.keys().filter_map(|id| self.ledger.partitions().get(id));
+        partitions.map(|partition| Arc::clone(&partition.assignment.topic)).collect()
     }
 
     /// Whether everything outstanding together reaches this fraction of a limit.

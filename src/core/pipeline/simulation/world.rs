@@ -147,7 +147,7 @@ impl World {
     fn with(
         mut rng: Rng,
         faults: Faults,
-        settings: Settings,
+        mut settings: Settings,
         ill: BTreeMap<usize, Mood>,
         redriving: Option<Redriving>,
     ) -> Self {
@@ -157,6 +157,9 @@ impl World {
             moods[*destination] = *mood;
         }
         let ill: BTreeSet<usize> = ill.into_keys().collect();
+        if !ill.is_empty() {
+            settings.fetch_little();
+        }
         let has_table = rng.bool();
         let topics: [Arc<str>; 2] = ["a".into(), "b".into()];
         let logs = (0..rng.i32(1..5)).map(|number| Log {

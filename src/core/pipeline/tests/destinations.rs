@@ -9,6 +9,7 @@ use crate::core::{
     units::text::DestinationName,
 };
 
+mod stalls;
 mod tenants;
 
 /// The settings that a test may change for a pipeline with several destinations. The client `d1` routes to
