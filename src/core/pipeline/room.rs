@@ -115,11 +115,10 @@ impl Pipeline {
     /// Whether a destination has no room for this many more bytes. A full one has room again only when it is
     /// well below its threshold, because each pause discards prefetched records.
     fn is_full(&self, id: DestinationId, bytes: usize) -> bool {
-        let (domain, dispatcher) = &self.dispatchers[usize::from(id.0)];
+        let (_, dispatcher) = &self.dispatchers[usize::from(id.0)];
         let part = if dispatcher.is_full() { RESUME_AT } else { 1.0 };
         let free = self.max_bytes.saturating_sub(self.ledger.bytes()).saturating_sub(self.reserve());
-        let events = self.max_events(&self.domains[*domain], dispatcher);
-        exceeds(dispatcher.bytes() + bytes, free, part) || exceeds(dispatcher.events(), events, part)
+        exceeds(dispatcher.bytes() + bytes, free, part) || self.has_too_many_events(id, part)
     }
 
     /// The bytes that the queues leave to the records that come from partitions after their pause.
@@ -170,7 +169,7 @@ impl Pipeline {
 
 /// Whether an amount exceeds this fraction of a limit.
 #[expect(clippy::cast_precision_loss, reason = "a comparison of sizes far below 2^52")]
-fn exceeds(amount: usize, limit: usize, part: f64) -> bool {
+pub(super) fn exceeds(amount: usize, limit: usize, part: f64) -> bool {
     amount as f64 > limit as f64 * part
 }
 

@@ -95,6 +95,8 @@ pub(super) struct World {
     letter_of: HashMap<DeadLetterId, usize>,
     /// Whether records have waited for room, so that events of different partitions may have been reordered.
     has_stalled: bool,
+    /// Whether a destination has been held.
+    has_held: bool,
     sent_again: usize,
     settings: Settings,
     /// What is brought back from the dead letters, if that is done.
@@ -207,6 +209,7 @@ impl World {
             answering: None,
             letter_of: HashMap::new(),
             has_stalled: false,
+            has_held: false,
             sent_again: 0,
             settings,
             redriving,
