@@ -223,6 +223,8 @@ impl World {
                 "a destination keeps something"
             );
         }
+        let stalled = self.pipeline.ledger.stalled_bytes();
+        assert_eq!(stalled > 0, !self.pipeline.stalled.is_empty(), "{stalled} bytes wait for room");
         self.check_events(&snapshot);
         // An event takes memory once for each destination, and an empty destination admits one record.
         let record = if self.settings.has_several() { 6600 } else { 4000 };
