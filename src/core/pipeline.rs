@@ -120,6 +120,8 @@ pub struct Pipeline {
     circuit_breakers: CircuitBreakers,
     /// Records that wait for room at a destination, by partition.
     stalled: BTreeMap<Ownership, Stalled>,
+    /// Whether so much waits for room that the topics of what waits are not read.
+    crowded: bool,
     /// Partitions whose next records cannot be read, each with the code and since when.
     unreadable: BTreeMap<Ownership, (Code, Moment)>,
     /// Ownerships that are being revoked, each with the deadline of its drain.
@@ -158,6 +160,7 @@ impl Pipeline {
             circuit_breakers: CircuitBreakers::new(config.circuit_breaker, backoff.max()),
             dead_letters: DeadLetters::new(backoff, jitter.fork(), config.letter_bytes),
             stalled: BTreeMap::new(),
+            crowded: false,
             unreadable: BTreeMap::new(),
             revoking: Vec::new(),
             partitions: Partitions::default(),

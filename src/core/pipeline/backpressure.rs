@@ -1,13 +1,19 @@
 //! Backpressure: pauses all reading while too much is outstanding, and a single partition while it waits for
-//! room or is held.
+//! room or is held; while too much waits for room, the topic of the partition.
 //!
 //! Knows nothing of how reading is paused. What always holds: outstanding records, bytes and events stay
 //! within their limits plus one fetch (invariant 6).
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::core::{
-    pipeline::{Action, Pipeline, dispatcher::Dispatcher, quota_domain::QuotaDomain},
+    destination::DestinationId,
+    pipeline::{
+        Action, Pipeline,
+        dispatcher::Dispatcher,
+        quota_domain::{Quota, QuotaDomain},
+        room::exceeds,
+    },
     record::Ownership,
     source::Paused,
 };
@@ -25,10 +31,13 @@ impl Pipeline {
         if !changed.contains(&true) && !stalled && everything == self.paused.everything {
             return;
         }
+        self.crowded = self.is_crowded(self.crowded);
+        let crowding = if self.crowded { self.waiting_topics() } else { BTreeSet::new() };
         let is_held = |id: &Ownership, topic: &Arc<str>| {
             self.dead_letters.held().contains_key(id)
                 || self.circuit_breakers.stops(topic)
                 || self.stalled.contains_key(id)
+                || crowding.contains(topic)
         };
         let held = (self.ledger.partitions().iter())
             .filter(|(id, partition)| is_held(id, &partition.assignment.topic))
@@ -38,6 +47,12 @@ impl Pipeline {
             self.paused = paused.clone();
             self.output.push(Action::Pause(paused));
         }
+    }
+
+    /// The topics of the partitions that wait for room.
+    fn waiting_topics(&self) -> BTreeSet<Arc<str>> {
+        let partitions = self.stalled.keys().filter_map(|id| self.ledger.partitions().get(id));
+        partitions.map(|partition| Arc::clone(&partition.assignment.topic)).collect()
     }
 
     /// Whether everything outstanding together reaches this fraction of a limit.
@@ -66,18 +81,41 @@ impl Pipeline {
         }
     }
 
-    /// The maximum number of outstanding events of a destination: as many as this replica may send in half of
-    /// the revocation timeout, so that a rollout with a backlog drains in time. They are always enough to
-    /// fill a request.
-    pub(super) fn max_events(&self, domain: &QuotaDomain, dispatcher: &Dispatcher) -> usize {
-        let seconds = self.revoke_timeout.as_secs_f64() / 2.0;
-        let requests = (domain.quota.nominal_rate() * seconds).max(1.0);
+    /// Whether a destination keeps more events than this fraction of what it may keep: what it and its domain
+    /// send in time. The destinations of a domain have the domain's requests together, but one request of
+    /// each is always its own, so that none waits for the backlog of another. What a held destination keeps
+    /// is not sent, and takes nothing from the others.
+    pub(super) fn has_too_many_events(&self, id: DestinationId, part: f64) -> bool {
+        let (domain, dispatcher) = &self.dispatchers[usize::from(id.0)];
+        let domain = &self.domains[*domain];
+        let requests_in_all = || -> usize {
+            let others = domain.turns.busy().map(|other| &self.dispatchers[usize::from(other.0)].1);
+            others.filter(|other| other.hold().is_none()).map(Dispatcher::least_requests).sum()
+        };
+        exceeds(dispatcher.events(), self.max_events(domain, dispatcher), part)
+            || dispatcher.hold().is_none()
+                && exceeds(dispatcher.events() + 1, dispatcher.max_batch(), part)
+                && exceeds(requests_in_all(), self.max_requests(domain.quota.nominal_rate()), part)
+    }
+
+    /// The maximum number of outstanding events of a destination: as many as this replica may send in time
+    /// within its domain's quota and its own cap. They are always enough to fill a request.
+    fn max_events(&self, domain: &QuotaDomain, dispatcher: &Dispatcher) -> usize {
+        let cap = dispatcher.cap.as_ref().map_or(f64::INFINITY, Quota::nominal_rate);
+        let rate = domain.quota.nominal_rate().min(cap);
+        self.max_requests(rate).saturating_mul(dispatcher.max_batch())
+    }
+
+    /// The number of requests that are sent in half of the revocation timeout at this rate per second, so that
+    /// a rollout with a backlog drains in time; at least one.
+    fn max_requests(&self, rate: f64) -> usize {
+        let requests = (rate * self.revoke_timeout.as_secs_f64() / 2.0).max(1.0);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "positive; a number of requests too large for usize is no bound in any case"
         )]
         let requests = requests as usize;
-        requests.saturating_mul(dispatcher.max_batch())
+        requests
     }
 }

@@ -429,6 +429,11 @@ impl Dispatcher {
         self.batcher.max_events()
     }
 
+    /// The number of requests that its events take, if all but the last are full.
+    pub(super) fn least_requests(&self) -> usize {
+        self.events.div_ceil(self.max_batch())
+    }
+
     /// Whether progress is possible: a request is in flight, or will be without manual intervention.
     pub(super) fn is_moving(&self) -> bool {
         let sendable = self.batcher.has_sendable() || !self.quarantine.is_empty();

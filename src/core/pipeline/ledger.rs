@@ -96,6 +96,8 @@ pub(super) struct Ledger {
     /// Ownerships whose position or tail has changed since its last commit was requested.
     moved: BTreeSet<Ownership>,
     bytes: usize,
+    /// The bytes of the records that wait for room, with what of them waits.
+    stalled: usize,
     counts: RecordCounts,
 }
 
@@ -113,6 +115,8 @@ pub(super) struct Partition {
 struct Entry {
     record: Arc<Record>,
     weight: usize,
+    /// The bytes of it that count as stalled.
+    stalled: usize,
     obligations: usize,
     refused: Option<Code>,
 }
@@ -128,6 +132,7 @@ impl Ledger {
             partitions: BTreeMap::new(),
             moved: BTreeSet::new(),
             bytes: 0,
+            stalled: 0,
             counts: RecordCounts::default(),
         }
     }
@@ -200,7 +205,7 @@ impl Ledger {
         self.next += 1;
         let weight = record.weight() + size_of::<Entry>() + Offsets::PLACE;
         self.bytes += weight;
-        self.records.insert(id, Entry { record, weight, obligations: 0, refused: None });
+        self.records.insert(id, Entry { record, weight, stalled: 0, obligations: 0, refused: None });
         id
     }
 
@@ -228,10 +233,27 @@ impl Ledger {
         }
     }
 
-    /// Makes a record wait for room, and counts it.
+    /// Makes a record wait for room, and counts it. What of it waits takes `bytes`.
     pub(super) fn stall(&mut self, id: RecordId, bytes: usize) {
         self.counts.stalled += 1;
+        self.stall_on(id, bytes);
+    }
+
+    /// Makes the rest of a record that has waited for room go on waiting.
+    pub(super) fn stall_on(&mut self, id: RecordId, bytes: usize) {
         self.oblige(id, 1, bytes);
+        if let Some(entry) = self.records.get_mut(&id) {
+            entry.stalled = entry.record.weight() + bytes;
+            self.stalled += entry.stalled;
+        }
+    }
+
+    /// Ends the wait of a record. The caller fulfils the obligation to wait once the record has others.
+    pub(super) fn unstall(&mut self, id: RecordId, bytes: usize) {
+        self.relieve(id, bytes);
+        if let Some(entry) = self.records.get_mut(&id) {
+            self.stalled -= std::mem::take(&mut entry.stalled);
+        }
     }
 
     /// Registers a refusal of a record or of one of its events. Only the first reason is counted. Returns
@@ -269,6 +291,7 @@ impl Ledger {
     fn settle(&mut self, id: RecordId) -> Option<Arc<str>> {
         let entry = self.records.remove(&id)?;
         self.bytes -= entry.weight;
+        self.stalled -= entry.stalled;
         let (ownership, offset) = (entry.record.ownership, entry.record.offset);
         if let Some(partition) = self.partitions.get_mut(&ownership)
             && (partition.offsets.settle(offset) || partition.scope.is_some())
@@ -285,10 +308,13 @@ impl Ledger {
         self.moved.retain(|id| !ownerships.contains(id));
         if ended.iter().any(|partition| !partition.offsets.is_settled()) {
             let before = self.records.len();
-            let bytes = &mut self.bytes;
+            let (bytes, stalled) = (&mut self.bytes, &mut self.stalled);
             self.records.retain(|_, entry| {
                 let stays = !ownerships.contains(&entry.record.ownership);
-                *bytes -= if stays { 0 } else { entry.weight };
+                if !stays {
+                    *bytes -= entry.weight;
+                    *stalled -= entry.stalled;
+                }
                 stays
             });
             self.counts.released += (before - self.records.len()) as u64;
@@ -319,6 +345,12 @@ impl Ledger {
     /// The bytes of memory that everything outstanding takes.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// The bytes of the records that wait for room. What they have at their destinations already, as records in
+    /// portions do, is not among them.
+    pub(super) fn stalled_bytes(&self) -> usize {
+        self.stalled
     }
 
     pub(super) fn counts(&self) -> &RecordCounts {

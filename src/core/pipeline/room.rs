@@ -1,9 +1,14 @@
 //! Room for records: all destinations share the memory by dynamic thresholds.
 //!
 //! Each destination may keep as much as is still free (Choudhury and Hahne, "Dynamic queue length thresholds
-//! for shared-memory packet switches", 1998), so one that is held or slow ends up with half of the memory,
-//! and never with all of it. A record whose destination has no room makes only its own partition wait. A
-//! single destination has the whole memory, because then the limits of everything outstanding are enough.
+//! for shared-memory packet switches", 1998), so one that is held or slow ends up with about half of the
+//! memory, and never with all of it. A record whose destination has no room makes only its own partition
+//! wait. A single destination has the whole memory, because then the limits of everything outstanding are
+//! enough.
+//!
+//! A partition is paused when its first record waits, but those of its records that are on their way still
+//! come, and wait, too. The queues leave room for them. If many partitions of a topic wait, that is not
+//! enough, and the whole topic is paused: see [`is_crowded`](Pipeline::is_crowded).
 //!
 //! Knows nothing of how reading is paused. What always holds: a destination that keeps nothing, or nothing but
 //! what is in flight and a probe because it spills, admits a record, or a portion of one whose letters are written.
@@ -20,6 +25,13 @@ use crate::core::{
     },
     time::Moment,
 };
+
+/// The part of the memory that is left to the records that wait for room, at most: one in so many bytes.
+const WAITING: usize = 4;
+
+/// The part of the memory for the records that come from a partition after its pause: one in so many bytes. The
+/// source has no more on its way to here.
+const ON_THE_WAY: usize = 24;
 
 /// The records of a partition that wait for room, oldest first.
 pub(super) type Stalled = VecDeque<Routed>;
@@ -42,11 +54,11 @@ impl Pipeline {
             let Some(mut stalled) = self.stalled.remove(&ownership) else { continue };
             while let Some(routed) = stalled.pop_front_if(|routed| self.has_room(now, routed)) {
                 let record = routed.record;
-                self.ledger.relieve(record, routed.bytes);
+                self.ledger.unstall(record, routed.bytes);
                 let waits = self.admit(now, routed);
                 self.fulfil(now, record);
                 if let Some(waits) = waits {
-                    self.ledger.oblige(record, 1, waits.bytes);
+                    self.ledger.stall_on(record, waits.bytes);
                     stalled.push_front(waits);
                     break;
                 }
@@ -103,27 +115,39 @@ impl Pipeline {
     /// Whether a destination has no room for this many more bytes. A full one has room again only when it is
     /// well below its threshold, because each pause discards prefetched records.
     fn is_full(&self, id: DestinationId, bytes: usize) -> bool {
-        let (domain, dispatcher) = &self.dispatchers[usize::from(id.0)];
+        let (_, dispatcher) = &self.dispatchers[usize::from(id.0)];
         let part = if dispatcher.is_full() { RESUME_AT } else { 1.0 };
-        #[expect(clippy::cast_precision_loss, reason = "a comparison of sizes far below 2^52")]
-        let over = |amount: usize, limit: usize| amount as f64 > limit as f64 * part;
-        let free = self.max_bytes.saturating_sub(self.ledger.bytes());
-        let events = self.max_events(&self.domains[*domain], dispatcher);
-        over(dispatcher.bytes() + bytes, free) || over(dispatcher.events(), events)
+        let free = self.max_bytes.saturating_sub(self.ledger.bytes()).saturating_sub(self.reserve());
+        exceeds(dispatcher.bytes() + bytes, free, part) || self.has_too_many_events(id, part)
+    }
+
+    /// The bytes that the queues leave to the records that come from partitions after their pause.
+    fn reserve(&self) -> usize {
+        let reading = self.ledger.partitions().len().saturating_sub(self.stalled.len());
+        let left = (self.max_bytes / WAITING).saturating_sub(self.ledger.stalled_bytes());
+        left.min((self.max_bytes / ON_THE_WAY).saturating_mul(reading))
     }
 
     /// The bytes of everything that waits for a destination without room, in its queues or before them. A
-    /// pause does not reduce them. The bytes of the records themselves are attributed in proportion.
+    /// pause does not reduce them. The bytes of the records in the queues are attributed in proportion.
     pub(super) fn stuck_bytes(&self) -> usize {
-        let stalled: usize = self.stalled.values().flatten().map(|routed| routed.bytes).sum();
         let bytes = |full: bool| {
             let of_them = self.dispatchers.iter().filter(move |(_, dispatcher)| dispatcher.is_full() == full);
             of_them.map(|(_, dispatcher)| dispatcher.bytes()).sum::<usize>()
         };
-        let stuck = stalled + bytes(true);
-        let all = stuck + bytes(false);
-        let part = self.ledger.bytes() as u128 * stuck as u128 / all.max(1) as u128;
-        usize::try_from(part).unwrap_or(usize::MAX)
+        let (stalled, full) = (self.ledger.stalled_bytes(), bytes(true));
+        let all = full + bytes(false);
+        let queued = (self.ledger.bytes() - stalled) as u128 * full as u128 / all.max(1) as u128;
+        stalled + usize::try_from(queued).unwrap_or(usize::MAX)
+    }
+
+    /// Whether what waits for destinations without room takes more than the part of the memory for queues, or
+    /// did so and still takes nearly as much. Then the topics of the partitions that wait are not read at all:
+    /// each of their other partitions may bring more of the same, until nothing is left for other topics.
+    pub(super) fn is_crowded(&self, was: bool) -> bool {
+        let part = if was { RESUME_AT } else { 1.0 };
+        let queues = self.max_bytes - self.max_bytes / WAITING;
+        !self.stalled.is_empty() && exceeds(self.stuck_bytes(), queues, part)
     }
 
     /// Spills the events of destinations that have been blocked for too long.
@@ -143,6 +167,12 @@ impl Pipeline {
     pub(super) fn next_spill(&self) -> Option<Moment> {
         self.dispatchers.iter().filter_map(|(_, dispatcher)| dispatcher.spills_at()).min()
     }
+}
+
+/// Whether an amount exceeds this fraction of a limit.
+#[expect(clippy::cast_precision_loss, reason = "a comparison of sizes far below 2^52")]
+pub(super) fn exceeds(amount: usize, limit: usize, part: f64) -> bool {
+    amount as f64 > limit as f64 * part
 }
 
 /// The bytes of memory that the events for a destination take.

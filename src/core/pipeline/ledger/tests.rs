@@ -398,12 +398,18 @@ fn bytes_and_obligations_count_until_the_record_is_settled() {
     ledger.relieve(id, 40);
     assert_eq!(ledger.bytes(), alone + 60);
     ledger.stall(id, 7);
-    assert_eq!((ledger.bytes(), ledger.counts().stalled), (alone + 67, 1));
-    for _ in 0..3 {
+    assert_eq!((ledger.bytes(), ledger.stalled_bytes()), (alone + 67, record + 7));
+    ledger.unstall(id, 7);
+    assert_eq!((ledger.bytes(), ledger.stalled_bytes()), (alone + 60, 0));
+    ledger.stall_on(id, 5);
+    assert_eq!((ledger.bytes(), ledger.stalled_bytes()), (alone + 65, record + 5));
+    assert_eq!(ledger.counts().stalled, 1, "it waits on");
+    for _ in 0..4 {
         assert_eq!(ledger.fulfil(id), None);
     }
     assert_eq!(ledger.fulfil(id), Some(Settled { topic: "topic".into(), refused: false }));
-    assert_eq!((ledger.bytes(), ledger.outstanding(), ledger.counts().accepted), (0, 0, 1));
+    assert_eq!((ledger.bytes(), ledger.stalled_bytes(), ledger.outstanding()), (0, 0, 0));
+    assert_eq!(ledger.counts().accepted, 1);
 }
 
 #[test]

@@ -97,6 +97,8 @@ pub(super) struct World {
     letter_of: HashMap<DeadLetterId, usize>,
     /// Whether records have waited for room, so that events of different partitions may have been reordered.
     has_stalled: bool,
+    /// Whether a destination has been held.
+    has_held: bool,
     sent_again: usize,
     settings: Settings,
     /// What is brought back from the dead letters, if that is done.
@@ -149,7 +151,7 @@ impl World {
     fn with(
         mut rng: Rng,
         faults: Faults,
-        settings: Settings,
+        mut settings: Settings,
         ill: BTreeMap<usize, Mood>,
         redriving: Option<Redriving>,
     ) -> Self {
@@ -159,6 +161,9 @@ impl World {
             moods[*destination] = *mood;
         }
         let ill: BTreeSet<usize> = ill.into_keys().collect();
+        if !ill.is_empty() {
+            settings.fetch_little();
+        }
         let has_table = rng.bool();
         let topics: [Arc<str>; 2] = ["a".into(), "b".into()];
         let logs = (0..rng.i32(1..5)).map(|number| Log {
@@ -207,6 +212,7 @@ impl World {
             next_letter: DeadLetterId(0),
             letter_of: HashMap::new(),
             has_stalled: false,
+            has_held: false,
             sent_again: 0,
             settings,
             redriving,

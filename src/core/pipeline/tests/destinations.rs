@@ -9,7 +9,9 @@ use crate::core::{
     units::text::DestinationName,
 };
 
+mod draining;
 mod letters;
+mod stalls;
 mod tenants;
 
 /// The settings that a test may change for a pipeline with several destinations. The client `d1` routes to
@@ -513,7 +515,8 @@ fn a_destination_is_capped_within_its_domain() {
         plan.destinations[1].1.cap = Some(cap);
     });
     for endpoint in 0..100 {
-        bench.read_of(A, endpoint, "both");
+        bench.read_of(A, endpoint, "d0");
+        bench.read_of(B, endpoint, "d1");
     }
     bench.answer_for(seconds(5), all_well);
     let snapshot = bench.pipeline.snapshot();

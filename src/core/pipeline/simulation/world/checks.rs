@@ -112,6 +112,7 @@ impl World {
         for destination in 0..self.blocked.len() {
             let id = |id: DestinationId| usize::from(id.0) == destination;
             let held = snapshot.destinations[destination].held;
+            self.has_held |= held;
             let first = |stalled: &Stalled| {
                 stalled.front().is_some_and(|routed| routed.fitted.iter().any(|(other, _)| id(*other)))
             };
@@ -222,6 +223,8 @@ impl World {
                 "a destination keeps something"
             );
         }
+        let stalled = self.pipeline.ledger.stalled_bytes();
+        assert_eq!(stalled > 0, !self.pipeline.stalled.is_empty(), "{stalled} bytes wait for room");
         self.check_events(&snapshot);
         // An event takes memory once for each destination, and an empty destination admits one record.
         let record = if self.settings.has_several() { 6600 } else { 4000 };
@@ -239,14 +242,38 @@ impl World {
         if self.faults.rebalances || snapshot.quota.share < 1.0 {
             return;
         }
-        let rate = |target: &Target| self.settings.domains[target.domain].rate as usize;
+        let rate = |target: &Target| {
+            let rate = self.settings.domains[target.domain].rate;
+            rate.min(target.cap.unwrap_or(rate)) as usize
+        };
         let bound = |target: &Target| 5 * rate(target) * self.settings.max_events + FETCH * 3;
         for (target, destination) in self.settings.destinations.iter().zip(&snapshot.destinations) {
             assert!(destination.events <= bound(target), "invariant 6: too many events outstanding");
         }
         let bound = bound(&self.settings.destinations[0]);
+        self.check_domains(snapshot);
         let several = self.settings.has_several();
         assert!(several || snapshot.events_outstanding <= bound, "invariant 6: too many events outstanding");
+    }
+
+    /// Invariant 6: the destinations of a domain together keep no more requests than it sends in half of the
+    /// revocation timeout, besides one record of each. This counts as if all requests were full.
+    fn check_domains(&self, snapshot: &Snapshot) {
+        // What a held destination keeps takes nothing from the others, and comes on top when the hold ends. A
+        // single destination is bounded with its fetch.
+        let is_bounded = self.settings.has_several() && !self.has_held;
+        if !is_bounded || snapshot.destinations.iter().any(|destination| destination.held) {
+            return;
+        }
+        for (number, domain) in self.settings.domains.iter().enumerate() {
+            let targets = self.settings.destinations.iter().zip(&snapshot.destinations);
+            let requests = targets
+                .filter(|(target, _)| target.domain == number)
+                .map(|(_, destination)| destination.events.div_ceil(self.settings.max_events));
+            let (count, requests) = requests.fold((0, 0), |(count, sum), some| (count + 1, sum + some));
+            let bound = 5 * domain.rate as usize + 4 * count;
+            assert!(requests <= bound, "invariant 6: a domain keeps {requests} requests");
+        }
     }
 
     /// Invariant 3: every record that was read under a current ownership and is not settled is outstanding.

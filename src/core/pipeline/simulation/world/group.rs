@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    FETCH, World,
+    World,
     content::{CLUSTER, Event, Log, LogRecord, mapped, owned_tag, place, record_of, write_key},
 };
 use crate::core::{
@@ -85,7 +85,7 @@ impl World {
             return;
         }
         let ownership = readable[self.rng.usize(..readable.len())];
-        for _ in 0..self.rng.usize(1..=FETCH) {
+        for _ in 0..self.rng.usize(1..=self.settings.fetch) {
             let Some(owned) = self.owned.get_mut(&ownership) else { return };
             let Some(record) = self.logs[owned.log].records.get(owned.next) else { return };
             owned.next += 1;

@@ -7,7 +7,7 @@ use std::{
 
 use fastrand::Rng;
 
-use super::{content::size, seconds};
+use super::{FETCH, content::size, seconds};
 use crate::core::{
     backoff::Backoff,
     destination::{
@@ -28,6 +28,9 @@ use crate::core::{
 /// Room for one dead letter at a time, for a few, or for all.
 const LETTER_BYTES: [usize; 3] = [1, 8000, 10_000_000];
 
+/// The smaller budget of several destinations, in bytes.
+const SMALL: usize = 100_000;
+
 #[derive(Clone)]
 pub(super) struct Settings {
     pub(super) max_events: usize,
@@ -36,6 +39,8 @@ pub(super) struct Settings {
     pub(super) budget: usize,
     /// The maximum number of bytes of dead letters in flight.
     pub(super) letter_bytes: usize,
+    /// The maximum number of records in a fetch.
+    pub(super) fetch: usize,
     pub(super) breaker: bool,
     pub(super) give_up: Option<Duration>,
     /// Whether commits have tails.
@@ -79,8 +84,9 @@ impl Settings {
         Self {
             max_events: 1 + rng.usize(..8),
             max_bytes: [600, 4000, 100_000][rng.usize(..3)],
-            budget: [if several { 100_000 } else { 60_000 }, 10_000_000][rng.usize(..2)],
+            budget: [if several { SMALL } else { 60_000 }, 10_000_000][rng.usize(..2)],
             letter_bytes: LETTER_BYTES[rng.usize(..3)],
+            fetch: FETCH,
             breaker,
             // An event that a circuit breaker keeps already has its verdict, which the model cannot see.
             give_up: (!breaker && rng.bool()).then_some(seconds(20)),
@@ -100,14 +106,23 @@ impl Settings {
         Self {
             max_events: 1 + rng.usize(..8),
             max_bytes: [600, 4000, 100_000][rng.usize(..3)],
-            budget: [100_000, 10_000_000][rng.usize(..2)],
+            budget: [SMALL, 10_000_000][rng.usize(..2)],
             letter_bytes: LETTER_BYTES[rng.usize(..3)],
+            fetch: FETCH,
             breaker: false,
             give_up: None,
             tails: rng.u8(..4) > 0,
             domains: (0..count).map(|_| domain(rng)).collect(),
             destinations: (0..count).map(|domain| Target { domain, spill, cap: None }).collect(),
             unrouted: Unrouted::DeadLetter,
+        }
+    }
+
+    /// Makes fetches so small that the two that are on their way, one of each topic, fit into a small budget beside
+    /// what a destination without room keeps.
+    pub(super) fn fetch_little(&mut self) {
+        if self.budget == SMALL {
+            self.fetch = 2;
         }
     }
 
