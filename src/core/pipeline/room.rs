@@ -30,7 +30,7 @@ use crate::core::{
 const WAITING: usize = 4;
 
 /// The part of the memory for the records that come from a partition after its pause: one in so many bytes. The
-/// source has no more on its way to here.
+/// source's channel holds about as many bytes of records.
 const ON_THE_WAY: usize = 24;
 
 /// The records of a partition that wait for room, oldest first.

@@ -122,8 +122,12 @@ impl Settings {
     /// what a destination without room keeps.
     pub(super) fn fetch_little(&mut self) {
         if self.budget == SMALL {
-            self.fetch = 2;
+            self.fetch = 3;
         }
+    }
+
+    pub(super) fn fetches_little(&self) -> bool {
+        self.fetch < FETCH
     }
 
     pub(super) fn has_several(&self) -> bool {
