@@ -106,6 +106,7 @@ pub struct PipelineConfig {
     pub jitter: Jitter,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "they are about different things")]
 pub struct Pipeline {
     router: Router,
     max_bytes: usize,
