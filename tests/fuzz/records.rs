@@ -9,7 +9,19 @@
 use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
-use pinpoint_sidecar::{config::{self, Config, Sources}, core::{decode::{Choice, Decoder, Format, Wanted, config::FormatsConfig}, destination::{Encoder as _, FieldCounts}, event::Delivery, identity::GeoLocation, map::{Mapper, endpoint::Additions}, record::{Ownership, Record}, time::{Moment, Timestamp}}, edge::aws::pinpoint::PutEvents};
+use pinpoint_sidecar::{
+    config::{self, Config, Sources},
+    core::{
+        decode::{Choice, Decoder, Format, Wanted, config::FormatsConfig},
+        destination::{Encoder as _, FieldCounts},
+        event::Delivery,
+        identity::GeoLocation,
+        map::{Mapper, endpoint::Additions},
+        record::{Ownership, Record},
+        time::{Moment, Timestamp},
+    },
+    edge::aws::pinpoint::PutEvents,
+};
 
 const PAGE: &str = include_str!("../../deploy/providers/custom.md");
 
