@@ -1,5 +1,6 @@
-//! Arbitrary bytes as a record of any format: the first byte chooses the format and the headers, the rest is
-//! the value. Mapping a record twice must give equal results, which must not grow beyond the record.
+//! Arbitrary bytes as a record: the first byte chooses the format, the second the headers and the destination,
+//! and the rest is the value. Mapping a record twice must give equal results, which must not grow beyond the
+//! record, and which each destination can encode.
 //!
 //! `src/edge/aws/pinpoint/encoder/tests/fuzz.rs` checks more of the answers, with mutations that know the
 //! formats.
@@ -9,12 +10,32 @@
 use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
-use pinpoint_sidecar::{config::{self, Config, Sources}, core::{decode::{Choice, Decoder, Format, Wanted, config::FormatsConfig}, destination::{Encoder as _, FieldCounts}, event::Delivery, identity::GeoLocation, map::{Mapper, endpoint::Additions}, record::{Ownership, Record}, time::{Moment, Timestamp}}, edge::aws::pinpoint::PutEvents};
+use pinpoint_sidecar::{
+    app::kinds,
+    config::{self, Config, Sources},
+    core::{
+        decode::{Choice, Decoder, Format, Wanted, config::FormatsConfig},
+        destination::{DestinationId, Encoder, EndpointBatch, FieldCounts, Fitted, Request, RequestId},
+        event::Delivery,
+        identity::GeoLocation,
+        map::{Mapper, endpoint::Additions},
+        record::{Ownership, Record},
+        stream_record,
+        time::{Moment, Timestamp},
+    },
+    edge::aws::pinpoint::PutEvents,
+};
+use serde_json::Value;
 
 const PAGE: &str = include_str!("../../deploy/providers/custom.md");
 
-const HEADERS: [(&str, &str); 3] =
+const CLOUD_EVENT: [(&str, &str); 3] =
     [("ce_specversion", "1.0"), ("ce_id", "c"), ("ce_time", "2026-11-22T21:20:28Z")];
+
+const STRUCTURED: (&str, &str) = ("content-type", "application/cloudevents+json");
+
+/// The time at which every request is sent.
+const SENT: Timestamp = Timestamp(1_795_382_429_000);
 
 thread_local! {
     /// What every mapper adds to events and endpoints: everything that can be configured.
@@ -23,23 +44,35 @@ thread_local! {
         let sources = Sources { file: Some(file.into()), environment: Vec::new() };
         config::load(&sources).expect("the file is a configuration")
     };
+    /// An encoder for each kind of destination.
+    static ENCODERS: Vec<Box<dyn Encoder>> = CONFIG.with(|config| {
+        config.destinations().iter().map(|one| kinds::encoder(one, &config.record)).collect()
+    });
     /// Compiling the filter takes longer than everything else together. The other mappers are created
     /// again for each record.
     static CUSTOM: RefCell<Mapper> = RefCell::new(mapper(Choice::Named(Format::CUSTOM)));
 }
 
 fuzz_target!(|data: &[u8]| {
-    let Some((choice, value)) = data.split_first() else { return };
-    let record = record(*choice, value);
-    match Format::ALL.get(usize::from(choice & 15)) {
-        Some(&Format::CUSTOM) => CUSTOM.with_borrow_mut(|mapper| check(mapper, &record, value.len())),
-        Some(format) => check(&mut mapper(Choice::Named(*format)), &record, value.len()),
-        None => check(&mut mapper(Choice::Auto), &record, value.len()),
-    }
+    let [format, choices, value @ ..] = data else { return };
+    let record = record(*choices, value);
+    // Two numbers more than there are formats: with those, the format is recognised.
+    let format = usize::from(*format) % (Format::ALL.len() + 2);
+    let deliveries = match Format::ALL.get(format) {
+        Some(&Format::CUSTOM) => CUSTOM.with_borrow_mut(|mapper| check(mapper, &record)),
+        Some(format) => check(&mut mapper(Choice::Named(*format)), &record),
+        None if choices & 4 == 0 => check(&mut mapper(Choice::Auto), &record),
+        None => check(&mut mapper(Choice::Auto).sharing(), &record),
+    };
+    ENCODERS.with(|encoders| {
+        let encoder = &encoders[usize::from(choices >> 3) % encoders.len()];
+        deliveries.into_iter().for_each(|delivery| check_encoded(&**encoder, delivery));
+    });
 });
 
-fn record(choice: u8, value: &[u8]) -> Record {
-    let headers = HEADERS.map(|(name, value)| (name.into(), Some(value.as_bytes().into())));
+fn record(choices: u8, value: &[u8]) -> Record {
+    let cloud_event = CLOUD_EVENT.into_iter().filter(|_| choices & 1 != 0);
+    let headers = cloud_event.chain(Some(STRUCTURED).filter(|_| choices & 2 != 0));
     Record {
         ownership: Ownership(1),
         topic: "events".into(),
@@ -48,7 +81,7 @@ fn record(choice: u8, value: &[u8]) -> Record {
         timestamp: Some(Timestamp(1_795_382_428_000)),
         key: None,
         value: Some(value.into()),
-        headers: if choice & 16 == 0 { Vec::new() } else { headers.into() },
+        headers: headers.map(|(name, value)| (name.into(), Some(value.as_bytes().into()))).collect(),
         redriven: None,
     }
 }
@@ -78,19 +111,22 @@ fn locate(ip: &str) -> Option<GeoLocation<'static>> {
     })
 }
 
-fn check(mapper: &mut Mapper, record: &Record, length: usize) {
+/// Maps a record twice, and checks the results. Returns those of the first time.
+fn check(mapper: &mut Mapper, record: &Record) -> Vec<Delivery> {
+    let length = record.value.as_deref().map_or(0, <[u8]>::len);
     let most = length as u64 / 2 + mapper.counts().sessions;
     let first = deliveries(mapper, record);
     first.iter().for_each(check_limits);
-    let first = ids(&first);
-    assert!(first.len() as u64 <= most, "{} events", first.len());
-    assert!(first.iter().all(|id| (1..=200).contains(&id.len())));
-    if !first.is_empty() {
-        assert_eq!(first, ids(&deliveries(mapper, record)));
+    let known = ids(&first);
+    assert!(known.len() as u64 <= most, "{} events", known.len());
+    assert!(known.iter().all(|id| (1..=200).contains(&id.len())));
+    if !known.is_empty() {
+        assert_eq!(known, ids(&deliveries(mapper, record)));
     }
+    first
 }
 
-/// Checks that the events that the destination takes keep its limits.
+/// Checks that the events that Pinpoint takes keep its limits.
 fn check_limits(delivery: &Delivery) {
     let Ok(fitted) = PutEvents.fit(delivery.clone(), &mut FieldCounts::default()) else { return };
     let Delivery { endpoint, event, .. } = fitted.delivery;
@@ -105,6 +141,32 @@ fn check_limits(delivery: &Delivery) {
     assert!(place.country.as_ref().is_none_or(|code| matches!(code.len(), 2 | 3)));
     assert!(place.latitude.is_none_or(|degrees| degrees.abs() <= 90.0));
     assert!(place.longitude.is_none_or(|degrees| degrees.abs() <= 180.0));
+}
+
+/// Checks that an event is fitted once and for all, that its request is JSON, and that its stream record is no
+/// longer than was measured.
+fn check_encoded(encoder: &dyn Encoder, delivery: Delivery) {
+    let Ok(Fitted { delivery, bytes }) = encoder.fit(delivery, &mut FieldCounts::default()) else { return };
+    let mut counts = FieldCounts::default();
+    let again = encoder.fit(delivery.clone(), &mut counts).map(|fitted| fitted.bytes);
+    assert_eq!(again, Ok(bytes));
+    assert_eq!(counts, FieldCounts::default());
+    let Delivery { endpoint_id, endpoint, event, .. } = delivery;
+    let endpoints = vec![EndpointBatch { endpoint_id, endpoint, events: vec![event] }];
+    let request = Request { id: RequestId(1), destination: DestinationId(0), endpoints };
+    let body = encoder.body(&request, SENT);
+    assert!(serde_json::from_slice::<Value>(&body).is_ok());
+    if encoder.merge().is_some() {
+        assert!(body.len() <= bytes + encoder.limits().overhead, "{} of {bytes} bytes", body.len());
+    }
+    CONFIG.with(|config| {
+        for record in stream_record::of_request(&config.record, &request) {
+            let mut bytes = Vec::new();
+            record.write(SENT, &mut bytes);
+            assert!(bytes.len() <= record.max_bytes());
+            assert!(serde_json::from_slice::<Value>(&bytes).is_ok());
+        }
+    });
 }
 
 fn deliveries(mapper: &mut Mapper, record: &Record) -> Vec<Delivery> {
