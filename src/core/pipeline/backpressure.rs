@@ -4,7 +4,10 @@
 //! Knows nothing of how reading is paused. What always holds: outstanding records, bytes and events stay
 //! within their limits plus one fetch (invariant 6).
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::core::{
     destination::DestinationId,
@@ -12,7 +15,7 @@ use crate::core::{
         Action, Pipeline,
         dispatcher::Dispatcher,
         quota_domain::{Quota, QuotaDomain},
-        room::exceeds,
+        room::{ON_THE_WAY, exceeds},
     },
     record::Ownership,
     source::Paused,
@@ -32,7 +35,7 @@ impl Pipeline {
             return;
         }
         self.crowded = self.is_crowded(self.crowded);
-        let crowding = if self.crowded { self.waiting_topics() } else { BTreeSet::new() };
+        let crowding = if self.crowded { self.crowding_topics() } else { BTreeSet::new() };
         let is_held = |id: &Ownership, topic: &Arc<str>| {
             self.dead_letters.held().contains_key(id)
                 || self.circuit_breakers.stops(topic)
@@ -49,10 +52,14 @@ impl Pipeline {
         }
     }
 
-    /// The topics of the partitions that wait for room.
-    fn waiting_topics(&self) -> BTreeSet<Arc<str>> {
-        let partitions = self.stalled.keys().filter_map(|id| self.ledger.partitions().get(id));
-        partitions.map(|partition| Arc::clone(&partition.assignment.topic)).collect()
+    /// The topics of which more waits for room than the records on their way from one partition.
+    pub(super) fn crowding_topics(&self) -> BTreeSet<Arc<str>> {
+        let mut waiting = BTreeMap::<&Arc<str>, usize>::new();
+        for partition in self.stalled.keys().filter_map(|id| self.ledger.partitions().get(id)) {
+            *waiting.entry(&partition.assignment.topic).or_default() += partition.stalled_bytes;
+        }
+        waiting.retain(|_, bytes| *bytes > self.max_bytes / ON_THE_WAY);
+        waiting.into_keys().cloned().collect()
     }
 
     /// Whether everything outstanding together reaches this fraction of a limit.
@@ -88,14 +95,19 @@ impl Pipeline {
     pub(super) fn has_too_many_events(&self, id: DestinationId, part: f64) -> bool {
         let (domain, dispatcher) = &self.dispatchers[usize::from(id.0)];
         let domain = &self.domains[*domain];
-        let requests_in_all = || -> usize {
+        let are_too_many_in_all = || {
+            let most = self.max_requests(domain.quota.nominal_rate());
             let others = domain.turns.busy().map(|other| &self.dispatchers[usize::from(other.0)].1);
-            others.filter(|other| other.hold().is_none()).map(Dispatcher::least_requests).sum()
+            let mut requests = others.filter(|other| other.hold().is_none()).scan(0, |sum, other| {
+                *sum += other.least_requests();
+                Some(*sum)
+            });
+            requests.any(|sum| exceeds(sum, most, part))
         };
         exceeds(dispatcher.events(), self.max_events(domain, dispatcher), part)
             || dispatcher.hold().is_none()
                 && exceeds(dispatcher.events() + 1, dispatcher.max_batch(), part)
-                && exceeds(requests_in_all(), self.max_requests(domain.quota.nominal_rate()), part)
+                && are_too_many_in_all()
     }
 
     /// The maximum number of outstanding events of a destination: as many as this replica may send in time

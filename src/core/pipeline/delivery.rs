@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of the meaning of a destination's answers.
 
+use std::collections::BTreeSet;
+
 use crate::core::{
     code::Code,
     destination::{Answer, DestinationId, Fitted, Request, RequestId},
@@ -101,7 +103,9 @@ impl Pipeline {
                 return Some(routed);
             }
         }
-        routed.refused = routed.missing.take_refusals().into_iter().collect();
+        for (refusal, selection) in routed.missing.take_refusals() {
+            routed.refused.add_all(&refusal, selection);
+        }
         if !routed.is_empty() {
             return Some(routed);
         }
@@ -173,6 +177,7 @@ impl Pipeline {
 
     fn admit_portion(&mut self, now: Moment, routed: &mut Routed) {
         let (record, ownership) = (routed.record, routed.ownership);
+        let (whole, mut first) = (self.whole_bytes(routed), BTreeSet::new());
         let (fitted, refused) = (std::mem::take(&mut routed.fitted), std::mem::take(&mut routed.refused));
         (routed.bytes, routed.begun) = (0, true);
         // An event takes about as many bytes in memory as in a request.
@@ -183,7 +188,8 @@ impl Pipeline {
         }
         for (id, fitted) in fitted {
             let (domain, dispatcher) = &mut self.dispatchers[usize::from(id.0)];
-            let held = fitted.bytes + HOLDING;
+            let own = if whole > 0 && first.insert(id) { whole } else { 0 };
+            let held = fitted.bytes + HOLDING + own;
             dispatcher.accept(now, record, ownership, &fitted, held);
             self.domains[*domain].turns.changed(id);
         }

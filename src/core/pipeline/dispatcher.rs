@@ -312,7 +312,11 @@ impl Dispatcher {
                 Some((Events::one(accused.endpoint_id, accused.item), From::Accused))
             }
             HoldKind::SetUp => {
-                let single = if hold.is_single() { self.quarantine.next_single(now) } else { None };
+                let single = if hold.is_single() {
+                    self.quarantine.next_single(now, share_with(&self.flights))
+                } else {
+                    None
+                };
                 let single = single.map(|part| (part.events, From::Whole(part.cause)));
                 single.or_else(|| self.next_quarantined(now))
             }
@@ -323,7 +327,8 @@ impl Dispatcher {
     /// the snapshots of its endpoints have grown, it is halved; a single event is sent without its snapshot.
     fn next_quarantined(&mut self, now: Moment) -> Option<(Events, From)> {
         loop {
-            let (from, part) = match self.quarantine.next(now)? {
+            let flies = share_with(&self.flights);
+            let (from, part) = match self.quarantine.next(now, flies)? {
                 Next::Half(part) => (From::Half(part.cause), part),
                 Next::Whole(part) => (From::Whole(part.cause), part),
             };
@@ -347,11 +352,12 @@ impl Dispatcher {
     /// When the next request may be due, if no input comes first.
     pub(super) fn next_wake(&self, flush: bool) -> Option<Moment> {
         let queued = self.batcher.worth_at(self.readiness(flush));
+        let flies = share_with(&self.flights);
         let quarantined = match &self.hold {
             Some(hold) if hold.kind == HoldKind::Refused && self.quarantine.has_accused() => {
                 Some(Moment::START)
             }
-            _ => self.quarantine.next_wake(),
+            _ => self.quarantine.next_wake(flies),
         };
         let worth = [queued, quarantined].into_iter().flatten().min()?;
         Some(self.next_start(flush)?.max(worth))
@@ -451,4 +457,9 @@ impl Dispatcher {
     pub(super) fn counts(&self) -> &SendCounts {
         &self.counts
     }
+}
+
+/// Whether an endpoint of some events has others in flight.
+fn share_with(flights: &HashMap<RequestId, Flight>) -> impl Fn(&Events) -> bool {
+    |events| flights.values().any(|flight| flight.events.shares(events))
 }

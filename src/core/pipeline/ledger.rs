@@ -107,6 +107,8 @@ pub(super) struct Partition {
     pub(super) offsets: Offsets,
     /// The last position that the broker acknowledged.
     pub(super) committed: Option<i64>,
+    /// The bytes of its records that wait for room.
+    pub(super) stalled_bytes: usize,
     /// The scope of its tails; `None` if it has no tails.
     scope: Option<Scope>,
 }
@@ -151,7 +153,7 @@ impl Ledger {
             .as_ref()
             .and_then(|committed| Tail::parse(committed.metadata.as_ref()?, scope?, committed.position));
         let offsets = tail.map(Offsets::inherit).unwrap_or_default();
-        let partition = Partition { assignment, offsets, committed: None, scope };
+        let partition = Partition { assignment, offsets, committed: None, stalled_bytes: 0, scope };
         self.partitions.insert(ownership, partition);
         ended
     }
@@ -245,6 +247,9 @@ impl Ledger {
         if let Some(entry) = self.records.get_mut(&id) {
             entry.stalled = entry.record.weight() + bytes;
             self.stalled += entry.stalled;
+            if let Some(partition) = self.partitions.get_mut(&entry.record.ownership) {
+                partition.stalled_bytes += entry.stalled;
+            }
         }
     }
 
@@ -252,7 +257,11 @@ impl Ledger {
     pub(super) fn unstall(&mut self, id: RecordId, bytes: usize) {
         self.relieve(id, bytes);
         if let Some(entry) = self.records.get_mut(&id) {
-            self.stalled -= std::mem::take(&mut entry.stalled);
+            let stalled = std::mem::take(&mut entry.stalled);
+            self.stalled -= stalled;
+            if let Some(partition) = self.partitions.get_mut(&entry.record.ownership) {
+                partition.stalled_bytes -= stalled;
+            }
         }
     }
 
@@ -293,10 +302,11 @@ impl Ledger {
         self.bytes -= entry.weight;
         self.stalled -= entry.stalled;
         let (ownership, offset) = (entry.record.ownership, entry.record.offset);
-        if let Some(partition) = self.partitions.get_mut(&ownership)
-            && (partition.offsets.settle(offset) || partition.scope.is_some())
-        {
-            self.moved.insert(ownership);
+        if let Some(partition) = self.partitions.get_mut(&ownership) {
+            partition.stalled_bytes -= entry.stalled;
+            if partition.offsets.settle(offset) || partition.scope.is_some() {
+                self.moved.insert(ownership);
+            }
         }
         Some(Arc::clone(&entry.record.topic))
     }

@@ -32,6 +32,16 @@ impl Refusals {
         }
     }
 
+    /// Adds the refusal of a whole record, or of several of its events.
+    pub(super) fn add_all(&mut self, refusal: &Refusal, selection: Selection) {
+        if selection.events.is_empty() {
+            return self.0.push((refusal.clone(), selection));
+        }
+        for event in selection.events {
+            self.add(refusal.clone(), selection.destination.as_ref(), event);
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -31,7 +31,7 @@ const WAITING: usize = 4;
 
 /// The part of the memory for the records that come from a partition after its pause: one in so many bytes. The
 /// source's channel holds about as many bytes of records.
-const ON_THE_WAY: usize = 24;
+pub(super) const ON_THE_WAY: usize = 24;
 
 /// The records of a partition that wait for room, oldest first.
 pub(super) type Stalled = VecDeque<Routed>;
@@ -93,7 +93,7 @@ impl Pipeline {
         let mut room = true;
         let waits = self.waits_for_letters(routed);
         for id in ids {
-            let full = (waits || !self.is_idle(now, id)) && self.is_full(id, size(routed, id));
+            let full = (waits || !self.is_idle(now, id)) && self.is_full(id, self.size(routed, id));
             self.dispatcher(id).set_full(now, full);
             room &= !full;
         }
@@ -121,6 +121,21 @@ impl Pipeline {
         exceeds(dispatcher.bytes() + bytes, free, part) || self.has_too_many_events(id, part)
     }
 
+    /// The bytes of memory that the events for a destination take.
+    fn size(&self, routed: &Routed, destination: DestinationId) -> usize {
+        let meant = routed.fitted.iter().filter(|(id, _)| *id == destination);
+        let events: usize = meant.map(|(_, fitted)| fitted.bytes + HOLDING).sum();
+        events + self.whole_bytes(routed)
+    }
+
+    /// The bytes of the record itself, which count for each destination of its first events: the record stays
+    /// until they are settled, and may be many times larger than they are. Without it, one of several
+    /// destinations could keep nearly all of the memory.
+    pub(super) fn whole_bytes(&self, routed: &Routed) -> usize {
+        let counts = !routed.begun && self.dispatchers.len() > 1;
+        self.ledger.record(routed.record).filter(|_| counts).map_or(0, |record| record.weight())
+    }
+
     /// The bytes that the queues leave to the records that come from partitions after their pause.
     fn reserve(&self) -> usize {
         let reading = self.ledger.partitions().len().saturating_sub(self.stalled.len());
@@ -142,8 +157,8 @@ impl Pipeline {
     }
 
     /// Whether what waits for destinations without room takes more than the part of the memory for queues, or
-    /// did so and still takes nearly as much. Then the topics of the partitions that wait are not read at all:
-    /// each of their other partitions may bring more of the same, until nothing is left for other topics.
+    /// did so and still takes nearly as much. Then the topics of which much waits are not read at all: each of
+    /// their other partitions may bring more of the same, until nothing is left for other topics.
     pub(super) fn is_crowded(&self, was: bool) -> bool {
         let part = if was { RESUME_AT } else { 1.0 };
         let queues = self.max_bytes - self.max_bytes / WAITING;
@@ -173,10 +188,4 @@ impl Pipeline {
 #[expect(clippy::cast_precision_loss, reason = "a comparison of sizes far below 2^52")]
 pub(super) fn exceeds(amount: usize, limit: usize, part: f64) -> bool {
     amount as f64 > limit as f64 * part
-}
-
-/// The bytes of memory that the events for a destination take.
-fn size(routed: &Routed, destination: DestinationId) -> usize {
-    let meant = routed.fitted.iter().filter(|(id, _)| *id == destination);
-    meant.map(|(_, fitted)| fitted.bytes + HOLDING).sum()
 }

@@ -135,25 +135,37 @@ impl Quarantine {
         std::mem::take(&mut trace.accused)
     }
 
-    /// Returns the next part to send now, if there is one, and counts it as in flight.
-    pub(super) fn next(&mut self, now: Moment) -> Option<Next> {
-        self.begin();
+    /// Returns the next part to send now, if there is one, and counts it as in flight. `flies` says whether an
+    /// endpoint of some events has others in flight.
+    pub(super) fn next(&mut self, now: Moment, flies: impl Fn(&Events) -> bool) -> Option<Next> {
+        self.begin(&flies);
         if let Some(trace) = &mut self.trace
-            && let Some(part) = trace.next(now)
+            && let Some(part) = trace.next(now, &flies)
         {
             trace.flying.extend(part.events.0.iter().map(|(id, _)| id.clone()));
             return Some(Next::Half(part));
         }
         let due = |part: &Part| !part.is_to_be_halved() && part.not_before <= now;
-        let index = self.waiting.iter().position(due)?;
+        let index = self.free(&flies).find(|index| due(&self.waiting[*index]))?;
         self.waiting.remove(index).map(Next::Whole)
+    }
+
+    /// The indexes of the waiting requests that share no endpoint with an earlier one, with a part of the
+    /// request that is being halved, or with anything in flight: an endpoint's events go one after the other.
+    fn free(&self, flies: impl Fn(&Events) -> bool) -> impl Iterator<Item = usize> {
+        (0..self.waiting.len()).filter(move |index| {
+            let events = &self.waiting[*index].events;
+            let halved = self.trace.iter().flat_map(|trace| &trace.parts);
+            let before = halved.chain(self.waiting.iter().take(*index));
+            !flies(events) && !before.into_iter().any(|part| part.events.shares(events))
+        })
     }
 
     /// Returns the events of one endpoint of a whole request, to test whether they are accepted. The other
     /// events of the request wait behind all other requests.
-    pub(super) fn next_single(&mut self, now: Moment) -> Option<Part> {
-        let is_whole = |part: &Part| part.cause == Cause::Failing { halve: false };
-        let index = self.waiting.iter().position(|part| is_whole(part) && part.not_before <= now)?;
+    pub(super) fn next_single(&mut self, now: Moment, flies: impl Fn(&Events) -> bool) -> Option<Part> {
+        let due = |part: &Part| part.cause == Cause::Failing { halve: false } && part.not_before <= now;
+        let index = self.free(&flies).find(|index| due(&self.waiting[*index]))?;
         let mut single = self.waiting.remove(index)?;
         let events = Events(single.events.0.split_off(1));
         self.admit(Part { events, ..single });
@@ -161,18 +173,22 @@ impl Quarantine {
     }
 
     /// When there may be a part to send. If there is one now, the moment is in the past.
-    pub(super) fn next_wake(&self) -> Option<Moment> {
-        let halves = self.trace.iter().flat_map(|trace| trace.sendable().map(|index| &trace.parts[index]));
-        let wholes = self.waiting.iter().filter(|part| self.trace.is_none() || !part.is_to_be_halved());
+    pub(super) fn next_wake(&self, flies: impl Fn(&Events) -> bool) -> Option<Moment> {
+        let flies = &flies;
+        let halves =
+            self.trace.iter().flat_map(|trace| trace.sendable(flies).map(|index| &trace.parts[index]));
+        let wholes = self.free(flies).map(|index| &self.waiting[index]);
+        let wholes = wholes.filter(|part| self.trace.is_none() || !part.is_to_be_halved());
         halves.chain(wholes).map(|part| part.not_before).min()
     }
 
     /// Begins to halve the next request, if none is being halved.
-    fn begin(&mut self) {
+    fn begin(&mut self, flies: impl Fn(&Events) -> bool) {
         if self.trace.is_some() {
             return;
         }
-        let Some(index) = self.waiting.iter().position(Part::is_to_be_halved) else { return };
+        let found = self.free(flies).find(|index| self.waiting[*index].is_to_be_halved());
+        let Some(index) = found else { return };
         let Some(part) = self.waiting.remove(index) else { return };
         let proven = part.cause == Cause::Refused { proven: true };
         // Accused events have been sent alone already. They are sent together once more, and then in halves.
@@ -270,17 +286,16 @@ impl Quarantine {
 }
 
 impl Trace {
-    fn next(&mut self, now: Moment) -> Option<Part> {
-        let index = self.sendable().find(|index| self.parts[*index].not_before <= now)?;
+    fn next(&mut self, now: Moment, flies: impl Fn(&Events) -> bool) -> Option<Part> {
+        let index = self.sendable(flies).find(|index| self.parts[*index].not_before <= now)?;
         self.parts.remove(index)
     }
 
-    /// The indexes of the parts that share no endpoint with an earlier part, or with one in flight.
-    fn sendable(&self) -> impl Iterator<Item = usize> {
-        (0..self.parts.len()).filter(|index| {
+    /// The indexes of the parts that share no endpoint with an earlier part, or with anything in flight.
+    fn sendable(&self, flies: impl Fn(&Events) -> bool) -> impl Iterator<Item = usize> {
+        (0..self.parts.len()).filter(move |index| {
             let events = &self.parts[*index].events;
-            let flies = events.0.iter().any(|(id, _)| self.flying.contains(id));
-            !flies && !self.parts.iter().take(*index).any(|earlier| earlier.events.shares(events))
+            !flies(events) && !self.parts.iter().take(*index).any(|earlier| earlier.events.shares(events))
         })
     }
 }

@@ -72,9 +72,7 @@ impl World {
 
     /// Whether so much waits for room that the topic of a log is not read, because records of it wait.
     fn is_crowded_out(&self, log: usize) -> bool {
-        let topic = |id| self.owned.get(id).map(|owned| &self.logs[owned.log].topic);
-        self.pipeline.crowded
-            && self.pipeline.stalled.keys().any(|id| topic(id) == Some(&self.logs[log].topic))
+        self.pipeline.crowded && self.pipeline.crowding_topics().contains(&*self.logs[log].topic)
     }
 
     fn is_settled(&self, log: usize) -> bool {

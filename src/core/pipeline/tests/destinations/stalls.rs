@@ -8,12 +8,17 @@ use super::*;
 const BATCHES: usize = 5;
 const BATCH: usize = 20;
 
-/// A batch takes a fiftieth of it.
+/// A batch of small records takes a fiftieth of it.
 const MAX_BYTES: usize = 1 << 20;
+
+/// The other partition of topic `b`.
+const BESIDE_B: Ownership = Ownership(50);
 
 /// Reads topic `wide` as the source does: batches that are on their way arrive after their partition was paused.
 struct Reader {
     bench: Bench,
+    /// The bytes of a record's value.
+    value: usize,
     partitions: Vec<Ownership>,
     /// The batches on their way.
     coming: VecDeque<Ownership>,
@@ -21,15 +26,20 @@ struct Reader {
 
 impl Reader {
     fn new(partitions: u64) -> Self {
-        let mut bench = Bench::several(&[0, 1], |plan| plan.max_bytes = MAX_BYTES);
+        Self::of_records(partitions, 10, MAX_BYTES)
+    }
+
+    fn of_records(partitions: u64, value: usize, max_bytes: usize) -> Self {
+        let mut bench = Bench::several(&[0, 1, 2], |plan| plan.max_bytes = max_bytes);
         let count = usize::try_from(partitions).expect("a few");
-        bench.handle(Input::Topics(vec![("a".into(), 1), ("b".into(), 1), ("wide".into(), count)]));
+        bench.handle(Input::Topics(vec![("a".into(), 1), ("b".into(), 2), ("wide".into(), count)]));
         let partitions: Vec<_> = (0..partitions).map(|number| Ownership(100 + number)).collect();
         let assigned = partitions.iter().zip(0..);
         let assigned = assigned.map(|(it, number)| Assignment::new(*it, "wide".into(), number));
-        bench.handle(Input::Assigned(assigned.collect()));
+        let beside = Assignment::new(BESIDE_B, "b".into(), 1);
+        bench.handle(Input::Assigned(assigned.chain([beside]).collect()));
         bench.pass(seconds(1));
-        Self { bench, partitions, coming: VecDeque::new() }
+        Self { bench, value, partitions, coming: VecDeque::new() }
     }
 
     /// Reads an endless backlog for `d0` from these partitions, until all of them are paused.
@@ -51,7 +61,8 @@ impl Reader {
         let record_of = |offset: i64| {
             let endpoint = u8::try_from(offset % 200).expect("small");
             let delivery = of_client(client, delivery(endpoint, &format!("{offset}:{client}")));
-            let record = Record { topic: Arc::clone(&topic), ..record(ownership, offset) };
+            let value = Some(vec![0; self.value].into());
+            let record = Record { topic: Arc::clone(&topic), value, ..record(ownership, offset) };
             (record, Mapped::Deliver(vec![delivery]), Vec::new())
         };
         let records: Vec<_> = (self.bench.next_offset..).take(BATCH).map(record_of).collect();
@@ -91,8 +102,32 @@ fn invariant_7_a_destination_that_is_held_on_many_partitions_stops_no_others() {
 
 #[test]
 fn a_few_partitions_that_wait_stop_no_others_of_their_topic() {
-    let mut reader = Reader::new(3);
-    reader.read(0..2);
-    let last = reader.partitions[2];
-    reader.check_others(last);
+    for (value, max_bytes) in [(10, MAX_BYTES), (4_000, 16 * MAX_BYTES), (20_000, 32 * MAX_BYTES)] {
+        let mut reader = Reader::of_records(3, value, max_bytes);
+        reader.read(0..2);
+        let kept = reader.bench.bytes_kept();
+        assert!(kept < max_bytes * 3 / 4, "{kept} of {max_bytes} with records of {value} bytes");
+        let last = reader.partitions[2];
+        reader.check_others(last);
+    }
+}
+
+#[test]
+fn a_topic_of_which_little_waits_is_read_while_another_crowds() {
+    let mut reader = Reader::new(300);
+    reader.read(0..300);
+    assert!(reader.bench.pipeline.crowded);
+    while !reader.bench.is_paused(B) {
+        reader.deliver(B, "d1");
+    }
+    for batch in 0..50 {
+        assert!(!reader.bench.is_paused(BESIDE_B), "in batch {batch}");
+        reader.deliver(BESIDE_B, "d2");
+        let only_d2 = |destination, request: &Request| match destination {
+            0 => Answer::Hold(Code("forbidden")),
+            1 => Answer::Throttled { retry_after: None },
+            _ => accept(request),
+        };
+        reader.bench.answer_for(Duration::from_millis(200), only_d2);
+    }
 }
