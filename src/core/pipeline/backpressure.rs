@@ -15,7 +15,6 @@ use crate::core::{
         Action, Pipeline,
         dispatcher::Dispatcher,
         quota_domain::{Quota, QuotaDomain},
-        room::{ON_THE_WAY, exceeds},
     },
     record::Ownership,
     source::Paused,
@@ -23,6 +22,10 @@ use crate::core::{
 
 /// Paused reading resumes below this fraction of a limit.
 pub(super) const RESUME_AT: f64 = 0.75;
+
+/// The part of the memory for the records that come from a partition after its pause: one in so many bytes. The
+/// source's channel holds about as many bytes of records.
+pub(super) const ON_THE_WAY: usize = 24;
 
 impl Pipeline {
     /// Pauses and resumes reading, with hysteresis, because each pause discards prefetched records.
@@ -130,4 +133,10 @@ impl Pipeline {
         let requests = requests as usize;
         requests
     }
+}
+
+/// Whether an amount exceeds this fraction of a limit.
+#[expect(clippy::cast_precision_loss, reason = "a comparison of sizes far below 2^52")]
+pub(super) fn exceeds(amount: usize, limit: usize, part: f64) -> bool {
+    amount as f64 > limit as f64 * part
 }

@@ -19,7 +19,7 @@ use crate::core::{
     destination::DestinationId,
     pipeline::{
         Pipeline,
-        backpressure::RESUME_AT,
+        backpressure::{ON_THE_WAY, RESUME_AT, exceeds},
         delivery::{HOLDING, Routed},
         dispatcher::Dispatcher,
     },
@@ -28,10 +28,6 @@ use crate::core::{
 
 /// The part of the memory that is left to the records that wait for room, at most: one in so many bytes.
 const WAITING: usize = 4;
-
-/// The part of the memory for the records that come from a partition after its pause: one in so many bytes. The
-/// source's channel holds about as many bytes of records.
-pub(super) const ON_THE_WAY: usize = 24;
 
 /// The records of a partition that wait for room, oldest first.
 pub(super) type Stalled = VecDeque<Routed>;
@@ -182,10 +178,4 @@ impl Pipeline {
     pub(super) fn next_spill(&self) -> Option<Moment> {
         self.dispatchers.iter().filter_map(|(_, dispatcher)| dispatcher.spills_at()).min()
     }
-}
-
-/// Whether an amount exceeds this fraction of a limit.
-#[expect(clippy::cast_precision_loss, reason = "a comparison of sizes far below 2^52")]
-pub(super) fn exceeds(amount: usize, limit: usize, part: f64) -> bool {
-    amount as f64 > limit as f64 * part
 }
