@@ -341,7 +341,6 @@ impl Dispatcher {
                 return Some((part.events, from));
             }
             if let From::Half(_) = from {
-                self.quarantine.landed(&part.events);
                 self.quarantine.halve(part);
             } else {
                 self.quarantine.admit(Part { cause: Cause::Failing { halve: true }, ..part });

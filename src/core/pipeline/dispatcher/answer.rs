@@ -57,9 +57,6 @@ impl Dispatcher {
         if let Some(cap) = &mut self.cap {
             cap.finish(now, flight.started);
         }
-        if let From::Half(_) = flight.from {
-            self.quarantine.landed(&flight.events);
-        }
         *self.counts.requests.entry(label(&answer)).or_default() += 1;
         if !matches!(answer, Answer::Results { .. }) {
             self.drop_dead(&mut flight);

@@ -64,8 +64,6 @@ pub(super) struct Quarantine {
 struct Trace {
     /// The parts that are still to be sent, in the order of the request.
     parts: VecDeque<Part>,
-    /// The endpoints of its parts in flight.
-    flying: Vec<EndpointId>,
     accused: Vec<Accused>,
     /// Whether some events left without an answer.
     departed: bool,
@@ -86,13 +84,6 @@ impl Quarantine {
     pub(super) fn admit(&mut self, part: Part) {
         if !part.events.is_empty() {
             self.waiting.push_back(part);
-        }
-    }
-
-    /// Registers the answer to a part of the request that is being halved.
-    pub(super) fn landed(&mut self, events: &Events) {
-        if let Some(trace) = &mut self.trace {
-            trace.flying.retain(|flying| !events.0.iter().any(|(id, _)| id == flying));
         }
     }
 
@@ -135,14 +126,13 @@ impl Quarantine {
         std::mem::take(&mut trace.accused)
     }
 
-    /// Returns the next part to send now, if there is one, and counts it as in flight. `flies` says whether an
-    /// endpoint of some events has others in flight.
+    /// Returns the next part to send now, if there is one. `flies` says whether an endpoint of some events has
+    /// others in flight.
     pub(super) fn next(&mut self, now: Moment, flies: impl Fn(&Events) -> bool) -> Option<Next> {
         self.begin(&flies);
         if let Some(trace) = &mut self.trace
             && let Some(part) = trace.next(now, &flies)
         {
-            trace.flying.extend(part.events.0.iter().map(|(id, _)| id.clone()));
             return Some(Next::Half(part));
         }
         let due = |part: &Part| !part.is_to_be_halved() && part.not_before <= now;
@@ -156,8 +146,8 @@ impl Quarantine {
         (0..self.waiting.len()).filter(move |index| {
             let events = &self.waiting[*index].events;
             let halved = self.trace.iter().flat_map(|trace| &trace.parts);
-            let before = halved.chain(self.waiting.iter().take(*index));
-            !flies(events) && !before.into_iter().any(|part| part.events.shares(events))
+            let mut before = halved.chain(self.waiting.iter().take(*index));
+            !flies(events) && !before.any(|part| part.events.shares(events))
         })
     }
 
@@ -195,12 +185,12 @@ impl Quarantine {
         // If the other events of a request have left, its refusal says nothing about the one that remains.
         let alone = part.events.len() < 2;
         let parts = if proven || alone { [part].into() } else { halves(part).into() };
-        self.trace = Some(Trace { parts, flying: Vec::new(), accused: Vec::new(), departed: alone, proven });
+        self.trace = Some(Trace { parts, accused: Vec::new(), departed: alone, proven });
     }
 
-    /// Closes the request that is being halved, if no part of it is left to send or in flight.
+    /// Closes the request that is being halved, if no part of it is left to send. None may be in flight.
     pub(super) fn close(&mut self) -> Closed {
-        let done = |trace: &mut Trace| trace.parts.is_empty() && trace.flying.is_empty();
+        let done = |trace: &mut Trace| trace.parts.is_empty();
         let Some(mut trace) = self.trace.take_if(done) else { return Closed::default() };
         if trace.departed && trace.accused.len() == 1 {
             return Closed { undecided: trace.accused.pop(), ..Closed::default() };

@@ -81,6 +81,9 @@ impl Dispatcher {
 
     /// Decides about a request that was halved, once no part of it is left to send or in flight.
     pub(super) fn close_quarantine(&mut self, now: Moment) {
+        if self.flights.values().any(|flight| matches!(flight.from, From::Half(_))) {
+            return;
+        }
         let closed = self.quarantine.close();
         if let Some(Accused { endpoint_id, item, .. }) = closed.undecided {
             self.batcher.unquarantine(&endpoint_id, 1, vec![item], Block::Free);
