@@ -121,7 +121,7 @@ pub struct Pipeline {
     circuit_breakers: CircuitBreakers,
     /// Records that wait for room at a destination, by partition.
     stalled: BTreeMap<Ownership, Stalled>,
-    /// Whether so much waits for room that the topics of what waits are not read.
+    /// Whether so much waits for room that the topics of which much waits are not read.
     crowded: bool,
     /// Partitions whose next records cannot be read, each with the code and since when.
     unreadable: BTreeMap<Ownership, (Code, Moment)>,

@@ -87,9 +87,9 @@ impl Pipeline {
         ids.sort_unstable();
         ids.dedup();
         let mut room = true;
-        let waits = self.waits_for_letters(routed);
+        let (waits, whole) = (self.waits_for_letters(routed), self.whole_bytes(routed));
         for id in ids {
-            let full = (waits || !self.is_idle(now, id)) && self.is_full(id, self.size(routed, id));
+            let full = (waits || !self.is_idle(now, id)) && self.is_full(id, size(routed, id) + whole);
             self.dispatcher(id).set_full(now, full);
             room &= !full;
         }
@@ -115,13 +115,6 @@ impl Pipeline {
         let part = if dispatcher.is_full() { RESUME_AT } else { 1.0 };
         let free = self.max_bytes.saturating_sub(self.ledger.bytes()).saturating_sub(self.reserve());
         exceeds(dispatcher.bytes() + bytes, free, part) || self.has_too_many_events(id, part)
-    }
-
-    /// The bytes of memory that the events for a destination take.
-    fn size(&self, routed: &Routed, destination: DestinationId) -> usize {
-        let meant = routed.fitted.iter().filter(|(id, _)| *id == destination);
-        let events: usize = meant.map(|(_, fitted)| fitted.bytes + HOLDING).sum();
-        events + self.whole_bytes(routed)
     }
 
     /// The bytes of the record itself, which count for each destination of its first events: the record stays
@@ -178,4 +171,10 @@ impl Pipeline {
     pub(super) fn next_spill(&self) -> Option<Moment> {
         self.dispatchers.iter().filter_map(|(_, dispatcher)| dispatcher.spills_at()).min()
     }
+}
+
+/// The bytes of memory that the events for a destination take.
+fn size(routed: &Routed, destination: DestinationId) -> usize {
+    let meant = routed.fitted.iter().filter(|(id, _)| *id == destination);
+    meant.map(|(_, fitted)| fitted.bytes + HOLDING).sum()
 }
