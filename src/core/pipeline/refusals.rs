@@ -120,6 +120,19 @@ mod tests {
     }
 
     #[test]
+    fn refusals_of_several_events_at_once_have_no_more_ids_in_a_letter_than_others() {
+        let refusal = Refusal { code: Code("bad"), message: String::new() };
+        let events: Vec<Box<str>> = (0..1000).map(|number| format!("{number:0>100}").into()).collect();
+        let (mut at_once, mut one_by_one) = (Refusals::default(), Refusals::default());
+        at_once.add_all(&refusal, Selection { destination: None, events: events.clone() });
+        for event in events {
+            one_by_one.add(refusal.clone(), None, event);
+        }
+        assert_eq!(at_once.0, one_by_one.0);
+        assert!(at_once.letters() > 1);
+    }
+
+    #[test]
     fn a_letter_has_room_for_some_ids() {
         let mut refusals = Refusals::default();
         for number in 0..1000 {

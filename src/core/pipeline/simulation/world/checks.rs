@@ -225,6 +225,8 @@ impl World {
         }
         let stalled = self.pipeline.ledger.stalled_bytes();
         assert_eq!(stalled > 0, !self.pipeline.stalled.is_empty(), "{stalled} bytes wait for room");
+        let of_each = self.pipeline.ledger.partitions().values().map(|partition| partition.stalled_bytes);
+        assert_eq!(of_each.sum::<usize>(), stalled, "what waits is that of the partitions");
         self.check_events(&snapshot);
         // An event takes memory once for each destination, and an empty destination admits one record.
         let record = if self.settings.has_several() { 6600 } else { 4000 };
