@@ -85,6 +85,11 @@ impl Scene {
 
     /// The configuration of the service: quick to commit, to notice and to retry.
     pub(crate) fn setup(&self) -> Setup {
+        self.setup_for(SESSION)
+    }
+
+    /// The configuration of a service that stays in its group for so long without its broker.
+    pub(crate) fn setup_for(&self, session: Duration) -> Setup {
         let (brokers, topic, letters) = (&self.client.bootstrap, &self.topic, self.letters_topic());
         let url = &self.put_events.url;
         Setup::new(format!(
@@ -110,7 +115,7 @@ dead_letter: {{ topic: {letters} }}
 commit: {{ interval: 500ms }}
 log: {{ format: text }}
 ",
-            session = SESSION.as_millis(),
+            session = session.as_millis(),
         ))
     }
 

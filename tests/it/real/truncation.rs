@@ -13,12 +13,14 @@ const PART: usize = 100;
 const CUT: i64 = 200;
 /// What the log says.
 const LOST: &str = "the brokers lost the end of a partition's log: records that nobody read may be lost";
+/// How long a service keeps its partitions while its broker is away: longer than a broker takes to start.
+const AWAY: Duration = Duration::from_mins(1);
 /// How long the service may take to notice.
 const NOTICED: Duration = Duration::from_mins(1);
 
 pub(super) fn a_log_that_lost_its_end_while_it_was_read_is_read_on_from_there() {
     let (mut kafka, mut scenes) = deliver_three_parts(&["real-cut-short", "real-cut-other"]);
-    let services: Vec<_> = scenes.iter().map(|scene| scene.setup().start()).collect();
+    let services: Vec<_> = scenes.iter().map(|scene| scene.setup_for(AWAY).start()).collect();
     kafka.kill();
     cut(&kafka, &mut scenes);
     kafka.restart();
@@ -69,19 +71,30 @@ pub(super) fn a_log_that_lost_its_end_and_grew_is_read_on_from_where_it_was_cut_
 
 pub(super) fn a_neighbour_at_the_same_position_sends_nothing_again() {
     let mut kafka = Kafka::start();
-    let mut scene = Scene::new(&kafka, "real-cut-neighbour", 2);
-    (0..3).for_each(|_| produce(&mut scene, PART));
-    let service = scene.setup().start();
-    scene.conclude().assert_exact();
+    let mut scenes =
+        ["real-cut-neighbour", "real-cut-neighbour-again"].map(|topic| Scene::new(&kafka, topic, 2));
+    let [running, stopped] = scenes.each_mut().map(|scene| {
+        (0..3).for_each(|_| produce(scene, PART));
+        let service = scene.setup_for(AWAY).start();
+        scene.conclude().assert_exact();
+        service
+    });
+    assert_eq!(stopped.stop(), Some(0));
     kafka.kill();
     // Each partition has half of each part.
-    kafka.cut(&scene.topic, 0, CUT / 2);
-    scene.cut(0, CUT / 2);
+    for scene in &mut scenes {
+        kafka.cut(&scene.topic, 0, CUT / 2);
+        scene.cut(0, CUT / 2);
+    }
     kafka.restart();
-    wait_count(&service, "logs_changed_total", 1);
-    produce(&mut scene, PART * 3);
-    conclude(&scene, &service);
-    assert_eq!(service.stop(), Some(0));
+    // This one has read nothing of either partition.
+    let restarted = scenes[1].setup_for(AWAY).start();
+    for (scene, service) in scenes.iter_mut().zip([running, restarted]) {
+        wait_count(&service, "logs_changed_total", 1);
+        produce(scene, PART * 3);
+        conclude(scene, &service);
+        assert_eq!(service.stop(), Some(0));
+    }
 }
 
 pub(super) fn what_was_not_settled_before_the_cut_is_sent_although_nothing_was_committed() {
@@ -89,7 +102,7 @@ pub(super) fn what_was_not_settled_before_the_cut_is_sent_although_nothing_was_c
     let mut scene = Scene::new(&kafka, "real-cut-unsettled", 1);
     (0..3).for_each(|_| produce(&mut scene, PART));
     scene.outage(Outage::answer(503, "ServiceUnavailable"));
-    let service = scene.setup().start();
+    let service = scene.setup_for(AWAY).start();
     wait_count(&service, "records_consumed_total", 3 * PART as u64);
     kafka.kill();
     cut(&kafka, std::slice::from_mut(&mut scene));

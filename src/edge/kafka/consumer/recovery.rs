@@ -15,7 +15,7 @@
 //! describes. Then that partition is read again from the commit.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -54,6 +54,9 @@ pub(super) struct Recovery {
     /// The positions that the last refreshes found where they should not stay.
     stuck: BTreeMap<Ownership, Stuck>,
 }
+
+/// What librdkafka says of a truncated log: the position, and the end of what the log still holds.
+type Report = (i64, Option<i64>);
 
 /// A position that does not move although it should.
 #[derive(Clone, Copy, Debug)]
@@ -182,8 +185,9 @@ impl Recovery {
         self.is_asked = false;
         self.not_before = Some(now + PAUSE);
         let epochs = state.consumer.position()?;
+        let explained = self.explained(&state.partitions, &logs.ranges);
         for range in &logs.ranges {
-            match self.finding(&state.partitions, range, &logs, now) {
+            match self.finding(&state.partitions, range, &logs, &explained, now) {
                 Finding::Within => state.partitions.start_at(&range.partition, range.start),
                 Finding::Expired(records) => skip(state, range, records),
                 Finding::Truncated(end) => go_back(state, range, end),
@@ -199,11 +203,22 @@ impl Recovery {
         Ok(())
     }
 
+    /// Returns the reports of a truncation that certainly mean a partition whose log ends before its position.
+    fn explained(&self, partitions: &OwnedPartitions, ranges: &[LogRange]) -> BTreeSet<Report> {
+        let short = ranges.iter().filter(|range| compare(range) == Finding::OtherLog);
+        let reports = short.filter_map(|range| {
+            let owned = partitions.get(&range.partition)?;
+            Some((owned.next?, *self.truncated.get(&owned.ownership)?))
+        });
+        reports.collect()
+    }
+
     fn finding(
         &mut self,
         partitions: &OwnedPartitions,
         range: &LogRange,
         logs: &Logs,
+        explained: &BTreeSet<Report>,
         now: Instant,
     ) -> Finding {
         let Some(owned) = partitions.get(&range.partition) else { return Finding::Within };
@@ -227,6 +242,15 @@ impl Recovery {
             // Another partition at the same position was meant: this one holds a record behind the cut.
             Some(Some(end)) if is_in(&logs.intact) && newest >= Some(end) => Finding::Within,
             Some(Some(end)) if is_in(&logs.intact) || is_in(&logs.recognised) => Finding::Truncated(end),
+            // Nothing of this one was read yet, and another one explains the report. If this one was cut off as well,
+            // it is reported again after the restart.
+            Some(end)
+                if owned.landmarks().is_empty()
+                    && compare(range) == Finding::Within
+                    && next.is_some_and(|next| explained.contains(&(next, end))) =>
+            {
+                Finding::Within
+            }
             Some(Some(end))
                 if owned.landmarks().is_empty() && has_commit(&logs.committed, &range.partition) =>
             {
@@ -327,6 +351,8 @@ fn compare(range: &LogRange) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::Offset;
+
     use super::{super::heartbeat::now, *};
     use crate::core::{record::Record, source::Paused};
 
@@ -362,7 +388,37 @@ mod tests {
         let mut recovery = Recovery::default();
         recovery.truncated.insert(ownership, end);
         let range = LogRange { partition, next: Some(next), start: 0, end: 150 };
-        assert_eq!(recovery.finding(&partitions, &range, logs, now()), expected, "{next} {end:?}");
+        let finding = recovery.finding(&partitions, &range, logs, &BTreeSet::new(), now());
+        assert_eq!(finding, expected, "{next} {end:?}");
+    }
+
+    /// Checks what is found out about logs of which nothing was read yet and that are read on at 150, each with its
+    /// end, when one of them was reported as truncated at 100.
+    #[track_caller]
+    fn check_neighbours(expected: &[(i64, Finding)]) {
+        let (mut partitions, mut recovery) = (OwnedPartitions::default(), Recovery::default());
+        let mut logs = Logs::default();
+        for (number, (end, _)) in (0..).zip(expected) {
+            let partition = TopicPartition { topic: "topic".into(), partition: number };
+            let start = PartitionStart::Uncommitted(Some(150));
+            recovery.truncated.insert(partitions.begin(partition.clone(), start).ownership, Some(100));
+            logs.committed.add_partition_offset("topic", number, Offset::Offset(150)).unwrap();
+            logs.ranges.push(LogRange { partition, next: Some(150), start: 0, end: *end });
+        }
+        let explained = recovery.explained(&partitions, &logs.ranges);
+        for (range, (_, expected)) in logs.ranges.iter().zip(expected) {
+            let finding = recovery.finding(&partitions, range, &logs, &explained, now());
+            assert_eq!(finding, *expected, "{range:?}");
+        }
+    }
+
+    #[test]
+    fn a_truncation_is_that_of_the_log_that_ends_before_its_position() {
+        let truncated = Finding::Truncated(100);
+        check_neighbours(&[(100, truncated), (150, Finding::Within), (180, Finding::Within)]);
+        check_neighbours(&[(100, truncated), (120, truncated), (150, Finding::Within)]);
+        // Each may be the one that has grown past the position.
+        check_neighbours(&[(180, truncated), (150, truncated)]);
     }
 
     fn record(ownership: Ownership, offset: i64) -> Record {
