@@ -53,8 +53,12 @@ mod it {
     pub(crate) mod support;
 }
 
+#[expect(clippy::disallowed_methods, reason = "the usual runner reads this variable, too")]
 fn main() -> ExitCode {
-    libtest_mimic::run(&Arguments::from_args(), trials()).exit_code()
+    let mut arguments = Arguments::from_args();
+    let threads = env::var("RUST_TEST_THREADS").ok().and_then(|threads| threads.parse().ok());
+    arguments.test_threads = arguments.test_threads.or(threads);
+    libtest_mimic::run(&arguments, trials()).exit_code()
 }
 
 /// Every scenario. If one is missing here, the compiler warns that it is never used.
