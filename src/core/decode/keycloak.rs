@@ -134,11 +134,13 @@ fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
     };
     let mut held = Tree::default();
     let auth = fields.get(FieldName::AuthDetails).object(&mut held);
+    // The case of these names is folded together with that of the others.
+    let of_auth = |key: &str| auth.get_by(|name| name.eq_ignore_ascii_case(key));
     // In other events than those of `access`, `authDetails` may be another person's.
-    let of_access = |key| if is_access { auth.get(key) } else { Node::Null };
+    let of_access = |key| if is_access { of_auth(key) } else { Node::Null };
     let session = first_id([
         fields.get(FieldName::Session),
-        auth.get("sessionId"),
+        of_auth("sessionId"),
         fields.get(FieldName::SessionColumn),
         code_id,
     ])?;
@@ -156,7 +158,7 @@ fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
         user: fields
             .id(fields.get(FieldName::User), || [of_access("userId"), other(FieldName::UserColumn)])?,
         user_name: fields.text(details.username, || {
-            [other(FieldName::Username), other(FieldName::UserName), auth.get("username")]
+            [other(FieldName::Username), other(FieldName::UserName), of_auth("username")]
         }),
         session,
         client: fields
@@ -439,6 +441,14 @@ mod tests {
             expected,
         );
         login(r#""realmId":"r","userId":"u","code_id":"s","clientId":"c","userName":"a""#, expected);
+        check(
+            r#"{"ID":"i","TIME":1795382428244,"TYPE":"LOGIN_ERROR","REALMID":"r","ERROR":"user_not_found","DETAILS":{"username":"a"}}"#,
+            &format!("SignInFailed id=i realm=r name=a reason=user_not_found time={T}"),
+        );
+        check(
+            r#"{"Uid":"i","Type":"access.LOGIN","realmid":"r","authdetails":{"realmid":"r","clientid":"c","userid":"u","sessionid":"s","USERNAME":"a"}}"#,
+            &format!("SignIn id=i{expected}"),
+        );
     }
 
     #[test]
@@ -502,6 +512,7 @@ mod tests {
             assert_eq!(of_type(kind, resource), stopped, "{kind}");
         }
         assert_eq!(of_type("USER-UPDATE", ""), "ignored: admin_event");
+        assert_eq!(of_type("ACTION", ""), stopped, "the resource is that of the path");
     }
 
     #[test]
@@ -538,6 +549,12 @@ mod tests {
         check(&of(r#""type":"admin.USER_SESSION-DELETE""#), expected);
         check(&of(r#""type":"admin.USER_SESSION-DELETE","operationType":"DELETE""#), expected);
         check(&of(r#""type":"admin.REALM""#), "ignored: admin_event");
+        check(&of(r#""eventType":"DELETE","resourceType":"USER_SESSION""#), expected);
+        check(&of(r#""eventType":"USER_SESSION-DELETE""#), expected);
+        check(&of(r#""operationType":"DELETE""#), expected);
+        check(&of(r#""type":"ADMIN_EVENT","operationType":"DELETE""#), expected);
+        check(r#"{"operation_type":"DELETE","resource_path":"sessions/s"}"#, expected);
+        check(r#"{"operationType":"DELETE","resourcePath":"clients/c"}"#, "ignored: admin_event");
         check(
             r#"{"id":"i","admin_event_time":1795382428244,"realm_id":"r","operation_type":"ACTION",
                 "auth_realm_id":"master","auth_user_id":"boss","resource_path":"users/u/logout","resource_type":"USER"}"#,

@@ -13,7 +13,8 @@
 //! | field | names |
 //! |---|---|
 //! | operation | `operationType`, `operation_type`, `type` or its end (`DELETE`, `USER_SESSION-DELETE`, `admin.USER_SESSION-DELETE`) |
-//! | resource | `resourceType`, `resourceTypeAsString`, `resource_type`, the beginning of `type` |
+//! | resource | `resourceType`, `resourceTypeAsString`, `resource_type`, the beginning of `type`; otherwise the one of the path |
+//! | type | `type`, `eventType` |
 //! | path | `resourcePath`, `resource_path` |
 //! | time | `time`, `timestamp`, `dateTime`, `admin_event_time` |
 
@@ -40,26 +41,25 @@ const REASON: &str = "admin_logout";
 /// The operations. Some publishers write them as the type or at its end.
 const OPERATIONS: [&str; 4] = ["CREATE", "UPDATE", "DELETE", "ACTION"];
 
-/// The fields of an admin event other than its operation.
-const FIELDS: [FieldName; 6] = [
-    FieldName::Resource,
-    FieldName::ResourceText,
-    FieldName::ResourceColumn,
-    FieldName::Path,
-    FieldName::PathColumn,
-    FieldName::AuthDetails,
-];
+/// The names of its resource, without a type that begins with it.
+const RESOURCES: [FieldName; 3] = [FieldName::Resource, FieldName::ResourceText, FieldName::ResourceColumn];
+
+/// The names of its path.
+const PATHS: [FieldName; 2] = [FieldName::Path, FieldName::PathColumn];
 
 /// Whether this is an admin event, which has an operation and a resource. Most publishers give it no type.
 pub(super) fn is_admin_event(fields: &Fields<'_, '_>) -> bool {
     let has = |names: &[FieldName]| fields.word(names).is_some();
-    let kind = fields.get(FieldName::Type).str();
+    let kind = kind(fields);
     let has_operation =
         || has(&[FieldName::Operation, FieldName::OperationColumn]) || OPERATIONS.contains(&kind);
-    let has_resource = || has(&[FieldName::Resource, FieldName::ResourceText, FieldName::ResourceColumn]);
-    (fields.has_others && has_operation() && has_resource())
+    (fields.has_others && has_operation() && (has(&RESOURCES) || has(&PATHS)))
         || kind.starts_with("admin.")
         || ends_with_operation(kind)
+}
+
+fn kind<'t>(fields: &Fields<'t, '_>) -> &'t str {
+    fields.word(&[FieldName::Type, FieldName::EventType]).unwrap_or_default()
 }
 
 /// Whether this is the type of an admin event. The types of user events have no hyphen.
@@ -67,9 +67,12 @@ fn ends_with_operation(kind: &str) -> bool {
     OPERATIONS.iter().any(|operation| kind.strip_suffix(operation).is_some_and(|rest| rest.ends_with('-')))
 }
 
-/// Whether an admin event has fields that only Keycloak writes. A type alone could be any provider's.
+/// Whether an admin event has fields that only Keycloak writes. A type alone could be any provider's, and so could a
+/// resource other than those that are read.
 pub(super) fn has_fields(fields: &Fields<'_, '_>) -> bool {
-    is_admin_event(fields) && fields.has(&FIELDS)
+    let has_mark = || fields.has(&PATHS) || fields.has(&[FieldName::AuthDetails, FieldName::ResourceText]);
+    let is_known = || matches!(fields.word(&RESOURCES), Some("USER" | "USER_SESSION"));
+    is_admin_event(fields) && (has_mark() || is_known())
 }
 
 /// Splits a type into the resource and the operation, without `admin.`.
@@ -83,7 +86,8 @@ pub(super) fn event_of<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
         return Err(Ignored::AdminEvent.into());
     }
     let (operation, resource) = what(fields);
-    let path = first(fields.each([FieldName::Path, FieldName::PathColumn])).unwrap_or_default();
+    let path = first(fields.each(PATHS)).unwrap_or_default();
+    let resource = resource.or_else(|| of_path(&path).map(Cow::Borrowed));
     let about = |kind| Ok(event(fields, kind)?);
     match (operation.as_deref(), resource.as_deref()) {
         (Some("ACTION"), Some("USER")) => {
@@ -100,12 +104,20 @@ pub(super) fn event_of<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
     }
 }
 
-/// The operation and the resource.
+/// The resource that a path belongs to, if it is one of those that are read.
+fn of_path(path: &str) -> Option<&'static str> {
+    match path.split('/').next() {
+        Some("users") => Some("USER"),
+        Some("sessions") => Some("USER_SESSION"),
+        _ => None,
+    }
+}
+
+/// The operation and the resource that the event states.
 fn what<'a>(fields: &Fields<'_, 'a>) -> (Option<Cow<'a, str>>, Option<Cow<'a, str>>) {
     let operation = first(fields.each([FieldName::Operation, FieldName::OperationColumn]));
-    let resource =
-        first(fields.each([FieldName::Resource, FieldName::ResourceText, FieldName::ResourceColumn]));
-    let kind = fields.get(FieldName::Type).str();
+    let resource = first(fields.each(RESOURCES));
+    let kind = kind(fields);
     let owned = |text: &str| Cow::Owned(text.to_owned());
     if let Some((before, end)) = parts(kind) {
         return (operation.or_else(|| Some(owned(end))), resource.or_else(|| Some(owned(before))));

@@ -2,7 +2,7 @@
 //!
 //! The names are those of Keycloak's own JSON (as Jackson writes it), of listeners that rename or wrap fields
 //! (`uid`, `eventId`, `eventType`, `dateTime`, `authDetails`), and of the columns of Keycloak's tables
-//! (`user_id`). The case of names that contain capitals is ignored. All other keys (`@class`,
+//! (`user_id`). The case of all but rare names of columns is ignored. All other keys (`@class`,
 //! `representation`, …) are ignored.
 
 use std::{borrow::Cow, iter};
@@ -125,10 +125,23 @@ impl FieldName {
         })
     }
 
-    /// The field of a key whose case was folded, as Athena, Glue and Hive do. A row in upper case, such as
-    /// Oracle's, is an envelope instead.
+    /// The field of a key in another case, as Athena, Glue and Snowflake fold it and serialisers of .NET write it. A row
+    /// of a table in upper case, such as Oracle's, is an envelope instead.
     fn folded(key: &str) -> Option<Self> {
-        const NAMES: [(&str, FieldName); 16] = [
+        const NAMES: [(&str, FieldName); 29] = [
+            ("id", FieldName::Id),
+            ("time", FieldName::Time),
+            ("type", FieldName::Type),
+            ("error", FieldName::Error),
+            ("details", FieldName::Details),
+            ("uid", FieldName::Uid),
+            ("timestamp", FieldName::Timestamp),
+            ("realm", FieldName::RealmObject),
+            ("username", FieldName::Username),
+            ("user_id", FieldName::UserColumn),
+            ("session_id", FieldName::SessionColumn),
+            ("client_id", FieldName::ClientColumn),
+            ("ip_address", FieldName::IpColumn),
             ("realmId", FieldName::Realm),
             ("realmName", FieldName::RealmName),
             ("clientId", FieldName::Client),

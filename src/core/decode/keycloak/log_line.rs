@@ -7,7 +7,7 @@
 //!
 //! | form of the record | recognised by |
 //! |---|---|
-//! | a console line: `2026-11-22 21:20:28,244 INFO  [org.keycloak.events] (executor-thread-1) type="LOGIN", …` | its beginning |
+//! | a console line: `2026-11-22 21:20:28,244 INFO  [org.keycloak.events] (executor-thread-1) type="LOGIN", …`, also without the date, as WildFly writes it | its beginning |
 //! | only the message: `type="LOGIN", realmId="…", …` | its first two keys |
 //! | Keycloak's JSON log, in either format | `loggerName` or `log.logger`; the message is `message` |
 //! | a shipper's object around one of the first two | `message` or `log` |
@@ -25,6 +25,7 @@
 //! no realm, because no line states the realm of the affected user or session.
 
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
 
 use crate::core::{
     decode::{
@@ -77,6 +78,8 @@ struct LogRecord<'n> {
     text: &'n str,
     /// The pairs of an event.
     event: Option<&'n str>,
+    /// Whether the text states when it was written.
+    is_dated: bool,
 }
 
 /// A tree that holds only this text, if the text is a line of Keycloak's log.
@@ -134,12 +137,13 @@ impl<'n> LogRecord<'n> {
         let (beginning, rest) = text.split_once('[')?;
         let (category, rest) = rest.split_once("] (")?;
         let (_thread, message) = rest.split_once(") ")?;
-        is_beginning(beginning).then(|| Self::new(category, text, message))
+        let is_dated = has_date(beginning)?;
+        Some(Self { is_dated, ..Self::new(category, text, message) })
     }
 
     fn new(category: &'n str, text: &'n str, message: &'n str) -> Self {
         let event = Some(message).filter(|message| category == CATEGORY && is_event(message));
-        Self { category, text, event }
+        Self { category, text, event, is_dated: false }
     }
 }
 
@@ -149,15 +153,14 @@ fn is_event(message: &str) -> bool {
     matches!(keys.next(), Some("type" | "operationType")) && keys.next() == Some("realmId")
 }
 
-/// Whether a line has this beginning: a date, a time and a level.
-fn is_beginning(text: &str) -> bool {
-    let mut words = text.split_whitespace();
-    let has_digits =
-        |word: Option<&str>| word.is_some_and(|word| word.starts_with(|digit: char| digit.is_ascii_digit()));
-    has_digits(words.next())
-        && has_digits(words.next())
-        && words.next().is_some_and(|level| LEVELS.contains(&level))
-        && words.next().is_none()
+/// Whether the beginning of a line has a date before its time and level, which WildFly's console does not write; `None`
+/// if this is no beginning of a line.
+fn has_date(beginning: &str) -> Option<bool> {
+    let words: SmallVec<[_; 4]> = beginning.split_whitespace().take(4).collect();
+    let has_digit = |word: &&str| word.starts_with(|digit: char| digit.is_ascii_digit());
+    let (level, times) = words.split_last()?;
+    let is_beginning = LEVELS.contains(level) && matches!(times.len(), 1 | 2) && times.iter().all(has_digit);
+    is_beginning.then_some(times.len() == 2)
 }
 
 /// The event in the form that a publisher writes.
@@ -204,8 +207,7 @@ fn id(node: Node<'_, '_>, record: LogRecord<'_>) -> String {
         return format!("{host}-{process}-{sequence}-{time}");
     }
     let mut hash = Sha256::new().chain_update(record.text);
-    if record.event == Some(record.text) {
-        // The message alone does not state when it was written.
+    if !record.is_dated {
         hash.update(time.unwrap_or_default().as_bytes());
     }
     hex::encode(&hash.finalize()[..16])

@@ -99,7 +99,11 @@ mod tests {
         check(r#"{"type":"UPDATE","resourceType":"USER"}"#, true);
         check(r#"{"type":"USER-UPDATE","resourcePath":"users/u"}"#, true);
         check(r#"{"type":"admin.USER-UPDATE","authDetails":{"userId":"boss"}}"#, true);
+        check(r#"{"eventType":"USER-ACTION","resourcePath":"users/u/logout"}"#, true);
+        check(r#"{"operationType":"DELETE","resourcePath":"sessions/s"}"#, true);
         check(r#"{"type":"ORDER-UPDATE","userId":"u"}"#, false);
+        check(r#"{"type":"UPDATE","resourceType":"ORDER","resourceId":"o","userId":"u"}"#, false);
+        check(r#"{"operationType":"CREATE","resourceType":"Patient","id":"p","userId":"u"}"#, false);
         check(r#"{"type":"admin.login","userId":"u"}"#, false);
         check(r#"{"type":"UPDATE","userId":"u"}"#, false);
     }

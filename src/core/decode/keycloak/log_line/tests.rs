@@ -36,6 +36,20 @@ fn check(message: &str, expected: &str) {
 }
 
 #[test]
+fn a_line_of_wildfly_has_no_date() {
+    let line = |time: &str| format!("{time} WARN  [org.keycloak.events] (default task-1) {LOGIN}");
+    assert_eq!(text(&line("21:20:28,244")), format!("SignIn {EVENT}"));
+    assert_eq!(text(&line("")), "no line");
+    assert_eq!(text(&line("soon")), "no line");
+    // The next day is another event.
+    let shipped = |day: u8| {
+        json(&serde_json::json!({"log": line("21:20:28,244"), "time": format!("2026-11-{day}T21:20:28Z")}))
+    };
+    let id = |line: String| line.split(' ').find(|word| word.starts_with("id=")).map(str::to_owned);
+    assert_ne!(id(shipped(22)), id(shipped(23)));
+}
+
+#[test]
 fn a_line_becomes_what_a_publisher_makes_of_the_event() {
     check(LOGIN, &format!("SignIn {EVENT}"));
     check(
