@@ -46,6 +46,7 @@ use events::Events;
 use flight::{Flight, From};
 use hold::{Hold, HoldKind};
 use quarantine::{Cause, Next, Part, Quarantine};
+use spill::Full;
 
 /// The final result of an event.
 pub(super) enum Verdict {
@@ -141,7 +142,7 @@ pub(super) struct Dispatcher {
     events: usize,
     bytes: usize,
     /// Since when there has been no room for a record.
-    full_since: Option<Moment>,
+    full: Option<Full>,
     /// Whether the hold has lasted so long that events are spilled.
     spilling: bool,
     verdicts: Vec<Verdict>,
@@ -184,7 +185,7 @@ impl Dispatcher {
             next_order: 0,
             events: 0,
             bytes: 0,
-            full_since: None,
+            full: None,
             spilling: false,
             verdicts: Vec::new(),
             transitions: Vec::new(),
@@ -313,7 +314,7 @@ impl Dispatcher {
             }
             HoldKind::SetUp => {
                 let single = if hold.is_single() {
-                    self.quarantine.next_single(now, share_with(&self.flights))
+                    self.quarantine.next_single(now, &flying(&self.flights))
                 } else {
                     None
                 };
@@ -326,9 +327,12 @@ impl Dispatcher {
     /// Returns the next part of the quarantine to send. If the part exceeds the limits of a request, because
     /// the snapshots of its endpoints have grown, it is halved; a single event is sent without its snapshot.
     fn next_quarantined(&mut self, now: Moment) -> Option<(Events, From)> {
+        if self.quarantine.is_empty() {
+            return None;
+        }
+        let flying = flying(&self.flights);
         loop {
-            let flies = share_with(&self.flights);
-            let (from, part) = match self.quarantine.next(now, flies)? {
+            let (from, part) = match self.quarantine.next(now, &flying)? {
                 Next::Half(part) => (From::Half(part.cause), part),
                 Next::Whole(part) => (From::Whole(part.cause), part),
             };
@@ -351,12 +355,12 @@ impl Dispatcher {
     /// When the next request may be due, if no input comes first.
     pub(super) fn next_wake(&self, flush: bool) -> Option<Moment> {
         let queued = self.batcher.worth_at(self.readiness(flush));
-        let flies = share_with(&self.flights);
         let quarantined = match &self.hold {
+            _ if self.quarantine.is_empty() => None,
             Some(hold) if hold.kind == HoldKind::Refused && self.quarantine.has_accused() => {
                 Some(Moment::START)
             }
-            _ => self.quarantine.next_wake(flies),
+            _ => self.quarantine.next_wake(&flying(&self.flights)),
         };
         let worth = [queued, quarantined].into_iter().flatten().min()?;
         Some(self.next_start(flush)?.max(worth))
@@ -458,7 +462,7 @@ impl Dispatcher {
     }
 }
 
-/// Whether an endpoint of some events has others in flight.
-fn share_with(flights: &HashMap<RequestId, Flight>) -> impl Fn(&Events) -> bool {
-    |events| flights.values().any(|flight| flight.events.shares(events))
+/// The endpoints that have events in flight.
+fn flying(flights: &HashMap<RequestId, Flight>) -> HashSet<&EndpointId> {
+    flights.values().flat_map(|flight| flight.events.endpoints()).collect()
 }

@@ -72,7 +72,7 @@ impl Pipeline {
         for (id, (_, dispatcher)) in (0..).map(DestinationId).zip(&mut self.dispatchers) {
             let waits = |routed: &Routed| routed.fitted.iter().any(|(other, _)| *other == id);
             if dispatcher.is_full() && !self.stalled.values().filter_map(VecDeque::front).any(waits) {
-                dispatcher.set_full(now, false);
+                dispatcher.set_full(now, None);
             }
         }
     }
@@ -86,11 +86,15 @@ impl Pipeline {
         let mut ids: Vec<DestinationId> = routed.fitted.iter().map(|(id, _)| *id).collect();
         ids.sort_unstable();
         ids.dedup();
-        let mut room = true;
         let (waits, whole) = (self.waits_for_letters(routed), self.whole_bytes(routed));
+        if ids.is_empty() {
+            return !(waits && self.is_full_in_all(1.0));
+        }
+        let mut room = true;
         for id in ids {
-            let full = (waits || !self.is_idle(now, id)) && self.is_full(id, size(routed, id) + whole);
-            self.dispatcher(id).set_full(now, full);
+            let bytes = size(routed, id) + whole;
+            let full = (waits || !self.is_idle(now, id)) && self.is_full(id, bytes);
+            self.dispatcher(id).set_full(now, full.then_some(bytes));
             room &= !full;
         }
         room
@@ -109,12 +113,14 @@ impl Pipeline {
     }
 
     /// Whether a destination has no room for this many more bytes. A full one has room again only when it is
-    /// well below its threshold, because each pause discards prefetched records.
+    /// well below its threshold, because each pause discards prefetched records, and when it has room for the largest
+    /// record that waits.
     fn is_full(&self, id: DestinationId, bytes: usize) -> bool {
         let (_, dispatcher) = &self.dispatchers[usize::from(id.0)];
         let part = if dispatcher.is_full() { RESUME_AT } else { 1.0 };
         let free = self.max_bytes.saturating_sub(self.ledger.bytes()).saturating_sub(self.reserve());
-        exceeds(dispatcher.bytes() + bytes, free, part) || self.has_too_many_events(id, part)
+        exceeds(dispatcher.bytes() + bytes.max(dispatcher.full_for()), free, part)
+            || self.has_too_many_events(id, part)
     }
 
     /// The bytes of the record itself, which count for each destination of its first events: the record stays

@@ -48,9 +48,8 @@ impl Events {
         self.0.is_empty()
     }
 
-    /// Whether both contain events of the same endpoint.
-    pub(super) fn shares(&self, other: &Self) -> bool {
-        self.0.iter().any(|(id, _)| other.0.iter().any(|(other, _)| other == id))
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = &EndpointId> {
+        self.0.iter().map(|(id, _)| id)
     }
 
     /// Splits the events into two halves, in their order. The first half may be larger by one.

@@ -9,7 +9,9 @@
 //! Knows nothing of queues, quota and answers. What always holds: every event that was admitted is in a
 //! waiting request, is in a part, is accused, or was handed out.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, iter};
+
+use hashbrown::HashSet;
 
 use crate::core::{
     event::{EndpointId, Refusal},
@@ -126,36 +128,34 @@ impl Quarantine {
         std::mem::take(&mut trace.accused)
     }
 
-    /// Returns the next part to send now, if there is one. `flies` says whether an endpoint of some events has
-    /// others in flight.
-    pub(super) fn next(&mut self, now: Moment, flies: impl Fn(&Events) -> bool) -> Option<Next> {
-        self.begin(&flies);
+    /// Returns the next part to send now, if there is one. `flying` are the endpoints that have events in flight.
+    pub(super) fn next(&mut self, now: Moment, flying: &HashSet<&EndpointId>) -> Option<Next> {
+        self.begin(flying);
         if let Some(trace) = &mut self.trace
-            && let Some(part) = trace.next(now, &flies)
+            && let Some(part) = trace.next(now, flying)
         {
             return Some(Next::Half(part));
         }
         let due = |part: &Part| !part.is_to_be_halved() && part.not_before <= now;
-        let index = self.free(&flies).find(|index| due(&self.waiting[*index]))?;
+        let index = self.free(flying, due).next()?;
         self.waiting.remove(index).map(Next::Whole)
     }
 
-    /// The indexes of the waiting requests that share no endpoint with an earlier one, with a part of the
-    /// request that is being halved, or with anything in flight: an endpoint's events go one after the other.
-    fn free(&self, flies: impl Fn(&Events) -> bool) -> impl Iterator<Item = usize> {
-        (0..self.waiting.len()).filter(move |index| {
-            let events = &self.waiting[*index].events;
-            let halved = self.trace.iter().flat_map(|trace| &trace.parts);
-            let mut before = halved.chain(self.waiting.iter().take(*index));
-            !flies(events) && !before.any(|part| part.events.shares(events))
-        })
+    /// The indexes of the wanted among the waiting requests that share no endpoint with an earlier one, with a part
+    /// of the request that is being halved, or with anything in flight.
+    fn free(
+        &self,
+        flying: &HashSet<&EndpointId>,
+        is_wanted: impl Fn(&Part) -> bool,
+    ) -> impl Iterator<Item = usize> {
+        free(self.trace.iter().flat_map(|trace| &trace.parts), &self.waiting, flying, is_wanted)
     }
 
     /// Returns the events of one endpoint of a whole request, to test whether they are accepted. The other
     /// events of the request wait behind all other requests.
-    pub(super) fn next_single(&mut self, now: Moment, flies: impl Fn(&Events) -> bool) -> Option<Part> {
+    pub(super) fn next_single(&mut self, now: Moment, flying: &HashSet<&EndpointId>) -> Option<Part> {
         let due = |part: &Part| part.cause == Cause::Failing { halve: false } && part.not_before <= now;
-        let index = self.free(&flies).find(|index| due(&self.waiting[*index]))?;
+        let index = self.free(flying, due).next()?;
         let mut single = self.waiting.remove(index)?;
         let events = Events(single.events.0.split_off(1));
         self.admit(Part { events, ..single });
@@ -163,21 +163,21 @@ impl Quarantine {
     }
 
     /// When there may be a part to send. If there is one now, the moment is in the past.
-    pub(super) fn next_wake(&self, flies: impl Fn(&Events) -> bool) -> Option<Moment> {
-        let flies = &flies;
-        let halves =
-            self.trace.iter().flat_map(|trace| trace.sendable(flies).map(|index| &trace.parts[index]));
-        let wholes = self.free(flies).map(|index| &self.waiting[index]);
-        let wholes = wholes.filter(|part| self.trace.is_none() || !part.is_to_be_halved());
-        halves.chain(wholes).map(|part| part.not_before).min()
+    pub(super) fn next_wake(&self, flying: &HashSet<&EndpointId>) -> Option<Moment> {
+        let halves = self
+            .trace
+            .iter()
+            .flat_map(|trace| trace.sendable(flying, |_| true).map(|index| &trace.parts[index]));
+        let wholes = self.free(flying, |part| self.trace.is_none() || !part.is_to_be_halved());
+        halves.chain(wholes.map(|index| &self.waiting[index])).map(|part| part.not_before).min()
     }
 
     /// Begins to halve the next request, if none is being halved.
-    fn begin(&mut self, flies: impl Fn(&Events) -> bool) {
+    fn begin(&mut self, flying: &HashSet<&EndpointId>) {
         if self.trace.is_some() {
             return;
         }
-        let found = self.free(flies).find(|index| self.waiting[*index].is_to_be_halved());
+        let found = self.free(flying, Part::is_to_be_halved).next();
         let Some(index) = found else { return };
         let Some(part) = self.waiting.remove(index) else { return };
         let proven = part.cause == Cause::Refused { proven: true };
@@ -276,17 +276,18 @@ impl Quarantine {
 }
 
 impl Trace {
-    fn next(&mut self, now: Moment, flies: impl Fn(&Events) -> bool) -> Option<Part> {
-        let index = self.sendable(flies).find(|index| self.parts[*index].not_before <= now)?;
+    fn next(&mut self, now: Moment, flying: &HashSet<&EndpointId>) -> Option<Part> {
+        let index = self.sendable(flying, |part| part.not_before <= now).next()?;
         self.parts.remove(index)
     }
 
-    /// The indexes of the parts that share no endpoint with an earlier part, or with anything in flight.
-    fn sendable(&self, flies: impl Fn(&Events) -> bool) -> impl Iterator<Item = usize> {
-        (0..self.parts.len()).filter(move |index| {
-            let events = &self.parts[*index].events;
-            !flies(events) && !self.parts.iter().take(*index).any(|earlier| earlier.events.shares(events))
-        })
+    /// The indexes of the wanted parts that share no endpoint with an earlier part, or with anything in flight.
+    fn sendable(
+        &self,
+        flying: &HashSet<&EndpointId>,
+        is_wanted: impl Fn(&Part) -> bool,
+    ) -> impl Iterator<Item = usize> {
+        free(iter::empty(), &self.parts, flying, is_wanted)
     }
 }
 
@@ -294,6 +295,28 @@ impl Part {
     fn is_to_be_halved(&self) -> bool {
         matches!(self.cause, Cause::Refused { .. } | Cause::Failing { halve: true })
     }
+}
+
+/// The indexes of the wanted parts that share no endpoint with an earlier one, with one of `before`, or with anything in
+/// flight: an endpoint's events go one after the other.
+fn free<'q>(
+    before: impl Iterator<Item = &'q Part>,
+    parts: &'q VecDeque<Part>,
+    flying: &HashSet<&EndpointId>,
+    is_wanted: impl Fn(&Part) -> bool,
+) -> impl Iterator<Item = usize> {
+    let length = parts.iter().rposition(&is_wanted).map_or(0, |last| last + 1);
+    // There may be many parts, none of which shares anything, so endpoints are looked up and not compared.
+    let mut taken: HashSet<&EndpointId> = HashSet::new();
+    if length > 0 {
+        taken.extend(before.flat_map(|part| part.events.endpoints()));
+    }
+    parts.iter().take(length).enumerate().filter_map(move |(index, part)| {
+        let is_taken = |id: &EndpointId| flying.contains(id) || taken.contains(id);
+        let is_free = is_wanted(part) && !part.events.endpoints().any(is_taken);
+        taken.extend(part.events.endpoints());
+        is_free.then_some(index)
+    })
 }
 
 fn halves(part: Part) -> [Part; 2] {
@@ -305,3 +328,6 @@ fn extract(from: &mut Vec<Accused>, gone: impl Fn(&Item) -> bool, taken: &mut Ve
     let accused = from.extract_if(.., |accused| gone(&accused.item));
     taken.extend(accused.map(|accused| (accused.endpoint_id, accused.item)));
 }
+
+#[cfg(test)]
+mod tests;

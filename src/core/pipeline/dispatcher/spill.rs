@@ -18,21 +18,38 @@ use crate::core::{
     time::Moment,
 };
 
+/// Why a destination admits no records.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Full {
+    since: Moment,
+    /// The bytes of the largest record that waits. Smaller ones must not pass it, or it might wait for ever.
+    bytes: usize,
+}
+
 impl Dispatcher {
-    /// Sets whether the destination has no room for a record.
-    pub(in crate::core::pipeline) fn set_full(&mut self, now: Moment, full: bool) {
-        self.full_since = if full { self.full_since.or(Some(now)) } else { None };
+    /// Sets whether the destination has no room for a record of this many bytes; `None` means that it has.
+    pub(in crate::core::pipeline) fn set_full(&mut self, now: Moment, bytes: Option<usize>) {
+        let before = self.full;
+        self.full = bytes.map(|bytes| Full {
+            since: before.map_or(now, |before| before.since),
+            bytes: before.map_or(bytes, |before| before.bytes.max(bytes)),
+        });
     }
 
     /// Whether the destination had no room according to the last [`set_full`](Self::set_full).
     pub(in crate::core::pipeline) fn is_full(&self) -> bool {
-        self.full_since.is_some()
+        self.full.is_some()
+    }
+
+    /// The bytes of the largest record for which it had no room.
+    pub(in crate::core::pipeline) fn full_for(&self) -> usize {
+        self.full.map_or(0, |full| full.bytes)
     }
 
     /// When spilling begins, if nothing changes first.
     pub(in crate::core::pipeline) fn spills_at(&self) -> Option<Moment> {
         let held = self.hold.as_ref().map(|hold| hold.since);
-        let since = [held, self.full_since].into_iter().flatten().min()?;
+        let since = [held, self.full.map(|full| full.since)].into_iter().flatten().min()?;
         Some(since + self.spill?).filter(|_| self.waiting_events() > usize::from(self.hold.is_some()))
     }
 
@@ -48,7 +65,7 @@ impl Dispatcher {
         if self.hold.is_none() || !self.spilling {
             self.transitions.push(Transition::Spilling { destination: self.id });
         }
-        self.spilling = true;
+        self.spilling = self.hold.is_some();
         let probe = self.hold.as_ref().and_then(|_| self.oldest_probe());
         let goes = |item: &Item| Some(item.order) != probe;
         let mut gone = self.batcher.remove_all(goes);
@@ -64,7 +81,7 @@ impl Dispatcher {
             let (record, event_id) = (item.record, item.event.id.clone());
             self.verdicts.push(Verdict::Spilled { record, event_id, refusal });
         }
-        self.full_since = None;
+        self.full = None;
         self.close_quarantine(now);
     }
 

@@ -264,6 +264,16 @@ fn portions_on_no_route_are_named_in_dead_letters_or_left_out() {
 }
 
 #[test]
+fn portions_on_no_route_wait_until_their_letters_are_written() {
+    let mut bench = Bench::several(&[0, 1], |plan| plan.max_bytes = 10_000);
+    bench.read_as(A, in_portions(&["x"; 250]));
+    let kept = bench.bytes_kept();
+    assert!(kept < 12_000, "{kept}");
+    while bench.write_letters(WriteOutcome::Written) > 0 {}
+    assert_eq!((bench.outstanding(), bench.bytes_kept(), bench.is_paused(A)), (0, 0, false));
+}
+
+#[test]
 fn what_waits_for_room_goes_on_in_the_order_of_its_partition() {
     let mut bench = Bench::several(&[0, 1], |plan| plan.max_bytes = 10_000);
     for _ in 0..20 {

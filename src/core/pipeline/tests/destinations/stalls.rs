@@ -57,6 +57,10 @@ impl Reader {
 
     /// Delivers a batch of records for `client`.
     fn deliver(&mut self, ownership: Ownership, client: &str) {
+        self.deliver_some(ownership, client, BATCH);
+    }
+
+    fn deliver_some(&mut self, ownership: Ownership, client: &str, count: usize) {
         let topic: Arc<str> = if self.partitions.contains(&ownership) { "wide".into() } else { "b".into() };
         let record_of = |offset: i64| {
             let endpoint = u8::try_from(offset % 200).expect("small");
@@ -65,8 +69,8 @@ impl Reader {
             let record = Record { topic: Arc::clone(&topic), value, ..record(ownership, offset) };
             (record, Mapped::Deliver(vec![delivery]), Vec::new())
         };
-        let records: Vec<_> = (self.bench.next_offset..).take(BATCH).map(record_of).collect();
-        self.bench.next_offset += i64::try_from(BATCH).expect("small");
+        let records: Vec<_> = (self.bench.next_offset..).take(count).map(record_of).collect();
+        self.bench.next_offset += i64::try_from(count).expect("small");
         self.bench.handle(Input::Records(records));
     }
 
@@ -130,4 +134,21 @@ fn a_topic_of_which_little_waits_is_read_while_another_crowds() {
         };
         reader.bench.answer_for(Duration::from_millis(200), only_d2);
     }
+}
+
+#[test]
+fn a_large_record_that_waits_is_not_passed_by_small_ones() {
+    let mut reader = Reader::of_records(2, 20_000, MAX_BYTES);
+    let (large, small) = (reader.partitions[0], reader.partitions[1]);
+    reader.deliver_some(small, "d0", 10);
+    reader.value = 400_000;
+    reader.deliver_some(large, "d0", 1);
+    assert!(reader.bench.is_paused(large) && !reader.bench.is_paused(small));
+    reader.value = 10;
+    reader.deliver_some(small, "d0", 1);
+    assert!(reader.bench.is_paused(small), "it would keep the large one waiting");
+    reader.deliver_some(BESIDE_B, "d1", 1);
+    assert!(!reader.bench.is_paused(BESIDE_B));
+    reader.bench.answer_for(seconds(10), all_well);
+    assert_eq!((reader.bench.outstanding(), reader.bench.pipeline.snapshot().records.accepted), (0, 13));
 }
