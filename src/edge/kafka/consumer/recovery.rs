@@ -185,7 +185,7 @@ impl Recovery {
         self.is_asked = false;
         self.not_before = Some(now + PAUSE);
         let epochs = state.consumer.position()?;
-        let explained = self.explained(&state.partitions, &logs.ranges);
+        let explained = self.explained(&state.partitions, &logs);
         for range in &logs.ranges {
             match self.finding(&state.partitions, range, &logs, &explained, now) {
                 Finding::Within => state.partitions.start_at(&range.partition, range.start),
@@ -203,10 +203,14 @@ impl Recovery {
         Ok(())
     }
 
-    /// Returns the reports of a truncation that certainly mean a partition whose log ends before its position.
-    fn explained(&self, partitions: &OwnedPartitions, ranges: &[LogRange]) -> BTreeSet<Report> {
-        let short = ranges.iter().filter(|range| compare(range) == Finding::OtherLog);
-        let reports = short.filter_map(|range| {
+    /// Returns the reports of a truncation that certainly mean a partition: its log ends before its position, or lacks
+    /// records that were read.
+    fn explained(&self, partitions: &OwnedPartitions, logs: &Logs) -> BTreeSet<Report> {
+        let lacks_records =
+            |partition| logs.recognised.contains(partition) && !logs.intact.contains(partition);
+        let is_cut =
+            |range: &&LogRange| compare(range) == Finding::OtherLog || lacks_records(&range.partition);
+        let reports = logs.ranges.iter().filter(is_cut).filter_map(|range| {
             let owned = partitions.get(&range.partition)?;
             Some((owned.next?, *self.truncated.get(&owned.ownership)?))
         });
@@ -396,8 +400,12 @@ mod tests {
     /// end, when one of them was reported as truncated at 100.
     #[track_caller]
     fn check_neighbours(expected: &[(i64, Finding)]) {
+        check_logs(Logs::default(), expected);
+    }
+
+    #[track_caller]
+    fn check_logs(mut logs: Logs, expected: &[(i64, Finding)]) {
         let (mut partitions, mut recovery) = (OwnedPartitions::default(), Recovery::default());
-        let mut logs = Logs::default();
         for (number, (end, _)) in (0..).zip(expected) {
             let partition = TopicPartition { topic: "topic".into(), partition: number };
             let start = PartitionStart::Uncommitted(Some(150));
@@ -405,7 +413,7 @@ mod tests {
             logs.committed.add_partition_offset("topic", number, Offset::Offset(150)).unwrap();
             logs.ranges.push(LogRange { partition, next: Some(150), start: 0, end: *end });
         }
-        let explained = recovery.explained(&partitions, &logs.ranges);
+        let explained = recovery.explained(&partitions, &logs);
         for (range, (_, expected)) in logs.ranges.iter().zip(expected) {
             let finding = recovery.finding(&partitions, range, &logs, &explained, now());
             assert_eq!(finding, *expected, "{range:?}");
@@ -419,6 +427,10 @@ mod tests {
         check_neighbours(&[(100, truncated), (120, truncated), (150, Finding::Within)]);
         // Each may be the one that has grown past the position.
         check_neighbours(&[(180, truncated), (150, truncated)]);
+        // The first one lacks records that were read.
+        let recognised = vec![TopicPartition { topic: "topic".into(), partition: 0 }];
+        let logs = Logs { recognised, ..Logs::default() };
+        check_logs(logs, &[(180, truncated), (180, Finding::Within)]);
     }
 
     fn record(ownership: Ownership, offset: i64) -> Record {
