@@ -64,9 +64,11 @@ fn each_category_and_result() {
 fn placeholders_are_no_values() {
     record("SignInLogs", "0", r#""userId":"u","ipAddress":"<null>","appId":"-""#, "SignIn realm=t user=u");
     let nowhere = r#""geoCoordinates":{"latitude":0,"longitude":0}"#;
-    let place = |city: &str| format!(r#""userId":"u","location":{{"city":"{city}","state":"",{nowhere}}}"#);
+    let place = |country: &str| {
+        format!(r#""userId":"u","location":{{"city":"","state":"","countryOrRegion":"{country}",{nowhere}}}"#)
+    };
     record("SignInLogs", "0", &place(""), "SignIn realm=t user=u");
-    record("SignInLogs", "0", &place("Accra"), "SignIn realm=t user=u city=Accra lat=0 long=0");
+    record("SignInLogs", "0", &place("DE"), "SignIn realm=t user=u country=DE");
 }
 
 #[test]
