@@ -47,9 +47,11 @@
 //! For B2C, `additionalDetails` holds the address (`ClientIpAddress`), the user agent (`Client`) and an
 //! attribute (`PolicyId`), see <https://learn.microsoft.com/azure/active-directory-b2c/view-audit-logs>.
 //!
-//! The result is `resultType`, as text or a number, otherwise `properties.status.errorCode`. A user id of
-//! zeros counts as null. Times have seven fractional digits, and some exporters drop the `Z`: according to
-//! the first page above, they are in UTC.
+//! The result of a sign-in is `resultType`, as text or a number, otherwise `properties.status.errorCode`. The
+//! result of an audit record is `properties.result`, otherwise `resultType`.
+//!
+//! A user id of zeros counts as null. Times have seven fractional digits, and some exporters drop the `Z`:
+//! according to the first page above, they are in UTC.
 
 use std::borrow::Cow;
 

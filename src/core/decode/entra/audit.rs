@@ -18,14 +18,15 @@ use crate::core::{
 const B2C_SIGN_IN: &str = "issue an id_token to the application";
 
 pub(super) fn audit<'a>(record: Node<'_, 'a>) -> EventResult<'a> {
+    if has_failed(record) {
+        return Err(Ignored::TypeNotMapped.into());
+    }
     let properties = properties(record);
     let activity = [get(properties, "activityDisplayName"), get(record, "operationName")];
     let activity = first(activity).unwrap_or_default().to_ascii_lowercase();
     let is_b2c = get(properties, "loggedByService").str() == "B2C";
     let (target, by) = (target(properties), get(get(properties, "initiatedBy"), "user"));
-    if has_failed(properties) {
-        Err(Ignored::TypeNotMapped.into())
-    } else if is_b2c && activity == B2C_SIGN_IN {
+    if is_b2c && activity == B2C_SIGN_IN {
         sign_in(record, target)
     } else if is_sign_up(&activity, by, target) {
         sign_up(record, target, by)
@@ -34,10 +35,17 @@ pub(super) fn audit<'a>(record: Node<'_, 'a>) -> EventResult<'a> {
     }
 }
 
-/// Older records have a number: 1 is a failure, 2 a timeout.
-fn has_failed(properties: Node<'_, '_>) -> bool {
-    let result = get(properties, "result").text();
-    result.is_some_and(|result| result != "0" && !result.eq_ignore_ascii_case("success"))
+/// Whether the record states an outcome that is not a success. The outcome is `result`, otherwise
+/// `resultType`. Older records have a number: 1 is a failure, 2 a timeout.
+fn has_failed(record: Node<'_, '_>) -> bool {
+    let outcomes = [get(properties(record), "result"), get(record, "resultType")];
+    outcomes.into_iter().find_map(is_success) == Some(false)
+}
+
+/// Whether an outcome is a success; `None` if nothing is stated.
+fn is_success(outcome: Node<'_, '_>) -> Option<bool> {
+    let by_number = outcome.number().map(|code| code == 0.0);
+    by_number.or_else(|| Some(outcome.word()?.eq_ignore_ascii_case("success")))
 }
 
 /// Whether an activity means that a person registered. It is one of three: a "viral" user creation, as

@@ -71,16 +71,35 @@ fn placeholders_are_no_values() {
     record("SignInLogs", "0", &place("DE"), "SignIn realm=t user=u country=DE");
 }
 
+/// Checks a sign-up with this `resultType` and `result`.
+#[track_caller]
+fn audit(result_type: &str, result: &str, expected: &str) {
+    let target = r#""targetResources":[{"id":"u","type":"User"}]"#;
+    let properties = format!(r#""activityDisplayName":"Viral user creation","result":{result},{target}"#);
+    record("AuditLogs", result_type, &properties, expected);
+}
+
 #[test]
 fn the_result_of_an_audit_record_may_be_a_number() {
-    let audit = |result: &str, expected: &str| {
-        let target = r#""targetResources":[{"id":"u","type":"User"}]"#;
-        let properties = format!(r#""activityDisplayName":"Viral user creation","result":{result},{target}"#);
-        record("AuditLogs", "\"\"", &properties, expected);
-    };
-    audit("0", "SignUp realm=t user=u");
-    audit("1", "ignored: type_not_mapped");
-    audit("2", "ignored: type_not_mapped");
+    for success in ["0", "0.0", r#""0""#, r#""0.0""#] {
+        audit(r#""""#, success, "SignUp realm=t user=u");
+    }
+    for failure in ["1", "2", "1.0", r#""1""#, r#""1.0""#, r#""timeout""#] {
+        audit(r#""""#, failure, "ignored: type_not_mapped");
+    }
+}
+
+#[test]
+fn the_result_of_an_audit_record_may_stand_in_result_type_alone() {
+    for success in [r#""Success""#, "0", "0.0", r#""0""#, r#""""#, "null"] {
+        audit(success, "null", "SignUp realm=t user=u");
+    }
+    for failure in [r#""Failure""#, r#""failure""#, "1", "1.0", r#""1.0""#] {
+        audit(failure, "null", "ignored: type_not_mapped");
+        audit(failure, r#""""#, "ignored: type_not_mapped");
+    }
+    audit(r#""Success""#, r#""failure""#, "ignored: type_not_mapped");
+    audit(r#""Failure""#, r#""success""#, "SignUp realm=t user=u");
 }
 
 #[test]
