@@ -335,6 +335,32 @@ fn the_rows_of_log_analytics_are_read() {
 }
 
 #[test]
+fn the_lists_of_a_row_may_be_json_text() {
+    let row = |fields: &str, expected: &str| {
+        check(
+            &format!(
+                r#"{{"TimeGenerated":"2026-11-22T21:20:28.244Z","Type":"AuditLogs","AADTenantId":"t",{fields}}}"#
+            ),
+            expected,
+        );
+    };
+    let at = "time=1795382428244 realm=t user=u";
+    let target = r#""Result":"success","TargetResources":"[{\"id\":\"u\",\"type\":\"User\"}]""#;
+    row(&format!(r#""OperationName":"Viral user creation",{target}"#), &format!("SignUp {at}"));
+    let by = r#""{\"user\":{\"id\":\"u\",\"ipAddress\":\"192.0.2.7\"}}""#;
+    let own = format!(r#""OperationName":"Add user","InitiatedBy":{by},{target}"#);
+    row(&own, &format!("SignUp {at} ip=192.0.2.7"));
+    let issued = r#""OperationName":"Issue an id_token to the application","LoggedByService":"B2C""#;
+    let by = r#""InitiatedBy":"{\"app\":{\"appId\":\"a\"}}""#;
+    let details = r#""AdditionalDetails":"[{\"key\":\"PolicyId\",\"value\":\"p\"},{\"key\":\"Client\",\"value\":\"Edge\"}]""#;
+    row(&format!("{issued},{by},{details},{target}"), &format!("SignIn {at} client=a agent=Edge PolicyId:p"));
+    row(
+        r#""OperationName":"Viral user creation","TargetResources":"[{""#,
+        "SignUp time=1795382428244 realm=t",
+    );
+}
+
+#[test]
 fn what_graph_and_log_analytics_write_is_recognised() {
     let check = |value: &str, expected| {
         assert_eq!(recognises(parse(value.as_bytes()).ok().unwrap().root()), expected, "{value}");
