@@ -8,6 +8,7 @@
 //! | type | meaning |
 //! |---|---|
 //! | `s`, `sens`, `sepft`, `seotpft`, `seoobft`, `sercft` | a sign-in; `s` has a session |
+//! | `sepkotpft`, `sepkoobft`, `sepkrcft` | a sign-in by a passkey and a second factor |
 //! | `ssa` | a session resumed: a silent authentication |
 //! | `slo` | the end of a session |
 //! | `ss` | a sign-up |
@@ -111,7 +112,8 @@ fn read<'a>(node: Node<'_, 'a>) -> EventResult<'a> {
 
 fn kind(name: &str) -> Result<Kind, Ignored> {
     match name {
-        "s" | "sens" | "sepft" | "seotpft" | "seoobft" | "sercft" => Ok(Kind::SignIn),
+        "s" | "sens" | "sepft" | "seotpft" | "seoobft" | "sercft" | "sepkotpft" | "sepkoobft"
+        | "sepkrcft" => Ok(Kind::SignIn),
         "ssa" => Ok(Kind::SessionResumed),
         "slo" => Ok(Kind::SessionStopped),
         "ss" => Ok(Kind::SignUp),
@@ -200,7 +202,7 @@ mod tests {
     fn each_type() {
         let fields = r#","user_id":"u","details":{"session_id":"s1"}"#;
         log("s", fields, "SignIn id=l user=u session=s1");
-        for name in ["sens", "sepft", "seotpft", "seoobft", "sercft"] {
+        for name in ["sens", "sepft", "seotpft", "seoobft", "sercft", "sepkotpft", "sepkoobft", "sepkrcft"] {
             log(name, r#","user_id":"u""#, "SignIn id=l user=u");
         }
         log("ssa", fields, "SessionResumed id=l user=u session=s1");

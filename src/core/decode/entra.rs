@@ -47,9 +47,12 @@
 //! For B2C, `additionalDetails` holds the address (`ClientIpAddress`), the user agent (`Client`) and an
 //! attribute (`PolicyId`), see <https://learn.microsoft.com/azure/active-directory-b2c/view-audit-logs>.
 //!
-//! The result is `resultType`, as text or a number, otherwise `properties.status.errorCode`. A user id of
-//! zeros counts as null. Times have seven fractional digits, and some exporters drop the `Z`: according to
-//! the first page above, they are in UTC.
+//! The result of a sign-in is `resultType`, as text or a number, otherwise `properties.status.errorCode`. The
+//! result of an audit record is `properties.result`, otherwise `resultType`. Its `targetResources`,
+//! `initiatedBy` and `additionalDetails` may also be JSON text.
+//!
+//! A user id of zeros counts as null. Times have seven fractional digits, and some exporters drop the `Z`:
+//! according to the first page above, they are in UTC.
 
 use std::borrow::Cow;
 
@@ -58,7 +61,7 @@ use smallvec::smallvec;
 use crate::core::{
     decode::{
         EventResult, EventResults, gather, time,
-        tree::{Node, Tree, first, first_id},
+        tree::{Node, Tree, first, first_id, parse},
     },
     identity::{
         Device, GeoLocation, IdentityEvent, Kind,
@@ -168,6 +171,16 @@ fn event_of<'a>(record: Node<'_, 'a>, kind: Kind, user: Node<'_, 'a>) -> Result<
 /// The value of a key, whose case is ignored.
 fn get<'n, 'a>(node: Node<'n, 'a>, key: &str) -> Node<'n, 'a> {
     node.get_by(|name| name.eq_ignore_ascii_case(key))
+}
+
+/// This value, or the one in this text, as exporters write the dynamic columns of Log Analytics. The tree of
+/// the text is stored in `held`.
+fn opened<'n, 'a>(node: Node<'n, 'a>, held: &'n mut Tree<'a>) -> Node<'n, 'a> {
+    if !matches!(node, Node::Text(_) | Node::Escaped(_)) {
+        return node;
+    }
+    *held = parse(node.str().as_bytes()).map(Tree::into_owned).unwrap_or_default();
+    held.root()
 }
 
 /// The properties of a record, or the record itself if it is flat.

@@ -59,14 +59,12 @@ pub(super) fn person<'a>(claims: &[(&'static str, Node<'_, 'a>)]) -> Person<'a> 
     claims.iter().filter_map(|(name, node)| Some(((*name).into(), vec![node.text()?]))).collect()
 }
 
-/// The place, if anything of it is known. The coordinates 0, 0 on their own stand for an unknown place.
+/// The place, if anything of it is known. The coordinates 0, 0 lie in the ocean and stand for unknown ones,
+/// even if the country is known.
 pub(super) fn place(mut place: GeoLocation<'_>) -> Option<Box<GeoLocation<'_>>> {
     let is_zero = |degrees: Option<f64>| degrees.is_some_and(|degrees| degrees.abs() < f64::EPSILON);
     if is_zero(place.latitude) && is_zero(place.longitude) {
-        let named = GeoLocation { latitude: None, longitude: None, ..place.clone() };
-        if named == GeoLocation::default() {
-            place = named;
-        }
+        (place.latitude, place.longitude) = (None, None);
     }
     (place != GeoLocation::default()).then(|| Box::new(place))
 }
@@ -170,6 +168,21 @@ mod tests {
         check("null", None);
         check("{}", None);
         check(r#""""#, None);
+    }
+
+    #[test]
+    fn coordinates_of_zero_are_no_place() {
+        let check = |latitude, longitude, is_kept| {
+            let written = GeoLocation { latitude, longitude, ..GeoLocation::default() };
+            assert_eq!(place(written.clone()).is_some(), is_kept);
+            let found = place(GeoLocation { country: Some("DE".into()), ..written }).unwrap();
+            assert_eq!((found.country.as_deref(), found.latitude.is_some()), (Some("DE"), is_kept));
+        };
+        check(Some(0.0), Some(0.0), false);
+        check(Some(-0.0), Some(0.0), false);
+        check(None, None, false);
+        check(Some(5.6), Some(0.0), true);
+        check(Some(0.0), Some(9.5), true);
     }
 
     #[test]

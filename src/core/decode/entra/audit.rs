@@ -7,9 +7,9 @@
 use crate::core::{
     decode::{
         EventResult,
-        entra::{claims, event_of, get, properties},
+        entra::{claims, event_of, get, opened, properties},
         gather,
-        tree::{Node, first},
+        tree::{Node, Tree, first},
     },
     identity::{IdentityEvent, Kind, reason::Ignored},
 };
@@ -18,15 +18,19 @@ use crate::core::{
 const B2C_SIGN_IN: &str = "issue an id_token to the application";
 
 pub(super) fn audit<'a>(record: Node<'_, 'a>) -> EventResult<'a> {
+    if has_failed(record) {
+        return Err(Ignored::TypeNotMapped.into());
+    }
     let properties = properties(record);
     let activity = [get(properties, "activityDisplayName"), get(record, "operationName")];
     let activity = first(activity).unwrap_or_default().to_ascii_lowercase();
     let is_b2c = get(properties, "loggedByService").str() == "B2C";
-    let (target, by) = (target(properties), get(get(properties, "initiatedBy"), "user"));
-    if has_failed(properties) {
-        Err(Ignored::TypeNotMapped.into())
-    } else if is_b2c && activity == B2C_SIGN_IN {
-        sign_in(record, target)
+    let (mut held_targets, mut held_by) = (Tree::default(), Tree::default());
+    let target = user(opened(get(properties, "targetResources"), &mut held_targets));
+    let initiated_by = opened(get(properties, "initiatedBy"), &mut held_by);
+    let by = get(initiated_by, "user");
+    if is_b2c && activity == B2C_SIGN_IN {
+        sign_in(record, target, get(initiated_by, "app"))
     } else if is_sign_up(&activity, by, target) {
         sign_up(record, target, by)
     } else {
@@ -34,10 +38,17 @@ pub(super) fn audit<'a>(record: Node<'_, 'a>) -> EventResult<'a> {
     }
 }
 
-/// Older records have a number: 1 is a failure, 2 a timeout.
-fn has_failed(properties: Node<'_, '_>) -> bool {
-    let result = get(properties, "result").text();
-    result.is_some_and(|result| result != "0" && !result.eq_ignore_ascii_case("success"))
+/// Whether the record states an outcome that is not a success. The outcome is `result`, otherwise
+/// `resultType`. Older records have a number: 1 is a failure, 2 a timeout.
+fn has_failed(record: Node<'_, '_>) -> bool {
+    let outcomes = [get(properties(record), "result"), get(record, "resultType")];
+    outcomes.into_iter().find_map(is_success) == Some(false)
+}
+
+/// Whether an outcome is a success; `None` if nothing is stated.
+fn is_success(outcome: Node<'_, '_>) -> Option<bool> {
+    let by_number = outcome.number().map(|code| code == 0.0);
+    by_number.or_else(|| Some(outcome.word()?.eq_ignore_ascii_case("success")))
 }
 
 /// Whether an activity means that a person registered. It is one of three: a "viral" user creation, as
@@ -63,14 +74,13 @@ fn sign_up<'a>(record: Node<'_, 'a>, target: Node<'_, 'a>, by: Node<'_, 'a>) -> 
     })
 }
 
-fn sign_in<'a>(record: Node<'_, 'a>, target: Node<'_, 'a>) -> EventResult<'a> {
-    let properties = properties(record);
+fn sign_in<'a>(record: Node<'_, 'a>, target: Node<'_, 'a>, app: Node<'_, 'a>) -> EventResult<'a> {
+    let mut held_details = Tree::default();
+    let details = opened(get(properties(record), "additionalDetails"), &mut held_details);
     let detail = |key: &str| {
-        let mut details = get(properties, "additionalDetails").list();
-        let detail = details.find(|detail| get(*detail, "key").str() == key);
+        let detail = details.list().find(|detail| get(*detail, "key").str() == key);
         get(detail.unwrap_or_default(), "value")
     };
-    let app = get(get(properties, "initiatedBy"), "app");
     let event = event_of(record, Kind::SignIn, get(target, "id"))?;
     Ok(IdentityEvent {
         client: first([get(app, "appId"), get(app, "servicePrincipalName"), detail("ApplicationId")]),
@@ -81,8 +91,8 @@ fn sign_in<'a>(record: Node<'_, 'a>, target: Node<'_, 'a>) -> EventResult<'a> {
     })
 }
 
-/// The user that a record is about.
-fn target<'n, 'a>(properties: Node<'n, 'a>) -> Node<'n, 'a> {
-    let mut targets = get(properties, "targetResources").list();
-    targets.find(|target| get(*target, "type").str() == "User").unwrap_or_default()
+/// The user among the resources that a record is about.
+fn user<'n, 'a>(resources: Node<'n, 'a>) -> Node<'n, 'a> {
+    let user = resources.list().find(|resource| get(*resource, "type").str() == "User");
+    user.unwrap_or_default()
 }

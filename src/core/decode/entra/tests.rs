@@ -64,21 +64,42 @@ fn each_category_and_result() {
 fn placeholders_are_no_values() {
     record("SignInLogs", "0", r#""userId":"u","ipAddress":"<null>","appId":"-""#, "SignIn realm=t user=u");
     let nowhere = r#""geoCoordinates":{"latitude":0,"longitude":0}"#;
-    let place = |city: &str| format!(r#""userId":"u","location":{{"city":"{city}","state":"",{nowhere}}}"#);
+    let place = |country: &str| {
+        format!(r#""userId":"u","location":{{"city":"","state":"","countryOrRegion":"{country}",{nowhere}}}"#)
+    };
     record("SignInLogs", "0", &place(""), "SignIn realm=t user=u");
-    record("SignInLogs", "0", &place("Accra"), "SignIn realm=t user=u city=Accra lat=0 long=0");
+    record("SignInLogs", "0", &place("DE"), "SignIn realm=t user=u country=DE");
+}
+
+/// Checks a sign-up with this `resultType` and `result`.
+#[track_caller]
+fn audit(result_type: &str, result: &str, expected: &str) {
+    let target = r#""targetResources":[{"id":"u","type":"User"}]"#;
+    let properties = format!(r#""activityDisplayName":"Viral user creation","result":{result},{target}"#);
+    record("AuditLogs", result_type, &properties, expected);
 }
 
 #[test]
 fn the_result_of_an_audit_record_may_be_a_number() {
-    let audit = |result: &str, expected: &str| {
-        let target = r#""targetResources":[{"id":"u","type":"User"}]"#;
-        let properties = format!(r#""activityDisplayName":"Viral user creation","result":{result},{target}"#);
-        record("AuditLogs", "\"\"", &properties, expected);
-    };
-    audit("0", "SignUp realm=t user=u");
-    audit("1", "ignored: type_not_mapped");
-    audit("2", "ignored: type_not_mapped");
+    for success in ["0", "0.0", r#""0""#, r#""0.0""#] {
+        audit(r#""""#, success, "SignUp realm=t user=u");
+    }
+    for failure in ["1", "2", "1.0", r#""1""#, r#""1.0""#, r#""timeout""#] {
+        audit(r#""""#, failure, "ignored: type_not_mapped");
+    }
+}
+
+#[test]
+fn the_result_of_an_audit_record_may_stand_in_result_type_alone() {
+    for success in [r#""Success""#, "0", "0.0", r#""0""#, r#""""#, "null"] {
+        audit(success, "null", "SignUp realm=t user=u");
+    }
+    for failure in [r#""Failure""#, r#""failure""#, "1", "1.0", r#""1.0""#] {
+        audit(failure, "null", "ignored: type_not_mapped");
+        audit(failure, r#""""#, "ignored: type_not_mapped");
+    }
+    audit(r#""Success""#, r#""failure""#, "ignored: type_not_mapped");
+    audit(r#""Failure""#, r#""success""#, "SignUp realm=t user=u");
 }
 
 #[test]
@@ -311,6 +332,32 @@ fn the_rows_of_log_analytics_are_read() {
         "SignUp time=1795382428244 realm=t user=u",
     );
     check(&format!(r#"{{"records":[{}]}}"#, row("SigninLogs", "50140", "")), "ignored: type_not_mapped");
+}
+
+#[test]
+fn the_lists_of_a_row_may_be_json_text() {
+    let row = |fields: &str, expected: &str| {
+        check(
+            &format!(
+                r#"{{"TimeGenerated":"2026-11-22T21:20:28.244Z","Type":"AuditLogs","AADTenantId":"t",{fields}}}"#
+            ),
+            expected,
+        );
+    };
+    let at = "time=1795382428244 realm=t user=u";
+    let target = r#""Result":"success","TargetResources":"[{\"id\":\"u\",\"type\":\"User\"}]""#;
+    row(&format!(r#""OperationName":"Viral user creation",{target}"#), &format!("SignUp {at}"));
+    let by = r#""{\"user\":{\"id\":\"u\",\"ipAddress\":\"192.0.2.7\"}}""#;
+    let own = format!(r#""OperationName":"Add user","InitiatedBy":{by},{target}"#);
+    row(&own, &format!("SignUp {at} ip=192.0.2.7"));
+    let issued = r#""OperationName":"Issue an id_token to the application","LoggedByService":"B2C""#;
+    let by = r#""InitiatedBy":"{\"app\":{\"appId\":\"a\"}}""#;
+    let details = r#""AdditionalDetails":"[{\"key\":\"PolicyId\",\"value\":\"p\"},{\"key\":\"Client\",\"value\":\"Edge\"}]""#;
+    row(&format!("{issued},{by},{details},{target}"), &format!("SignIn {at} client=a agent=Edge PolicyId:p"));
+    row(
+        r#""OperationName":"Viral user creation","TargetResources":"[{""#,
+        "SignUp time=1795382428244 realm=t",
+    );
 }
 
 #[test]
