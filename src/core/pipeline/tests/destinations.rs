@@ -265,10 +265,10 @@ fn portions_on_no_route_are_named_in_dead_letters_or_left_out() {
 
 #[test]
 fn portions_on_no_route_wait_until_their_letters_are_written() {
-    let mut bench = Bench::several(&[0, 1], |plan| plan.max_bytes = 10_000);
+    let mut bench = Bench::several(&[0, 1], |plan| plan.max_bytes = 4_000);
     bench.read_as(A, in_portions(&["x"; 250]));
     let kept = bench.bytes_kept();
-    assert!(kept < 12_000, "{kept}");
+    assert!(kept < 5_000, "{kept}");
     while bench.write_letters(WriteOutcome::Written) > 0 {}
     assert_eq!((bench.outstanding(), bench.bytes_kept(), bench.is_paused(A)), (0, 0, false));
 }
@@ -400,6 +400,31 @@ fn a_destination_that_is_held_for_too_long_spills_all_but_a_probe() {
     bench.wait_for_request();
     assert_eq!(ids(&bench.answer(accept)), ["24:d0"]);
     assert_eq!((bench.holds(), bench.outstanding(), bench.bytes_kept()), (vec![], 0, 0));
+}
+
+#[test]
+fn a_spill_without_a_hold_does_not_hide_that_of_the_next_hold() {
+    let mut bench = Bench::several(&[0, 1], |plan| {
+        plan.max_bytes = 10_000;
+        plan.destinations[0].1.spill = Some(seconds(20));
+    });
+    for endpoint in 0..100 {
+        if !bench.is_paused(A) {
+            bench.read_of(A, endpoint, "d0");
+        }
+    }
+    bench.pass(seconds(20));
+    let spilling = Transition::Spilling { destination: DestinationId(0) };
+    let spills = |bench: &Bench| bench.transitions.iter().filter(|it| **it == spilling).count();
+    assert_eq!((spills(&bench), bench.holds().len()), (1, 0));
+    while !bench.requests.is_empty() || bench.write_letters(WriteOutcome::Written) > 0 {
+        bench.answer_for(seconds(1), all_well);
+    }
+    for endpoint in 100..104 {
+        bench.read_of(A, endpoint, "d0");
+    }
+    bench.answer_for(seconds(60), |_, _| Answer::Hold(Code("forbidden")));
+    assert_eq!((spills(&bench), bench.holds().len()), (2, 1));
 }
 
 /// The destination `d0` has been held for so long that it spills, and the events for `d1` fill the memory.
