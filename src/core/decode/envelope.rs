@@ -261,8 +261,7 @@ impl<'a> Outside<'a> {
 
     fn cloud_event(&mut self, part: &Part<'_, 'a>, event: Object<'_, 'a>) -> Result<Step<'a>, Unmapped> {
         let node = part.node();
-        self.id = node.get("id").text().filter(|id| is_short(id)).or(self.id.take());
-        self.time = node.get("time").time().or(self.time);
+        self.note(node.get("id"), node.get("time"));
         self.op = node.get("iodebeziumop").text();
         let encoded = node.get("data_base64").str();
         if encoded.is_empty() {
@@ -291,15 +290,13 @@ impl<'a> Outside<'a> {
         let Some(message) = self.inner(node.get("Message").str().as_bytes(), part)? else {
             return Ok(Step::Bare);
         };
-        self.id = node.get("MessageId").text().filter(|id| is_short(id)).or(self.id.take());
-        self.time = node.get("Timestamp").time().or(self.time);
+        self.note(node.get("MessageId"), node.get("Timestamp"));
         Ok(Step::Opened(message))
     }
 
     fn delivered(&mut self, part: &Part<'_, 'a>, source: &EventSource) -> Result<Step<'a>, Unmapped> {
         let node = part.node();
-        self.id = node.at(source.id).text().filter(|id| is_short(id)).or(self.id.take());
-        self.time = node.at(source.time).time().or(self.time);
+        self.note(node.at(source.id), node.at(source.time));
         self.bytes(&source.content(node), part)
     }
 
@@ -337,6 +334,12 @@ impl<'a> Outside<'a> {
             Err(Refused::TooLarge) => Err(Refused::TooLarge),
             Err(_) => Ok(None),
         }
+    }
+
+    /// Notes the id and the time that an envelope states.
+    fn note(&mut self, id: Node<'_, 'a>, time: Node<'_, 'a>) {
+        self.id = id.text().filter(|id| is_short(id)).or(self.id.take());
+        self.time = time.time().or(self.time);
     }
 
     /// The operation on the row in `node`.
