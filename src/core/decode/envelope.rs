@@ -14,6 +14,7 @@
 //! | Debezium, flattened | `__op` or `__deleted`, or Keycloak's columns in upper case | the columns |
 //! | Kafka Connect's JSON | `payload`, and no other key than `schema` | `payload`, or the bytes in it if the schema is `bytes`; null is a tombstone |
 //! | a notification of Amazon SNS | `Type` is `Notification`, `MessageId` | the JSON in `Message` |
+//! | an event of Amazon `EventBridge` | `detail-type`, `source`, `detail` | `detail` |
 //! | the input of a Lambda function | `Records`, the first with an `eventSource` | each element |
 //! | a record in such an input | `eventSource` is that of Amazon SNS, SQS or Kinesis | the message, see `envelope/aws.rs` |
 //! | text | a JSON string | the JSON in it |
@@ -195,7 +196,9 @@ impl<'a> Outside<'a> {
 
     /// Whether `list` is a batch of envelopes, which must not be read as one value of a format.
     pub(super) fn is_batch(&self, list: List<'_, '_>) -> bool {
-        list.first().is_some_and(|first| self.is_cloud_event(first) || aws::is_record(first))
+        list.first().is_some_and(|first| {
+            self.is_cloud_event(first) || aws::is_record(first) || aws::detail(first).is_some()
+        })
     }
 
     /// The bytes without what a container runtime wrote in front of them, whose time is noted.
@@ -235,6 +238,9 @@ impl<'a> Outside<'a> {
             self.with_schema(part, object)
         } else if is_notification(node) {
             self.notification(part)
+        } else if let Some(at) = aws::detail(node) {
+            self.note(node.get("id"), node.get("time"));
+            Ok(Step::Within(at))
         } else if let Some(at) = aws::records(object) {
             Ok(Step::Within(at))
         } else if let Some(source) = EventSource::of(node) {
@@ -380,6 +386,7 @@ pub(super) fn is_of_an_envelope(key: &str) -> bool {
             | "__deleted"
             | "REALM_ID"
             | "MessageId"
+            | "detail-type"
             | "Records"
             | "eventSource"
             | "EventSource"

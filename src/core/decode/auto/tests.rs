@@ -536,6 +536,59 @@ fn a_batch_has_its_bounds_in_a_batch_too() {
     check(deep(3), "-; refused: unrecognised");
 }
 
+/// An event of Amazon `EventBridge` with this detail.
+fn event_bridge(detail: &str) -> String {
+    format!(
+        r#"{{"version":"0","id":"b","detail-type":"LOGIN","source":"keycloak","account":"123456789012",
+            "time":"2026-11-22T21:20:28.244Z","region":"eu-west-1","resources":[],"detail":{detail}}}"#
+    )
+}
+
+#[test]
+fn an_event_of_eventbridge_is_opened() {
+    let filled = format!("keycloak; SignIn id=b user=u time={T}");
+    check(event_bridge(LOGIN), &filled);
+    check(event_bridge(&quoted(LOGIN)), &filled);
+    named("keycloak", &event_bridge(LOGIN), &filled);
+    named("okta", &event_bridge(LOGIN), "-; refused: not_the_format");
+    check(
+        event_bridge(r#"{"type":"LOGIN","realmId":"r","id":"own","time":1}"#),
+        "keycloak; SignIn id=own time=1000",
+    );
+    let ory = r#"{"name":"SessionIssued","eventAttributes":{"IdentityID":"u","SessionID":"s"}}"#;
+    check(event_bridge(ory), &format!("ory; SessionStarted id=b user=u session=s time={T}"));
+    check(event_bridge(CLOUD_TRAIL), "cognito; ignored: type_not_mapped");
+    check(from_sqs(&event_bridge(LOGIN)), &filled);
+    let long = event_bridge(LOGIN).replace(r#""b""#, &format!(r#""{}""#, "b".repeat(1_001)));
+    check(long, &format!("keycloak; SignIn user=u time={T}"));
+}
+
+#[test]
+fn events_of_eventbridge_may_be_of_several_formats() {
+    let auth0 = r#"{"log_id":"l","data":{"type":"s","user_id":"a"}}"#;
+    let okta = r#"{"eventType":"user.session.start","uuid":"o","outcome":{"result":"SUCCESS"},"actor":{"id":"k","type":"User"}}"#;
+    let (auth0, okta, keycloak) = (event_bridge(auth0), event_bridge(okta), event_bridge(LOGIN));
+    check(&auth0, &format!("auth0; SignIn id=l user=a time={T}"));
+    check(&okta, &format!("okta; SignIn id=o user=k time={T}"));
+    check(
+        format!("[{auth0},{keycloak},{okta}]"),
+        &format!(
+            "auth0; SignIn id=l user=a time={T}; SignIn id=b user=u time={T}; SignIn id=o user=k time={T}"
+        ),
+    );
+}
+
+#[test]
+fn what_only_resembles_an_event_of_eventbridge_is_not_opened() {
+    check(event_bridge("{}"), "-; refused: unrecognised");
+    check(event_bridge("null"), "-; refused: unrecognised");
+    check(event_bridge(r#""""#), "-; refused: unrecognised");
+    check(event_bridge("17"), "-; refused: unrecognised");
+    check(event_bridge(LOGIN).replace("detail-type", "detailType"), "-; refused: unrecognised");
+    check(event_bridge(LOGIN).replace(r#""keycloak""#, "null"), "-; refused: unrecognised");
+    check(r#"{"type":"LOGIN","realmId":"r","detail-type":"x"}"#, "keycloak; SignIn");
+}
+
 /// What a container runtime writes in front of a line.
 const CRI: &str = "2026-11-22T21:20:28.244798073Z stdout F ";
 
@@ -595,7 +648,9 @@ fn what_is_no_record_is_told_so_behind_a_containers_prefix() {
 fn a_piece_of_an_envelope_is_answered() {
     let connect = format!(r#"{{"schema":{{"type":"bytes"}},"payload":"{}"}}"#, base64(LOGIN));
     let decoder = Decoder::default();
-    for value in [connect, from_sns(&[("m", LOGIN)]), from_sqs(LOGIN), format!("{CRI}{LOGIN}")] {
+    for value in
+        [connect, from_sns(&[("m", LOGIN)]), from_sqs(LOGIN), event_bridge(LOGIN), format!("{CRI}{LOGIN}")]
+    {
         let whole = line(&decoder, &record(&value, &[]));
         for (at, _) in value.char_indices().skip(1) {
             for piece in [&value[..at], &value[at..]] {
