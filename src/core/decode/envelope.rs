@@ -13,7 +13,7 @@
 //! | Debezium in a CloudEvent | `iodebeziumop`, and `before` or `after` in its data | `after` |
 //! | Debezium, flattened | `__op` or `__deleted`, or Keycloak's columns in upper case | the columns |
 //! | Kafka Connect's JSON | `payload`, and no other key than `schema` | `payload`, or the bytes in it if the schema is `bytes`; null is a tombstone |
-//! | a notification of Amazon SNS | `Type` is `Notification`, `MessageId` | the JSON in `Message` |
+//! | a notification of Amazon SNS | `Type` is `Notification`, `MessageId`, `Message` | the text in `Message` |
 //! | an event of Amazon `EventBridge` | `detail-type`, `source`, `detail` | `detail` |
 //! | the input of a Lambda function | `Records`, the first with an `eventSource` | each element |
 //! | a record in such an input | `eventSource` is that of Amazon SNS, SQS or Kinesis | the message, see `envelope/aws.rs` |
@@ -293,11 +293,8 @@ impl<'a> Outside<'a> {
 
     fn notification(&mut self, part: &Part<'_, 'a>) -> Result<Step<'a>, Unmapped> {
         let node = part.node();
-        let Some(message) = self.inner(node.get("Message").str().as_bytes(), part)? else {
-            return Ok(Step::Bare);
-        };
         self.note(node.get("MessageId"), node.get("Timestamp"));
-        Ok(Step::Opened(message))
+        self.bytes(node.get("Message").str().as_bytes(), part)
     }
 
     fn delivered(&mut self, part: &Part<'_, 'a>, source: &EventSource) -> Result<Step<'a>, Unmapped> {
@@ -402,7 +399,8 @@ fn is_with_schema(object: Object<'_, '_>, node: Node<'_, '_>) -> bool {
 
 /// Whether this is a notification without raw delivery.
 fn is_notification(node: Node<'_, '_>) -> bool {
-    node.get("Type").str() == "Notification" && node.get("MessageId").is_some()
+    let has_message = !node.get("Message").str().is_empty();
+    node.get("Type").str() == "Notification" && node.get("MessageId").is_some() && has_message
 }
 
 fn is_flattened(row: Object<'_, '_>) -> bool {

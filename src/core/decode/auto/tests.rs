@@ -390,11 +390,26 @@ fn a_notification_is_opened() {
     check(notification(ory), &format!("ory; SessionStarted id=m user=u session=s time={T}"));
     named("ory", &notification(ory), &format!("ory; SessionStarted id=m user=u session=s time={T}"));
     check(notification(&format!("[{LOGIN}]")), &filled);
-    check(notification("hello"), "-; refused: unrecognised");
+    check(notification("hello"), "-; refused: not_an_event");
     check(notification("17"), "-; refused: not_an_event");
     check(notification(""), "-; refused: unrecognised");
     let long = notification(LOGIN).replace(r#""m""#, &format!(r#""{}""#, "m".repeat(1_001)));
     check(long, &format!("keycloak; SignIn user=u time={T}"));
+}
+
+#[test]
+fn a_line_of_keycloaks_log_may_be_in_a_notification() {
+    let expected = format!("{KEYCLOAK_LINE_READ} time={T}");
+    check(notification(KEYCLOAK_LINE), &expected);
+    named("keycloak", &notification(KEYCLOAK_LINE), &expected);
+    named("okta", &notification(KEYCLOAK_LINE), "-; refused: not_an_event");
+    check(from_sqs(&notification(KEYCLOAK_LINE)), &expected);
+    check(notification(&format!("{CRI}{LOGIN}")), &format!("keycloak; SignIn id=m user=u time={T}"));
+    let message = self::line(&Decoder::default(), &record(notification(KEYCLOAK_MESSAGE), &[]));
+    assert!(
+        message.starts_with("keycloak; SignIn id=") && message.ends_with(&format!("session=s time={T}")),
+        "{message}"
+    );
 }
 
 #[test]
