@@ -130,11 +130,14 @@ impl<'t, 'a> Part<'t, 'a> {
     }
 }
 
-/// The bytes within Confluent's wire format, or else all bytes, without a byte order mark, which a parser may
-/// ignore (RFC 8259, section 8.1).
+/// The bytes within Confluent's wire format, or else all bytes, without a byte order mark.
 pub(super) fn payload(value: &[u8]) -> &[u8] {
-    let payload = if has_schema_id(value) { &value[SCHEMA_ID..] } else { value };
-    payload.strip_prefix("\u{feff}".as_bytes()).unwrap_or(payload)
+    without_mark(if has_schema_id(value) { &value[SCHEMA_ID..] } else { value })
+}
+
+/// The bytes without a byte order mark, which a parser may ignore (RFC 8259, section 8.1).
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
 }
 
 /// Whether the bytes begin as Confluent's wire format does.
@@ -305,7 +308,7 @@ impl<'a> Outside<'a> {
 
     /// Opens a text that contains JSON, or a line of a container's log.
     fn text(&mut self, text: &str, part: &Part<'_, 'a>) -> Result<Step<'a>, Unmapped> {
-        let content = self.without_prefix(text.as_bytes())?;
+        let content = self.without_prefix(without_mark(text.as_bytes()))?;
         if content.len() < text.len() {
             return self.bytes(content, part);
         }

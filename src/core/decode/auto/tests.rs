@@ -413,6 +413,26 @@ fn a_line_of_keycloaks_log_may_be_in_a_notification() {
 }
 
 #[test]
+fn a_byte_order_mark_is_skipped_in_any_text() {
+    let marked = format!("\u{feff}{LOGIN}");
+    let text = quoted(&marked);
+    check(&text, "keycloak; SignIn user=u");
+    check(format!(r#"{{"schema":{{"type":"string"}},"payload":{text}}}"#), "keycloak; SignIn user=u");
+    check(notification(&marked), &format!("keycloak; SignIn id=m user=u time={T}"));
+    check(from_sqs(&marked), &format!("keycloak; SignIn id=q user=u time={T}"));
+    check(cloud_event(&format!(r#""data":{text}"#)), &format!("keycloak; SignIn id=ce user=u time={T}"));
+    for path in ["message", "log", "event.original", "event"] {
+        check(format!(r#"{{"{path}":{text}}}"#), "keycloak; SignIn user=u");
+    }
+    check(format!(r#"{{"event":{{"original":{text}}}}}"#), "keycloak; SignIn user=u");
+    let line = quoted(&format!("\u{feff}{KEYCLOAK_LINE}"));
+    check(format!(r#"{{"message":{line},"time":{T}}}"#), &format!("{KEYCLOAK_LINE_READ} time={T}"));
+    let line = quoted(&format!("\u{feff}{CRI}{LOGIN}"));
+    check(format!(r#"{{"log":{line}}}"#), &format!("keycloak; SignIn user=u time={T}"));
+    check(quoted("\u{feff}"), "-; refused: not_an_event");
+}
+
+#[test]
 fn what_kafka_connect_writes_with_schemas_is_opened() {
     let connect = |payload: &str| format!(r#"{{"schema":{{"type":"string"}},"payload":{payload}}}"#);
     check(connect(&quoted(LOGIN)), "keycloak; SignIn user=u");
