@@ -17,6 +17,7 @@
 //! | an event of Amazon `EventBridge` | `detail-type`, `source`, `detail` | `detail` |
 //! | the input of a Lambda function | `Records`, the first with an `eventSource` | each element |
 //! | a record in such an input | `eventSource` is that of Amazon SNS, SQS or Kinesis | the message, see `envelope/aws.rs` |
+//! | a delivery of Amazon `CloudWatch` Logs | `logEvents`, and `messageType` is `DATA_MESSAGE` | each element |
 //! | text | a JSON string | the JSON in it |
 //! | a line of a container's log | its beginning, see `envelope/container.rs`; in a text too | the rest |
 //!
@@ -244,7 +245,9 @@ impl<'a> Outside<'a> {
         } else if let Some(at) = aws::detail(node) {
             self.note(node.get("id"), node.get("time"));
             Ok(Step::Within(at))
-        } else if let Some(at) = aws::records(object) {
+        } else if aws::is_control_message(node) {
+            Err(Ignored::Empty.into())
+        } else if let Some(at) = aws::records(object).or(aws::log_events(node)) {
             Ok(Step::Within(at))
         } else if let Some(source) = EventSource::of(node) {
             self.delivered(part, source)
@@ -387,6 +390,7 @@ pub(super) fn is_of_an_envelope(key: &str) -> bool {
             | "REALM_ID"
             | "MessageId"
             | "detail-type"
+            | "logEvents"
             | "Records"
             | "eventSource"
             | "EventSource"

@@ -624,6 +624,35 @@ fn what_only_resembles_an_event_of_eventbridge_is_not_opened() {
     check(r#"{"type":"LOGIN","realmId":"r","detail-type":"x"}"#, "keycloak; SignIn");
 }
 
+/// What a subscription of Amazon `CloudWatch` Logs delivers, with these messages.
+fn from_logs(messages: &[&str]) -> String {
+    let event = |message: &&str| format!(r#"{{"id":"w","timestamp":{T},"message":{}}}"#, quoted(message));
+    format!(
+        r#"{{"messageType":"DATA_MESSAGE","owner":"123456789012","logGroup":"g","logStream":"s",
+            "subscriptionFilters":["f"],"logEvents":[{}]}}"#,
+        messages.iter().map(event).collect::<Vec<_>>().join(",")
+    )
+}
+
+#[test]
+fn what_a_subscription_of_cloudwatch_logs_delivers_is_a_batch() {
+    let filled = format!("SignIn user=u time={T}");
+    check(from_logs(&[LOGIN]), &format!("keycloak; {filled}"));
+    check(
+        from_logs(&[LOGIN, "hello", LOGIN]),
+        &format!("keycloak; {filled}; refused: unrecognised; {filled}"),
+    );
+    check(from_logs(&[KEYCLOAK_LINE]), &format!("{KEYCLOAK_LINE_READ} time={T}"));
+    check(from_sqs(&from_logs(&[LOGIN])), &format!("keycloak; SignIn id=q user=u time={T}"));
+    named("keycloak", &from_logs(&[LOGIN]), &format!("keycloak; {filled}"));
+    check(from_logs(&[]), "-; ignored: empty");
+    // It is sent now and then to see whether the destination is there.
+    let control = from_logs(&["CWL CONTROL MESSAGE: Checking health of destination Firehose."]);
+    check(control.replace("DATA", "CONTROL"), "-; ignored: empty");
+    check(from_logs(&[LOGIN]).replace("DATA", "OTHER"), "-; refused: unrecognised");
+    check(r#"{"messageType":"DATA_MESSAGE","logEvents":17}"#, "-; refused: unrecognised");
+}
+
 /// What a container runtime writes in front of a line.
 const CRI: &str = "2026-11-22T21:20:28.244798073Z stdout F ";
 
@@ -683,9 +712,14 @@ fn what_is_no_record_is_told_so_behind_a_containers_prefix() {
 fn a_piece_of_an_envelope_is_answered() {
     let connect = format!(r#"{{"schema":{{"type":"bytes"}},"payload":"{}"}}"#, base64(LOGIN));
     let decoder = Decoder::default();
-    for value in
-        [connect, from_sns(&[("m", LOGIN)]), from_sqs(LOGIN), event_bridge(LOGIN), format!("{CRI}{LOGIN}")]
-    {
+    for value in [
+        connect,
+        from_sns(&[("m", LOGIN)]),
+        from_sqs(LOGIN),
+        from_logs(&[LOGIN]),
+        event_bridge(LOGIN),
+        format!("{CRI}{LOGIN}"),
+    ] {
         let whole = line(&decoder, &record(&value, &[]));
         for (at, _) in value.char_indices().skip(1) {
             for piece in [&value[..at], &value[at..]] {
