@@ -82,6 +82,8 @@ pub(super) struct Outside<'a> {
     pub(super) time: Option<Timestamp>,
     /// Whether the headers say that the value is a CloudEvent.
     stated: bool,
+    /// Whether an object was looked into that a shipper may have written.
+    shipped: bool,
     /// The operation on the row in a CloudEvent, as the CloudEvent states it.
     op: Option<Cow<'a, str>>,
     /// How many more envelopes may be opened.
@@ -102,7 +104,8 @@ enum Step<'a> {
     Within(usize),
     /// An envelope whose content has a tree of its own.
     Opened(Tree<'a>),
-    /// No envelope, but the keys had to be spelt differently, as in this tree.
+    /// No envelope, but this tree is to be read: the keys are spelt differently, or a line has its time beside
+    /// it.
     Spelt(Tree<'a>),
     Bare,
 }
@@ -148,7 +151,15 @@ pub(super) fn has_schema_id(value: &[u8]) -> bool {
 
 impl Default for Outside<'_> {
     fn default() -> Self {
-        Self { id: None, time: None, stated: false, op: None, unopened: MOST, left: MOST_VALUES }
+        Self {
+            id: None,
+            time: None,
+            stated: false,
+            shipped: false,
+            op: None,
+            unopened: MOST,
+            left: MOST_VALUES,
+        }
     }
 }
 
@@ -195,7 +206,7 @@ impl<'a> Outside<'a> {
     pub(super) fn shipped(&self, object: Node<'_, 'a>) -> Option<Self> {
         let unopened = self.unopened.checked_sub(1)?;
         let time = SHIPPED_AT.iter().find_map(|key| object.get(key).time()).or(self.time);
-        Some(Self { time, unopened, ..self.clone() })
+        Some(Self { time, unopened, shipped: true, ..self.clone() })
     }
 
     /// Whether `list` is a batch of envelopes, which must not be read as one value of a format.
@@ -315,7 +326,26 @@ impl<'a> Outside<'a> {
         if content.len() < text.len() {
             return self.bytes(content, part);
         }
-        Ok(self.inner(content, part)?.map_or(Step::Bare, Step::Opened))
+        if let Some(tree) = self.inner(content, part)? {
+            return Ok(Step::Opened(tree));
+        }
+        Ok(self.dated(text, part).map_or(Step::Bare, Step::Spelt))
+    }
+
+    /// A line of a log with the time that a shipper wrote beside it, which tells the line from an equal one;
+    /// `None` if there is no such time.
+    fn dated(&mut self, line: &str, part: &Part<'_, 'a>) -> Option<Tree<'a>> {
+        let time = self.time.filter(|_| self.shipped)?;
+        // If no format recognises the object, the line is read without its time, and nothing else is opened.
+        self.unopened = 1;
+        let mut tree = Tree::new(part.tree.wanted);
+        let object = tree.open();
+        tree.push(Node::Text("time"));
+        tree.push(Node::Integer(time.0));
+        tree.push(Node::Text("message"));
+        tree.push(Node::Escaped(line));
+        tree.close_object(object);
+        Some(tree)
     }
 
     /// Opens the bytes of a record: JSON, or else text, which may be a line of a log.

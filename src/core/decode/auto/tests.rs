@@ -786,6 +786,38 @@ fn what_a_shipper_of_logs_writes_is_opened() {
 }
 
 #[test]
+fn the_time_beside_a_line_tells_it_from_an_equal_one() {
+    let quarkus = "2026-11-22 21:20:28,244 INFO  [io.quarkus] (main) started";
+    for (before, after) in [(r#""event":"#, ""), (r#""event":{"original":"#, "}")] {
+        let at = |time: &str, text: &str| {
+            let value = format!(r#"{{"time":{time},{before}{}{after}}}"#, quoted(text));
+            line(&Decoder::default(), &record(value, &[]))
+        };
+        let read = ["1795382428.244", "1795382488.244"].map(|time| at(time, KEYCLOAK_MESSAGE));
+        let ids = read.each_ref().map(|read| read.split_whitespace().find(|word| word.starts_with("id=")));
+        assert!(ids[0].is_some() && ids[0] != ids[1], "{read:?}");
+        assert!(read[0].ends_with(&format!("user=u session=s time={T}")), "{read:?}");
+        assert_eq!(at("1795382428.244", KEYCLOAK_MESSAGE), read[0]);
+        // This one states its time itself.
+        assert_eq!(at("1795382428.244", KEYCLOAK_LINE), format!("{KEYCLOAK_LINE_READ} time={T}"));
+        assert_eq!(at("1795382428.244", quarkus), "keycloak; ignored: type_not_mapped");
+        assert_eq!(at("1795382428.244", "hello"), "-; refused: unrecognised");
+        assert_eq!(at("null", KEYCLOAK_LINE), KEYCLOAK_LINE_READ);
+    }
+    check(
+        from_sqs(&format!(r#"{{"event":{}}}"#, quoted(KEYCLOAK_LINE))),
+        &format!("{KEYCLOAK_LINE_READ} time={T}"),
+    );
+    for format in Format::ALL.into_iter().filter(|format| *format != Format::CUSTOM) {
+        named(
+            format.name(),
+            &format!(r#"{{"time":{T},"event.original":"hello"}}"#),
+            "-; refused: not_the_format",
+        );
+    }
+}
+
+#[test]
 fn an_event_beside_fields_of_a_listeners_own_is_opened() {
     check(format!(r#"{{"event":{LOGIN},"username":"anna"}}"#), "keycloak; SignIn user=u");
     check(format!(r#"{{"username":"anna","realmName":"shop","event":{LOGIN}}}"#), "keycloak; SignIn user=u");
