@@ -13,9 +13,11 @@
 //! | Debezium in a CloudEvent | `iodebeziumop`, and `before` or `after` in its data | `after` |
 //! | Debezium, flattened | `__op` or `__deleted`, or Keycloak's columns in upper case | the columns |
 //! | Kafka Connect's JSON | `payload`, and no other key than `schema` | `payload`, or the bytes in it if the schema is `bytes`; null is a tombstone |
-//! | a notification of Amazon SNS | `Type` is `Notification`, `MessageId` | the JSON in `Message` |
+//! | a notification of Amazon SNS | `Type` is `Notification`, `MessageId`, `Message` | the text in `Message` |
+//! | an event of Amazon `EventBridge` | `detail-type`, `source`, `detail` | `detail` |
 //! | the input of a Lambda function | `Records`, the first with an `eventSource` | each element |
 //! | a record in such an input | `eventSource` is that of Amazon SNS, SQS or Kinesis | the message, see `envelope/aws.rs` |
+//! | a delivery of Amazon `CloudWatch` Logs | `logEvents`, and `messageType` is `DATA_MESSAGE` | each element |
 //! | text | a JSON string | the JSON in it |
 //! | a line of a container's log | its beginning, see `envelope/container.rs`; in a text too | the rest |
 //!
@@ -80,6 +82,8 @@ pub(super) struct Outside<'a> {
     pub(super) time: Option<Timestamp>,
     /// Whether the headers say that the value is a CloudEvent.
     stated: bool,
+    /// Whether an object was looked into that a shipper may have written.
+    shipped: bool,
     /// The operation on the row in a CloudEvent, as the CloudEvent states it.
     op: Option<Cow<'a, str>>,
     /// How many more envelopes may be opened.
@@ -100,7 +104,8 @@ enum Step<'a> {
     Within(usize),
     /// An envelope whose content has a tree of its own.
     Opened(Tree<'a>),
-    /// No envelope, but the keys had to be spelt differently, as in this tree.
+    /// No envelope, but this tree is to be read: the keys are spelt differently, or a line has its time beside
+    /// it.
     Spelt(Tree<'a>),
     Bare,
 }
@@ -129,11 +134,14 @@ impl<'t, 'a> Part<'t, 'a> {
     }
 }
 
-/// The bytes within Confluent's wire format, or else all bytes, without a byte order mark, which a parser may
-/// ignore (RFC 8259, section 8.1).
+/// The bytes within Confluent's wire format, or else all bytes, without a byte order mark.
 pub(super) fn payload(value: &[u8]) -> &[u8] {
-    let payload = if has_schema_id(value) { &value[SCHEMA_ID..] } else { value };
-    payload.strip_prefix("\u{feff}".as_bytes()).unwrap_or(payload)
+    without_mark(if has_schema_id(value) { &value[SCHEMA_ID..] } else { value })
+}
+
+/// The bytes without a byte order mark, which a parser may ignore (RFC 8259, section 8.1).
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
 }
 
 /// Whether the bytes begin as Confluent's wire format does.
@@ -143,7 +151,15 @@ pub(super) fn has_schema_id(value: &[u8]) -> bool {
 
 impl Default for Outside<'_> {
     fn default() -> Self {
-        Self { id: None, time: None, stated: false, op: None, unopened: MOST, left: MOST_VALUES }
+        Self {
+            id: None,
+            time: None,
+            stated: false,
+            shipped: false,
+            op: None,
+            unopened: MOST,
+            left: MOST_VALUES,
+        }
     }
 }
 
@@ -190,12 +206,14 @@ impl<'a> Outside<'a> {
     pub(super) fn shipped(&self, object: Node<'_, 'a>) -> Option<Self> {
         let unopened = self.unopened.checked_sub(1)?;
         let time = SHIPPED_AT.iter().find_map(|key| object.get(key).time()).or(self.time);
-        Some(Self { time, unopened, ..self.clone() })
+        Some(Self { time, unopened, shipped: true, ..self.clone() })
     }
 
     /// Whether `list` is a batch of envelopes, which must not be read as one value of a format.
     pub(super) fn is_batch(&self, list: List<'_, '_>) -> bool {
-        list.first().is_some_and(|first| self.is_cloud_event(first) || aws::is_record(first))
+        list.first().is_some_and(|first| {
+            self.is_cloud_event(first) || aws::is_record(first) || aws::detail(first).is_some()
+        })
     }
 
     /// The bytes without what a container runtime wrote in front of them, whose time is noted.
@@ -235,7 +253,12 @@ impl<'a> Outside<'a> {
             self.with_schema(part, object)
         } else if is_notification(node) {
             self.notification(part)
-        } else if let Some(at) = aws::records(object) {
+        } else if let Some(at) = aws::detail(node) {
+            self.note(node.get("id"), node.get("time"));
+            Ok(Step::Within(at))
+        } else if aws::is_control_message(node) {
+            Err(Ignored::Empty.into())
+        } else if let Some(at) = aws::records(object).or(aws::log_events(node)) {
             Ok(Step::Within(at))
         } else if let Some(source) = EventSource::of(node) {
             self.delivered(part, source)
@@ -261,8 +284,7 @@ impl<'a> Outside<'a> {
 
     fn cloud_event(&mut self, part: &Part<'_, 'a>, event: Object<'_, 'a>) -> Result<Step<'a>, Unmapped> {
         let node = part.node();
-        self.id = node.get("id").text().filter(|id| is_short(id)).or(self.id.take());
-        self.time = node.get("time").time().or(self.time);
+        self.note(node.get("id"), node.get("time"));
         self.op = node.get("iodebeziumop").text();
         let encoded = node.get("data_base64").str();
         if encoded.is_empty() {
@@ -288,28 +310,42 @@ impl<'a> Outside<'a> {
 
     fn notification(&mut self, part: &Part<'_, 'a>) -> Result<Step<'a>, Unmapped> {
         let node = part.node();
-        let Some(message) = self.inner(node.get("Message").str().as_bytes(), part)? else {
-            return Ok(Step::Bare);
-        };
-        self.id = node.get("MessageId").text().filter(|id| is_short(id)).or(self.id.take());
-        self.time = node.get("Timestamp").time().or(self.time);
-        Ok(Step::Opened(message))
+        self.note(node.get("MessageId"), node.get("Timestamp"));
+        self.bytes(node.get("Message").str().as_bytes(), part)
     }
 
     fn delivered(&mut self, part: &Part<'_, 'a>, source: &EventSource) -> Result<Step<'a>, Unmapped> {
         let node = part.node();
-        self.id = node.at(source.id).text().filter(|id| is_short(id)).or(self.id.take());
-        self.time = node.at(source.time).time().or(self.time);
+        self.note(node.at(source.id), node.at(source.time));
         self.bytes(&source.content(node), part)
     }
 
     /// Opens a text that contains JSON, or a line of a container's log.
     fn text(&mut self, text: &str, part: &Part<'_, 'a>) -> Result<Step<'a>, Unmapped> {
-        let content = self.without_prefix(text.as_bytes())?;
+        let content = self.without_prefix(without_mark(text.as_bytes()))?;
         if content.len() < text.len() {
             return self.bytes(content, part);
         }
-        Ok(self.inner(content, part)?.map_or(Step::Bare, Step::Opened))
+        if let Some(tree) = self.inner(content, part)? {
+            return Ok(Step::Opened(tree));
+        }
+        Ok(self.dated(text, part).map_or(Step::Bare, Step::Spelt))
+    }
+
+    /// A line of a log with the time that a shipper wrote beside it, which tells the line from an equal one;
+    /// `None` if there is no such time.
+    fn dated(&mut self, line: &str, part: &Part<'_, 'a>) -> Option<Tree<'a>> {
+        let time = self.time.filter(|_| self.shipped)?;
+        // If no format recognises the object, the line is read without its time, and nothing else is opened.
+        self.unopened = 1;
+        let mut tree = Tree::new(part.tree.wanted);
+        let object = tree.open();
+        tree.push(Node::Text("time"));
+        tree.push(Node::Integer(time.0));
+        tree.push(Node::Text("message"));
+        tree.push(Node::Escaped(line));
+        tree.close_object(object);
+        Some(tree)
     }
 
     /// Opens the bytes of a record: JSON, or else text, which may be a line of a log.
@@ -337,6 +373,12 @@ impl<'a> Outside<'a> {
             Err(Refused::TooLarge) => Err(Refused::TooLarge),
             Err(_) => Ok(None),
         }
+    }
+
+    /// Notes the id and the time that an envelope states.
+    fn note(&mut self, id: Node<'_, 'a>, time: Node<'_, 'a>) {
+        self.id = id.text().filter(|id| is_short(id)).or(self.id.take());
+        self.time = time.time().or(self.time);
     }
 
     /// The operation on the row in `node`.
@@ -377,6 +419,8 @@ pub(super) fn is_of_an_envelope(key: &str) -> bool {
             | "__deleted"
             | "REALM_ID"
             | "MessageId"
+            | "detail-type"
+            | "logEvents"
             | "Records"
             | "eventSource"
             | "EventSource"
@@ -392,7 +436,8 @@ fn is_with_schema(object: Object<'_, '_>, node: Node<'_, '_>) -> bool {
 
 /// Whether this is a notification without raw delivery.
 fn is_notification(node: Node<'_, '_>) -> bool {
-    node.get("Type").str() == "Notification" && node.get("MessageId").is_some()
+    let has_message = !node.get("Message").str().is_empty();
+    node.get("Type").str() == "Notification" && node.get("MessageId").is_some() && has_message
 }
 
 fn is_flattened(row: Object<'_, '_>) -> bool {

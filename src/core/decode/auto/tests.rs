@@ -390,11 +390,46 @@ fn a_notification_is_opened() {
     check(notification(ory), &format!("ory; SessionStarted id=m user=u session=s time={T}"));
     named("ory", &notification(ory), &format!("ory; SessionStarted id=m user=u session=s time={T}"));
     check(notification(&format!("[{LOGIN}]")), &filled);
-    check(notification("hello"), "-; refused: unrecognised");
+    check(notification("hello"), "-; refused: not_an_event");
     check(notification("17"), "-; refused: not_an_event");
     check(notification(""), "-; refused: unrecognised");
     let long = notification(LOGIN).replace(r#""m""#, &format!(r#""{}""#, "m".repeat(1_001)));
     check(long, &format!("keycloak; SignIn user=u time={T}"));
+}
+
+#[test]
+fn a_line_of_keycloaks_log_may_be_in_a_notification() {
+    let expected = format!("{KEYCLOAK_LINE_READ} time={T}");
+    check(notification(KEYCLOAK_LINE), &expected);
+    named("keycloak", &notification(KEYCLOAK_LINE), &expected);
+    named("okta", &notification(KEYCLOAK_LINE), "-; refused: not_an_event");
+    check(from_sqs(&notification(KEYCLOAK_LINE)), &expected);
+    check(notification(&format!("{CRI}{LOGIN}")), &format!("keycloak; SignIn id=m user=u time={T}"));
+    let message = self::line(&Decoder::default(), &record(notification(KEYCLOAK_MESSAGE), &[]));
+    assert!(
+        message.starts_with("keycloak; SignIn id=") && message.ends_with(&format!("session=s time={T}")),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped_in_any_text() {
+    let marked = format!("\u{feff}{LOGIN}");
+    let text = quoted(&marked);
+    check(&text, "keycloak; SignIn user=u");
+    check(format!(r#"{{"schema":{{"type":"string"}},"payload":{text}}}"#), "keycloak; SignIn user=u");
+    check(notification(&marked), &format!("keycloak; SignIn id=m user=u time={T}"));
+    check(from_sqs(&marked), &format!("keycloak; SignIn id=q user=u time={T}"));
+    check(cloud_event(&format!(r#""data":{text}"#)), &format!("keycloak; SignIn id=ce user=u time={T}"));
+    for path in ["message", "log", "event.original", "event"] {
+        check(format!(r#"{{"{path}":{text}}}"#), "keycloak; SignIn user=u");
+    }
+    check(format!(r#"{{"event":{{"original":{text}}}}}"#), "keycloak; SignIn user=u");
+    let line = quoted(&format!("\u{feff}{KEYCLOAK_LINE}"));
+    check(format!(r#"{{"message":{line},"time":{T}}}"#), &format!("{KEYCLOAK_LINE_READ} time={T}"));
+    let line = quoted(&format!("\u{feff}{CRI}{LOGIN}"));
+    check(format!(r#"{{"log":{line}}}"#), &format!("keycloak; SignIn user=u time={T}"));
+    check(quoted("\u{feff}"), "-; refused: not_an_event");
 }
 
 #[test]
@@ -536,6 +571,88 @@ fn a_batch_has_its_bounds_in_a_batch_too() {
     check(deep(3), "-; refused: unrecognised");
 }
 
+/// An event of Amazon `EventBridge` with this detail.
+fn event_bridge(detail: &str) -> String {
+    format!(
+        r#"{{"version":"0","id":"b","detail-type":"LOGIN","source":"keycloak","account":"123456789012",
+            "time":"2026-11-22T21:20:28.244Z","region":"eu-west-1","resources":[],"detail":{detail}}}"#
+    )
+}
+
+#[test]
+fn an_event_of_eventbridge_is_opened() {
+    let filled = format!("keycloak; SignIn id=b user=u time={T}");
+    check(event_bridge(LOGIN), &filled);
+    check(event_bridge(&quoted(LOGIN)), &filled);
+    named("keycloak", &event_bridge(LOGIN), &filled);
+    named("okta", &event_bridge(LOGIN), "-; refused: not_the_format");
+    check(
+        event_bridge(r#"{"type":"LOGIN","realmId":"r","id":"own","time":1}"#),
+        "keycloak; SignIn id=own time=1000",
+    );
+    let ory = r#"{"name":"SessionIssued","eventAttributes":{"IdentityID":"u","SessionID":"s"}}"#;
+    check(event_bridge(ory), &format!("ory; SessionStarted id=b user=u session=s time={T}"));
+    check(event_bridge(CLOUD_TRAIL), "cognito; ignored: type_not_mapped");
+    check(from_sqs(&event_bridge(LOGIN)), &filled);
+    let long = event_bridge(LOGIN).replace(r#""b""#, &format!(r#""{}""#, "b".repeat(1_001)));
+    check(long, &format!("keycloak; SignIn user=u time={T}"));
+}
+
+#[test]
+fn events_of_eventbridge_may_be_of_several_formats() {
+    let auth0 = r#"{"log_id":"l","data":{"type":"s","user_id":"a"}}"#;
+    let okta = r#"{"eventType":"user.session.start","uuid":"o","outcome":{"result":"SUCCESS"},"actor":{"id":"k","type":"User"}}"#;
+    let (auth0, okta, keycloak) = (event_bridge(auth0), event_bridge(okta), event_bridge(LOGIN));
+    check(&auth0, &format!("auth0; SignIn id=l user=a time={T}"));
+    check(&okta, &format!("okta; SignIn id=o user=k time={T}"));
+    check(
+        format!("[{auth0},{keycloak},{okta}]"),
+        &format!(
+            "auth0; SignIn id=l user=a time={T}; SignIn id=b user=u time={T}; SignIn id=o user=k time={T}"
+        ),
+    );
+}
+
+#[test]
+fn what_only_resembles_an_event_of_eventbridge_is_not_opened() {
+    check(event_bridge("{}"), "-; refused: unrecognised");
+    check(event_bridge("null"), "-; refused: unrecognised");
+    check(event_bridge(r#""""#), "-; refused: unrecognised");
+    check(event_bridge("17"), "-; refused: unrecognised");
+    check(event_bridge(LOGIN).replace("detail-type", "detailType"), "-; refused: unrecognised");
+    check(event_bridge(LOGIN).replace(r#""keycloak""#, "null"), "-; refused: unrecognised");
+    check(r#"{"type":"LOGIN","realmId":"r","detail-type":"x"}"#, "keycloak; SignIn");
+}
+
+/// What a subscription of Amazon `CloudWatch` Logs delivers, with these messages.
+fn from_logs(messages: &[&str]) -> String {
+    let event = |message: &&str| format!(r#"{{"id":"w","timestamp":{T},"message":{}}}"#, quoted(message));
+    format!(
+        r#"{{"messageType":"DATA_MESSAGE","owner":"123456789012","logGroup":"g","logStream":"s",
+            "subscriptionFilters":["f"],"logEvents":[{}]}}"#,
+        messages.iter().map(event).collect::<Vec<_>>().join(",")
+    )
+}
+
+#[test]
+fn what_a_subscription_of_cloudwatch_logs_delivers_is_a_batch() {
+    let filled = format!("SignIn user=u time={T}");
+    check(from_logs(&[LOGIN]), &format!("keycloak; {filled}"));
+    check(
+        from_logs(&[LOGIN, "hello", LOGIN]),
+        &format!("keycloak; {filled}; refused: unrecognised; {filled}"),
+    );
+    check(from_logs(&[KEYCLOAK_LINE]), &format!("{KEYCLOAK_LINE_READ} time={T}"));
+    check(from_sqs(&from_logs(&[LOGIN])), &format!("keycloak; SignIn id=q user=u time={T}"));
+    named("keycloak", &from_logs(&[LOGIN]), &format!("keycloak; {filled}"));
+    check(from_logs(&[]), "-; ignored: empty");
+    // It is sent now and then to see whether the destination is there.
+    let control = from_logs(&["CWL CONTROL MESSAGE: Checking health of destination Firehose."]);
+    check(control.replace("DATA", "CONTROL"), "-; ignored: empty");
+    check(from_logs(&[LOGIN]).replace("DATA", "OTHER"), "-; refused: unrecognised");
+    check(r#"{"messageType":"DATA_MESSAGE","logEvents":17}"#, "-; refused: unrecognised");
+}
+
 /// What a container runtime writes in front of a line.
 const CRI: &str = "2026-11-22T21:20:28.244798073Z stdout F ";
 
@@ -595,7 +712,14 @@ fn what_is_no_record_is_told_so_behind_a_containers_prefix() {
 fn a_piece_of_an_envelope_is_answered() {
     let connect = format!(r#"{{"schema":{{"type":"bytes"}},"payload":"{}"}}"#, base64(LOGIN));
     let decoder = Decoder::default();
-    for value in [connect, from_sns(&[("m", LOGIN)]), from_sqs(LOGIN), format!("{CRI}{LOGIN}")] {
+    for value in [
+        connect,
+        from_sns(&[("m", LOGIN)]),
+        from_sqs(LOGIN),
+        from_logs(&[LOGIN]),
+        event_bridge(LOGIN),
+        format!("{CRI}{LOGIN}"),
+    ] {
         let whole = line(&decoder, &record(&value, &[]));
         for (at, _) in value.char_indices().skip(1) {
             for piece in [&value[..at], &value[at..]] {
@@ -659,6 +783,38 @@ fn what_a_shipper_of_logs_writes_is_opened() {
     let okta = r#"{"eventType":"user.session.start","uuid":"o","outcome":{"result":"SUCCESS"},"actor":{"id":"u","type":"User"}}"#;
     check(format!(r#"{{"message":{}}}"#, quoted(okta)), "okta; SignIn id=o user=u");
     check(r#"{"message":"hello","log":"{}","event":{"original":"[]"}}"#, "-; refused: unrecognised");
+}
+
+#[test]
+fn the_time_beside_a_line_tells_it_from_an_equal_one() {
+    let quarkus = "2026-11-22 21:20:28,244 INFO  [io.quarkus] (main) started";
+    for (before, after) in [(r#""event":"#, ""), (r#""event":{"original":"#, "}")] {
+        let at = |time: &str, text: &str| {
+            let value = format!(r#"{{"time":{time},{before}{}{after}}}"#, quoted(text));
+            line(&Decoder::default(), &record(value, &[]))
+        };
+        let read = ["1795382428.244", "1795382488.244"].map(|time| at(time, KEYCLOAK_MESSAGE));
+        let ids = read.each_ref().map(|read| read.split_whitespace().find(|word| word.starts_with("id=")));
+        assert!(ids[0].is_some() && ids[0] != ids[1], "{read:?}");
+        assert!(read[0].ends_with(&format!("user=u session=s time={T}")), "{read:?}");
+        assert_eq!(at("1795382428.244", KEYCLOAK_MESSAGE), read[0]);
+        // This one states its time itself.
+        assert_eq!(at("1795382428.244", KEYCLOAK_LINE), format!("{KEYCLOAK_LINE_READ} time={T}"));
+        assert_eq!(at("1795382428.244", quarkus), "keycloak; ignored: type_not_mapped");
+        assert_eq!(at("1795382428.244", "hello"), "-; refused: unrecognised");
+        assert_eq!(at("null", KEYCLOAK_LINE), KEYCLOAK_LINE_READ);
+    }
+    check(
+        from_sqs(&format!(r#"{{"event":{}}}"#, quoted(KEYCLOAK_LINE))),
+        &format!("{KEYCLOAK_LINE_READ} time={T}"),
+    );
+    for format in Format::ALL.into_iter().filter(|format| *format != Format::CUSTOM) {
+        named(
+            format.name(),
+            &format!(r#"{{"time":{T},"event.original":"hello"}}"#),
+            "-; refused: not_the_format",
+        );
+    }
 }
 
 #[test]

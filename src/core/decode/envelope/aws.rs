@@ -1,9 +1,12 @@
 //! The records that AWS hands to a Lambda function: `{"Records": […]}`, and where each event source puts the
-//! content.
+//! content; the events of Amazon `EventBridge`; and what a subscription of Amazon `CloudWatch` Logs delivers.
 //!
 //! Knows nothing of the content. It follows <https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html>,
-//! `with-sqs.html` and `with-kinesis.html` next to it. Records of other event sources have no content of
-//! their own: Amazon S3 only names an object, and a record of `CloudTrail` is an event itself.
+//! `with-sqs.html` and `with-kinesis.html` next to it,
+//! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html> and
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html>. Records of other event
+//! sources have no content of their own: Amazon S3 only names an object, and a record of `CloudTrail` is an
+//! event itself. An event of a log is read like what a shipper of logs writes.
 
 use std::borrow::Cow;
 
@@ -78,6 +81,26 @@ pub(super) fn is_record(node: Node<'_, '_>) -> bool {
 pub(super) fn records(input: Object<'_, '_>) -> Option<usize> {
     let at = input.find("Records")?;
     input.node(at).first().is_some_and(is_record).then_some(at)
+}
+
+/// The place of the events in what a subscription of `CloudWatch` Logs delivers.
+pub(super) fn log_events(delivery: Node<'_, '_>) -> Option<usize> {
+    let Node::Object(object) = delivery else { return None };
+    let at = object.find("logEvents").filter(|at| matches!(object.node(*at), Node::List(_)))?;
+    (delivery.get("messageType").str() == "DATA_MESSAGE").then_some(at)
+}
+
+/// Whether this is how `CloudWatch` Logs tries whether the destination of a subscription is there.
+pub(super) fn is_control_message(delivery: Node<'_, '_>) -> bool {
+    delivery.get("messageType").str() == "CONTROL_MESSAGE" && delivery.get("logEvents").is_some()
+}
+
+/// The place of the content of an event of `EventBridge`, which is an object or a text.
+pub(super) fn detail(event: Node<'_, '_>) -> Option<usize> {
+    let has = |key: &str| !event.get(key).str().is_empty();
+    let Node::Object(object) = event else { return None };
+    let is_event = has("detail-type") && has("source") && (has("detail") || event.get("detail").is_object());
+    object.find("detail").filter(|_| is_event)
 }
 
 /// The name of a record's event source, whose key Amazon SNS capitalises.
