@@ -14,6 +14,7 @@ use pinpoint_sidecar::{
     core::{
         decode::{Choice, Decoder, Format, config::FormatsConfig},
         destination::{Encoder as _, FieldCounts},
+        event::Mapped,
         map::{Mapper, config::SessionsConfig},
         record::{Ownership, Record},
         time::{Moment, Timestamp},
@@ -24,7 +25,7 @@ use pinpoint_sidecar::{
     },
 };
 
-use crate::steps::Steps;
+use crate::steps::{Steps, per};
 
 mod load;
 mod steps;
@@ -42,7 +43,8 @@ criterion_group! {
         .sample_size(10)
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_millis(500));
-    targets = decode_a_record, decode_each_format, map_a_record, pipeline, write_a_request, write_the_metrics
+    targets = decode_a_record, decode_each_format, map_a_record, pipeline, write_a_request,
+        write_the_metrics, count_allocations
 }
 criterion_main!(core);
 
@@ -166,6 +168,34 @@ fn write_the_metrics(criterion: &mut Criterion) {
             });
         });
     }
+}
+
+/// Counts the allocations of an event from its record to its settlement; those of the SDK and of librdkafka are not
+/// among them.
+#[allow(clippy::print_stdout, reason = "criterion has no figures of this kind")]
+fn count_allocations(_: &mut Criterion) {
+    let records = records(RECORDS);
+    let sessions = SessionsConfig::default();
+    let mut mapper = Mapper::new(decoder("keycloak".parse().unwrap()), &sessions);
+    let mut events = 0;
+    let mapping = allocation_counter::measure(|| {
+        for record in &records {
+            if let Mapped::Deliver(deliveries) = mapper.map(record, Moment::START).mapped {
+                events += deliveries.len() as u64;
+            }
+        }
+    });
+    let mapping = per(mapping.count_total, events);
+    let pipeline = Steps::new(10_000, 64).allocations(100_000);
+    let request = steps::request();
+    let body = allocation_counter::measure(|| {
+        black_box(PutEvents.body(&request));
+    });
+    let body = per(body.count_total, 100);
+    let all = mapping + pipeline + body;
+    println!(
+        "allocations an event: {all:.2} (decode and map {mapping:.2}, pipeline {pipeline:.2}, body of the request {body:.2})"
+    );
 }
 
 fn records(number: usize) -> Vec<Record> {

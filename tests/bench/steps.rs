@@ -124,6 +124,23 @@ impl Steps {
         part(total, partitions, rounds * self.partitions as u64)
     }
 
+    /// The allocations for this many events, from their records to their settlement.
+    pub(crate) fn allocations(&mut self, events: u64) -> f64 {
+        let cycles = events.div_ceil(FULL as u64);
+        let count = |_| {
+            let inputs = self.inputs();
+            let cycle = || {
+                self.handle(Input::Records(inputs));
+                self.note();
+                self.answer();
+                self.send();
+            };
+            allocation_counter::measure(cycle).count_total
+        };
+        let total: u64 = (0..cycles).map(count).sum();
+        per(total, cycles * FULL as u64)
+    }
+
     fn cycles(&mut self, events: u64, mut cycle: impl FnMut(&mut Self) -> Duration) -> Duration {
         let cycles = events.div_ceil(FULL as u64);
         let total = (0..cycles).map(|_| cycle(self)).sum();
@@ -131,13 +148,18 @@ impl Steps {
     }
 
     fn take_in(&mut self) -> Duration {
-        let inputs: Vec<_> = (self.next..self.next + FULL).map(|number| self.input(number)).collect();
-        self.next += FULL;
+        let inputs = self.inputs();
         let start = now();
         self.handle(Input::Records(inputs));
         let took = start.elapsed();
         self.note();
         took
+    }
+
+    fn inputs(&mut self) -> Vec<(Record, Mapped, Vec<Entry>)> {
+        let inputs = (self.next..self.next + FULL).map(|number| self.input(number)).collect();
+        self.next += FULL;
+        inputs
     }
 
     /// Answers the request in flight; the pace holds back the next one.
@@ -265,6 +287,11 @@ fn config() -> PipelineConfig {
         revoke_timeout: Duration::from_secs(10),
         jitter: Jitter::seeded(1),
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+pub(crate) fn per(total: u64, events: u64) -> f64 {
+    total as f64 / events as f64
 }
 
 /// The share of `total`, which was spent on `done`, that `asked` would have taken.

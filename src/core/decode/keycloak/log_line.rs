@@ -7,7 +7,7 @@
 //!
 //! | form of the record | recognised by |
 //! |---|---|
-//! | a console line: `2026-11-22 21:20:28,244 INFO  [org.keycloak.events] (executor-thread-1) type="LOGIN", …`, also without the date, as WildFly writes it | its beginning |
+//! | a console line: `2026-11-22 21:20:28,244 INFO  [org.keycloak.events] (executor-thread-1) type="LOGIN", …`, also without the date, as `WildFly` writes it | its beginning |
 //! | only the message: `type="LOGIN", realmId="…", …` | its first two keys |
 //! | Keycloak's JSON log, in either format | `loggerName` or `log.logger`; the message is `message` |
 //! | a shipper's object around one of the first two | `message` or `log` |
@@ -23,6 +23,8 @@
 //!
 //! The realm and the user in an admin event are the administrator's, so they are left out. The event then has
 //! no realm, because no line states the realm of the affected user or session.
+
+use std::borrow::Cow;
 
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
@@ -153,7 +155,7 @@ fn is_event(message: &str) -> bool {
     matches!(keys.next(), Some("type" | "operationType")) && keys.next() == Some("realmId")
 }
 
-/// Whether the beginning of a line has a date before its time and level, which WildFly's console does not write; `None`
+/// Whether the beginning of a line has a date before its time and level, which `WildFly`'s console does not write; `None`
 /// if this is no beginning of a line.
 fn has_date(beginning: &str) -> Option<bool> {
     let words: SmallVec<[_; 4]> = beginning.split_whitespace().take(4).collect();
@@ -208,7 +210,8 @@ fn id(node: Node<'_, '_>, record: LogRecord<'_>) -> String {
     }
     let mut hash = Sha256::new().chain_update(record.text);
     if !record.is_dated {
-        hash.update(time.unwrap_or_default().as_bytes());
+        let written = self::time(node).time().map(|time| Cow::Owned(time.0.to_string()));
+        hash.update(written.or(time).unwrap_or_default().as_bytes());
     }
     hex::encode(&hash.finalize()[..16])
 }

@@ -206,8 +206,9 @@ impl Recovery {
     /// Returns the reports of a truncation that certainly mean a partition: its log ends before its position, or lacks
     /// records that were read.
     fn explained(&self, partitions: &OwnedPartitions, logs: &Logs) -> BTreeSet<Report> {
-        let lacks_records =
-            |partition| logs.recognised.contains(partition) && !logs.intact.contains(partition);
+        let lacks_records = |partition: &TopicPartition| {
+            logs.recognised.contains(partition) && !logs.intact.contains(partition)
+        };
         let is_cut =
             |range: &&LogRange| compare(range) == Finding::OtherLog || lacks_records(&range.partition);
         let reports = logs.ranges.iter().filter(is_cut).filter_map(|range| {

@@ -47,6 +47,8 @@ fn a_line_of_wildfly_has_no_date() {
     };
     let id = |line: String| line.split(' ').find(|word| word.starts_with("id=")).map(str::to_owned);
     assert_ne!(id(shipped(22)), id(shipped(23)));
+    let at = |time: f64| id(json(&serde_json::json!({"message": LOGIN, "time": time})));
+    assert_ne!(at(1_795_382_428.244), at(1_795_382_488.244));
 }
 
 #[test]
