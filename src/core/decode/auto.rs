@@ -41,6 +41,7 @@ impl ValueReader<'_> {
     /// Reads the value of a record.
     pub(super) fn record<'a>(self, record: &'a Record, value: &'a [u8]) -> Decoded<'a> {
         let mut outside = Outside::of(record);
+        outside.for_filter = self.choice == Choice::Named(Format::CUSTOM);
         let payload = match outside.without_prefix(payload(value)) {
             Ok(payload) => payload,
             Err(reason) => return refused(reason),

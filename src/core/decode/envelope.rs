@@ -84,6 +84,9 @@ pub(super) struct Outside<'a> {
     stated: bool,
     /// Whether an object was looked into that a shipper may have written.
     shipped: bool,
+    /// Whether an operator's filter reads the content. The filter gets the whole events of `EventBridge`, because often
+    /// only their `detail-type` tells what happened, and the whole deliveries of `CloudWatch` Logs.
+    pub(super) for_filter: bool,
     /// The operation on the row in a CloudEvent, as the CloudEvent states it.
     op: Option<Cow<'a, str>>,
     /// How many more envelopes may be opened.
@@ -156,6 +159,7 @@ impl Default for Outside<'_> {
             time: None,
             stated: false,
             shipped: false,
+            for_filter: false,
             op: None,
             unopened: MOST,
             left: MOST_VALUES,
@@ -253,12 +257,14 @@ impl<'a> Outside<'a> {
             self.with_schema(part, object)
         } else if is_notification(node) {
             self.notification(part)
-        } else if let Some(at) = aws::detail(node) {
+        } else if let Some(at) = aws::detail(node).filter(|_| !self.for_filter) {
             self.note(node.get("id"), node.get("time"));
             Ok(Step::Within(at))
-        } else if aws::is_control_message(node) {
+        } else if aws::is_control_message(node) && !self.for_filter {
             Err(Ignored::Empty.into())
-        } else if let Some(at) = aws::records(object).or(aws::log_events(node)) {
+        } else if let Some(at) = aws::log_events(node).filter(|_| !self.for_filter) {
+            Ok(Step::Within(at))
+        } else if let Some(at) = aws::records(object) {
             Ok(Step::Within(at))
         } else if let Some(source) = EventSource::of(node) {
             self.delivered(part, source)

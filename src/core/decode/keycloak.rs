@@ -135,7 +135,10 @@ fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
     let mut held = Tree::default();
     let auth = fields.get(FieldName::AuthDetails).object(&mut held);
     // The case of these names is folded together with that of the others.
-    let of_auth = |key: &str| auth.get_by(|name| name.eq_ignore_ascii_case(key));
+    let of_auth = |key: &str| match auth.get(key) {
+        Node::Null => auth.get_by(|name| name.eq_ignore_ascii_case(key)),
+        exact => exact,
+    };
     // In other events than those of `access`, `authDetails` may be another person's.
     let of_access = |key| if is_access { of_auth(key) } else { Node::Null };
     let session = first_id([
@@ -449,6 +452,10 @@ mod tests {
             r#"{"Uid":"i","Type":"access.LOGIN","realmid":"r","authdetails":{"realmid":"r","clientid":"c","userid":"u","sessionid":"s","USERNAME":"a"}}"#,
             &format!("SignIn id=i{expected}"),
         );
+        check(
+            r#"{"id":"i","TIME":"x","time":1795382428244,"type":"LOGIN","Type":"keycloak","ID":17}"#,
+            &format!("SignIn id=i time={T}"),
+        );
     }
 
     #[test]
@@ -554,7 +561,7 @@ mod tests {
         check(&of(r#""operationType":"DELETE""#), expected);
         check(&of(r#""type":"ADMIN_EVENT","operationType":"DELETE""#), expected);
         check(r#"{"operation_type":"DELETE","resource_path":"sessions/s"}"#, expected);
-        check(r#"{"operationType":"DELETE","resourcePath":"clients/c"}"#, "ignored: admin_event");
+        check(r#"{"operationType":"DELETE","resourcePath":"clients/c"}"#, "refused: no_type");
         check(
             r#"{"id":"i","admin_event_time":1795382428244,"realm_id":"r","operation_type":"ACTION",
                 "auth_realm_id":"master","auth_user_id":"boss","resource_path":"users/u/logout","resource_type":"USER"}"#,

@@ -45,8 +45,11 @@ impl Pipeline {
 
     /// Admits the stalled records for which there is room now. The records of a partition keep their order.
     pub(super) fn unstall(&mut self, now: Moment) {
-        let ownerships: Vec<_> = self.stalled.keys().copied().collect();
-        for ownership in ownerships {
+        // The oldest first, so that none is passed over and over.
+        let fronts = self.stalled.iter().filter_map(|(it, stalled)| Some((stalled.front()?.record, *it)));
+        let mut oldest: Vec<_> = fronts.collect();
+        oldest.sort_unstable();
+        for (_, ownership) in oldest {
             let Some(mut stalled) = self.stalled.remove(&ownership) else { continue };
             while let Some(routed) = stalled.pop_front_if(|routed| self.has_room(now, routed)) {
                 let record = routed.record;
@@ -63,17 +66,18 @@ impl Pipeline {
                 self.stalled.insert(ownership, stalled);
             }
         }
-        self.forget_full(now);
+        self.forget_full();
     }
 
-    /// Marks each destination for which no record waits any more as not full. The records that waited may
-    /// have been released.
-    fn forget_full(&mut self, now: Moment) {
-        for (id, (_, dispatcher)) in (0..).map(DestinationId).zip(&mut self.dispatchers) {
-            let waits = |routed: &Routed| routed.fitted.iter().any(|(other, _)| *other == id);
-            if dispatcher.is_full() && !self.stalled.values().filter_map(VecDeque::front).any(waits) {
-                dispatcher.set_full(now, None);
-            }
+    /// Forgets that destinations are full for records that do not wait any more, because they were released.
+    fn forget_full(&mut self) {
+        let ids = (0..).map(DestinationId).zip(&self.dispatchers);
+        let full: Vec<_> = ids.filter(|(_, (_, it))| it.is_full()).map(|(id, _)| id).collect();
+        for id in full {
+            let fronts = self.stalled.values().filter_map(VecDeque::front);
+            let waits = fronts.filter(|routed| routed.fitted.iter().any(|(other, _)| *other == id));
+            let largest = waits.map(|routed| size(routed, id) + self.whole_bytes(routed)).max();
+            self.dispatcher(id).stay_full_for(largest);
         }
     }
 

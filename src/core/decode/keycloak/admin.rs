@@ -53,7 +53,8 @@ pub(super) fn is_admin_event(fields: &Fields<'_, '_>) -> bool {
     let kind = kind(fields);
     let has_operation =
         || has(&[FieldName::Operation, FieldName::OperationColumn]) || OPERATIONS.contains(&kind);
-    (fields.has_others && has_operation() && (has(&RESOURCES) || has(&PATHS)))
+    let has_path = || fields.word(&PATHS).and_then(of_path).is_some();
+    (fields.has_others && has_operation() && (has(&RESOURCES) || has_path()))
         || kind.starts_with("admin.")
         || ends_with_operation(kind)
 }

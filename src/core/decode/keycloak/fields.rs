@@ -65,7 +65,7 @@ const NUMBER: usize = FieldName::LongDetailsColumn as usize + 1;
 impl FieldName {
     #[inline]
     fn named(key: &str) -> Option<Self> {
-        Self::own(key).or_else(|| Self::other(key))
+        Self::own(key).or_else(|| Self::of_publishers(key)).or_else(|| Self::folded(key))
     }
 
     /// The field of a key in Keycloak's own JSON. Keys that are listed first are found faster.
@@ -88,10 +88,6 @@ impl FieldName {
     }
 
     /// The field of a key that Keycloak's own JSON does not have.
-    fn other(key: &str) -> Option<Self> {
-        Self::of_publishers(key).or_else(|| Self::folded(key))
-    }
-
     fn of_publishers(key: &str) -> Option<Self> {
         Some(match key {
             "uid" => Self::Uid,
@@ -204,14 +200,17 @@ impl<'t, 'a> Fields<'t, 'a> {
     /// Notes the place of a key's value, if the key is a field's.
     #[inline]
     fn put(&mut self, key: &str, at: usize) -> bool {
-        let field = FieldName::own(key).or_else(|| {
+        let exact = FieldName::own(key).or_else(|| {
             self.has_others = true;
-            FieldName::other(key)
+            FieldName::of_publishers(key)
         });
-        if let Some(field) = field {
+        // A name in another case never takes the place of the exact one.
+        let is_new = |field: &FieldName| self.places[*field as usize] == 0;
+        let place = exact.or_else(|| FieldName::folded(key).filter(is_new));
+        if let Some(field) = place {
             self.places[field as usize] = u32::try_from(at).unwrap_or_default();
         }
-        field.is_some()
+        place.is_some()
     }
 
     /// The value of a field; null if there is none.

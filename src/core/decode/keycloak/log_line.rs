@@ -210,8 +210,9 @@ fn id(node: Node<'_, '_>, record: LogRecord<'_>) -> String {
     }
     let mut hash = Sha256::new().chain_update(record.text);
     if !record.is_dated {
-        let written = self::time(node).time().map(|time| Cow::Owned(time.0.to_string()));
-        hash.update(written.or(time).unwrap_or_default().as_bytes());
+        // A number with a fraction is no text.
+        let number = || self::time(node).time().map(|time| Cow::Owned(time.0.to_string()));
+        hash.update(time.or_else(number).unwrap_or_default().as_bytes());
     }
     hex::encode(&hash.finalize()[..16])
 }

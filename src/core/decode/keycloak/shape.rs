@@ -101,6 +101,7 @@ mod tests {
         check(r#"{"type":"admin.USER-UPDATE","authDetails":{"userId":"boss"}}"#, true);
         check(r#"{"eventType":"USER-ACTION","resourcePath":"users/u/logout"}"#, true);
         check(r#"{"operationType":"DELETE","resourcePath":"sessions/s"}"#, true);
+        check(r#"{"operationType":"READ","resourcePath":"/orders/1","userId":"u"}"#, false);
         check(r#"{"type":"ORDER-UPDATE","userId":"u"}"#, false);
         check(r#"{"type":"UPDATE","resourceType":"ORDER","resourceId":"o","userId":"u"}"#, false);
         check(r#"{"operationType":"CREATE","resourceType":"Patient","id":"p","userId":"u"}"#, false);

@@ -36,6 +36,11 @@ impl Dispatcher {
         });
     }
 
+    /// Replaces the bytes of the largest record that waits; `None` means that none waits.
+    pub(in crate::core::pipeline) fn stay_full_for(&mut self, bytes: Option<usize>) {
+        self.full = self.full.zip(bytes).map(|(full, bytes)| Full { bytes, ..full });
+    }
+
     /// Whether the destination had no room according to the last [`set_full`](Self::set_full).
     pub(in crate::core::pipeline) fn is_full(&self) -> bool {
         self.full.is_some()

@@ -139,7 +139,16 @@ fn a_topic_of_which_little_waits_is_read_while_another_crowds() {
 #[test]
 fn a_large_record_that_waits_is_not_passed_by_small_ones() {
     let mut reader = Reader::of_records(2, 20_000, MAX_BYTES);
-    let (large, small) = (reader.partitions[0], reader.partitions[1]);
+    for [large, small] in [[0, 1], [1, 0]] {
+        let (large, small) = (reader.partitions[large], reader.partitions[small]);
+        check_passing(&mut reader, large, small);
+    }
+}
+
+#[track_caller]
+fn check_passing(reader: &mut Reader, large: Ownership, small: Ownership) {
+    let before = reader.bench.pipeline.snapshot().records.accepted;
+    reader.value = 20_000;
     reader.deliver_some(small, "d0", 10);
     reader.value = 400_000;
     reader.deliver_some(large, "d0", 1);
@@ -150,5 +159,42 @@ fn a_large_record_that_waits_is_not_passed_by_small_ones() {
     reader.deliver_some(BESIDE_B, "d1", 1);
     assert!(!reader.bench.is_paused(BESIDE_B));
     reader.bench.answer_for(seconds(10), all_well);
-    assert_eq!((reader.bench.outstanding(), reader.bench.pipeline.snapshot().records.accepted), (0, 13));
+    let accepted = reader.bench.pipeline.snapshot().records.accepted;
+    assert_eq!((reader.bench.outstanding(), accepted - before), (0, 13));
+}
+
+#[test]
+fn a_large_record_that_waits_gets_its_turn_before_the_small_ones_behind_it() {
+    for [large, small] in [[0, 1], [1, 0]] {
+        let mut reader = Reader::of_records(2, 20_000, MAX_BYTES);
+        let (large, small) = (reader.partitions[large], reader.partitions[small]);
+        reader.deliver_some(small, "d0", 10);
+        // It fits only if the destination keeps nothing.
+        reader.value = 700_000;
+        reader.deliver_some(large, "d0", 1);
+        reader.value = 10;
+        for _ in 0..20 {
+            reader.deliver_some(small, "d0", 1);
+            reader.bench.answer_for(seconds(1), all_well);
+            if !reader.bench.is_paused(large) {
+                break;
+            }
+        }
+        assert!(!reader.bench.is_paused(large), "small ones pass it");
+    }
+}
+
+#[test]
+fn small_records_do_not_wait_for_a_large_one_that_was_released() {
+    let mut reader = Reader::of_records(2, 20_000, MAX_BYTES);
+    let (large, small) = (reader.partitions[0], reader.partitions[1]);
+    reader.deliver_some(small, "d0", 10);
+    reader.value = 400_000;
+    reader.deliver_some(large, "d0", 1);
+    reader.value = 10;
+    reader.deliver_some(small, "d0", 1);
+    assert!(reader.bench.is_paused(small));
+    reader.bench.handle(Input::Lost(vec![large]));
+    reader.bench.pass(Duration::from_millis(1));
+    assert!(!reader.bench.is_paused(small), "nothing large waits any more");
 }
