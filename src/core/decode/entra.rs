@@ -61,7 +61,7 @@ use smallvec::smallvec;
 use crate::core::{
     decode::{
         EventResult, EventResults, gather, time,
-        tree::{Node, Tree, first, first_id, parse},
+        tree::{Node, Tree, first, first_id},
     },
     identity::{
         Device, GeoLocation, IdentityEvent, Kind,
@@ -179,7 +179,7 @@ fn opened<'n, 'a>(node: Node<'n, 'a>, held: &'n mut Tree<'a>) -> Node<'n, 'a> {
     if !matches!(node, Node::Text(_) | Node::Escaped(_)) {
         return node;
     }
-    *held = parse(node.str().as_bytes()).map(Tree::into_owned).unwrap_or_default();
+    *held = node.parsed().unwrap_or_default();
     held.root()
 }
 

@@ -375,11 +375,13 @@ impl<'t, 'a> Node<'t, 'a> {
 
     /// Parses the object in this text.
     pub(super) fn held(self) -> Option<Tree<'a>> {
-        let text = self.str();
-        if text.is_empty() {
-            return None;
-        }
-        parse(text.as_bytes()).ok().map(Tree::into_owned).filter(|tree| tree.root().is_object())
+        self.parsed().filter(|tree| tree.root().is_object())
+    }
+
+    /// Parses the JSON in this text.
+    pub(super) fn parsed(self) -> Option<Tree<'a>> {
+        let text = Some(self.str()).filter(|text| !text.is_empty())?;
+        parse(text.as_bytes()).ok().map(Tree::into_owned)
     }
 
     /// Whether attributes that have no field in an identity event are wanted.
