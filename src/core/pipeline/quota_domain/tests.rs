@@ -8,6 +8,8 @@ use proptest::{collection::vec, prelude::*};
 use super::*;
 use crate::core::{pipeline::quota_margin::LONGEST, record::Ownership};
 
+mod throttling;
+
 fn at(ms: u64) -> Moment {
     Moment::after_start(Duration::from_millis(ms))
 }
