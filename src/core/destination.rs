@@ -8,6 +8,7 @@
 use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use serde_json::Value;
+use smallvec::SmallVec;
 
 use crate::core::{
     code::Code,
@@ -51,7 +52,7 @@ pub struct EndpointBatch {
     /// refused before.
     pub endpoint: Arc<Endpoint>,
     /// The events in order, without duplicate ids.
-    pub events: Vec<Arc<AppEvent>>,
+    pub events: SmallVec<[Arc<AppEvent>; 2]>,
 }
 
 /// The result of one attempt.

@@ -4,6 +4,10 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
+use arcstr::Substr;
+use arrayvec::ArrayString;
+use smallvec::SmallVec;
+
 use crate::core::{code::Code, time::Timestamp};
 
 mod portions;
@@ -67,8 +71,19 @@ impl fmt::Debug for Refusal {
 }
 
 /// The id of an endpoint: 32 hex digits from the mapping, opaque to everything after it.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EndpointId(pub Arc<str>);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EndpointId(pub ArrayString<32>);
+
+impl EndpointId {
+    /// The id with this text, of which only the first 32 bytes count: the mapping makes none that is longer.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let end = text.floor_char_boundary(ArrayString::<32>::new().capacity());
+        let mut id = ArrayString::new();
+        id.push_str(&text[..end]);
+        Self(id)
+    }
+}
 
 impl fmt::Debug for EndpointId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -76,26 +91,29 @@ impl fmt::Debug for EndpointId {
     }
 }
 
-/// One app event. `Debug` is not derived: events hold personal data.
+/// One app event. Its id, that of its session and its short attributes are parts of one allocation. `Debug` is not derived: events hold personal data.
 #[derive(Clone, PartialEq)]
 pub struct AppEvent {
     /// The event's id within its endpoint: the source event's id and the slot of this event.
-    pub id: Box<str>,
+    pub id: Substr,
     pub event_type: EventType,
     pub timestamp: Timestamp,
     /// The session it belongs to, if the session's start is known.
     pub session: Option<Session>,
     /// The event's attributes. No value is empty.
-    pub attributes: Vec<Attribute>,
+    pub attributes: Attributes,
     /// Metrics. A value that is not a number is NaN.
     pub metrics: Vec<(Cow<'static, str>, f64)>,
     /// The application that the event is reported for.
     pub app: Option<Arc<App>>,
 }
 
-/// The name and the value of an event's attribute. The value is shared, because it may be long and belong to
-/// many events of one record.
-pub type Attribute = (Cow<'static, str>, Arc<str>);
+/// The name and the value of an event's attribute. A long value may belong to many events of one record, which share
+/// it.
+pub type Attribute = (Cow<'static, str>, Substr);
+
+/// The attributes of an event. Most events have at most five, which need no allocation.
+pub type Attributes = SmallVec<[Attribute; 5]>;
 
 /// An optional text. It is never empty.
 pub type Text = Option<Box<str>>;
@@ -110,7 +128,7 @@ pub struct App {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Session {
     /// The provider's session id, opaque.
-    pub id: Box<str>,
+    pub id: Substr,
     pub start: Timestamp,
     /// When the session ended or paused, and its duration until then in milliseconds.
     pub stop: Option<(Timestamp, i64)>,

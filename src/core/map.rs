@@ -61,6 +61,7 @@ mod mapped_record;
 mod outputs;
 mod session_event;
 mod sessions;
+mod shared_texts;
 
 pub use doubtful_formats::DoubtfulFormat;
 
@@ -319,11 +320,15 @@ impl Mapper {
             return Err(Ignored::UnknownUser.into());
         }
         let time = self.time(event, record)?;
-        let outputs = Outputs::new(event, key, &owner, time, &self.additions);
-        Ok(match session(event).and_then(|(_, session)| self.sessions.client(session)) {
-            Some(client) => outputs.opened_for(client),
-            None => outputs,
-        })
+        let mut outputs = Outputs::new(event, key, &owner, time, &self.additions);
+        if let Some(origin) = outputs.origin_mut()
+            && let Some((_, session)) = session(event)
+            && let Some(client) = self.sessions.client(session)
+        {
+            // Routes select by the client that the session was opened for.
+            origin.client = Some(client.into());
+        }
+        Ok(outputs)
     }
 
     /// The time of the event, or the record's timestamp if the event has no readable time.

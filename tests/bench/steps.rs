@@ -217,7 +217,7 @@ impl Steps {
 pub(crate) fn request() -> Request {
     let batch = |delivery: Delivery| {
         let Delivery { endpoint_id, endpoint, event, .. } = delivery;
-        EndpointBatch { endpoint_id, endpoint, events: vec![event] }
+        EndpointBatch { endpoint_id, endpoint, events: [event].into_iter().collect() }
     };
     Request {
         destination: DestinationId::default(),
@@ -248,7 +248,7 @@ fn delivery(number: usize) -> Delivery {
         app: None,
     };
     let endpoint = Endpoint { user_id: Some(id(3, number).into()), ..Endpoint::default() };
-    let endpoint_id = EndpointId(id(5, number).replace('-', "").into());
+    let endpoint_id = EndpointId::new(&id(5, number).replace('-', ""));
     Delivery { origin: None, endpoint_id, endpoint: Arc::new(endpoint), event: Arc::new(event) }
 }
 

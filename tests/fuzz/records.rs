@@ -152,7 +152,7 @@ fn check_encoded(encoder: &dyn Encoder, delivery: Delivery) {
     assert_eq!(again, Ok(bytes));
     assert_eq!(counts, FieldCounts::default());
     let Delivery { endpoint_id, endpoint, event, .. } = delivery;
-    let endpoints = vec![EndpointBatch { endpoint_id, endpoint, events: vec![event] }];
+    let endpoints = vec![EndpointBatch { endpoint_id, endpoint, events: vec![event].into() }];
     let request = Request { id: RequestId(1), destination: DestinationId(0), endpoints };
     let body = encoder.body(&request, SENT);
     assert!(serde_json::from_slice::<Value>(&body).is_ok());

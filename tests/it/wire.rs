@@ -20,7 +20,9 @@ use pinpoint_sidecar::{
             Answer, DestinationId, Encoder as _, EndpointBatch, FieldCounts, Outcome, Request, RequestId,
             Sender as _,
         },
-        event::{AppEvent, Delivery, Demographic, Endpoint, EndpointId, EventType, Location, Session},
+        event::{
+            AppEvent, Attributes, Delivery, Demographic, Endpoint, EndpointId, EventType, Location, Session,
+        },
         time::Timestamp,
         units::Span,
     },
@@ -101,6 +103,7 @@ fn each_event_type() {
         let attributes =
             vec![("source_event_id".into(), "8a4c\"\\\u{1}é".into()), ("reason".into(), "".into())];
         let timestamp = stop.flatten().map_or(Timestamp(AT), |(at, _)| at);
+        let attributes = attributes.into();
         let event = AppEvent { timestamp, session, attributes, ..event("8a4c:session", event_type) };
         let endpoint = Endpoint { user_id: Some("f1d2-user".into()), ..Endpoint::default() };
         insta::assert_snapshot!(format!("{event_type:?}"), sent(endpoint, vec![event]));
@@ -135,7 +138,7 @@ fn event(id: &str, event_type: EventType) -> AppEvent {
         event_type,
         timestamp: Timestamp(AT),
         session: None,
-        attributes: Vec::new(),
+        attributes: Attributes::new(),
         metrics: Vec::new(),
         app: None,
     }
@@ -143,7 +146,7 @@ fn event(id: &str, event_type: EventType) -> AppEvent {
 
 fn batch(endpoint: Endpoint, events: Vec<AppEvent>) -> EndpointBatch {
     EndpointBatch {
-        endpoint_id: EndpointId(ENDPOINT_ID.into()),
+        endpoint_id: EndpointId::new(ENDPOINT_ID),
         endpoint: Arc::new(endpoint),
         events: events.into_iter().map(Arc::new).collect(),
     }
@@ -155,7 +158,7 @@ fn sent(endpoint: Endpoint, events: Vec<AppEvent>) -> String {
     let count = events.len();
     let mut batch = batch(endpoint, events);
     for event in &mut batch.events {
-        let (endpoint_id, endpoint) = (batch.endpoint_id.clone(), Arc::clone(&batch.endpoint));
+        let (endpoint_id, endpoint) = (batch.endpoint_id, Arc::clone(&batch.endpoint));
         let delivery = Delivery { origin: None, endpoint_id, endpoint, event: Arc::clone(event) };
         let fitted = PutEvents.fit(delivery, &mut FieldCounts::default()).unwrap().delivery;
         (batch.endpoint, *event) = (fitted.endpoint, fitted.event);

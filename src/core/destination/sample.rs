@@ -9,7 +9,7 @@ use fastrand::Rng;
 
 use crate::core::{
     destination::{DestinationId, EndpointBatch, Request, RequestId},
-    event::{App, AppEvent, Demographic, Endpoint, EndpointId, EventType, Location, Session},
+    event::{App, AppEvent, Attributes, Demographic, Endpoint, EndpointId, EventType, Location, Session},
     time::Timestamp,
 };
 
@@ -21,13 +21,13 @@ pub(crate) fn request(endpoints: &[(&str, &[&str])]) -> Request {
             event_type: EventType::SignIn,
             timestamp: Timestamp(1_795_341_600_000),
             session: None,
-            attributes: Vec::new(),
+            attributes: Attributes::new(),
             metrics: Vec::new(),
             app: None,
         })
     };
     let batch = |(id, events): &(&str, &[&str])| EndpointBatch {
-        endpoint_id: EndpointId((*id).into()),
+        endpoint_id: EndpointId::new(id),
         endpoint: Arc::default(),
         events: events.iter().map(sign_in).collect(),
     };
@@ -45,7 +45,7 @@ pub(crate) fn arbitrary(seed: u64, events: usize) -> Request {
     let endpoints = (0..rng.usize(1..=4)).map(|number| {
         let events = (0..rng.usize(1..=events)).map(|number| Arc::new(app_event(&mut rng, number))).collect();
         EndpointBatch {
-            endpoint_id: EndpointId(format!("{number}:{}", text(&mut rng)).into()),
+            endpoint_id: EndpointId::new(&format!("{number}:{}", text(&mut rng))),
             endpoint: Arc::new(endpoint(&mut rng)),
             events,
         }
@@ -55,7 +55,7 @@ pub(crate) fn arbitrary(seed: u64, events: usize) -> Request {
 
 fn app_event(rng: &mut Rng, number: usize) -> AppEvent {
     let keys = ["realm", "reason", "source_event_id"];
-    let mut attributes: Vec<_> = keys.into_iter().map(|key| (key.into(), text(rng).into())).collect();
+    let mut attributes: Attributes = keys.into_iter().map(|key| (key.into(), text(rng).into())).collect();
     attributes.push((format!("a{}", text(rng)).into(), text(rng).into()));
     attributes.truncate(rng.usize(0..=4));
     AppEvent {

@@ -9,6 +9,8 @@
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
+use arcstr::Substr;
+
 use crate::core::{
     event::{App, Attribute, Demographic, Endpoint, EndpointId, Location, Origin, Text},
     identity::{Device, GeoLocation, IdentityEvent, Kind},
@@ -106,10 +108,9 @@ impl Additions {
     /// The additions that all app events of an identity event share.
     pub(super) fn common(&self, event: &IdentityEvent<'_>) -> Common {
         let config = &self.event;
-        let attributes = config
-            .attributes
-            .iter()
-            .filter_map(|(key, value)| Some((Cow::Owned(key.clone()), Arc::from(&*joined(value, event)?))));
+        let attributes = config.attributes.iter().filter_map(|(key, value)| {
+            Some((Cow::Owned(key.clone()), Substr::from(&*joined(value, event)?)))
+        });
         let attributes = attributes.collect();
         let metrics = config.metrics.iter().filter_map(|(key, field)| {
             let text = fields::field_values(field, event).into_iter().next()?;

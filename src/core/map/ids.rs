@@ -6,8 +6,10 @@
 
 use std::{borrow::Cow, collections::HashMap, num::NonZeroU32};
 
+use arrayvec::ArrayString;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
 
 use crate::core::{
     event::{EndpointId, EventType},
@@ -126,7 +128,13 @@ impl EndpointIds {
                 }
             }
         };
-        EndpointId(hex::encode(&digest[..16]).into())
+        let mut id = ArrayString::new();
+        for byte in &digest[..16] {
+            for digit in [byte >> 4, byte & 15] {
+                id.push(b"0123456789abcdef"[usize::from(digit)].into());
+            }
+        }
+        EndpointId(id)
     }
 
     /// The id of a user as it is sent.
@@ -151,7 +159,7 @@ impl EndpointIds {
         match &self.key {
             Some(key) => {
                 let mut hash = key.clone();
-                prefixed(parts, |bytes| Mac::update(&mut hash, bytes));
+                hash.update(&prefixed(parts));
                 hash.finalize().into_bytes().into()
             }
             None => digest(parts),
@@ -200,6 +208,13 @@ impl<'a> SourceKeys<'a> {
 /// slot, because the session index can decide which of them a record becomes. `of` is the session if a
 /// source event ends several.
 pub(super) fn event_id(source_key: &str, event_type: EventType, of: Option<&str>) -> String {
+    let mut id = String::with_capacity(LONGEST_EVENT_ID);
+    write_event_id(source_key, event_type, of, &mut id);
+    id
+}
+
+/// Replaces the text in `id` by the id of an event, see [`event_id`].
+pub(super) fn write_event_id(source_key: &str, event_type: EventType, of: Option<&str>, id: &mut String) {
     let slot = match event_type {
         EventType::SignIn => "sign_in",
         EventType::SignUp => "sign_up",
@@ -209,7 +224,7 @@ pub(super) fn event_id(source_key: &str, event_type: EventType, of: Option<&str>
         | EventType::SessionPause
         | EventType::SessionResume => "session",
     };
-    let mut id = String::with_capacity(source_key.len() + 1 + slot.len());
+    id.clear();
     id.push_str(source_key);
     id.push(':');
     id.push_str(slot);
@@ -219,7 +234,6 @@ pub(super) fn event_id(source_key: &str, event_type: EventType, of: Option<&str>
         let fits = id.len() + plain.len() <= LONGEST_EVENT_ID;
         id.push_str(&if fits { plain } else { hex::encode(digest(&[session])).into() });
     }
-    id
 }
 
 /// The id unchanged, or its digest if it is long or has unusual characters.
@@ -246,16 +260,17 @@ fn is_usual(id: &str) -> bool {
 /// SHA-256 over `parts`, each prefixed with its length in bytes, in decimal, and a colon (`2:v14:user…`), so
 /// that no two lists of parts have the same digest input.
 fn digest(parts: &[&str]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    prefixed(parts, |bytes| Digest::update(&mut hash, bytes));
-    hash.finalize().into()
+    Sha256::digest(prefixed(parts)).into()
 }
 
-fn prefixed(parts: &[&str], mut take_in: impl FnMut(&[u8])) {
+/// Hashing everything at once takes less time than part by part.
+fn prefixed(parts: &[&str]) -> SmallVec<[u8; 256]> {
+    let mut bytes = SmallVec::new();
     for part in parts {
-        take_in(prefix(part.len(), &mut [0; 21]));
-        take_in(part.as_bytes());
+        bytes.extend_from_slice(prefix(part.len(), &mut [0; 21]));
+        bytes.extend_from_slice(part.as_bytes());
     }
+    bytes
 }
 
 /// Writes `length` in decimal and a colon at the end of `buffer`, which has room for the largest length.

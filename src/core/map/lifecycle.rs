@@ -6,7 +6,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use crate::core::{
     decode::EventResult,
-    event::{Delivery, EventType, Session},
+    event::{Delivery, EventType},
     identity::{
         IdentityEvent, Kind,
         reason::{Ignored, Unmapped},
@@ -15,7 +15,7 @@ use crate::core::{
         Mapper, endpoint_owner,
         ids::{self, Fingerprint},
         mapped_record::Stops,
-        outputs::Outputs,
+        outputs::{Outputs, StatedSession},
         session_event::{completed, push_end, push_without_start, reason, session, stated},
         sessions::{Cause, Opened, Rest, SessionEnd},
     },
@@ -56,7 +56,7 @@ impl Mapper {
             Opened::Started(start) => (EventType::SessionStart, start),
             Opened::Resumed(start) => (EventType::SessionResume, start),
         };
-        outputs.push(event_type, Some(Session { id: id.into(), start, stop: None }), &[]);
+        outputs.push(event_type, Some(StatedSession { id: &id, start, stop: None }), &[]);
         if learns {
             // The start or resumption that was just added also ends a pause.
             self.sessions.used(session, by);
@@ -76,7 +76,7 @@ impl Mapper {
         let (id, fingerprint) = session(event).ok_or(Ignored::NoSession)?;
         let learns = self.sessions.learns(record, fingerprint, outputs.time());
         if let Some(start) = self.start_of(fingerprint, &outputs, learns, now).or(event.session_start) {
-            let session = Session { id: id.into(), start, stop: None };
+            let session = StatedSession { id: &id, start, stop: None };
             outputs.push(EventType::SessionResume, Some(session), &[]);
         } else {
             self.session_start_unknown += 1;
@@ -227,7 +227,7 @@ impl Mapper {
         let resumed = completed(event, owner);
         let owner = endpoint_owner(&resumed)?;
         let mut outputs = Outputs::new(&resumed, key.into(), &owner, time, &self.additions);
-        let session = Session { id: id.into(), start, stop: None };
+        let session = StatedSession { id: &id, start, stop: None };
         outputs.push(EventType::SessionResume, Some(session), &[]);
         Ok(outputs.finish())
     }

@@ -6,9 +6,11 @@
 
 use std::sync::Arc;
 
+use arcstr::Substr;
+
 use crate::core::{
     code::Code,
-    event::{Attribute, Delivery, EventType, Mapped, PORTION, Portions, Refusal},
+    event::{Attribute, Attributes, Delivery, EventType, Mapped, PORTION, Portions, Refusal},
     identity::IdentityEvent,
     map::{
         endpoint::Additions,
@@ -53,7 +55,7 @@ impl Stops {
 
     /// One event for each session.
     pub(super) fn into_deliveries(self: Arc<Self>) -> impl Iterator<Item = Delivery> {
-        let mut before: Vec<Attribute> = Vec::new();
+        let mut before = Attributes::new();
         (0..self.ended.len()).filter_map(move |index| {
             let mut delivery = self.delivery(&self.ended[index])?;
             let attributes = &mut Arc::make_mut(&mut delivery.event).attributes;
@@ -133,13 +135,18 @@ fn portions(made: Vec<Delivery>, later: Vec<MappedEvent>, refusal: Option<Refusa
     Portions::new(PORTION, (events, bytes), entries, parts.into_iter().flatten(), refusal)
 }
 
-/// Lets an event share the texts that it has in common with the one before: thousands of sessions may end for
-/// one reason, whose length is unbounded.
+/// Lets an event share the long texts that it has in common with the one before: thousands of sessions may end
+/// for one reason, whose length is unbounded. A short text is part of the allocation of its own event.
 fn share_texts(attributes: &mut [Attribute], before: &[Attribute]) {
     for (key, text) in attributes {
-        let same = before.iter().find(|(other, shared)| other == key && shared == text);
+        let same = before.iter().find(|(other, shared)| other == key && shared == text && is_alone(shared));
         if let Some((_, shared)) = same {
-            *text = Arc::clone(shared);
+            *text = shared.clone();
         }
     }
+}
+
+/// Whether a text has an allocation of its own.
+fn is_alone(text: &Substr) -> bool {
+    text.parent().len() == text.len()
 }

@@ -6,14 +6,26 @@
 use std::{borrow::Cow, sync::Arc};
 
 use crate::core::{
-    event::{AppEvent, Attribute, Delivery, Endpoint, EndpointId, EventType, Origin, Session},
+    event::{AppEvent, Attributes, Delivery, Endpoint, EndpointId, EventType, Origin, Session},
     identity::IdentityEvent,
     map::{
         endpoint::{Additions, Common},
         ids::{self, EndpointOwner},
+        shared_texts::share,
     },
     time::Timestamp,
 };
+
+/// The usual length of the texts of an event together, in bytes.
+const TEXTS: usize = 256;
+
+/// A session as an event states it.
+pub(super) struct StatedSession<'a> {
+    pub(super) id: &'a str,
+    pub(super) start: Timestamp,
+    /// When it ended or paused, and its duration until then in milliseconds.
+    pub(super) stop: Option<(Timestamp, i64)>,
+}
 
 /// The app events of one record, all on one endpoint.
 pub(super) struct Outputs<'a> {
@@ -25,6 +37,8 @@ pub(super) struct Outputs<'a> {
     common: Common,
     origin: Option<Arc<Origin>>,
     deliveries: Vec<Delivery>,
+    /// Where the texts of an event are put together.
+    texts: String,
     /// Whether each event is about a different session.
     for_each_session: bool,
 }
@@ -48,6 +62,7 @@ impl<'a> Outputs<'a> {
             common: additions.common(event),
             origin: additions.origin(event),
             deliveries: Vec::with_capacity(2),
+            texts: String::with_capacity(TEXTS),
             for_each_session: false,
         }
     }
@@ -57,12 +72,9 @@ impl<'a> Outputs<'a> {
         Self { for_each_session: true, ..self }
     }
 
-    /// Sets the client that the session was opened for, which routes select by.
-    pub(super) fn opened_for(mut self, client: &str) -> Self {
-        if let Some(origin) = &mut self.origin {
-            Arc::make_mut(origin).client = Some(client.into());
-        }
-        self
+    /// The origin of the events, if routes need it.
+    pub(super) fn origin_mut(&mut self) -> Option<&mut Origin> {
+        self.origin.as_mut().map(Arc::make_mut)
     }
 
     /// The key that distinguishes the source event from others.
@@ -78,23 +90,43 @@ impl<'a> Outputs<'a> {
     pub(super) fn push(
         &mut self,
         event_type: EventType,
-        session: Option<Session>,
+        session: Option<StatedSession<'_>>,
         own: &[(&'static str, &str)],
     ) {
         let of = self.event.session.as_deref().filter(|_| self.for_each_session);
-        let id = ids::event_id(&self.source_key, event_type, of).into_boxed_str();
+        ids::write_event_id(&self.source_key, event_type, of, &mut self.texts);
+        let text = |field: &'a Option<Cow<'a, str>>| field.as_deref().unwrap_or_default();
+        let common = [
+            ("source_event_id", text(&self.event.id)),
+            ("realm", text(&self.event.realm)),
+            ("client_id", text(&self.event.client)),
+        ];
+        let with_value = common.iter().chain(own).filter(|(_, value)| !value.is_empty());
+        let values = with_value.clone().map(|(_, value)| *value);
+        let (id, mut shared) =
+            share(&mut self.texts, values.clone().chain(session.as_ref().map(|session| session.id)));
+        // Many events may wait for a long time, so an allocation would have no spare room.
+        let mut attributes = Attributes::with_capacity(1 + values.count() + self.common.attributes.len());
+        // The event's id is an attribute too: the stream that people read downstream has no event ids, and its
+        // readers can de-duplicate by this attribute.
+        attributes.push(("event_id".into(), id.clone()));
+        // The keys run out first, so the text after those of the attributes is the session's.
+        attributes.extend(with_value.map(|(key, _)| (*key).into()).zip(shared.by_ref()));
+        attributes.extend(self.common.attributes.iter().cloned());
+        let session = session.zip(shared.next());
+        let session = session.map(|(StatedSession { start, stop, .. }, id)| Session { id, start, stop });
         let event = AppEvent {
-            attributes: self.attributes(&id, own),
             id,
             event_type,
             timestamp: self.time,
             session,
+            attributes,
             metrics: self.common.metrics.clone(),
             app: self.common.app.clone(),
         };
         self.deliveries.push(Delivery {
             origin: self.origin.clone(),
-            endpoint_id: self.endpoint_id.clone(),
+            endpoint_id: self.endpoint_id,
             endpoint: Arc::clone(&self.endpoint),
             event: Arc::new(event),
         });
@@ -102,24 +134,5 @@ impl<'a> Outputs<'a> {
 
     pub(super) fn finish(self) -> Vec<Delivery> {
         self.deliveries
-    }
-
-    /// The event's id is an attribute too: the stream that people read downstream has no event ids, and its
-    /// readers can de-duplicate by this attribute.
-    fn attributes(&self, event_id: &str, own: &[(&'static str, &str)]) -> Vec<Attribute> {
-        let event = self.event;
-        let text = |field: &'a Option<Cow<'a, str>>| field.as_deref().unwrap_or_default();
-        let common = [
-            ("event_id", event_id),
-            ("source_event_id", text(&event.id)),
-            ("realm", text(&event.realm)),
-            ("client_id", text(&event.client)),
-        ];
-        let with_value = common.iter().chain(own).filter(|(_, value)| !value.is_empty());
-        // Many events may wait for a long time, so the vector has no spare room.
-        let mut attributes = Vec::with_capacity(with_value.clone().count() + self.common.attributes.len());
-        attributes.extend(with_value.map(|(key, value)| (Cow::Borrowed(*key), Arc::from(*value))));
-        attributes.extend_from_slice(&self.common.attributes);
-        attributes
     }
 }

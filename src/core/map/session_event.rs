@@ -5,11 +5,11 @@
 use std::borrow::Cow;
 
 use crate::core::{
-    event::{EventType, Session},
+    event::EventType,
     identity::{IdentityEvent, Kind},
     map::{
         ids::{self, Fingerprint},
-        outputs::Outputs,
+        outputs::{Outputs, StatedSession},
         sessions::Owner,
     },
     time::Timestamp,
@@ -55,7 +55,7 @@ pub(super) fn push_end(
 ) {
     let Some(start) = start else { return push_without_start(event_type, id, reason, outputs) };
     let stop = Some((stop, duration(start, stop)));
-    outputs.push(event_type, Some(Session { id: id.into(), start, stop }), &[("reason", reason)]);
+    outputs.push(event_type, Some(StatedSession { id, start, stop }), &[("reason", reason)]);
 }
 
 /// Adds an event of a session whose start is not known, without inventing one.

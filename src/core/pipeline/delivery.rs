@@ -4,6 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use smallvec::SmallVec;
+
 use crate::core::{
     code::Code,
     destination::{Answer, DestinationId, Fitted, Request, RequestId},
@@ -18,7 +20,7 @@ use crate::core::{
 };
 
 /// The bytes of memory that an outstanding event takes besides its text: its item, its part of an endpoint
-/// queue and of the batcher's indexes, and the overhead of the allocator for a dozen allocations. Measured as
+/// queue and of the batcher's indexes, and the overhead of the allocator. Measured as
 /// the growth of the process for each outstanding record (`tests/bench/end_to_end.rs`).
 pub(super) const HOLDING: usize = 700;
 
@@ -29,7 +31,7 @@ const UNROUTED: Code = Code("unrouted");
 pub(super) struct Routed {
     pub(super) record: RecordId,
     pub(super) ownership: Ownership,
-    pub(super) fitted: Vec<(DestinationId, Fitted)>,
+    pub(super) fitted: SmallVec<[(DestinationId, Fitted); 2]>,
     /// The bytes of memory that it takes while it waits for room. Its destinations share the memory of an
     /// event.
     pub(super) bytes: usize,
@@ -77,7 +79,7 @@ impl Pipeline {
                 (Vec::new(), portions.take_refusal(), Some(portions))
             }
         };
-        let fitted = Vec::with_capacity(deliveries.len());
+        let fitted = SmallVec::with_capacity(deliveries.len());
         // The part that cannot be read may be what the record was redriven for, or an event that is not wanted.
         let refusal = missing.take_reason(refusal);
         let refused = refusal.map(|refusal| (refusal, Selection::WHOLE)).into_iter().collect();
@@ -132,7 +134,7 @@ impl Pipeline {
             Route::DeadLetter => {
                 routed.missing.found(None, id);
                 let refusal = Refusal { code: UNROUTED, message: "no route matches the event".to_owned() };
-                return routed.refused.add(refusal, None, id.clone());
+                return routed.refused.add(refusal, None, (**id).into());
             }
         };
         let bare;
@@ -155,10 +157,10 @@ impl Pipeline {
                 Ok(fitted) if fitted.bytes > dispatcher.max_bytes() => {
                     let message = "the event is larger than a request may be".to_owned();
                     let refusal = Refusal { code: Code("event_too_large"), message };
-                    routed.refused.add(refusal, Some(dispatcher.name()), id.clone());
+                    routed.refused.add(refusal, Some(dispatcher.name()), (**id).into());
                 }
                 Ok(fitted) => routed.fitted.push((*to, fitted)),
-                Err(refusal) => routed.refused.add(refusal, Some(dispatcher.name()), id.clone()),
+                Err(refusal) => routed.refused.add(refusal, Some(dispatcher.name()), (**id).into()),
             }
         }
     }

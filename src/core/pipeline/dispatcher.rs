@@ -280,7 +280,7 @@ impl Dispatcher {
             .iter()
             .flat_map(|(id, items)| items.chunk_by(Item::shares_endpoint).map(move |alike| (id, alike)));
         let endpoints = runs.map(|(id, items)| EndpointBatch {
-            endpoint_id: id.clone(),
+            endpoint_id: *id,
             endpoint: self.endpoint(id, items),
             events: items.iter().map(|item| Arc::clone(&item.event)).collect(),
         });
@@ -387,7 +387,7 @@ impl Dispatcher {
     /// Ends an event with a refusal.
     fn refuse(&mut self, item: &Item, refusal: Refusal) {
         self.forget(item);
-        let (record, event_id) = (item.record, item.event.id.clone());
+        let (record, event_id) = (item.record, (*item.event.id).into());
         self.verdicts.push(Verdict::Refused { record, event_id, refusal });
     }
 

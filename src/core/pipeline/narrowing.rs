@@ -48,6 +48,9 @@ impl Missing {
 
     /// Takes what is still missing, as refusals.
     pub(super) fn take_refusals(&mut self) -> Vec<(Refusal, Selection)> {
+        if !self.is_any() {
+            return Vec::new();
+        }
         let reason = self.reason.take().unwrap_or_else(|| Refusal {
             code: Code("not_redriven"),
             message: "the redriven record does not become the event for the destination any more".to_owned(),

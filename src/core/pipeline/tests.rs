@@ -12,7 +12,7 @@ use crate::core::{
         Answer, Encoder, EndpointBatch, Order, Outcome, Request,
         tests::{Records, Whole},
     },
-    event::{AppEvent, Delivery, Endpoint, EndpointId, EventType, Refusal},
+    event::{AppEvent, Attributes, Delivery, Endpoint, EndpointId, EventType, Refusal},
     pipeline::config::BatchConfig,
     record::Assignment,
     redrive::Selection,
@@ -303,14 +303,14 @@ pub(crate) fn record(ownership: Ownership, offset: i64) -> Record {
 pub(crate) fn delivery(endpoint: u8, id: &str) -> Delivery {
     Delivery {
         origin: None,
-        endpoint_id: EndpointId(endpoint.to_string().into()),
+        endpoint_id: EndpointId::new(&endpoint.to_string()),
         endpoint: Arc::new(Endpoint { user_id: Some("user".into()), ..Endpoint::default() }),
         event: Arc::new(AppEvent {
             id: id.into(),
             event_type: EventType::SignIn,
             timestamp: Timestamp(0),
             session: None,
-            attributes: Vec::new(),
+            attributes: Attributes::new(),
             metrics: Vec::new(),
             app: None,
         }),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use smallvec::smallvec;
 
 use super::{
     config::{AccountId, AppId},
@@ -70,7 +71,7 @@ fn whole_event() -> AppEvent {
             start: Timestamp(1_795_341_600_000),
             stop: Some((Timestamp(1_795_341_900_000), 300_000)),
         }),
-        attributes: vec![attribute("event_id", "4f1f:session"), attribute("reason", "logout")],
+        attributes: smallvec![attribute("event_id", "4f1f:session"), attribute("reason", "logout")],
         metrics: vec![("age".into(), 36.0), ("ratio".into(), 0.5), ("none".into(), f64::NAN)],
         app: Some(Arc::new(App {
             title: Some("Shop".into()),
@@ -81,7 +82,7 @@ fn whole_event() -> AppEvent {
 }
 
 fn written(config: &RecordConfig, endpoint: &Endpoint, event: &AppEvent) -> Value {
-    let endpoint_id = EndpointId("aaaabbbbccccddddeeeeffff00001111".into());
+    let endpoint_id = EndpointId::new("aaaabbbbccccddddeeeeffff00001111");
     let record = StreamRecord { config, endpoint_id: &endpoint_id, endpoint, event };
     let mut bytes = Vec::new();
     record.write(Timestamp(1_795_341_901_234), &mut bytes);
@@ -145,7 +146,8 @@ fn a_record_states_everything_that_is_known() {
 
 #[test]
 fn what_is_not_known_is_left_out() {
-    let event = AppEvent { session: None, attributes: vec![], metrics: vec![], app: None, ..whole_event() };
+    let event =
+        AppEvent { session: None, attributes: smallvec![], metrics: vec![], app: None, ..whole_event() };
     let expected = json!({
         "event_type": "_session.stop",
         "event_timestamp": 1_795_341_900_000_i64,

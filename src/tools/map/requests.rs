@@ -5,6 +5,8 @@
 
 use std::{mem, sync::Arc};
 
+use smallvec::smallvec;
+
 use crate::core::{
     destination::{DestinationId, Encoder, EndpointBatch, Fitted, Order, Request, RequestId},
     event::Delivery,
@@ -51,7 +53,7 @@ impl Requests {
                 }
                 batch.events.push(event);
             }
-            None => self.endpoints.push(EndpointBatch { endpoint_id, endpoint, events: vec![event] }),
+            None => self.endpoints.push(EndpointBatch { endpoint_id, endpoint, events: smallvec![event] }),
         }
         before
     }

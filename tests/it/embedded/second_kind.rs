@@ -212,7 +212,7 @@ impl Encoder for LinesEncoder {
                 let line = json!({
                     "request": request.id.0,
                     "user": endpoint.endpoint.user_id,
-                    "id": id,
+                    "id": **id,
                     "type": event_type,
                 });
                 body.extend(line.to_string().bytes().chain(*b"\n"));

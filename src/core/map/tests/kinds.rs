@@ -1,5 +1,7 @@
 //! Each kind of identity event, from any provider, and the app events that it becomes.
 
+use arcstr::Substr;
+
 use super::*;
 
 /// An event about the session `s` of user `u` at [`T`] plus `seconds`.
@@ -161,7 +163,7 @@ fn a_session_that_was_opened_later_in_the_same_second_stays_open() {
 }
 
 #[test]
-fn events_of_sessions_that_end_together_share_their_texts() {
+fn events_of_sessions_that_end_together_share_their_long_texts() {
     let mut mapper = mapper();
     for session in ["s1", "s2"] {
         let event = IdentityEvent { session: Some(session.into()), ..event(Kind::SignIn, session, 0) };
@@ -176,7 +178,7 @@ fn events_of_sessions_that_end_together_share_their_texts() {
     let stops = mapper.deliveries(&all, "x".into(), &record(""), Moment::START).ok().unwrap();
     let [first, second] = [0, 1].map(|number: usize| {
         let attributes = &stops[number].event.attributes;
-        std::sync::Arc::clone(&attributes.iter().find(|(key, _)| key == "reason").unwrap().1)
+        attributes.iter().find(|(key, _)| key == "reason").unwrap().1.clone()
     });
-    assert!(*first == *reason && std::sync::Arc::ptr_eq(&first, &second));
+    assert!(*first == *reason && Substr::shallow_eq(&first, &second));
 }

@@ -198,7 +198,7 @@ impl Dispatcher {
     pub(super) fn keep_accused(&mut self, flight: Flight, refusal: &Refusal) {
         for (endpoint_id, items) in flight.events.0 {
             let accused = items.into_iter().map(|item| {
-                let (endpoint_id, refusal) = (endpoint_id.clone(), refusal.clone());
+                let (endpoint_id, refusal) = (endpoint_id, refusal.clone());
                 Accused { endpoint_id, item, refusal }
             });
             self.quarantine.keep(accused.collect::<Vec<_>>());

@@ -96,7 +96,7 @@ impl Batcher {
         let Some(queue) = self.queues.get_mut(endpoint_id) else {
             let mut queue = EndpointQueue::new(Arc::clone(endpoint));
             queue.push(item, endpoint, merge);
-            self.queues.insert(endpoint_id.clone(), queue);
+            self.queues.insert(*endpoint_id, queue);
             return self.index(endpoint_id);
         };
         // An event that waited at the barrier may belong to a partition that is being revoked by now.
@@ -236,9 +236,9 @@ impl Batcher {
             return None;
         }
         room.bytes = room.bytes.saturating_sub(queue.growth());
-        room.fill(&items);
+        room.fill(items.iter());
         queue.block = Block::InFlight;
-        Some((endpoint_id.clone(), items))
+        Some((*endpoint_id, items))
     }
 
     /// Gives the events of these ownerships priority over all others from now on.
@@ -259,7 +259,7 @@ impl Batcher {
 
     /// Removes and returns all waiting events for which `gone` holds.
     pub(super) fn remove_all(&mut self, gone: impl Fn(&Item) -> bool) -> Vec<Item> {
-        let endpoint_ids = self.queues.keys().cloned().collect();
+        let endpoint_ids = self.queues.keys().copied().collect();
         self.extract(endpoint_ids, gone)
     }
 
@@ -277,7 +277,7 @@ impl Batcher {
 
     fn queues_of(&self, ownerships: &BTreeSet<Ownership>) -> Vec<EndpointId> {
         let of_them = |queue: &EndpointQueue| queue.items().any(|item| ownerships.contains(&item.ownership));
-        self.queues.iter().filter(|(_, queue)| of_them(queue)).map(|(id, _)| id.clone()).collect()
+        self.queues.iter().filter(|(_, queue)| of_them(queue)).map(|(id, _)| *id).collect()
     }
 
     /// All waiting events.
@@ -296,7 +296,7 @@ impl Batcher {
 
     /// Frees the queues whose wait is over.
     fn wake(&mut self, now: Moment) {
-        while let Some((until, endpoint_id)) = self.waiting.first().cloned()
+        while let Some((until, endpoint_id)) = self.waiting.first().copied()
             && until <= now
         {
             self.put_back(&endpoint_id, Vec::new(), Block::Free);
@@ -307,19 +307,18 @@ impl Batcher {
     /// back.
     fn index(&mut self, endpoint_id: &EndpointId) {
         let Some(queue) = self.queues.get_mut(endpoint_id) else { return };
-        let id = || endpoint_id.clone();
         if queue.is_free()
             && let Some(rank) = rank(queue, &self.prioritised, self.limits.linger)
         {
             queue.rank = Some(rank);
-            self.ready.insert((rank.patient, rank.order), id());
+            self.ready.insert((rank.patient, rank.order), *endpoint_id);
             self.due.insert((rank.due, rank.order));
             self.ready_events += queue.len();
             self.ready_bytes += queue.bytes();
         } else if let Block::Until(until) = queue.block
             && queue.len() > 0
         {
-            self.waiting.insert((until, id()));
+            self.waiting.insert((until, *endpoint_id));
         } else if queue.is_over() {
             self.queues.remove(endpoint_id);
         }
@@ -329,7 +328,7 @@ impl Batcher {
     fn unindex(&mut self, endpoint_id: &EndpointId) {
         let Some(queue) = self.queues.get_mut(endpoint_id) else { return };
         if let Block::Until(until) = queue.block {
-            self.waiting.remove(&(until, endpoint_id.clone()));
+            self.waiting.remove(&(until, *endpoint_id));
         }
         let Some(rank) = queue.rank.take() else { return };
         self.ready.remove(&(rank.patient, rank.order));
@@ -340,7 +339,7 @@ impl Batcher {
 }
 
 fn owned((rank, endpoint_id): (&Place, &EndpointId)) -> (Place, EndpointId) {
-    (*rank, endpoint_id.clone())
+    (*rank, *endpoint_id)
 }
 
 /// Ranks a queue by its first event of a partition that is being revoked, or else by its front.

@@ -74,9 +74,9 @@ pub(super) struct Room {
 
 impl Room {
     /// Reduces the room by `items`.
-    pub(super) fn fill(&mut self, items: &[Item]) {
+    pub(super) fn fill<'i>(&mut self, items: impl ExactSizeIterator<Item = &'i Item>) {
         self.events = self.events.saturating_sub(items.len());
-        self.bytes = self.bytes.saturating_sub(items.iter().map(|item| item.bytes).sum());
+        self.bytes = self.bytes.saturating_sub(items.map(|item| item.bytes).sum());
         self.empty = false;
     }
 }
@@ -135,7 +135,7 @@ impl Block {
 impl EndpointQueue {
     pub(super) fn new(snapshot: Arc<Endpoint>) -> Self {
         Self {
-            items: VecDeque::with_capacity(USUAL),
+            items: VecDeque::new(),
             bytes: 0,
             snapshot,
             grown: None,
@@ -152,12 +152,21 @@ impl EndpointQueue {
         if let Some(merge) = merge.filter(|_| is_new()) {
             self.grown = Some(merge(&mut self.snapshot, endpoint));
         }
+        self.make_space(1);
         self.bytes += item.bytes;
         self.items.push_back(item);
     }
 
+    /// Makes space for these items, if the queue is new or everything was taken from it.
+    fn make_space(&mut self, items: usize) {
+        if self.items.capacity() == 0 {
+            self.items.reserve_exact(items.max(USUAL));
+        }
+    }
+
     /// Puts events back where they were: before all events that came in later.
     pub(super) fn put_back(&mut self, items: Vec<Item>) {
+        self.make_space(items.len());
         for item in items.into_iter().rev() {
             self.bytes += item.bytes;
             let index = self.items.partition_point(|other| other.order < item.order);
@@ -170,15 +179,19 @@ impl EndpointQueue {
     /// request.
     pub(super) fn take(&mut self, mut room: Room, order: Order) -> Vec<Item> {
         room.bytes = room.bytes.saturating_sub(self.growth());
-        let mut taken: Vec<Item> = Vec::new();
-        while let Some(unit) = self.next_unit(&taken, room) {
-            let from = taken.len();
-            taken.extend(self.items.drain(..unit));
-            room.fill(&taken[from..]);
+        let mut count = 0;
+        while let Some(unit) = self.next_unit(count, room) {
+            room.fill(self.items.range(count..count + unit));
+            count += unit;
             if order == Order::BetweenRequests {
                 break;
             }
         }
+        let taken: Vec<_> = if count == self.items.len() {
+            std::mem::take(&mut self.items).into()
+        } else {
+            self.items.drain(..count).collect()
+        };
         self.bytes -= taken.iter().map(|item| item.bytes).sum::<usize>();
         taken
     }
@@ -195,23 +208,23 @@ impl EndpointQueue {
         self.grown = None;
     }
 
-    /// The number of items at the front to take next: the events of one record, if they fit.
-    fn next_unit(&self, taken: &[Item], room: Room) -> Option<usize> {
-        let head = self.items.front()?;
+    /// The number of items to take next, after the first `taken`: the events of one record, if they fit.
+    fn next_unit(&self, taken: usize, room: Room) -> Option<usize> {
+        let (first, head) = (self.items.front()?, self.items.get(taken)?);
         let bare = head.past.without_snapshot;
-        if taken.first().is_some_and(|first| first.past.without_snapshot != bare) {
+        if first.past.without_snapshot != bare {
             return None;
         }
         let alike = |item: &Item| item.record == head.record && item.past.without_snapshot == bare;
         let (mut length, mut fitting, mut bytes) = (0, 0, 0);
-        for item in self.items.iter().take_while(|item| alike(item)) {
+        for item in self.items.range(taken..).take_while(|item| alike(item)) {
             let same = |other: &Item| other.event.id == item.event.id;
-            if taken.iter().any(same) {
+            if self.items.range(..taken).any(same) {
                 return None;
             }
             // If a record has an id twice, the second event goes into a later request. So do events that do
             // not fit.
-            if self.items.iter().take(length).any(same) || length > room.events {
+            if self.items.range(taken..taken + length).any(same) || length > room.events {
                 break;
             }
             length += 1;

@@ -68,7 +68,7 @@ impl Events {
 
     fn add(&mut self, id: &EndpointId, items: Vec<Item>) {
         if !items.is_empty() {
-            self.0.push((id.clone(), items));
+            self.0.push((*id, items));
         }
     }
 
@@ -81,7 +81,7 @@ impl Events {
     /// Moves the events for which `gone` holds to `taken`.
     pub(super) fn extract(&mut self, gone: impl Fn(&Item) -> bool, taken: &mut Vec<(EndpointId, Item)>) {
         for (id, items) in &mut self.0 {
-            taken.extend(items.extract_if(.., |item| gone(item)).map(|item| (id.clone(), item)));
+            taken.extend(items.extract_if(.., |item| gone(item)).map(|item| (*id, item)));
         }
         self.0.retain(|(_, items)| !items.is_empty());
     }

@@ -116,7 +116,7 @@ impl Dispatcher {
                 if let From::Half(_) = from {
                     self.quarantine.depart();
                 }
-                let events = Events::one(endpoint_id.clone(), item);
+                let events = Events::one(*endpoint_id, item);
                 let not_before = until.unwrap_or(now);
                 self.quarantine(from, Part { events, cause: Cause::Stuck, not_before });
             }

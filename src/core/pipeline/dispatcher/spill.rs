@@ -83,7 +83,7 @@ impl Dispatcher {
             let message = "the destination has not taken events for longer than spill.after".to_owned();
             let refusal = Refusal { code: Code("spilled"), message };
             self.forget(&item);
-            let (record, event_id) = (item.record, item.event.id.clone());
+            let (record, event_id) = (item.record, (*item.event.id).into());
             self.verdicts.push(Verdict::Spilled { record, event_id, refusal });
         }
         self.full = None;

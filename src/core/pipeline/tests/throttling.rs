@@ -80,7 +80,7 @@ fn a_few_throttled_events_do_not_strangle_the_domain() {
 
 fn delivery_of(number: u32) -> Delivery {
     let mut delivery = delivery(0, &number.to_string());
-    delivery.endpoint_id = EndpointId((number % 9000).to_string().into());
+    delivery.endpoint_id = EndpointId::new(&(number % 9000).to_string());
     delivery
 }
 

@@ -91,7 +91,7 @@ impl Encoder for PutRecords {
     fn outline(&self, request: &Request, at: Timestamp) -> Vec<(String, Value)> {
         let heading = format!("record for {}", self.config.stream);
         let shown = |record: StreamRecord<'_>| {
-            (heading.clone(), json!({ "PartitionKey": record.endpoint_id.0, "Data": record.value(at) }))
+            (heading.clone(), json!({ "PartitionKey": *record.endpoint_id.0, "Data": record.value(at) }))
         };
         self.records(request).map(shown).collect()
     }

@@ -62,7 +62,7 @@ impl Encoder for PutEvents {
             let item = &mut body["BatchItem"][&*batch.endpoint_id.0];
             outline.push((format!("endpoint {}", batch.endpoint_id.0), item["Endpoint"].take()));
             for event in &batch.events {
-                let mut fields = json!({ "id": event.id });
+                let mut fields = json!({ "id": *event.id });
                 if let (Some(fields), Value::Object(more)) =
                     (fields.as_object_mut(), item["Events"][&*event.id].take())
                 {

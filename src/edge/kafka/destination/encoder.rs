@@ -68,7 +68,7 @@ impl Encoder for KafkaEncoder {
 }
 
 fn shown(record: &StreamRecord<'_>, at: Timestamp) -> Value {
-    json!({ "key": record.endpoint_id.0, "headers": { EVENT_ID: record.event.id }, "value": record.value(at) })
+    json!({ "key": *record.endpoint_id.0, "headers": { EVENT_ID: *record.event.id }, "value": record.value(at) })
 }
 
 #[cfg(test)]
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn an_event_is_measured_with_its_key_and_header() {
         let batch = sample::request(&[("endpoint", &["event"])]).endpoints.remove(0);
-        let (endpoint_id, event) = (batch.endpoint_id.clone(), Arc::clone(&batch.events[0]));
+        let (endpoint_id, event) = (batch.endpoint_id, Arc::clone(&batch.events[0]));
         let delivery = Delivery { origin: None, endpoint_id, endpoint: batch.endpoint, event };
         let fitted = encoder().fit(delivery.clone(), &mut FieldCounts::default()).unwrap();
         assert!(fitted.delivery.event == delivery.event);

@@ -11,7 +11,7 @@ const NOW: Moment = Moment::START;
 /// A request with one event for each of these endpoints.
 fn part(cause: Cause, endpoints: impl IntoIterator<Item = usize>) -> Part {
     let events = endpoints.into_iter().map(|number| {
-        let id = EndpointId(number.to_string().into());
+        let id = EndpointId::new(&number.to_string());
         (id, vec![item(number)])
     });
     Part { events: Events(events.collect()), cause, not_before: NOW }
@@ -32,7 +32,7 @@ fn item(number: usize) -> Item {
 }
 
 fn sent(quarantine: &mut Quarantine, flying: &[&str]) -> Option<Vec<String>> {
-    let flying: Vec<_> = flying.iter().map(|id| EndpointId((*id).into())).collect();
+    let flying: Vec<_> = flying.iter().map(|id| EndpointId::new(id)).collect();
     let (Next::Half(part) | Next::Whole(part)) = quarantine.next(NOW, &flying.iter().collect())?;
     Some(part.events.endpoints().map(|id| id.0.to_string()).collect())
 }
@@ -50,7 +50,7 @@ fn invariant_4_the_events_of_an_endpoint_are_sent_one_after_the_other() {
     assert_eq!(quarantine.next_wake(&HashSet::new()), Some(NOW));
     assert_eq!(sent(&mut quarantine, &[]), Some(vec!["1".to_owned(), "2".to_owned()]));
     assert_eq!(sent(&mut quarantine, &["1", "2"]), None);
-    assert_eq!(quarantine.next_wake(&HashSet::from_iter([&EndpointId("2".into())])), None);
+    assert_eq!(quarantine.next_wake(&HashSet::from_iter([&EndpointId::new("2")])), None);
     assert_eq!(sent(&mut quarantine, &[]), Some(vec!["2".to_owned()]));
 }
 

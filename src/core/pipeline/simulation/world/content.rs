@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use smallvec::smallvec;
+
 use super::World;
 use crate::core::{
     code::Code,
@@ -290,14 +292,14 @@ fn delivery(event: &Event, ownership: Ownership) -> Delivery {
     };
     Delivery {
         origin: (!event.client.is_empty()).then(|| origin(&event.client)),
-        endpoint_id: EndpointId(event.endpoint.to_string().into()),
+        endpoint_id: EndpointId::new(&event.endpoint.to_string()),
         endpoint: Arc::new(endpoint),
         event: Arc::new(AppEvent {
             id: event.id.clone().into(),
             event_type: EventType::SignIn,
             timestamp: Timestamp(0),
             session: None,
-            attributes: vec![
+            attributes: smallvec![
                 ("tag".into(), owned_tag(event, ownership).into()),
                 ("nature".into(), nature.into()),
             ],

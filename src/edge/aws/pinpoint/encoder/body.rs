@@ -184,7 +184,7 @@ mod tests {
         let deliveries = request.endpoints.iter().flat_map(|batch| {
             batch.events.iter().map(|event| Delivery {
                 origin: None,
-                endpoint_id: batch.endpoint_id.clone(),
+                endpoint_id: batch.endpoint_id,
                 endpoint: Arc::clone(&batch.endpoint),
                 event: Arc::clone(event),
             })

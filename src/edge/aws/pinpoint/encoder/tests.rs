@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use smallvec::smallvec;
 
 use super::*;
 use crate::core::{
@@ -120,7 +121,7 @@ fn values_of_attributes_are_cut_between_characters() {
     }
     for (characters, counts) in [(200, ""), (201, "Event.Attributes: 1/0")] {
         let (_, event, counted) =
-            fit(|_, event| event.attributes = vec![("k".into(), long(characters).into())]);
+            fit(|_, event| event.attributes = smallvec![("k".into(), long(characters).into())]);
         assert_eq!(&*event.attributes[0].1, long(200));
         assert_eq!(counted, counts);
     }
@@ -161,7 +162,7 @@ fn a_key_has_fifty_characters() {
     let filled = |length: usize| {
         fit(|endpoint, event| {
             endpoint.attributes = [(key(length).into(), vec!["a".into(), "b".into()])].into();
-            event.attributes = vec![(key(length).into(), "v".into())];
+            event.attributes = smallvec![(key(length).into(), "v".into())];
             event.metrics = vec![(key(length).into(), 1.0)];
         })
     };
@@ -377,7 +378,7 @@ proptest! {
         let (whole, attributes) = stated(&mark);
         let (endpoint, event, _) = fit(|endpoint, event| {
             *endpoint = whole;
-            event.attributes = attributes;
+            event.attributes = attributes.into();
         });
         prop_assert!(body::endpoint_bytes(&endpoint) <= limits::ENDPOINT_BYTES);
         let fits = |text: &str, most: usize| !text.is_empty() && text.chars().count() <= most;

@@ -67,7 +67,7 @@ fn request(deliveries: Vec<Delivery>) -> String {
     let first = &deliveries[0];
     assert!(deliveries.iter().all(|delivery| delivery.endpoint_id == first.endpoint_id));
     let batch = EndpointBatch {
-        endpoint_id: first.endpoint_id.clone(),
+        endpoint_id: first.endpoint_id,
         endpoint: Arc::clone(&first.endpoint),
         events: deliveries.iter().map(|delivery| Arc::clone(&delivery.event)).collect(),
     };
