@@ -14,9 +14,8 @@ use pinpoint_sidecar::{
     core::{
         decode::{Choice, Decoder, Format, config::FormatsConfig},
         destination::{Encoder as _, FieldCounts},
-        event::Mapped,
         map::{Mapper, config::SessionsConfig},
-        record::{Ownership, Record},
+        record::Record,
         time::{Moment, Timestamp},
     },
     edge::{
@@ -25,10 +24,17 @@ use pinpoint_sidecar::{
     },
 };
 
-use crate::steps::{Steps, per};
+use tikv_jemallocator::Jemalloc;
+
+use crate::steps::{Steps, record};
 
 mod load;
+#[allow(dead_code, reason = "other benchmarks use the rest")]
 mod steps;
+
+/// The allocator of the service.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// The endpoints and partitions of the pipeline, of which one varies at a time.
 const SIZES: [(usize, usize); 5] =
@@ -44,7 +50,7 @@ criterion_group! {
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_millis(500));
     targets = decode_a_record, decode_each_format, map_a_record, pipeline, write_a_request,
-        write_the_metrics, count_allocations
+        write_the_metrics
 }
 criterion_main!(core);
 
@@ -170,48 +176,6 @@ fn write_the_metrics(criterion: &mut Criterion) {
     }
 }
 
-/// Counts the allocations of an event from its record to its settlement; those of the SDK and of librdkafka are not
-/// among them.
-#[allow(clippy::print_stdout, reason = "criterion has no figures of this kind")]
-fn count_allocations(_: &mut Criterion) {
-    let records = records(RECORDS);
-    let sessions = SessionsConfig::default();
-    let mut mapper = Mapper::new(decoder("keycloak".parse().unwrap()), &sessions);
-    let mut events = 0;
-    let mapping = allocation_counter::measure(|| {
-        for record in &records {
-            if let Mapped::Deliver(deliveries) = mapper.map(record, Moment::START).mapped {
-                events += deliveries.len() as u64;
-            }
-        }
-    });
-    let mapping = per(mapping.count_total, events);
-    let pipeline = Steps::new(10_000, 64).allocations(100_000);
-    let request = steps::request();
-    let body = allocation_counter::measure(|| {
-        black_box(PutEvents.body(&request));
-    });
-    let body = per(body.count_total, 100);
-    let all = mapping + pipeline + body;
-    println!(
-        "allocations an event: {all:.2} (decode and map {mapping:.2}, pipeline {pipeline:.2}, body of the request {body:.2})"
-    );
-}
-
 fn records(number: usize) -> Vec<Record> {
     (0..number).map(|number| record(number, number)).collect()
-}
-
-fn record(number: usize, user: usize) -> Record {
-    Record {
-        ownership: Ownership(0),
-        topic: "keycloak-events".into(),
-        partition: 0,
-        offset: i64::try_from(number).unwrap(),
-        timestamp: Some(Timestamp(1_795_382_400_000)),
-        key: None,
-        value: Some(load::sign_in(number, user).into()),
-        headers: Vec::new(),
-        redriven: None,
-    }
 }

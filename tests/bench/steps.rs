@@ -27,10 +27,10 @@ use pinpoint_sidecar::{
     edge::aws::pinpoint::PutEvents,
 };
 
-use crate::load::id;
+use crate::load::{id, sign_in};
 
 /// Events in a request.
-const FULL: usize = 100;
+pub(crate) const FULL: usize = 100;
 
 /// The time between two requests, set by the pace of the quota, so that answering one and composing the
 /// next are separate steps.
@@ -124,21 +124,15 @@ impl Steps {
         part(total, partitions, rounds * self.partitions as u64)
     }
 
-    /// The allocations for this many events, from their records to their settlement.
-    pub(crate) fn allocations(&mut self, events: u64) -> f64 {
-        let cycles = events.div_ceil(FULL as u64);
-        let count = |_| {
-            let inputs = self.inputs();
-            let cycle = || {
-                self.handle(Input::Records(inputs));
-                self.note();
-                self.answer();
-                self.send();
-            };
-            allocation_counter::measure(cycle).count_total
-        };
-        let total: u64 = (0..cycles).map(count).sum();
-        per(total, cycles * FULL as u64)
+    /// Measures a whole cycle, from records that were made before.
+    pub(crate) fn cycle(&mut self, measure: impl FnOnce(&mut dyn FnMut()) -> u64) -> u64 {
+        let mut inputs = self.inputs();
+        measure(&mut || {
+            self.handle(Input::Records(std::mem::take(&mut inputs)));
+            self.note();
+            self.answer();
+            self.send();
+        })
     }
 
     fn cycles(&mut self, events: u64, mut cycle: impl FnMut(&mut Self) -> Duration) -> Duration {
@@ -210,6 +204,21 @@ impl Steps {
         };
         let delivery = self.deliveries[number % self.deliveries.len()].clone();
         (record, Mapped::Deliver(vec![delivery]), Vec::new())
+    }
+}
+
+/// The record of the sign-in number `number`, by the user number `user`.
+pub(crate) fn record(number: usize, user: usize) -> Record {
+    Record {
+        ownership: Ownership(0),
+        topic: "keycloak-events".into(),
+        partition: 0,
+        offset: i64::try_from(number).unwrap(),
+        timestamp: Some(Timestamp(1_795_382_400_000)),
+        key: None,
+        value: Some(sign_in(number, user).into()),
+        headers: Vec::new(),
+        redriven: None,
     }
 }
 
@@ -287,11 +296,6 @@ fn config() -> PipelineConfig {
         revoke_timeout: Duration::from_secs(10),
         jitter: Jitter::seeded(1),
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-pub(crate) fn per(total: u64, events: u64) -> f64 {
-    total as f64 / events as f64
 }
 
 /// The share of `total`, which was spent on `done`, that `asked` would have taken.
