@@ -245,3 +245,36 @@ proptest! {
         prop_assert_eq!(Tail::parse(&STANDARD_NO_PAD.encode(&bytes), SCOPE, tail.position), None);
     }
 }
+
+#[test]
+fn a_text_has_as_many_runs_as_fit_into_its_limit() {
+    let whole = many(1000, 20);
+    let length = |runs: usize| {
+        let part = Tail { runs: whole.runs[..runs].to_vec(), ..whole.clone() };
+        part.encode(SCOPE, MAX_TEXT).map_or(0, |text| text.len())
+    };
+    for limit in 0..length(20) {
+        let text = whole.encode(SCOPE, limit).unwrap_or_default();
+        let runs = Tail::parse(&text, SCOPE, 1000).map_or(0, |tail| tail.runs.len());
+        assert!(text.len() <= limit && limit < length(runs + 1), "{runs} runs in {limit} characters");
+    }
+}
+
+#[test]
+fn a_text_is_read_up_to_the_length_that_is_written() {
+    let longest = many(1000, 277).encode(SCOPE, MAX_TEXT).expect("it has runs");
+    assert_eq!(longest.len(), MAX_TEXT);
+    assert!(Tail::parse(&longest, SCOPE, 1000).is_some());
+    let longer = many(1000, 400).encode(SCOPE, 2 * MAX_TEXT).expect("it has runs");
+    check_is_no_tail(&longer, SCOPE, 1000);
+}
+
+#[test]
+fn a_distance_of_seven_bits_takes_one_byte() {
+    let length = |distance: i64| {
+        let text = tail(1000, &[run(1000 + distance, 1000 + distance, 0)]).encode(SCOPE, MAX_TEXT);
+        text.expect("it has a run").len()
+    };
+    assert_eq!(length(0), length(127));
+    assert!(length(127) < length(128));
+}

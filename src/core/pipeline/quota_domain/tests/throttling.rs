@@ -58,7 +58,7 @@ fn partial_throttling_slows_by_its_share_and_once_a_second_at_most() {
     check_speed(&domain, 0.75);
     domain.throttled_partly(at(2000), at(1000), 2, 4);
     // In the second between, a part of it was regained.
-    check_speed(&domain, f64::midpoint(0.75, FASTER_PER_SECOND));
+    check_speed(&domain, 0.5 * (0.75 + FASTER_PER_SECOND));
 }
 
 /// A domain at full speed, whose margin has shrunk.
