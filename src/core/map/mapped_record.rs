@@ -135,8 +135,8 @@ fn portions(made: Vec<Delivery>, later: Vec<MappedEvent>, refusal: Option<Refusa
     Portions::new(PORTION, (events, bytes), entries, parts.into_iter().flatten(), refusal)
 }
 
-/// Lets an event share the long texts that it has in common with the one before: thousands of sessions may end
-/// for one reason, whose length is unbounded. A short text is part of the allocation of its own event.
+/// Lets an event share the texts with an allocation of their own that it has in common with the one before: thousands
+/// of sessions may end for one reason, whose length is unbounded.
 fn share_texts(attributes: &mut [Attribute], before: &[Attribute]) {
     for (key, text) in attributes {
         let same = before.iter().find(|(other, shared)| other == key && shared == text && is_alone(shared));

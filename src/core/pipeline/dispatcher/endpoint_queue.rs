@@ -159,7 +159,7 @@ impl EndpointQueue {
 
     /// Makes space for these items, if the queue is new or everything was taken from it.
     fn make_space(&mut self, items: usize) {
-        if self.items.capacity() == 0 {
+        if items > 0 && self.items.capacity() == 0 {
             self.items.reserve_exact(items.max(USUAL));
         }
     }
