@@ -29,6 +29,7 @@ use self::{
     commands::Commands,
     commits::Commits,
     config::SourceConfig,
+    epochs::Epochs,
     freshness::Freshness,
     group::{Group, GroupConsumer},
     heartbeat::Heartbeat,
@@ -53,6 +54,7 @@ mod closing;
 mod commands;
 mod commits;
 pub mod config;
+mod epochs;
 mod freshness;
 mod group;
 pub mod heartbeat;
@@ -121,6 +123,7 @@ impl KafkaSource {
             outbox: Outbox::new(events_in),
             partitions: OwnedPartitions::default(),
             metadata: Metadata::default(),
+            epochs: Epochs::default(),
             validation: Validation::default(),
             freshness: Freshness::default(),
         };

@@ -71,6 +71,13 @@ pub fn with_offsets(
     Ok(list)
 }
 
+/// Whether the list has an offset of a record for this partition.
+#[must_use]
+pub fn has_offset(list: &TopicPartitionList, partition: &TopicPartition) -> bool {
+    let element = list.find_partition(&partition.topic, partition.partition);
+    element.is_some_and(|element| element.offset().to_raw().is_some_and(|offset| offset >= 0))
+}
+
 #[must_use]
 pub fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {
     let partition = |topic: &str, partition| TopicPartition { topic: Arc::from(topic), partition };

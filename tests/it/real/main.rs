@@ -134,6 +134,7 @@ fn trials() -> Vec<Trial> {
         trial(truncation::a_log_that_lost_its_end_and_grew_is_read_on_from_where_it_was_cut_off),
         trial(truncation::a_neighbour_at_the_same_position_sends_nothing_again),
         trial(truncation::what_was_not_settled_before_the_cut_is_sent_although_nothing_was_committed),
+        trial(truncation::a_quiet_partition_is_compared_with_its_log_after_every_restart),
     ]
 }
 

@@ -115,6 +115,54 @@ pub(super) fn what_was_not_settled_before_the_cut_is_sent_although_nothing_was_c
     assert_eq!(service.stop(), Some(0));
 }
 
+pub(super) fn a_quiet_partition_is_compared_with_its_log_after_every_restart() {
+    let mut kafka = Kafka::start();
+    let mut scenes = ["real-cut-quiet", "real-cut-quiet-commit"].map(|topic| Scene::new(&kafka, topic, 2));
+    let [running, committing] = scenes.each_mut().map(|scene| {
+        (0..3).for_each(|_| produce(scene, PART));
+        scene.outage(Outage::answer(503, "ServiceUnavailable"));
+        let service = scene.setup_for(AWAY).start();
+        wait_count(&service, "records_consumed_total", 3 * PART as u64);
+        service
+    });
+    // Each partition has half of each part. What happens to one restarts the other, of which nothing is delivered.
+    kafka.kill();
+    for scene in &mut scenes {
+        cut_unsettled(&kafka, scene, 1, CUT / 2);
+    }
+    kafka.restart();
+    for service in [&running, &committing] {
+        wait_count(service, "logs_changed_total", 1);
+        wait_count(service, "records_consumed_total", 4 * PART as u64);
+    }
+    scenes[1].mend();
+    conclude(&scenes[1], &committing);
+    assert_eq!(committing.stop(), Some(0));
+    kafka.kill();
+    cut_unsettled(&kafka, &mut scenes[0], 1, CUT / 4);
+    kafka.restart();
+    wait_count(&running, "logs_changed_total", 2);
+    wait_count(&running, "records_consumed_total", 4 * PART as u64 + PART as u64 / 2);
+
+    running.signal(Signal::Stop);
+    kafka.kill();
+    cut_unsettled(&kafka, &mut scenes[0], 0, CUT / 2);
+    cut_at(&kafka, &mut scenes[1], 0, CUT / 2);
+    kafka.restart();
+    for scene in &mut scenes {
+        produce(scene, PART * 4);
+    }
+    running.signal(Signal::Cont);
+    let restarted = scenes[1].setup_for(AWAY).start();
+    wait_count(&restarted, "logs_changed_total", 1);
+    wait_count(&running, "logs_changed_total", 3);
+    scenes[0].mend();
+    for (scene, service, losses) in [(&scenes[0], &running, 3), (&scenes[1], &restarted, 1)] {
+        conclude_with(losses, scene, service);
+    }
+    assert_eq!((running.stop(), restarted.stop()), (Some(0), Some(0)));
+}
+
 /// A broker with these topics, of one partition, and a group for each that has delivered three parts.
 fn deliver_three_parts(topics: &[&str]) -> (Kafka, Vec<Scene>) {
     let kafka = Kafka::start();
@@ -137,18 +185,34 @@ fn produce(scene: &mut Scene, records: usize) {
 
 fn cut(kafka: &Kafka, scenes: &mut [Scene]) {
     for scene in scenes {
-        kafka.cut(&scene.topic, 0, CUT);
-        scene.cut(0, CUT);
+        cut_at(kafka, scene, 0, CUT);
     }
+}
+
+fn cut_at(kafka: &Kafka, scene: &mut Scene, partition: i32, end: i64) {
+    kafka.cut(&scene.topic, partition, end);
+    scene.cut(partition, end);
+}
+
+/// Cuts a partition whose records from there on were not settled: they never arrive.
+fn cut_unsettled(kafka: &Kafka, scene: &mut Scene, partition: i32, end: i64) {
+    cut_at(kafka, scene, partition, end);
+    scene.forget(|(cut, offset)| cut == partition && offset >= end);
 }
 
 /// That everything has arrived once, and that the loss was reported.
 #[track_caller]
 fn conclude(scene: &Scene, service: &Service) {
+    conclude_with(1, scene, service);
+}
+
+/// That everything has arrived once, and that this many losses were reported.
+#[track_caller]
+fn conclude_with(losses: u64, scene: &Scene, service: &Service) {
     scene.conclude().assert_exact();
     wait_says(service, LOST);
-    eventually(NOTICED, "it is reported once", || {
-        (service.metrics().count("logs_changed_total") == 1).then_some(())
+    eventually(NOTICED, "each is reported once", || {
+        (service.metrics().count("logs_changed_total") == losses).then_some(())
     });
     assert_balanced(service);
 }

@@ -21,6 +21,7 @@ use rdkafka::{
 };
 
 use super::{
+    epochs::Epochs,
     group::GroupConsumer,
     newest_commits::NewestCommits,
     partitions::OwnedPartitions,
@@ -28,7 +29,10 @@ use super::{
 };
 use crate::{
     core::{record::Ownership, source::Commit, units::Switch},
-    edge::kafka::{codes, partition_list::committing},
+    edge::kafka::{
+        codes,
+        partition_list::{committing, has_offset},
+    },
 };
 
 /// How long to wait before retrying a commit that failed for a moment.
@@ -80,7 +84,7 @@ impl Commits {
     }
 
     /// Hands the waiting commits to the commit thread if it is idle. Leaves out ownerships that have ended.
-    pub(super) fn advance(&mut self, partitions: &OwnedPartitions, now: Instant) {
+    pub(super) fn advance(&mut self, partitions: &OwnedPartitions, epochs: &Epochs, now: Instant) {
         let too_early = self.not_before.is_some_and(|at| now < at);
         if self.waiting.is_empty() || !self.running.is_empty() || too_early {
             return;
@@ -91,30 +95,29 @@ impl Commits {
         if commits.is_empty() {
             return;
         }
+        let Ok(positions) = self.consumer.position() else { return self.retry_soon(&commits, now) };
+        let positions = Arc::new(positions);
+        // A list for each commit, with the epoch of its ownership; one job takes one list.
+        let list = |commit: &Commit| {
+            let partition = partitions.of(commit.ownership);
+            let is_live = partition.is_some_and(|partition| has_offset(&positions, partition));
+            epochs.of(commit.ownership).filter(|_| !is_live).unwrap_or(&positions)
+        };
+        let first = commits.first().map_or(&positions, list);
+        let is_in_job = |commit: &Commit| Arc::ptr_eq(list(commit), first);
+        let before =
+            commits.iter().take_while(|commit| is_in_job(commit)).last().map(|commit| commit.ownership);
+        let (commits, later): (Vec<_>, Vec<_>) = commits.into_iter().partition(is_in_job);
         let running = commits.iter().map(|commit| commit.ownership).collect();
-        let job = self.job(commits.clone(), partitions);
+        let job = job(first, commits.clone(), partitions);
+        if !later.is_empty() {
+            self.waiting.give_back(later, before);
+        }
         if job.is_ok_and(|job| self.thread.try_send(job).is_ok()) {
             self.running = running;
         } else {
             self.retry_soon(&commits, now);
         }
-    }
-
-    /// A commit of these positions, each with the leader epoch of the last record that was read, by which a
-    /// later owner finds out that the log was truncated. A position before that record needs no earlier epoch:
-    /// an epoch that came after it ends after it, unless the log was truncated before.
-    fn job(&self, commits: Vec<Commit>, partitions: &OwnedPartitions) -> KafkaResult<Job> {
-        let epochs = self.consumer.position()?;
-        let positions = |metadata: Switch| {
-            commits.iter().filter_map(move |commit| {
-                let metadata = commit.metadata.as_deref().filter(|_| metadata == Switch::On);
-                Some((partitions.of(commit.ownership)?, commit.position, metadata))
-            })
-        };
-        let has_metadata = commits.iter().any(|commit| commit.metadata.is_some());
-        let without_metadata = has_metadata.then(|| committing(epochs.clone(), positions(Switch::Off)));
-        let list = committing(epochs, positions(Switch::On))?;
-        Ok(Job { list, without_metadata: without_metadata.transpose()?, commits })
     }
 
     /// Notes that the running commit has ended.
@@ -148,6 +151,22 @@ impl Commits {
     pub(super) fn are_done(&self) -> bool {
         self.waiting.is_empty() && self.running.is_empty()
     }
+}
+
+/// A commit of these positions, each with the leader epoch of the last record that was read, by which a
+/// later owner finds out that the log was truncated. A position before that record needs no earlier epoch:
+/// an epoch that came after it ends after it, unless the log was truncated before.
+fn job(epochs: &TopicPartitionList, commits: Vec<Commit>, partitions: &OwnedPartitions) -> KafkaResult<Job> {
+    let positions = |metadata: Switch| {
+        commits.iter().filter_map(move |commit| {
+            let metadata = commit.metadata.as_deref().filter(|_| metadata == Switch::On);
+            Some((partitions.of(commit.ownership)?, commit.position, metadata))
+        })
+    };
+    let has_metadata = commits.iter().any(|commit| commit.metadata.is_some());
+    let without_metadata = has_metadata.then(|| committing(epochs.clone(), positions(Switch::Off)));
+    let list = committing(epochs.clone(), positions(Switch::On))?;
+    Ok(Job { list, without_metadata: without_metadata.transpose()?, commits })
 }
 
 fn commit_each(consumer: &GroupConsumer, jobs: &Receiver<Job>, reports: &SyncSender<Report>) {

@@ -67,6 +67,14 @@ impl NewestCommits {
         taken
     }
 
+    /// Puts back commits that were taken and not sent. Those behind `last` have the next turn.
+    pub(super) fn give_back(&mut self, commits: Vec<Commit>, last: Option<Ownership>) {
+        for commit in commits {
+            self.add_older(commit);
+        }
+        self.last = last;
+    }
+
     fn next(&self) -> Option<Ownership> {
         let after = self.last.map_or(Bound::Unbounded, Bound::Excluded);
         let mut later = self.waiting.range((after, Bound::Unbounded));
@@ -118,6 +126,24 @@ mod tests {
         );
         assert_eq!(taken(&mut commits), [1]);
         assert!(commits.is_empty());
+    }
+
+    #[test]
+    fn what_was_given_back_has_the_next_turn_although_others_come_again() {
+        let mut commits = NewestCommits::default();
+        let add = |commits: &mut NewestCommits, ownership| {
+            commits.add(Commit::at(Ownership(ownership), 5));
+        };
+        (1..=4).for_each(|ownership| add(&mut commits, ownership));
+        let taken = commits.take_some(10);
+        let (sent, back): (Vec<_>, Vec<_>) =
+            taken.into_iter().partition(|commit| commit.ownership.0 % 2 == 1);
+        commits.give_back(back, Some(Ownership(1)));
+        for commit in sent {
+            commits.add_older(commit);
+        }
+        let order: Vec<_> = commits.take_some(10).iter().map(|commit| commit.ownership.0).collect();
+        assert_eq!(order, [2, 3, 4, 1]);
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl PollLoop {
         }
         self.rewind(now);
         self.state.request_refresh(now);
-        self.state.commits.advance(&self.state.partitions, now);
+        self.state.commits.advance(&self.state.partitions, &self.state.epochs, now);
         self.step_closing(now)?;
         self.pausing.step(&mut self.state, self.closing.has_begun(), now);
         self.state.outbox.flush(now);
@@ -174,7 +174,7 @@ impl PollLoop {
             } else if self.rebalance.is_pending() {
                 self.rewinds.push(ownership);
             } else {
-                let rewound = recovery::rewind(&mut self.state, ownership);
+                let rewound = recovery::rewind(&mut self.state, ownership, now);
                 self.fail_if_refused(rewound, now);
             }
         }

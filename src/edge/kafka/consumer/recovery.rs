@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rdkafka::{TopicPartitionList, consumer::Consumer as _, error::KafkaResult};
+use rdkafka::{consumer::Consumer as _, error::KafkaResult};
 
 use super::{
     landmarks::Landmarks,
@@ -30,10 +30,13 @@ use super::{
     state::State,
     truncation::Truncation,
 };
-use crate::core::{
-    code::Code,
-    record::{Assignment, Ownership, TopicPartition},
-    source::{Commit, SourceEvent},
+use crate::{
+    core::{
+        code::Code,
+        record::{Assignment, Ownership, TopicPartition},
+        source::{Commit, SourceEvent},
+    },
+    edge::kafka::partition_list::has_offset,
 };
 
 /// How long to wait before asking the brokers again.
@@ -184,7 +187,6 @@ impl Recovery {
         }
         self.is_asked = false;
         self.not_before = Some(now + PAUSE);
-        let epochs = state.consumer.position()?;
         let explained = self.explained(&state.partitions, &logs);
         for range in &logs.ranges {
             match self.finding(&state.partitions, range, &logs, &explained, now) {
@@ -196,9 +198,7 @@ impl Recovery {
             }
         }
         let owned: Vec<_> = state.partitions.iter().map(|owned| owned.partition.clone()).collect();
-        state.restart(&owned)?;
-        // What librdkafka has found out about other partitions meanwhile is lost with the restart.
-        state.validation.want(epochs, now);
+        state.restart(&owned, now)?;
         state.validation.want(logs.committed, now);
         Ok(())
     }
@@ -257,7 +257,7 @@ impl Recovery {
                 Finding::Within
             }
             Some(Some(end))
-                if owned.landmarks().is_empty() && has_commit(&logs.committed, &range.partition) =>
+                if owned.landmarks().is_empty() && has_offset(&logs.committed, &range.partition) =>
             {
                 Finding::Truncated(end)
             }
@@ -270,11 +270,6 @@ impl Recovery {
 fn evidence(landmarks: &Landmarks, end: Option<i64>) -> Option<Evidence> {
     let first = || landmarks.first()?.timestamp.map(Evidence::BeginsBy);
     landmarks.before(end?).map(Evidence::Holds).or_else(first)
-}
-
-fn has_commit(committed: &TopicPartitionList, partition: &TopicPartition) -> bool {
-    let element = committed.find_partition(&partition.topic, partition.partition);
-    element.is_some_and(|element| element.offset().to_raw().is_some_and(|offset| offset >= 0))
 }
 
 fn skip(state: &mut State, range: &LogRange, records: u64) {
@@ -313,6 +308,7 @@ fn begin_anew(state: &mut State, range: &LogRange) {
 fn begin_at(state: &mut State, partition: &TopicPartition, start: i64) {
     let Some(old) = state.partitions.end(partition) else { return };
     let assignment = state.partitions.begin(partition.clone(), PartitionStart::Uncommitted(Some(start)));
+    state.epochs.renew(old, assignment.ownership);
     // Without this commit, a restart before the first record would continue at the old log's position.
     state.commits.want([Commit::at(assignment.ownership, start)]);
     state.outbox.push(SourceEvent::Lost(vec![old]));
@@ -320,14 +316,15 @@ fn begin_at(state: &mut State, partition: &TopicPartition, start: i64) {
 }
 
 /// Ends an ownership and reads its partition again from the last commit.
-pub(super) fn rewind(state: &mut State, ownership: Ownership) -> KafkaResult<()> {
+pub(super) fn rewind(state: &mut State, ownership: Ownership, now: Instant) -> KafkaResult<()> {
     let Some(assignment) = state.partitions.rewind(ownership) else { return Ok(()) };
+    state.epochs.renew(ownership, assignment.ownership);
     let Assignment { topic, partition, start, .. } = &assignment;
     let rewound = TopicPartition { topic: Arc::clone(topic), partition: *partition };
     tracing::warn!(%topic, partition, start, "the log does not match the commit: the partition is read again from there");
     state.outbox.push(SourceEvent::Lost(vec![ownership]));
     state.outbox.push(SourceEvent::Assigned(vec![assignment]));
-    state.restart(&[rewound])
+    state.restart(&[rewound], now)
 }
 
 /// The position if it is out of range or before the end of its log and does not move.

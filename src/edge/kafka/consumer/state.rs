@@ -12,6 +12,7 @@ use rdkafka::{
 
 use super::{
     commits::Commits,
+    epochs::Epochs,
     freshness::Freshness,
     group::GroupConsumer,
     lookup_thread::{LookupThread, Question},
@@ -32,6 +33,7 @@ use crate::{
 pub(super) struct State {
     pub(super) consumer: Arc<GroupConsumer>,
     pub(super) commits: Commits,
+    pub(super) epochs: Epochs,
     pub(super) lookups: LookupThread,
     pub(super) outbox: Outbox,
     pub(super) partitions: OwnedPartitions,
@@ -102,7 +104,7 @@ impl State {
     /// stopped with an error.
     ///
     /// They are paused until their positions were sought, if that is wanted; the pausing step resumes them.
-    pub(super) fn restart(&mut self, partitions: &[TopicPartition]) -> KafkaResult<()> {
+    pub(super) fn restart(&mut self, partitions: &[TopicPartition], now: Instant) -> KafkaResult<()> {
         let is_cooperative = matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         let restarted: Vec<_> = if is_cooperative {
             partitions.to_vec()
@@ -112,12 +114,20 @@ impl State {
         self.pause(&restarted)?;
         let owned = restarted.iter().filter_map(|partition| self.partitions.get(partition));
         let list = starting_at(owned.map(|owned| (&owned.partition, owned.next)))?;
+        self.epochs.keep(self.consumer.position()?, &self.partitions);
         self.freshness.assigned();
         if is_cooperative {
             self.consumer.incremental_unassign(&list)?;
-            self.consumer.incremental_assign(&list)
+            self.consumer.incremental_assign(&list)?;
         } else {
-            self.consumer.assign(&list)
+            self.consumer.assign(&list)?;
         }
+        // What librdkafka has found out about partitions that were not at fault is lost with the restart.
+        if restarted.len() == self.partitions.iter().count() {
+            for (epochs, ownerships) in self.epochs.lists() {
+                self.validation.want_for(epochs, ownerships, now);
+            }
+        }
+        Ok(())
     }
 }

@@ -5,7 +5,8 @@
 //! the epochs, and only their offsets are set.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -16,7 +17,10 @@ use rdkafka::{
 };
 
 use super::{group::GroupConsumer, partitions::OwnedPartitions};
-use crate::{core::record::TopicPartition, edge::kafka::partition_list::with_offsets};
+use crate::{
+    core::record::{Ownership, TopicPartition},
+    edge::kafka::partition_list::with_offsets,
+};
 
 /// How long librdkafka's own thread may take to accept a seek.
 const SEEK: Duration = Duration::from_millis(100);
@@ -25,14 +29,33 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Positions to compare. Their partitions are paused until they were sought, so that nothing is fetched before.
 #[derive(Default)]
-pub(super) struct Validation(VecDeque<(TopicPartitionList, Instant)>);
+pub(super) struct Validation(VecDeque<Wanted>);
+
+struct Wanted {
+    epochs: Arc<TopicPartitionList>,
+    /// The ownerships that the list is about; `None` means all of its partitions.
+    ownerships: Option<BTreeSet<Ownership>>,
+    until: Instant,
+}
 
 impl Validation {
     /// Adds partitions, with the epochs that the list carries.
     pub(super) fn want(&mut self, epochs: TopicPartitionList, now: Instant) {
         if epochs.count() > 0 {
-            self.0.push_back((epochs, now + PATIENCE));
+            let epochs = Arc::new(epochs);
+            self.0.push_back(Wanted { epochs, ownerships: None, until: now + PATIENCE });
         }
+    }
+
+    /// Adds the partitions of these ownerships. The others in the list must be paused as well: also a refused seek
+    /// discards what was fetched ahead.
+    pub(super) fn want_for(
+        &mut self,
+        epochs: Arc<TopicPartitionList>,
+        ownerships: BTreeSet<Ownership>,
+        now: Instant,
+    ) {
+        self.0.push_back(Wanted { epochs, ownerships: Some(ownerships), until: now + PATIENCE });
     }
 
     /// Whether a seek is still to be made.
@@ -42,9 +65,9 @@ impl Validation {
 
     /// Seeks to the present positions, if the partitions have started.
     pub(super) fn step(&mut self, consumer: &GroupConsumer, owned: &OwnedPartitions, now: Instant) {
-        while let Some((epochs, until)) = self.0.front() {
-            let sought = seek(consumer, epochs, owned);
-            if *until > now && !sought.is_ok_and(|sought| have_started(&sought)) {
+        while let Some(wanted) = self.0.front() {
+            let sought = seek(consumer, wanted, owned);
+            if wanted.until > now && !sought.is_ok_and(|sought| have_started(&sought)) {
                 return;
             }
             self.0.pop_front();
@@ -54,19 +77,26 @@ impl Validation {
 
 fn seek(
     consumer: &GroupConsumer,
-    epochs: &TopicPartitionList,
+    wanted: &Wanted,
     owned: &OwnedPartitions,
 ) -> KafkaResult<TopicPartitionList> {
-    let next = |partition: &TopicPartition| owned.get(partition)?.comparable();
-    // A seek to the stored offset is refused before it changes anything. A seek to another logical offset would be
+    let is_meant =
+        |ownership: Ownership| wanted.ownerships.as_ref().is_none_or(|meant| meant.contains(&ownership));
+    let next = |partition: &TopicPartition| {
+        owned.get(partition).filter(|owned| is_meant(owned.ownership))?.comparable()
+    };
+    // A seek to the stored offset is refused. A seek to another logical offset would be
     // in the way of the query for it.
     let offset = |partition: &TopicPartition| next(partition).map_or(Offset::Stored, Offset::Offset);
-    let sought = consumer.seek_partitions(with_offsets(epochs.clone(), offset)?, SEEK)?;
+    let sought = consumer.seek_partitions(with_offsets((*wanted.epochs).clone(), offset)?, SEEK)?;
     Ok(sought)
 }
 
+/// Whether the partitions that are to be sought have started. The others may have been revoked.
 fn have_started(sought: &TopicPartitionList) -> bool {
     let state = Some(RDKafkaErrorCode::State);
     let code = |error: KafkaError| error.rdkafka_error_code();
-    !sought.elements().iter().any(|element| element.error().err().and_then(code) == state)
+    let elements = sought.elements();
+    let mut meant = elements.iter().filter(|element| element.offset() != Offset::Stored);
+    !meant.any(|element| element.error().err().and_then(code) == state)
 }
