@@ -91,7 +91,8 @@ impl fmt::Debug for EndpointId {
     }
 }
 
-/// One app event. Its id, that of its session and its short attributes are parts of one allocation. `Debug` is not derived: events hold personal data.
+/// One app event. Its id, that of its session and its short attributes are parts of one allocation. `Debug` is
+/// not derived: events hold personal data.
 #[derive(Clone, PartialEq)]
 pub struct AppEvent {
     /// The event's id within its endpoint: the source event's id and the slot of this event.

@@ -20,8 +20,8 @@ use crate::core::{
 };
 
 /// The bytes of memory that an outstanding event takes besides its text: its item, its part of an endpoint
-/// queue and of the batcher's indexes, and the overhead of the allocator. Measured as
-/// the growth of the process for each outstanding record (`tests/bench/end_to_end.rs`).
+/// queue and of the batcher's indexes, and the overhead of the allocator. Measured as the growth of the process
+/// for each outstanding record (`tests/bench/end_to_end.rs`).
 pub(super) const HOLDING: usize = 700;
 
 /// The code of an event that no route matches.

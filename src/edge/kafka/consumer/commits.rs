@@ -99,9 +99,10 @@ impl Commits {
         let positions = Arc::new(positions);
         // A list for each commit, with the epoch of its ownership; one job takes one list.
         let list = |commit: &Commit| {
-            let partition = partitions.of(commit.ownership);
-            let is_live = partition.is_some_and(|partition| has_offset(&positions, partition));
-            epochs.of(commit.ownership).filter(|_| !is_live).unwrap_or(&positions)
+            // Looking for a partition in a list takes time, and few have an epoch that was kept.
+            let partition = || partitions.of(commit.ownership);
+            let is_live = || partition().is_some_and(|partition| has_offset(&positions, partition));
+            epochs.of(commit.ownership).filter(|_| !is_live()).unwrap_or(&positions)
         };
         let first = commits.first().map_or(&positions, list);
         let is_in_job = |commit: &Commit| Arc::ptr_eq(list(commit), first);

@@ -122,7 +122,8 @@ impl State {
         } else {
             self.consumer.assign(&list)?;
         }
-        // What librdkafka has found out about partitions that were not at fault is lost with the restart.
+        // What librdkafka has found out about partitions that were not at fault is lost with the restart. Unless all
+        // were restarted, a comparison would disturb those that are read.
         if restarted.len() == self.partitions.iter().count() {
             for (epochs, ownerships) in self.epochs.lists() {
                 self.validation.want_for(epochs, ownerships, now);

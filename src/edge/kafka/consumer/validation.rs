@@ -85,8 +85,8 @@ fn seek(
     let next = |partition: &TopicPartition| {
         owned.get(partition).filter(|owned| is_meant(owned.ownership))?.comparable()
     };
-    // A seek to the stored offset is refused. A seek to another logical offset would be
-    // in the way of the query for it.
+    // A seek to the stored offset is refused. A seek to another logical offset would be in the way of the query
+    // for it.
     let offset = |partition: &TopicPartition| next(partition).map_or(Offset::Stored, Offset::Offset);
     let sought = consumer.seek_partitions(with_offsets((*wanted.epochs).clone(), offset)?, SEEK)?;
     Ok(sought)
