@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
-
 use super::scene::{LONG, Scene, assert_balanced, wait_says};
 use crate::support::{kafka::Kafka, wait::eventually};
 
@@ -59,14 +57,8 @@ pub(super) fn a_batch_that_cannot_be_decompressed_holds_its_partition_until_it_i
 
 /// Produces a batch of 100 records.
 fn produce(kafka: &Kafka, scene: &mut Scene, codec: &str) {
-    let mut config = kafka.client.config();
-    config.set("compression.codec", codec).set("linger.ms", "50");
-    let producer: BaseProducer = config.create().expect("a producer");
-    for produced in scene.records(100) {
-        let message = scene.enter(produced);
-        let value = message.value.as_deref().expect("a value");
-        let record = BaseRecord::<[u8], [u8]>::to(&scene.topic).partition(0).payload(value);
-        assert!(producer.send(record).is_ok(), "the queue is large enough");
-    }
-    producer.flush(Duration::from_mins(1)).expect("everything is acknowledged");
+    let properties = [("compression.codec", codec), ("linger.ms", "50")];
+    let records = scene.records(100);
+    let messages: Vec<_> = records.into_iter().map(|record| scene.enter(record)).collect();
+    kafka.client.produce_with(&properties, &scene.topic, messages);
 }

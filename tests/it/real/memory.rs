@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use pinpoint_sidecar::tools::emulator::Outage;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 use super::scene::{Scene, assert_balanced, wait_count};
 use crate::support::{client::Message, kafka::Kafka, wait::eventually};
@@ -41,20 +40,13 @@ pub(super) fn memory_stays_bounded_however_well_records_are_compressed() {
 
 /// Fills each partition with copies of a record, which differ in a number alone.
 fn produce(kafka: &Kafka, topic: &str, message: &Message) {
-    let mut config = kafka.client.config();
-    config.set("compression.codec", "zstd").set("linger.ms", "100").set("batch.size", "1000000");
-    config.set("queue.buffering.max.kbytes", "1000000");
-    let producer: BaseProducer = config.create().expect("a producer");
+    let properties = [("compression.codec", "zstd"), ("linger.ms", "100"), ("batch.size", "1000000")];
     let value = String::from_utf8(message.value.clone().expect("a value")).expect("text");
     let padding = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) ".repeat(8);
-    for number in 0..RECORDS {
-        for partition in 0..PARTITIONS {
-            let start = format!("{{\"padding\":\"{padding}\",\"number\":{number},");
-            let value = value.replacen('{', &start, 1);
-            let record = BaseRecord::<[u8], [u8]>::to(topic).partition(partition).payload(value.as_bytes());
-            assert!(producer.send(record).is_ok(), "the queue is large enough");
-        }
-        producer.poll(Duration::ZERO);
-    }
-    producer.flush(Duration::from_mins(2)).expect("everything is acknowledged");
+    let messages = (0..RECORDS).flat_map(|number| {
+        let value = value.replacen('{', &format!("{{\"padding\":\"{padding}\",\"number\":{number},"), 1);
+        (0..PARTITIONS)
+            .map(move |partition| Message { partition: Some(partition), ..Message::of(value.as_str()) })
+    });
+    kafka.client.produce_with(&properties, topic, messages);
 }

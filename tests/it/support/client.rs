@@ -53,8 +53,22 @@ impl Client {
     /// Produces messages in order, and waits until all are acknowledged.
     #[track_caller]
     pub(crate) fn produce(&self, topic: &str, messages: impl IntoIterator<Item = Message>) {
+        self.produce_with(&[("linger.ms", "5")], topic, messages);
+    }
+
+    /// As [`Self::produce`], with properties of the producer.
+    #[track_caller]
+    pub(crate) fn produce_with(
+        &self,
+        properties: &[(&str, &str)],
+        topic: &str,
+        messages: impl IntoIterator<Item = Message>,
+    ) {
         let mut config = self.config();
-        config.set("enable.idempotence", "true").set("linger.ms", "5");
+        config.set("enable.idempotence", "true");
+        for (key, value) in properties {
+            config.set(*key, *value);
+        }
         let producer: BaseProducer<Failures> =
             config.create_with_context(Failures::default()).expect("a producer");
         for message in messages {
