@@ -12,7 +12,7 @@ use std::{
 };
 
 use rdkafka::{
-    Offset,
+    ClientConfig, Offset,
     consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, KafkaResult},
 };
@@ -60,6 +60,7 @@ pub enum Next {
 }
 
 pub struct LetterReader {
+    config: ClientConfig,
     consumer: BaseConsumer<Silent>,
     topic: Arc<str>,
     logs: BTreeMap<i32, Log>,
@@ -101,14 +102,15 @@ impl LetterReader {
             ("fetch.max.bytes", "16777216"),
         ];
         let proposed = [("receive.message.max.bytes", "100000000".to_owned())];
-        let consumer = cluster.client(&proposed, Take::All, &owned).create_with_context(Silent);
-        let consumer = consumer.map_err(StartError::from)?;
+        let config = cluster.client(&proposed, Take::All, &owned);
+        let consumer = create(&config)?;
         let topic = Arc::from(topic);
         let logs = logs(&consumer, &topic, since)?;
-        Ok(Self { consumer, topic, logs, heard: now(), trouble: None })
+        Ok(Self { config, consumer, topic, logs, heard: now(), trouble: None })
     }
 
-    /// Begins again.
+    /// Begins again, with a new consumer: librdkafka aborts the process when a partition is removed, assigned and
+    /// removed again before its first stop is served (confluentinc/librdkafka#5573), as by a signal at this time.
     ///
     /// # Errors
     /// If librdkafka refuses the assignment.
@@ -117,6 +119,7 @@ impl LetterReader {
         let open = self.logs.iter().filter(|(_, log)| log.is_open());
         let starts: Vec<_> = open.map(|(id, log)| (self.numbered(*id), log.start)).collect();
         let list = starting_at(starts.iter().map(|(partition, start)| (partition, Some(*start))));
+        self.consumer = create(&self.config)?;
         list.and_then(|list| self.consumer.assign(&list)).map_err(|error| self.unreadable(&error))?;
         (self.heard, self.trouble) = (now(), None);
         Ok(())
@@ -209,6 +212,10 @@ impl Log {
     fn is_open(&self) -> bool {
         self.next < self.end
     }
+}
+
+fn create(config: &ClientConfig) -> Result<BaseConsumer<Silent>, ReadError> {
+    Ok(config.create_with_context(Silent).map_err(StartError::from)?)
 }
 
 fn logs(
