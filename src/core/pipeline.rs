@@ -300,7 +300,7 @@ impl Pipeline {
         while let Some(Waiting { record, ownership, mapped, bytes }) = self.barrier.leave() {
             self.ledger.relieve(record, bytes);
             self.deliver(now, record, ownership, mapped);
-            self.fulfil(now, record);
+            self.fulfil(now, record, 0);
         }
     }
 

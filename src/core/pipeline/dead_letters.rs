@@ -21,6 +21,7 @@ use crate::core::{
         jitter::Jitter,
         ledger::RecordId,
         message::Action,
+        refusals,
         transition::Transition,
         writes::{Finished, Held, Writes},
     },
@@ -96,13 +97,14 @@ impl DeadLetters {
         }
     }
 
-    /// Handles the end of a write. Returns the record if its dead letter was acknowledged.
+    /// Handles the end of a write. If the letter was acknowledged, returns its record and the bytes that it took of
+    /// the record's obligations.
     pub(super) fn finish(
         &mut self,
         now: Moment,
         id: DeadLetterId,
         outcome: WriteOutcome,
-    ) -> Option<RecordId> {
+    ) -> Option<(RecordId, usize)> {
         self.in_flight.remove(id)?;
         let record = self.writes.content(id.0).map(|refused| Arc::clone(&refused.record))?;
         let (topic, partition) = (Arc::clone(&record.topic), record.partition);
@@ -112,7 +114,7 @@ impl DeadLetters {
                     self.changed = true;
                     self.output.push(Action::Transition(Transition::PartitionResumed { topic, partition }));
                 }
-                Some(content.record_id)
+                Some((content.record_id, refusals::held(&content.refusal, &content.selection)))
             }
             Finished::Again { held: Some(code) } => {
                 self.changed = true;

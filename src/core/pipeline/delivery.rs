@@ -19,7 +19,7 @@ use crate::core::{
     time::Moment,
 };
 
-/// The bytes of memory that an outstanding event takes besides its text: its item, its part of an endpoint
+/// The bytes of memory that an outstanding event, or the letter about it, takes besides its text: its item, its part of an endpoint
 /// queue and of the batcher's indexes, and the overhead of the allocator. Measured as the growth of the process
 /// for each outstanding record (`tests/bench/end_to_end.rs`).
 pub(super) const HOLDING: usize = 700;
@@ -114,8 +114,7 @@ impl Pipeline {
         if !routed.begun {
             self.ignore(now, routed.record, UNROUTED);
         } else if let Some(portions) = routed.more {
-            self.ledger.relieve(routed.record, portions.bytes());
-            self.fulfil(now, routed.record);
+            self.fulfil(now, routed.record, portions.bytes());
         }
         None
     }

@@ -49,14 +49,21 @@ use quarantine::{Cause, Next, Part, Quarantine};
 use spill::Full;
 
 /// The final result of an event.
-pub(super) enum Verdict {
+pub(super) struct Verdict {
+    pub(super) record: RecordId,
+    /// The bytes of memory that the event took.
+    pub(super) bytes: usize,
+    pub(super) ended: Ended,
+}
+
+pub(super) enum Ended {
     /// The destination accepted the event.
-    Accepted(RecordId),
+    Accepted,
     /// The event is refused permanently.
-    Refused { record: RecordId, event_id: Box<str>, refusal: Refusal },
+    Refused { event_id: Box<str>, refusal: Refusal },
     /// The event is given up because the destination was blocked for too long. This is no evidence against
     /// its topic.
-    Spilled { record: RecordId, event_id: Box<str>, refusal: Refusal },
+    Spilled { event_id: Box<str>, refusal: Refusal },
 }
 
 /// Counts of events and requests since the process started.
@@ -307,21 +314,21 @@ impl Dispatcher {
         }
         // During a hold, other events are tried first: if they are accepted, those in quarantine are at fault.
         let hold = self.hold.as_ref()?;
-        match hold.kind {
-            HoldKind::Refused => {
-                let Some(accused) = self.quarantine.next_accused() else { return self.next_quarantined(now) };
-                Some((Events::one(accused.endpoint_id, accused.item), From::Accused))
-            }
-            HoldKind::SetUp => {
-                let single = if hold.is_single() {
-                    self.quarantine.next_single(now, &flying(&self.flights))
-                } else {
-                    None
-                };
-                let single = single.map(|part| (part.events, From::Whole(part.cause)));
-                single.or_else(|| self.next_quarantined(now))
-            }
+        let cause = match hold.kind {
+            HoldKind::Refused => Cause::Refused { proven: false },
+            HoldKind::SetUp => Cause::Failing { halve: false },
+        };
+        if hold.is_single()
+            && let Some(part) = self.quarantine.next_single(now, cause, &flying(&self.flights))
+        {
+            return Some((part.events, From::Whole(part.cause)));
         }
+        if hold.kind == HoldKind::Refused
+            && let Some(accused) = self.quarantine.next_accused()
+        {
+            return Some((Events::one(accused.endpoint_id, accused.item), From::Accused));
+        }
+        self.next_quarantined(now)
     }
 
     /// Returns the next part of the quarantine to send. If the part exceeds the limits of a request, because
@@ -386,9 +393,13 @@ impl Dispatcher {
 
     /// Ends an event with a refusal.
     fn refuse(&mut self, item: &Item, refusal: Refusal) {
+        self.end(item, Ended::Refused { event_id: (*item.event.id).into(), refusal });
+    }
+
+    /// Ends an event with its verdict.
+    fn end(&mut self, item: &Item, ended: Ended) {
         self.forget(item);
-        let (record, event_id) = (item.record, (*item.event.id).into());
-        self.verdicts.push(Verdict::Refused { record, event_id, refusal });
+        self.verdicts.push(Verdict { record: item.record, bytes: item.memory(), ended });
     }
 
     /// Removes an event from the counts, because it leaves the dispatcher permanently.

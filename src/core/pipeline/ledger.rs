@@ -220,11 +220,13 @@ impl Ledger {
         }
     }
 
-    /// Makes one of these obligations of a record, because one dead letter fulfils them together.
-    pub(super) fn join(&mut self, id: RecordId, obligations: usize) {
+    /// Makes one of these obligations of a record, because one dead letter, which takes `bytes`, fulfils them
+    /// together.
+    pub(super) fn join(&mut self, id: RecordId, obligations: usize, bytes: usize) {
         if let Some(entry) = self.records.get_mut(&id) {
             entry.obligations -= obligations.saturating_sub(1);
         }
+        self.oblige(id, 0, bytes);
     }
 
     /// Subtracts bytes that [`Ledger::oblige`] added to a record.
@@ -274,10 +276,12 @@ impl Ledger {
         first
     }
 
-    /// Fulfils one obligation of a record; the last one settles it. Does nothing if the record is no longer
-    /// outstanding (a completion from an earlier ownership).
-    pub(super) fn fulfil(&mut self, id: RecordId) -> Option<Settled> {
+    /// Fulfils one obligation of a record, which took `bytes`; the last one settles it. Does nothing if the record
+    /// is no longer outstanding (a completion from an earlier ownership).
+    pub(super) fn fulfil(&mut self, id: RecordId, bytes: usize) -> Option<Settled> {
         let entry = self.records.get_mut(&id)?;
+        entry.weight -= bytes;
+        self.bytes -= bytes;
         entry.obligations = entry.obligations.saturating_sub(1);
         if entry.obligations > 0 {
             return None;

@@ -108,6 +108,8 @@ impl Offsets {
         if !self.inherited.pass(to) {
             return Some(self.begin_anew());
         }
+        // A position that no record has: the skip is committed although the first record is not settled.
+        self.first_read.get_or_insert(to - 1);
         self.last_read = Some(to - 1);
         None
     }
@@ -119,7 +121,7 @@ impl Offsets {
     }
 
     /// The next offset to read: the first one that is not settled. It moves over the gaps that offsets have
-    /// (compaction, transactions). `None` until the very first record is settled.
+    /// (compaction, transactions). `None` until the very first record is settled, or offsets were passed before it.
     pub(super) fn position(&self) -> Option<i64> {
         self.first_open().filter(|position| Some(*position) != self.first_read)
     }

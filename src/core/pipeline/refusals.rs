@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::core::{event::Refusal, redrive::Selection};
+use crate::core::{event::Refusal, pipeline::delivery::HOLDING, redrive::Selection};
 
 /// The bytes that the ids of a dead letter may take. Further ones are in another letter.
 const IDS: usize = 16 * 1024;
@@ -53,8 +53,13 @@ impl Refusals {
 
     /// The bytes of memory that they take.
     pub(super) fn weight(&self) -> usize {
-        self.0.iter().map(|(_, selection)| selection.weight()).sum()
+        self.0.iter().map(|(refusal, selection)| held(refusal, selection)).sum()
     }
+}
+
+/// The bytes of memory that a letter takes while it is kept, besides its record.
+pub(super) fn held(refusal: &Refusal, selection: &Selection) -> usize {
+    HOLDING + refusal.message.len() + selection.weight()
 }
 
 impl FromIterator<(Refusal, Selection)> for Refusals {

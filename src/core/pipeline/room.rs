@@ -10,8 +10,9 @@
 //! come, and wait, too. The queues leave room for them. If many partitions of a topic wait, that is not
 //! enough, and the whole topic is paused: see [`is_crowded`](Pipeline::is_crowded).
 //!
-//! Knows nothing of how reading is paused. What always holds: a destination that keeps nothing, or nothing but
-//! what is in flight and a probe because it spills, admits a record, or a portion of one whose letters are written.
+//! Knows nothing of how reading is paused. What always holds: a destination that keeps nothing, or nothing but a
+//! few events that fail for ever, or nothing but what is in flight and a probe because it spills, admits a record, or a
+//! portion of one whose letters are written.
 
 use std::collections::VecDeque;
 
@@ -55,7 +56,7 @@ impl Pipeline {
                 let record = routed.record;
                 self.ledger.unstall(record, routed.bytes);
                 let waits = self.admit(now, routed);
-                self.fulfil(now, record);
+                self.fulfil(now, record, 0);
                 if let Some(waits) = waits {
                     self.ledger.stall_on(record, waits.bytes);
                     stalled.push_front(waits);
@@ -110,10 +111,13 @@ impl Pipeline {
         routed.begun && self.dead_letters.has_any_of(routed.record)
     }
 
-    /// Whether a destination admits a record whatever the memory: it is empty, or has spilled all but a probe.
+    /// Whether a destination admits a record whatever the memory: it keeps nothing but a few events that fail for
+    /// ever, or has spilled all but a probe.
     fn is_idle(&self, now: Moment, id: DestinationId) -> bool {
         let (_, dispatcher) = &self.dispatchers[usize::from(id.0)];
-        dispatcher.events() == 0 || dispatcher.keeps_only_a_probe(now)
+        let is_small = dispatcher.bytes() <= self.max_bytes / ON_THE_WAY;
+        dispatcher.events() == if is_small { dispatcher.stuck() } else { 0 }
+            || dispatcher.keeps_only_a_probe(now)
     }
 
     /// Whether a destination has no room for this many more bytes. A full one has room again only when it is

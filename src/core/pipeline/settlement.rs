@@ -10,7 +10,11 @@ use crate::core::{
     destination::DestinationId,
     event::Refusal,
     pipeline::{
-        Action, Pipeline, dead_letters::Refused, dispatcher::Verdict, ledger::RecordId, refusals::Refusals,
+        Action, Pipeline,
+        dead_letters::Refused,
+        dispatcher::{Ended, Verdict},
+        ledger::RecordId,
+        refusals::{self, Refusals},
     },
     redrive::Selection,
     time::Moment,
@@ -36,24 +40,25 @@ impl Pipeline {
         let (verdicts, transitions) = (dispatcher.take_verdicts(), dispatcher.take_transitions());
         self.output.extend(transitions.into_iter().map(Action::Transition));
         let (mut refused, mut spilled) = (ByRecord::new(), ByRecord::new());
-        for verdict in verdicts {
-            match verdict {
-                Verdict::Accepted(record) => self.fulfil(now, record),
-                Verdict::Refused { record, event_id, refusal } => {
-                    refused.entry(record).or_default().add(refusal, Some(&name), event_id);
+        for Verdict { record, bytes, ended } in verdicts {
+            let (refusals, refusal, event_id) = match ended {
+                Ended::Accepted => {
+                    self.fulfil(now, record, bytes);
+                    continue;
                 }
-                Verdict::Spilled { record, event_id, refusal } => {
-                    spilled.entry(record).or_default().add(refusal, Some(&name), event_id);
-                }
-            }
+                Ended::Refused { event_id, refusal } => (&mut refused, refusal, event_id),
+                Ended::Spilled { event_id, refusal } => (&mut spilled, refusal, event_id),
+            };
+            self.ledger.relieve(record, bytes);
+            refusals.entry(record).or_default().add(refusal, Some(&name), event_id);
         }
         for (record, refusal, selection) in each(refused) {
-            self.ledger.join(record, selection.events.len());
+            self.ledger.join(record, selection.events.len(), refusals::held(&refusal, &selection));
             self.refuse(now, record, refusal, selection);
         }
         // A spilled event is no evidence against its topic, so the circuit breaker does not count it.
         for (record, refusal, selection) in each(spilled) {
-            self.ledger.join(record, selection.events.len());
+            self.ledger.join(record, selection.events.len(), refusals::held(&refusal, &selection));
             if let Some((id, _)) = self.keep_dead_letter(record, refusal, selection) {
                 self.dead_letters.write(id);
             }
@@ -87,15 +92,16 @@ impl Pipeline {
     }
 
     pub(super) fn dead_letter_finished(&mut self, now: Moment, id: DeadLetterId, outcome: WriteOutcome) {
-        if let Some(record) = self.dead_letters.finish(now, id, outcome) {
-            self.fulfil(now, record);
+        if let Some((record, bytes)) = self.dead_letters.finish(now, id, outcome) {
+            self.fulfil(now, record, bytes);
         }
     }
 
-    pub(super) fn fulfil(&mut self, now: Moment, record: RecordId) {
+    /// Fulfils an obligation of a record, which took `bytes`.
+    pub(super) fn fulfil(&mut self, now: Moment, record: RecordId, bytes: usize) {
         let is_redriven = self.is_redriven(record);
         // A refused record was counted by the circuit breaker when it was refused.
-        let settled = self.ledger.fulfil(record).filter(|settled| !settled.refused && !is_redriven);
+        let settled = self.ledger.fulfil(record, bytes).filter(|settled| !settled.refused && !is_redriven);
         if let Some(settled) = settled {
             self.pass(now, &settled.topic);
         }

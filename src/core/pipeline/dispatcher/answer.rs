@@ -23,7 +23,7 @@ use crate::core::{
     event::{EndpointId, Refusal},
     pipeline::{
         dispatcher::{
-            Dispatcher, Verdict,
+            Dispatcher, Ended,
             denial::Denial,
             endpoint_queue::{Block, Item},
             failure::Failure,
@@ -148,8 +148,7 @@ impl Dispatcher {
             Outcome::Accepted | Outcome::Deduplicated => {
                 self.counts.events_deduplicated += u64::from(outcome == Outcome::Deduplicated);
                 self.counts.accepted[item.event.event_type as usize] += 1;
-                self.forget(&item);
-                self.verdicts.push(Verdict::Accepted(item.record));
+                self.end(&item, Ended::Accepted);
                 Judgement::Final
             }
             Outcome::EndpointRefused(refusal) if !item.past.without_snapshot => {

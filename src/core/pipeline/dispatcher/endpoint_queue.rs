@@ -8,7 +8,7 @@ use std::{collections::VecDeque, sync::Arc};
 use crate::core::{
     destination::{Merge, Order},
     event::{AppEvent, Endpoint},
-    pipeline::ledger::RecordId,
+    pipeline::{delivery::HOLDING, ledger::RecordId},
     record::Ownership,
     time::Moment,
 };
@@ -30,7 +30,7 @@ pub(super) struct Item {
     pub(super) endpoint: Option<Arc<Endpoint>>,
     /// The maximum number of bytes that it takes in a request, with its endpoint.
     pub(super) bytes: usize,
-    /// The bytes of memory that it takes.
+    /// The bytes of memory that it takes, with those of its record that count for its destination.
     pub(super) held_bytes: usize,
     pub(super) arrived: Moment,
     pub(super) past: Past,
@@ -43,6 +43,11 @@ impl Item {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one == other,
             _ => true,
         }
+    }
+
+    /// The bytes of memory that it takes besides its record.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes + HOLDING
     }
 }
 

@@ -52,6 +52,8 @@ pub(super) struct Closed {
     pub(super) unanimous: Vec<Accused>,
     /// The only refused event, if others left without an answer: a single refusal proves nothing.
     pub(super) undecided: Option<Accused>,
+    /// When the request began to be halved.
+    pub(super) begun: Moment,
 }
 
 #[derive(Default)]
@@ -64,6 +66,8 @@ pub(super) struct Quarantine {
 }
 
 struct Trace {
+    /// When the request began to be halved.
+    begun: Moment,
     /// The parts that are still to be sent, in the order of the request.
     parts: VecDeque<Part>,
     accused: Vec<Accused>,
@@ -130,7 +134,7 @@ impl Quarantine {
 
     /// Returns the next part to send now, if there is one. `flying` are the endpoints that have events in flight.
     pub(super) fn next(&mut self, now: Moment, flying: &HashSet<&EndpointId>) -> Option<Next> {
-        self.begin(flying);
+        self.begin(now, flying);
         if let Some(trace) = &mut self.trace
             && let Some(part) = trace.next(now, flying)
         {
@@ -151,10 +155,15 @@ impl Quarantine {
         free(self.trace.iter().flat_map(|trace| &trace.parts), &self.waiting, flying, is_wanted)
     }
 
-    /// Returns the events of one endpoint of a whole request, to test whether they are accepted. The other
-    /// events of the request wait behind all other requests.
-    pub(super) fn next_single(&mut self, now: Moment, flying: &HashSet<&EndpointId>) -> Option<Part> {
-        let due = |part: &Part| part.cause == Cause::Failing { halve: false } && part.not_before <= now;
+    /// Returns the events of one endpoint of a waiting request with this cause, to test whether they are accepted.
+    /// The other events of the request wait behind all other requests.
+    pub(super) fn next_single(
+        &mut self,
+        now: Moment,
+        cause: Cause,
+        flying: &HashSet<&EndpointId>,
+    ) -> Option<Part> {
+        let due = |part: &Part| part.cause == cause && part.not_before <= now;
         let index = self.free(flying, due).next()?;
         let mut single = self.waiting.remove(index)?;
         let events = Events(single.events.0.split_off(1));
@@ -173,7 +182,7 @@ impl Quarantine {
     }
 
     /// Begins to halve the next request, if none is being halved.
-    fn begin(&mut self, flying: &HashSet<&EndpointId>) {
+    fn begin(&mut self, now: Moment, flying: &HashSet<&EndpointId>) {
         if self.trace.is_some() {
             return;
         }
@@ -185,17 +194,18 @@ impl Quarantine {
         // If the other events of a request have left, its refusal says nothing about the one that remains.
         let alone = part.events.len() < 2;
         let parts = if proven || alone { [part].into() } else { halves(part).into() };
-        self.trace = Some(Trace { parts, accused: Vec::new(), departed: alone, proven });
+        self.trace = Some(Trace { begun: now, parts, accused: Vec::new(), departed: alone, proven });
     }
 
     /// Closes the request that is being halved, if no part of it is left to send. None may be in flight.
     pub(super) fn close(&mut self) -> Closed {
         let done = |trace: &mut Trace| trace.parts.is_empty();
         let Some(mut trace) = self.trace.take_if(done) else { return Closed::default() };
+        let begun = trace.begun;
         if trace.departed && trace.accused.len() == 1 {
-            return Closed { undecided: trace.accused.pop(), ..Closed::default() };
+            return Closed { undecided: trace.accused.pop(), begun, ..Closed::default() };
         }
-        Closed { unanimous: trace.accused, undecided: None }
+        Closed { unanimous: trace.accused, undecided: None, begun }
     }
 
     /// Keeps events that were refused unanimously, during the resulting hold.

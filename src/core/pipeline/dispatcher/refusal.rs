@@ -2,7 +2,7 @@
 //! is wrong.
 //!
 //! Knows nothing of why anything is refused. What always holds: an event of a larger request is refused for
-//! good only if another event was accepted, or was refused with a different code.
+//! good only if another event was accepted meanwhile, or was refused with a different code.
 
 use crate::core::{
     event::Refusal,
@@ -26,7 +26,10 @@ impl Dispatcher {
                 return self.accuse_probe(flight, &refusal);
             }
             // The request started before the hold. Halving it now would only waste the quota.
-            Some(HoldKind::Refused) => return self.send_again(flight, refusal.code, Block::Free),
+            Some(HoldKind::Refused) if !self.is_probe(&flight) || !matches!(flight.from, From::Half(_)) => {
+                return self.send_again(flight, refusal.code, Block::Free);
+            }
+            Some(HoldKind::Refused) => {}
             // The set-up is right again, so this refusal is about the request. If the first refusal is that
             // of a single event, it proves nothing.
             Some(HoldKind::SetUp) => {
@@ -49,6 +52,11 @@ impl Dispatcher {
         }
         self.refuse(&item, refusal);
         self.put_back(&endpoint_id, from, 1, Vec::new(), Block::Free);
+    }
+
+    /// Whether a request started during the hold.
+    fn is_probe(&self, flight: &Flight) -> bool {
+        self.hold.as_ref().is_some_and(|hold| flight.started >= hold.since)
     }
 
     fn halve(&mut self, flight: Flight, refusal: &Refusal) {
@@ -96,7 +104,11 @@ impl Dispatcher {
             let (events, cause) = (Events::gathered(events), Cause::Refused { proven: false });
             return self.quarantine.admit(Part { events, cause, not_before: Moment::START });
         }
-        self.enter_hold(now, code, HoldKind::Refused);
         self.quarantine.keep(closed.unanimous);
+        if self.succeeded_since(closed.begun) {
+            // Others were accepted meanwhile, so the set-up is not at fault.
+            return self.quarantine.try_accused();
+        }
+        self.enter_hold(now, code, HoldKind::Refused);
     }
 }

@@ -275,7 +275,7 @@ impl World {
         self.settled.insert(content);
         self.settled_here.insert(content);
         self.due = true;
-        assert!(self.ledger.fulfil(id).is_some());
+        assert!(self.ledger.fulfil(id, 0).is_some());
         assert!(self.ledger.has_moved(), "a changed tail is due");
     }
 

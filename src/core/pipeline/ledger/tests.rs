@@ -72,7 +72,7 @@ impl Bench {
     fn settle(&mut self, offsets: RangeInclusive<i64>) {
         for offset in offsets {
             let id = self.ids.remove(&offset).expect("it is outstanding");
-            assert!(self.ledger.fulfil(id).is_some());
+            assert!(self.ledger.fulfil(id, 0).is_some());
         }
     }
 
@@ -405,9 +405,9 @@ fn bytes_and_obligations_count_until_the_record_is_settled() {
     assert_eq!((ledger.bytes(), ledger.stalled_bytes()), (alone + 65, record + 5));
     assert_eq!(ledger.counts().stalled, 1, "it waits on");
     for _ in 0..4 {
-        assert_eq!(ledger.fulfil(id), None);
+        assert_eq!(ledger.fulfil(id, 0), None);
     }
-    assert_eq!(ledger.fulfil(id), Some(Settled { topic: "topic".into(), refused: false }));
+    assert_eq!(ledger.fulfil(id, 0), Some(Settled { topic: "topic".into(), refused: false }));
     assert_eq!((ledger.bytes(), ledger.stalled_bytes(), ledger.outstanding()), (0, 0, 0));
     assert_eq!(ledger.counts().accepted, 1);
 }
@@ -420,9 +420,9 @@ fn the_first_refusal_of_a_record_is_counted() {
     let ledger = &mut bench.ledger;
     assert!(ledger.refuse(id, Code("first")) && !ledger.refuse(id, Code("second")));
     assert!(!ledger.refuse(RecordId(99), Code("first")), "no such record is outstanding");
-    assert_eq!(ledger.fulfil(id), Some(Settled { topic: "topic".into(), refused: true }));
+    assert_eq!(ledger.fulfil(id, 0), Some(Settled { topic: "topic".into(), refused: true }));
     assert_eq!(ledger.counts().dead_lettered, [(Code("first"), 1)].into());
-    assert_eq!((ledger.counts().accepted, ledger.fulfil(id)), (0, None));
+    assert_eq!((ledger.counts().accepted, ledger.fulfil(id, 0)), (0, None));
 }
 
 #[test]

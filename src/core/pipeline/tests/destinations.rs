@@ -242,6 +242,42 @@ fn portions_wait_for_their_destination_and_their_partition_with_them() {
 }
 
 #[test]
+fn the_memory_of_an_event_is_free_when_it_is_accepted_although_its_record_has_further_portions() {
+    let mut bench = Bench::several(&[0, 1], |plan| plan.max_bytes = 20_000);
+    bench.read_as(A, in_portions(&["d0"; 250]));
+    let mut sent = 0;
+    while sent < 120 {
+        bench.wait_for_request();
+        sent += ids(&bench.answer(accept)).len();
+        assert!(!bench.paused.everything, "after {sent} events");
+        assert!(bench.bytes_kept() < 20_000, "{} after {sent} events", bench.bytes_kept());
+    }
+    assert!(sent < 250);
+    // The destination is held halfway, and the other one goes on.
+    for endpoint in 0..50 {
+        bench.read_of(B, endpoint, "d1");
+        bench.answer_for(seconds(1), first_held);
+        assert!(!bench.is_paused(B));
+    }
+    assert_eq!(bench.outstanding(), 1);
+    bench.answer_for(seconds(600), all_well);
+    assert_eq!((bench.outstanding(), bench.bytes_kept(), bench.is_paused(A)), (0, 0, false));
+}
+
+#[test]
+fn the_memory_of_refused_portions_is_that_of_their_letters() {
+    let mut bench = Bench::several(&[0, 1], |plan| plan.max_bytes = 20_000);
+    bench.read_as(A, in_portions(&["d0"; 250]));
+    let refused = |_, request: &Request| each(Outcome::Refused(refusal()))(request);
+    for _ in 0..600 {
+        bench.answer_for(seconds(1), refused);
+        assert!(bench.bytes_kept() < 22_000, "{}", bench.bytes_kept());
+        bench.write_letters(WriteOutcome::Written);
+    }
+    assert_eq!((bench.outstanding(), bench.bytes_kept(), bench.is_paused(A)), (0, 0, false));
+}
+
+#[test]
 fn portions_on_no_route_are_named_in_dead_letters_or_left_out() {
     let clients = ["x", "y", "d1", "d1", "x", "y", "z"];
     let mut bench = Bench::several(&[0, 1], |_| {});

@@ -179,6 +179,19 @@ fn a_partition_whose_records_cannot_be_read_is_a_hold_until_they_can_be_or_it_is
 }
 
 #[test]
+fn what_cannot_be_read_is_committed_although_the_first_record_behind_it_is_not_settled() {
+    let mut bench = Bench::new();
+    bench.read(B, &[2]);
+    bench.answer(accept);
+    assert_eq!(bench.commits, [(B, 1)], "the next commit is due in a while");
+    bench.handle(Input::Passed(vec![(A, 4)]));
+    bench.next_offset = 4;
+    bench.read(A, &[1]);
+    bench.pass(Duration::from_secs(2));
+    assert_eq!(bench.commits[1..], [(A, 4)]);
+}
+
+#[test]
 fn what_cannot_be_read_is_committed_behind_the_records_before_it() {
     let mut bench = Bench::new();
     bench.read(A, &[1]);

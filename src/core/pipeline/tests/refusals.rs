@@ -143,3 +143,58 @@ fn all_refused_with_one_code_during_a_hold_for_the_set_up_become_no_dead_letters
     }
     assert_eq!((bench.letters.len(), bench.holds().len()), (0, 0));
 }
+
+/// Refuses the request if it contains one of the events.
+fn refuse_any(culprits: &[&str]) -> impl Fn(&Request) -> Answer {
+    move |request| {
+        let is_guilty = ids(request).iter().any(|id| culprits.contains(id));
+        if is_guilty { Answer::Refused(refusal()) } else { accept(request) }
+    }
+}
+
+#[test]
+fn events_that_wait_in_quarantine_are_tried_during_a_hold_after_refusals() {
+    let mut bench = Bench::patient();
+    let guilty = ["0:0", "1:0", "2:0"];
+    bench.read_together(2);
+    bench.read(A, &[10, 11, 12]);
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(bench.requests.len(), 2);
+    bench.answer(refuse_any(&guilty));
+    bench.answer(refuse_any(&guilty));
+    // Nothing more is read.
+    for _ in 0..40 {
+        bench.write_letters(WriteOutcome::Written);
+        if bench.outstanding() > 0 {
+            bench.wait_for_request();
+            bench.answer(refuse_any(&guilty));
+        }
+    }
+    let sends = bench.pipeline.snapshot().sends;
+    assert_eq!((bench.holds(), bench.outstanding(), sends.accepted.iter().sum::<u64>()), (vec![], 0, 2));
+    assert_eq!(bench.pipeline.snapshot().records.dead_lettered.get(&BAD), Some(&3));
+}
+
+#[test]
+fn all_refused_with_one_code_while_another_request_is_taken_are_refused_without_a_hold() {
+    let mut bench = Bench::patient();
+    let guilty = ["0:0", "1:0"];
+    bench.read_together(2);
+    bench.answer(refuse_any(&guilty));
+    bench.pass(Duration::from_millis(100));
+    bench.read(A, &[7]);
+    bench.pass(Duration::from_secs(1));
+    bench.pass(Duration::from_millis(100));
+    assert_eq!(bench.requests.len(), 3);
+    bench.requests.rotate_right(1);
+    assert_eq!(ids(&bench.answer(accept)), ["2:0"]);
+    while bench.outstanding() > 0 {
+        assert_eq!(bench.holds(), []);
+        bench.write_letters(WriteOutcome::Written);
+        if bench.outstanding() > 0 {
+            bench.wait_for_request();
+            bench.answer(refuse_any(&guilty));
+        }
+    }
+    assert_eq!(bench.pipeline.snapshot().records.dead_lettered.get(&BAD), Some(&2));
+}

@@ -184,6 +184,28 @@ fn a_large_record_that_waits_gets_its_turn_before_the_small_ones_behind_it() {
 }
 
 #[test]
+fn an_event_that_fails_for_ever_does_not_keep_a_large_record_waiting() {
+    let mut reader = Reader::of_records(2, 10, MAX_BYTES);
+    let (large, failing) = (reader.partitions[0], reader.partitions[1]);
+    let id = format!("{}:d0", reader.bench.next_offset);
+    reader.deliver_some(failing, "d0", 1);
+    let fail_alone = |_, request: &Request| {
+        if ids(request).contains(&&*id) { Answer::unknown(Code("down")) } else { accept(request) }
+    };
+    // Others are taken meanwhile.
+    for _ in 0..20 {
+        reader.deliver_some(large, "d0", 1);
+        reader.bench.answer_for(seconds(30), fail_alone);
+    }
+    assert_eq!((reader.bench.holds(), reader.bench.outstanding()), (vec![("event", "keeps_failing")], 1));
+    // It fits only if the destination keeps nothing.
+    reader.value = 700_000;
+    reader.deliver_some(large, "d0", 1);
+    reader.bench.answer_for(seconds(60), fail_alone);
+    assert_eq!((reader.bench.outstanding(), reader.bench.is_paused(large)), (1, false));
+}
+
+#[test]
 fn small_records_do_not_wait_for_a_large_one_that_was_released() {
     let mut reader = Reader::of_records(2, 20_000, MAX_BYTES);
     let (large, small) = (reader.partitions[0], reader.partitions[1]);
