@@ -4,8 +4,8 @@
 //! tried before envelopes are looked for, and gives the same answer as it would afterwards. A record is
 //! parsed into a tree once. Its envelopes are opened, and the formats are tried in the order of
 //! [`Format::ALL`]; the first one that recognises the shape reads the record. If no format recognises an
-//! object, or the object lacks its type, the search goes on inside it, because a shipper may have put the
-//! record there. A value that is not JSON may be a line of Keycloak's log. An array that no format recognises
+//! object, or the object lacks a type that the configured format knows, the search goes on inside it, because a
+//! shipper may have put the record there. A value that is not JSON may be a line of Keycloak's log. An array that no format recognises
 //! as a whole is a batch: each of its elements is opened and recognised separately.
 
 use std::borrow::Cow;
@@ -111,7 +111,16 @@ impl ValueReader<'_> {
             (Some(format), _) => self.read(format, node, outside),
             (None, _) if !matches!(node, Node::Object(_) | Node::List(_)) => refused(Refused::NotAnEvent),
             (None, Choice::Auto) => refused(Refused::Unrecognised),
-            (None, Choice::Named(format)) => self.forced(format, node, outside),
+            (None, Choice::Named(format)) => {
+                let forced = self.forced(format, node, outside);
+                // The type may be a shipper's own.
+                let is_unmapped =
+                    |item: &EventResult<'_>| matches!(item, Err(Unmapped::Ignored(Ignored::TypeNotMapped)));
+                if forced.events.iter().all(is_unmapped) {
+                    return self.shipped(part, outside).unwrap_or(forced);
+                }
+                forced
+            }
         };
         if says_nothing(&decoded) { self.shipped(part, outside).unwrap_or(decoded) } else { decoded }
     }

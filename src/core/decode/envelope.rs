@@ -15,6 +15,7 @@
 //! | Kafka Connect's JSON | `payload`, and no other key than `schema` | `payload`, or the bytes in it if the schema is `bytes`; null is a tombstone |
 //! | a notification of Amazon SNS | `Type` is `Notification`, `MessageId`, `Message` | the text in `Message` |
 //! | an event of Amazon `EventBridge` | `detail-type`, `source`, `detail` | `detail` |
+//! | an event of Azure Event Grid, in its own schema | `eventType`, `eventTime`, `subject`, `dataVersion`, `data` | `data` |
 //! | the input of a Lambda function | `Records`, the first with an `eventSource` | each element |
 //! | a record in such an input | `eventSource` is that of Amazon SNS, SQS or Kinesis | the message, see `envelope/aws.rs` |
 //! | a delivery of Amazon `CloudWatch` Logs | `logEvents`, and `messageType` is `DATA_MESSAGE` | each element |
@@ -84,8 +85,9 @@ pub(super) struct Outside<'a> {
     stated: bool,
     /// Whether an object was looked into that a shipper may have written.
     shipped: bool,
-    /// Whether an operator's filter reads the content. The filter gets the whole events of `EventBridge`, because often
-    /// only their `detail-type` tells what happened, and the whole deliveries of `CloudWatch` Logs.
+    /// Whether an operator's filter reads the content. The filter gets the whole events of `EventBridge` and Event Grid,
+    /// because often only their `detail-type` or `eventType` tells what happened, and the whole deliveries of
+    /// `CloudWatch` Logs.
     pub(super) for_filter: bool,
     /// The operation on the row in a CloudEvent, as the CloudEvent states it.
     op: Option<Cow<'a, str>>,
@@ -216,7 +218,12 @@ impl<'a> Outside<'a> {
     /// Whether `list` is a batch of envelopes, which must not be read as one value of a format.
     pub(super) fn is_batch(&self, list: List<'_, '_>) -> bool {
         list.first().is_some_and(|first| {
-            self.is_cloud_event(first) || aws::is_record(first) || aws::detail(first).is_some()
+            let is_of_event_grid =
+                || matches!(first, Node::Object(object) if event_grid_data(object, first).is_some());
+            self.is_cloud_event(first)
+                || aws::is_record(first)
+                || aws::detail(first).is_some()
+                || is_of_event_grid()
         })
     }
 
@@ -259,6 +266,9 @@ impl<'a> Outside<'a> {
             self.notification(part)
         } else if let Some(at) = aws::detail(node).filter(|_| !self.for_filter) {
             self.note(node.get("id"), node.get("time"));
+            Ok(Step::Within(at))
+        } else if let Some(at) = event_grid_data(object, node).filter(|_| !self.for_filter) {
+            self.note(node.get("id"), node.get("eventTime"));
             Ok(Step::Within(at))
         } else if aws::is_control_message(node) && !self.for_filter {
             Err(Ignored::Empty.into())
@@ -430,6 +440,7 @@ pub(super) fn is_of_an_envelope(key: &str) -> bool {
             | "Records"
             | "eventSource"
             | "EventSource"
+            | "dataVersion"
     )
 }
 
@@ -444,6 +455,15 @@ fn is_with_schema(object: Object<'_, '_>, node: Node<'_, '_>) -> bool {
 fn is_notification(node: Node<'_, '_>) -> bool {
     let has_message = !node.get("Message").str().is_empty();
     node.get("Type").str() == "Notification" && node.get("MessageId").is_some() && has_message
+}
+
+/// The place of the content of an event in the schema of Azure Event Grid:
+/// <https://learn.microsoft.com/en-us/azure/event-grid/event-schema>.
+fn event_grid_data(object: Object<'_, '_>, node: Node<'_, '_>) -> Option<usize> {
+    let has = |key: &str| !node.get(key).str().is_empty();
+    let is_event =
+        has("eventType") && has("eventTime") && has("subject") && object.find("dataVersion").is_some();
+    object.find("data").filter(|at| is_event && object.node(*at).is_some())
 }
 
 fn is_flattened(row: Object<'_, '_>) -> bool {

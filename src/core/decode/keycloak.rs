@@ -28,14 +28,14 @@
 //!
 //! | field | names |
 //! |---|---|
-//! | id | `id`, `uid`, `eventId` |
-//! | time | `time`, `timestamp`, `dateTime`, `event_time` (a column, which may be a decimal): the first that can be read |
-//! | type | `type`, `eventType`, without an `access.` prefix |
+//! | id | `id`, `uid`, `eventId` or `event_id` |
+//! | time | `time`, `timestamp`, `dateTime`, `event_time` (a column, which may be a decimal), `eventTime`, `occurredAt` or `createdAt`: the first that can be read |
+//! | type | `type`, `eventType` or `event_type`, without an `access.` prefix |
 //! | user | `userId`, `authDetails.userId` (of `access.` types only), `user_id` |
 //! | session | `sessionId`, `authDetails.sessionId`, `session_id`; for `LOGIN` and `CODE_TO_TOKEN` `details.code_id` |
 //! | user name | `details.username`, `username`, `userName` or `user_name`, `authDetails.username` |
 //! | realm | `realmId`, `realm_id`, `realm.id` |
-//! | realm's name | `realmName`, `realm.name` |
+//! | realm's name | `realmName` or `realm_name`, `realm.name` |
 //! | client | `clientId`, `authDetails.clientId` (of `access.` types only), `client_id` |
 //! | ip | `ipAddress`, `authDetails.ipAddress` (of `access.` types only), `ip_address` or `user_ip` |
 //! | user agent | `userAgent` or `user_agent`, `details.user_agent`, `details.userAgent` |
@@ -178,8 +178,8 @@ fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
 }
 
 /// The names under which a user event may have its time.
-const TIMES: [FieldName; 4] =
-    [FieldName::Time, FieldName::Timestamp, FieldName::DateTime, FieldName::TimeColumn];
+const TIMES: [FieldName; 5] =
+    [FieldName::Time, FieldName::Timestamp, FieldName::DateTime, FieldName::TimeColumn, FieldName::OtherTime];
 
 fn kind(name: &str, error: Option<&str>) -> Result<Kind, Ignored> {
     match name {
@@ -246,6 +246,36 @@ mod tests {
     #[track_caller]
     fn login(fields: &str, expected: &str) {
         check(&format!(r#"{{"type":"LOGIN",{fields}}}"#), &format!("SignIn{expected}"));
+    }
+
+    #[test]
+    fn a_user_event_with_an_operation_is_no_admin_event() {
+        let of = r#""realmId":"r","userId":"u","resourceType":"USER_SESSION","operationType":"ACTION""#;
+        check(&format!(r#"{{"type":"LOGIN",{of}}}"#), "SignIn realm=r user=u");
+        check(&format!(r#"{{"type":"access.LOGIN",{of}}}"#), "SignIn realm=r user=u");
+        check(&format!(r#"{{"type":"LOGOUT",{of}}}"#), "SessionStopped realm=r user=u reason=logout");
+        check(&format!(r#"{{"type":"LOGIN_ERROR",{of}}}"#), "SignInFailed realm=r user=u");
+        check(&format!(r#"{{"type":"REGISTER",{of}}}"#), "SignUp realm=r user=u");
+        check(
+            r#"{"type":"LOGOUT","resourceType":"USER","operationType":"ACTION","resourcePath":"users/v/logout"}"#,
+            "SessionsStopped user=v reason=admin_logout",
+        );
+    }
+
+    #[test]
+    fn times_and_types_have_the_names_that_publishers_use() {
+        for name in ["occurredAt", "createdAt", "eventTime"] {
+            login(
+                &format!(r#""realmId":"r","{name}":"2026-11-22T21:20:28.244Z""#),
+                &format!(" realm=r time={T}"),
+            );
+            login(&format!(r#""realmId":"r","time":{T},"{name}":1"#), &format!(" realm=r time={T}"));
+        }
+        check(
+            r#"{"event_id":"i","event_type":"LOGIN","realm_id":"r","realm_name":"shop","user_id":"u","username":"anna",
+                "client_id":"web","code_id":"s","timestamp":1795382428,"short_message":"LOGIN"}"#,
+            "SignIn id=i realm=r user=u name=anna session=s client=web time=1795382428000",
+        );
     }
 
     #[test]

@@ -123,7 +123,7 @@ fn event_of<'a>(
     let (metadata, source) = (event.get("metadata"), event.get("src_endpoint"));
     let (product, service) = (metadata.get("product"), event.get("service"));
     let session = session(event, is_own);
-    let id = user.get("uid").id()?;
+    let id = known_id(user.get("uid"))?;
     Ok(IdentityEvent {
         id: metadata.get("uid").id()?,
         time: [event.get("time"), event.get("time_dt")].into_iter().find_map(Node::time),
@@ -131,8 +131,8 @@ fn event_of<'a>(
         realm_name: product.get("name").text(),
         person: if id.is_some() { person(user) } else { Vec::new() },
         user: id,
-        user_name: first([user.get("name"), user.get("email_addr")]),
-        session: session.get("uid").id()?,
+        user_name: [user.get("name"), user.get("email_addr")].into_iter().find_map(gather::known),
+        session: known_id(session.get("uid"))?,
         session_start: [session.get("created_time"), session.get("created_time_dt")]
             .into_iter()
             .find_map(Node::time),
@@ -145,6 +145,12 @@ fn event_of<'a>(
         attributes: attributes(event, product),
         ..IdentityEvent::new(kind, PROVIDER)
     })
+}
+
+/// The id, unless it is `unknown`: Okta's exporters copy what Okta writes of people whom it does not know.
+fn known_id<'a>(node: Node<'_, 'a>) -> Result<Option<Cow<'a, str>>, Refused> {
+    node.id()?;
+    Ok(gather::known(node))
 }
 
 /// The session that started or ended.
@@ -286,6 +292,18 @@ mod tests {
         of(r#""user":{"uid":"u"},"actor":{"user":{"uid":"admin"},"session":{"uid":"s"}}"#, " user=u");
         of(r#""user":{"uid":"u"},"actor":{"user":{"uid":"u"},"session":{"uid":"s"}}"#, " user=u session=s");
         of(r#""user":{"uid":"u"},"actor":{"session":{"uid":"s"}}"#, " user=u session=s");
+    }
+
+    #[test]
+    fn unknown_is_nobody() {
+        let nobody = r#"{"uid":"unknown","name":"Unknown","email_addr":"bob"}"#;
+        event(
+            1,
+            &format!(
+                r#""status_id":2,"user":{nobody},"actor":{{"user":{nobody},"session":{{"uid":"unknown"}}}}"#
+            ),
+            "SignInFailed name=bob",
+        );
     }
 
     #[test]

@@ -185,6 +185,34 @@ fn a_format_that_is_named_is_the_only_one() {
 }
 
 #[test]
+fn a_named_format_looks_into_an_object_whose_type_it_does_not_know() {
+    let login = LOGIN.replace('}', r#","sessionId":"s"}"#);
+    let text = quoted(&login);
+    for around in [
+        format!(
+            r#"{{"@timestamp":"2026-11-22T21:20:29Z","@version":"1","type":"keycloak","message":{text}}}"#
+        ),
+        format!(r#"{{"eventType":"USER_EVENT","event":{login}}}"#),
+        format!(r#"{{"type":"access","event":{{"original":{text}}}}}"#),
+    ] {
+        let time = if around.contains("@timestamp") { " time=1795382429000" } else { "" };
+        let read = format!("keycloak; SignIn user=u session=s{time}");
+        named("keycloak", &around, &read);
+        check(&around, &read);
+    }
+    let of_auth0 = quoted(r#"{"log_id":"l","data":{"type":"s","user_id":"auth0|1"}}"#);
+    let around = format!(r#"{{"type":"auth0","message":{of_auth0}}}"#);
+    named("auth0", &around, "auth0; SignIn id=l user=auth0|1");
+    // What has an event of its own is not looked into.
+    named(
+        "keycloak",
+        r#"{"type":"LOGIN","userId":"a","event":{"type":"LOGOUT","userId":"b"}}"#,
+        "keycloak; SignIn user=a",
+    );
+    named("keycloak", r#"{"type":"UPDATE_EMAIL","userId":"a"}"#, "keycloak; ignored: type_not_mapped");
+}
+
+#[test]
 fn what_a_named_format_can_read_of_a_record_is_kept() {
     let sign_in = r#"{"type":"sign_in","user":"u"}"#;
     named(
@@ -542,6 +570,14 @@ fn messages_of_sqs_and_kinesis_are_opened() {
     };
     check(kinesis(&base64(LOGIN)), &format!("keycloak; SignIn id=k user=u time={T}"));
     check(kinesis("!"), "-; refused: not_an_event");
+    let piped = |data: &str| {
+        format!(
+            r#"[{{"kinesisSchemaVersion":"1.0","partitionKey":"1","sequenceNumber":"2","data":"{data}",
+                "approximateArrivalTimestamp":1795382428.244,"eventSource":"aws:kinesis","eventID":"k"}}]"#
+        )
+    };
+    check(piped(&base64(LOGIN)), &format!("keycloak; SignIn id=k user=u time={T}"));
+    check(piped("!"), "-; refused: not_an_event");
 }
 
 #[test]
@@ -596,6 +632,24 @@ fn an_event_of_eventbridge_is_opened() {
     check(from_sqs(&event_bridge(LOGIN)), &filled);
     let long = event_bridge(LOGIN).replace(r#""b""#, &format!(r#""{}""#, "b".repeat(1_001)));
     check(long, &format!("keycloak; SignIn user=u time={T}"));
+}
+
+#[test]
+fn an_event_of_azure_event_grid_is_opened() {
+    let event = |data: &str| {
+        format!(
+            r#"{{"id":"g","topic":"/subscriptions/x","subject":"auth0","eventType":"Auth0.Log",
+                "eventTime":"2026-11-22T21:20:28.244Z","dataVersion":"1","metadataVersion":"1","data":{data}}}"#
+        )
+    };
+    let log = r#"{"log_id":"l","data":{"log_id":"l","type":"s","user_id":"auth0|1"}}"#;
+    let read = format!("SignIn id=l user=auth0|1 time={T}");
+    check(event(log), &format!("auth0; {read}"));
+    check(format!("[{},{}]", event(log), event(log)), &format!("auth0; {read}; {read}"));
+    named("auth0", &event(log), &format!("auth0; {read}"));
+    check(event(LOGIN), &format!("keycloak; SignIn id=g user=u time={T}"));
+    check(event("null"), "-; refused: unrecognised");
+    filtered(r#"{type: "sign_in", user: .eventType}"#, &event(log), "SignIn user=Auth0.Log");
 }
 
 #[test]

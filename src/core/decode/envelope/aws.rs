@@ -3,7 +3,8 @@
 //!
 //! Knows nothing of the content. It follows <https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html>,
 //! `with-sqs.html` and `with-kinesis.html` next to it,
-//! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html> and
+//! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html>, `eb-pipes-kinesis.html` and
+//! `eb-pipes-sqs.html` next to it, and
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html>. Records of other event
 //! sources have no content of their own: Amazon S3 only names an object, and a record of `CloudTrail` is an
 //! event itself. An event of a log is read like what a shipper of logs writes.
@@ -30,7 +31,7 @@ enum Encoding {
     Base64,
 }
 
-const EVENT_SOURCES: [EventSource; 3] = [
+const EVENT_SOURCES: [EventSource; 4] = [
     EventSource {
         name: "aws:sns",
         content: &["Sns", "Message"],
@@ -51,6 +52,14 @@ const EVENT_SOURCES: [EventSource; 3] = [
         encoding: Encoding::Base64,
         id: &["eventID"],
         time: &["kinesis", "approximateArrivalTimestamp"],
+    },
+    // As a pipe of EventBridge writes it.
+    EventSource {
+        name: "aws:kinesis",
+        content: &["data"],
+        encoding: Encoding::Base64,
+        id: &["eventID"],
+        time: &["approximateArrivalTimestamp"],
     },
 ];
 

@@ -47,14 +47,17 @@ const RESOURCES: [FieldName; 3] = [FieldName::Resource, FieldName::ResourceText,
 /// The names of its path.
 const PATHS: [FieldName; 2] = [FieldName::Path, FieldName::PathColumn];
 
-/// Whether this is an admin event, which has an operation and a resource. Most publishers give it no type.
+/// Whether this is an admin event, which has an operation and a resource. Most publishers give it no type, and
+/// some give user events an operation and a resource, but no path.
 pub(super) fn is_admin_event(fields: &Fields<'_, '_>) -> bool {
     let has = |names: &[FieldName]| fields.word(names).is_some();
     let kind = kind(fields);
     let has_operation =
         || has(&[FieldName::Operation, FieldName::OperationColumn]) || OPERATIONS.contains(&kind);
     let has_path = || fields.word(&PATHS).and_then(of_path).is_some();
-    (fields.has_others && has_operation() && (has(&RESOURCES) || has_path()))
+    let is_admin = || has_operation() && (has(&RESOURCES) || has_path());
+    let is_users = || super::kind(kind.strip_prefix("access.").unwrap_or(kind), None).is_ok() && !has(&PATHS);
+    (fields.has_others && is_admin() && !is_users())
         || kind.starts_with("admin.")
         || ends_with_operation(kind)
 }

@@ -7,13 +7,14 @@
 //!
 //! | form of the record | recognised by |
 //! |---|---|
-//! | a console line: `2026-11-22 21:20:28,244 INFO  [org.keycloak.events] (executor-thread-1) type="LOGIN", …`, also without the date, as `WildFly` writes it | its beginning |
+//! | a console line: `2026-11-22 21:20:28,244 INFO  [org.keycloak.events] (executor-thread-1) type="LOGIN", …`, also without the date, as `WildFly` writes it, and with the ids of a trace or the context (`{kc.realmName=shop}`) before the level | its beginning |
 //! | only the message: `type="LOGIN", realmId="…", …` | its first two keys |
 //! | Keycloak's JSON log, in either format | `loggerName` or `log.logger`; the message is `message` |
 //! | a shipper's object around one of the first two | `message` or `log` |
 //!
-//! Lines of other categories are ignored. Only the beginning of a line determines its category, because other
-//! messages may repeat what somebody typed.
+//! Lines of Keycloak's other categories are ignored. Only the beginning of a line determines its category, because
+//! other messages may repeat what somebody typed. Some extensions log the JSON of an event, in Keycloak's category or
+//! in their own; it is read as if it came from a publisher.
 //!
 //! | field | source |
 //! |---|---|
@@ -27,13 +28,12 @@
 use std::borrow::Cow;
 
 use sha2::{Digest, Sha256};
-use smallvec::SmallVec;
 
 use crate::core::{
     decode::{
         EventResult, Wanted,
-        keycloak::{event_of, fields::Fields},
-        tree::{Node, Tree, first},
+        keycloak::{event_of, fields::Fields, shape},
+        tree::{Node, Tree, first, parse},
     },
     identity::reason::Ignored,
 };
@@ -80,6 +80,8 @@ struct LogRecord<'n> {
     text: &'n str,
     /// The pairs of an event.
     event: Option<&'n str>,
+    /// The JSON of an event, or of anything else.
+    json: Option<&'n str>,
     /// Whether the text states when it was written.
     is_dated: bool,
 }
@@ -98,6 +100,7 @@ pub(super) fn recognises(node: Node<'_, '_>) -> bool {
     LogRecord::of(node).is_some_and(|record| {
         let is_named = || service_name(node) == "keycloak";
         record.event.is_some()
+            || record.published().is_some()
             || record.category.starts_with("org.keycloak.")
             || !node.is_object()
             || is_named()
@@ -107,14 +110,21 @@ pub(super) fn recognises(node: Node<'_, '_>) -> bool {
 /// Decodes a record of Keycloak's log; `None` if the value is not one.
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Option<EventResult<'a>> {
     let record = LogRecord::of(node)?;
-    let Some(event) = record.event else { return Some(Err(Ignored::TypeNotMapped.into())) };
-    let mut tree = tree(event, &id(node, record), time(node)).into_owned();
+    let logged = record.event.map(|event| tree(event, &id(node, record), time(node)).into_owned());
+    let Some(mut tree) = logged.or_else(|| record.published()) else {
+        return Some(Err(Ignored::TypeNotMapped.into()));
+    };
     tree.wanted = match node {
         Node::Object(object) => object.wanted(),
         // A text has no settings of its tree, so it cannot tell what is wanted.
         _ => Wanted { attributes: true },
     };
-    Some(event_of(&Fields::of(tree.root())))
+    let mut event = event_of(&Fields::of(tree.root()));
+    if let Ok(event) = &mut event {
+        event.id.get_or_insert_with(|| id(node, record).into());
+        event.time = event.time.or_else(|| time(node).time());
+    }
+    Some(event)
 }
 
 impl<'n> LogRecord<'n> {
@@ -145,7 +155,15 @@ impl<'n> LogRecord<'n> {
 
     fn new(category: &'n str, text: &'n str, message: &'n str) -> Self {
         let event = Some(message).filter(|message| category == CATEGORY && is_event(message));
-        Self { category, text, event, is_dated: false }
+        let is_keycloaks = category.starts_with("org.keycloak.") && category != CATEGORY;
+        let json = Some(message).filter(|message| !is_keycloaks && message.starts_with('{'));
+        Self { category, text, event, json, is_dated: false }
+    }
+
+    /// The event in the message, as a publisher writes it.
+    fn published(self) -> Option<Tree<'static>> {
+        let tree = parse(self.json?.as_bytes()).ok()?.into_owned();
+        shape::recognises(tree.root()).then_some(tree)
     }
 }
 
@@ -155,14 +173,18 @@ fn is_event(message: &str) -> bool {
     matches!(keys.next(), Some("type" | "operationType")) && keys.next() == Some("realmId")
 }
 
-/// Whether the beginning of a line has a date before its time and level, which `WildFly`'s console does not write; `None`
-/// if this is no beginning of a line.
+/// Whether the beginning of a line has a date before its time, which `WildFly`'s console does not write; `None` if this
+/// is no beginning of a line. Between the time and the level may be the ids of a trace and the context, in this form:
+/// <https://github.com/keycloak/keycloak/blob/main/quarkus/runtime/src/main/java/org/keycloak/quarkus/runtime/configuration/mappers/LoggingPropertyMappers.java>.
 fn has_date(beginning: &str) -> Option<bool> {
-    let words: SmallVec<[_; 4]> = beginning.split_whitespace().take(4).collect();
     let has_digit = |word: &&str| word.starts_with(|digit: char| digit.is_ascii_digit());
-    let (level, times) = words.split_last()?;
-    let is_beginning = LEVELS.contains(level) && matches!(times.len(), 1 | 2) && times.iter().all(has_digit);
-    is_beginning.then_some(times.len() == 2)
+    let mut words = beginning.split_whitespace();
+    let level = words.next_back()?;
+    let times = words.clone().take_while(has_digit).count();
+    let context = words.nth(times);
+    let is_context = |word: &str| word.starts_with('{') || word.contains('=');
+    let is_beginning = LEVELS.contains(&level) && matches!(times, 1 | 2) && context.is_none_or(is_context);
+    is_beginning.then_some(times == 2)
 }
 
 /// The event in the form that a publisher writes.

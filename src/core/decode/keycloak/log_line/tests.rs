@@ -52,6 +52,56 @@ fn a_line_of_wildfly_has_no_date() {
 }
 
 #[test]
+fn the_ids_of_a_trace_and_the_context_may_stand_before_the_level() {
+    for context in [
+        "traceId=b636ac4c665ceb901f7fdc3fc7e80154, parentId=d59cea113d0c2549, spanId=d59cea113d0c2549, sampled=true",
+        "{kc.clientId=web, kc.realmName=The Shop}",
+        "{}",
+        "traceId=b636, sampled=false {kc.realmName=shop}",
+    ] {
+        let line = |level: &str| {
+            format!(
+                "2026-11-22 21:20:28,244 {context} {level} [org.keycloak.events] (executor-thread-1) {LOGIN}"
+            )
+        };
+        assert_eq!(text(&line("INFO ")), format!("SignIn {EVENT}"), "{context}");
+        assert_eq!(
+            without_id(&json(&serde_json::json!({"message": line("WARN ")}))),
+            format!("SignIn {EVENT}")
+        );
+        assert_eq!(text(&line("")), "no line");
+    }
+    let line =
+        format!("2026-11-22 21:20:28,244 anna said INFO [org.keycloak.events] (executor-thread-1) {LOGIN}");
+    assert_eq!(text(&line), "no line");
+}
+
+#[test]
+fn the_json_of_an_event_may_be_logged() {
+    let event = r#"{"type":"LOGIN","realmId":"r","userId":"u","code_id":"s","username":"anna"}"#;
+    let read = "SignIn realm=r user=u name=anna session=s";
+    let line =
+        |category: &str| format!("2026-11-22 21:20:28,244 INFO  [{category}] (executor-thread-1) {event}");
+    assert_eq!(text(&line(CATEGORY)), read);
+    assert_eq!(text(&line("com.example.EventSender")), read);
+    assert_eq!(text(&line("org.keycloak.services")), "ignored: type_not_mapped");
+    assert_eq!(text(&line(CATEGORY).replace("LOGIN", "CUSTOM")), "ignored: type_not_mapped");
+    assert_eq!(text(&line(CATEGORY).replace("realmId", "x")), "ignored: type_not_mapped");
+    assert_eq!(text(&line(CATEGORY).replace("\"}", "")), "ignored: type_not_mapped");
+    let logged = |category: &str| {
+        json(&serde_json::json!({
+            "timestamp": "2026-11-22T21:20:28.244Z", "sequence": 5, "loggerName": category, "level": "INFO",
+            "message": event, "hostName": "h", "processId": 1,
+        }))
+    };
+    let id = "id=h-1-5-2026-11-22T21:20:28.244Z";
+    let read = format!("SignIn {id} time=1795382428244 realm=r user=u name=anna session=s");
+    assert_eq!(logged(CATEGORY), read);
+    assert_eq!(logged("com.example.EventSender"), read);
+    assert_eq!(logged("org.keycloak.services"), "ignored: type_not_mapped");
+}
+
+#[test]
 fn a_line_becomes_what_a_publisher_makes_of_the_event() {
     check(LOGIN, &format!("SignIn {EVENT}"));
     check(
