@@ -12,6 +12,7 @@ mod deploy;
 mod destinations;
 mod embedded;
 mod emulator;
+mod fuzz;
 mod generated;
 mod harness;
 mod map;
