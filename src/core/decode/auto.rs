@@ -111,18 +111,16 @@ impl ValueReader<'_> {
             (Some(format), _) => self.read(format, node, outside),
             (None, _) if !matches!(node, Node::Object(_) | Node::List(_)) => refused(Refused::NotAnEvent),
             (None, Choice::Auto) => refused(Refused::Unrecognised),
-            (None, Choice::Named(format)) => {
-                let forced = self.forced(format, node, outside);
-                // The type may be a shipper's own.
-                let is_unmapped =
-                    |item: &EventResult<'_>| matches!(item, Err(Unmapped::Ignored(Ignored::TypeNotMapped)));
-                if forced.events.iter().all(is_unmapped) {
-                    return self.shipped(part, outside).unwrap_or(forced);
-                }
-                forced
-            }
+            (None, Choice::Named(format)) => self.forced(format, node, outside),
         };
-        if says_nothing(&decoded) { self.shipped(part, outside).unwrap_or(decoded) } else { decoded }
+        // The type may be that of what surrounds an event.
+        let surrounds =
+            || is_unmapped(&decoded) && (self.format(node).is_none() || keycloak::may_surround(node));
+        if says_nothing(&decoded) || surrounds() {
+            self.shipped(part, outside).unwrap_or(decoded)
+        } else {
+            decoded
+        }
     }
 
     /// Looks inside a part that is no event itself, and returns the first content that is one.
@@ -182,6 +180,12 @@ fn says_nothing(decoded: &Decoded<'_>) -> bool {
         Ok(_) => false,
     };
     decoded.format != Some(Format::CUSTOM) && decoded.events.iter().all(is_foreign)
+}
+
+/// Whether a part is an event of a type that is not mapped.
+fn is_unmapped(decoded: &Decoded<'_>) -> bool {
+    let is_it = |item: &EventResult<'_>| matches!(item, Err(Unmapped::Ignored(Ignored::TypeNotMapped)));
+    decoded.events.iter().all(is_it)
 }
 
 #[inline]

@@ -223,7 +223,7 @@ impl<'a> Outside<'a> {
             self.is_cloud_event(first)
                 || aws::is_record(first)
                 || aws::detail(first).is_some()
-                || is_of_event_grid()
+                || (!self.for_filter && is_of_event_grid())
         })
     }
 

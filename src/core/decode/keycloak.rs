@@ -104,6 +104,13 @@ pub(super) fn decode_likely<'a>(node: Node<'_, 'a>) -> Option<EventResult<'a>> {
     Some(event_of(&fields))
 }
 
+/// Whether the type of a value has a name that others often give to the type of what surrounds an event.
+pub(super) fn may_surround(node: Node<'_, '_>) -> bool {
+    let fields = Fields::of(node);
+    let has = |name| fields.word(&[name]).is_some();
+    has(FieldName::TypeColumn) && !has(FieldName::Type) && !has(FieldName::EventType)
+}
+
 fn event_of<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
     if admin::is_admin_event(fields) { admin::event_of(fields) } else { user_event(fields) }
 }
@@ -111,7 +118,8 @@ fn event_of<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
 /// Reads each field from the first of its names that has a value.
 fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
     let other = |field| fields.get(field);
-    let written = fields.id(fields.get(FieldName::Type), || [other(FieldName::EventType)])?;
+    let written = fields
+        .id(fields.get(FieldName::Type), || [other(FieldName::EventType), other(FieldName::TypeColumn)])?;
     let written = written.ok_or(Refused::NoType)?;
     let (name, is_access) = match written.strip_prefix("access.") {
         Some(name) => (name, true),
@@ -154,7 +162,9 @@ fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
     Ok(IdentityEvent {
         kind,
         provider: PROVIDER.into(),
-        id: fields.id(fields.get(FieldName::Id), || [other(FieldName::Uid), other(FieldName::EventId)])?,
+        id: fields.id(fields.get(FieldName::Id), || {
+            [other(FieldName::Uid), other(FieldName::EventId), other(FieldName::EventIdColumn)]
+        })?,
         time: fields.time(&TIMES),
         realm: fields.realm()?,
         realm_name: fields.realm_name(),
@@ -178,8 +188,15 @@ fn user_event<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {
 }
 
 /// The names under which a user event may have its time.
-const TIMES: [FieldName; 5] =
-    [FieldName::Time, FieldName::Timestamp, FieldName::DateTime, FieldName::TimeColumn, FieldName::OtherTime];
+const TIMES: [FieldName; 7] = [
+    FieldName::Time,
+    FieldName::Timestamp,
+    FieldName::DateTime,
+    FieldName::TimeColumn,
+    FieldName::EventTime,
+    FieldName::OccurredAt,
+    FieldName::CreatedAt,
+];
 
 fn kind(name: &str, error: Option<&str>) -> Result<Kind, Ignored> {
     match name {
@@ -271,6 +288,12 @@ mod tests {
             );
             login(&format!(r#""realmId":"r","time":{T},"{name}":1"#), &format!(" realm=r time={T}"));
         }
+        login(
+            &format!(
+                r#""realmId":"r","createdAt":1,"eventTime":{T},"event_type":"USER","event_id":null,"eventId":"i""#
+            ),
+            &format!(" id=i realm=r time={T}"),
+        );
         check(
             r#"{"event_id":"i","event_type":"LOGIN","realm_id":"r","realm_name":"shop","user_id":"u","username":"anna",
                 "client_id":"web","code_id":"s","timestamp":1795382428,"short_message":"LOGIN"}"#,

@@ -314,18 +314,19 @@ impl Dispatcher {
         }
         // During a hold, other events are tried first: if they are accepted, those in quarantine are at fault.
         let hold = self.hold.as_ref()?;
-        let cause = match hold.kind {
-            HoldKind::Refused => Cause::Refused { proven: false },
-            HoldKind::SetUp => Cause::Failing { halve: false },
-        };
-        if hold.is_single()
-            && let Some(part) = self.quarantine.next_single(now, cause, &flying(&self.flights))
-        {
+        let (is_single, is_refused) = (hold.is_single(), hold.kind == HoldKind::Refused);
+        let causes = [Cause::Failing { halve: false }, Cause::Refused { proven: false }];
+        let causes = if is_refused { &causes[..] } else { &causes[..1] };
+        if is_single && let Some(part) = self.quarantine.next_single(now, causes, &flying(&self.flights)) {
             return Some((part.events, From::Whole(part.cause)));
         }
-        if hold.kind == HoldKind::Refused
-            && let Some(accused) = self.quarantine.next_accused()
+        if is_refused
+            && is_single
+            && let Some(next) = self.next_quarantined(now)
         {
+            return Some(next);
+        }
+        if is_refused && let Some(accused) = self.quarantine.next_accused() {
             return Some((Events::one(accused.endpoint_id, accused.item), From::Accused));
         }
         self.next_quarantined(now)

@@ -115,7 +115,7 @@ impl Pipeline {
     /// ever, or has spilled all but a probe.
     fn is_idle(&self, now: Moment, id: DestinationId) -> bool {
         let (_, dispatcher) = &self.dispatchers[usize::from(id.0)];
-        let is_small = dispatcher.bytes() <= self.max_bytes / ON_THE_WAY;
+        let is_small = dispatcher.bytes() <= self.max_bytes / ON_THE_WAY / self.dispatchers.len();
         dispatcher.events() == if is_small { dispatcher.stuck() } else { 0 }
             || dispatcher.keeps_only_a_probe(now)
     }

@@ -144,6 +144,8 @@ fn a_document_of_our_own_is_not_keycloaks_whatever_else_it_has() {
 
 #[test]
 fn a_type_of_our_own_that_is_misspelt_is_told_so() {
+    check(r#"{"type":"sign_in","realm_name":"Shop","user":"u"}"#, "-; refused: unrecognised");
+    check(r#"{"version":2,"type":"sign_in","realm_name":"Shop","user":"u"}"#, "-; refused: unrecognised");
     check(r#"{"version":1,"type":"login","user":"u"}"#, "identity-event; refused: field_invalid");
 }
 
@@ -203,6 +205,16 @@ fn a_named_format_looks_into_an_object_whose_type_it_does_not_know() {
     let of_auth0 = quoted(r#"{"log_id":"l","data":{"type":"s","user_id":"auth0|1"}}"#);
     let around = format!(r#"{{"type":"auth0","message":{of_auth0}}}"#);
     named("auth0", &around, "auth0; SignIn id=l user=auth0|1");
+    // The name of the type is not one that Keycloak writes.
+    for around in [
+        format!(r#"{{"event_type":"USER_EVENT","realm_name":"shop","event":{login}}}"#),
+        format!(r#"{{"event_type":"AUTH","client_id":"web","message":{text}}}"#),
+        format!(r#"{{"event_type":"access","realm_id":"r","event":{login}}}"#),
+    ] {
+        named("keycloak", &around, "keycloak; SignIn user=u session=s");
+        check(&around, "keycloak; SignIn user=u session=s");
+    }
+    check(r#"{"event_type":"UPDATE_EMAIL","realm_id":"r"}"#, "keycloak; ignored: type_not_mapped");
     // What has an event of its own is not looked into.
     named(
         "keycloak",

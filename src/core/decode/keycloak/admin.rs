@@ -63,7 +63,7 @@ pub(super) fn is_admin_event(fields: &Fields<'_, '_>) -> bool {
 }
 
 fn kind<'t>(fields: &Fields<'t, '_>) -> &'t str {
-    fields.word(&[FieldName::Type, FieldName::EventType]).unwrap_or_default()
+    fields.word(&[FieldName::Type, FieldName::EventType, FieldName::TypeColumn]).unwrap_or_default()
 }
 
 /// Whether this is the type of an admin event. The types of user events have no hyphen.

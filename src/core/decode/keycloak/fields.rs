@@ -36,9 +36,15 @@ pub(super) enum FieldName {
     Timestamp,
     DateTime,
     TimeColumn,
-    OtherTime,
+    EventTime,
+    OccurredAt,
+    CreatedAt,
     AdminTime,
     EventType,
+    // Names in the style of columns that no table of Keycloak has.
+    EventIdColumn,
+    TypeColumn,
+    RealmNameColumn,
     RealmColumn,
     RealmObject,
     UserColumn,
@@ -92,14 +98,18 @@ impl FieldName {
     fn of_publishers(key: &str) -> Option<Self> {
         Some(match key {
             "uid" => Self::Uid,
-            "eventId" | "event_id" => Self::EventId,
+            "eventId" => Self::EventId,
+            "event_id" => Self::EventIdColumn,
             "timestamp" => Self::Timestamp,
             "dateTime" => Self::DateTime,
             "event_time" => Self::TimeColumn,
-            "eventTime" | "occurredAt" | "createdAt" => Self::OtherTime,
+            "eventTime" => Self::EventTime,
+            "occurredAt" => Self::OccurredAt,
+            "createdAt" => Self::CreatedAt,
             "admin_event_time" => Self::AdminTime,
-            "eventType" | "event_type" => Self::EventType,
-            "realm_name" => Self::RealmName,
+            "eventType" => Self::EventType,
+            "event_type" => Self::TypeColumn,
+            "realm_name" => Self::RealmNameColumn,
             "realm_id" => Self::RealmColumn,
             "realm" => Self::RealmObject,
             "user_id" => Self::UserColumn,
@@ -241,7 +251,9 @@ impl<'t, 'a> Fields<'t, 'a> {
     }
 
     pub(super) fn realm_name(&self) -> Option<Cow<'a, str>> {
-        self.text(self.get(FieldName::RealmName), || [self.realm_object().get("name")])
+        self.text(self.get(FieldName::RealmName), || {
+            [self.get(FieldName::RealmNameColumn), self.realm_object().get("name")]
+        })
     }
 
     /// Whether one of the fields has a value.

@@ -121,8 +121,12 @@ pub(super) fn decode<'a>(node: Node<'_, 'a>) -> Option<EventResult<'a>> {
     };
     let mut event = event_of(&Fields::of(tree.root()));
     if let Ok(event) = &mut event {
-        event.id.get_or_insert_with(|| id(node, record).into());
-        event.time = event.time.or_else(|| time(node).time());
+        let written = time(node).time();
+        // An equal line at another time is another event.
+        if record.is_dated || written.is_some() {
+            event.id.get_or_insert_with(|| id(node, record).into());
+        }
+        event.time = event.time.or(written);
     }
     Some(event)
 }

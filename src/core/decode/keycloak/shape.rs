@@ -31,7 +31,7 @@ pub(super) fn fits(node: Node<'_, '_>, fields: &Fields<'_, '_>) -> bool {
             || has_details(fields)
             || fields.realm_object().is_some()
     };
-    match fields.word(&[FieldName::Type, FieldName::EventType]) {
+    match fields.word(&[FieldName::Type, FieldName::EventType, FieldName::TypeColumn]) {
         Some(name) if is_name(name.strip_prefix("access.").unwrap_or(name)) => {
             has_mark() || admin::has_fields(fields)
         }

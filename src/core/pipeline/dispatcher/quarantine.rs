@@ -52,8 +52,8 @@ pub(super) struct Closed {
     pub(super) unanimous: Vec<Accused>,
     /// The only refused event, if others left without an answer: a single refusal proves nothing.
     pub(super) undecided: Option<Accused>,
-    /// When the request began to be halved.
-    pub(super) begun: Moment,
+    /// When the last refused request of a single event started.
+    pub(super) refused: Moment,
 }
 
 #[derive(Default)]
@@ -66,11 +66,11 @@ pub(super) struct Quarantine {
 }
 
 struct Trace {
-    /// When the request began to be halved.
-    begun: Moment,
     /// The parts that are still to be sent, in the order of the request.
     parts: VecDeque<Part>,
     accused: Vec<Accused>,
+    /// When the last refused request of a single event started.
+    refused: Moment,
     /// Whether some events left without an answer.
     departed: bool,
     /// Whether an event of it was accepted, or two were refused for different reasons, so that each refusal
@@ -116,9 +116,11 @@ impl Quarantine {
         }
     }
 
-    /// Registers the refusal of a single event. Returns the events whose refusal thereby becomes final.
-    pub(super) fn accuse(&mut self, accused: Accused) -> Vec<Accused> {
+    /// Registers the refusal of a single event, whose request started at that moment. Returns the events whose
+    /// refusal thereby becomes final.
+    pub(super) fn accuse(&mut self, accused: Accused, started: Moment) -> Vec<Accused> {
         let Some(trace) = &mut self.trace else { return vec![accused] };
+        trace.refused = trace.refused.max(started);
         let another = trace.accused.first().is_some_and(|first| first.refusal.code != accused.refusal.code);
         trace.accused.push(accused);
         if another || trace.proven { self.prove() } else { Vec::new() }
@@ -134,7 +136,7 @@ impl Quarantine {
 
     /// Returns the next part to send now, if there is one. `flying` are the endpoints that have events in flight.
     pub(super) fn next(&mut self, now: Moment, flying: &HashSet<&EndpointId>) -> Option<Next> {
-        self.begin(now, flying);
+        self.begin(flying);
         if let Some(trace) = &mut self.trace
             && let Some(part) = trace.next(now, flying)
         {
@@ -155,15 +157,15 @@ impl Quarantine {
         free(self.trace.iter().flat_map(|trace| &trace.parts), &self.waiting, flying, is_wanted)
     }
 
-    /// Returns the events of one endpoint of a waiting request with this cause, to test whether they are accepted.
-    /// The other events of the request wait behind all other requests.
+    /// Returns the events of one endpoint of a waiting request with one of these causes, to test whether they are
+    /// accepted. The other events of the request wait behind all other requests.
     pub(super) fn next_single(
         &mut self,
         now: Moment,
-        cause: Cause,
+        causes: &[Cause],
         flying: &HashSet<&EndpointId>,
     ) -> Option<Part> {
-        let due = |part: &Part| part.cause == cause && part.not_before <= now;
+        let due = |part: &Part| causes.contains(&part.cause) && part.not_before <= now;
         let index = self.free(flying, due).next()?;
         let mut single = self.waiting.remove(index)?;
         let events = Events(single.events.0.split_off(1));
@@ -182,7 +184,7 @@ impl Quarantine {
     }
 
     /// Begins to halve the next request, if none is being halved.
-    fn begin(&mut self, now: Moment, flying: &HashSet<&EndpointId>) {
+    fn begin(&mut self, flying: &HashSet<&EndpointId>) {
         if self.trace.is_some() {
             return;
         }
@@ -194,18 +196,18 @@ impl Quarantine {
         // If the other events of a request have left, its refusal says nothing about the one that remains.
         let alone = part.events.len() < 2;
         let parts = if proven || alone { [part].into() } else { halves(part).into() };
-        self.trace = Some(Trace { begun: now, parts, accused: Vec::new(), departed: alone, proven });
+        self.trace =
+            Some(Trace { parts, accused: Vec::new(), refused: Moment::START, departed: alone, proven });
     }
 
     /// Closes the request that is being halved, if no part of it is left to send. None may be in flight.
     pub(super) fn close(&mut self) -> Closed {
         let done = |trace: &mut Trace| trace.parts.is_empty();
         let Some(mut trace) = self.trace.take_if(done) else { return Closed::default() };
-        let begun = trace.begun;
         if trace.departed && trace.accused.len() == 1 {
-            return Closed { undecided: trace.accused.pop(), begun, ..Closed::default() };
+            return Closed { undecided: trace.accused.pop(), ..Closed::default() };
         }
-        Closed { unanimous: trace.accused, undecided: None, begun }
+        Closed { unanimous: trace.accused, undecided: None, refused: trace.refused }
     }
 
     /// Keeps events that were refused unanimously, during the resulting hold.

@@ -2,7 +2,7 @@
 //! is wrong.
 //!
 //! Knows nothing of why anything is refused. What always holds: an event of a larger request is refused for
-//! good only if another event was accepted meanwhile, or was refused with a different code.
+//! good only if another event was accepted afterwards, or was refused with a different code.
 
 use crate::core::{
     event::Refusal,
@@ -29,7 +29,6 @@ impl Dispatcher {
             Some(HoldKind::Refused) if !self.is_probe(&flight) || !matches!(flight.from, From::Half(_)) => {
                 return self.send_again(flight, refusal.code, Block::Free);
             }
-            Some(HoldKind::Refused) => {}
             // The set-up is right again, so this refusal is about the request. If the first refusal is that
             // of a single event, it proves nothing.
             Some(HoldKind::SetUp) => {
@@ -39,15 +38,15 @@ impl Dispatcher {
                     return self.halve(flight, &refusal);
                 }
             }
-            None => {}
+            Some(HoldKind::Refused) | None => {}
         }
         if flight.sent > 1 {
             return self.halve(flight, &refusal);
         }
-        let Flight { events, from, .. } = flight;
+        let Flight { events, from, started, .. } = flight;
         let Some((endpoint_id, item)) = events.into_first() else { return };
         if let From::Half(Cause::Refused { .. }) = from {
-            let guilty = self.quarantine.accuse(Accused { endpoint_id, item, refusal });
+            let guilty = self.quarantine.accuse(Accused { endpoint_id, item, refusal }, started);
             return self.convict(guilty);
         }
         self.refuse(&item, refusal);
@@ -105,8 +104,8 @@ impl Dispatcher {
             return self.quarantine.admit(Part { events, cause, not_before: Moment::START });
         }
         self.quarantine.keep(closed.unanimous);
-        if self.succeeded_since(closed.begun) {
-            // Others were accepted meanwhile, so the set-up is not at fault.
+        if self.succeeded_since(closed.refused) {
+            // Others were accepted after all of them were refused, so the set-up is not at fault.
             return self.quarantine.try_accused();
         }
         self.enter_hold(now, code, HoldKind::Refused);

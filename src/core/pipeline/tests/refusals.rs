@@ -176,6 +176,55 @@ fn events_that_wait_in_quarantine_are_tried_during_a_hold_after_refusals() {
 }
 
 #[test]
+fn a_request_that_is_halved_during_a_hold_is_tried_to_its_end() {
+    let mut bench = Bench::patient();
+    let guilty = ["0:0", "1:0", "2:0"];
+    bench.read_together(2);
+    bench.read(B, &[10, 11]);
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(bench.requests.len(), 2);
+    bench.answer(refuse_any(&guilty));
+    bench.answer(refuse_any(&guilty));
+    while bench.holds().is_empty() {
+        bench.wait_for_request();
+        bench.answer(refuse_any(&guilty));
+    }
+    // Those that led to the hold leave.
+    bench.handle(Input::Lost(vec![A]));
+    for _ in 0..40 {
+        bench.write_letters(WriteOutcome::Written);
+        if bench.outstanding() > 0 {
+            bench.wait_for_request();
+            bench.answer(refuse_any(&guilty));
+        }
+    }
+    assert_eq!((bench.holds(), bench.outstanding()), (vec![], 0));
+    assert_eq!(bench.pipeline.snapshot().sends.accepted.iter().sum::<u64>(), 1);
+}
+
+#[test]
+fn what_was_taken_before_all_were_refused_with_one_code_proves_nothing() {
+    let mut bench = Bench::patient();
+    bench.read_together(2);
+    bench.answer(|_| Answer::Refused(refusal()));
+    bench.pass(Duration::from_millis(100));
+    bench.read(A, &[7]);
+    bench.pass(Duration::from_secs(1));
+    bench.pass(Duration::from_millis(100));
+    assert_eq!(bench.requests.len(), 3);
+    bench.requests.rotate_right(1);
+    // The first half is throttled, and starts again after the other request was accepted.
+    assert_eq!(ids(&bench.answer(accept)), ["2:0"]);
+    bench.answer(|_| Answer::Throttled { retry_after: None });
+    bench.answer(|_| Answer::Refused(refusal()));
+    while bench.holds().is_empty() {
+        bench.wait_for_request();
+        bench.answer(|_| Answer::Refused(refusal()));
+    }
+    assert_eq!((bench.holds(), bench.letters.len()), (vec![("destination", "bad_request")], 0));
+}
+
+#[test]
 fn all_refused_with_one_code_while_another_request_is_taken_are_refused_without_a_hold() {
     let mut bench = Bench::patient();
     let guilty = ["0:0", "1:0"];

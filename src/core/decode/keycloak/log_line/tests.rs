@@ -99,6 +99,11 @@ fn the_json_of_an_event_may_be_logged() {
     assert_eq!(logged(CATEGORY), read);
     assert_eq!(logged("com.example.EventSender"), read);
     assert_eq!(logged("org.keycloak.services"), "ignored: type_not_mapped");
+    // Without a time, nothing tells two sign-ins apart.
+    let read = json(
+        &serde_json::json!({"instant": {"epochSecond": 1}, "loggerName": "com.example.A", "message": event}),
+    );
+    assert_eq!(read, "SignIn realm=r user=u name=anna session=s");
 }
 
 #[test]
