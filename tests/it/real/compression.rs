@@ -1,7 +1,5 @@
 //! Records in every compression that producers use.
 
-use std::time::Duration;
-
 use super::scene::{LONG, Scene, assert_balanced, wait_says};
 use crate::support::{kafka::Kafka, wait::eventually};
 
