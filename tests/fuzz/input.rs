@@ -78,7 +78,9 @@ pub(crate) fn check_input(data: &[u8]) {
     });
     ENCODERS.with(|encoders| {
         let encoder = &encoders[usize::from(choices >> 2) % encoders.len()];
-        deliveries.into_iter().for_each(|delivery| check_encoded(&**encoder, delivery));
+        for delivery in deliveries {
+            check_encoded(&**encoder, delivery);
+        }
     });
 }
 
