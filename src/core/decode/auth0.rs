@@ -3,7 +3,8 @@
 //! Knows nothing of Pinpoint and of other records. It follows
 //! <https://auth0.com/docs/deploy-monitor/logs/log-event-type-codes> and the schema of each type in
 //! <https://github.com/auth0/auth0-log-schemas>. A log is `{"log_id", "data": {…}}` or its `data` alone, one
-//! or an array of them, or the `detail` of an Amazon `EventBridge` event.
+//! or an array of them, which may be the `logs` of an object (the content format JSON Object and the Management API),
+//! or the `detail` of an Amazon `EventBridge` event.
 //!
 //! | type | meaning |
 //! |---|---|
@@ -11,6 +12,7 @@
 //! | `sepkotpft`, `sepkoobft`, `sepkrcft` | a sign-in by a passkey and a second factor |
 //! | `ssa` | a session resumed: a silent authentication |
 //! | `slo` | the end of a session |
+//! | `universal_logout_succeeded` | the end of all sessions of the user |
 //! | `ss` | a sign-up |
 //! | `fp`, `fu`, `fens`, `limit_wc`, `limit_mu`, `pwd_leak`, `gd_auth_failed`, `fcoa` | a failed sign-in |
 //! | `f` | a failed sign-in; ignored if it names no user, because then a client or a page is at fault |
@@ -44,7 +46,7 @@ use crate::core::{
         mail::is_mail,
         scalar::is_code,
         time,
-        tree::{Node, first_id},
+        tree::{List, Node, first_id},
     },
     identity::{
         IdentityEvent, Kind,
@@ -70,13 +72,21 @@ const ATTRIBUTES: [&str; 8] = [
 
 /// Recognises the format by its `log_id`, which no other provider has.
 pub(super) fn recognises(node: Node<'_, '_>) -> bool {
-    let log = Log::of(node.first().unwrap_or(node));
+    let log = Log::of(logs(node).map_or(Some(node), List::first).unwrap_or_default());
     let named = [log.outer.get("log_id"), log.data.get("log_id")].iter().any(|id| !id.str().is_empty());
     named && !log.data.get("type").str().is_empty()
 }
 
 pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
-    if let Node::List(logs) = node { gather::batch(logs, read) } else { smallvec![read(node)] }
+    if let Some(logs) = logs(node) { gather::batch(logs, read) } else { smallvec![read(node)] }
+}
+
+/// The logs of a batch.
+fn logs<'n, 'a>(node: Node<'n, 'a>) -> Option<List<'n, 'a>> {
+    match (node, node.get("logs")) {
+        (Node::List(logs), _) | (_, Node::List(logs)) => Some(logs),
+        _ => None,
+    }
 }
 
 /// A log, and the object around it.
@@ -116,6 +126,7 @@ fn kind(name: &str) -> Result<Kind, Ignored> {
         | "sepkrcft" => Ok(Kind::SignIn),
         "ssa" => Ok(Kind::SessionResumed),
         "slo" => Ok(Kind::SessionStopped),
+        "universal_logout_succeeded" => Ok(Kind::SessionsStopped),
         "ss" => Ok(Kind::SignUp),
         "f" | "fp" | "fu" | "fens" | "limit_wc" | "limit_mu" | "pwd_leak" | "gd_auth_failed" | "fcoa" => {
             Ok(Kind::SignInFailed)
@@ -140,7 +151,7 @@ fn event_of<'a>(log: &Log<'_, 'a>, kind: Kind, name: Cow<'a, str>) -> Result<Ide
             Kind::SignInFailed => {
                 details.at(&["error", "oauthError"]).text().filter(|text| is_code(text)).or(Some(name))
             }
-            Kind::SessionStopped => Some("logout".into()),
+            Kind::SessionStopped | Kind::SessionsStopped => Some("logout".into()),
             _ => None,
         },
         ip: data.get("ip").text(),
@@ -178,6 +189,23 @@ mod tests {
     #[track_caller]
     fn log(name: &str, fields: &str, expected: &str) {
         check(&format!(r#"{{"log_id":"l","data":{{"type":"{name}"{fields}}}}}"#), expected);
+    }
+
+    #[test]
+    fn the_logs_of_an_object_are_a_batch() {
+        let log = r#"{"log_id":"l","data":{"log_id":"l","type":"s","user_id":"u"}}"#;
+        check(&format!(r#"{{"logs":[{log},{log}]}}"#), "SignIn id=l user=u\nSignIn id=l user=u");
+        let page = r#"{"start":0,"limit":50,"length":1,"logs":[{"log_id":"l","type":"ss","user_id":"u"}]}"#;
+        check(page, "SignUp id=l user=u");
+        check(r#"{"logs":[]}"#, "ignored: empty");
+        let recognised = |value: &str| recognises(parse(value.as_bytes()).ok().unwrap().root());
+        assert!(recognised(page));
+        assert!(!recognised(r#"{"logs":[]}"#) && !recognised(r#"{"logs":[{"type":"s"}]}"#));
+    }
+
+    #[test]
+    fn a_universal_logout_ends_all_sessions() {
+        log("universal_logout_succeeded", r#","user_id":"u""#, "SessionsStopped id=l user=u reason=logout");
     }
 
     #[test]

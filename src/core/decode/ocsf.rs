@@ -12,7 +12,8 @@
 //! | 2, logoff | anything but 2, failure | the end of a session |
 //! | anything else | | ignored |
 //!
-//! A user of type 3 (system) or 4 (service) is not a person. Events of such users are ignored too.
+//! A user of type 3 (system) or 4 (service) is not a person. Events of such users are ignored too, and so are logons
+//! of the system (1), of batch jobs (4) and of services (5), because exporters of Windows' events state only these.
 //!
 //! | value | field |
 //! |---|---|
@@ -70,7 +71,8 @@ fn read<'a>(event: Node<'_, 'a>) -> EventResult<'a> {
     }
     let class = event.get("class_uid").id()?.ok_or(Refused::NoType)?;
     let (user, is_own) = user(event);
-    let is_person = !matches!(user.get("type_id").text().as_deref(), Some("3" | "4"));
+    let is_person = !matches!(user.get("type_id").text().as_deref(), Some("3" | "4"))
+        && !matches!(event.get("logon_type_id").text().as_deref(), Some("1" | "4" | "5"));
     if class != AUTHENTICATION || !is_person {
         return Err(Ignored::TypeNotMapped.into());
     }
@@ -147,10 +149,12 @@ fn event_of<'a>(
     })
 }
 
-/// The id, unless it is `unknown`: Okta's exporters copy what Okta writes of people whom it does not know.
+/// The id, unless it is nobody's or of no session: exporters copy what Okta and Windows write instead of null.
 fn known_id<'a>(node: Node<'_, 'a>) -> Result<Option<Cow<'a, str>>, Refused> {
     node.id()?;
-    Ok(gather::known(node))
+    let is_nil =
+        |id: &str| id.contains('-') && id.bytes().all(|byte| matches!(byte, b'0' | b'-' | b'{' | b'}'));
+    Ok(gather::known(node).filter(|id| !matches!(&**id, "S-1-0-0" | "NULL SID") && !is_nil(id)))
 }
 
 /// The session that started or ended.
@@ -304,6 +308,25 @@ mod tests {
             ),
             "SignInFailed name=bob",
         );
+    }
+
+    #[test]
+    fn what_windows_writes_of_nobody_is_nobody() {
+        let of = |fields: &str, expected: &str| event(1, &format!(r#""status_id":1,{fields}"#), expected);
+        let session = r#""session":{"uid":"{00000000-0000-0000-0000-000000000000}","uid_alt":"0xA1"}"#;
+        of(
+            &format!(r#""user":{{"uid":"S-1-5-21-1-2-3-1104"}},{session}"#),
+            "SignIn user=S-1-5-21-1-2-3-1104",
+        );
+        for nobody in ["S-1-0-0", "NULL SID", "00000000-0000-0000-0000-000000000000"] {
+            of(&format!(r#""user":{{"uid":"{nobody}","name":"anna"}}"#), "SignIn name=anna");
+        }
+        for (logon, expected) in
+            [(1, ""), (2, "SignIn user=u"), (3, "SignIn user=u"), (4, ""), (5, ""), (10, "SignIn user=u")]
+        {
+            let expected = if expected.is_empty() { "ignored: type_not_mapped" } else { expected };
+            of(&format!(r#""user":{{"uid":"u"}},"logon_type_id":{logon}"#), expected);
+        }
     }
 
     #[test]

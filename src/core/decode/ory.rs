@@ -11,6 +11,7 @@
 //! | name | meaning |
 //! |---|---|
 //! | `LoginSucceeded` | a sign-in; its session is an attribute, because `SessionIssued` is sent too |
+//! | `LoginSucceeded` with `LoginRequestedAAL` `aal2` | activity: a second factor in a session that is there already |
 //! | `LoginFailed` | a failed sign-in; Kratos names neither user nor user name, so most of them are ignored |
 //! | `RegistrationSucceeded` | a sign-up |
 //! | `SessionIssued` | a session started |
@@ -68,10 +69,15 @@ fn read<'a>(node: Node<'_, 'a>) -> EventResult<'a> {
         return Err(Refused::NotAnEvent.into());
     }
     let name = node.get("name").id()?.ok_or(Refused::NoType)?;
-    let kind = kind(&name)?;
     let of = match node.get("eventAttributes") {
         Node::Null => node.get("attributes"),
         attributes => attributes,
+    };
+    // A second factor is asked for only in a session that is there already.
+    let is_step_up = of.get("LoginRequestedAAL").str() == "aal2";
+    let kind = match kind(&name)? {
+        Kind::SignIn if is_step_up => Kind::Activity,
+        kind => kind,
     };
     Ok(event(kind, node, of)?)
 }
@@ -144,6 +150,11 @@ mod tests {
         check(&event("SessionChecked", WHO), &format!("Activity {HEAD} session=s"));
         check(&event("SessionTokenizedAsJWT", WHO), &format!("Activity {HEAD} session=s"));
         check(&event("SessionChanged", WHO), "ignored: type_not_mapped");
+        let asked = |level: &str| format!(r#"{WHO},"LoginRequestedAAL":"{level}""#);
+        let first = format!("SignIn {HEAD} LoginRequestedAAL:aal1 SessionID:s");
+        check(&event("LoginSucceeded", &asked("aal1")), &first);
+        let second = format!("Activity {HEAD} session=s LoginRequestedAAL:aal2");
+        check(&event("LoginSucceeded", &asked("aal2")), &second);
         check(&event("WebhookSucceeded", ""), "ignored: type_not_mapped");
     }
 
