@@ -114,8 +114,12 @@ impl ValueReader<'_> {
             (None, Choice::Named(format)) => self.forced(format, node, outside),
         };
         // The type may be that of what surrounds an event.
-        let surrounds =
-            || is_unmapped(&decoded) && (self.format(node).is_none() || keycloak::may_surround(node));
+        let surrounds = || {
+            (self.format(node).is_none() && decoded.events.iter().all(is_unmapped))
+                || (decoded.format == Some(Format::KEYCLOAK)
+                    && decoded.events.iter().all(is_vague)
+                    && keycloak::may_surround(node))
+        };
         if says_nothing(&decoded) || surrounds() {
             self.shipped(part, outside).unwrap_or(decoded)
         } else {
@@ -182,10 +186,17 @@ fn says_nothing(decoded: &Decoded<'_>) -> bool {
     decoded.format != Some(Format::CUSTOM) && decoded.events.iter().all(is_foreign)
 }
 
-/// Whether a part is an event of a type that is not mapped.
-fn is_unmapped(decoded: &Decoded<'_>) -> bool {
-    let is_it = |item: &EventResult<'_>| matches!(item, Err(Unmapped::Ignored(Ignored::TypeNotMapped)));
-    decoded.events.iter().all(is_it)
+fn is_unmapped(item: &EventResult<'_>) -> bool {
+    matches!(item, Err(Unmapped::Ignored(Ignored::TypeNotMapped)))
+}
+
+/// Whether an event states nothing but a type.
+fn is_vague(item: &EventResult<'_>) -> bool {
+    match item {
+        Ok(event) => event.user.is_none() && event.session.is_none(),
+        Err(Unmapped::Ignored(reason)) => matches!(reason, Ignored::TypeNotMapped | Ignored::AdminEvent),
+        Err(Unmapped::Refused(_)) => false,
+    }
 }
 
 #[inline]

@@ -99,7 +99,7 @@ pub(super) fn decode<'a>(node: Node<'_, 'a>) -> EventResults<'a> {
 pub(super) fn decode_likely<'a>(node: Node<'_, 'a>) -> Option<EventResult<'a>> {
     let fields = Fields::of_likely(node).filter(|fields| {
         let says_what = fields.has(&[FieldName::Type, FieldName::EventType]) || admin::is_admin_event(fields);
-        says_what && shape::fits(node, fields)
+        says_what && !fields.has(&[FieldName::TypeColumn]) && shape::fits(node, fields)
     })?;
     Some(event_of(&fields))
 }
@@ -108,7 +108,10 @@ pub(super) fn decode_likely<'a>(node: Node<'_, 'a>) -> Option<EventResult<'a>> {
 pub(super) fn may_surround(node: Node<'_, '_>) -> bool {
     let fields = Fields::of(node);
     let has = |name| fields.word(&[name]).is_some();
-    has(FieldName::TypeColumn) && !has(FieldName::Type) && !has(FieldName::EventType)
+    has(FieldName::TypeColumn)
+        && !has(FieldName::Type)
+        && !has(FieldName::EventType)
+        && !log_line::recognises(node)
 }
 
 fn event_of<'a>(fields: &Fields<'_, 'a>) -> EventResult<'a> {

@@ -11,18 +11,17 @@ use crate::core::{
     destination::{Answer, DestinationId, Fitted, Request, RequestId},
     event::{Delivery, Mapped, Portions, Refusal},
     pipeline::{
-        Action, Pipeline, ledger::RecordId, narrowing::Missing, quota_domain::QuotaDomain, refusals::Refusals,
+        Action, Pipeline,
+        ledger::{HOLDING, RecordId},
+        narrowing::Missing,
+        quota_domain::QuotaDomain,
+        refusals::Refusals,
     },
     record::Ownership,
     redrive::Selection,
     route::Route,
     time::Moment,
 };
-
-/// The bytes of memory that an outstanding event, or the letter about it, takes besides its text: its item, its part of an endpoint
-/// queue and of the batcher's indexes, and the overhead of the allocator. Measured as the growth of the process
-/// for each outstanding record (`tests/bench/end_to_end.rs`).
-pub(super) const HOLDING: usize = 700;
 
 /// The code of an event that no route matches.
 const UNROUTED: Code = Code("unrouted");

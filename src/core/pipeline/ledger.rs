@@ -34,6 +34,11 @@ use crate::core::{
 
 pub(super) use commits::Reached;
 
+/// The bytes of memory that an outstanding event, or the letter about it, takes besides its text: its item, its part
+/// of an endpoint queue and of the batcher's indexes, and the overhead of the allocator. Measured as the growth of the
+/// process for each outstanding record (`tests/bench/end_to_end.rs`).
+pub(super) const HOLDING: usize = 700;
+
 /// Identifies a record within the process. A larger id means that the record was read later. No id is used
 /// twice, so that a late completion cannot settle another record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

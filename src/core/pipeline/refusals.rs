@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::core::{event::Refusal, pipeline::delivery::HOLDING, redrive::Selection};
+use crate::core::{event::Refusal, pipeline::ledger::HOLDING, redrive::Selection};
 
 /// The bytes that the ids of a dead letter may take. Further ones are in another letter.
 const IDS: usize = 16 * 1024;

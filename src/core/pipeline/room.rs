@@ -21,8 +21,9 @@ use crate::core::{
     pipeline::{
         Pipeline,
         backpressure::{ON_THE_WAY, RESUME_AT, exceeds},
-        delivery::{HOLDING, Routed},
+        delivery::Routed,
         dispatcher::Dispatcher,
+        ledger::HOLDING,
     },
     time::Moment,
 };

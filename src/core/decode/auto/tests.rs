@@ -215,6 +215,15 @@ fn a_named_format_looks_into_an_object_whose_type_it_does_not_know() {
         check(&around, "keycloak; SignIn user=u session=s");
     }
     check(r#"{"event_type":"UPDATE_EMAIL","realm_id":"r"}"#, "keycloak; ignored: type_not_mapped");
+    for kind in ["LOGIN", "LOGOUT", "admin.USER-ACTION"] {
+        let around = format!(r#"{{"event_type":"{kind}","realm_id":"r","event":{login}}}"#);
+        check(&around, "keycloak; SignIn user=u session=s");
+    }
+    let unmapped = r#"{"event_type":"USER_EVENT","event":{"type":"UPDATE_EMAIL","realmId":"r"}}"#;
+    filtered(r#"{format: "keycloak", record: .event}"#, unmapped, "ignored: type_not_mapped");
+    let other = format!(r#"{{"loggerName":"org.keycloak.services","event_type":"kc","message":{text}}}"#);
+    check(&other, "keycloak; ignored: type_not_mapped");
+    check(r#"{"type":"LOGIN","realm_name":"shop","user_id":"u"}"#, "keycloak; SignIn user=u");
     // What has an event of its own is not looked into.
     named(
         "keycloak",

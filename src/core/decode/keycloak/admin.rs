@@ -14,7 +14,7 @@
 //! |---|---|
 //! | operation | `operationType`, `operation_type`, `type` or its end (`DELETE`, `USER_SESSION-DELETE`, `admin.USER_SESSION-DELETE`) |
 //! | resource | `resourceType`, `resourceTypeAsString`, `resource_type`, the beginning of `type`; otherwise the one of the path |
-//! | type | `type`, `eventType` |
+//! | type | `type`, `eventType`, `event_type` |
 //! | path | `resourcePath`, `resource_path` |
 //! | time | `time`, `timestamp`, `dateTime`, `admin_event_time` |
 
@@ -143,7 +143,12 @@ fn part<'a>(path: &Cow<'a, str>, cut: fn(&str) -> Option<&str>) -> Option<Cow<'a
 fn event<'a>(fields: &Fields<'_, 'a>, kind: Kind) -> Result<IdentityEvent<'a>, Refused> {
     let times = [FieldName::Time, FieldName::Timestamp, FieldName::DateTime, FieldName::AdminTime];
     Ok(IdentityEvent {
-        id: first_id(fields.each([FieldName::Id, FieldName::Uid, FieldName::EventId]))?,
+        id: first_id(fields.each([
+            FieldName::Id,
+            FieldName::Uid,
+            FieldName::EventId,
+            FieldName::EventIdColumn,
+        ]))?,
         time: fields.time(&times),
         realm: fields.realm()?,
         realm_name: fields.realm_name(),

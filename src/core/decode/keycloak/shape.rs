@@ -27,7 +27,7 @@ pub(super) fn fits(node: Node<'_, '_>, fields: &Fields<'_, '_>) -> bool {
     let has_realm = || fields.has(&[FieldName::Realm, FieldName::RealmName, FieldName::RealmColumn]);
     let has_mark = || {
         has_realm()
-            || fields.has(&[FieldName::Client, FieldName::ClientColumn])
+            || fields.has(&[FieldName::Client, FieldName::ClientColumn, FieldName::RealmNameColumn])
             || has_details(fields)
             || fields.realm_object().is_some()
     };

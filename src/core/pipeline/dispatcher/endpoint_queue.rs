@@ -8,7 +8,7 @@ use std::{collections::VecDeque, sync::Arc};
 use crate::core::{
     destination::{Merge, Order},
     event::{AppEvent, Endpoint},
-    pipeline::{delivery::HOLDING, ledger::RecordId},
+    pipeline::ledger::{HOLDING, RecordId},
     record::Ownership,
     time::Moment,
 };

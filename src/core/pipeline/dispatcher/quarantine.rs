@@ -165,7 +165,11 @@ impl Quarantine {
         causes: &[Cause],
         flying: &HashSet<&EndpointId>,
     ) -> Option<Part> {
-        let due = |part: &Part| causes.contains(&part.cause) && part.not_before <= now;
+        // If several events of an endpoint were refused, they must be halved.
+        let is_one = |part: &Part| {
+            !part.is_to_be_halved() || part.events.0.first().is_some_and(|(_, items)| items.len() == 1)
+        };
+        let due = |part: &Part| causes.contains(&part.cause) && part.not_before <= now && is_one(part);
         let index = self.free(flying, due).next()?;
         let mut single = self.waiting.remove(index)?;
         let events = Events(single.events.0.split_off(1));
