@@ -5,8 +5,8 @@
 //! parsed into a tree once. Its envelopes are opened, and the formats are tried in the order of
 //! [`Format::ALL`]; the first one that recognises the shape reads the record. If no format recognises an
 //! object, or the object lacks a type that the configured format knows, the search goes on inside it, because a
-//! shipper may have put the record there. A value that is not JSON may be a line of Keycloak's log. An array that no format recognises
-//! as a whole is a batch: each of its elements is opened and recognised separately.
+//! shipper may have put the record there. A value that is not JSON may be a line of Keycloak's log. An array that
+//! no format recognises as a whole is a batch: each of its elements is opened and recognised separately.
 
 use std::borrow::Cow;
 
@@ -107,7 +107,8 @@ impl ValueReader<'_> {
     /// Reads a part whose envelopes have been opened.
     fn bare<'a>(self, part: &Part<'_, 'a>, outside: &mut Outside<'a>) -> Decoded<'a> {
         let node = part.node();
-        let decoded = match (self.format(node), self.choice) {
+        let recognised = self.format(node);
+        let decoded = match (recognised, self.choice) {
             (Some(format), _) => self.read(format, node, outside),
             (None, _) if !matches!(node, Node::Object(_) | Node::List(_)) => refused(Refused::NotAnEvent),
             (None, Choice::Auto) => refused(Refused::Unrecognised),
@@ -115,7 +116,7 @@ impl ValueReader<'_> {
         };
         // The type may be that of what surrounds an event.
         let surrounds = || {
-            (self.format(node).is_none() && decoded.events.iter().all(is_unmapped))
+            (recognised.is_none() && decoded.events.iter().all(is_unmapped))
                 || (decoded.format == Some(Format::KEYCLOAK)
                     && decoded.events.iter().all(is_vague)
                     && keycloak::may_surround(node))

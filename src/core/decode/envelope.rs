@@ -218,12 +218,10 @@ impl<'a> Outside<'a> {
     /// Whether `list` is a batch of envelopes, which must not be read as one value of a format.
     pub(super) fn is_batch(&self, list: List<'_, '_>) -> bool {
         list.first().is_some_and(|first| {
-            let is_of_event_grid =
-                || matches!(first, Node::Object(object) if event_grid_data(object, first).is_some());
             self.is_cloud_event(first)
                 || aws::is_record(first)
                 || aws::detail(first).is_some()
-                || (!self.for_filter && is_of_event_grid())
+                || (!self.for_filter && event_grid_data(first).is_some())
         })
     }
 
@@ -267,7 +265,7 @@ impl<'a> Outside<'a> {
         } else if let Some(at) = aws::detail(node).filter(|_| !self.for_filter) {
             self.note(node.get("id"), node.get("time"));
             Ok(Step::Within(at))
-        } else if let Some(at) = event_grid_data(object, node).filter(|_| !self.for_filter) {
+        } else if let Some(at) = event_grid_data(node).filter(|_| !self.for_filter) {
             self.note(node.get("id"), node.get("eventTime"));
             Ok(Step::Within(at))
         } else if aws::is_control_message(node) && !self.for_filter {
@@ -459,8 +457,9 @@ fn is_notification(node: Node<'_, '_>) -> bool {
 
 /// The place of the content of an event in the schema of Azure Event Grid:
 /// <https://learn.microsoft.com/en-us/azure/event-grid/event-schema>.
-fn event_grid_data(object: Object<'_, '_>, node: Node<'_, '_>) -> Option<usize> {
-    let has = |key: &str| !node.get(key).str().is_empty();
+fn event_grid_data(event: Node<'_, '_>) -> Option<usize> {
+    let has = |key: &str| !event.get(key).str().is_empty();
+    let Node::Object(object) = event else { return None };
     let is_event =
         has("eventType") && has("eventTime") && has("subject") && object.find("dataVersion").is_some();
     object.find("data").filter(|at| is_event && object.node(*at).is_some())

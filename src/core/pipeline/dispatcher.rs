@@ -53,10 +53,10 @@ pub(super) struct Verdict {
     pub(super) record: RecordId,
     /// The bytes of memory that the event took.
     pub(super) bytes: usize,
-    pub(super) ended: Ended,
+    pub(super) fate: Fate,
 }
 
-pub(super) enum Ended {
+pub(super) enum Fate {
     /// The destination accepted the event.
     Accepted,
     /// The event is refused permanently.
@@ -314,22 +314,26 @@ impl Dispatcher {
         }
         // During a hold, other events are tried first: if they are accepted, those in quarantine are at fault.
         let hold = self.hold.as_ref()?;
-        let (is_single, is_refused) = (hold.is_single(), hold.kind == HoldKind::Refused);
-        let causes = [Cause::Failing { halve: false }, Cause::Refused { proven: false }];
-        let causes = if is_refused { &causes[..] } else { &causes[..1] };
-        if is_single && let Some(part) = self.quarantine.next_single(now, causes, &flying(&self.flights)) {
-            return Some((part.events, From::Whole(part.cause)));
-        }
-        if is_refused
-            && is_single
-            && let Some(next) = self.next_quarantined(now)
-        {
+        let (kind, is_single) = (hold.kind, hold.is_single());
+        if is_single && let Some(next) = self.next_single(now, kind).or_else(|| self.next_quarantined(now)) {
             return Some(next);
         }
-        if is_refused && let Some(accused) = self.quarantine.next_accused() {
+        if kind == HoldKind::Refused
+            && let Some(accused) = self.quarantine.next_accused()
+        {
             return Some((Events::one(accused.endpoint_id, accused.item), From::Accused));
         }
         self.next_quarantined(now)
+    }
+
+    /// The events of one endpoint of a request that waits in quarantine, to probe with during a hold.
+    fn next_single(&mut self, now: Moment, kind: HoldKind) -> Option<(Events, From)> {
+        let causes: &[Cause] = match kind {
+            HoldKind::SetUp => &[Cause::Failing { halve: false }],
+            HoldKind::Refused => &[Cause::Failing { halve: false }, Cause::Refused { proven: false }],
+        };
+        let part = self.quarantine.next_single(now, causes, &flying(&self.flights))?;
+        Some((part.events, From::Whole(part.cause)))
     }
 
     /// Returns the next part of the quarantine to send. If the part exceeds the limits of a request, because
@@ -394,13 +398,13 @@ impl Dispatcher {
 
     /// Ends an event with a refusal.
     fn refuse(&mut self, item: &Item, refusal: Refusal) {
-        self.end(item, Ended::Refused { event_id: (*item.event.id).into(), refusal });
+        self.end(item, Fate::Refused { event_id: (*item.event.id).into(), refusal });
     }
 
     /// Ends an event with its verdict.
-    fn end(&mut self, item: &Item, ended: Ended) {
+    fn end(&mut self, item: &Item, fate: Fate) {
         self.forget(item);
-        self.verdicts.push(Verdict { record: item.record, bytes: item.memory(), ended });
+        self.verdicts.push(Verdict { record: item.record, bytes: item.memory(), fate });
     }
 
     /// Removes an event from the counts, because it leaves the dispatcher permanently.

@@ -230,8 +230,9 @@ impl Ledger {
     pub(super) fn join(&mut self, id: RecordId, obligations: usize, bytes: usize) {
         if let Some(entry) = self.records.get_mut(&id) {
             entry.obligations -= obligations.saturating_sub(1);
+            entry.weight += bytes;
+            self.bytes += bytes;
         }
-        self.oblige(id, 0, bytes);
     }
 
     /// Subtracts bytes that [`Ledger::oblige`] added to a record.

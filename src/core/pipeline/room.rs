@@ -117,8 +117,8 @@ impl Pipeline {
     fn is_idle(&self, now: Moment, id: DestinationId) -> bool {
         let (_, dispatcher) = &self.dispatchers[usize::from(id.0)];
         let is_small = dispatcher.bytes() <= self.max_bytes / ON_THE_WAY / self.dispatchers.len();
-        dispatcher.events() == if is_small { dispatcher.stuck() } else { 0 }
-            || dispatcher.keeps_only_a_probe(now)
+        let passed_over = if is_small { dispatcher.stuck() } else { 0 };
+        dispatcher.events() == passed_over || dispatcher.keeps_only_a_probe(now)
     }
 
     /// Whether a destination has no room for this many more bytes. A full one has room again only when it is

@@ -12,7 +12,7 @@ use crate::core::{
     pipeline::{
         Action, Pipeline,
         dead_letters::Refused,
-        dispatcher::{Ended, Verdict},
+        dispatcher::{Fate, Verdict},
         ledger::RecordId,
         refusals::{self, Refusals},
     },
@@ -40,14 +40,14 @@ impl Pipeline {
         let (verdicts, transitions) = (dispatcher.take_verdicts(), dispatcher.take_transitions());
         self.output.extend(transitions.into_iter().map(Action::Transition));
         let (mut refused, mut spilled) = (ByRecord::new(), ByRecord::new());
-        for Verdict { record, bytes, ended } in verdicts {
-            let (refusals, refusal, event_id) = match ended {
-                Ended::Accepted => {
+        for Verdict { record, bytes, fate } in verdicts {
+            let (refusals, refusal, event_id) = match fate {
+                Fate::Accepted => {
                     self.fulfil(now, record, bytes);
                     continue;
                 }
-                Ended::Refused { event_id, refusal } => (&mut refused, refusal, event_id),
-                Ended::Spilled { event_id, refusal } => (&mut spilled, refusal, event_id),
+                Fate::Refused { event_id, refusal } => (&mut refused, refusal, event_id),
+                Fate::Spilled { event_id, refusal } => (&mut spilled, refusal, event_id),
             };
             self.ledger.relieve(record, bytes);
             refusals.entry(record).or_default().add(refusal, Some(&name), event_id);

@@ -25,7 +25,7 @@ use crate::core::{
         EventResult,
         keycloak::{
             PROVIDER,
-            fields::{FieldName, Fields},
+            fields::{FieldName, Fields, without_access},
         },
         tree::{first, first_id},
     },
@@ -56,14 +56,14 @@ pub(super) fn is_admin_event(fields: &Fields<'_, '_>) -> bool {
         || has(&[FieldName::Operation, FieldName::OperationColumn]) || OPERATIONS.contains(&kind);
     let has_path = || fields.word(&PATHS).and_then(of_path).is_some();
     let is_admin = || has_operation() && (has(&RESOURCES) || has_path());
-    let is_users = || super::kind(kind.strip_prefix("access.").unwrap_or(kind), None).is_ok() && !has(&PATHS);
+    let is_users = || super::kind(without_access(kind), None).is_ok() && !has(&PATHS);
     (fields.has_others && is_admin() && !is_users())
         || kind.starts_with("admin.")
         || ends_with_operation(kind)
 }
 
 fn kind<'t>(fields: &Fields<'t, '_>) -> &'t str {
-    fields.word(&[FieldName::Type, FieldName::EventType, FieldName::TypeColumn]).unwrap_or_default()
+    fields.type_name().unwrap_or_default()
 }
 
 /// Whether this is the type of an admin event. The types of user events have no hyphen.

@@ -172,6 +172,11 @@ impl FieldName {
     }
 }
 
+/// The name of a type without the prefix that some listeners give those of user events.
+pub(super) fn without_access(name: &str) -> &str {
+    name.strip_prefix("access.").unwrap_or(name)
+}
+
 /// The fields of the outermost object.
 pub(super) struct Fields<'t, 'a> {
     object: Option<Object<'t, 'a>>,
@@ -264,6 +269,11 @@ impl<'t, 'a> Fields<'t, 'a> {
     /// The text of the first field that has one.
     pub(super) fn word(&self, fields: &[FieldName]) -> Option<&'t str> {
         fields.iter().find_map(|field| self.get(*field).word())
+    }
+
+    /// The name of the type, as written.
+    pub(super) fn type_name(&self) -> Option<&'t str> {
+        self.word(&[FieldName::Type, FieldName::EventType, FieldName::TypeColumn])
     }
 
     pub(super) fn each<const N: usize>(&self, fields: [FieldName; N]) -> impl Iterator<Item = Node<'t, 'a>> {

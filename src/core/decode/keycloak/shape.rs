@@ -11,7 +11,7 @@ use crate::core::{
         identity_event,
         keycloak::{
             admin,
-            fields::{FieldName, Fields},
+            fields::{FieldName, Fields, without_access},
         },
         tree::Node,
     },
@@ -31,10 +31,8 @@ pub(super) fn fits(node: Node<'_, '_>, fields: &Fields<'_, '_>) -> bool {
             || has_details(fields)
             || fields.realm_object().is_some()
     };
-    match fields.word(&[FieldName::Type, FieldName::EventType, FieldName::TypeColumn]) {
-        Some(name) if is_name(name.strip_prefix("access.").unwrap_or(name)) => {
-            has_mark() || admin::has_fields(fields)
-        }
+    match fields.type_name() {
+        Some(name) if is_name(without_access(name)) => has_mark() || admin::has_fields(fields),
         Some(name) if Kind::named(name).is_some() && identity_event::is_version(node) => false,
         _ => has_realm() || admin::has_fields(fields),
     }

@@ -23,7 +23,7 @@ use crate::core::{
     event::{EndpointId, Refusal},
     pipeline::{
         dispatcher::{
-            Dispatcher, Ended,
+            Dispatcher, Fate,
             denial::Denial,
             endpoint_queue::{Block, Item},
             failure::Failure,
@@ -148,7 +148,7 @@ impl Dispatcher {
             Outcome::Accepted | Outcome::Deduplicated => {
                 self.counts.events_deduplicated += u64::from(outcome == Outcome::Deduplicated);
                 self.counts.accepted[item.event.event_type as usize] += 1;
-                self.end(&item, Ended::Accepted);
+                self.end(&item, Fate::Accepted);
                 Judgement::Final
             }
             Outcome::EndpointRefused(refusal) if !item.past.without_snapshot => {
@@ -281,7 +281,7 @@ impl Dispatcher {
     /// accused events are sent once more; those that are refused again are at fault, because others were
     /// accepted.
     pub(super) fn end_hold(&mut self, started: Moment) {
-        let Some(hold) = self.hold.take_if(|hold| started >= hold.since) else { return };
+        let Some(hold) = self.hold.take_if(|hold| hold.is_probe(started)) else { return };
         self.spilling = false;
         self.quarantine.try_accused();
         self.transitions.push(Transition::Resumed { destination: self.id, code: hold.code });

@@ -26,6 +26,11 @@ impl Hold {
         Self { kind, code, since: now, next_probe: now + backoff.longest(1), probes: 0 }
     }
 
+    /// Whether a request that started at that moment is a probe.
+    pub(super) fn is_probe(&self, started: Moment) -> bool {
+        started >= self.since
+    }
+
     /// Whether the next probe tries the events of a single endpoint rather than a whole request.
     pub(super) fn is_single(&self) -> bool {
         self.probes.is_multiple_of(2)

@@ -20,13 +20,15 @@ use crate::core::{
 impl Dispatcher {
     /// Handles a request that was refused as a whole because of its content.
     pub(super) fn refused(&mut self, flight: Flight, refusal: Refusal) {
+        let is_half_of_a_probe = matches!(flight.from, From::Half(_))
+            && self.hold.as_ref().is_some_and(|hold| hold.is_probe(flight.started));
         match self.hold.as_ref().map(|hold| hold.kind) {
             // The probe was refused as well, so it waits with the other accused events.
             Some(HoldKind::Refused) if flight.sent == 1 => {
                 return self.accuse_probe(flight, &refusal);
             }
             // The request started before the hold. Halving it now would only waste the quota.
-            Some(HoldKind::Refused) if !self.is_probe(&flight) || !matches!(flight.from, From::Half(_)) => {
+            Some(HoldKind::Refused) if !is_half_of_a_probe => {
                 return self.send_again(flight, refusal.code, Block::Free);
             }
             // The set-up is right again, so this refusal is about the request. If the first refusal is that
@@ -51,11 +53,6 @@ impl Dispatcher {
         }
         self.refuse(&item, refusal);
         self.put_back(&endpoint_id, from, 1, Vec::new(), Block::Free);
-    }
-
-    /// Whether a request started during the hold.
-    fn is_probe(&self, flight: &Flight) -> bool {
-        self.hold.as_ref().is_some_and(|hold| flight.started >= hold.since)
     }
 
     fn halve(&mut self, flight: Flight, refusal: &Refusal) {

@@ -10,7 +10,7 @@ use crate::core::{
     event::Refusal,
     pipeline::{
         dispatcher::{
-            Dispatcher, Ended,
+            Dispatcher, Fate,
             endpoint_queue::{Block, Item},
         },
         transition::Transition,
@@ -82,7 +82,7 @@ impl Dispatcher {
             self.counts.events_spilled += 1;
             let message = "the destination has not taken events for longer than spill.after".to_owned();
             let refusal = Refusal { code: Code("spilled"), message };
-            self.end(&item, Ended::Spilled { event_id: (*item.event.id).into(), refusal });
+            self.end(&item, Fate::Spilled { event_id: (*item.event.id).into(), refusal });
         }
         self.full = None;
         self.close_quarantine(now);

@@ -2,9 +2,27 @@
 
 use super::*;
 
-/// Refuses the request if it contains the event.
-fn refuse_with(culprit: &str) -> impl Fn(&Request) -> Answer {
-    move |request| if ids(request).contains(&culprit) { Answer::Refused(refusal()) } else { accept(request) }
+/// Refuses the request if it contains one of the events.
+fn refuse_any(culprits: &[&str]) -> impl Fn(&Request) -> Answer {
+    move |request| {
+        let is_guilty = ids(request).iter().any(|id| culprits.contains(id));
+        if is_guilty { Answer::Refused(refusal()) } else { accept(request) }
+    }
+}
+
+/// A bench whose first request was refused: its two halves are in flight, and behind another request, which started
+/// after them, in `requests`.
+fn halves_behind_another() -> Bench {
+    let mut bench = Bench::patient();
+    bench.read_together(2);
+    bench.answer(|_| Answer::Refused(refusal()));
+    bench.pass(Duration::from_millis(100));
+    bench.read(A, &[7]);
+    bench.pass(Duration::from_secs(1));
+    bench.pass(Duration::from_millis(100));
+    assert_eq!(bench.requests.len(), 3);
+    bench.requests.rotate_right(1);
+    bench
 }
 
 #[test]
@@ -16,7 +34,7 @@ fn a_refused_request_is_split_until_the_culprit_stands_alone() {
         bench.write_letters(WriteOutcome::Written);
         if bench.outstanding() > 0 {
             bench.wait_for_request();
-            bench.answer(refuse_with("11:0"));
+            bench.answer(refuse_any(&["11:0"]));
             requests += 1;
         }
     }
@@ -55,23 +73,17 @@ fn all_refused_with_one_code_is_a_hold_and_no_dead_letters() {
 fn another_event_that_is_taken_during_the_hold_convicts_the_refused_ones() {
     let mut bench = Bench::patient();
     bench.read_together(2);
-    let guilty = |request: &Request| {
-        if ids(request).iter().any(|id| ["0:0", "1:0"].contains(id)) {
-            Answer::Refused(refusal())
-        } else {
-            accept(request)
-        }
-    };
+    let guilty = refuse_any(&["0:0", "1:0"]);
     while bench.holds().is_empty() {
         bench.wait_for_request();
-        bench.answer(guilty);
+        bench.answer(&guilty);
     }
     bench.read(A, &[7]);
     while bench.outstanding() > 0 {
         bench.write_letters(WriteOutcome::Written);
         if bench.outstanding() > 0 {
             bench.wait_for_request();
-            bench.answer(guilty);
+            bench.answer(&guilty);
         }
     }
     let records = bench.pipeline.snapshot().records;
@@ -115,16 +127,8 @@ fn one_refusal_of_a_request_whose_other_events_were_throttled_is_no_hold() {
 
 #[test]
 fn all_refused_with_one_code_during_a_hold_for_the_set_up_become_no_dead_letters() {
-    let mut bench = Bench::patient();
-    bench.read_together(2);
-    bench.answer(|_| Answer::Refused(refusal()));
-    bench.pass(Duration::from_millis(100));
-    bench.read(A, &[7]);
-    bench.pass(Duration::from_secs(1));
-    bench.pass(Duration::from_millis(100));
-    assert_eq!(bench.requests.len(), 3);
+    let mut bench = halves_behind_another();
     // The last request is answered with a hold because of the set-up, and then the two halves are refused.
-    bench.requests.rotate_right(1);
     bench.answer(|_| Answer::Hold(Code("forbidden")));
     bench.answer(|_| Answer::Refused(refusal()));
     bench.answer(|_| Answer::Refused(refusal()));
@@ -142,14 +146,6 @@ fn all_refused_with_one_code_during_a_hold_for_the_set_up_become_no_dead_letters
         bench.answer(accept);
     }
     assert_eq!((bench.letters.len(), bench.holds().len()), (0, 0));
-}
-
-/// Refuses the request if it contains one of the events.
-fn refuse_any(culprits: &[&str]) -> impl Fn(&Request) -> Answer {
-    move |request| {
-        let is_guilty = ids(request).iter().any(|id| culprits.contains(id));
-        if is_guilty { Answer::Refused(refusal()) } else { accept(request) }
-    }
 }
 
 #[test]
@@ -209,15 +205,7 @@ fn a_request_that_waits_in_quarantine_is_tried_to_its_end_during_a_hold() {
 
 #[test]
 fn what_was_taken_before_all_were_refused_with_one_code_proves_nothing() {
-    let mut bench = Bench::patient();
-    bench.read_together(2);
-    bench.answer(|_| Answer::Refused(refusal()));
-    bench.pass(Duration::from_millis(100));
-    bench.read(A, &[7]);
-    bench.pass(Duration::from_secs(1));
-    bench.pass(Duration::from_millis(100));
-    assert_eq!(bench.requests.len(), 3);
-    bench.requests.rotate_right(1);
+    let mut bench = halves_behind_another();
     // The first half is throttled, and starts again after the other request was accepted.
     assert_eq!(ids(&bench.answer(accept)), ["2:0"]);
     bench.answer(|_| Answer::Throttled { retry_after: None });
@@ -231,16 +219,8 @@ fn what_was_taken_before_all_were_refused_with_one_code_proves_nothing() {
 
 #[test]
 fn all_refused_with_one_code_while_another_request_is_taken_are_refused_without_a_hold() {
-    let mut bench = Bench::patient();
+    let mut bench = halves_behind_another();
     let guilty = ["0:0", "1:0"];
-    bench.read_together(2);
-    bench.answer(refuse_any(&guilty));
-    bench.pass(Duration::from_millis(100));
-    bench.read(A, &[7]);
-    bench.pass(Duration::from_secs(1));
-    bench.pass(Duration::from_millis(100));
-    assert_eq!(bench.requests.len(), 3);
-    bench.requests.rotate_right(1);
     assert_eq!(ids(&bench.answer(accept)), ["2:0"]);
     while bench.outstanding() > 0 {
         assert_eq!(bench.holds(), []);
